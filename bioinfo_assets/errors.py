@@ -1,0 +1,26 @@
+"""The errors a user can meet, as one small tree.
+
+    BioinfoAssetsError
+    ├── InputError      what was given is wrong: a file, a sample name, a setting
+    ├── JobError        a job ran and did not succeed
+    └── ResourceError   a job asks for more than there is, or a tool is missing
+
+The text of each is one sentence for a user: which thing, what is wrong with it, what to do. Entry points print that
+sentence and no traceback. Anything else that is raised is a defect of this project.
+"""
+
+
+class BioinfoAssetsError(Exception):
+    """Something a user can put right; its text is one sentence that says how."""
+
+
+class InputError(BioinfoAssetsError):
+    """What was given is wrong: a file, a sample name or a setting."""
+
+
+class JobError(BioinfoAssetsError):
+    """A job ran and did not succeed."""
+
+
+class ResourceError(BioinfoAssetsError):
+    """A job asks for more than there is here, or for a tool that is missing."""

@@ -1,0 +1,1 @@
+"""Where a job runs: job, script, staging, store, scratch paths, and the backends."""

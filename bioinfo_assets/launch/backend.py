@@ -1,0 +1,154 @@
+"""The seam between a job and where it runs: submit, poll, cancel, logs.
+
+A backend takes a job, stages its inputs into a scratch folder of that attempt, runs the script there, and leaves the
+outputs and a `Report` in that folder. It publishes nothing: `launch.publish` moves the outputs to their places, so that
+every backend publishes in the same way. Each backend passes the contract suite in `bioinfo_assets_tests/launch`.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from bioinfo_assets.launch.job import Job
+
+
+class State(Enum):
+    """How far a job has come."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen to the job."""
+        return self in {State.SUCCEEDED, State.FAILED, State.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """An output as the job left it in its scratch folder.
+
+    Attributes:
+        key: The output's key in the job.
+        path: Where it lies in scratch: a local path or a URI.
+        size: Bytes.
+        sha256: Hex digest of its bytes.
+        content: `sha256:…` of its canonical form, or None where the output has none.
+    """
+
+    key: str
+    path: str
+    size: int
+    sha256: str
+    content: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a job used: seconds, and MiB of its largest process; None where the backend cannot tell."""
+
+    wall_s: float
+    cpu_s: float | None = None
+    peak_memory_mib: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a finished job says of itself.
+
+    Attributes:
+        files: Its outputs, in the job's order; empty unless it succeeded.
+        facts: What the script told by `fact NAME VALUE`.
+        warnings: What the script told by `warn SENTENCE`.
+        started: When the script began.
+        finished: When it ended.
+        usage: Time and memory.
+        exit_code: The script's; None where it was never started.
+    """
+
+    started: datetime
+    finished: datetime
+    usage: Usage
+    exit_code: int | None
+    files: tuple[MadeFile, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A job at one moment.
+
+    Attributes:
+        state: How far it is.
+        reason: One sentence for people: why it waits or failed; empty where there is nothing to say.
+        report: Present once a job that was started is over.
+    """
+
+    state: State
+    reason: str = ""
+    report: Report | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A job that a backend has taken.
+
+    Attributes:
+        job_id: The backend's name for it, unique over all its jobs.
+        scratch: Where its attempt works: a local path or a URI.
+        log: Where its output can be read: a local path or an address.
+    """
+
+    job_id: str
+    scratch: str
+    log: str
+
+
+class Stream(Enum):
+    """The two streams of a job's output."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+class Backend(Protocol):
+    """Where jobs run."""
+
+    @property
+    def name(self) -> str:
+        """What people call it: local, docker, batch."""
+
+    def tool_versions(self, tools: Collection[str]) -> Mapping[str, str]:
+        """The version of each tool as jobs will meet it.
+
+        Raises:
+            ResourceError: a tool is missing; the sentence names the command that installs it.
+        """
+
+    def submit(self, job: Job) -> Submission:
+        """Takes a job; returns at once.
+
+        Raises:
+            ResourceError: the job asks for more than the backend can ever give.
+        """
+
+    def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
+        """The state of each of these jobs now."""
+
+    def cancel(self, job_id: str) -> None:
+        """Ends a job and all it started; nothing happens to one that is over."""
+
+    def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
+        """What the job has printed on that stream since `offset` bytes."""
+
+    def discard(self, job_id: str) -> None:
+        """Forgets a job that is over and frees its scratch, once its outputs are published or not wanted."""
+
+    def close(self) -> None:
+        """Ends whatever still runs and frees what the backend holds."""
