@@ -38,12 +38,12 @@ class StoredFile:
         uri: An absolute local path, or an `s3://`, `gs://` or `https://` address.
         size: Its length in bytes.
         content: The digest of what it says, `sha256:…` of its canonical form (see `Output.canonical`), or `etag:…` for
-            a remote source that was not read.
+            a remote source that was not read. None for a file that follows from the others, such as a BAM's index.
     """
 
     uri: str
     size: int
-    content: str
+    content: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,8 @@ class Job:
     Attributes:
         step: The step it is a run of, such as `aligned_bam`.
         version: The step's version, set by hand: raised when results change, left alone by a refactoring.
-        subject: What it is run on: a sample's name, `reference`, or `cohort`.
+        subject: What it is run on: a sample's name, `references`, or `multiqc`; also the folder under the output path
+            that its results are published in.
         script: Bash, run under `set -euo pipefail` in the working folder. Beside the inputs it has `$JOB_CPUS`,
             `$JOB_MEMORY_MIB`, `$TMPDIR`, and the functions of `launch/prologue.sh`: `fail SENTENCE`, `warn SENTENCE`,
             `fact NAME VALUE`.

@@ -1,0 +1,155 @@
+"""Makes a result or finds that it is there: reuse, run, publish, record.
+
+The order of publishing keeps a result whole whenever the host dies: the old record is withdrawn, the files are moved
+to their places, the new record is written. Between the first and the last there is no result, only files.
+"""
+
+import getpass
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from bioinfo_assets.errors import JobError
+from bioinfo_assets.launch.backend import Backend, MadeFile, Report, State, Status, Stream, Submission
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.launch.publish import lock, publish
+from bioinfo_assets.launch.watch import Ticket, Watcher
+from bioinfo_assets.records.fingerprint import difference, fingerprint_of
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.record import FileRecord, InputRecord, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A result that is there: its record, and whether it was found rather than made."""
+
+    record: Record
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A job with its fingerprint, and whether its result is there.
+
+    Attributes:
+        job: The job.
+        tools: Version by tool, as the backend has them.
+        fingerprint: Of the job with these tools.
+        record: The record of a result that can be reused; None where the job must run.
+        reason: Why it must run, in a few words; empty where it need not.
+    """
+
+    job: Job
+    tools: Mapping[str, str]
+    fingerprint: str
+    record: Record | None
+    reason: str
+
+
+def consider(ledger: Ledger, backend: Backend, job: Job) -> Wanted:
+    """Tells whether a job's result is there and whole, and if not, why the job must run.
+
+    Raises:
+        ResourceError: a tool of the job is missing.
+    """
+    tools = backend.tool_versions(job.tools)
+    fingerprint = fingerprint_of(job, tools)
+    record = ledger.read(job.subject, job.step)
+    if record is None:
+        reason = "not made yet"
+    elif record.fingerprint != fingerprint:
+        reason = f"changed: {difference(record, job, tools) or 'outputs'}"
+    else:
+        reason = ledger.damage(record)
+    return Wanted(job, tools, fingerprint, None if reason else record, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A wanted job that was handed to the backend."""
+
+    wanted: Wanted
+    ticket: Ticket
+
+    @property
+    def submission(self) -> Submission:
+        """What the backend calls it, and where it works."""
+        return self.ticket.submission
+
+
+def start(
+    watcher: Watcher,
+    wanted: Wanted,
+    on_change: Callable[[Status], None] | None = None,
+    on_output: Callable[[Stream, bytes], None] | None = None,
+) -> Run:
+    """Hands a wanted job to the backend; its changes and its output are told while it runs."""
+    return Run(wanted, watcher.submit(wanted.job, on_change, on_output))
+
+
+def commit(ledger: Ledger, backend: Backend, run: Run, status: Status) -> Committed:
+    """Publishes the files of a job that succeeded, and records them.
+
+    Raises:
+        JobError: the job did not succeed; its sentence says why.
+    """
+    job_id = run.submission.job_id
+    if status.state is not State.SUCCEEDED or status.report is None:
+        backend.discard(job_id)
+        raise JobError(status.reason or f"{run.wanted.job.name} ended as {status.state.value}")
+    job = run.wanted.job
+    try:
+        with lock(ledger.store, ledger.uri(job.subject, job.step)):
+            return _publish(ledger, backend.name, run, status.report)
+    finally:
+        backend.discard(job_id)
+
+
+def _publish(ledger: Ledger, backend_name: str, run: Run, report: Report) -> Committed:
+    job = run.wanted.job
+    before = ledger.read(job.subject, job.step)
+    if before is not None and before.fingerprint == run.wanted.fingerprint and not ledger.damage(before):
+        return Committed(before, reused=True)  # another process made the same result meanwhile
+    if before is not None:
+        ledger.withdraw(before)
+    publish(ledger.store, job, report)
+    record = _record(ledger, backend_name, run, report)
+    ledger.write(record)
+    return Committed(record, reused=False)
+
+
+def _record(ledger: Ledger, backend_name: str, run: Run, report: Report) -> Record:
+    wanted, job = run.wanted, run.wanted.job
+    made = {file.key: file for file in report.files}
+    return Record(
+        step=job.step,
+        version=job.version,
+        subject=job.subject,
+        fingerprint=wanted.fingerprint,
+        script=job.script,
+        parameters=dict(job.parameters),
+        inputs=tuple(
+            InputRecord(local=item.local, uri=item.file.uri, size=item.file.size, content=item.file.content)
+            for item in job.inputs
+        ),
+        outputs=tuple(_published(ledger, made[item.key], item.uri) for item in job.outputs),
+        tools=dict(wanted.tools),
+        backend=backend_name,
+        job_id=run.submission.job_id,
+        host=socket.gethostname(),
+        user=getpass.getuser(),
+        project=version("bioinfo-assets"),
+        started=report.started,
+        finished=report.finished,
+        wall_s=report.usage.wall_s,
+        cpu_s=report.usage.cpu_s,
+        peak_memory_mib=report.usage.peak_memory_mib,
+        facts=dict(report.facts),
+        warnings=report.warnings,
+    )
+
+
+def _published(ledger: Ledger, made: MadeFile, uri: str) -> FileRecord:
+    stamp = ledger.store.stat(uri).stamp
+    return FileRecord(key=made.key, uri=uri, size=made.size, sha256=made.sha256, content=made.content, stamp=stamp)

@@ -1,0 +1,46 @@
+"""Looks at files that this project did not make: FASTQs, a reference, known sites.
+
+A file is read once: while its size and stamp stay as they were, the digest of the last observation holds.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from bioinfo_assets.launch.store import Store
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.record import FileRecord, Observation
+
+READERS = 4
+"""Files read at once; more do not help a disk."""
+
+
+def observe(
+    ledger: Ledger, *, asset: str, subject: str, files: Mapping[str, str], notes: Mapping[str, str]
+) -> Observation:
+    """Looks at files, by key, and records what they hold; nothing is written where nothing changed.
+
+    Raises:
+        InputError: a file is missing or cannot be read.
+    """
+    before = ledger.read_observation(subject, asset)
+    known = before.by_uri() if before else {}
+    with ThreadPoolExecutor(READERS) as pool:
+        seen = pool.map(lambda item: _look(ledger.store, item[0], item[1], known.get(item[1])), files.items())
+        found = tuple(seen)
+    if before is not None and before.files == found and dict(before.notes) == dict(notes):
+        return before
+    observation = Observation(
+        asset=asset, subject=subject, files=found, notes=dict(notes), observed=datetime.now(UTC)
+    )
+    ledger.write_observation(observation)
+    return observation
+
+
+def _look(store: Store, key: str, uri: str, known: FileRecord | None) -> FileRecord:
+    stat = store.stat(uri)
+    if known is not None and (known.size, known.stamp) == (stat.size, stat.stamp):
+        return known.model_copy(update={"key": key})
+    content = store.content_of(uri)
+    sha256 = content.removeprefix("sha256:") if content.startswith("sha256:") else None
+    return FileRecord(key=key, uri=uri, size=stat.size, sha256=sha256, content=content, stamp=stat.stamp)
