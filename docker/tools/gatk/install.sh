@@ -1,0 +1,52 @@
+#!/bin/bash
+# Usage: install.sh PREFIX
+# Puts GATK and Picard into PREFIX/gatk and PREFIX/bin: the same for a clone (.tools) and for the image (/opt/...).
+# Needs java and mvn. PREFIX/gatk appears whole and checked, or not at all.
+set -euo pipefail
+
+here=$(dirname "$(readlink -f "$0")")
+prefix=$1
+part=$prefix/gatk.part
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "gatk: $*"; exit 1; }
+
+fetch_jars() {
+    mvn --batch-mode --quiet --file "$here/pom.xml" dependency:copy-dependencies \
+        -DoutputDirectory="$part/lib" </dev/null >"$part/maven.log" 2>&1 && return
+    tail -n 5 "$part/maven.log" >&2
+    fail "Maven could not fetch GATK (its last lines are above); check the network and run this again."
+}
+
+check_jars() {
+    local wrong
+    wrong=$(cd "$part/lib" && LC_ALL=C sha256sum --check --quiet "$here/SHA256SUMS" 2>/dev/null | cut -d: -f1 | xargs)
+    [[ -z $wrong ]] || fail "not the jars that docker/tools/gatk/SHA256SUMS expects: $wrong;" \
+        "delete them below ~/.m2/repository and run this again."
+    wrong=$(comm -13 <(cut -c67- "$here/SHA256SUMS") <(cd "$part/lib" && printf '%s\n' *) | xargs)
+    [[ -z $wrong ]] || fail "jars that docker/tools/gatk/SHA256SUMS does not list: $wrong."
+}
+
+# An archive of the classes that a tool's start loads (AppCDS). It names the jars' paths, so it is made in their last
+# place, and it is only a matter of speed: a failure here changes nothing else.
+archive_classes() {
+    local name=$1
+    shift
+    JAVA_TOOL_OPTIONS="-XX:ArchiveClassesAtExit=$prefix/gatk/$name.jsa" "$prefix/bin/$name" "$@" >/dev/null 2>&1 || true
+}
+
+mkdir -p "$prefix/bin"
+rm -rf "$part"
+mkdir "$part"
+say "Fetching GATK 4.6.2.0 and Picard 3.4.0 (400 MB, half a minute) ..."
+fetch_jars
+say "Checking its jars ..."
+check_jars
+rm "$part/maven.log"
+cp "$here/SHA256SUMS" "$part/SHA256SUMS"
+rm -rf "$prefix/gatk"
+mv "$part" "$prefix/gatk"
+install -m 755 "$here/../bin/gatk" "$here/../bin/picard" "$prefix/bin/"
+say "Preparing its quick start ..."
+archive_classes gatk BaseRecalibrator --version
+archive_classes picard MarkDuplicates --version
