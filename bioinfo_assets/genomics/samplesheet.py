@@ -1,0 +1,205 @@
+"""Which FASTQs belong to which sample: a list of folders, or a samplesheet as of nf-core/sarek.
+
+Both end as the same rows, one for each pair of files.
+"""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.fastq_name import FastqName, is_fastq, is_left_out, parse_fastq_name
+from bioinfo_assets.genomics.sample import check_sample_name
+from bioinfo_assets.genomics.uri import beside, folder_of
+
+_NEEDED: Final = ("sample", "fastq_1", "fastq_2")
+_OTHER_STARTS: Final = ("bam", "cram", "spring_1", "spring_2", "vcf")
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """A pair of FASTQs, and what is said of it.
+
+    Attributes:
+        sample: The sample's name.
+        read1: The file of first reads: a path or URI.
+        read2: The file of second reads.
+        library: The library, or None for the sample's only one.
+        lane: The lane in the words of the samplesheet, such as `lane_1`, `L001` or `1`, or None.
+    """
+
+    sample: str
+    read1: str
+    read2: str
+    library: str | None = None
+    lane: str | None = None
+
+
+def is_samplesheet(text: str) -> bool:
+    r"""Whether a text is a samplesheet, by its first line; otherwise it is a list of folders.
+
+    >>> is_samplesheet("patient,sample,lane,fastq_1,fastq_2\n")
+    True
+    >>> is_samplesheet("# my run\ns3://bucket/samples/expt/\n")
+    False
+    """
+    columns = _split(text)[0]
+    return len(columns) > 1 and not {"sample", "fastq_1", *_OTHER_STARTS}.isdisjoint(columns)
+
+
+def parse_samplesheet(text: str, source: str) -> tuple[SheetRow, ...]:
+    """Read a samplesheet: columns sample, fastq_1, fastq_2 and, where it has them, lane, library and patient.
+
+    It is separated by commas, or by tabs. Relative paths are relative to the sheet's folder. Other columns are passed
+    over, but one sample's name under two patients is an error, because sarek tells these apart and we would not.
+
+    Args:
+        text: The sheet.
+        source: Where it is: a path or URI.
+
+    Raises:
+        InputError: A column is missing or stands twice; a row has no second FASTQ, or starts from something else than
+            FASTQs; a sample's name cannot be one.
+    """
+    columns, lines = _split(text)
+    _check_header(columns, source)
+    rows: list[SheetRow] = []
+    patients: dict[str, str] = {}
+    for number, fields in lines:
+        where = f"line {number} of {source}"
+        if len(fields) > len(columns):
+            raise InputError(f"{where} has {len(fields)} fields under {len(columns)} columns: quote fields with commas")
+        values = dict(zip(columns, fields, strict=False))
+        rows.append(_row(values, where, source))
+        _check_patient(patients, values, where)
+    if not rows:
+        raise InputError(f"{source} lists no FASTQs: add a line for each pair of files")
+    return tuple(rows)
+
+
+def parse_folder_list(text: str, source: str) -> tuple[str, ...]:
+    r"""Read a list of folders of FASTQs, one a line; blank lines and lines that begin with `#` are passed over.
+
+    Relative paths are relative to the list's folder.
+
+    Raises:
+        InputError: No folder is listed, or one twice.
+
+    >>> parse_folder_list("# two runs\nrun1/expt\ns3://bucket/run2/expt/\n", "/data/samples.txt")
+    ('/data/run1/expt', 's3://bucket/run2/expt')
+    """
+    entries = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
+    folders = tuple(beside(source, entry) for entry in entries if entry and not entry.startswith("#"))
+    if not folders:
+        raise InputError(f"{source} lists no folder: write the path of a folder of FASTQs on a line")
+    for folder in folders:
+        if folders.count(folder) > 1:
+            raise InputError(f"{source} lists {folder} twice: list each folder once")
+    return folders
+
+
+def pair_up(uris: Iterable[str]) -> tuple[SheetRow, ...]:
+    """Pair FASTQs by their names, in the order of sample, flow cell, lane and address.
+
+    The two files of a pair lie in one folder. A sample in two folders is one sample. Files that are no FASTQs are
+    passed over, and so are index reads and `Undetermined` reads of bcl2fastq.
+
+    Raises:
+        InputError: A file has no mate or a name that tells too little, or is the second part of a lane.
+
+    >>> [row] = pair_up(["/reads/expt_FC1_L4_2.fastq.gz", "/reads/expt_FC1_L4_1.fastq.gz", "/reads/md5.txt"])
+    >>> row.sample, row.read1
+    ('expt', '/reads/expt_FC1_L4_1.fastq.gz')
+    """
+    pairs: dict[tuple[str, str], dict[int, tuple[str, FastqName]]] = defaultdict(dict)
+    for uri in sorted(set(uris)):
+        if is_fastq(uri) and not is_left_out(uri):
+            name = parse_fastq_name(uri)
+            _check_chunk(uri, name)
+            pairs[folder_of(uri), name.pair][name.read] = (uri, name)
+    rows = [_pair(files) for files in pairs.values()]
+    return tuple(row for _, row in sorted(rows, key=lambda found: found[0]))
+
+
+def _split(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Give a sheet's column names in small letters, and the fields of its other lines with the lines' numbers."""
+    text = text.removeprefix("\ufeff")
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in first and "," not in first else ",")
+    stripped = ((reader.line_num, [field.strip() for field in fields]) for fields in reader)
+    lines = [(number, fields) for number, fields in stripped if any(fields)]
+    if not lines:
+        return [], []
+    return [column.lower() for column in lines[0][1]], lines[1:]
+
+
+def _check_header(columns: list[str], source: str) -> None:
+    twice = next((column for column in columns if column and columns.count(column) > 1), None)
+    if twice:
+        raise InputError(f"{source} has two columns {twice!r}: remove or rename one")
+    missing = [column for column in _NEEDED if column not in columns]
+    if missing:
+        raise InputError(
+            f"{source} has no column {', '.join(missing)}: a samplesheet's first line names at least "
+            f"{', '.join(_NEEDED)}"
+        )
+
+
+def _row(values: Mapping[str, str], where: str, source: str) -> SheetRow:
+    other = next((column for column in _OTHER_STARTS if values.get(column)), None)
+    if other and not values.get("fastq_1"):
+        raise InputError(f"{where} starts from {other}: give its reads as FASTQs in fastq_1 and fastq_2")
+    for column in _NEEDED[:2]:
+        if not values.get(column):
+            raise InputError(f"{where} has no {column}: fill it in")
+    if not values.get("fastq_2"):
+        raise InputError(
+            f"{where} has no fastq_2: only paired reads can be processed, give {values['fastq_1']} its mate"
+        )
+    return SheetRow(
+        sample=_sample_name(values["sample"], where),
+        read1=beside(source, values["fastq_1"]),
+        read2=beside(source, values["fastq_2"]),
+        library=values.get("library") or None,
+        lane=values.get("lane") or None,
+    )
+
+
+def _sample_name(name: str, where: str) -> str:
+    try:
+        return check_sample_name(name)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _check_patient(patients: dict[str, str], values: Mapping[str, str], where: str) -> None:
+    sample, patient = values["sample"], values.get("patient", "")
+    if patients.setdefault(sample, patient) != patient:
+        raise InputError(
+            f"{where} gives sample {sample} to patient {patient}, and another row to {patients[sample]}: "
+            "give each patient's samples names of their own"
+        )
+
+
+def _check_chunk(uri: str, name: FastqName) -> None:
+    if name.chunk > 1:
+        raise InputError(
+            f"{uri} is part {name.chunk} of a lane: join its parts with `cat` to one file for each read, ending in "
+            "_001.fastq.gz"
+        )
+
+
+def _pair(files: Mapping[int, tuple[str, FastqName]]) -> tuple[tuple[str, str, int, str], SheetRow]:
+    uri, name = next(iter(files.values()))
+    if len(files) < 2:
+        mate = 3 - name.read
+        raise InputError(
+            f"{uri} has no read {mate} beside it: add {folder_of(uri)}/{name.pair.replace('*', str(mate))}, "
+            "or take the lane out"
+        )
+    (read1, _), (read2, _) = files[1], files[2]
+    row = SheetRow(name.sample, read1, read2, lane=None if name.lane is None else str(name.lane))
+    return (name.sample, name.flowcell or "", name.lane or 0, uri), row
