@@ -1,0 +1,1 @@
+"""Dagster's machinery: the step launcher, the executor, the IO manager of records, partitions, provenance tags."""

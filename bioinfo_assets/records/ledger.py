@@ -80,7 +80,9 @@ class Ledger:
             return model.model_validate_json(self.store.read_bytes(uri))
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
-            raise InputError(f"{uri} is not a record of this project ({problem}): move it away and run again") from error
+            raise InputError(
+                f"{uri} is not a record of this project ({problem}): move it away and run again"
+            ) from error
 
     def _save(self, uri: str, model: BaseModel) -> None:
         self.store.write_bytes(uri, (model.model_dump_json(indent=2) + "\n").encode())

@@ -30,9 +30,7 @@ def observe(
         found = tuple(seen)
     if before is not None and before.files == found and dict(before.notes) == dict(notes):
         return before
-    observation = Observation(
-        asset=asset, subject=subject, files=found, notes=dict(notes), observed=datetime.now(UTC)
-    )
+    observation = Observation(asset=asset, subject=subject, files=found, notes=dict(notes), observed=datetime.now(UTC))
     ledger.write_observation(observation)
     return observation
 

@@ -1,0 +1,92 @@
+"""The private names of Dagster that this project leans on, in one place.
+
+Launcher and executor need what Dagster does not publish. The minor version is pinned in pyproject.toml, and
+`bioinfo_assets_tests/orchestration/test_internals.py` says for each name what is expected of it: on an upgrade, that
+test tells what moved. Nothing else in the project imports from `dagster._core`.
+"""
+
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
+    DATA_VERSION_TAG,
+    DEFAULT_DATA_VERSION,
+    NULL_EVENT_POINTER,
+    CachingStaleStatusResolver,
+    extract_data_version_from_entry,
+    get_input_data_version_tag,
+    get_input_event_pointer_tag,
+)
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.step_launcher import StepLauncher
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.events import DagsterEvent, EngineEventData
+from dagster._core.execution.api import ExecuteRunWithPlanIterable, execute_run
+from dagster._core.execution.compute_logs import create_compute_log_file_key
+from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext, StepExecutionContext
+from dagster._core.execution.context_creation_job import PlanExecutionContextManager
+from dagster._core.execution.plan.active import ActiveExecution
+from dagster._core.execution.plan.execute_plan import (
+    _trigger_hook as trigger_hook,
+)
+from dagster._core.execution.plan.execute_plan import (
+    dagster_event_sequence_for_step,
+)
+from dagster._core.execution.plan.execute_step import core_dagster_event_sequence_for_step
+from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.plan.step import ExecutionStep
+from dagster._core.execution.retries import RetryMode
+from dagster._core.execution.step_dependency_config import StepDependencyConfig
+from dagster._core.loader import LoadingContextForTest
+from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType, ComputeLogManager
+from dagster._core.storage.dagster_run import assets_are_externally_managed
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    EXTERNALLY_MANAGED_ASSETS_TAG,
+    PARTITION_NAME_TAG,
+)
+
+__all__ = [
+    "ASSET_PARTITION_RANGE_END_TAG",
+    "ASSET_PARTITION_RANGE_START_TAG",
+    "CODE_VERSION_TAG",
+    "DATA_VERSION_IS_USER_PROVIDED_TAG",
+    "DATA_VERSION_TAG",
+    "DEFAULT_DATA_VERSION",
+    "EXTERNALLY_MANAGED_ASSETS_TAG",
+    "NULL_EVENT_POINTER",
+    "PARTITION_NAME_TAG",
+    "ActiveExecution",
+    "CachingStaleStatusResolver",
+    "CapturedLogContext",
+    "ComputeIOType",
+    "ComputeLogManager",
+    "DagsterEvent",
+    "DagsterExecutionInterruptedError",
+    "EngineEventData",
+    "ExecuteRunWithPlanIterable",
+    "ExecutionPlan",
+    "ExecutionStep",
+    "InMemoryJob",
+    "InstanceConcurrencyContext",
+    "LoadingContextForTest",
+    "LocalComputeLogManager",
+    "PlanExecutionContext",
+    "PlanExecutionContextManager",
+    "PlanOrchestrationContext",
+    "RetryMode",
+    "StepDependencyConfig",
+    "StepExecutionContext",
+    "StepLauncher",
+    "assets_are_externally_managed",
+    "core_dagster_event_sequence_for_step",
+    "create_compute_log_file_key",
+    "dagster_event_sequence_for_step",
+    "execute_run",
+    "extract_data_version_from_entry",
+    "get_input_data_version_tag",
+    "get_input_event_pointer_tag",
+    "trigger_hook",
+]

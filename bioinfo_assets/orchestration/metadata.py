@@ -1,0 +1,61 @@
+"""What Dagit shows of a materialization: its files, how it was made, what it cost, and its own figures."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from bioinfo_assets.records.record import FileRecord, Record
+
+Metadata = Mapping[str, dg.MetadataValue]
+
+_FILE_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("file", "string", description="Where it is published."),
+        dg.TableColumn("bytes", "int"),
+        dg.TableColumn("sha256", "string", description="Digest of its bytes."),
+    ]
+)
+
+
+def record_metadata(record: Record, record_uri: str, *, reused: bool) -> dict[str, dg.MetadataValue]:
+    """A record as metadata; without run-time figures where an earlier result was reused."""
+    metadata: dict[str, dg.MetadataValue] = {
+        "reused": dg.MetadataValue.bool(reused),
+        "files": dg.MetadataValue.table(
+            records=[_file_row(file) for file in record.outputs],
+            schema=_FILE_COLUMNS,
+        ),
+        "size_bytes": dg.MetadataValue.int(sum(file.size for file in record.outputs)),
+        "record": dg.MetadataValue.path(record_uri),
+        "command": dg.MetadataValue.md(f"```bash\n{record.script.strip()}\n```"),
+        "tools": dg.MetadataValue.json(dict(record.tools)),
+        "job_id": dg.MetadataValue.text(record.job_id),
+        "made": dg.MetadataValue.timestamp(record.finished),
+    }
+    if record.warnings:
+        metadata["warnings"] = dg.MetadataValue.md("\n".join(f"- {warning}" for warning in record.warnings))
+    metadata |= {name: _figure(text) for name, text in record.facts.items()}
+    if not reused:
+        metadata |= _cost(record)
+    return metadata
+
+
+def _file_row(file: FileRecord) -> dg.TableRecord:
+    return dg.TableRecord({"file": file.uri, "bytes": file.size, "sha256": file.sha256 or ""})
+
+
+def _cost(record: Record) -> dict[str, dg.MetadataValue]:
+    costs = {"wall_s": record.wall_s, "cpu_s": record.cpu_s, "peak_memory_mib": record.peak_memory_mib}
+    return {name: dg.MetadataValue.float(round(value, 3)) for name, value in costs.items() if value is not None}
+
+
+def _figure(text: str) -> dg.MetadataValue:
+    """A fact as a number where it is one, so that Dagit plots it over partitions and time."""
+    try:
+        return dg.MetadataValue.int(int(text))
+    except ValueError:
+        pass
+    try:
+        return dg.MetadataValue.float(float(text))
+    except ValueError:
+        return dg.MetadataValue.text(text)

@@ -1,0 +1,128 @@
+"""The tags by which Dagster's lineage and staleness know what a materialization was made from.
+
+Dagster writes them itself for one partition a run. For a range of partitions it would give all of them the same ones,
+so they are written here, for each partition, in the form that Dagster reads:
+
+- `dagster/code_version` and `dagster/data_version` of what was made;
+- for each upstream asset its version and the storage id of the event that said so. The version of a partitioned
+  upstream is the digest of the versions of its upstream partitions, joined in key order; staleness of partitions is
+  decided by the storage id.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import dagster as dg
+
+from bioinfo_assets.orchestration.internals import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
+    DATA_VERSION_TAG,
+    DEFAULT_DATA_VERSION,
+    NULL_EVENT_POINTER,
+    StepExecutionContext,
+    extract_data_version_from_entry,
+    get_input_data_version_tag,
+    get_input_event_pointer_tag,
+)
+
+Partition = str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamVersion:
+    """The version of an upstream asset as a step found it, and the storage id of the event that said so."""
+
+    data_version: str
+    storage_id: int | None
+
+    def tags(self, key: dg.AssetKey) -> dict[str, str]:
+        """The two tags that tell it."""
+        return {
+            get_input_data_version_tag(key): self.data_version,
+            get_input_event_pointer_tag(key): str(self.storage_id) if self.storage_id else NULL_EVENT_POINTER,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a step found upstream when it began, before it read any record.
+
+    Attributes:
+        code_version: Of the asset that the step makes.
+        shared: By upstream asset that is the same for all partitions.
+        by_partition: By upstream asset with partitions of its own, then by partition.
+    """
+
+    code_version: str
+    shared: Mapping[dg.AssetKey, UpstreamVersion]
+    by_partition: Mapping[dg.AssetKey, Mapping[str, UpstreamVersion]]
+
+    def tags(self, partition: Partition, data_version: str) -> dict[str, str]:
+        """The tags of the materialization of one partition."""
+        tags = {
+            CODE_VERSION_TAG: self.code_version,
+            DATA_VERSION_TAG: data_version,
+            DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
+        }
+        for key, version in self.shared.items():
+            tags |= version.tags(key)
+        for key, versions in self.by_partition.items():
+            tags |= versions[partition or ""].tags(key)
+        return tags
+
+
+def provenance_of(step_context: StepExecutionContext, asset_key: dg.AssetKey, partitions: Sequence[str]) -> Provenance:
+    """Looks up what is upstream of an asset now; `partitions` is empty for an asset that has none."""
+    layer = step_context.job_def.asset_layer
+    shared: dict[dg.AssetKey, UpstreamVersion] = {}
+    by_partition: dict[dg.AssetKey, Mapping[str, UpstreamVersion]] = {}
+    for parent in sorted(layer.get(asset_key).parent_keys):
+        node = layer.get(parent)
+        if not node.is_partitioned:
+            shared[parent] = _version_of_asset(step_context.instance, parent, external=node.is_external)
+        elif partitions:
+            found = _versions_of_partitions(step_context.instance, parent, partitions, external=node.is_external)
+            by_partition[parent] = {
+                partition: UpstreamVersion(_joined([found[partition][0]]), found[partition][1])
+                for partition in partitions
+            }
+        else:
+            shared[parent] = _version_of_all_partitions(step_context.instance, parent, external=node.is_external)
+    return Provenance(layer.get(asset_key).code_version or step_context.run_id, shared, by_partition)
+
+
+def _version_of_asset(instance: dg.DagsterInstance, key: dg.AssetKey, *, external: bool) -> UpstreamVersion:
+    record = instance.get_latest_data_version_record(key, is_source=external)
+    if record is None:
+        return UpstreamVersion(DEFAULT_DATA_VERSION.value, None)
+    version = extract_data_version_from_entry(record.event_log_entry) or DEFAULT_DATA_VERSION
+    return UpstreamVersion(version.value, record.storage_id)
+
+
+def _version_of_all_partitions(instance: dg.DagsterInstance, key: dg.AssetKey, *, external: bool) -> UpstreamVersion:
+    found = _versions_of_partitions(instance, key, None, external=external)
+    versions = [version for _, (version, _) in sorted(found.items())]
+    storage_ids = [storage_id for _, storage_id in found.values() if storage_id is not None]
+    return UpstreamVersion(_joined(versions), max(storage_ids, default=None))
+
+
+def _versions_of_partitions(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Sequence[str] | None, *, external: bool
+) -> dict[str, tuple[str, int | None]]:
+    """By partition: its data version, and the storage id of its newest event."""
+    kind = dg.DagsterEventType.ASSET_OBSERVATION if external else dg.DagsterEventType.ASSET_MATERIALIZATION
+    storage = instance.event_log_storage
+    wanted = list(partitions) if partitions is not None else None
+    tags = storage.get_latest_tags_by_partition(key, kind, [DATA_VERSION_TAG], asset_partitions=wanted)
+    ids = storage.get_latest_storage_id_by_partition(key, kind, set(wanted) if wanted is not None else None)
+    names = partitions if partitions is not None else sorted(ids)
+    return {
+        name: (tags.get(name, {}).get(DATA_VERSION_TAG, DEFAULT_DATA_VERSION.value), ids.get(name)) for name in names
+    }
+
+
+def _joined(versions: Sequence[str]) -> str:
+    """The version of a partitioned upstream: Dagster's digest of its partitions' versions in key order."""
+    return sha256("".join(versions).encode()).hexdigest()

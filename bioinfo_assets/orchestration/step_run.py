@@ -1,0 +1,197 @@
+"""The life of one Dagster step: a job for each of its partitions, and a materialization for each result.
+
+A partition that fails does not stop the others. The step tells what it made, hands it on, and only then fails; steps
+downstream go on with what is there.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, Queue
+
+import dagster as dg
+
+from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.launch.backend import State, Status, Stream
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.orchestration.compute_logs import StepLogs
+from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
+from bioinfo_assets.orchestration.interruption import raise_if_interrupted
+from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
+from bioinfo_assets.orchestration.progress import JobState, JobUpdate, tell
+from bioinfo_assets.orchestration.provenance import Provenance, provenance_of
+from bioinfo_assets.orchestration.record_set import ONE, RecordSet
+from bioinfo_assets.orchestration.session import Session
+from bioinfo_assets.records.commit import Committed, Run, Wanted, commit, consider, start
+from bioinfo_assets.records.record import Record
+
+TICK_S = 0.2
+"""How long a step waits for its jobs before it asks whether its run is being ended, in seconds."""
+
+NAMED_FAILURES = 20
+"""How many failed partitions a step's failure names."""
+
+StepEvent = dg.AssetMaterialization | dg.Output[RecordSet]
+
+
+@dataclass(slots=True)
+class StepRun:
+    """One step at work.
+
+    Attributes:
+        context: Dagster's context of the step.
+        session: What the run's steps share.
+        logs: The step's compute logs.
+        asset_key: What it makes.
+        partitions: For which samples; `(ONE,)` for an asset without partitions.
+        build: The job of a partition.
+        describe: What Dagit shows of a result beside its record.
+    """
+
+    context: StepExecutionContext
+    session: Session
+    logs: StepLogs
+    asset_key: dg.AssetKey
+    partitions: Sequence[str]
+    build: Callable[[str], Job]
+    describe: Callable[[Record], Metadata]
+    _running: dict[str, Run] = field(default_factory=dict)
+    _changes: "Queue[tuple[str, Status]]" = field(default_factory=Queue)
+    _made: dict[str, Record] = field(default_factory=dict)
+    _failures: dict[str, str] = field(default_factory=dict)
+
+    def events(self) -> Iterator[StepEvent]:
+        """Runs the jobs; yields a materialization for each result as it is published, then all of them.
+
+        Raises:
+            Failure: partitions failed; its description has a sentence for each.
+        """
+        named = [partition for partition in self.partitions if partition != ONE]
+        provenance = provenance_of(self.context, self.asset_key, named)
+        try:
+            for committed in self._results():
+                yield self._materialization(committed, provenance)
+        except BaseException:  # an interrupt is a BaseException: whatever ends the step ends its jobs
+            self._cancel_all()
+            raise
+        yield from self._finish()
+
+    def _results(self) -> Iterator[tuple[str, Committed]]:
+        """The results by partition: those that are there first, the others as their jobs end."""
+        self._skip_failed_upstream()
+        for partition in self.partitions:
+            if partition not in self._failures:
+                yield from self._begin(partition)
+        while self._running:
+            raise_if_interrupted()
+            try:
+                partition, status = self._changes.get(timeout=TICK_S)
+            except Empty:
+                continue
+            yield from self._follow(partition, status)
+
+    def _skip_failed_upstream(self) -> None:
+        parents = self.context.job_def.asset_layer.get(self.asset_key).parent_keys
+        for partition in sorted(self.session.failed_upstream(parents).intersection(self.partitions)):
+            self._failures[partition] = "skipped: a step before it failed"
+            self._tell(partition, JobState.SKIPPED)
+
+    def _begin(self, partition: str) -> Iterator[tuple[str, Committed]]:
+        raise_if_interrupted()
+        try:
+            wanted = consider(self.session.ledger, self.session.backend, self.build(partition))
+            if wanted.record is not None:
+                self._engine_event(f"{wanted.job.name}: CACHED, its result is there and whole", {})
+                self._tell(partition, JobState.CACHED)
+                yield partition, Committed(wanted.record, reused=True)
+            else:
+                self._submit(partition, wanted)
+        except BioinfoAssetsError as error:
+            self._fail(partition, str(error))
+
+    def _submit(self, partition: str, wanted: Wanted) -> None:
+        speaker = partition if len(self.partitions) > 1 else ""
+        run = start(
+            self.session.watcher,
+            wanted,
+            on_change=lambda status: self._changes.put((partition, status)),
+            on_output=lambda stream, text: self._output(stream, text, speaker),
+        )
+        self._running[partition] = run
+        self._tell(partition, JobState.PENDING)
+        self._engine_event(
+            f"{wanted.job.name}: job submitted to {self.session.backend.name} ({wanted.reason})",
+            {
+                "job_id": dg.MetadataValue.text(run.submission.job_id),
+                "scratch": dg.MetadataValue.path(run.submission.scratch),
+                "log": dg.MetadataValue.path(run.submission.log),
+            },
+        )
+
+    def _output(self, stream: Stream, text: bytes, speaker: str) -> None:
+        self.logs.write(stream, text, speaker)
+
+    def _follow(self, partition: str, status: Status) -> Iterator[tuple[str, Committed]]:
+        run = self._running.get(partition)
+        if run is None:
+            return
+        if not status.state.is_over:
+            if status.state is State.RUNNING:
+                self._tell(partition, JobState.RUNNING)
+            self._engine_event(f"{run.wanted.job.name}: {status.state.value}. {status.reason}".rstrip(". "), {})
+            return
+        del self._running[partition]
+        try:
+            committed = commit(self.session.ledger, self.session.backend, run, run.ticket.wait())
+        except BioinfoAssetsError as error:
+            self._fail(partition, str(error))
+            return
+        self._tell(partition, JobState.CACHED if committed.reused else JobState.DONE)
+        yield partition, committed
+
+    def _materialization(self, result: tuple[str, Committed], provenance: Provenance) -> dg.AssetMaterialization:
+        partition, committed = result
+        record = committed.record
+        self._made[partition] = record
+        for warning in record.warnings:
+            self.context.log.warning(f"{record.step} of {record.subject}: {warning}")
+        uri = self.session.ledger.uri(record.subject, record.step)
+        return dg.AssetMaterialization(
+            asset_key=self.asset_key,
+            partition=None if partition == ONE else partition,
+            metadata={**record_metadata(record, uri, reused=committed.reused), **self.describe(record)},
+            tags=provenance.tags(partition, record.data_version),
+        )
+
+    def _finish(self) -> Iterator[StepEvent]:
+        self.session.mark_failed(self.asset_key, self._failures)
+        if self._made:
+            yield dg.Output(RecordSet.of_whole(self.asset_key.path[-1], self._made))
+        if self._failures:
+            raise dg.Failure(description=self._failure_text(), allow_retries=False)
+
+    def _failure_text(self) -> str:
+        shown = list(self._failures.items())[:NAMED_FAILURES]
+        lines = [reason if partition == ONE else f"{partition}: {reason}" for partition, reason in shown]
+        more = len(self._failures) - len(shown)
+        return "\n".join(lines + ([f"and {more} more"] if more else []))
+
+    def _fail(self, partition: str, reason: str) -> None:
+        self._failures[partition] = reason
+        self._tell(partition, JobState.FAILED, reason)
+        self.context.log.error(reason)
+
+    def _cancel_all(self) -> None:
+        for run in self._running.values():
+            self.session.backend.cancel(run.submission.job_id)
+        for partition, run in self._running.items():
+            run.ticket.wait()
+            self.session.backend.discard(run.submission.job_id)
+            self._tell(partition, JobState.FAILED, "cancelled")
+        self._running.clear()
+
+    def _engine_event(self, message: str, metadata: Mapping[str, dg.MetadataValue]) -> None:
+        """Logs an engine event of this step: to build one is to log it."""
+        DagsterEvent.engine_event(self.context, message, EngineEventData(metadata=dict(metadata)))
+
+    def _tell(self, partition: str, state: JobState, reason: str = "") -> None:
+        tell(JobUpdate(self.asset_key.path[-1], partition, state, reason))
