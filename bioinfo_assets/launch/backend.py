@@ -50,7 +50,14 @@ class MadeFile:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a job used: seconds, and MiB of its largest process; None where the backend cannot tell."""
+    """What a job used; None where the backend cannot tell.
+
+    Attributes:
+        wall_s: Seconds from the script's begin to its end, the reading of its outputs for their digests included.
+        cpu_s: Seconds of processor time, of all its processes.
+        peak_memory_mib: Resident memory of its largest process in MiB (`ru_maxrss` of getrusage(2)): processes that
+            run side by side are not added up.
+    """
 
     wall_s: float
     cpu_s: float | None = None
@@ -139,7 +146,13 @@ class Backend(Protocol):
         """
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
-        """The state of each of these jobs now."""
+        """The state of each of these jobs now.
+
+        Transient errors of a backend's service are retried by the backend; what it raises here is not.
+
+        Raises:
+            KeyError: the backend does not know such a job, or has forgotten it.
+        """
 
     def cancel(self, job_id: str) -> None:
         """Ends a job and all it started; nothing happens to one that is over."""
@@ -147,8 +160,16 @@ class Backend(Protocol):
     def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
         """What the job has printed on that stream since `offset` bytes."""
 
-    def discard(self, job_id: str) -> None:
-        """Forgets a job that is over and frees its scratch, once its outputs are published or not wanted."""
+    def discard(self, job_id: str, *, keep_log: bool = False) -> None:
+        """Forgets a job that is over and frees its scratch, once its outputs are published or not wanted.
+
+        Args:
+            job_id: The job.
+            keep_log: Leave its script, logs and report for people to read, as one wants of a failed job.
+
+        Raises:
+            ValueError: the job is not over.
+        """
 
     def close(self) -> None:
         """Ends whatever still runs and frees what the backend holds."""

@@ -82,9 +82,11 @@ class Output:
         key: What it is to the steps that read it, such as `bam`.
         local: The name under which the script leaves it.
         uri: Where it is published.
-        canonical: A shell filter, file in and canonical bytes out, that leaves out what may differ between two runs
-            that mean the same (times, thread counts, scratch paths). Its digest is the file's content. None: the file
-            follows from the others and says nothing of its own, such as an md5 or an index of a BAM.
+        canonical: A bash command, the file on stdin and canonical bytes on stdout, that leaves out what may differ
+            between two runs that mean the same (times, thread counts, scratch paths). Its digest is the file's content.
+            It runs under `set -euo pipefail` in the working folder, and the job fails if it fails: `grep -v` does where
+            no line is left, `sed '/^#/d'` does not. None: the file follows from the others and says nothing of its own,
+            such as an md5 or an index of a BAM.
     """
 
     key: str

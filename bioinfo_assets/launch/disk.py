@@ -1,0 +1,126 @@
+"""Writing to this machine's disks so that a reader sees a whole file or none, and a full disk is told as such."""
+
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bioinfo_assets.errors import InputError, ResourceError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def full_disk(folder: Path | str) -> ResourceError:
+    """The error that says a disk is full: where, and what to do."""
+    return ResourceError(
+        f"no space is left for {folder}: free some there, or set scratch or output to a folder on a larger disk"
+    )
+
+
+@contextmanager
+def full_disk_is_told(folder: Path) -> Iterator[None]:
+    """Turns the operating system's word for a full or forbidden disk into ours.
+
+    Raises:
+        ResourceError: the disk is full, or the user's quota is used up.
+        InputError: the folder may not be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise full_disk(folder) from error
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise InputError(f"{folder} may not be written to: give yourself the right, or choose another") from error
+        raise
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside `path` that takes its place when the block ends well, and is removed if not.
+
+    The bytes reach the disk before the name does, so that a crash leaves the old file or the new one.
+
+    Raises:
+        ResourceError: the disk is full.
+        InputError: the folder may not be written to.
+    """
+    with full_disk_is_told(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        part = Path(name)
+        try:
+            part.chmod(0o666 & ~_umask())  # mkstemp makes files that their owner alone may read
+            yield part
+            _sync(part)
+            part.replace(path)
+            _sync(path.parent)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def copied_whole(source: Path, target: Path) -> None:
+    """Copies a file's bytes so that `target` is never half there.
+
+    Raises:
+        ResourceError: the disk is full.
+    """
+    with written_whole(target) as part:
+        shutil.copyfile(source, part)
+
+
+def moved(source: Path, target: Path) -> None:
+    """Moves a file: by its name where both stand on one file system, else by a whole copy.
+
+    Raises:
+        ResourceError: the disk is full.
+    """
+    with full_disk_is_told(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _sync(source)
+            source.replace(target)
+            _sync(target.parent)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            copied_whole(source, target)
+            source.unlink()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds a lock file: one thread of one process of this machine at a time is inside.
+
+    The file stays: to remove it would let two in, one by the old file and one by a new one. The operating system drops
+    the lock of a process that dies.
+    """
+    with full_disk_is_told(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    """The process's umask, read where reading does not change it for other threads."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("Umask:"):
+            return int(line.split()[1], 8)
+    return 0o077

@@ -1,0 +1,80 @@
+"""Files of this machine, as one of the two kinds of place a `Store` knows."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.disk import copied_whole, full_disk_is_told, written_whole
+from bioinfo_assets.launch.file_stat import FileStat
+
+
+def stat(path: Path) -> FileStat:
+    """Size and time of last change.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    with _wrong_path_is_told(path):
+        facts = path.stat()
+    if not path.is_file():
+        raise InputError(f"{path} is not a file: give the path of a file")
+    return FileStat(size=facts.st_size, stamp=str(facts.st_mtime_ns))
+
+
+def read(path: Path, start: int, length: int | None) -> bytes:
+    """Part of a file's bytes, or all.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    with _wrong_path_is_told(path), path.open("rb") as file:
+        file.seek(start)
+        return file.read(-1 if length is None else length)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Writes a file whole.
+
+    Raises:
+        ResourceError: the disk is full.
+    """
+    with written_whole(path) as part:
+        part.write_bytes(data)
+
+
+def fetch(path: Path, target: Path) -> None:
+    """Copies a file of this machine.
+
+    Raises:
+        InputError: there is no such file.
+        ResourceError: the disk is full.
+    """
+    stat(path)
+    copied_whole(path, target)
+
+
+def delete(path: Path) -> None:
+    """Removes a file; one that is not there stays so."""
+    with full_disk_is_told(path.parent):
+        path.unlink(missing_ok=True)
+
+
+def listed(folder: Path, *, recursive: bool) -> Iterator[str]:
+    """The files of a folder, those with a leading dot (locks, and what is being written) left out."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        yield from (f"{parent}/{name}" for name in names if not name.startswith("."))
+
+
+@contextmanager
+def _wrong_path_is_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path} does not exist: check its spelling, or make it first") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path} is not a file: give the path of a file") from error
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read: give yourself the right to read it") from error

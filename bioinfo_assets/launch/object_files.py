@@ -1,0 +1,201 @@
+"""Files of object stores and web servers (`s3://`, `gs://`, `https://`), by obstore.
+
+Retries of transient errors, multipart uploads and request signing are obstore's. S3 reads the usual variables
+(`AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_SKIP_SIGNATURE=true` for public buckets) and takes credentials wherever boto3
+finds them; `gs://` is read without credentials, for public buckets.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import GCSStore, HTTPStore, S3Store
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.disk import written_whole
+from bioinfo_assets.launch.file_stat import FileStat
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, ObjectStore
+
+SCHEMES: Final = frozenset({"s3", "gs", "https", "http"})
+_CHUNK: Final = 10 * 1024 * 1024
+_LARGEST_COPY: Final = 5 * 1024**3
+"""S3's CopyObject takes objects of up to 5 GB (AWS API reference, CopyObject); larger ones are streamed."""
+_WHAT_TO_DO: Final = {
+    "s3": "check your AWS credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) and their rights; "
+    "for a public bucket set AWS_SKIP_SIGNATURE=true",
+    "gs": "only public buckets can be read from gs://",
+    "https": "the server does not give it to everyone: download it yourself and name the local file",
+}
+
+
+def stat(uri: str) -> FileStat:
+    """Size and ETag.
+
+    Raises:
+        InputError: there is no such file, or it may not be read.
+    """
+    with _errors_are_told(uri):
+        store, path = _opened(uri)
+        meta = obstore.head(store, path)
+    etag = meta["e_tag"]
+    return FileStat(size=meta["size"], stamp=etag or meta["last_modified"].isoformat(), etag=etag)
+
+
+def read(uri: str, start: int, length: int | None) -> bytes:
+    """Part of a file's bytes, or all.
+
+    Raises:
+        InputError: there is no such file, or it may not be read.
+    """
+    with _errors_are_told(uri):
+        store, path = _opened(uri)
+        if start == 0 and length is None:
+            return bytes(obstore.get(store, path).bytes())
+        if length is None:
+            return bytes(obstore.get(store, path, options={"range": {"offset": start}}).bytes())
+        return bytes(obstore.get(store, path, options={"range": (start, start + length)}).bytes())
+
+
+def chunks(uri: str) -> Iterator[bytes]:
+    """A file's bytes in pieces.
+
+    Raises:
+        InputError: there is no such file, or it may not be read.
+    """
+    with _errors_are_told(uri):
+        store, path = _opened(uri)
+        for chunk in obstore.get(store, path).stream(min_chunk_size=_CHUNK):
+            yield bytes(chunk)
+
+
+def fetch(uri: str, target: Path) -> None:
+    """Downloads a file; `target` is there when all its bytes are.
+
+    Raises:
+        InputError: there is no such file, it may not be read, or the connection broke again and again.
+        ResourceError: the disk is full.
+    """
+    size = stat(uri).size
+    with written_whole(target) as part:
+        with part.open("wb") as file:
+            for chunk in chunks(uri):
+                file.write(chunk)
+        if part.stat().st_size != size:
+            raise InputError(f"{uri} has {size} bytes, {part.stat().st_size} came: try again")
+
+
+def write(uri: str, data: bytes | Path) -> None:
+    """Uploads bytes or a file of this machine; the object is there when all its bytes are.
+
+    Raises:
+        InputError: it may not be written.
+    """
+    with _errors_are_told(uri):
+        store, path = _opened(uri)
+        obstore.put(store, path, data)
+
+
+def copy(source: str, target: str) -> None:
+    """Copies within one store by the store itself where it can, else through this machine.
+
+    Raises:
+        InputError: there is no such file, or it may not be read or written.
+    """
+    with _errors_are_told(target):
+        store, path = _opened(target)
+        if _place(source) == _place(target) and stat(source).size <= _LARGEST_COPY:
+            obstore.copy(store, _key(source), path)
+        else:
+            obstore.put(store, path, chunks(source), chunk_size=_CHUNK)
+
+
+def delete(uri: str) -> None:
+    """Removes a file; one that is not there stays so.
+
+    Raises:
+        InputError: it may not be removed.
+    """
+    with _errors_are_told(uri):
+        store, path = _opened(uri)
+        obstore.delete(store, path)
+
+
+def listed(folder: str, *, recursive: bool) -> Iterator[str]:
+    """The files under a prefix that is taken as a folder.
+
+    Raises:
+        InputError: it may not be listed; a web server has no listing.
+    """
+    scheme, place = _place(folder)
+    if scheme in {"https", "http"}:
+        raise InputError(f"{folder} cannot be listed: name the files of a web server one by one")
+    with _errors_are_told(folder):
+        store, prefix = _opened(folder)
+        if recursive:
+            objects = [item for page in obstore.list(store, prefix) for item in page]
+        else:
+            objects = list(obstore.list_with_delimiter(store, prefix)["objects"])
+    yield from (f"{scheme}://{place}/{item['path']}" for item in objects)
+
+
+def _place(uri: str) -> tuple[str, str]:
+    parts = urlsplit(uri)
+    return parts.scheme, parts.netloc
+
+
+def _key(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.scheme not in {"https", "http"}:
+        return uri.split("://", 1)[1].partition("/")[2]  # a key may hold any character, `?` and `#` too
+    if parts.query:
+        raise InputError(f"{uri} has a query: name the file by its plain address")
+    return unquote(parts.path).lstrip("/")
+
+
+def _opened(uri: str) -> "tuple[ObjectStore, str]":
+    return _client(*_place(uri), os.environ.get("AWS_ENDPOINT_URL", "")), _key(uri)
+
+
+@lru_cache(maxsize=64)
+def _client(scheme: str, place: str, _endpoint: str) -> "ObjectStore":
+    """The client of one bucket or server; clients are safe for threads and keep connections open."""
+    options: ClientConfig = {"allow_http": True, "connect_timeout": "20s", "timeout": "3600s"}
+    if scheme == "s3":
+        return _s3(place, options)
+    if scheme == "gs":
+        return GCSStore(place, skip_signature=True, client_options=options)
+    return HTTPStore(f"{scheme}://{place}", client_options=options)
+
+
+def _s3(bucket: str, options: "ClientConfig") -> S3Store:
+    if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in {"1", "true", "yes"}:
+        return S3Store(bucket, client_options=options, skip_signature=True)
+    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - boto3 takes 0.3 s that local users save
+
+    try:
+        provider = Boto3CredentialProvider()
+    except ValueError as error:
+        raise InputError(f"there are no AWS credentials for s3://{bucket}: {_WHAT_TO_DO['s3']}") from error
+    return S3Store(bucket, client_options=options, credential_provider=provider)
+
+
+@contextmanager
+def _errors_are_told(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InputError(f"{uri} does not exist: check its spelling") from error
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        advice = _WHAT_TO_DO.get(_place(uri)[0], _WHAT_TO_DO["https"])
+        raise InputError(f"{uri} may not be read or written: {advice}") from error
+    except BaseError as error:
+        cause = str(error).splitlines()[0].strip()
+        raise InputError(f"{uri} could not be reached: {cause}; check the address and the network") from error

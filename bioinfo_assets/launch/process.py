@@ -1,0 +1,82 @@
+"""An attempt's script as a process of this machine, under its warden."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bioinfo_assets.launch import warden
+from bioinfo_assets.launch.disk import full_disk_is_told
+from bioinfo_assets.launch.scratch import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a script ended.
+
+    Attributes:
+        started: When it began.
+        finished: When it and all it had started were gone.
+        wall_s: Seconds between the two.
+        exit_code: Its own, or the negative number of the signal that ended it.
+        cpu_s: Seconds of processor time, of all its processes; None if its warden was killed.
+        peak_memory_kib: Resident memory of its largest process, in KiB; None if its warden was killed.
+    """
+
+    started: datetime
+    finished: datetime
+    wall_s: float
+    exit_code: int
+    cpu_s: float | None = None
+    peak_memory_kib: int | None = None
+
+
+class Process:
+    """A running script. It ends when its host does: the host's end of a socket is what keeps it alive.
+
+    Args:
+        attempt: Whose script runs, in whose working folder, printing to whose logs.
+        environment: All the variables it has.
+    """
+
+    def __init__(self, attempt: Attempt, environment: Mapping[str, str]) -> None:
+        self._line, far = socket.socketpair()
+        self._started, self._clock = datetime.now(UTC), time.monotonic()
+        command = [sys.executable, "-I", "-S", warden.__file__, str(far.fileno()), "bash", str(attempt.script)]
+        with far, full_disk_is_told(attempt.root), attempt.stdout.open("wb") as out, attempt.stderr.open("wb") as err:
+            self._warden = subprocess.Popen(
+                command,
+                cwd=attempt.work,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+                pass_fds=(far.fileno(),),
+            )
+
+    def end(self) -> None:
+        """Ends the script and all it started; returns at once."""
+        self._line.shutdown(socket.SHUT_WR)
+
+    def ending(self) -> Ending:
+        """Waits until the script and all it started are gone."""
+        told = b""
+        with self._line:
+            while part := self._line.recv(4096):
+                told += part
+        if not told:  # the warden was killed: what it watched is still its process group, and not yet another's
+            os.killpg(self._warden.pid, signal.SIGKILL)
+        self._warden.wait()
+        return Ending(
+            started=self._started,
+            finished=datetime.now(UTC),
+            wall_s=time.monotonic() - self._clock,
+            **(json.loads(told) if told else {"exit_code": -signal.SIGKILL}),
+        )

@@ -1,0 +1,47 @@
+"""A job's inputs, under their local names, in the working folder of an attempt."""
+
+import hashlib
+from pathlib import Path
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.disk import full_disk_is_told, locked
+from bioinfo_assets.launch.job import Job, StoredFile
+from bioinfo_assets.launch.scratch import Attempt
+from bioinfo_assets.launch.store import Store, local_path
+
+
+def stage(job: Job, attempt: Attempt, store: Store, cache: Path) -> None:
+    """Puts every input where the script looks for it: links to local files, and to copies of remote ones.
+
+    Args:
+        job: Whose inputs.
+        attempt: Where they shall stand.
+        store: Where they come from.
+        cache: A folder for copies of remote files, which any number of jobs may share at the same time.
+
+    Raises:
+        InputError: an input is not there, or is not the file the job was made for.
+        ResourceError: the disk is full.
+    """
+    for item in job.inputs:
+        path = local_path(item.file.uri)
+        source = _cached(item.file, store, cache) if path is None else path.resolve()
+        _check_unchanged(item.file, store.stat(str(source)).size)
+        with full_disk_is_told(attempt.work):
+            (attempt.work / item.local).symlink_to(source)
+
+
+def _cached(file: StoredFile, store: Store, cache: Path) -> Path:
+    """The local copy of a remote file; who comes while another fetches it waits for that."""
+    # By address too: two files may mean the same (`content`) in different bytes.
+    name = hashlib.sha256(f"{file.uri}\n{file.size}\n{file.content}".encode()).hexdigest()
+    copy = cache / name
+    with locked(cache / f"{name}.lock"):
+        if not copy.exists():
+            store.fetch(file.uri, copy)
+    return copy
+
+
+def _check_unchanged(file: StoredFile, size: int) -> None:
+    if size != file.size:
+        raise InputError(f"{file.uri} has {size} bytes and had {file.size} when the run began: start the run again")
