@@ -1,0 +1,110 @@
+"""The samples of a project: read from a samples file, checked, and kept under the output path.
+
+Each sample is one small JSON file, `OUTPUT/records/samples/NAME.json`, so that adding one of ten thousand touches one
+file, and the samples are known without Dagster's database.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from pydantic import TypeAdapter, ValidationError
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.fastq import check_pair, lane_of
+from bioinfo_assets.genomics.fastq_head import HEAD_BYTES, FastqHead, read_head
+from bioinfo_assets.genomics.sample import Lane, Sample
+from bioinfo_assets.genomics.samplesheet import (
+    SheetRow,
+    is_samplesheet,
+    pair_up,
+    parse_folder_list,
+    parse_samplesheet,
+)
+from bioinfo_assets.launch.store import Store, join
+from bioinfo_assets.records.ledger import Ledger
+
+READERS = 16
+"""FASTQs whose first records are read at once; they wait for the network more than for a processor."""
+
+_SAMPLE = TypeAdapter(Sample)
+
+
+def read_samples_file(store: Store, samples_file: str) -> tuple[Sample, ...]:
+    """The samples of a samplesheet, or of a list of folders, with the first records of every FASTQ checked.
+
+    Raises:
+        InputError: the file or one of its FASTQs is not what it should be; the sentence names it.
+    """
+    text = store.read_bytes(samples_file).decode("utf-8-sig")
+    if is_samplesheet(text):
+        return samples_of(store, parse_samplesheet(text, samples_file))
+    folders = parse_folder_list(text, samples_file)
+    found = {folder: store.list(folder) for folder in folders}
+    for folder, files in found.items():
+        if not files:
+            raise InputError(f"{samples_file}: there are no files in {folder}: correct the line or take it out")
+    rows = pair_up(uri for files in found.values() for uri in files)
+    if not rows:
+        raise InputError(f"{samples_file}: none of its folders has FASTQs named SAMPLE_FLOWCELL_LANE_READ.fastq.gz")
+    return samples_of(store, rows)
+
+
+def samples_of(store: Store, rows: Iterable[SheetRow]) -> tuple[Sample, ...]:
+    """The samples that rows of read pairs make up, each with its lanes joined, in order of name."""
+    lanes: dict[str, list[Lane]] = defaultdict(list)
+    rows = tuple(rows)
+    with ThreadPoolExecutor(READERS) as pool:
+        for row, lane in zip(rows, pool.map(lambda row: _lane(store, row), rows), strict=True):
+            lanes[row.sample].append(lane)
+    return tuple(Sample(name, tuple(found)) for name, found in sorted(lanes.items()))
+
+
+def save_sample(ledger: Ledger, sample: Sample) -> bool:
+    """Keeps a sample; tells whether anything changed."""
+    uri = _uri(ledger, sample.name)
+    data = _SAMPLE.dump_json(sample, indent=2) + b"\n"
+    if ledger.store.exists(uri) and ledger.store.read_bytes(uri) == data:
+        return False
+    ledger.store.write_bytes(uri, data)
+    return True
+
+
+def load_sample(ledger: Ledger, name: str) -> Sample:
+    """A sample that was kept.
+
+    Raises:
+        InputError: there is no such sample.
+    """
+    uri = _uri(ledger, name)
+    if not ledger.store.exists(uri):
+        raise InputError(f"there is no sample {name!r} under {ledger.output_path}: add it with `samples add`")
+    try:
+        return _SAMPLE.validate_json(ledger.store.read_bytes(uri))
+    except ValidationError as error:
+        raise InputError(f"{uri} is not a sample of this project: add {name} again with `samples add`") from error
+
+
+def sample_names(ledger: Ledger) -> tuple[str, ...]:
+    """The names of all samples kept, in order."""
+    files = ledger.store.list(_folder(ledger))
+    return tuple(sorted(file.rsplit("/", 1)[-1].removesuffix(".json") for file in files if file.endswith(".json")))
+
+
+def _lane(store: Store, row: SheetRow) -> Lane:
+    read1, read2 = (_head(store, uri) for uri in (row.read1, row.read2))
+    check_pair(read1, read2)
+    return lane_of(read1, read2, library=row.library or row.sample, lane=row.lane)
+
+
+def _head(store: Store, uri: str) -> FastqHead:
+    data = store.read_bytes(uri, 0, HEAD_BYTES)
+    return read_head(uri, data, whole=len(data) < HEAD_BYTES)
+
+
+def _folder(ledger: Ledger) -> str:
+    return join(ledger.output_path, "records", "samples")
+
+
+def _uri(ledger: Ledger, name: str) -> str:
+    return join(_folder(ledger), f"{name}.json")

@@ -1,0 +1,142 @@
+"""The settings of a project: what is aligned to what, how, and with which means.
+
+They come, the first that says it, from what a program passes, from the environment (`BIOINFO_ASSETS_REFERENCE=…`,
+nested ones with two underscores: `BIOINFO_ASSETS_TRIMMING__TRUSEQ=true`), and from `bioinfo-assets.toml` in the
+project's home. `bioinfo-assets run` writes that file, so that Dagit shows and continues what the command line began.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from bioinfo_assets.errors import InputError
+
+FILE_NAME = "bioinfo-assets.toml"
+HOME_VARIABLE = "DAGSTER_HOME"
+PREFIX = "BIOINFO_ASSETS_"
+
+
+class TrimmingSettings(BaseModel):
+    """What cutadapt cuts off; nothing unless given, as reads come from most sequencers without adapters.
+
+    Attributes:
+        truseq: Cut Illumina's TruSeq adapters from the 3' ends.
+        three_prime_1: 3' adapter of read 1: a sequence, or a FASTA file of adapters.
+        three_prime_2: 3' adapter of read 2.
+        five_prime_1: 5' adapter of read 1.
+        five_prime_2: 5' adapter of read 2.
+        poly_g: Cut runs of G that two-colour machines (NextSeq, NovaSeq) write past the end of a fragment.
+        max_n: Pairs with a larger share of N in one read are dropped.
+        minimum_length: Pairs with a shorter read after trimming are dropped; bases.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    truseq: bool = False
+    three_prime_1: str | None = None
+    three_prime_2: str | None = None
+    five_prime_1: str | None = None
+    five_prime_2: str | None = None
+    poly_g: bool = False
+    max_n: float = Field(default=0.1, ge=0, le=1)
+    minimum_length: int = Field(default=20, ge=1)
+
+
+class Settings(BaseSettings):
+    """The settings of a project.
+
+    Attributes:
+        output_path: Where results are published: an absolute folder, or `s3://BUCKET/FOLDER`.
+        reference: The genome's FASTA, plain or gzipped: a path or address.
+        reference_alt: The `.alt` file of an ALT-aware reference.
+        known_sites: VCFs of known variants for base recalibration, each bgzipped; none: no recalibration.
+        aligner: `auto` takes bwa-mem2 where it is installed, else bwa.
+        platform: The sequencing platform, PL of the read groups (SAM specification, 1.3).
+        optical_distance: Pixels within which duplicates count as optical; 2500 for patterned flow cells.
+        quantized_quals: The base qualities that recalibration rounds to.
+        trimming: What cutadapt cuts off.
+        depth_as_text: Whether depth is published as plain text rather than bgzipped and indexed.
+        scratch: The folder in which jobs of this machine work.
+        cpus: Processors that jobs share.
+        memory_mib: Memory that jobs share, in MiB.
+        tool_path: Folders with tools, looked at before `PATH`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=False
+    )
+
+    output_path: str
+    reference: str | None = None
+    reference_alt: str | None = None
+    known_sites: tuple[str, ...] = ()
+    aligner: Literal["auto", "bwa", "bwa-mem2"] = "auto"
+    platform: str = "ILLUMINA"
+    optical_distance: int = Field(default=2500, ge=0)
+    quantized_quals: tuple[int, ...] = (10, 20, 30)
+    trimming: TrimmingSettings = TrimmingSettings()
+    depth_as_text: bool = False
+    scratch: str | None = None
+    cpus: int | None = Field(default=None, ge=1)
+    memory_mib: int | None = Field(default=None, ge=1)
+    tool_path: tuple[str, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What a program passes, then the environment, then the file of the project's home."""
+        home = os.environ.get(HOME_VARIABLE)
+        file = Path(home) / FILE_NAME if home else None
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+
+def load(**given: object) -> Settings:
+    """The settings, with what is `given` (other than None) before all else.
+
+    Raises:
+        InputError: a setting is missing or wrong; the sentence names it.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise InputError(_sentence(error)) from error
+
+
+def save(settings: Settings, home: Path) -> Path:
+    """Writes the settings that are not the default to a project's home; gives the file."""
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / FILE_NAME
+    values = settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    temporary = file.with_suffix(".tmp")
+    temporary.write_text(tomli_w.dumps(values), encoding="utf-8")
+    temporary.replace(file)
+    return file
+
+
+def home_of(output_path: str) -> Path:
+    """The project's home: `DAGSTER_HOME` where it is set, else `.dagster` in a local output path."""
+    home = os.environ.get(HOME_VARIABLE)
+    if home:
+        return Path(home)
+    if "://" in output_path:
+        raise InputError(
+            f"set {HOME_VARIABLE} to a folder of this machine: {output_path} cannot hold Dagster's database"
+        )
+    return Path(output_path) / ".dagster"
+
+
+def _sentence(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    name = ".".join(str(part) for part in problem["loc"]) or "settings"
+    variable = PREFIX + name.upper().replace(".", "__")
+    return f"setting {name}: {problem['msg'].lower()} (set it in {FILE_NAME} or by {variable})"
