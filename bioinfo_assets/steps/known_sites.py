@@ -1,0 +1,88 @@
+"""Known sites: variants that base recalibration takes for no errors, as bgzipped VCFs with their indexes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.uri import file_name
+from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.steps import canonical, resources
+from bioinfo_assets.steps.files import Outputs
+from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.script import render
+
+VERSION: Final = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSites:
+    """A VCF, and its index where there is one."""
+
+    vcf: StoredFile
+    tbi: StoredFile | None
+
+    @property
+    def name(self) -> str:
+        """The VCF's local name, which ends in `.vcf.gz`; a plain `.vcf` is compressed.
+
+        Raises:
+            InputError: The file has no VCF's name.
+        """
+        name = file_name(self.vcf.uri)
+        if name.endswith(".vcf"):
+            return f"{name}.gz"
+        if name.endswith(".vcf.gz"):
+            return name
+        raise InputError(f"{self.vcf.uri} is not the name of a VCF: give a file that ends in .vcf.gz or .vcf")
+
+    @classmethod
+    def all_of(cls, outputs: Outputs) -> tuple[Self, ...]:
+        """From what `fetch_known_sites` made."""
+        vcfs = sorted(key for key in outputs if not key.endswith(".tbi"))
+        return tuple(cls(outputs[key], outputs[f"{key}.tbi"]) for key in vcfs)
+
+
+def fetch_known_sites(sources: Sequence[KnownSites], layout: Layout) -> Job:
+    """Copy VCFs and their indexes to `references/`; an index is made where none is given.
+
+    The keys of the outputs are the names of the files.
+
+    Raises:
+        InputError: There is no source, one has no VCF's name, or two have one name.
+    """
+    names = [source.name for source in sources]
+    _check(names)
+    inputs = [Input(f"sites.{number}", source.vcf) for number, source in enumerate(sources)]
+    inputs += [Input(f"sites.{number}.tbi", source.tbi) for number, source in enumerate(sources) if source.tbi]
+    return Job(
+        step="known_sites",
+        version=VERSION,
+        subject="reference",
+        script=render(
+            "fetch_known_sites",
+            names=[file_name(source.vcf.uri) for source in sources],
+            vcfs=names,
+            indexed=[source.tbi is not None for source in sources],
+        ),
+        inputs=tuple(inputs),
+        outputs=tuple(output for name in names for output in _outputs(name, layout)),
+        tools=("bgzip", "tabix"),
+        parameters={"known_sites": tuple(source.vcf.uri for source in sources)},
+        resources=resources.streaming(0),
+    )
+
+
+def _check(names: Sequence[str]) -> None:
+    if not names:
+        raise InputError("there are no known sites to fetch: give at least one VCF, or leave this step out")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"two files of known sites are both named {twice[0]}: rename one, for they share a folder")
+
+
+def _outputs(name: str, layout: Layout) -> tuple[Output, Output]:
+    return (
+        Output(name, name, layout.reference(name), canonical=canonical.GZIPPED),
+        Output(f"{name}.tbi", f"{name}.tbi", layout.reference(f"{name}.tbi"), canonical=canonical.FOLLOWS),
+    )

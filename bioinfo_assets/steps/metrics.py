@@ -1,0 +1,90 @@
+"""What is measured on a sample's final BAM: alignment, insert sizes, depth."""
+
+from typing import Final
+
+from bioinfo_assets.launch.job import Input, Job, Output
+from bioinfo_assets.steps import canonical, resources
+from bioinfo_assets.steps.files import IndexedBam
+from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.reference import IndexedReference
+from bioinfo_assets.steps.script import render
+
+ALIGNMENT_VERSION: Final = "1"
+INSERT_SIZE_VERSION: Final = "1"
+DEPTH_VERSION: Final = "1"
+
+
+def alignment_metrics(sample: str, bam: IndexedBam, reference: IndexedReference, layout: Layout) -> Job:
+    """Collect Picard's alignment summary: reads aligned, mismatches, read lengths, chimeras."""
+    local, metrics = f"{sample}.recalib.bam", f"{sample}.alignment_metrics.txt"
+    return Job(
+        step="alignment_metrics",
+        version=ALIGNMENT_VERSION,
+        subject=sample,
+        script=render("alignment_metrics", "java", bam=local, fasta=reference.name, metrics=metrics),
+        inputs=(Input(local, bam.bam), *reference.staged()),
+        outputs=(Output("metrics", metrics, layout.sample(sample, "alignment_metrics.txt"), canonical.PICARD_METRICS),),
+        tools=("picard",),
+        resources=resources.walking(bam.bam.size, reference.fasta.size, most_mib=4096),
+    )
+
+
+def insert_size_metrics(sample: str, bam: IndexedBam, layout: Layout) -> Job:
+    """Collect the sizes of inserts, with their histogram as a PDF.
+
+    A sample without proper pairs gets an empty metrics file and histogram, and the status `fail` instead of `ok`. Fact:
+    `has_insert_metrics` is `yes` or `no`.
+    """
+    local, metrics = f"{sample}.recalib.bam", f"{sample}.insert_metrics.txt"
+    status, histogram = f"{sample}.insert_metrics.status", f"{sample}.insert_size_histogram.pdf"
+    return Job(
+        step="insert_size_metrics",
+        version=INSERT_SIZE_VERSION,
+        subject=sample,
+        script=render(
+            "insert_size_metrics", "java", sample=sample, bam=local, metrics=metrics, status=status, histogram=histogram
+        ),
+        inputs=(Input(local, bam.bam),),
+        outputs=(
+            Output("metrics", metrics, layout.sample(sample, "insert_metrics.txt"), canonical.PICARD_METRICS),
+            Output("status", status, layout.sample(sample, "insert_metrics.status")),
+            Output("histogram", histogram, layout.sample(sample, "insert_size_histogram.pdf"), canonical.PDF),
+        ),
+        tools=("picard", "Rscript"),
+        resources=resources.walking(bam.bam.size, 0, most_mib=4096),
+    )
+
+
+def depth(sample: str, bam: IndexedBam, layout: Layout, *, plain_text: bool = False) -> Job:
+    """Tell the depth of every position of every contig that has reads, and a summary of coverage.
+
+    Depth is `samtools depth -a`, bgzipped with a tabix index, or plain text of some 15 bytes a base. The summary is
+    mosdepth's, which counts a position once where the two reads of a pair overlap; samtools counts it twice. Fact:
+    `mean_depth`, as mosdepth has it.
+    """
+    local = f"{sample}.recalib.bam"
+    table = f"{sample}.depth.txt" if plain_text else f"{sample}.depth.txt.gz"
+    outputs = [Output("depth", table, layout.sample(sample, "depth.txt"))]
+    if not plain_text:
+        uri = layout.sample(sample, "depth.txt.gz")
+        outputs = [
+            Output("depth", table, uri, canonical=canonical.GZIPPED),
+            Output("tbi", f"{table}.tbi", f"{uri}.tbi", canonical=canonical.FOLLOWS),
+        ]
+    return Job(
+        step="depth",
+        version=DEPTH_VERSION,
+        subject=sample,
+        script=render("depth", sample=sample, bam=local, depth=table, plain_text=plain_text),
+        inputs=bam.staged(local),
+        outputs=(
+            *outputs,
+            *(
+                Output(key, f"{sample}.{suffix}", layout.sample(sample, suffix))
+                for key, suffix in (("summary", "mosdepth.summary.txt"), ("distribution", "mosdepth.global.dist.txt"))
+            ),
+        ),
+        tools=("samtools", "bgzip", "tabix", "mosdepth"),
+        parameters={"plain_text": plain_text},
+        resources=resources.streaming(bam.bam.size),
+    )

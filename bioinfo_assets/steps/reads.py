@@ -1,0 +1,85 @@
+"""The reads of a sample: its lanes merged into one pair of FASTQs."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.read_group import ReadGroup
+from bioinfo_assets.genomics.uri import file_name
+from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.steps import canonical, resources
+from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.script import read, render
+
+VERSION: Final = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFiles:
+    """The FASTQs of one lane, and the read group they become."""
+
+    read_group: ReadGroup
+    reads1: StoredFile
+    reads2: StoredFile
+
+
+def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
+    """Merge a sample's lanes into one pair of bgzipped FASTQs, in the order of their read groups' names.
+
+    The read group takes the place of each read's comment, as `RG:Z:ID`, and `/1` and `/2` go from the names. The script
+    reads each lane in step and fails with a sentence on a truncated file, on another number of reads or other names in
+    the second, and on an empty lane. Facts: `pairs`, and `pairs.ID` of each lane.
+
+    Raises:
+        InputError: There is no lane, two have one read group, or one file is given twice.
+    """
+    lanes = sorted(lanes, key=lambda lane: lane.read_group.id)
+    _check(sample, lanes)
+    files1, files2 = [lane.reads1 for lane in lanes], [lane.reads2 for lane in lanes]
+    locals1, locals2 = _local_names(sample, "1", len(lanes)), _local_names(sample, "2", len(lanes))
+    merged1, merged2 = f"{sample}.1.fastq.gz", f"{sample}.2.fastq.gz"
+    return Job(
+        step="merged_reads",
+        version=VERSION,
+        subject=sample,
+        script=render(
+            "merge_reads",
+            merged1=merged1,
+            merged2=merged2,
+            groups=[re.sub(r"[^A-Za-z0-9._-]", "_", lane.read_group.id) for lane in lanes],
+            comments=[lane.read_group.comment() for lane in lanes],
+            reads1=locals1,
+            reads2=locals2,
+            names1=[file_name(file.uri) for file in files1],
+            names2=[file_name(file.uri) for file in files2],
+            pair_lanes=read("pair_lanes.awk"),
+        ),
+        inputs=tuple(Input(local, file) for local, file in zip(locals1 + locals2, files1 + files2, strict=True)),
+        outputs=(
+            Output("reads1", merged1, layout.sample(sample, "1.fastq.gz"), canonical=canonical.GZIPPED),
+            Output("reads2", merged2, layout.sample(sample, "2.fastq.gz"), canonical=canonical.GZIPPED),
+        ),
+        tools=("bgzip",),
+        parameters={"read_groups": tuple(lane.read_group.header_line() for lane in lanes)},
+        resources=resources.streaming(sum(file.size for file in files1 + files2)),
+    )
+
+
+def _check(sample: str, lanes: Sequence[LaneFiles]) -> None:
+    if not lanes:
+        raise InputError(f"sample {sample} has no lanes: give it at least one pair of FASTQs")
+    ids = [lane.read_group.id for lane in lanes]
+    twice = sorted({each for each in ids if ids.count(each) > 1})
+    if twice:
+        raise InputError(f"sample {sample} has two lanes with the read group {twice[0]}: give each lane once")
+    seen: dict[str, StoredFile] = {}
+    for file in (file for lane in lanes for file in (lane.reads1, lane.reads2)):
+        other = seen.setdefault(file.content or file.uri, file)
+        if other is not file:
+            raise InputError(f"sample {sample} has the same reads in {other.uri} and {file.uri}: leave one out")
+
+
+def _local_names(sample: str, read: str, lanes: int) -> list[str]:
+    return [f"{sample}.lane{number}.{read}.fastq.gz" for number in range(1, lanes + 1)]

@@ -1,0 +1,127 @@
+"""The reference genome: fetched once, uncompressed, and indexed for samtools, GATK and an aligner."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from bioinfo_assets.genomics.reference import fasta_name
+from bioinfo_assets.genomics.uri import file_name
+from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.steps import resources
+from bioinfo_assets.steps.files import Outputs
+from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.script import render
+
+FETCH_VERSION: Final = "1"
+INDEX_VERSION: Final = "1"
+
+
+class Aligner(StrEnum):
+    """An aligner by its command; each has an index of its own."""
+
+    BWA = "bwa"
+    BWA_MEM2 = "bwa-mem2"
+
+    @property
+    def index_suffixes(self) -> tuple[str, ...]:
+        """What follows the FASTA's name in the names of its index files."""
+        return _INDEX_SUFFIXES[self]
+
+    @property
+    def indexing_bytes_per_base(self) -> float:
+        """Memory for indexing: bwa's readme says 5.37 times the genome at the most, bwa-mem2's 28 times."""
+        return 5.4 if self is Aligner.BWA else 28.0
+
+
+_INDEX_SUFFIXES: Final[Mapping[Aligner, tuple[str, ...]]] = {
+    Aligner.BWA: ("amb", "ann", "bwt", "pac", "sa"),
+    Aligner.BWA_MEM2: ("0123", "amb", "ann", "bwt.2bit.64", "pac"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedReference:
+    """A reference genome with its indexes.
+
+    Attributes:
+        fasta: The sequences, uncompressed.
+        fai: The index that samtools makes.
+        dictionary: The sequence dictionary that Picard makes.
+        aligner: The aligner whose index this is.
+        index: The aligner's files by suffix; with `alt` among them for an ALT-aware reference.
+    """
+
+    fasta: StoredFile
+    fai: StoredFile
+    dictionary: StoredFile
+    aligner: Aligner
+    index: Mapping[str, StoredFile]
+
+    @classmethod
+    def of(cls, fasta: StoredFile, aligner: Aligner, outputs: Outputs) -> "IndexedReference":
+        """From the FASTA and what `index_reference` made of it."""
+        index = {suffix: outputs[suffix] for suffix in (*aligner.index_suffixes, "alt") if suffix in outputs}
+        return cls(fasta, outputs["fai"], outputs["dict"], aligner, index)
+
+    @property
+    def name(self) -> str:
+        """The local name of the FASTA."""
+        return file_name(self.fasta.uri)
+
+    def staged(self) -> tuple[Input, ...]:
+        """The FASTA with `.fai` and `.dict`, as samtools, Picard and GATK look for them."""
+        return (
+            Input(self.name, self.fasta),
+            Input(f"{self.name}.fai", self.fai),
+            Input(_dictionary_name(self.name), self.dictionary),
+        )
+
+    def staged_index(self) -> tuple[Input, ...]:
+        """The aligner's files, as the aligner looks for them."""
+        return tuple(Input(f"{self.name}.{suffix}", file) for suffix, file in self.index.items())
+
+
+def fetch_reference(source: StoredFile, layout: Layout) -> Job:
+    """Fetch a FASTA and uncompress it to `references/NAME.fa`.
+
+    Raises:
+        InputError: The source has no FASTA's name.
+    """
+    fasta = fasta_name(source.uri)
+    return Job(
+        step="reference_genome",
+        version=FETCH_VERSION,
+        subject="reference",
+        script=render("fetch_reference", source_name=file_name(source.uri), fasta=fasta),
+        inputs=(Input("source", source),),
+        outputs=(Output("fasta", fasta, layout.reference(fasta)),),
+        parameters={"reference": source.uri},
+        resources=resources.streaming(0),
+    )
+
+
+def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner, layout: Layout) -> Job:
+    """Index a FASTA for samtools, GATK and the aligner; `alt` is the `.alt` file of an ALT-aware reference."""
+    name = file_name(fasta.uri)
+    dictionary = _dictionary_name(name)
+    suffixes = (*aligner.index_suffixes, *(("alt",) if alt else ()))
+    return Job(
+        step="reference_index",
+        version=INDEX_VERSION,
+        subject="reference",
+        script=render("index_reference", "java", fasta=name, dictionary=dictionary, aligner=aligner, has_alt=bool(alt)),
+        inputs=(Input(name, fasta), *((Input("alternate_contigs", alt),) if alt else ())),
+        outputs=(
+            *(Output(suffix, f"{name}.{suffix}", layout.reference(f"{name}.{suffix}")) for suffix in suffixes),
+            Output("fai", f"{name}.fai", layout.reference(f"{name}.fai")),
+            Output("dict", dictionary, layout.reference(dictionary)),
+        ),
+        tools=(aligner, "samtools", "picard"),
+        parameters={"aligner": aligner},
+        resources=resources.indexing(fasta.size, aligner.indexing_bytes_per_base),
+    )
+
+
+def _dictionary_name(fasta: str) -> str:
+    return f"{fasta.removesuffix('.fa')}.dict"

@@ -1,0 +1,70 @@
+# Reads the two FASTQs of a lane in step, record by record: the first as its input, the second beside it. Writes both
+# with the lane's read group as the comment of every read, and one line to `verdict`: `pairs N`, or `wrong` and a
+# sentence. The lane's names come by the environment, for awk reads escapes in values given by -v.
+BEGIN {
+    name1 = ENVIRON["name1"]; name2 = ENVIRON["name2"]; comment = ENVIRON["comment"]
+    second = "lane.2"; out1 = "merged.1"; out2 = "merged.2"; verdict = "verdict"
+}
+
+function stop(sentence) { wrong = sentence; exit }
+function damaged(name) { stop(name " is not FASTQ at line " NR ": fetch it again") }
+function read_second() {
+    if ((getline other < second) > 0) return
+    if (NR % 4 == 1) stop(name1 " has more reads than " name2 ", which ends after " (NR - 1) / 4 ": fetch both again")
+    stop(name2 " ends within a record, at line " NR ": fetch it again")
+}
+function without_end(name) { return substr(name, 1, length(name) - 2) }
+# Both reads of a pair have one name, or end in /1 and /2, or in .1 and .2 as the SRA writes them.
+function pair_name(name, mate) {
+    if (name == mate && name !~ /\/[12]$/) return name
+    if (name ~ /[\/.]1$/ && mate ~ /[\/.]2$/ && without_end(name) == without_end(mate)) return without_end(name)
+    stop(name1 " and " name2 " are not in step: record " (NR + 3) / 4 " is " substr(name, 2) " in the one and " \
+        substr(mate, 2) " in the other, give the two files of one lane")
+}
+
+NR % 4 == 1 {
+    if ($0 !~ /^@[^ \t\r]/) damaged(name1)
+    read_second()
+    if (other !~ /^@[^ \t\r]/) damaged(name2)
+    name = $1
+    split(other, words)
+    name = pair_name($1, words[1])
+    print name "\t" comment > out1
+    print name "\t" comment > out2
+    next
+}
+
+NR % 4 == 2 {
+    length1 = length($0)
+    print > out1
+    read_second()
+    length2 = length(other)
+    print other > out2
+    next
+}
+
+NR % 4 == 3 {
+    if (substr($0, 1, 1) != "+") damaged(name1)
+    read_second()
+    if (substr(other, 1, 1) != "+") damaged(name2)
+    print "+" > out1
+    print "+" > out2
+    next
+}
+
+{
+    if (length($0) != length1) damaged(name1)
+    read_second()
+    if (length(other) != length2) damaged(name2)
+    print > out1
+    print other > out2
+}
+
+END {
+    # The second file is opened even when the first was refused at once: its gzip waits for a reader.
+    more = (getline other < second) > 0
+    if (!wrong && NR % 4) wrong = name1 " ends within a record, at line " NR ": fetch it again"
+    if (!wrong && more) wrong = name2 " has more reads than " name1 ", which ends after " NR / 4 ": fetch both again"
+    if (!wrong && !NR) wrong = name1 " and " name2 " hold no reads: leave this lane out"
+    print (wrong ? "wrong " wrong : "pairs " NR / 4) > verdict
+}
