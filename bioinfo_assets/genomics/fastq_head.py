@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.gzipped import inflate, is_gzip
 from bioinfo_assets.genomics.read_name import ReadName, parse_read_name
 
 HEAD_BYTES: Final = 256 * 1024
@@ -72,25 +73,14 @@ def read_head(uri: str, data: bytes, *, whole: bool = False) -> FastqHead:
 
 
 def _decompress(uri: str, data: bytes) -> tuple[str, bool]:
-    """Give the text of the first records, and whether the stream ends within the data."""
-    text = b""
-    while data and len(text) < _MOST_TEXT:
-        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        try:
-            text += stream.decompress(data, _MOST_TEXT - len(text))
-        except zlib.error as error:
-            raise InputError(_not_gzip(uri, data, text)) from error
-        if not stream.eof:
-            return text.decode("latin-1"), False
-        # Block devices and tapes leave zeros behind a stream; gzip passes over them too.
-        data = stream.unused_data.lstrip(b"\0")
-    return text.decode("latin-1"), not data
-
-
-def _not_gzip(uri: str, data: bytes, text: bytes) -> str:
-    if text or data.startswith(b"\x1f\x8b"):
-        return f"{uri} is damaged within its gzip stream: copy it again from where it came"
-    return f"{uri} is not compressed with gzip: compress it with `gzip`"
+    """Give the text of the first records, and whether a gzip stream ends with the data."""
+    if not is_gzip(data):
+        raise InputError(f"{uri} is not compressed with gzip: compress it with `gzip`")
+    try:
+        inflated = inflate(data, most=_MOST_TEXT)
+    except zlib.error as error:
+        raise InputError(f"{uri} is damaged within its gzip stream: copy it again from where it came") from error
+    return inflated.data.decode("latin-1"), inflated.ended
 
 
 def _records(uri: str, text: str, *, last: bool) -> Iterator[tuple[str, str, str]]:

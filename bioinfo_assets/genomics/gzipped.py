@@ -1,0 +1,68 @@
+"""The first bytes of gzipped files: plain gzip, and the blocked gzip of bgzip (SAM specification, section 4.1)."""
+
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+_MAGIC: Final = b"\x1f\x8b\x08"
+_HAS_EXTRA_FIELD: Final = 4
+_HEADER: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Inflated:
+    """What the first bytes of a gzipped file hold.
+
+    Attributes:
+        data: The bytes that they are of.
+        ended: Whether a gzip stream ends where the bytes end, so that they may be all of a file.
+    """
+
+    data: bytes
+    ended: bool
+
+
+def is_gzip(data: bytes) -> bool:
+    """Whether a file that begins so is gzipped."""
+    return data.startswith(_MAGIC)
+
+
+def is_bgzf(data: bytes) -> bool:
+    """Whether a gzipped file that begins so is in blocks: its header has the extra field `BC`."""
+    if not is_gzip(data) or len(data) < _HEADER or not data[3] & _HAS_EXTRA_FIELD:
+        return False
+    extra = data[_HEADER : _HEADER + int.from_bytes(data[10:12], "little")]
+    while len(extra) >= 4:
+        length = int.from_bytes(extra[2:4], "little")
+        if extra.startswith(b"BC") and length == 2:
+            return True
+        extra = extra[4 + length :]
+    return False
+
+
+def inflate(data: bytes, *, most: int) -> Inflated:
+    """Inflate the first bytes of a gzipped file of one or more members; they may end anywhere.
+
+    Args:
+        data: The file's first bytes.
+        most: As many bytes of the result as are wanted.
+
+    Raises:
+        zlib.error: The bytes are damaged, or not gzipped.
+
+    >>> import gzip
+    >>> two = gzip.compress(b"one ") + gzip.compress(b"file")
+    >>> inflate(two, most=100)
+    Inflated(data=b'one file', ended=True)
+    >>> inflate(two[:-1], most=100).ended
+    False
+    """
+    result = b""
+    while data and len(result) < most:
+        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        result += stream.decompress(data, most - len(result))
+        if not stream.eof:
+            return Inflated(result, ended=False)
+        # Block devices and tapes leave zeros behind a stream; gzip passes over them too.
+        data = stream.unused_data.lstrip(b"\0")
+    return Inflated(result, ended=not data)

@@ -1,0 +1,132 @@
+"""Known sites of variation: VCFs compressed with bgzip, and whether they are of the reference's assembly.
+
+BaseRecalibrator passes over these sites, so that true variants do not count as errors of the machine.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.gzipped import inflate, is_bgzf, is_gzip
+from bioinfo_assets.genomics.reference import Contig
+
+__all__ = ["check_known_sites", "contigs_of_vcf", "is_bgzf", "names_in_tabix"]
+
+_MOST_HEADER: Final = 64 * 1024 * 1024
+_MOST_INDEX: Final = 256 * 1024 * 1024
+_CONTIG: Final = re.compile(r"##contig=<(?P<fields>.*)>")
+_FIELD: Final = re.compile(r'(?P<key>[^=,<>]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^,>]*)')
+_TABIX: Final = struct.Struct("<4s8i")
+_SHOWN: Final = 3
+
+
+def contigs_of_vcf(uri: str, data: bytes, *, whole: bool = False) -> Mapping[str, int | None] | None:
+    """Read the contigs from the header of a bgzipped VCF: their lengths by their names.
+
+    Args:
+        uri: The VCF, for what is said of it.
+        data: Its first bytes; they may end within a block.
+        whole: The data are all of the file.
+
+    Returns:
+        Each contig's length in bases, or None where the header does not tell it; nothing where the header names no
+        contig (see `names_in_tabix`). None in the place of all: the header is longer than the data, read more.
+
+    Raises:
+        InputError: The file is empty, not compressed, plain gzip, damaged, or no VCF.
+    """
+    _check_compression(uri, data)
+    header = _inflate(uri, data, most=_MOST_HEADER).decode("utf-8", errors="replace")
+    if not header.startswith("##fileformat=VCF"[: len(header)]):
+        raise InputError(f"{uri} is not a VCF: its first line should begin with '##fileformat=VCF'")
+    contigs: dict[str, int | None] = {}
+    lines = header.split("\n")
+    for line in lines if whole else lines[:-1]:
+        if line.startswith("#CHROM"):
+            return contigs
+        if not line.startswith("##"):
+            break
+        if match := _CONTIG.fullmatch(line.rstrip("\r")):
+            _add_contig(contigs, match["fields"])
+    else:
+        if not whole and len(header) < _MOST_HEADER:
+            return None
+    raise InputError(f"{uri} has no line that begins with '#CHROM': copy it again from where it came")
+
+
+def names_in_tabix(data: bytes, uri: str = "the tabix index") -> tuple[str, ...]:
+    """Read the contigs' names from a VCF's tabix index (`.tbi`), as the tabix specification lays it out.
+
+    Args:
+        data: The whole index.
+        uri: Where it is, for what is said of it.
+
+    Raises:
+        InputError: The data are no tabix index.
+    """
+    index = _inflate(uri, data, most=_MOST_INDEX) if is_gzip(data) else b""
+    if len(index) < _TABIX.size or not index.startswith(b"TBI\1"):
+        raise InputError(f"{uri} is not a tabix index: make it again with `tabix -f -p vcf VCF.gz`")
+    *_, length = _TABIX.unpack_from(index)
+    names = index[_TABIX.size : _TABIX.size + length].decode("utf-8", errors="replace")
+    return tuple(names.split("\0")[:-1])
+
+
+def check_known_sites(uri: str, contigs: Mapping[str, int | None], reference: Sequence[Contig]) -> None:
+    """Check that known sites are of the reference's assembly, as far as contigs tell. Either may have more contigs.
+
+    Raises:
+        InputError: They share no contig's name, or a shared contig has another length.
+
+    >>> check_known_sites("dbsnp.vcf.gz", {"chr21": 46709983, "chr22": 50818468}, [Contig("chr22", 50818468)])
+    """
+    shared = [contig for contig in reference if contig.name in contigs]
+    if not shared:
+        raise InputError(
+            f"{uri} shares no contig with the reference: it has {_some(list(contigs))}, the reference "
+            f"{_some([contig.name for contig in reference])}; take sites of the reference's assembly, "
+            "or rename theirs with `bcftools annotate --rename-chrs`"
+        )
+    for contig in shared:
+        length = contigs[contig.name]
+        if length not in {None, contig.length}:
+            raise InputError(
+                f"{uri} is of another assembly: its {contig.name} has {length} bases, the reference's has "
+                f"{contig.length}; take sites of the reference's assembly"
+            )
+
+
+def _check_compression(uri: str, data: bytes) -> None:
+    if not data:
+        raise InputError(f"{uri} is empty: copy it again from where it came, or leave it out")
+    if not is_gzip(data):
+        raise InputError(f"{uri} is not compressed: run `bgzip FILE.vcf`, then `tabix -p vcf FILE.vcf.gz`")
+    if not is_bgzf(data):
+        raise InputError(
+            f"{uri} is compressed with gzip, which cannot be indexed: run `zcat FILE.vcf.gz | bgzip > NEW.vcf.gz`, "
+            "then `tabix -p vcf NEW.vcf.gz`"
+        )
+
+
+def _inflate(uri: str, data: bytes, *, most: int) -> bytes:
+    try:
+        return inflate(data, most=most).data
+    except zlib.error as error:
+        raise InputError(f"{uri} is damaged within its gzip stream: copy it again from where it came") from error
+
+
+def _add_contig(contigs: dict[str, int | None], fields: str) -> None:
+    values = {match["key"].strip(): match["value"].strip('"') for match in _FIELD.finditer(fields)}
+    if name := values.get("ID"):
+        length = values.get("length", "")
+        contigs[name] = int(length) if length.isdecimal() else None
+
+
+def _some(names: Sequence[str]) -> str:
+    if not names:
+        return "none"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(f"'{name}'" for name in names[:_SHOWN]) + more
