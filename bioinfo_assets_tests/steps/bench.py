@@ -1,0 +1,81 @@
+"""Runs a step's job with the real tools, and publishes what it made."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bioinfo_assets.launch.backend import Report, State, Status, Stream
+from bioinfo_assets.launch.job import Job, Resources, StoredFile
+from bioinfo_assets.launch.local import LocalBackend
+from bioinfo_assets.launch.store import Store
+
+REPOSITORY = Path(__file__).parents[2]
+TOOL_PATH = (REPOSITORY / ".tools" / "bin", REPOSITORY / ".venv" / "bin")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a job made: its published files by key, and what it said of itself."""
+
+    files: Mapping[str, StoredFile]
+    report: Report
+
+    def path(self, key: str) -> Path:
+        return Path(self.files[key].uri)
+
+    @property
+    def contents(self) -> dict[str, str | None]:
+        return {key: file.content for key, file in self.files.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Scratch folders under `folder`, and the machine's tools."""
+
+    folder: Path
+
+    def run(self, job: Job, resources: Resources | None = None) -> Made:
+        """Runs a job to its success and moves its outputs to where they are published."""
+        return self.run_all([job if resources is None else replace(job, resources=resources)])[0]
+
+    def run_all(self, jobs: Sequence[Job]) -> list[Made]:
+        """Runs jobs beside one another."""
+        with closing(self._backend()) as backend:
+            ids = [backend.submit(job).job_id for job in jobs]
+            statuses = [_ended(backend, job_id) for job_id in ids]
+            for job_id, status in zip(ids, statuses, strict=True):
+                log = backend.read_log(job_id, Stream.STDERR, 0).decode()
+                assert status.state is State.SUCCEEDED, f"{status.reason}\n{log}"
+            return [_published(job, status.report) for job, status in zip(jobs, statuses, strict=True) if status.report]
+
+    def failure(self, job: Job) -> str:
+        """Runs a job that must fail and gives the sentence that says why."""
+        with closing(self._backend()) as backend:
+            status = _ended(backend, backend.submit(job).job_id)
+            assert status.state is State.FAILED
+            return status.reason
+
+    def _backend(self) -> LocalBackend:
+        return LocalBackend(self.folder, Store(), cpus=2, memory_mib=8192, tool_path=TOOL_PATH)
+
+
+def stored(path: Path) -> StoredFile:
+    """A local file as an input of jobs."""
+    return StoredFile(str(path), path.stat().st_size, Store().digest(str(path)))
+
+
+def _ended(backend: LocalBackend, job_id: str) -> Status:
+    while not (status := backend.poll([job_id])[job_id]).state.is_over:
+        time.sleep(0.02)
+    return status
+
+
+def _published(job: Job, report: Report) -> Made:
+    files = {}
+    for output, made in zip(job.outputs, report.files, strict=True):
+        Path(output.uri).parent.mkdir(parents=True, exist_ok=True)
+        Path(made.path).rename(output.uri)
+        files[output.key] = StoredFile(output.uri, made.size, made.content)
+    return Made(files, report)
