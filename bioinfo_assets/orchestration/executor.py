@@ -161,20 +161,20 @@ class OneProcessExecutor(dg.Executor):
             ),
         )
 
-    def _drive(self, execution_plan: ExecutionPlan, plan_context: PlanExecutionContext) -> Iterator[DagsterEvent]:
-        slots = InstanceConcurrencyContext(plan_context.instance, plan_context.dagster_run)
+    def _drive(self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        slots = InstanceConcurrencyContext(job_context.instance, job_context.dagster_run)
         with (
             slots,
             ThreadPoolExecutor(self.width, thread_name_prefix="step") as pool,
             ActiveExecution(
                 execution_plan,
-                retry_mode=plan_context.retry_mode,
+                retry_mode=job_context.retry_mode,
                 step_dependency_config=self.step_dependency_config,
                 max_concurrent=self.width,
                 instance_concurrency_context=slots,
             ) as active,
         ):
-            yield from _Drive(plan_context, active, pool, self.width).events()
+            yield from _Drive(job_context, active, pool, self.width).events()
 
 
 @dg.executor(

@@ -4,9 +4,9 @@ A partition that fails does not stop the others. The step tells what it made, ha
 downstream go on with what is there.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from queue import Empty, Queue
 
 import dagster as dg
 
@@ -24,8 +24,8 @@ from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.records.commit import Committed, Run, Wanted, commit, consider, start
 from bioinfo_assets.records.record import Record
 
-TICK_S = 0.2
-"""How long a step waits for its jobs before it asks whether its run is being ended, in seconds."""
+TICK_S = 0.05
+"""How long a step lets its jobs be before it looks after them again, in seconds."""
 
 NAMED_FAILURES = 20
 """How many failed partitions a step's failure names."""
@@ -55,7 +55,6 @@ class StepRun:
     build: Callable[[str], Job]
     describe: Callable[[Record], Metadata]
     _running: dict[str, Run] = field(default_factory=dict)
-    _changes: "Queue[tuple[str, Status]]" = field(default_factory=Queue)
     _made: dict[str, Record] = field(default_factory=dict)
     _failures: dict[str, str] = field(default_factory=dict)
 
@@ -83,11 +82,11 @@ class StepRun:
                 yield from self._begin(partition)
         while self._running:
             raise_if_interrupted()
-            try:
-                partition, status = self._changes.get(timeout=TICK_S)
-            except Empty:
-                continue
-            yield from self._follow(partition, status)
+            ended = [(partition, run) for partition, run in self._running.items() if run.ticket.wait(0).state.is_over]
+            for partition, run in ended:
+                yield from self._end(partition, run)
+            if not ended:
+                time.sleep(TICK_S)
 
     def _skip_failed_upstream(self) -> None:
         parents = self.context.job_def.asset_layer.get(self.asset_key).parent_keys
@@ -113,7 +112,7 @@ class StepRun:
         run = start(
             self.session.watcher,
             wanted,
-            on_change=lambda status: self._changes.put((partition, status)),
+            on_change=lambda status: self._follow(partition, wanted.job, status),
             on_output=lambda stream, text: self._output(stream, text, speaker),
         )
         self._running[partition] = run
@@ -130,18 +129,17 @@ class StepRun:
     def _output(self, stream: Stream, text: bytes, speaker: str) -> None:
         self.logs.write(stream, text, speaker)
 
-    def _follow(self, partition: str, status: Status) -> Iterator[tuple[str, Committed]]:
-        run = self._running.get(partition)
-        if run is None:
-            return
-        if not status.state.is_over:
-            if status.state is State.RUNNING:
-                self._tell(partition, JobState.RUNNING)
-            self._engine_event(f"{run.wanted.job.name}: {status.state.value}. {status.reason}".rstrip(". "), {})
-            return
+    def _follow(self, partition: str, job: Job, status: Status) -> None:
+        if status.state.is_over:
+            return  # what it came to is told when its files are published
+        if status.state is State.RUNNING:
+            self._tell(partition, JobState.RUNNING)
+        self._engine_event(f"{job.name}: {status.state.value}. {status.reason}".rstrip(". "), {})
+
+    def _end(self, partition: str, run: Run) -> Iterator[tuple[str, Committed]]:
         del self._running[partition]
         try:
-            committed = commit(self.session.ledger, self.session.backend, run, run.ticket.wait())
+            committed = commit(self.session.ledger, self.session.backend, run)
         except BioinfoAssetsError as error:
             self._fail(partition, str(error))
             return
@@ -153,7 +151,7 @@ class StepRun:
         record = committed.record
         self._made[partition] = record
         for warning in record.warnings:
-            self.context.log.warning(f"{record.step} of {record.subject}: {warning}")
+            self.context.log.warning("%s of %s: %s", record.step, record.subject, warning)
         uri = self.session.ledger.uri(record.subject, record.step)
         return dg.AssetMaterialization(
             asset_key=self.asset_key,

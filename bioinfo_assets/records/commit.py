@@ -88,19 +88,20 @@ def start(
     return Run(wanted, watcher.submit(wanted.job, on_change, on_output))
 
 
-def commit(ledger: Ledger, backend: Backend, run: Run, status: Status) -> Committed:
-    """Publishes the files of a job that succeeded, and records them.
+def commit(ledger: Ledger, backend: Backend, run: Run) -> Committed:
+    """Waits for a job, publishes its files and records them. The log of a job that failed is kept.
 
     Raises:
         JobError: the job did not succeed; its sentence says why.
     """
     job_id = run.submission.job_id
+    status = run.ticket.wait()
     if status.state is not State.SUCCEEDED or status.report is None:
-        backend.discard(job_id)
+        backend.discard(job_id, keep_log=True)
         raise JobError(status.reason or f"{run.wanted.job.name} ended as {status.state.value}")
     job = run.wanted.job
     try:
-        with lock(ledger.store, ledger.uri(job.subject, job.step)):
+        with lock(ledger.uri(job.subject, job.step)):
             return _publish(ledger, backend.name, run, status.report)
     finally:
         backend.discard(job_id)
@@ -113,10 +114,19 @@ def _publish(ledger: Ledger, backend_name: str, run: Run, report: Report) -> Com
         return Committed(before, reused=True)  # another process made the same result meanwhile
     if before is not None:
         ledger.withdraw(before)
+        _remove_outdated(ledger, before, job)
     publish(ledger.store, job, report)
     record = _record(ledger, backend_name, run, report)
     ledger.write(record)
     return Committed(record, reused=False)
+
+
+def _remove_outdated(ledger: Ledger, before: Record, job: Job) -> None:
+    """Removes what the last result had and this one has not: a table beside a BAM that it does not tell of misleads."""
+    made_now = {output.uri for output in job.outputs}
+    for file in before.outputs:
+        if file.uri not in made_now:
+            ledger.store.delete(file.uri)
 
 
 def _record(ledger: Ledger, backend_name: str, run: Run, report: Report) -> Record:

@@ -1,0 +1,43 @@
+"""Samples as partitions, and the ranges of them that runs can take."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
+
+import dagster as dg
+
+from bioinfo_assets.orchestration.internals import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+samples: Final = dg.DynamicPartitionsDefinition(name="samples")
+"""One partition per sample, in the order in which samples were added."""
+
+
+def add_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
+    """Makes partitions of samples that are none yet."""
+    known = set(instance.get_dynamic_partitions(str(samples.name)))
+    new = [name for name in names if name not in known]
+    if new:
+        instance.add_dynamic_partitions(str(samples.name), new)
+
+
+def ranges(all_keys: Sequence[str], wanted: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The ranges, as first and last key, that hold what is wanted and nothing else.
+
+    A run takes a range of partitions that is contiguous in the order they were added.
+
+    >>> list(ranges(["a", "b", "c", "d"], {"a", "b", "d"}))
+    [('a', 'b'), ('d', 'd')]
+    """
+    first = last = None
+    for key in all_keys:
+        if key in wanted:
+            first, last = first or key, key
+        elif first is not None and last is not None:
+            yield first, last
+            first = last = None
+    if first is not None and last is not None:
+        yield first, last
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """The tags by which a run takes a range of partitions."""
+    return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
