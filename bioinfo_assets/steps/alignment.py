@@ -8,6 +8,7 @@ from bioinfo_assets.launch.job import Input, Job, Output
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.files import ReadFiles
 from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.reads import in_order
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
 
@@ -26,7 +27,7 @@ def align(
     local1, local2, aligned = (
         f"{sample}.{suffix}" for suffix in ("cutadapt.1.fastq.gz", "cutadapt.2.fastq.gz", "aln.bam")
     )
-    groups = sorted(read_groups, key=lambda group: group.id)
+    groups = in_order(sample, read_groups)
     return Job(
         step="aligned_bam",
         version=VERSION,

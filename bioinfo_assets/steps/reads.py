@@ -1,8 +1,8 @@
 """The reads of a sample: its lanes merged into one pair of FASTQs."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from bioinfo_assets.errors import InputError
@@ -33,10 +33,11 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
     the second, and on an empty lane. Facts: `pairs`, and `pairs.ID` of each lane.
 
     Raises:
-        InputError: There is no lane, two have one read group, or one file is given twice.
+        InputError: There is no lane, two have one read group, or two files are the same.
     """
+    groups = in_order(sample, (lane.read_group for lane in lanes))
     lanes = sorted(lanes, key=lambda lane: lane.read_group.id)
-    _check(sample, lanes)
+    _check_contents(sample, lanes)
     files1, files2 = [lane.reads1 for lane in lanes], [lane.reads2 for lane in lanes]
     locals1, locals2 = _local_names(sample, "1", len(lanes)), _local_names(sample, "2", len(lanes))
     merged1, merged2 = f"{sample}.1.fastq.gz", f"{sample}.2.fastq.gz"
@@ -48,8 +49,8 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
             "merge_reads",
             merged1=merged1,
             merged2=merged2,
-            groups=[re.sub(r"[^A-Za-z0-9._-]", "_", lane.read_group.id) for lane in lanes],
-            comments=[lane.read_group.comment() for lane in lanes],
+            groups=[group.id for group in groups],
+            comments=[group.comment() for group in groups],
             reads1=locals1,
             reads2=locals2,
             names1=[file_name(file.uri) for file in files1],
@@ -62,18 +63,30 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
             Output("reads2", merged2, layout.sample(sample, "2.fastq.gz"), canonical=canonical.GZIPPED),
         ),
         tools=("bgzip",),
-        parameters={"read_groups": tuple(lane.read_group.header_line() for lane in lanes)},
+        parameters={"read_groups": tuple(group.header_line() for group in groups)},
         resources=resources.streaming(sum(file.size for file in files1 + files2)),
     )
 
 
-def _check(sample: str, lanes: Sequence[LaneFiles]) -> None:
-    if not lanes:
+def in_order(sample: str, read_groups: Iterable[ReadGroup]) -> list[ReadGroup]:
+    """A sample's read groups as all its files have them: by their IDs.
+
+    Raises:
+        InputError: There is none, two have one ID, or an ID holds a blank, which samtools takes for the end of it.
+    """
+    ordered = sorted(read_groups, key=lambda group: group.id)
+    if not ordered:
         raise InputError(f"sample {sample} has no lanes: give it at least one pair of FASTQs")
-    ids = [lane.read_group.id for lane in lanes]
-    twice = sorted({each for each in ids if ids.count(each) > 1})
-    if twice:
-        raise InputError(f"sample {sample} has two lanes with the read group {twice[0]}: give each lane once")
+    for group, following in pairwise(ordered):
+        if group.id == following.id:
+            raise InputError(f"sample {sample} has two lanes with the read group {group.id}: give each lane once")
+    blank = next((group.id for group in ordered if " " in group.id), None)
+    if blank:
+        raise InputError(f"sample {sample} has the read group {blank!r}: give it an ID without blanks")
+    return ordered
+
+
+def _check_contents(sample: str, lanes: Sequence[LaneFiles]) -> None:
     seen: dict[str, StoredFile] = {}
     for file in (file for lane in lanes for file in (lane.reads1, lane.reads2)):
         other = seen.setdefault(file.content or file.uri, file)
