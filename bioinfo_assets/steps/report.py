@@ -1,0 +1,60 @@
+"""One report over all samples, by MultiQC."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.uri import file_name
+from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.steps import canonical, resources
+from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.script import render
+
+VERSION: Final = "1"
+
+
+def multiqc(metrics: Mapping[str, Sequence[StoredFile]], layout: Layout) -> Job:
+    """Report on the samples' logs and metrics files; those that MultiQC knows nothing of are left out by it.
+
+    The content of the report is its table of general statistics: the page and `multiqc_data.json` hold paths and times.
+
+    Args:
+        metrics: The files of each sample, by its name.
+        layout: Where results are published.
+
+    Raises:
+        InputError: There is no sample.
+    """
+    if not metrics:
+        raise InputError("there is no sample to report on: materialize the metrics of at least one")
+    sample_of = {file_name(file.uri): sample for sample in sorted(metrics) for file in metrics[sample]}
+    files = {file_name(file.uri): file for sample in sorted(metrics) for file in metrics[sample]}
+    return Job(
+        step="multiqc_report",
+        version=VERSION,
+        subject="cohort",
+        script=render("multiqc", config=json.dumps(_config(sample_of), indent=1)),
+        inputs=tuple(Input(name, file) for name, file in files.items()),
+        outputs=(
+            Output("report", "multiqc_report.html", layout.report("multiqc_report.html"), canonical.FOLLOWS),
+            Output("data", "multiqc_data.json", layout.report("multiqc_data.json"), canonical.FOLLOWS),
+            Output("table", "multiqc_general_stats.txt", layout.report("multiqc_general_stats.txt")),
+        ),
+        tools=("multiqc",),
+        parameters={"samples": tuple(sorted(metrics))},
+        resources=resources.streaming(sum(file.size for file in files.values())),
+    )
+
+
+def _config(sample_of: Mapping[str, str]) -> dict[str, object]:
+    """MultiQC's settings: it asks no server, and takes names from the files instead of guessing them from endings."""
+    return {
+        "no_version_check": True,
+        "no_ai": True,
+        "megaqc_upload": False,
+        "use_filename_as_sample_name": True,
+        "fn_clean_sample_names": False,
+        "sample_names_replace_exact": True,
+        "sample_names_replace": dict(sample_of),
+    }

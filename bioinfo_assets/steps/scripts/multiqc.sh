@@ -1,0 +1,6 @@
+printf '%s\n' "$config" > multiqc_config.yaml
+multiqc --config multiqc_config.yaml --filename multiqc_report.html --outdir report .
+[[ -s report/multiqc_report_data/multiqc_general_stats.txt ]] ||
+    fail 'the samples have no metrics to report: materialize their metrics first'
+mv report/multiqc_report.html report/multiqc_report_data/multiqc_data.json \
+    report/multiqc_report_data/multiqc_general_stats.txt .
