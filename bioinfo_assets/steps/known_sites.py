@@ -43,17 +43,24 @@ class KnownSites:
         return tuple(cls(outputs[key], outputs[f"{key}.tbi"]) for key in vcfs)
 
 
-def fetch_known_sites(sources: Sequence[KnownSites], layout: Layout) -> Job:
-    """Copy VCFs and their indexes to `references/`; an index is made where none is given.
+def fetch_known_sites(sources: Sequence[KnownSites], contigs: StoredFile, layout: Layout) -> Job:
+    """Copy VCFs and their indexes to `references/`; an index is made where none is given, a plain VCF is bgzipped.
 
-    The keys of the outputs are the names of the files.
+    The keys of the outputs are the names of the files. The script fails with a sentence on a VCF that is damaged, in
+    plain gzip, not sorted, or for another reference.
+
+    Args:
+        sources: The VCFs.
+        contigs: The reference's `.fai`.
+        layout: Where results are published.
 
     Raises:
         InputError: There is no source, one has no VCF's name, or two have one name.
     """
     names = [source.name for source in sources]
     _check(names)
-    inputs = [Input(f"sites.{number}", source.vcf) for number, source in enumerate(sources)]
+    inputs = [Input("reference.fai", contigs)]
+    inputs += [Input(f"sites.{number}", source.vcf) for number, source in enumerate(sources)]
     inputs += [Input(f"sites.{number}.tbi", source.tbi) for number, source in enumerate(sources) if source.tbi]
     return Job(
         step="known_sites",

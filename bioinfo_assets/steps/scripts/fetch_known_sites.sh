@@ -25,6 +25,21 @@ fetch() { # number, name of the source, local name of the VCF, whether an index 
     tabix -l "$vcf" > contigs.txt || fail "the .tbi of $name is not its index: leave it out, and one is made"
 }
 
+# The contigs of a VCF must be of the reference's build: some by name, and those of equal length. It may have others.
+require_contigs() { # name of the source, local name of the VCF
+    # From the index, the contigs that have records; from the header, what it says of lengths.
+    tabix -H "$2" | sed -nE 's/^##contig=<(.*,)?ID=([^,>]+),(.*,)?length=([0-9]+).*/\2\t\4/p' > lengths.tsv
+    awk -F '\t' -v OFS='\t' '
+        FILENAME == "reference.fai" { of_reference[$1] = $2; if (FNR == 1) first = $1; next }
+        FILENAME == "lengths.tsv" { if ($1 in of_reference && of_reference[$1] != $2) {
+            print "another length of " $1 ", " $2 " and not " of_reference[$1]; exit }; next }
+        { if ($1 in of_reference) shared++; else other = $1 }
+        END { if (other != "" && !shared) print "contigs such as " other " and none such as " first }
+    ' reference.fai lengths.tsv contigs.txt > problem.txt
+    [[ ! -s problem.txt ]] || fail "$1 is for another reference, it has $(< problem.txt): give known sites of the reference's build"
+}
+
 for number in "${!names[@]}"; do
     fetch "$number" "${names[number]}" "${vcfs[number]}" "${indexed[number]}"
+    require_contigs "${names[number]}" "${vcfs[number]}"
 done
