@@ -7,40 +7,44 @@ here=$(dirname "$(readlink -f "$0")")
 clone=$(dirname "$(dirname "$here")")
 tools=$clone/.tools
 uv_version=0.13.9
+PATH=$tools/bin:$PATH
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "make install: $*"; exit 1; }
 has() { command -v "$1" >/dev/null; }
 
-missing_packages() {
-    local command package _why
-    while read -r command package _why; do
-        has "$command" || printf '%s\n' "$package"
-    done < <(grep -v '^#' "$here/debian.txt")
-    has_python || printf '%s\n' python3
-    needs_uv && ! can_make_venv && printf '%s\n' python3-venv
-    needs_gatk && ! has mvn && printf '%s\n' maven
-    return 0
+works() {
+    has "$1" || return 1
+    case $1 in
+    java) java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])' ;;
+    mosdepth | uv) "$1" --version &>/dev/null ;;
+    esac
 }
 
-has_python() { has python3 || has uv; }
-can_make_venv() { python3 -c 'import ensurepip' 2>/dev/null; }
-needs_uv() { ! PATH=$tools/bin:$PATH has uv; }
+missing_packages() {
+    local command packages _why
+    while read -r command packages _why; do
+        works "$command" || tr ',' '\n' <<<"$packages"
+    done < <(grep -v '^#' "$here/debian.txt")
+    works uv || python3 -c 'import ensurepip' &>/dev/null || echo python3-venv
+    has_gatk || has mvn || echo maven
+}
 
-# The jars of the pinned version in .tools, or a gatk and a picard of the user's own (from conda, say) that are on PATH.
-needs_gatk() {
-    ! cmp --silent "$here/gatk/SHA256SUMS" "$tools/gatk/SHA256SUMS" && ! has_own_gatk
+# GATK and Picard: the locked ones in .tools, or the user's own on PATH (from conda, say) if that gatk says it is a 4.6;
+# its answer is kept, for it takes seconds.
+has_gatk() {
+    cmp --silent "$here/gatk/SHA256SUMS" "$tools/gatk/SHA256SUMS" || has_own_gatk
 }
 
 has_own_gatk() {
-    local name path paths=""
+    local name path paths=
     for name in gatk picard; do
         path=$(command -v "$name" | xargs -r readlink -f)
         [[ -n $path && $path != "$clone"/* ]] || return 1
         paths+=$path$'\n'
     done
     cmp --silent "$tools/own-gatk" <(printf '%s' "$paths") && return
-    say "Asking the gatk on PATH for its version ..."
+    say "Asking $(command -v gatk) for its version ..."
     [[ $(gatk --version 2>/dev/null) == *"(GATK) v4.6."* ]] || return 1
     mkdir -p "$tools"
     printf '%s' "$paths" >"$tools/own-gatk"
@@ -66,21 +70,23 @@ install_packages() {
 }
 
 install_uv() {
-    needs_uv || return 0
+    ! works uv || return 0
     say "Installing uv $uv_version into .tools/uv ..."
-    python3 -m venv --clear "$tools/uv"
-    "$tools/uv/bin/pip" install --quiet --disable-pip-version-check "uv==$uv_version"
+    if ! { python3 -m venv --clear "$tools/uv" && "$tools/uv/bin/pip" install --quiet "uv==$uv_version"; }; then
+        fail "pip could not install uv (its words are above); check the network and run this again."
+    fi
     mkdir -p "$tools/bin"
     ln -sf ../uv/bin/uv "$tools/bin/uv"
 }
 
 install_python_environment() {
-    (cd "$clone" && PATH=$tools/bin:$PATH uv sync --frozen --quiet) ||
-        fail "uv could not make the Python environment (its words are above)."
+    [[ -d $clone/.venv ]] || say "Making the Python environment in .venv (some minutes on a slow network) ..."
+    uv sync --project "$clone" --frozen --quiet || fail "uv could not make the Python environment (its words are above)."
 }
 
+# Linked into .venv/bin, GATK and Picard are found wherever cutadapt is: by `uv run` and in an activated environment.
 install_gatk() {
-    ! needs_gatk || "$here/gatk/install.sh" "$tools"
+    has_gatk || "$here/gatk/install.sh" "$tools"
     local name
     for name in gatk picard; do
         [[ ! -x $tools/bin/$name ]] || ln -sf "../../.tools/bin/$name" "$clone/.venv/bin/$name"
