@@ -101,7 +101,7 @@ def _records(uri: str, text: str, *, last: bool) -> Iterator[tuple[str, str, str
 
 
 def _without_blank_end(lines: list[str]) -> list[str]:
-    while lines and not lines[-1]:
+    while len(lines) % 4 and not lines[-1]:
         lines = lines[:-1]
     return lines
 

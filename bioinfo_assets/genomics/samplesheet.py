@@ -46,7 +46,7 @@ def is_samplesheet(text: str) -> bool:
     >>> is_samplesheet("# my run\ns3://bucket/samples/expt/\n")
     False
     """
-    columns = _split(text)[0]
+    columns = _split(text, "the samplesheet")[0]
     return len(columns) > 1 and not {"sample", "fastq_1", *_OTHER_STARTS}.isdisjoint(columns)
 
 
@@ -64,7 +64,7 @@ def parse_samplesheet(text: str, source: str) -> tuple[SheetRow, ...]:
         InputError: A column is missing or stands twice; a row has no second FASTQ, or starts from something else than
             FASTQs; a sample's name cannot be one.
     """
-    columns, lines = _split(text)
+    columns, lines = _split(text, source)
     _check_header(columns, source)
     rows: list[SheetRow] = []
     patients: dict[str, str] = {}
@@ -124,13 +124,17 @@ def pair_up(uris: Iterable[str]) -> tuple[SheetRow, ...]:
     return tuple(row for _, row in sorted(rows, key=lambda found: found[0]))
 
 
-def _split(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _split(text: str, source: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Give a sheet's column names in small letters, and the fields of its other lines with the lines' numbers."""
     text = text.removeprefix("\ufeff")
     first = next((line for line in text.splitlines() if line.strip()), "")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in first and "," not in first else ",")
+    delimiter = "\t" if "\t" in first and "," not in first else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     stripped = ((reader.line_num, [field.strip() for field in fields]) for fields in reader)
-    lines = [(number, fields) for number, fields in stripped if any(fields)]
+    try:
+        lines = [(number, fields) for number, fields in stripped if any(fields)]
+    except csv.Error as error:
+        raise InputError(f"{source} is not a table that can be read ({error}): save it as CSV") from error
     if not lines:
         return [], []
     return [column.lower() for column in lines[0][1]], lines[1:]

@@ -1,7 +1,7 @@
 """Read pairs as an Illumina machine would write them: errors, duplicates, read-through into adapters, unread bases.
 
-Errors follow the qualities, so that recalibration has something true to find; one in twenty fragments is a PCR
-duplicate of another of its library, one in a hundred an optical duplicate of its neighbour on the flow cell.
+Errors follow the qualities, so that recalibration should find what the machine says to be true; one in twenty fragments
+is a PCR duplicate of another of its library, one in a hundred an optical duplicate of its neighbour on the flow cell.
 """
 
 from collections.abc import Iterator, Sequence

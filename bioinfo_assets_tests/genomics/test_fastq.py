@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.fastq import FastqHead, check_pair, lane_of, read_head
+from bioinfo_assets_tests.genomics.builders import head
+
+NA12878 = Path(__file__).parents[3] / "shared/data/na12878_chrM/fastq"
+ILLUMINA = "SIM:1:HXXCCXY:4:1101:10:20"
+
+
+def first(*names: str, uri: str = "/r/expt_FC1_L4_1.fastq.gz", whole: bool = False) -> FastqHead:
+    return head(*names, uri=uri, whole=whole)
+
+
+def second(*names: str, uri: str = "/r/expt_FC1_L4_2.fastq.gz", whole: bool = False) -> FastqHead:
+    return head(*names, uri=uri, whole=whole)
+
+
+@pytest.mark.parametrize(
+    ("name1", "name2"),
+    [("r", "r"), ("r/1", "r/2"), (f"{ILLUMINA} 1:N:0:A", f"{ILLUMINA} 2:N:0:A"), ("SRR1.1 1 length=5", "SRR1.1 1")],
+)
+def test_mates_belong_together(name1: str, name2: str):
+    check_pair(first(name1), second(name2))
+
+
+def test_other_names_are_refused_with_the_record():
+    with pytest.raises(InputError, match="record 2 is b in one and c in the other"):
+        check_pair(first("a", "b"), second("a", "c"))
+
+
+def test_names_that_bwa_would_not_pair_are_refused():
+    with pytest.raises(InputError, match=r"SRR1\.1\.1 and SRR1\.1\.2, which bwa does not pair"):
+        check_pair(first("SRR1.1.1"), second("SRR1.1.2"))
+
+
+def test_swapped_files_are_refused():
+    with pytest.raises(InputError, match=r"holds read 2 and .* read 1.*swap them"):
+        check_pair(first("r/2"), second("r/1"))
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_twice_the_same_read_is_refused(number: int):
+    with pytest.raises(InputError, match=f"both hold read {number}"):
+        check_pair(first(f"r/{number}"), second(f"r/{number}"))
+
+
+def test_unequal_counts_are_refused_when_both_files_were_read_to_the_end():
+    with pytest.raises(InputError, match=r"has 2 reads and .* has 1"):
+        check_pair(first("a", "b", whole=True), second("a", whole=True))
+
+
+def test_heads_of_unequal_length_say_nothing_of_the_counts():
+    check_pair(first("a", "b"), second("a", whole=True))
+
+
+def test_reads_since_casava_1_8_tell_flow_cell_and_barcode():
+    reads = [f"{ILLUMINA} 1:N:0:{barcode}" for barcode in ("ACGN+TTGA", "ACGT+TTGA", "ACGT+TTGA")]
+    lane = lane_of(first(*reads), second(*reads), library="expt")
+    assert (lane.flowcell, lane.number, lane.barcode, lane.library) == ("HXXCCXY", 4, "ACGT+TTGA", "expt")
+    assert (lane.read1, lane.read2) == ("/r/expt_FC1_L4_1.fastq.gz", "/r/expt_FC1_L4_2.fastq.gz")
+
+
+@pytest.mark.parametrize(
+    ("uri", "read", "label", "flowcell", "number"),
+    [
+        # The file's name alone.
+        ("/r/expt_FC1_L4_1.fastq.gz", "SRR1.1 1", None, "FC1", 4),
+        ("/r/expt_S1_L002_R1_001.fastq.gz", "SRR1.1 1", None, "NOFC", 2),
+        # The reads know more of the flow cell than the file's name.
+        ("/r/x_HK3T5_L3_1.fastq.gz", "HK3T5CCXX160204:3:1:2:3", None, "HK3T5CCXX160204", 3),
+        # An instrument stands first: the file's name tells the flow cell.
+        ("/r/x_FC1_L3_1.fastq.gz", "HWUSI-EAS100R:3:1:2:3#0", None, "FC1", 3),
+        # Any name, as samplesheets allow.
+        ("/r/reads1.fastq.gz", ILLUMINA, "lane_9", "HXXCCXY", 4),
+        ("/r/reads1.fastq.gz", "HWUSI-EAS100R:6:1:2:3", None, "HWUSI-EAS100R", 6),
+        ("/r/SRR1_1.fastq.gz", "SRR1.1 1", "lane_2", "NOFC", 2),
+        ("/r/SRR1_1.fastq.gz", "SRR1.1 1", "L001", "NOFC", 1),
+        ("/r/SRR1_1.fastq.gz", "SRR1.1 1", "7", "NOFC", 7),
+        # bcl2fastq --no-lane-splitting
+        ("/r/expt_S1_R1_001.fastq.gz", ILLUMINA, None, "HXXCCXY", 4),
+    ],
+)
+def test_a_lane_is_told_by_reads_then_file_name_then_samplesheet(
+    uri: str, read: str, label: str | None, flowcell: str, number: int
+):
+    lane = lane_of(first(read, uri=uri), second(read), library="expt", lane=label)
+    assert (lane.flowcell, lane.number) == (flowcell, number)
+
+
+def test_a_file_name_that_contradicts_its_reads_is_refused():
+    with pytest.raises(InputError, match=r"_L5_1\.fastq\.gz is of lane 5 by its name, but .* is of lane 4"):
+        lane_of(first(ILLUMINA, uri="/r/expt_FC1_L5_1.fastq.gz"), second(ILLUMINA), library="expt")
+
+
+def test_reads_of_a_second_lane_in_one_file_are_refused():
+    with pytest.raises(InputError, match="of lane 5"):
+        lane_of(first(ILLUMINA, ILLUMINA.replace(":4:", ":5:")), second(ILLUMINA), library="expt")
+
+
+@pytest.mark.parametrize("label", [None, "", "lane", "A"])
+def test_a_lane_that_nothing_tells_is_asked_for(label: str | None):
+    with pytest.raises(InputError, match=r"nothing tells which lane /r/reads1\.fastq\.gz is from"):
+        lane_of(first("SRR1.1", uri="/r/reads1.fastq.gz"), second("SRR1.1"), library="expt", lane=label)
+
+
+def test_na12878_lanes_are_told_from_their_files():
+    read1, read2 = (
+        read_head(str(path), path.read_bytes(), whole=True) for path in sorted(NA12878.glob("NA12878_HK3T5_L3_?.*"))
+    )
+    check_pair(read1, read2)
+    lane = lane_of(read1, read2, library="NA12878")
+    assert (lane.flowcell, lane.number, lane.barcode) == ("HK3T5CCXX160204", 3, None)

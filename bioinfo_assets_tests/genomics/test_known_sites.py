@@ -1,0 +1,132 @@
+import gzip
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.known_sites import check_known_sites, contigs_of_vcf, names_in_tabix
+from bioinfo_assets.genomics.reference import Contig
+from bioinfo_assets_tests.genomics.builders import bgzip
+
+SITES = Path(__file__).parents[3] / "shared/data/na12878_chrM/ref/mt.sites.vcf.gz"
+URI = "/sites/dbsnp.vcf.gz"
+COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+HEADER = (
+    "##fileformat=VCFv4.2\n"
+    "##contig=<ID=chr1,length=248956422,assembly=GRCh38>\n"
+    '##contig=<assembly="a,length=3",length=57227415,ID=chrY>\n'
+    "##contig=<ID=HLA-A*01:01:01:01>\n"
+    '##INFO=<ID=AF,Number=A,Type=Float,Description="contig=<ID=chr7,length=7>">\n'
+)
+VCF = HEADER + COLUMNS + "chr1\t100\t.\tA\tC\t.\t.\t.\n"
+CONTIGS = {"chr1": 248956422, "chrY": 57227415, "HLA-A*01:01:01:01": None}
+
+
+def test_the_header_tells_the_contigs_and_their_lengths():
+    assert contigs_of_vcf(URI, bgzip(VCF)) == CONTIGS
+
+
+def test_a_header_without_contigs_tells_none():
+    assert contigs_of_vcf(URI, bgzip(f"##fileformat=VCFv4.2\n{COLUMNS}")) == {}
+
+
+def test_windows_line_ends_do_not_matter():
+    assert contigs_of_vcf(URI, bgzip(VCF.replace("\n", "\r\n"))) == CONTIGS
+
+
+LONG = bgzip(HEADER + "".join(f"##filler={number * 7919}\n" for number in range(20_000)) + COLUMNS)
+
+
+@given(st.integers(20, len(LONG)))
+def test_a_header_that_is_longer_than_the_data_asks_for_more(cut: int):
+    contigs = contigs_of_vcf(URI, LONG[:cut])
+    assert contigs in (None, CONTIGS)
+    assert contigs is None or cut > len(LONG) - 2000
+
+
+def test_a_header_over_several_blocks_is_read():
+    assert contigs_of_vcf(URI, LONG) == CONTIGS
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "is empty"),
+        (VCF.encode(), "is not compressed: run `bgzip"),
+        (gzip.compress(VCF.encode()), "compressed with gzip, .*bgzip.*tabix -p vcf"),
+        (bgzip("BCF\2\2"), "is not a VCF"),
+        (bgzip("chr1\t100\n"), "is not a VCF"),
+        (bgzip(VCF)[:60] + b"\xff" * 60, "damaged"),
+        (bgzip(HEADER), "no line that begins with '#CHROM'"),
+        (bgzip(HEADER + "chr1\t100\t.\tA\tC\t.\t.\t.\n"), "no line that begins with '#CHROM'"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_file(data: bytes, said: str):
+    with pytest.raises(InputError, match=said) as caught:
+        contigs_of_vcf(URI, data, whole=True)
+    assert URI in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_are_read_or_refused(data: bytes):
+    with suppress(InputError):
+        contigs_of_vcf(URI, data)
+    with suppress(InputError):
+        names_in_tabix(data)
+
+
+def test_the_index_of_tabix_names_the_contigs_with_records(tmp_path: Path):
+    vcf = tmp_path / "x.vcf.gz"
+    vcf.write_bytes(
+        bgzip(f"##fileformat=VCFv4.2\n{COLUMNS}" + "".join(f"{c}\t1\t.\tA\tC\t.\t.\t.\n" for c in ("b", "a*1")))
+    )
+    subprocess.run(["tabix", "-p", "vcf", vcf], check=True)
+    assert names_in_tabix((tmp_path / "x.vcf.gz.tbi").read_bytes()) == ("b", "a*1")
+
+
+@pytest.mark.parametrize("data", [b"", b"TBI\1", gzip.compress(b"TBI\1"), gzip.compress(b"CSI\1" + bytes(40))])
+def test_what_is_no_tabix_index_is_refused(data: bytes):
+    with pytest.raises(InputError, match=r"/x\.tbi is not a tabix index: .*tabix -f -p vcf"):
+        names_in_tabix(data, "/x.tbi")
+
+
+def test_sites_of_the_whole_genome_suit_one_chromosome_of_it():
+    check_known_sites(URI, CONTIGS, [Contig("chr1", 248956422)])
+
+
+def test_sites_of_one_chromosome_suit_the_whole_genome():
+    check_known_sites(URI, {"chr1": 248956422}, [Contig("chr1", 248956422), Contig("chr2", 242193529)])
+
+
+def test_a_contig_without_length_is_taken_by_its_name():
+    check_known_sites(URI, {"chr1": None}, [Contig("chr1", 248956422)])
+
+
+def test_other_names_are_refused_with_those_of_both_sides():
+    contigs = dict.fromkeys(["1", "2", "3", "4", "5"])
+    with pytest.raises(
+        InputError, match=r"it has '1', '2', '3' and 2 more, the reference 'chr22'; .*bcftools annotate"
+    ):
+        check_known_sites(URI, contigs, [Contig("chr22", 50818468)])
+
+
+def test_no_contig_at_all_is_refused():
+    with pytest.raises(InputError, match="it has none"):
+        check_known_sites(URI, {}, [Contig("chr22", 50818468)])
+
+
+def test_another_length_is_another_assembly():
+    # chr22 of hg19 against that of hg38.
+    with pytest.raises(InputError, match="its chr22 has 51304566 bases, the reference's has 50818468"):
+        check_known_sites(URI, {"chr22": 51304566, "chr1": None}, [Contig("chr22", 50818468)])
+
+
+def test_the_sites_of_na12878_suit_their_reference():
+    contigs = contigs_of_vcf(str(SITES), SITES.read_bytes(), whole=True)
+    assert contigs == {"chrM": 16569}
+    assert names_in_tabix(SITES.with_name(f"{SITES.name}.tbi").read_bytes()) == ("chrM",)

@@ -1,0 +1,121 @@
+import re
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.sample import RESERVED_NAMES, Lane, Sample, check_sample_name
+from bioinfo_assets_tests.genomics.builders import lane
+
+SAFE = string.ascii_letters + string.digits + "._-"
+
+
+@pytest.mark.parametrize("name", ["NA12878", "1", "a.b_c-d", "x" * 64])
+def test_a_plain_name_is_given_back(name: str):
+    assert check_sample_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a/b",
+        "a b",
+        'a"b',
+        "a'b",
+        "a\nb",
+        "a\n",
+        "a..b",
+        "..",
+        ".a",
+        "-a",
+        "_a",
+        "$HOME",
+        "a;b",
+        "é",
+        "a\tb",
+        "a\\b",
+        "x" * 65,
+    ],
+)
+def test_a_name_that_could_harm_is_refused_in_one_line_that_shows_it(name: str):
+    with pytest.raises(InputError) as caught:
+        check_sample_name(name)
+    assert repr(name) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["references", "records", "reference", "cohort", "multiqc", "MultiQC"])
+def test_a_name_of_a_folder_of_the_output_is_refused(name: str):
+    with pytest.raises(InputError, match="taken"):
+        check_sample_name(name)
+
+
+@given(st.text(max_size=80))
+def test_a_name_that_passes_holds_only_safe_characters(name: str):
+    try:
+        check_sample_name(name)
+    except InputError:
+        unsafe = set(name) - set(SAFE) or ".." in name or not name or name[0] in "._-"
+        assert unsafe or len(name) > 64 or name.lower() in RESERVED_NAMES
+    else:
+        assert set(name) <= set(SAFE)
+        assert re.match("[A-Za-z0-9]", name)
+
+
+def test_lanes_stand_in_the_order_of_library_flow_cell_and_number():
+    wanted = (lane("FC1", 2), lane("FC1", 10), lane("FC2", 1), lane("FC0", 1, library="second"))
+    assert Sample("expt", wanted[::-1]).lanes == wanted
+
+
+def test_libraries_are_named_once():
+    sample = Sample("expt", (lane("FC1", 1), lane("FC1", 2), lane("FC1", 1, library="b")))
+    assert sample.libraries == ("b", "expt")
+
+
+def test_a_sample_without_reads_is_refused():
+    with pytest.raises(InputError, match="expt has no FASTQs"):
+        Sample("expt", ())
+
+
+def test_the_same_lane_twice_is_refused_by_the_names_of_both_files():
+    with pytest.raises(InputError, match=r"flow cell FC1, lane 4 twice, in /a/\S+_1\S+ and /b/\S+_1\S+:"):
+        Sample("expt", (lane(at="/a"), lane(at="/b")))
+
+
+def test_the_same_lane_of_two_libraries_is_no_repetition():
+    assert len(Sample("expt", (lane(), lane(library="other"))).lanes) == 2
+
+
+@pytest.mark.parametrize(("read1", "read2"), [("/a_1.fq.gz", "/b_2.fq.gz"), ("/c_1.fq.gz", "/a_2.fq.gz")])
+def test_one_fastq_in_two_lanes_is_refused(read1: str, read2: str):
+    lanes = (Lane("FC1", 1, "/a_1.fq.gz", "/a_2.fq.gz", "expt"), Lane("FC1", 2, read1, read2, "expt"))
+    with pytest.raises(InputError, match=r"uses /a_\d.fq.gz twice"):
+        Sample("expt", lanes)
+
+
+def test_one_fastq_as_both_reads_is_refused():
+    with pytest.raises(InputError, match=r"uses /a.fq.gz twice"):
+        Sample("expt", (Lane("FC1", 1, "/a.fq.gz", "/a.fq.gz", "expt"),))
+
+
+@pytest.mark.parametrize(
+    ("lane_of", "said"),
+    [
+        (lambda: lane("F C"), "flow cell"),
+        (lambda: lane("FC.1"), "flow cell"),
+        (lambda: lane(number=0), "lane 0"),
+        (lambda: lane(library="a\tb"), "library"),
+        (lambda: lane(barcode="ACGT TT"), "index"),
+    ],
+)
+def test_a_lane_is_checked_when_it_is_made(lane_of, said: str):
+    with pytest.raises(InputError, match=said):
+        lane_of()
+
+
+@pytest.mark.parametrize("barcode", [None, "ACGT", "ACGTN+TTGA"])
+def test_barcodes_may_be_single_or_dual(barcode: str | None):
+    assert lane(barcode=barcode).barcode == barcode

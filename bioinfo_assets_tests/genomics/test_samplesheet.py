@@ -1,0 +1,210 @@
+import csv
+import io
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.samplesheet import (
+    SheetRow,
+    is_samplesheet,
+    pair_up,
+    parse_folder_list,
+    parse_samplesheet,
+)
+
+NA12878 = Path(__file__).parents[3] / "shared/data/na12878_chrM/fastq"
+SHEET = "/data/sheet.csv"
+SAREK = """patient,sex,status,sample,lane,fastq_1,fastq_2
+p1,XX,0,normal,lane_1,reads/n_1.fastq.gz,reads/n_2.fastq.gz
+p1,XX,1,tumour,lane_1,s3://bucket/t_1.fastq.gz,s3://bucket/t_2.fastq.gz
+"""
+
+
+def test_a_samplesheet_of_sarek_is_read():
+    assert parse_samplesheet(SAREK, SHEET) == (
+        SheetRow("normal", "/data/reads/n_1.fastq.gz", "/data/reads/n_2.fastq.gz", lane="lane_1"),
+        SheetRow("tumour", "s3://bucket/t_1.fastq.gz", "s3://bucket/t_2.fastq.gz", lane="lane_1"),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff" + SAREK,
+        SAREK.replace("\n", "\r\n"),
+        "\n\n" + SAREK.replace("\n", "\n\n"),
+        SAREK.replace("\n", "\n,,,,,,\n"),
+        SAREK.replace(",", ", "),
+        SAREK.replace(",", "\t"),
+        SAREK.replace("normal", '"normal"').replace("patient", '"Patient"'),
+        SAREK.rstrip("\n"),
+    ],
+)
+def test_how_a_sheet_was_saved_does_not_matter(text: str):
+    assert parse_samplesheet(text, SHEET) == parse_samplesheet(SAREK, SHEET)
+
+
+def test_libraries_are_taken_where_the_sheet_has_them():
+    text = "sample,library,fastq_1,fastq_2\na,lib1,1.fq.gz,2.fq.gz\na,,3.fq.gz,4.fq.gz\n"
+    assert [row.library for row in parse_samplesheet(text, SHEET)] == ["lib1", None]
+
+
+def test_quoted_fields_may_hold_commas():
+    [row] = parse_samplesheet('sample,fastq_1,fastq_2\na,"run 1, again/1.fq.gz",2.fq.gz\n', SHEET)
+    assert row.read1 == "/data/run 1, again/1.fq.gz"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no column sample, fastq_1, fastq_2"),
+        ("sample,fastq_1\na,1.fq.gz\n", "no column fastq_2"),
+        ("sample,sample,fastq_1,fastq_2\n", "two columns 'sample'"),
+        ("sample,fastq_1,fastq_2\n", "lists no FASTQs"),
+        ("sample,fastq_1,fastq_2\n\na,1.fq.gz,\n", "line 3 of /data/sheet.csv has no fastq_2: only paired"),
+        ("sample,fastq_1,fastq_2\na,1.fq.gz\n", "line 2 of /data/sheet.csv has no fastq_2"),
+        ("sample,fastq_1,fastq_2\n,1.fq.gz,2.fq.gz\n", "line 2 of /data/sheet.csv has no sample"),
+        ("sample,fastq_1,fastq_2\na,,2.fq.gz\n", "has no fastq_1"),
+        ("sample,fastq_1,fastq_2\na,1.fq.gz,2.fq.gz,3.fq.gz\n", "4 fields under 3 columns"),
+        ("sample,fastq_1,fastq_2\na/b,1.fq.gz,2.fq.gz\n", "line 2 of /data/sheet.csv: 'a/b' cannot name a sample"),
+        ("sample,fastq_1,fastq_2,bam,bai\na,,,x.bam,x.bai\n", "line 2 of /data/sheet.csv starts from bam"),
+        ("sample,fastq_1,fastq_2,cram\na,,,x.cram\n", "starts from cram"),
+        ("sample,fastq_1,fastq_2,spring_1\na,,,x.spring\n", "starts from spring_1"),
+        ("patient,sample,fastq_1,fastq_2\np,a,1,2\nq,a,3,4\n", "line 3 .* gives sample a to patient q, .* to p"),
+    ],
+)
+def test_what_cannot_be_processed_is_refused_with_its_line(text: str, said: str):
+    with pytest.raises(InputError, match=said) as caught:
+        parse_samplesheet(text, SHEET)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("column", ["bam", "cram"])
+def test_a_sheet_of_alignments_only_says_what_is_missing(column: str):
+    text = f"patient,sample,{column}\np,a,x\n"
+    assert is_samplesheet(text)
+    with pytest.raises(InputError, match="no column fastq_1, fastq_2"):
+        parse_samplesheet(text, SHEET)
+
+
+FIELD = st.text(
+    alphabet=st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="./:"),
+    min_size=1,
+).filter(lambda text: text == text.strip())
+
+
+@given(st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=5))
+def test_every_path_is_read_back_from_a_written_sheet(paths: list[tuple[str, str]]):
+    text = io.StringIO()
+    csv.writer(text).writerows([("sample", "fastq_1", "fastq_2"), *(("a", *pair) for pair in paths)])
+    rows = parse_samplesheet(text.getvalue(), "s.csv")
+    assert [Path(row.read1) for row in rows] == [Path(one) for one, _ in paths]
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused(text: str):
+    with suppress(InputError):
+        is_samplesheet(text)
+    with suppress(InputError):
+        assert parse_samplesheet(f"sample,fastq_1,fastq_2\n{text}", SHEET)
+    with suppress(InputError):
+        assert parse_folder_list(text, SHEET)
+
+
+@pytest.mark.parametrize("text", [SAREK, "\ufeffsample,fastq_1,fastq_2", '\n"sample",x', "sample\tfastq_1\tfastq_2\n"])
+def test_samplesheets_are_known_by_their_first_line(text: str):
+    assert is_samplesheet(text)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "data/sample1\n", "/data/a,b/\n", "s3://bucket/sample\n", "sample\n"])
+def test_lists_of_folders_are_no_samplesheets(text: str):
+    assert not is_samplesheet(text)
+
+
+def test_a_list_of_folders_is_read():
+    text = "# first run\r\n\r\nrun1/expt/\r\n  /else/toy \r\ns3://bucket/x/\r\n"
+    assert parse_folder_list(text, "/data/samples.txt") == ("/data/run1/expt", "/else/toy", "s3://bucket/x")
+
+
+@pytest.mark.parametrize(("text", "said"), [("# none\n\n", "lists no folder"), ("a\nb/\na/\n", "lists /data/a twice")])
+def test_a_list_of_folders_without_sense_is_refused(text: str, said: str):
+    with pytest.raises(InputError, match=said):
+        parse_folder_list(text, "/data/samples.txt")
+
+
+SEED = (
+    "/s1/expt_FC1_L4_1.fastq.gz",
+    "/s1/expt_FC1_L4_2.fastq.gz",
+    "/s1/expt_FC1_L5_1.fastq.gz",
+    "/s1/expt_FC1_L5_2.fastq.gz",
+    "/s2/toy_FC1_L4_1.fastq.gz",
+    "/s2/toy_FC1_L4_2.fastq.gz",
+    "/s2/toy_FC2_L5_1.fastq.gz",
+    "/s2/toy_FC2_L5_2.fastq.gz",
+)
+
+
+@given(st.permutations(SEED))
+def test_fastqs_pair_up_in_one_order_however_they_are_listed(uris: list[str]):
+    rows = pair_up(uris)
+    assert [(row.sample, row.read1, row.read2) for row in rows] == [
+        ("expt", SEED[0], SEED[1]),
+        ("expt", SEED[2], SEED[3]),
+        ("toy", SEED[4], SEED[5]),
+        ("toy", SEED[6], SEED[7]),
+    ]
+
+
+def test_lanes_are_ordered_as_numbers():
+    rows = pair_up(f"/x/a_FC_L{lane}_{read}.fq.gz" for lane in (10, 9) for read in (1, 2))
+    assert [row.lane for row in rows] == ["9", "10"]
+
+
+def test_one_sample_in_two_folders_is_one_sample():
+    uris = [f"/run{run}/a_S1_L001_R{read}_001.fastq.gz" for run in (1, 2) for read in (1, 2)]
+    assert [(row.sample, row.read1) for row in pair_up(uris)] == [("a", uris[0]), ("a", uris[2])]
+
+
+def test_other_files_index_reads_and_undetermined_reads_are_passed_over():
+    others = ["/s1/md5.txt", "/s1/expt_S1_L001_I1_001.fastq.gz", "/s1/Undetermined_S0_L001_R1_001.fastq.gz"]
+    assert pair_up([*SEED, *others]) == pair_up(SEED)
+
+
+@pytest.mark.parametrize("missing", [0, 1, 6, 7])
+def test_a_fastq_without_its_mate_is_refused_by_name(missing: int):
+    mate = SEED[missing ^ 1]
+    with pytest.raises(InputError, match=f"{mate} has no read {missing % 2 + 1} beside it: add {SEED[missing]}"):
+        pair_up(uri for uri in SEED if uri != SEED[missing])
+
+
+def test_mates_in_two_folders_are_not_taken_for_a_pair():
+    with pytest.raises(InputError, match="beside it"):
+        pair_up(["/a/x_FC1_L1_1.fastq.gz", "/b/x_FC1_L1_2.fastq.gz"])
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("/x/a_S1_L001_R1_002.fastq.gz", "part 2 of a lane: join"),
+        ("/x/a_FC1_L1_1.fastq", "not compressed"),
+        ("/x/reads.fastq.gz", "SAMPLE_FLOWCELL_LANE_READ"),
+    ],
+)
+def test_a_name_that_tells_too_little_is_refused(uri: str, said: str):
+    with pytest.raises(InputError, match=said):
+        pair_up([uri])
+
+
+def test_nothing_pairs_up_to_nothing():
+    assert pair_up([]) == ()
+
+
+def test_na12878_has_24_lanes_of_five_flow_cells():
+    rows = pair_up(str(path) for path in NA12878.iterdir())
+    assert {row.sample for row in rows} == {"NA12878"}
+    assert len(rows) == 24
+    assert len({Path(row.read1).name.split("_")[1] for row in rows}) == 5
