@@ -33,7 +33,7 @@ from bioinfo_assets.orchestration.internals import (
 from bioinfo_assets.orchestration.metadata import Metadata
 from bioinfo_assets.orchestration.record_set import ONE
 from bioinfo_assets.orchestration.session import Session, default_scratch
-from bioinfo_assets.orchestration.step_run import StepEvent, StepRun
+from bioinfo_assets.orchestration.step_run import StepEvents, StepRun
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 
@@ -99,7 +99,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         context: dg.AssetExecutionContext,
         build: Callable[[str], Job],
         describe: Callable[[Record], Metadata] = nothing_more,
-    ) -> Iterator[StepEvent]:
+    ) -> StepEvents:
         """Materializes an asset for every sample of the run: one job each.
 
         Args:
@@ -114,7 +114,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         context: dg.AssetExecutionContext,
         build: Callable[[], Job],
         describe: Callable[[Record], Metadata] = nothing_more,
-    ) -> Iterator[StepEvent]:
+    ) -> StepEvents:
         """Materializes an asset without partitions: one job."""
         yield from self._step(context, (ONE,), lambda _: build(), describe)
 
@@ -124,7 +124,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         partitions: tuple[str, ...],
         build: Callable[[str], Job],
         describe: Callable[[Record], Metadata],
-    ) -> Iterator[StepEvent]:
+    ) -> StepEvents:
         step_context = context.get_step_execution_context()
         logs = self._logs[step_context.step.key]
         run = StepRun(step_context, self.session, logs, context.asset_key, partitions, build, describe)

@@ -1,6 +1,6 @@
 """What Dagit shows of a materialization: its files, how it was made, what it cost, and its own figures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
@@ -21,10 +21,7 @@ def record_metadata(record: Record, record_uri: str, *, reused: bool) -> dict[st
     """A record as metadata; without run-time figures where an earlier result was reused."""
     metadata: dict[str, dg.MetadataValue] = {
         "reused": dg.MetadataValue.bool(reused),
-        "files": dg.MetadataValue.table(
-            records=[_file_row(file) for file in record.outputs],
-            schema=_FILE_COLUMNS,
-        ),
+        "files": files_table(record.outputs),
         "size_bytes": dg.MetadataValue.int(sum(file.size for file in record.outputs)),
         "record": dg.MetadataValue.path(record_uri),
         "command": dg.MetadataValue.md(f"```bash\n{record.script.strip()}\n```"),
@@ -40,8 +37,10 @@ def record_metadata(record: Record, record_uri: str, *, reused: bool) -> dict[st
     return metadata
 
 
-def _file_row(file: FileRecord) -> dg.TableRecord:
-    return dg.TableRecord({"file": file.uri, "bytes": file.size, "sha256": file.sha256 or ""})
+def files_table(files: Iterable[FileRecord]) -> dg.TableMetadataValue:
+    """Files with size and digest, as a table."""
+    rows = [dg.TableRecord({"file": file.uri, "bytes": file.size, "sha256": file.sha256 or ""}) for file in files]
+    return dg.MetadataValue.table(records=rows, schema=_FILE_COLUMNS)
 
 
 def _cost(record: Record) -> dict[str, dg.MetadataValue]:

@@ -9,7 +9,7 @@ so they are written here, for each partition, in the form that Dagster reads:
   decided by the storage id.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -26,8 +26,7 @@ from bioinfo_assets.orchestration.internals import (
     get_input_data_version_tag,
     get_input_event_pointer_tag,
 )
-
-Partition = str | None
+from bioinfo_assets.orchestration.record_set import ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Provenance:
     shared: Mapping[dg.AssetKey, UpstreamVersion]
     by_partition: Mapping[dg.AssetKey, Mapping[str, UpstreamVersion]]
 
-    def tags(self, partition: Partition, data_version: str) -> dict[str, str]:
+    def tags(self, partition: str, data_version: str) -> dict[str, str]:
         """The tags of the materialization of one partition."""
         tags = {
             CODE_VERSION_TAG: self.code_version,
@@ -69,7 +68,7 @@ class Provenance:
         for key, version in self.shared.items():
             tags |= version.tags(key)
         for key, versions in self.by_partition.items():
-            tags |= versions[partition or ""].tags(key)
+            tags |= versions[partition].tags(key)
         return tags
 
 
@@ -91,6 +90,13 @@ def provenance_of(step_context: StepExecutionContext, asset_key: dg.AssetKey, pa
         else:
             shared[parent] = _version_of_all_partitions(step_context.instance, parent, external=node.is_external)
     return Provenance(layer.get(asset_key).code_version or step_context.run_id, shared, by_partition)
+
+
+def newest_versions(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Iterable[str]) -> dict[str, str]:
+    """The newest observed data version of an external asset by partition, or by `ONE` where it has none."""
+    named = [partition for partition in partitions if partition != ONE]
+    versions = {name: seen[0] for name, seen in _versions_of_partitions(instance, key, named, external=True).items()}
+    return versions | {ONE: _version_of_asset(instance, key, external=True).data_version}
 
 
 def _version_of_asset(instance: dg.DagsterInstance, key: dg.AssetKey, *, external: bool) -> UpstreamVersion:

@@ -30,7 +30,8 @@ TICK_S = 0.05
 NAMED_FAILURES = 20
 """How many failed partitions a step's failure names."""
 
-StepEvent = dg.AssetMaterialization | dg.Output[RecordSet]
+StepEvents = Iterator[dg.AssetMaterialization | dg.Output[RecordSet]]
+"""What an asset's body yields."""
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class StepRun:
     _made: dict[str, Record] = field(default_factory=dict)
     _failures: dict[str, str] = field(default_factory=dict)
 
-    def events(self) -> Iterator[StepEvent]:
+    def events(self) -> StepEvents:
         """Runs the jobs; yields a materialization for each result as it is published, then all of them.
 
         Raises:
@@ -160,7 +161,7 @@ class StepRun:
             tags=provenance.tags(partition, record.data_version),
         )
 
-    def _finish(self) -> Iterator[StepEvent]:
+    def _finish(self) -> StepEvents:
         self.session.mark_failed(self.asset_key, self._failures)
         if self._made:
             yield dg.Output(RecordSet.of_whole(self.asset_key.path[-1], self._made))

@@ -85,6 +85,21 @@ def load_sample(ledger: Ledger, name: str) -> Sample:
         raise InputError(f"{uri} is not a sample of this project: add {name} again with `samples add`") from error
 
 
+def check_reads(store: Store, sample: Sample) -> None:
+    """Looks at the first records of a sample's FASTQs again: they may have been replaced since it was added.
+
+    Raises:
+        InputError: a FASTQ is missing, is not what it should be, or is now of another lane.
+    """
+    for lane in sample.lanes:
+        row = SheetRow(sample.name, lane.read1, lane.read2, lane.library, str(lane.number))
+        if _lane(store, row) != lane:
+            raise InputError(
+                f"{lane.read1} is no longer of flow cell {lane.flowcell}, lane {lane.number}:"
+                f" add sample {sample.name} again"
+            )
+
+
 def sample_names(ledger: Ledger) -> tuple[str, ...]:
     """The names of all samples kept, in order."""
     files = ledger.store.list(_folder(ledger))

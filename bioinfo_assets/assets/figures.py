@@ -1,0 +1,67 @@
+"""The figures and pictures that Dagit shows of a result, read from the tables that the tools left."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from bioinfo_assets.assets.pictures import coverage_picture, insert_size_picture
+from bioinfo_assets.genomics.metrics import (
+    cutadapt_numbers,
+    depth_distribution,
+    insert_size_histogram,
+    mosdepth_numbers,
+    picard_numbers,
+)
+from bioinfo_assets.launch.store import Store
+from bioinfo_assets.orchestration.metadata import Metadata
+from bioinfo_assets.records.record import Record
+
+
+def trimming_figures(store: Store, record: Record) -> Metadata:
+    """Pairs and bases before and after trimming."""
+    return _numbers(cutadapt_numbers(_text(store, record, "json")))
+
+
+def duplication_figures(store: Store, record: Record) -> Metadata:
+    """Which share of the reads are duplicates, and the estimated size of the library."""
+    return _numbers(picard_numbers(_text(store, record, "metrics")))
+
+
+def recalibration_figures(record: Record) -> Metadata:
+    """Whether base qualities were recalibrated, in words."""
+    done = record.facts.get("recalibrated") == "yes"
+    said = "recalibrated" if done else "not recalibrated: no known sites are set, so this is the marked BAM"
+    return {"recalibration": dg.MetadataValue.text(said)}
+
+
+def alignment_figures(store: Store, record: Record) -> Metadata:
+    """Picard's alignment summary over both reads of a pair."""
+    return _numbers(picard_numbers(_text(store, record, "metrics")))
+
+
+def insert_size_figures(store: Store, record: Record) -> Metadata:
+    """Picard's insert sizes, and their histogram."""
+    text = _text(store, record, "metrics")
+    histogram = insert_size_histogram(text)
+    pictures = {"insert_size_histogram": insert_size_picture(record.subject, histogram)} if histogram else {}
+    return {**_numbers(picard_numbers(text)), **pictures}
+
+
+def depth_figures(store: Store, record: Record) -> Metadata:
+    """Coverage in figures, and which share of the genome has at least each depth."""
+    distribution = depth_distribution(_text(store, record, "distribution"))
+    return {
+        **_numbers(mosdepth_numbers(_text(store, record, "summary"))),
+        "coverage": coverage_picture(record.subject, distribution),
+    }
+
+
+def _text(store: Store, record: Record, key: str) -> str:
+    return store.read_bytes(record.file(key).uri).decode()
+
+
+def _numbers(numbers: Mapping[str, float]) -> dict[str, dg.MetadataValue]:
+    return {
+        name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
+        for name, value in numbers.items()
+    }

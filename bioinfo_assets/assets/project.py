@@ -1,0 +1,189 @@
+"""The project that assets work on: its settings, its records, and the files it was given."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from bioinfo_assets.errors import BioinfoAssetsError, InputError, ResourceError
+from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
+from bioinfo_assets.genomics.sample import Sample
+from bioinfo_assets.launch.backend import Backend
+from bioinfo_assets.launch.job import StoredFile
+from bioinfo_assets.launch.store import Store
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.observe import observe
+from bioinfo_assets.records.record import Observation
+from bioinfo_assets.records.samples import check_reads, load_sample
+from bioinfo_assets.settings import Settings
+from bioinfo_assets.steps.known_sites import KnownSites
+from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.reads import LaneFiles
+from bioinfo_assets.steps.reference import Aligner
+from bioinfo_assets.steps.trimming import TRUSEQ_1, TRUSEQ_2, Adapter, Trimming
+
+REFERENCES: Final = "reference"
+"""The subject of what all samples share."""
+
+COHORT: Final = "cohort"
+"""The subject of the report over all samples."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """One project.
+
+    Attributes:
+        settings: What it aligns to what, and how.
+    """
+
+    settings: Settings
+
+    @cached_property
+    def store(self) -> Store:
+        """Files by URI."""
+        return Store()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The records under the output path."""
+        return Ledger(self.store, self.settings.output_path)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where results are published."""
+        return Layout(self.settings.output_path)
+
+    def observe_reads(self, name: str) -> tuple[Sample, Observation]:
+        """A sample's FASTQs as they are now, their first records checked.
+
+        Raises:
+            InputError: there is no such sample, or one of its FASTQs is missing or wrong.
+        """
+        sample = load_sample(self.ledger, name)
+        check_reads(self.store, sample)
+        files: dict[str, str] = {}
+        notes: dict[str, str] = {}
+        for lane in sample.lanes:
+            key = f"{lane.library}.{lane.flowcell}.{lane.number}"
+            files |= {f"{key}.1": lane.read1, f"{key}.2": lane.read2}
+            notes[key] = f"library {lane.library}, flow cell {lane.flowcell}, lane {lane.number}"
+        return sample, observe(self.ledger, asset="raw_reads", subject=name, files=files, notes=notes)
+
+    def observe_reference(self) -> Observation:
+        """The reference's FASTA, and its `.alt` file where there is one, as they are now.
+
+        Raises:
+            InputError: no reference is set, or it is missing.
+        """
+        fasta = self.settings.reference
+        if fasta is None:
+            raise InputError("no reference is set: give `--reference` or set `reference` in bioinfo-assets.toml")
+        files = {"fasta": fasta}
+        alt = self.settings.reference_alt or _beside(self.store, fasta.removesuffix(".gz") + ".alt")
+        if alt is not None:
+            files["alt"] = alt
+        return observe(self.ledger, asset="reference_source", subject=REFERENCES, files=files, notes={})
+
+    def observe_known_sites(self) -> Observation:
+        """The known sites' VCFs, and their indexes where they lie beside them, as they are now.
+
+        Raises:
+            InputError: one of them is missing.
+        """
+        files = {}
+        for uri in self.settings.known_sites:
+            files[uri] = uri
+            tbi = _beside(self.store, f"{uri}.tbi")
+            if tbi is not None:
+                files[tbi] = tbi
+        return observe(self.ledger, asset="known_sites_source", subject=REFERENCES, files=files, notes={})
+
+    def known_sites(self, seen: Observation) -> tuple[KnownSites, ...]:
+        """The known sites that were seen, in the order of the settings."""
+        files = {file.key: file.stored for file in seen.files}
+        return tuple(KnownSites(files[uri], files.get(f"{uri}.tbi")) for uri in self.settings.known_sites)
+
+    def lanes(self, sample: Sample, seen: Observation) -> list[LaneFiles]:
+        """A sample's lanes with the read groups they become."""
+        groups = read_groups_of(sample, check_platform(self.settings.platform))
+        files = {uri: file.stored for uri, file in seen.by_uri().items()}
+        return [
+            LaneFiles(group, files[lane.read1], files[lane.read2])
+            for group, lane in zip(groups, sample.lanes, strict=True)
+        ]
+
+    def trimming(self) -> Trimming:
+        """What cutadapt cuts off, with adapter files looked at.
+
+        Raises:
+            InputError: an adapter is none, or its file is missing.
+        """
+        chosen = self.settings.trimming
+        truseq = (TRUSEQ_1, TRUSEQ_2) if chosen.truseq else (None, None)
+        return Trimming(
+            five_prime_1=self._adapter(chosen.five_prime_1),
+            five_prime_2=self._adapter(chosen.five_prime_2),
+            three_prime_1=self._adapter(chosen.three_prime_1 or truseq[0]),
+            three_prime_2=self._adapter(chosen.three_prime_2 or truseq[1]),
+            poly_g=chosen.poly_g,
+            max_n=chosen.max_n,
+            minimum_length=chosen.minimum_length,
+        )
+
+    def aligner(self, backend: Backend) -> Aligner:
+        """The aligner of the settings; `auto` is bwa-mem2 where the backend has it."""
+        if self.settings.aligner != "auto":
+            return Aligner(self.settings.aligner)
+        try:
+            backend.tool_versions((Aligner.BWA_MEM2,))
+        except ResourceError:
+            return Aligner.BWA
+        return Aligner.BWA_MEM2
+
+    def _adapter(self, given: str | None) -> Adapter | None:
+        """A sequence as it is; a path or address as the file it names."""
+        if given is None or not ("/" in given or given.startswith("file:")):
+            return given
+        uri = given.removeprefix("file:")
+        return StoredFile(uri, self.store.stat(uri).size, self.store.content_of(uri))
+
+
+@dataclass(frozen=True, slots=True)
+class SeenReads:
+    """The FASTQs of some samples as a run saw them, or why they cannot be used."""
+
+    found: dict[str, tuple[Sample, Observation]]
+    problems: dict[str, BioinfoAssetsError]
+
+    @classmethod
+    def of(cls, project: Project, names: Iterable[str]) -> "SeenReads":
+        """Looks at samples one by one; one that is wrong leaves the others alone."""
+        found: dict[str, tuple[Sample, Observation]] = {}
+        problems: dict[str, BioinfoAssetsError] = {}
+        for name in names:
+            try:
+                found[name] = project.observe_reads(name)
+            except BioinfoAssetsError as problem:
+                problems[name] = problem
+        return cls(found, problems)
+
+    def lanes(self, project: Project, name: str) -> Sequence[LaneFiles]:
+        """The lanes of a sample.
+
+        Raises:
+            BioinfoAssetsError: why they cannot be used.
+        """
+        if name in self.problems:
+            raise self.problems[name]
+        return project.lanes(*self.found[name])
+
+    @property
+    def observations(self) -> dict[str, Observation]:
+        """What was seen, by sample."""
+        return {name: seen for name, (_, seen) in self.found.items()}
+
+
+def _beside(store: Store, uri: str) -> str | None:
+    """A companion file, if it is there; over http a server that forbids looking counts as not having it."""
+    return uri if store.exists(uri) else None

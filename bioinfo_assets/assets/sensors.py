@@ -1,0 +1,62 @@
+"""Looks at the sources now and then, so that Dagit shows what has to be made again."""
+
+from collections.abc import Callable
+from functools import partial
+
+import dagster as dg
+
+from bioinfo_assets.assets.project import Project
+from bioinfo_assets.assets.sources import known_sites_source, raw_reads, reference_source
+from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.orchestration.observations import unseen_observations
+from bioinfo_assets.orchestration.partitions import samples
+from bioinfo_assets.orchestration.record_set import ONE
+from bioinfo_assets.records.record import Observation
+from bioinfo_assets.records.samples import sample_names
+
+EVERY_S = 300
+"""How often the sources are looked at, in seconds. Files that were not rewritten are not read again."""
+
+
+@dg.sensor(
+    minimum_interval_seconds=EVERY_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Makes a partition of every new sample, and observes FASTQs, reference and known sites by digest.",
+)
+def look_at_sources(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
+    """Adds new samples as partitions, and observes sources that changed."""
+    names = sample_names(project.ledger)
+    known = set(context.instance.get_dynamic_partitions(str(samples.name)))
+    new = [name for name in names if name not in known]
+    seen = _look(context, project, names)
+    events = [
+        event
+        for key in (raw_reads.key, reference_source.key, known_sites_source.key)
+        for event in unseen_observations(context.instance, key, seen.get(key, {}))
+    ]
+    return dg.SensorResult(
+        dynamic_partitions_requests=[samples.build_add_request(new)] if new else [],
+        asset_events=events,
+    )
+
+
+def _look(
+    context: dg.SensorEvaluationContext, project: Project, names: tuple[str, ...]
+) -> dict[dg.AssetKey, dict[str, Observation]]:
+    """What is seen of each source; one that cannot be read is named in the sensor's log."""
+    looks: list[tuple[dg.AssetKey, str, Callable[[], Observation]]] = [
+        (reference_source.key, ONE, project.observe_reference),
+        (known_sites_source.key, ONE, project.observe_known_sites),
+        *((raw_reads.key, name, partial(_reads, project, name)) for name in names),
+    ]
+    seen: dict[dg.AssetKey, dict[str, Observation]] = {}
+    for key, partition, look in looks:
+        try:
+            seen.setdefault(key, {})[partition] = look()
+        except BioinfoAssetsError as problem:
+            context.log.error("%s", problem)
+    return seen
+
+
+def _reads(project: Project, name: str) -> Observation:
+    return project.observe_reads(name)[1]

@@ -1,0 +1,64 @@
+"""What comes from outside: FASTQs, the genome, known variants. Observed by digest, never made here."""
+
+from typing import Final
+
+import dagster as dg
+
+from bioinfo_assets.assets.declare import OWNERS
+from bioinfo_assets.assets.project import Project, SeenReads
+from bioinfo_assets.orchestration.observations import report_observations
+from bioinfo_assets.orchestration.partitions import samples
+from bioinfo_assets.orchestration.record_set import ONE
+from bioinfo_assets.records.record import Observation
+
+raw_reads: Final = dg.AssetSpec(
+    "raw_reads",
+    description=(
+        "The FASTQs of each sample as the sequencer's software wrote them: one pair for each lane of each flow cell. "
+        "They are not made here. They are looked at before each run: by the digest of their contents, and by their "
+        "first records (reads in pairs, qualities in Phred+33, the same lane for both reads)."
+    ),
+    group_name="sources",
+    kinds={"fastq"},
+    owners=OWNERS,
+    partitions_def=samples,
+)
+
+reference_source: Final = dg.AssetSpec(
+    "reference_source",
+    description="The genome's FASTA where it was published, with its `.alt` file if it is ALT-aware.",
+    group_name="sources",
+    kinds={"fasta"},
+    owners=OWNERS,
+)
+
+known_sites_source: Final = dg.AssetSpec(
+    "known_sites_source",
+    description="VCFs of variants known in many people, where they were published: dbSNP, Mills, 1000 Genomes.",
+    group_name="sources",
+    kinds={"vcf"},
+    owners=OWNERS,
+)
+
+SOURCES: Final = (raw_reads, reference_source, known_sites_source)
+
+
+def see_reads(instance: dg.DagsterInstance, project: Project, names: tuple[str, ...]) -> SeenReads:
+    """Looks at the FASTQs of samples, and tells Dagster what changed."""
+    seen = SeenReads.of(project, names)
+    report_observations(instance, raw_reads.key, seen.observations)
+    return seen
+
+
+def see_reference(instance: dg.DagsterInstance, project: Project) -> Observation:
+    """Looks at the reference, and tells Dagster if it changed."""
+    seen = project.observe_reference()
+    report_observations(instance, reference_source.key, {ONE: seen})
+    return seen
+
+
+def see_known_sites(instance: dg.DagsterInstance, project: Project) -> Observation:
+    """Looks at the known sites, and tells Dagster if they changed."""
+    seen = project.observe_known_sites()
+    report_observations(instance, known_sites_source.key, {ONE: seen})
+    return seen

@@ -1,0 +1,117 @@
+"""The composition root: assets, resources, executor, jobs and sensors as Dagster finds them by `workspace.yaml`."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final
+
+import dagster as dg
+
+from bioinfo_assets import settings as settings_module
+from bioinfo_assets.assets import alignment, metrics, reads, reference, report, sources
+from bioinfo_assets.assets.declare import RECORDS
+from bioinfo_assets.assets.project import COHORT, REFERENCES, Project
+from bioinfo_assets.assets.sensors import look_at_sources
+from bioinfo_assets.orchestration.executor import one_process_executor
+from bioinfo_assets.orchestration.launcher import JobLauncher
+from bioinfo_assets.orchestration.record_io import RecordIOManager
+from bioinfo_assets.settings import Settings
+from bioinfo_assets.steps import alignment as align_step
+from bioinfo_assets.steps import duplicates, known_sites, recalibration, trimming
+from bioinfo_assets.steps import metrics as metrics_steps
+from bioinfo_assets.steps import reads as reads_step
+from bioinfo_assets.steps import reference as reference_steps
+from bioinfo_assets.steps import report as report_step
+
+ASSETS: Final = (
+    reference.reference_genome,
+    reference.reference_index,
+    reference.known_sites,
+    reads.merged_reads,
+    reads.trimmed_reads,
+    alignment.aligned_bam,
+    alignment.marked_bam,
+    alignment.recalibrated_bam,
+    metrics.alignment_metrics,
+    metrics.insert_size_metrics,
+    metrics.depth,
+    report.multiqc_report,
+)
+
+VERSIONS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "reference_genome": (reference_steps.FETCH_VERSION, ("reference",)),
+    "reference_index": (reference_steps.INDEX_VERSION, ("aligner", "reference_alt")),
+    "known_sites": (known_sites.VERSION, ("known_sites",)),
+    "merged_reads": (reads_step.VERSION, ("platform",)),
+    "trimmed_reads": (trimming.VERSION, ("trimming",)),
+    "aligned_bam": (align_step.VERSION, ("platform",)),
+    "marked_bam": (duplicates.VERSION, ("optical_distance",)),
+    "recalibrated_bam": (recalibration.VERSION, ("quantized_quals",)),
+    "alignment_metrics": (metrics_steps.ALIGNMENT_VERSION, ()),
+    "insert_size_metrics": (metrics_steps.INSERT_SIZE_VERSION, ()),
+    "depth": (metrics_steps.DEPTH_VERSION, ("depth_as_text",)),
+    "multiqc_report": (report_step.VERSION, ()),
+}
+"""By asset: the version of its step, and the settings that shape its result. Both make up its code version."""
+
+SUBJECTS: Final = {
+    "reference_genome": REFERENCES,
+    "reference_index": REFERENCES,
+    "known_sites": REFERENCES,
+    "multiqc_report": COHORT,
+}
+"""By asset without partitions: the subject of its record."""
+
+
+def code_version(asset: str, settings: Settings) -> str:
+    """An asset's code version: its step's version, and a digest of the settings that shape it, where there are any."""
+    version, names = VERSIONS[asset]
+    if not names:
+        return version
+    shaping = settings.model_dump(mode="json", include=set(names))
+    return f"{version}+{sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:12]}"
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Everything that Dagster needs to know of a project with these settings."""
+    versioned = dg.map_asset_specs(
+        lambda spec: spec.replace_attributes(code_version=code_version(spec.key.path[-1], settings)), ASSETS
+    )
+    definitions = dg.Definitions(
+        assets=[*sources.SOURCES, *versioned],
+        jobs=[
+            dg.define_asset_job(
+                "align_samples",
+                selection=dg.AssetSelection.assets(*ASSETS),
+                description="From FASTQs to metrics and the report, for the samples that are chosen.",
+            )
+        ],
+        sensors=[look_at_sources],
+        executor=one_process_executor,
+        resources={
+            "project": Project(settings),
+            "launcher": JobLauncher(
+                output_path=settings.output_path,
+                scratch=settings.scratch,
+                cpus=settings.cpus,
+                memory_mib=settings.memory_mib,
+                tool_path=list(settings.tool_path),
+            ),
+            RECORDS: RecordIOManager(output_path=settings.output_path, subjects=SUBJECTS),
+        },
+    )
+    _check_launchers(definitions)
+    return definitions
+
+
+def _check_launchers(definitions: dg.Definitions) -> None:
+    """An asset without the launcher would run its step unseen and record nothing: refuse to load it."""
+    for asset in definitions.assets or ():
+        if isinstance(asset, dg.AssetsDefinition) and "launcher" not in asset.required_resource_keys:
+            raise dg.DagsterInvalidDefinitionError(f"{asset.key.to_user_string()} does not ask for the launcher")
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The project whose home is `DAGSTER_HOME`."""
+    return build_definitions(settings_module.load())
