@@ -55,7 +55,7 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
             reads2=locals2,
             names1=[file_name(file.uri) for file in files1],
             names2=[file_name(file.uri) for file in files2],
-            pair_lanes=read("pair_lanes.awk"),
+            pair_reads=read("pair_reads.awk"),
         ),
         inputs=tuple(Input(local, file) for local, file in zip(locals1 + locals2, files1 + files2, strict=True)),
         outputs=(

@@ -3,7 +3,7 @@
 # sentence. The lane's names come by the environment, for awk reads escapes in values given by -v.
 BEGIN {
     name1 = ENVIRON["name1"]; name2 = ENVIRON["name2"]; comment = ENVIRON["comment"]
-    second = "lane.2"; out1 = "merged.1"; out2 = "merged.2"; verdict = "verdict"
+    second = "read.2"; out1 = "merged.1"; out2 = "merged.2"; verdict = "verdict"
 }
 
 function stop(sentence) { wrong = sentence; exit }
