@@ -155,7 +155,7 @@ class Backend(Protocol):
         """
 
     def cancel(self, job_id: str) -> None:
-        """Ends a job and all it started; nothing happens to one that is over."""
+        """Ends a job and all it started; nothing happens to one that is over or forgotten."""
 
     def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
         """What the job has printed on that stream since `offset` bytes."""

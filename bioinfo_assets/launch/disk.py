@@ -8,10 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from bioinfo_assets.errors import InputError, ResourceError
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_UNFIT: Final = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EISDIR}
+)
 
 
 def full_disk(folder: Path | str) -> ResourceError:
@@ -22,20 +26,20 @@ def full_disk(folder: Path | str) -> ResourceError:
 
 
 @contextmanager
-def full_disk_is_told(folder: Path) -> Iterator[None]:
-    """Turns the operating system's word for a full or forbidden disk into ours.
+def disk_errors_are_told(folder: Path) -> Iterator[None]:
+    """Turns the operating system's words for a full disk, or a folder that cannot be written to, into ours.
 
     Raises:
         ResourceError: the disk is full, or the user's quota is used up.
-        InputError: the folder may not be written to.
+        InputError: the folder cannot be written to.
     """
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             raise full_disk(folder) from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-            raise InputError(f"{folder} may not be written to: give yourself the right, or choose another") from error
+        if error.errno in _UNFIT:
+            raise InputError(f"{folder} cannot be written to ({error.strerror}): choose another folder") from error
         raise
 
 
@@ -47,9 +51,9 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     Raises:
         ResourceError: the disk is full.
-        InputError: the folder may not be written to.
+        InputError: the folder cannot be written to.
     """
-    with full_disk_is_told(path.parent):
+    with disk_errors_are_told(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
         os.close(handle)
@@ -80,7 +84,7 @@ def moved(source: Path, target: Path) -> None:
     Raises:
         ResourceError: the disk is full.
     """
-    with full_disk_is_told(target.parent):
+    with disk_errors_are_told(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             _sync(source)
@@ -100,7 +104,7 @@ def locked(path: Path) -> Iterator[None]:
     The file stays: to remove it would let two in, one by the old file and one by a new one. The operating system drops
     the lock of a process that dies.
     """
-    with full_disk_is_told(path.parent):
+    with disk_errors_are_told(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:

@@ -11,7 +11,7 @@ from typing import Final
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.launch import machine, tools
 from bioinfo_assets.launch.backend import Report, State, Status, Stream, Submission, Usage
-from bioinfo_assets.launch.disk import full_disk_is_told
+from bioinfo_assets.launch.disk import disk_errors_are_told
 from bioinfo_assets.launch.failure import FULL_DISK, Remains, failure_reason
 from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.process import Ending, Process
@@ -92,7 +92,7 @@ class LocalBackend:
         """
         granted = self._shares.granted(job)
         attempt = new_attempt(self._scratch, job)
-        with full_disk_is_told(attempt.root):
+        with disk_errors_are_told(self._scratch):
             attempt.script.write_text(render(job), encoding="utf-8")
         job_id = attempt.root.name
         with self._changed:
@@ -109,8 +109,8 @@ class LocalBackend:
     def cancel(self, job_id: str) -> None:
         """Ends a job and every process it started: SIGTERM, two seconds, SIGKILL. Returns at once."""
         with self._changed:
-            run = self._runs[job_id]
-            if run.status.state.is_over:
+            run = self._runs.get(job_id)
+            if run is None or run.status.state.is_over:
                 return
             run.cancelled = True
             if run.process is not None:

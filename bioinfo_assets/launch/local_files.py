@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.disk import copied_whole, full_disk_is_told, written_whole
+from bioinfo_assets.launch.disk import copied_whole, disk_errors_are_told, written_whole
 from bioinfo_assets.launch.file_stat import FileStat
 
 
@@ -52,12 +52,13 @@ def fetch(path: Path, target: Path) -> None:
         ResourceError: the disk is full.
     """
     stat(path)
+    read(path, 0, 0)  # what may not be read is told of the source, not of the target
     copied_whole(path, target)
 
 
 def delete(path: Path) -> None:
     """Removes a file; one that is not there stays so."""
-    with full_disk_is_told(path.parent):
+    with disk_errors_are_told(path.parent):
         path.unlink(missing_ok=True)
 
 

@@ -8,6 +8,7 @@ finds them; `gs://` is read without credentials, for public buckets.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,10 +23,11 @@ from bioinfo_assets.launch.disk import written_whole
 from bioinfo_assets.launch.file_stat import FileStat
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, ObjectStore
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
 
 SCHEMES: Final = frozenset({"s3", "gs", "https", "http"})
 _CHUNK: Final = 10 * 1024 * 1024
+_RETRIES: "Final[RetryConfig]" = {"max_retries": 8, "retry_timeout": timedelta(minutes=3)}
 _LARGEST_COPY: Final = 5 * 1024**3
 """S3's CopyObject takes objects of up to 5 GB (AWS API reference, CopyObject); larger ones are streamed."""
 _WHAT_TO_DO: Final = {
@@ -98,9 +100,10 @@ def write(uri: str, data: bytes | Path) -> None:
     Raises:
         InputError: it may not be written.
     """
+    size = data.stat().st_size if isinstance(data, Path) else len(data)
     with _errors_are_told(uri):
         store, path = _opened(uri)
-        obstore.put(store, path, data)
+        obstore.put(store, path, data, chunk_size=_part_size(size))
 
 
 def copy(source: str, target: str) -> None:
@@ -111,10 +114,14 @@ def copy(source: str, target: str) -> None:
     """
     with _errors_are_told(target):
         store, path = _opened(target)
-        if _place(source) == _place(target) and stat(source).size <= _LARGEST_COPY:
+        size = stat(source).size
+        if _place(source) == _place(target) and size <= _LARGEST_COPY:
             obstore.copy(store, _key(source), path)
-        else:
-            obstore.put(store, path, chunks(source), chunk_size=_CHUNK)
+            return
+        writer = obstore.open_writer(store, path, buffer_size=_part_size(size))
+        for chunk in chunks(source):
+            writer.write(chunk)
+        writer.close()  # only now is there an object: what breaks off before leaves none
 
 
 def delete(uri: str) -> None:
@@ -146,6 +153,11 @@ def listed(folder: str, *, recursive: bool) -> Iterator[str]:
     yield from (f"{scheme}://{place}/{item['path']}" for item in objects)
 
 
+def _part_size(size: int) -> int:
+    """Bytes of one part of an upload of this size: S3 takes 10,000 parts (AWS user guide, multipart upload limits)."""
+    return max(_CHUNK, size // 9_000)
+
+
 def _place(uri: str) -> tuple[str, str]:
     parts = urlsplit(uri)
     return parts.scheme, parts.netloc
@@ -161,30 +173,35 @@ def _key(uri: str) -> str:
 
 
 def _opened(uri: str) -> "tuple[ObjectStore, str]":
-    return _client(*_place(uri), os.environ.get("AWS_ENDPOINT_URL", "")), _key(uri)
+    scheme, place = _place(uri)
+    settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
+    return _client(scheme, place, settings if scheme == "s3" else ()), _key(uri)
 
 
 @lru_cache(maxsize=64)
-def _client(scheme: str, place: str, _endpoint: str) -> "ObjectStore":
-    """The client of one bucket or server; clients are safe for threads and keep connections open."""
+def _client(scheme: str, place: str, _settings: tuple[tuple[str, str], ...]) -> "ObjectStore":
+    """The client of one bucket or server under these settings; it is safe for threads and keeps connections open."""
     options: ClientConfig = {"allow_http": True, "connect_timeout": "20s", "timeout": "3600s"}
     if scheme == "s3":
         return _s3(place, options)
     if scheme == "gs":
-        return GCSStore(place, skip_signature=True, client_options=options)
-    return HTTPStore(f"{scheme}://{place}", client_options=options)
+        return GCSStore(place, skip_signature=True, client_options=options, retry_config=_RETRIES)
+    return HTTPStore(f"{scheme}://{place}", client_options=options, retry_config=_RETRIES)
 
 
 def _s3(bucket: str, options: "ClientConfig") -> S3Store:
+    config: S3Config = {}
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
+        config["endpoint"] = endpoint
     if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in {"1", "true", "yes"}:
-        return S3Store(bucket, client_options=options, skip_signature=True)
+        return S3Store(bucket, config=config, client_options=options, retry_config=_RETRIES, skip_signature=True)
     from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - boto3 takes 0.3 s that local users save
 
     try:
         provider = Boto3CredentialProvider()
     except ValueError as error:
         raise InputError(f"there are no AWS credentials for s3://{bucket}: {_WHAT_TO_DO['s3']}") from error
-    return S3Store(bucket, client_options=options, credential_provider=provider)
+    return S3Store(bucket, config=config, client_options=options, retry_config=_RETRIES, credential_provider=provider)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bioinfo_assets.launch import warden
-from bioinfo_assets.launch.disk import full_disk_is_told
+from bioinfo_assets.launch.disk import disk_errors_are_told
 from bioinfo_assets.launch.scratch import Attempt
 
 
@@ -49,7 +49,12 @@ class Process:
         self._line, far = socket.socketpair()
         self._started, self._clock = datetime.now(UTC), time.monotonic()
         command = [sys.executable, "-I", "-S", warden.__file__, str(far.fileno()), "bash", str(attempt.script)]
-        with far, full_disk_is_told(attempt.root), attempt.stdout.open("wb") as out, attempt.stderr.open("wb") as err:
+        with (
+            far,
+            disk_errors_are_told(attempt.root),
+            attempt.stdout.open("wb") as out,
+            attempt.stderr.open("wb") as err,
+        ):
             self._warden = subprocess.Popen(
                 command,
                 cwd=attempt.work,
@@ -71,12 +76,13 @@ class Process:
         with self._line:
             while part := self._line.recv(4096):
                 told += part
-        if not told:  # the warden was killed: what it watched is still its process group, and not yet another's
+        os.waitid(os.P_PID, self._warden.pid, os.WEXITED | os.WNOWAIT)
+        if not told:  # the warden died; while it is not reaped, its process group is not yet another's
             os.killpg(self._warden.pid, signal.SIGKILL)
-        self._warden.wait()
+        exit_code = self._warden.wait()
         return Ending(
             started=self._started,
             finished=datetime.now(UTC),
             wall_s=time.monotonic() - self._clock,
-            **(json.loads(told) if told else {"exit_code": -signal.SIGKILL}),
+            **(json.loads(told) if told else {"exit_code": exit_code}),
         )

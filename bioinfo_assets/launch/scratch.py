@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bioinfo_assets.launch.disk import full_disk_is_told
+from bioinfo_assets.launch.disk import disk_errors_are_told
 from bioinfo_assets.launch.job import Job
 
 _LONGEST_NAME = 100  # of the 255 bytes a file name may have: the rest is for mkdtemp and for the tools' own suffixes
@@ -57,7 +57,7 @@ def new_attempt(scratch: Path, job: Job) -> Attempt:
     Raises:
         ResourceError: the disk is full.
     """
-    with full_disk_is_told(scratch):
+    with disk_errors_are_told(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
         attempt = Attempt(Path(tempfile.mkdtemp(prefix=f"{job.name[:_LONGEST_NAME]}.", dir=scratch)))
         for folder in (attempt.work, attempt.tmp, attempt.report):
@@ -73,6 +73,6 @@ def new_input_cache(scratch: Path) -> Path:
     Raises:
         ResourceError: the disk is full.
     """
-    with full_disk_is_told(scratch):
+    with disk_errors_are_told(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix="inputs.", dir=scratch))

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.disk import full_disk_is_told, locked
+from bioinfo_assets.launch.disk import disk_errors_are_told, locked
 from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.launch.scratch import Attempt
 from bioinfo_assets.launch.store import Store, local_path
@@ -27,7 +27,7 @@ def stage(job: Job, attempt: Attempt, store: Store, cache: Path) -> None:
         path = local_path(item.file.uri)
         source = _cached(item.file, store, cache) if path is None else path.resolve()
         _check_unchanged(item.file, store.stat(str(source)).size)
-        with full_disk_is_told(attempt.work):
+        with disk_errors_are_told(attempt.work):
             (attempt.work / item.local).symlink_to(source)
 
 

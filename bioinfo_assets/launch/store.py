@@ -61,15 +61,18 @@ class Store:
         path = local_path(uri)
         return object_files.stat(uri) if path is None else local_files.stat(path)
 
-    def exists(self, uri: str) -> bool:
-        """Whether the file is there. A place that cannot be reached is an error, not an absence."""
+    def find(self, uri: str) -> FileStat | None:
+        """A file's size and stamp, None where there is none. A place that cannot be reached is an error."""
         try:
-            self.stat(uri)
+            return self.stat(uri)
         except InputError as error:
             if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
-                return False
+                return None
             raise
-        return True
+
+    def exists(self, uri: str) -> bool:
+        """Whether the file is there. A place that cannot be reached is an error, not an absence."""
+        return self.find(uri) is not None
 
     def read_bytes(self, uri: str, start: int = 0, length: int | None = None) -> bytes:
         """A file's bytes, or `length` of them from `start`."""

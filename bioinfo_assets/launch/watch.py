@@ -138,10 +138,12 @@ class Watcher:
             ticket.cancel()
 
     def close(self) -> None:
-        """Stops asking; jobs that are not over are left to the backend."""
+        """Stops asking; jobs that are not over are left to the backend, and who waits for one gets an error."""
         self._closed.set()
         self._work.set()
         self._thread.join()
+        for ticket in self._tickets.values():
+            ticket._tell(RuntimeError("the watcher was closed before the job was over"))  # noqa: SLF001 - as above
 
     def _watch(self) -> None:
         while self._work.wait() and not self._closed.is_set():
@@ -155,14 +157,14 @@ class Watcher:
             news: Mapping[str, Status | Exception] = self._backend.poll(tickets.keys())
         except Exception as error:  # noqa: BLE001 - every waiting thread gets it and raises it
             news = dict.fromkeys(tickets, error)
-        for job_id, ticket in tickets.items():
-            ticket._tell(news[job_id])  # noqa: SLF001 - the two classes are one mechanism
-        with self._lock:
+        with self._lock:  # before they are told: a job that is over may be discarded by whoever hears of it
             for job_id, told in news.items():
                 if isinstance(told, Exception) or told.state.is_over:
                     del self._tickets[job_id]
-            if not self._tickets:
+            if not self._tickets and not self._closed.is_set():
                 self._work.clear()
+        for job_id, ticket in tickets.items():
+            ticket._tell(news[job_id])  # noqa: SLF001 - the two classes are one mechanism
 
 
 def _ignore(*_: object) -> None:

@@ -1,0 +1,238 @@
+"""What every backend does: suites that a backend's own tests inherit.
+
+`BackendContract` is for all of them; a backend that runs no scripts, the fake, plays the same jobs by `PLAYED`.
+`ScriptContract` is for those that run bash.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bioinfo_assets.launch.backend import Backend, State, Status, Stream
+from bioinfo_assets.launch.fake import Outcome
+from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+
+PATIENCE_S = 30.0
+
+SCRIPTS = {
+    "greets": "printf 'hello\\n' >greeting.txt; printf '# made at noon\\nvalue\\n' >table.txt; printf x >greeting.md5",
+    "copies": "cat name.txt name.txt >greeting.txt",
+    "forgets": "true",
+    "breaks": "echo 'the aligner found no index' >&2; exit 3",
+    "complains": 'fail "sample expt has no reads: give its FASTQs"',
+    "remarks": 'warn "few observations"; warn "one lane only"; fact reads 1200; fact instrument "NovaSeq X"',
+    "prints": "echo out; echo err >&2",
+    "sleeps": "sleep 1000",
+}
+
+PLAYED: dict[str, Callable[[Job], Outcome]] = {
+    "greets": lambda _: Outcome(
+        files={"text": b"hello\n", "table": b"# made at noon\nvalue\n", "md5": b"x"}, canonical={"table": b"value\n"}
+    ),
+    "copies": lambda job: Outcome(files={"text": 2 * Path(job.inputs[0].file.uri).read_bytes()}),
+    "forgets": lambda _: Outcome(),
+    "breaks": lambda _: Outcome(exit_code=3, stderr=b"the aligner found no index\n"),
+    "complains": lambda _: Outcome(problem="sample expt has no reads: give its FASTQs"),
+    "remarks": lambda _: Outcome(
+        facts={"reads": "1200", "instrument": "NovaSeq X"}, warnings=("few observations", "one lane only")
+    ),
+    "prints": lambda _: Outcome(stdout=b"out\n", stderr=b"err\n"),
+    "sleeps": lambda _: Outcome(polls=1_000_000),
+}
+
+TEXT = Output("text", "greeting.txt", "/results/expt/greeting.txt")
+TABLE = Output("table", "table.txt", "/results/expt/table.txt", canonical="sed '/^#/d'")
+MD5 = Output("md5", "greeting.md5", "/results/expt/greeting.md5", canonical=None)
+
+
+def job(step: str, script: str | None = None, **changes) -> Job:
+    """A job of one of the steps above, or of a script of its own."""
+    return replace(Job(step, "1", "expt", SCRIPTS[step] if script is None else script), **changes)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def finished(backend: Backend, job_id: str, patience_s: float = PATIENCE_S) -> Status:
+    """Asks until the job is over."""
+    return wait_until(lambda: backend.poll([job_id])[job_id], lambda status: status.state.is_over, patience_s)
+
+
+def wait_until(ask, true_of=bool, patience_s: float = PATIENCE_S):
+    """Asks until the answer is as wished."""
+    deadline = time.monotonic() + patience_s
+    while not true_of(answer := ask()):
+        assert time.monotonic() < deadline, f"still {answer} after {patience_s} s"
+        time.sleep(0.005)
+    return answer
+
+
+def run(backend: Backend, to_run: Job) -> Status:
+    return finished(backend, backend.submit(to_run).job_id)
+
+
+class BackendContract:
+    """Every backend; a subclass gives the fixture `backend`."""
+
+    def test_outputs_are_told_with_the_digests_of_their_bytes_in_the_jobs_order(self, backend):
+        report = run(backend, job("greets", outputs=(TABLE, TEXT, MD5))).report
+        assert [made.key for made in report.files] == ["table", "text", "md5"]
+        assert [made.size for made in report.files] == [21, 6, 1]
+        assert [made.sha256 for made in report.files] == [
+            sha256(b"# made at noon\nvalue\n"),
+            sha256(b"hello\n"),
+            sha256(b"x"),
+        ]
+        assert Path(report.files[1].path).read_bytes() == b"hello\n"
+
+    def test_content_is_the_digest_of_the_canonical_form(self, backend):
+        table, text, md5 = run(backend, job("greets", outputs=(TABLE, TEXT, MD5))).report.files
+        assert table.content == "sha256:" + sha256(b"value\n")
+        assert text.content == "sha256:" + sha256(b"hello\n")
+        assert md5.content is None
+
+    def test_a_script_finds_its_inputs_bytes_under_their_local_names(self, backend, tmp_path):
+        source = tmp_path / "elsewhere" / "another name.txt"
+        source.parent.mkdir()
+        source.write_bytes(b"NA12878\n")
+        given = Input("name.txt", StoredFile(str(source), size=8, content=f"sha256:{sha256(source.read_bytes())}"))
+        report = run(backend, job("copies", inputs=(given,), outputs=(TEXT,))).report
+        assert report.files[0].sha256 == sha256(b"NA12878\nNA12878\n")
+        assert source.read_bytes() == b"NA12878\n"
+
+    def test_a_job_that_leaves_an_output_out_fails_and_names_it(self, backend):
+        status = run(backend, job("forgets", outputs=(TEXT,)))
+        assert status.state is State.FAILED
+        assert status.reason == "the script ended without making its output text (greeting.txt)"
+        assert status.report.files == ()
+
+    def test_a_broken_script_fails_with_step_subject_code_last_words_and_log(self, backend):
+        submission = backend.submit(job("breaks", outputs=(TEXT,)))
+        status = finished(backend, submission.job_id)
+        assert status.state is State.FAILED
+        assert status.report.exit_code == 3
+        assert status.reason == (
+            f"step breaks of expt failed with exit code 3: the aligner found no index; its log is {submission.log}"
+        )
+
+    def test_a_sentence_told_by_fail_is_the_reason_word_for_word(self, backend):
+        status = run(backend, job("complains"))
+        assert (status.state, status.reason) == (State.FAILED, "sample expt has no reads: give its FASTQs")
+
+    def test_facts_and_warnings_come_with_the_report(self, backend):
+        report = run(backend, job("remarks")).report
+        assert report.facts == {"reads": "1200", "instrument": "NovaSeq X"}
+        assert report.warnings == ("few observations", "one lane only")
+
+    def test_times_are_in_order_and_the_exit_code_is_zero(self, backend):
+        report = run(backend, job("prints")).report
+        assert report.started <= report.finished
+        assert report.usage.wall_s >= 0
+        assert report.exit_code == 0
+
+    def test_logs_are_read_from_an_offset(self, backend):
+        job_id = backend.submit(job("prints")).job_id
+        finished(backend, job_id)
+        assert backend.read_log(job_id, Stream.STDOUT, 0) == b"out\n"
+        assert backend.read_log(job_id, Stream.STDERR, 1) == b"rr\n"
+        assert backend.read_log(job_id, Stream.STDOUT, 4) == b""
+
+    def test_a_running_job_is_cancelled(self, backend):
+        job_id = backend.submit(job("sleeps")).job_id
+        wait_until(lambda: backend.poll([job_id])[job_id].state, lambda state: state is State.RUNNING)
+        backend.cancel(job_id)
+        assert finished(backend, job_id).state is State.CANCELLED
+
+    def test_a_job_that_is_over_stays_as_it_ended_when_cancelled(self, backend):
+        job_id = backend.submit(job("prints")).job_id
+        finished(backend, job_id)
+        backend.cancel(job_id)
+        assert backend.poll([job_id])[job_id].state is State.SUCCEEDED
+
+    def test_many_jobs_are_asked_for_together(self, backend):
+        job_ids = [backend.submit(job("prints", subject=f"expt{i}")).job_id for i in range(20)]
+        assert len(set(job_ids)) == 20
+        statuses = wait_until(
+            lambda: backend.poll(job_ids), lambda polled: all(status.state.is_over for status in polled.values())
+        )
+        assert {status.state for status in statuses.values()} == {State.SUCCEEDED}
+
+    def test_two_attempts_of_one_job_share_no_scratch(self, backend):
+        first, second = (backend.submit(job("greets", outputs=(TEXT,))) for _ in range(2))
+        assert first.scratch != second.scratch
+        paths = {finished(backend, submission.job_id).report.files[0].path for submission in (first, second)}
+        assert len(paths) == 2
+
+    def test_discarding_frees_scratch_and_forgets_the_job(self, backend):
+        submission = backend.submit(job("greets", outputs=(TEXT,)))
+        made = Path(finished(backend, submission.job_id).report.files[0].path)
+        backend.discard(submission.job_id)
+        assert not made.exists()
+        assert not Path(submission.scratch).exists()
+        with pytest.raises(KeyError):
+            backend.poll([submission.job_id])
+
+    def test_a_job_that_runs_is_not_discarded(self, backend):
+        job_id = backend.submit(job("sleeps")).job_id
+        with pytest.raises(ValueError, match="is not over"):
+            backend.discard(job_id)
+
+    def test_closing_ends_what_runs(self, backend):
+        job_id = backend.submit(job("sleeps")).job_id
+        backend.close()
+        assert backend.poll([job_id])[job_id].state is State.CANCELLED
+
+    def test_tools_have_versions(self, backend):
+        assert set(backend.tool_versions(["samtools", "bgzip"])) == {"samtools", "bgzip"}
+
+
+class ScriptContract(BackendContract):
+    """A backend that runs bash; a subclass gives the fixture `backend`."""
+
+    def test_output_is_read_while_the_job_runs(self, backend, tmp_path):
+        go = tmp_path / "go"
+        script = f"echo first; until [[ -e {go} ]]; do sleep 0.02; done; echo second"
+        job_id = backend.submit(job("prints", script)).job_id
+        wait_until(lambda: backend.read_log(job_id, Stream.STDOUT, 0), lambda data: data == b"first\n")
+        assert not backend.poll([job_id])[job_id].state.is_over
+        go.touch()
+        finished(backend, job_id)
+        assert backend.read_log(job_id, Stream.STDOUT, len(b"first\n")) == b"second\n"
+
+    def test_an_early_exit_zero_still_has_its_outputs_checked(self, backend):
+        assert run(backend, job("greets", "exit 0", outputs=(TEXT,))).state is State.FAILED
+
+    @pytest.mark.parametrize("script", ["false | true", "echo $unset_variable", "x=$(false)"])
+    def test_a_failure_within_a_script_is_never_passed_over(self, backend, script):
+        assert run(backend, job("breaks", script)).state is State.FAILED
+
+    def test_a_sentence_told_within_a_pipe_fails_the_job(self, backend):
+        status = run(backend, job("complains", 'echo expt | while read -r s; do fail "no reads in $s"; done || true'))
+        assert (status.state, status.reason) == (State.FAILED, "no reads in expt")
+
+    def test_a_canonical_form_that_cannot_be_made_fails_the_job(self, backend):
+        broken = replace(TEXT, canonical="zcat")
+        status = run(backend, job("greets", outputs=(broken,)))
+        assert status.state is State.FAILED
+        assert status.reason == "the canonical form of output text (greeting.txt) could not be made by: zcat"
+
+    def test_an_output_that_is_a_link_fails_the_job(self, backend):
+        status = run(backend, job("greets", "touch there; ln -s there greeting.txt", outputs=(TEXT,)))
+        assert status.state is State.FAILED
+        assert status.reason == "the script left output text (greeting.txt) as a link: it must be a file of its own"
+
+    def test_tabs_and_newlines_do_not_break_facts_and_warnings(self, backend):
+        report = run(backend, job("remarks", "fact a $'1\\t2\\n3'; warn $'two\\nlines'")).report
+        assert report.facts == {"a": "1 2 3"}
+        assert report.warnings == ("two lines",)
+
+    def test_a_script_is_given_its_resources_and_its_own_temporary_folder(self, backend):
+        script = 'touch "$TMPDIR/x"; echo "$JOB_CPUS $JOB_MEMORY_MIB $LC_ALL"'
+        job_id = backend.submit(job("prints", script)).job_id
+        assert finished(backend, job_id).state is State.SUCCEEDED
+        assert backend.read_log(job_id, Stream.STDOUT, 0) == b"1 1024 C\n"

@@ -1,0 +1,69 @@
+import hashlib
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from bioinfo_assets.errors import JobError
+from bioinfo_assets.launch.backend import State
+from bioinfo_assets.launch.job import Output
+from bioinfo_assets.launch.local import LocalBackend
+from bioinfo_assets.launch.publish import lock, publish
+from bioinfo_assets.launch.store import Store
+from bioinfo_assets_tests.launch.contract import job, run
+
+
+@pytest.fixture
+def backend(tmp_path):
+    local = LocalBackend(tmp_path / "scratch", Store())
+    yield local
+    local.close()
+
+
+@pytest.fixture(params=["local", "s3"])
+def results(request, tmp_path):
+    return str(tmp_path / "results") if request.param == "local" else request.getfixturevalue("s3") + "/results"
+
+
+def test_outputs_arrive_where_they_belong_with_the_bytes_that_were_reported(backend, results):
+    outputs = (Output("text", "greeting.txt", f"{results}/expt/a.txt"), Output("md5", "greeting.md5", f"{results}/b"))
+    made = job("greets", outputs=outputs)
+    status = run(backend, made)
+    assert status.state is State.SUCCEEDED
+    publish(Store(), made, status.report)
+    assert Store().list(results, recursive=True) == (f"{results}/b", f"{results}/expt/a.txt")
+    digests = {file.key: file.sha256 for file in status.report.files}
+    for output in outputs:
+        assert hashlib.sha256(Store().read_bytes(output.uri)).hexdigest() == digests[output.key]
+
+
+def test_a_file_that_is_not_what_the_job_reported_is_not_let_through(backend, tmp_path):
+    made = job("greets", outputs=(Output("text", "greeting.txt", str(tmp_path / "a.txt")),))
+    report = run(backend, made).report
+    wrong = replace(report, files=(replace(report.files[0], size=7),))
+    with pytest.raises(JobError, match=r"a\.txt has 6 bytes and the job made 7"):
+        publish(Store(), made, wrong)
+
+
+def test_who_holds_the_lock_is_alone(tmp_path):
+    inside, most = [], []
+
+    def enter():
+        with lock(str(tmp_path / "results" / "expt")):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+
+    threads = [threading.Thread(target=enter) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 8
+
+
+def test_other_subjects_do_not_wait(tmp_path):
+    with lock(str(tmp_path / "expt")), lock(str(tmp_path / "other")), lock("s3://bucket/x"), lock("s3://bucket/x"):
+        pass
