@@ -1,0 +1,153 @@
+"""The house's plan: which room may use which, and where what comes from outside may be used."""
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import bioinfo_assets
+
+PACKAGE: Final = Path(bioinfo_assets.__file__).parent
+
+# A room, or a module at the top, and what of the project it may import besides itself.
+MAY_IMPORT: Final[Mapping[str, set[str]]] = {
+    "errors": set(),
+    "genomics": {"errors"},
+    "launch": {"errors"},
+    "steps": {"errors", "genomics", "launch.job"},
+    "records": {"errors", "genomics", "launch"},
+    "orchestration": {"errors", "launch", "records"},
+    "settings": {"errors"},
+    "assets": {"errors", "genomics", "launch", "steps", "records", "orchestration", "settings"},
+    "definitions": {"errors", "launch", "steps", "records", "orchestration", "settings", "assets"},
+    "cli": {
+        "errors",
+        "genomics",
+        "launch",
+        "steps",
+        "records",
+        "orchestration",
+        "settings",
+        "assets",
+        "definitions",
+    },
+}
+
+# A library, or a part of one, and the rooms or modules in which it may be used; one that is not here may be used
+# anywhere but in genomics and steps.
+USED_IN: Final[Mapping[str, set[str]]] = {
+    "captainslog": {"genomics"},
+    "dagster": {"orchestration", "assets", "definitions", "cli"},
+    "dagster._": {"orchestration.internals"},  # its private names, which any release may change
+    "boto3": {"launch"},
+    "botocore": {"launch"},
+    "obstore": {"launch"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "matplotlib": {"assets"},
+}
+
+BEYOND_THE_STANDARD_LIBRARY: Final[Mapping[str, set[str]]] = {
+    "genomics": {"captainslog"},
+    "steps": set(),
+    "errors": set(),
+}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES: Final[Mapping[str, Path]] = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(source: str, importer: str) -> Iterator[str]:
+    """Every module that a source imports, wherever it does; `from a import b` is `a.b` where that is a module."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, (
+                f"{importer}, line {node.lineno}: imports are absolute, so that this test can read them"
+            )
+            assert node.module is not None
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else node.module
+
+
+def imports_of(module: str) -> set[str]:
+    return set(imports(MODULES[module].read_text(encoding="utf-8"), module))
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def is_part_of(module: str, whole: str) -> bool:
+    return module == whole or module.startswith(f"{whole}.") or (whole.endswith("_") and module.startswith(whole))
+
+
+def test_every_room_has_its_rule() -> None:
+    assert {room_of(module) for module in MODULES} - {""} <= set(MAY_IMPORT)
+
+
+def test_the_rule_itself_goes_one_way() -> None:
+    tuple(
+        TopologicalSorter(
+            {room: {name.split(".")[0] for name in may} for room, may in MAY_IMPORT.items()}
+        ).static_order()
+    )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_room_imports_only_rooms_below_it(module: str) -> None:
+    room = room_of(module)
+    allowed = {f"bioinfo_assets.{name}" for name in {room, *MAY_IMPORT.get(room, set())}}
+    own = {name for name in imports_of(module) if is_part_of(name, "bioinfo_assets") and name != "bioinfo_assets"}
+    assert {name for name in own if not any(is_part_of(name, room) for room in allowed)} == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_library_is_used_only_in_its_rooms(module: str) -> None:
+    not_here = {
+        library
+        for library, places in USED_IN.items()
+        if not any(is_part_of(module, f"bioinfo_assets.{place}") for place in places)
+    }
+    assert {name for name in imports_of(module) for library in not_here if is_part_of(name, library)} == set()
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) in BEYOND_THE_STANDARD_LIBRARY])
+def test_the_science_needs_the_standard_library_only(module: str) -> None:
+    libraries = {name.split(".")[0] for name in imports_of(module)} - sys.stdlib_module_names - {"bioinfo_assets"}
+    assert libraries <= BEYOND_THE_STANDARD_LIBRARY[room_of(module)]
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = {module: {name for name in imports_of(module) if name in MODULES} for module in MODULES}
+    tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
+def test_imports_are_found_wherever_they_stand() -> None:
+    source = """
+import json
+from bioinfo_assets.launch import job
+from bioinfo_assets.errors import InputError
+if TYPE_CHECKING:
+    import dagster as dg
+def late():
+    import os.path
+"""
+    assert set(imports(source, "here")) == {
+        "json",
+        "bioinfo_assets.launch.job",
+        "bioinfo_assets.errors",
+        "dagster",
+        "os.path",
+    }

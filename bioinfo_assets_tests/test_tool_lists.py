@@ -1,0 +1,135 @@
+"""What `make install` installs, what jobs use and what users are told to install are the same tools."""
+
+import ast
+import os
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from bioinfo_assets.launch.tools import TOOLS
+from bioinfo_assets.steps.reference import Aligner
+
+CLONE: Final = Path(__file__).parent.parent
+LISTS: Final = CLONE / "docker" / "tools"
+PROGRAMS_BEHIND_TOOLS: Final = {"java", "python3"}
+
+
+def debian() -> Mapping[str, str]:
+    """The packages of each command in the list of what comes from Debian."""
+    lines = (LISTS / "debian.txt").read_text(encoding="utf-8").splitlines()
+    rows = [line.split(maxsplit=2) for line in lines if not line.startswith("#")]
+    return {command: packages.replace(",", " ") for command, packages, _why in rows}
+
+
+def wrappers() -> set[str]:
+    return {path.name for path in (LISTS / "bin").iterdir()}
+
+
+def from_pypi() -> set[str]:
+    groups = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    return {requirement.split("==")[0] for requirement in groups["tools"]}
+
+
+def used_by_steps() -> set[str]:
+    """The commands that steps give as their jobs' tools."""
+    sources = (path.read_text(encoding="utf-8") for path in (CLONE / "bioinfo_assets" / "steps").glob("*.py"))
+    calls = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    given = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "tools"]
+    words = {node.value for value in given for node in ast.walk(value) if isinstance(node, ast.Constant)}
+    return {word for word in words if isinstance(word, str)} | set(Aligner)
+
+
+def test_every_tool_that_a_job_uses_is_installed() -> None:
+    assert used_by_steps() <= {*debian(), *wrappers(), *from_pypi(), Aligner.BWA_MEM2}
+
+
+def test_every_tool_that_is_installed_is_used() -> None:
+    assert {*debian(), *wrappers(), *from_pypi()} - PROGRAMS_BEHIND_TOOLS <= used_by_steps()
+
+
+@pytest.mark.parametrize("command", sorted(set(debian()) - PROGRAMS_BEHIND_TOOLS))
+def test_a_user_is_told_to_install_the_packages_of_the_list(command: str) -> None:
+    assert TOOLS[command].install == f"apt-get install {debian()[command]}"
+
+
+def test_the_lock_of_jars_names_each_once_with_the_versions_that_are_promised() -> None:
+    rows = [line.split("  ") for line in (LISTS / "gatk" / "SHA256SUMS").read_text(encoding="utf-8").splitlines()]
+    names = [name for _digest, name in rows]
+    assert all(len(digest) == 64 for digest, _name in rows)
+    assert len(names) == len(set(names))
+    assert {"gatk-4.6.2.0.jar", "picard-3.4.0.jar"} <= set(names)
+
+
+def run(*command: str | Path, path: str = os.environ["PATH"]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": path, "HOME": os.environ.get("HOME", "/")},
+    )
+
+
+def machine_with(folder: Path, commands: str) -> str:
+    """A PATH on which there are these commands only."""
+    folder.mkdir()
+    for command in commands.split():
+        (folder / command).symlink_to(shutil.which(command) or command)
+    return str(folder)
+
+
+def test_where_nothing_can_be_installed_one_sentence_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
+    tools = shutil.copytree(LISTS, tmp_path / "clone" / "docker" / "tools")
+    bare = machine_with(tmp_path / "bin", "bash cmp dirname grep id paste readlink samtools sort tr xargs")
+    done = run(tools / "install.sh", path=bare)
+    packages = "bwa default-jre-headless libhts-dev maven mosdepth python3 python3-venv r-base-core tabix"
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"make install: not found on this machine: {packages}; install them "
+        f"(on Debian: sudo apt-get install --yes --no-install-recommends {packages}) and run this again.\n"
+    )
+    assert not (tmp_path / "clone" / ".tools").exists()
+
+
+def program(file: Path, script: str) -> str:
+    """Writes a bash program; gives a PATH on which it is found first."""
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#!/bin/bash\n{script}\n", encoding="utf-8")
+    file.chmod(0o755)
+    return f"{file.parent}:{os.environ['PATH']}"
+
+
+FETCH_A_WRONG_JAR: Final = """
+for word; do [[ $word != -DoutputDirectory=* ]] || folder=${word#*=}; done
+mkdir "$folder" && echo "not a jar" > "$folder/gatk-4.6.2.0.jar"
+"""
+
+
+def test_a_wrong_jar_is_refused_and_nothing_stands_there_that_looks_whole(tmp_path: Path) -> None:
+    path = program(tmp_path / "bin" / "mvn", FETCH_A_WRONG_JAR)
+    done = run(LISTS / "gatk" / "install.sh", tmp_path / "tools", path=path)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("gatk: not the jars that docker/tools/gatk/SHA256SUMS expects: ")
+    assert "gatk-4.6.2.0.jar" in last
+    assert not (tmp_path / "tools" / "gatk").exists()
+
+
+@pytest.mark.parametrize("wrapper", sorted(wrappers()))
+def test_a_wrapper_finds_its_jars_through_links_and_passes_arguments_on_as_they_are(
+    tmp_path: Path, wrapper: str
+) -> None:
+    prefix = tmp_path / "a place"
+    shutil.copytree(LISTS / "bin", prefix / "bin")
+    link = tmp_path / wrapper
+    link.symlink_to(prefix / "bin" / wrapper)
+    path = program(tmp_path / "java" / "java", "printf '%s\\n' \"$@\"")
+    words = run(link, "Tool", "two words", path=path).stdout.splitlines()
+    assert words[words.index("-cp") + 1] == f"{prefix}/gatk/lib/*"
+    assert words[-2:] == ["Tool", "two words"]
