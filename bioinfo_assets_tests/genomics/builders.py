@@ -2,6 +2,7 @@
 
 import gzip
 import subprocess
+from random import Random
 
 from bioinfo_assets.genomics.fastq import FastqHead, read_head
 from bioinfo_assets.genomics.sample import Lane
@@ -28,3 +29,7 @@ def lane(
 
 def bgzip(text: str) -> bytes:
     return subprocess.run(["bgzip", "-c"], input=text.encode(), stdout=subprocess.PIPE, check=True).stdout
+
+
+def chance(seed: int) -> Random:
+    return Random(seed)  # noqa: S311 - chance that can be repeated is what is wanted
