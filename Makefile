@@ -2,7 +2,7 @@
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install demo dagit test check benchmark clean
+.PHONY: help install install-for-tests demo dagit test check benchmark clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -10,16 +10,19 @@ help: ## this list
 install: ## what is missing: Debian's tools (as root), the Python environment, GATK
 	@docker/tools/install.sh
 
+install-for-tests:
+	@docker/tools/install.sh docker/tools/debian-test.txt
+
 demo: install ## the whole pipeline on data it makes itself, into demo/
 	uv run --frozen bioinfo-assets demo --output-path demo
 
 dagit: install ## Dagster's web server and daemon on what the demo made
 	uv run --frozen bioinfo-assets dagit --output-path demo
 
-test: install ## the tests, with the real tools
+test: install-for-tests ## the tests, with the real tools
 	uv run --frozen pytest -n 2
 
-check: install ## what CI runs: lock, lint, format, types, doctests and tests
+check: install-for-tests ## what CI runs: lock, lint, format, types, doctests and tests
 	uv lock --check
 	uv run --frozen ruff check
 	uv run --frozen ruff format --check

@@ -97,6 +97,14 @@ def test_where_nothing_can_be_installed_one_sentence_says_what_is_missing_and_ho
     assert not (tmp_path / "clone" / ".tools").exists()
 
 
+SCRIPTS: Final = [*LISTS.glob("**/*.sh"), *(LISTS / "bin").iterdir(), CLONE / ".ci" / "run"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.relative_to(CLONE)))
+def test_shellcheck_has_nothing_to_say(script: Path) -> None:
+    assert run("shellcheck", script).stdout == ""
+
+
 def program(file: Path, script: str) -> str:
     """Writes a bash program; gives a PATH on which it is found first."""
     file.parent.mkdir(exist_ok=True)

@@ -1,12 +1,15 @@
 #!/bin/bash
+# Usage: install.sh [LIST ...]
 # Installs what this project needs and does not find: Debian's tools (as root), uv, the Python environment, and GATK.
 # Everything but Debian's packages goes into the clone: .tools and .venv. When all is there it takes a quarter of a second.
+# LIST: files with more of Debian's tools than debian.txt has.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
 clone=$(dirname "$(dirname "$here")")
 tools=$clone/.tools
 uv_version=0.13.9
+lists=("$here/debian.txt" "$@")
 PATH=$tools/bin:$PATH
 
 say() { printf '%s\n' "$*" >&2; }
@@ -25,7 +28,7 @@ missing_packages() {
     local command packages _why
     while read -r command packages _why; do
         works "$command" || tr ',' '\n' <<<"$packages"
-    done < <(grep -v '^#' "$here/debian.txt")
+    done < <(grep -hv '^#' "${lists[@]}")
     works uv || python3 -c 'import ensurepip' &>/dev/null || echo python3-venv
     has_gatk || has mvn || echo maven
 }
