@@ -1,5 +1,6 @@
 """Known sites: variants that base recalibration takes for no errors, as bgzipped VCFs with their indexes."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
@@ -14,6 +15,8 @@ from bioinfo_assets.steps.script import render
 
 VERSION: Final = "1"
 
+_VCF: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\.vcf\.b?gz")
+
 
 @dataclass(frozen=True, slots=True)
 class KnownSites:
@@ -24,17 +27,18 @@ class KnownSites:
 
     @property
     def name(self) -> str:
-        """The VCF's local name, which ends in `.vcf.gz`; a plain `.vcf` is compressed.
+        """The VCF's local name.
 
         Raises:
             InputError: The file has no VCF's name.
         """
         name = file_name(self.vcf.uri)
-        if name.endswith(".vcf"):
-            return f"{name}.gz"
-        if name.endswith(".vcf.gz"):
-            return name
-        raise InputError(f"{self.vcf.uri} is not the name of a VCF: give a file that ends in .vcf.gz or .vcf")
+        if not _VCF.fullmatch(name):
+            raise InputError(
+                f"{self.vcf.uri} is not the name of bgzipped known sites: give a file that ends in .vcf.gz or .vcf.bgz, "
+                "named with letters, digits, '.', '_', '+' and '-'"
+            )
+        return name
 
     @classmethod
     def all_of(cls, outputs: Outputs) -> tuple[Self, ...]:
@@ -43,24 +47,18 @@ class KnownSites:
         return tuple(cls(outputs[key], outputs[f"{key}.tbi"]) for key in vcfs)
 
 
-def fetch_known_sites(sources: Sequence[KnownSites], contigs: StoredFile, layout: Layout) -> Job:
-    """Copy VCFs and their indexes to `references/`; an index is made where none is given, a plain VCF is bgzipped.
+def fetch_known_sites(sources: Sequence[KnownSites], layout: Layout) -> Job:
+    """Copy VCFs and their indexes to `references/`; an index is made where none is given.
 
-    The keys of the outputs are the names of the files. The script fails with a sentence on a VCF that is damaged, in
-    plain gzip, not sorted, or for another reference.
-
-    Args:
-        sources: The VCFs.
-        contigs: The reference's `.fai`.
-        layout: Where results are published.
+    The keys of the outputs are the names of the files. The script fails with a sentence on a VCF that is cut short, not
+    bgzipped, or not sorted. Whether it is for this reference is `genomics.known_sites` to tell.
 
     Raises:
         InputError: There is no source, one has no VCF's name, or two have one name.
     """
     names = [source.name for source in sources]
     _check(names)
-    inputs = [Input("reference.fai", contigs)]
-    inputs += [Input(f"sites.{number}", source.vcf) for number, source in enumerate(sources)]
+    inputs = [Input(f"sites.{number}", source.vcf) for number, source in enumerate(sources)]
     inputs += [Input(f"sites.{number}.tbi", source.tbi) for number, source in enumerate(sources) if source.tbi]
     return Job(
         step="known_sites",
