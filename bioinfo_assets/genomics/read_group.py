@@ -123,7 +123,7 @@ def escape_for_bwa(header_line: str) -> str:
     r"""Write a header line for the file that `bwa mem -H` reads.
 
     bwa turns `\t`, `\n`, `\r` and `\\` in those lines into the characters they stand for (`bwa_escape` in its
-    `utils`/`bwa.c`), so a backslash of ours is doubled. Real tabs pass as they are.
+    `bwa.c`), so a backslash of ours is doubled. Real tabs pass as they are.
 
     >>> print(escape_for_bwa("@RG ID:a SM:b\\t1"))
     @RG ID:a SM:b\\t1
