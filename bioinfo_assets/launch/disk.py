@@ -98,17 +98,26 @@ def moved(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Holds a lock file: one thread of one process of this machine at a time is inside.
 
     The file stays: to remove it would let two in, one by the old file and one by a new one. The operating system drops
     the lock of a process that dies.
+
+    Args:
+        path: The lock file; it is made if it is not there.
+        wait: Wait until it is free.
+
+    Raises:
+        BlockingIOError: another holds it, and `wait` is not wished.
+        InputError: its folder cannot be written to.
+        ResourceError: the disk is full.
     """
     with disk_errors_are_told(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(handle)

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.launch import machine, tools
+from bioinfo_assets.launch import machine
 from bioinfo_assets.launch.backend import Report, State, Status, Stream, Submission, Usage
 from bioinfo_assets.launch.disk import disk_errors_are_told
 from bioinfo_assets.launch.failure import FULL_DISK, Remains, failure_reason
 from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.process import Ending, Process
 from bioinfo_assets.launch.report import Told, made_files, read_told
-from bioinfo_assets.launch.scratch import Attempt, new_attempt, new_input_cache
+from bioinfo_assets.launch.scratch import Attempt, HostScratch, new_attempt
 from bioinfo_assets.launch.script import render
 from bioinfo_assets.launch.staging import stage
 from bioinfo_assets.launch.store import Store
+from bioinfo_assets.launch.tools import tool_versions
 
 _TAIL: Final = 64 * 1024  # bytes of stderr in which a failure's cause is looked for
 _FULL: Final = 1024 * 1024  # with fewer bytes free than this, a job cannot even say that the disk is full
@@ -74,15 +75,15 @@ class LocalBackend:
         self._path = os.pathsep.join([*map(str, tool_path), os.environ.get("PATH", os.defpath)])
         self._changed = threading.Condition()
         self._runs: dict[str, _Run] = {}
-        self._inputs: Path | None = None
+        self._host: HostScratch | None = None
 
-    def tool_versions(self, tools_: Collection[str]) -> Mapping[str, str]:
+    def tool_versions(self, tools: Collection[str]) -> Mapping[str, str]:
         """The versions of these tools as jobs meet them here.
 
         Raises:
             ResourceError: a tool is missing; the sentence names the command that installs it.
         """
-        return tools.tool_versions(tools_, self._path)
+        return tool_versions(tools, self._path)
 
     def submit(self, job: Job) -> Submission:
         """Takes a job and starts it as soon as there is room.
@@ -91,7 +92,7 @@ class LocalBackend:
             ResourceError: it asks for more memory than there is, or the disk is full.
         """
         granted = self._shares.granted(job)
-        attempt = new_attempt(self._scratch, job)
+        attempt = new_attempt(self._own_scratch().root, job)
         with disk_errors_are_told(self._scratch):
             attempt.script.write_text(render(job), encoding="utf-8")
         job_id = attempt.root.name
@@ -138,16 +139,16 @@ class LocalBackend:
             shutil.rmtree(folder)
 
     def close(self) -> None:
-        """Ends whatever still runs and removes the inputs that jobs shared."""
+        """Ends whatever still runs and frees the inputs that jobs shared."""
         with self._changed:
             job_ids = list(self._runs)
         for job_id in reversed(job_ids):  # from the end of the queue, so that no waiting job is started meanwhile
             self.cancel(job_id)
         with self._changed:
             self._changed.wait_for(lambda: all(run.status.state.is_over for run in self._runs.values()), _CLOSING_S)
-            inputs, self._inputs = self._inputs, None
-        if inputs is not None:
-            shutil.rmtree(inputs, ignore_errors=True)
+            host, self._host = self._host, None
+        if host is not None:
+            host.close()
 
     def _start_admitted(self) -> None:
         while (job_id := self._shares.admitted()) is not None:
@@ -163,7 +164,7 @@ class LocalBackend:
     def _live(self, job_id: str, run: _Run) -> None:
         """A started job's whole life; runs in a thread of its own, of which there are no more than CPUs."""
         try:
-            stage(run.job, run.attempt, self._store, self._input_cache())
+            stage(run.job, run.attempt, self._store, self._own_scratch().inputs)
             ending = self._ran(run)
             status = _CANCELLED if ending is None else self._judged(run, ending)
         except BioinfoAssetsError as error:
@@ -195,11 +196,11 @@ class LocalBackend:
             "JOB_REPORT": str(run.attempt.report),
         }
 
-    def _input_cache(self) -> Path:
+    def _own_scratch(self) -> HostScratch:
         with self._changed:
-            if self._inputs is None:
-                self._inputs = new_input_cache(self._scratch)
-            return self._inputs
+            if self._host is None:
+                self._host = HostScratch(self._scratch)
+            return self._host
 
     def _judged(self, run: _Run, ending: Ending) -> Status:
         told = read_told(run.attempt.report)

@@ -79,3 +79,5 @@ def _wrong_path_is_told(path: Path) -> Iterator[None]:
         raise InputError(f"{path} is not a file: give the path of a file") from error
     except PermissionError as error:
         raise InputError(f"{path} may not be read: give yourself the right to read it") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check its path and its disk") from error

@@ -24,10 +24,10 @@ class Told:
 
 def read_told(folder: Path) -> Told:
     """Reads a report folder; a file that is not there told nothing."""
-    facts = (line.split("\t", 1) for line in _text(folder / "facts.tsv").splitlines())
+    facts = (line.split("\t", 1) for line in _lines(folder / "facts.tsv"))
     return Told(
         problem=_text(folder / "problem").strip(),
-        warnings=tuple(_text(folder / "warnings").splitlines()),
+        warnings=tuple(_lines(folder / "warnings")),
         facts=dict(facts),
         outputs=_text(folder / "outputs.tsv"),
     )
@@ -52,6 +52,11 @@ def made_files(job: Job, told: Told, work: str) -> tuple[MadeFile, ...]:
         )
         for output in job.outputs
     )
+
+
+def _lines(path: Path) -> list[str]:
+    """A file's lines: `splitlines` would also break at form feeds and at Unicode's own line ends."""
+    return _text(path).split("\n")[:-1]
 
 
 def _text(path: Path) -> str:

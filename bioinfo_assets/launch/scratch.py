@@ -1,13 +1,20 @@
-"""Every path of a job's attempt, and of what a host keeps in scratch, in one place."""
+"""Every path of scratch: of a job's attempt, and of the folder of a host that runs jobs."""
 
+import shutil
 import tempfile
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from bioinfo_assets.launch.disk import disk_errors_are_told
+from bioinfo_assets.launch.disk import disk_errors_are_told, locked
 from bioinfo_assets.launch.job import Job
 
-_LONGEST_NAME = 100  # of the 255 bytes a file name may have: the rest is for mkdtemp and for the tools' own suffixes
+_HOST: Final = "host."
+_ALIVE: Final = ".alive"
+_LONGEST_NAME: Final = (
+    100  # of the 255 bytes a file name may have: the rest is for mkdtemp and for the tools' own suffixes
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +74,46 @@ def new_attempt(scratch: Path, job: Job) -> Attempt:
     return attempt
 
 
-def new_input_cache(scratch: Path) -> Path:
-    """Makes the folder in which one host keeps the remote inputs that its jobs share.
+class HostScratch:
+    """A host's own folder in scratch, held for as long as the host lives.
+
+    A host that was killed cannot free what its jobs left, which may be hundreds of GB: the next one does, and leaves
+    scripts, logs and reports for people to read. A lock that dies with its process tells who lives.
+
+    Args:
+        scratch: The folder that hosts share.
 
     Raises:
         ResourceError: the disk is full.
+        InputError: the folder cannot be written to.
     """
-    with disk_errors_are_told(scratch):
-        scratch.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix="inputs.", dir=scratch))
+
+    def __init__(self, scratch: Path) -> None:
+        with disk_errors_are_told(scratch):
+            scratch.mkdir(parents=True, exist_ok=True)
+            self.root = Path(tempfile.mkdtemp(prefix=_HOST, dir=scratch))
+            self.inputs.mkdir()
+        self._life = ExitStack()
+        self._life.enter_context(locked(self.root / _ALIVE))
+        _free_dead_hosts(scratch)
+
+    @property
+    def inputs(self) -> Path:
+        """Copies of remote inputs, which the jobs of this host share."""
+        return self.root / "inputs"
+
+    def close(self) -> None:
+        """Frees the inputs, and the folder if no attempt is left in it."""
+        shutil.rmtree(self.inputs, ignore_errors=True)
+        if [path.name for path in self.root.iterdir()] == [_ALIVE]:
+            shutil.rmtree(self.root)
+        self._life.close()
+
+
+def _free_dead_hosts(scratch: Path) -> None:
+    for alive in scratch.glob(f"{_HOST}*/{_ALIVE}"):
+        with suppress(BlockingIOError, FileNotFoundError), locked(alive, wait=False):
+            shutil.rmtree(alive.parent / "inputs", ignore_errors=True)
+            for attempt in alive.parent.glob("*.*/"):
+                for folder in (Attempt(attempt).work, Attempt(attempt).tmp):
+                    shutil.rmtree(folder, ignore_errors=True)

@@ -25,10 +25,10 @@ def stage(job: Job, attempt: Attempt, store: Store, cache: Path) -> None:
     """
     for item in job.inputs:
         path = local_path(item.file.uri)
-        source = _cached(item.file, store, cache) if path is None else path.resolve()
+        source = _cached(item.file, store, cache) if path is None else path
         _check_unchanged(item.file, store.stat(str(source)).size)
         with disk_errors_are_told(attempt.work):
-            (attempt.work / item.local).symlink_to(source)
+            (attempt.work / item.local).symlink_to(source.resolve())
 
 
 def _cached(file: StoredFile, store: Store, cache: Path) -> Path:

@@ -124,6 +124,11 @@ class TestLocalFiles:
             STORE.stat(str(tmp_path))
         assert not (tmp_path / "x").exists()
 
+    def test_a_link_to_itself_is_told(self, tmp_path):
+        (tmp_path / "x").symlink_to("x")
+        with pytest.raises(InputError, match=r"x cannot be read \(Too many levels of symbolic links\)"):
+            STORE.stat(str(tmp_path / "x"))
+
     def test_content_is_the_digest(self, tmp_path):
         STORE.write_bytes(str(tmp_path / "x"), b"abc")
         # FIPS 180-2, appendix B.1
