@@ -173,9 +173,15 @@ class TestUsage:
         assert 95 < large < 130
 
     def test_cpu_time_is_that_of_the_scripts_processes(self, backend):
-        usage = run(backend, job("prints", "timeout 0.5 sha256sum /dev/zero || true")).report.usage
-        assert 0.2 < usage.cpu_s < 1.5
-        assert usage.wall_s >= 0.45
+        job_id = backend.submit(job("prints", "head -c 100000000 /dev/zero | sha256sum >/dev/null; times")).job_id
+        usage = finished(backend, job_id).report.usage
+        words = (
+            backend.read_log(job_id, Stream.STDOUT, 0).decode().split()
+        )  # user and system, of bash and of its children
+        bash_says = sum(60 * float(word.split("m")[0]) + float(word.split("m")[1].rstrip("s")) for word in words)
+        assert bash_says > 0.05
+        assert bash_says - 0.01 <= usage.cpu_s <= bash_says + 0.2
+        assert usage.wall_s > 0
 
 
 USAGE = """
