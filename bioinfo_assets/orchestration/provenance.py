@@ -80,53 +80,59 @@ def provenance_of(step_context: StepExecutionContext, asset_key: dg.AssetKey, pa
     for parent in sorted(layer.get(asset_key).parent_keys):
         node = layer.get(parent)
         if not node.is_partitioned:
-            shared[parent] = _version_of_asset(step_context.instance, parent, external=node.is_external)
+            shared[parent] = _version_of_asset(step_context.instance, parent)
         elif partitions:
-            found = _versions_of_partitions(step_context.instance, parent, partitions, external=node.is_external)
+            found = _versions_of_partitions(step_context.instance, parent, partitions)
             by_partition[parent] = {
                 partition: UpstreamVersion(_joined([found[partition][0]]), found[partition][1])
                 for partition in partitions
             }
         else:
-            shared[parent] = _version_of_all_partitions(step_context.instance, parent, external=node.is_external)
+            shared[parent] = _version_of_all_partitions(step_context.instance, parent)
     return Provenance(layer.get(asset_key).code_version or step_context.run_id, shared, by_partition)
 
 
 def newest_versions(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Iterable[str]) -> dict[str, str]:
     """The newest observed data version of an external asset by partition, or by `ONE` where it has none."""
     named = [partition for partition in partitions if partition != ONE]
-    versions = {name: seen[0] for name, seen in _versions_of_partitions(instance, key, named, external=True).items()}
-    return versions | {ONE: _version_of_asset(instance, key, external=True).data_version}
+    versions = {name: seen[0] for name, seen in _versions_of_partitions(instance, key, named).items()}
+    return versions | {ONE: _version_of_asset(instance, key).data_version}
 
 
-def _version_of_asset(instance: dg.DagsterInstance, key: dg.AssetKey, *, external: bool) -> UpstreamVersion:
-    record = instance.get_latest_data_version_record(key, is_source=external)
+def _version_of_asset(instance: dg.DagsterInstance, key: dg.AssetKey) -> UpstreamVersion:
+    record = instance.get_latest_data_version_record(key)
     if record is None:
         return UpstreamVersion(DEFAULT_DATA_VERSION.value, None)
     version = extract_data_version_from_entry(record.event_log_entry) or DEFAULT_DATA_VERSION
     return UpstreamVersion(version.value, record.storage_id)
 
 
-def _version_of_all_partitions(instance: dg.DagsterInstance, key: dg.AssetKey, *, external: bool) -> UpstreamVersion:
-    found = _versions_of_partitions(instance, key, None, external=external)
+def _version_of_all_partitions(instance: dg.DagsterInstance, key: dg.AssetKey) -> UpstreamVersion:
+    found = _versions_of_partitions(instance, key, None)
     versions = [version for _, (version, _) in sorted(found.items())]
     storage_ids = [storage_id for _, storage_id in found.values() if storage_id is not None]
     return UpstreamVersion(_joined(versions), max(storage_ids, default=None))
 
 
 def _versions_of_partitions(
-    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Sequence[str] | None, *, external: bool
+    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Sequence[str] | None
 ) -> dict[str, tuple[str, int | None]]:
-    """By partition: its data version, and the storage id of its newest event."""
-    kind = dg.DagsterEventType.ASSET_OBSERVATION if external else dg.DagsterEventType.ASSET_MATERIALIZATION
+    """By partition: its data version, and the storage id of its newest event.
+
+    A run of some assets only calls the others external, so what was materialized is asked for first, and what was
+    observed where there is no materialization.
+    """
+    wanted = None if partitions is None else list(partitions)
+    found: dict[str, tuple[str, int | None]] = dict.fromkeys(wanted or (), (DEFAULT_DATA_VERSION.value, None))
     storage = instance.event_log_storage
-    wanted = list(partitions) if partitions is not None else None
-    tags = storage.get_latest_tags_by_partition(key, kind, [DATA_VERSION_TAG], asset_partitions=wanted)
-    ids = storage.get_latest_storage_id_by_partition(key, kind, set(wanted) if wanted is not None else None)
-    names = partitions if partitions is not None else sorted(ids)
-    return {
-        name: (tags.get(name, {}).get(DATA_VERSION_TAG, DEFAULT_DATA_VERSION.value), ids.get(name)) for name in names
-    }
+    for kind in (dg.DagsterEventType.ASSET_OBSERVATION, dg.DagsterEventType.ASSET_MATERIALIZATION):
+        tags = storage.get_latest_tags_by_partition(key, kind, [DATA_VERSION_TAG], asset_partitions=wanted)
+        ids = storage.get_latest_storage_id_by_partition(key, kind, None if wanted is None else set(wanted))
+        found |= {
+            name: (tags.get(name, {}).get(DATA_VERSION_TAG, DEFAULT_DATA_VERSION.value), storage_id)
+            for name, storage_id in ids.items()
+        }
+    return found
 
 
 def _joined(versions: Sequence[str]) -> str:

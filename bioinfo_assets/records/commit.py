@@ -62,7 +62,8 @@ def consider(ledger: Ledger, backend: Backend, job: Job) -> Wanted:
         reason = f"changed: {difference(record, job, tools) or 'outputs'}"
     else:
         reason = ledger.damage(record)
-    return Wanted(job, tools, fingerprint, None if reason else record, reason)
+    reusable = ledger.restamp(record) if record is not None and not reason else None
+    return Wanted(job, tools, fingerprint, reusable, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def commit(ledger: Ledger, backend: Backend, run: Run) -> Committed:
         raise JobError(status.reason or f"{run.wanted.job.name} ended as {status.state.value}")
     job = run.wanted.job
     try:
-        with lock(ledger.uri(job.subject, job.step)):
+        with lock(ledger.uri(job.subject, "publishing")):
             return _publish(ledger, backend.name, run, status.report)
     finally:
         backend.discard(job_id)

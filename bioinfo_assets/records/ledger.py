@@ -55,13 +55,23 @@ class Ledger:
     def damage(self, record: Record) -> str:
         """Says what of a result is gone or not as it was published; empty where it is whole.
 
-        Size and stamp are compared; where the stamp is another (a folder was copied), the bytes are read.
+        Size and stamp are compared; where the stamp is another (a folder was copied), the bytes are read: see
+        `restamp`, which keeps them from being read every time.
         """
         for file in record.outputs:
             problem = self._damage_of(file)
             if problem:
                 return problem
         return ""
+
+    def restamp(self, record: Record) -> Record:
+        """A record of a whole result with the stamps that its files have now, kept if they are new."""
+        outputs = tuple(file.model_copy(update={"stamp": self.store.stat(file.uri).stamp}) for file in record.outputs)
+        if outputs == record.outputs:
+            return record
+        restamped = record.model_copy(update={"outputs": outputs})
+        self.write(restamped)
+        return restamped
 
     def _damage_of(self, file: FileRecord) -> str:
         stat = self.store.find(file.uri)

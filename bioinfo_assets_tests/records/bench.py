@@ -1,0 +1,63 @@
+"""A small bench: a project folder, real bash jobs on this machine, and the job every test varies."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.launch.local import LocalBackend
+from bioinfo_assets.launch.store import Store
+from bioinfo_assets.launch.watch import Watcher
+from bioinfo_assets.records.commit import Committed, Wanted, commit, consider, start
+from bioinfo_assets.records.ledger import Ledger
+
+STORE = Store()
+
+
+@dataclass(frozen=True)
+class Bench:
+    folder: Path
+    ledger: Ledger
+    backend: LocalBackend
+    watcher: Watcher
+
+    @property
+    def greeting(self) -> Path:
+        return self.folder / "output" / "expt" / "expt.greeting.txt"
+
+    def name(self, text: str = "world") -> StoredFile:
+        path = self.folder / "name.txt"
+        path.write_text(text)
+        return StoredFile(str(path), len(text), STORE.digest(str(path)))
+
+    def job(self, **changes: object) -> Job:
+        job = Job(
+            step="greeting",
+            version="1",
+            subject="expt",
+            script='{ printf "hello "; cat name.txt; } > greeting.txt\nfact letters "$(wc -m < greeting.txt)"',
+            inputs=(Input("name.txt", self.name()),),
+            outputs=(Output("text", "greeting.txt", str(self.greeting)),),
+        )
+        return replace(job, **changes)
+
+    def consider(self, job: Job) -> Wanted:
+        return consider(self.ledger, self.backend, job)
+
+    def make(self, job: Job) -> Committed:
+        wanted = self.consider(job)
+        if wanted.record is not None:
+            return Committed(wanted.record, reused=True)
+        return commit(self.ledger, self.backend, start(self.watcher, wanted))
+
+
+@contextmanager
+def open_bench(folder: Path) -> Iterator[Bench]:
+    backend = LocalBackend(folder / "scratch", STORE)
+    watcher = Watcher(backend)
+    try:
+        yield Bench(folder, Ledger(STORE, str(folder / "output")), backend, watcher)
+    finally:
+        watcher.close()
+        backend.close()
