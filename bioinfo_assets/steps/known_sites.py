@@ -35,7 +35,7 @@ class KnownSites:
         name = file_name(self.vcf.uri)
         if not _VCF.fullmatch(name):
             raise InputError(
-                f"{self.vcf.uri} is not the name of bgzipped known sites: give a file that ends in .vcf.gz or .vcf.bgz, "
+                f"{self.vcf.uri} is not the name of bgzipped known sites: give a file in .vcf.gz or .vcf.bgz, "
                 "named with letters, digits, '.', '_', '+' and '-'"
             )
         return name

@@ -117,8 +117,8 @@ def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner,
             Output("fai", f"{name}.fai", layout.reference(f"{name}.fai")),
             Output("dict", dictionary, layout.reference(dictionary)),
         ),
-        tools=(aligner, "samtools", "picard"),
-        parameters={"aligner": aligner},
+        tools=(aligner.value, "samtools", "picard"),
+        parameters={"aligner": aligner.value},
         resources=resources.indexing(fasta.size, aligner.indexing_bytes_per_base),
     )
 

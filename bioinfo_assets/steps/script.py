@@ -1,9 +1,9 @@
-"""A step's script: values as quoted assignments, then a bash file of `scripts/` as it stands.
+r"""A step's script: values as quoted assignments, then a bash file of `scripts/` as it stands.
 
 No value is ever pasted into a command. Each becomes a shell variable or array, quoted by `shlex`, that the bash file
 uses in double quotes; so the file can be read, and run by hand, for itself.
 
->>> print(render("cut_adapters", sample="it's", quals=(10, 20))[:36])
+>>> print(render("alignment_metrics", "java", sample="it's", quals=(10, 20)).partition("\n\n")[0])
 sample='it'"'"'s'
 quals=(10 20)
 """

@@ -36,12 +36,14 @@ class Bench:
 
     folder: Path
 
-    def run(self, job: Job, resources: Resources | None = None) -> Made:
+    def run(self, job: Job) -> Made:
         """Runs a job to its success and moves its outputs to where they are published."""
-        return self.run_all([job if resources is None else replace(job, resources=resources)])[0]
+        return self.run_all([job])[0]
 
-    def run_all(self, jobs: Sequence[Job]) -> list[Made]:
-        """Runs jobs beside one another."""
+    def run_all(self, jobs: Sequence[Job], resources: Resources | None = None) -> list[Made]:
+        """Runs jobs beside one another, with these resources for each instead of its own."""
+        if resources is not None:
+            jobs = [replace(job, resources=resources) for job in jobs]
         with closing(self._backend()) as backend:
             ids = [backend.submit(job).job_id for job in jobs]
             statuses = [_ended(backend, job_id) for job_id in ids]

@@ -1,7 +1,15 @@
-[[ -z $has_alt ]] || cp alternate_contigs "$fasta.alt"
-"$aligner" index "$fasta"
-samtools faidx "$fasta" || fail "$fasta cannot be indexed: check that its names are unique and that all lines of a sequence are equally long"
+samtools faidx "$fasta" ||
+    fail "$fasta cannot be indexed: check that all lines of a sequence but its last are equally long"
+contigs=$(wc -l < "$fasta.fai")
+# samtools passes over the second of two sequences of one name.
+[[ $contigs -eq $(grep -c '^>' "$fasta") ]] ||
+    fail "$fasta has two sequences of one name: give each a name of its own, up to the first blank"
+
 # A fixed UR, for Picard would write the scratch folder there.
 JAVA_TOOL_OPTIONS=$(jvm 75) picard CreateSequenceDictionary --REFERENCE "$fasta" --OUTPUT "$dictionary" --URI "$fasta"
-fact contigs "$(wc -l < "$fasta.fai")"
+
+[[ -z $has_alt ]] || cp alternate_contigs "$fasta.alt"
+"$aligner" index "$fasta"
+
+fact contigs "$contigs"
 fact bases "$(awk '{ n += $2 } END { printf "%.0f", n }' "$fasta.fai")"

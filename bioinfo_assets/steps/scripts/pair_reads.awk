@@ -22,10 +22,13 @@ function pair_name(name, mate) {
         substr(mate, 2) " in the other, give the two files of one lane")
 }
 
+NR == 1 && /\r$/ { stop(name1 " has Windows line ends: convert it with dos2unix") }
+
 NR % 4 == 1 {
-    if ($0 !~ /^@[^ \t\r]/) damaged(name1)
+    if ($0 !~ /^@[^ \t]/) damaged(name1)
     read_second()
-    if (other !~ /^@[^ \t\r]/) damaged(name2)
+    if (other !~ /^@[^ \t]/) damaged(name2)
+    if (NR == 1 && other ~ /\r$/) stop(name2 " has Windows line ends: convert it with dos2unix")
     name = $1
     split(other, words)
     name = pair_name($1, words[1])

@@ -1,0 +1,67 @@
+import subprocess
+
+import pytest
+
+from bioinfo_assets.steps import canonical
+
+
+def filtered(form: str, text: str) -> str:
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", form], input=text.encode(), capture_output=True, check=True
+    ).stdout.decode()
+
+
+def test_picard_metrics_keep_tables_and_histogram_and_lose_command_and_start():
+    text = (
+        "## htsjdk.samtools.metrics.StringHeader\n# MarkDuplicates --INPUT /scratch/7/a.bam\n"
+        "## htsjdk.samtools.metrics.StringHeader\n# Started on: Sun Nov 22 20:28:33 UTC 2026\n\n"
+        "## METRICS CLASS\tpicard.sam.DuplicationMetrics\nLIBRARY\tN\nlib\t3\n\n"
+        "## HISTOGRAM\tjava.lang.Double\nBIN\tN\n1\t2\n"
+    )
+    kept = filtered(canonical.PICARD_METRICS, text)
+    assert "scratch" not in kept
+    assert "2026" not in kept
+    assert kept.endswith(text[text.index("## METRICS CLASS") :])
+
+
+def test_a_pdf_loses_its_dates_only():
+    pdf = "%PDF-1.4\n1 0 obj\n/CreationDate (D:20261122)\n/ModDate (D:20261122)\n/Title (R)\n"
+    assert filtered(canonical.PDF, pdf) == "%PDF-1.4\n1 0 obj\n/Title (R)\n"
+
+
+def test_a_cutadapt_log_keeps_its_findings():
+    log = (
+        "This is cutadapt 5.2 with Python 3.11.7\nCommand line parameters: -j 2 a.fastq.gz\n"
+        "Processing paired-end reads on 2 cores ...\nFinished in 1.1 s (2 µs/read; 30 M reads/minute).\n\n"
+        "=== Summary ===\n\nTotal read pairs processed: 517\n"
+    )
+    assert filtered(canonical.CUTADAPT_LOG, log) == "\n=== Summary ===\n\nTotal read pairs processed: 517\n"
+
+
+def test_a_cutadapt_json_keeps_its_findings():
+    text = (
+        '{\n  "tag": "Cutadapt report",\n  "cutadapt_version": "5.2",\n  "python_version": "3.11.7",\n'
+        '  "command_line_arguments": [\n    "-j",\n    "2"\n  ],\n  "cores": 2,\n'
+        '  "input": {\n    "paired": true\n  }\n}\n'
+    )
+    assert filtered(canonical.CUTADAPT_JSON, text) == (
+        '{\n  "tag": "Cutadapt report",\n  "input": {\n    "paired": true\n  }\n}\n'
+    )
+
+
+@pytest.mark.parametrize("form", [canonical.PICARD_METRICS, canonical.PDF])
+def test_the_empty_files_of_a_sample_without_pairs_have_a_form_too(form):
+    assert filtered(form, "") == ""
+
+
+def test_a_bam_loses_its_programs_and_keeps_header_and_records():
+    header = "@HD\tVN:1.6\tSO:coordinate\n@SQ\tSN:chrM\tLN:16569\n@RG\tID:a\tSM:expt\n"
+    program = "@PG\tID:bwa\tPN:bwa\tCL:bwa mem -t 8 /scratch/7/x\n"
+    read = "r\t4\t*\t0\t0\t*\t*\t0\t0\tACGT\tIIII\tRG:Z:a\n"
+    bam = subprocess.run(
+        ["samtools", "view", "-b", "-"], input=(header + program + read).encode(), capture_output=True, check=True
+    ).stdout
+    shown = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", canonical.BAM], input=bam, capture_output=True, check=True
+    )
+    assert shown.stdout.decode() == header + read

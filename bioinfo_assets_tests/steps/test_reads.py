@@ -1,0 +1,160 @@
+import gzip
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.read_group import ReadGroup
+from bioinfo_assets.launch.job import StoredFile
+from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.reads import LaneFiles, merge_reads
+from bioinfo_assets_tests.steps.bench import stored
+from bioinfo_assets_tests.steps.builders import LAYOUT, fastq, lane, read_group, record, somewhere, text_of
+from bioinfo_assets_tests.steps.chain import LANES, lane_files
+
+
+def lane_of(folder: Path, first: list[str], second: list[str], id_: str = "FC1.4") -> LaneFiles:
+    return LaneFiles(
+        read_group(id_), fastq(folder / f"{id_}_1.fastq.gz", first), fastq(folder / f"{id_}_2.fastq.gz", second)
+    )
+
+
+def firsts(*names: str) -> list[str]:
+    return [record(name, "ACGT") for name in names]
+
+
+def seconds(*names: str) -> list[str]:
+    return [record(name, "TTGG") for name in names]
+
+
+def merged(bench, tmp_path, *lanes: LaneFiles) -> tuple[str, str]:
+    made = bench.run(merge_reads("expt", lanes, Layout(str(tmp_path / "out"))))
+    return text_of(made.path("reads1")), text_of(made.path("reads2"))
+
+
+class TestMergedReads:
+    def test_the_read_group_replaces_the_comment_and_the_third_line_is_short(self, bench, tmp_path):
+        lanes = lane_of(
+            tmp_path,
+            [record("M:1:FC1:4:1:1:1 1:N:0:ACGT", "ACGT", plus="+M:1:FC1:4:1:1:1 1:N:0:ACGT")],
+            [record("M:1:FC1:4:1:1:1\t2:N:0:ACGT", "TTGG")],
+        )
+        assert merged(bench, tmp_path, lanes) == (
+            "@M:1:FC1:4:1:1:1\tRG:Z:FC1.4\nACGT\n+\nIIII\n",
+            "@M:1:FC1:4:1:1:1\tRG:Z:FC1.4\nTTGG\n+\nIIII\n",
+        )
+
+    @pytest.mark.parametrize(
+        ("name1", "name2", "name"),
+        [
+            ("r/1", "r/2", "r"),
+            ("r/1 x", "r/2 y", "r"),
+            ("SRR1.7.1 7 length=4", "SRR1.7.2 7 length=4", "SRR1.7"),
+            ("SRR1.1", "SRR1.1", "SRR1.1"),
+        ],
+    )
+    def test_what_tells_first_from_second_goes_from_the_name(self, bench, tmp_path, name1, name2, name):
+        first, second = merged(bench, tmp_path, lane_of(tmp_path, firsts(name1), seconds(name2)))
+        assert first.split("\n")[0] == second.split("\n")[0] == f"@{name}\tRG:Z:FC1.4"
+
+    def test_lanes_stand_in_the_order_of_their_read_groups_whatever_was_given(self, bench, tmp_path):
+        late = lane_of(tmp_path, firsts("b"), seconds("b"), "FC2.1")
+        early = lane_of(tmp_path, firsts("a"), seconds("a"), "FC1.8")
+        first, _ = merged(bench, tmp_path, late, early)
+        assert [line for line in first.split("\n") if line.startswith("@")] == ["@a\tRG:Z:FC1.8", "@b\tRG:Z:FC2.1"]
+
+    def test_every_pair_of_every_lane_is_there(self, chain):
+        made = chain.made["merged_reads"]
+        counts = {}
+        for flowcell, number in LANES:
+            lines = gzip.decompress(Path(lane_files(flowcell, number).reads1.uri).read_bytes()).count(b"\n")
+            counts[f"pairs.{flowcell}.{number}"] = str(lines // 4)
+        assert made.report.facts == counts | {"pairs": str(sum(map(int, counts.values())))}
+        assert text_of(made.path("reads1")).count("\n") == 4 * int(made.report.facts["pairs"])
+
+    def test_a_hostile_read_group_is_only_text(self, bench, tmp_path):
+        group = ReadGroup("""a'"$(touch${IFS}pwned)\\t;|""", "expt", "expt", "ILLUMINA", "x")
+        files = lane_of(tmp_path, firsts("a"), seconds("a"))
+        first, _ = merged(bench, tmp_path, LaneFiles(group, files.reads1, files.reads2))
+        assert first.split("\n")[0] == f"@a\tRG:Z:{group.id}"
+        assert not list(tmp_path.rglob("pwned"))
+
+
+class TestDamagedReads:
+    @pytest.mark.parametrize(
+        ("first", "second", "why"),
+        [
+            (["a", "b"], ["a"], "FC1.4_1.fastq.gz has more reads than FC1.4_2.fastq.gz, which ends after 1:"),
+            (["a"], ["a", "b"], "FC1.4_2.fastq.gz has more reads than FC1.4_1.fastq.gz, which ends after 1:"),
+            (["a", "b"], ["a", "c"], "not in step: record 2 is b in the one and c in the other"),
+            (["r/2"], ["r/1"], "not in step: record 1 is r/2 in the one and r/1 in the other"),
+            ([], ["a"], "FC1.4_2.fastq.gz has more reads than FC1.4_1.fastq.gz, which ends after 0:"),
+        ],
+    )
+    def test_reads_that_are_no_pairs(self, bench, tmp_path, first, second, why):
+        lanes = lane_of(tmp_path, firsts(*first), seconds(*second))
+        assert why in bench.failure(merge_reads("expt", [lanes], LAYOUT))
+
+    def test_an_empty_lane(self, bench, tmp_path):
+        files = [tmp_path / name for name in ("empty_1.fastq.gz", "empty_2.fastq.gz")]
+        for file in files:
+            file.write_bytes(gzip.compress(b"", mtime=len(file.name)))
+        empty = LaneFiles(read_group(), *(replace(stored(file), content=file.name) for file in files))
+        assert bench.failure(merge_reads("expt", [empty], LAYOUT)) == (
+            "empty_1.fastq.gz and empty_2.fastq.gz hold no reads: leave this lane out"
+        )
+
+    @pytest.mark.parametrize(
+        ("broken", "why"),
+        [
+            (">a\nACGT\n", "is not FASTQ at line 1"),
+            ("@a\nACGT\nACGT\nIIII\n", "is not FASTQ at line 3"),
+            ("@a\nACGT\n+\nIII\n", "is not FASTQ at line 4"),
+            ("@a\nACGT\n", "ends within a record"),
+            ("@a\r\nACGT\r\n+\r\nIIII\r\n", "has Windows line ends"),
+        ],
+    )
+    @pytest.mark.parametrize("broken_read", [1, 2])
+    def test_what_is_no_fastq(self, bench, tmp_path, broken, why, broken_read):
+        whole = [record("a", "ACGT"), record("b", "ACGT")]
+        texts = ([broken], whole) if broken_read == 1 else (whole, [broken])
+        reason = bench.failure(merge_reads("expt", [lane_of(tmp_path, *texts)], LAYOUT))
+        assert f"FC1.4_{broken_read}.fastq.gz {why}" in reason
+
+    @pytest.mark.parametrize("cut", ["reads1", "reads2"])
+    def test_a_truncated_gzip_is_named_and_nothing_else(self, bench, tmp_path, cut):
+        whole = lane_files("HJYFJ", 4)
+        short = tmp_path / "expt_FC1_L4.fastq.gz"
+        short.write_bytes(Path(getattr(whole, cut).uri).read_bytes()[:-5000])
+        files = {"reads1": whole.reads1, "reads2": whole.reads2, cut: stored(short)}
+        lanes = [lane_files("HJYFJ", 5), LaneFiles(whole.read_group, **files)]
+        assert bench.failure(merge_reads("NA12878", lanes, LAYOUT)) == (
+            "expt_FC1_L4.fastq.gz is not a whole gzip file: fetch it again"
+        )
+
+    def test_a_file_that_is_not_compressed_is_named(self, bench, tmp_path):
+        plain = tmp_path / "plain_1.fastq.gz"
+        plain.write_text(record("a"))
+        lanes = LaneFiles(read_group(), stored(plain), fastq(tmp_path / "x_2.fastq.gz", [record("a")]))
+        assert "plain_1.fastq.gz is not a whole gzip file" in bench.failure(merge_reads("expt", [lanes], LAYOUT))
+
+
+class TestRefusedBeforeAJobIsMade:
+    def test_no_lane(self):
+        with pytest.raises(InputError, match="sample expt has no lanes"):
+            merge_reads("expt", [], LAYOUT)
+
+    def test_one_read_group_twice(self):
+        with pytest.raises(InputError, match=r"two lanes with the read group FC1\.4"):
+            merge_reads("expt", [lane(), lane(stem="/reads/again")], LAYOUT)
+
+    def test_the_same_reads_under_two_names(self):
+        copy = StoredFile("/other/copy.fastq.gz", 1000, lane().reads1.content)
+        again = LaneFiles(read_group("FC1.5"), copy, somewhere("/other/x"))
+        with pytest.raises(InputError, match=r"the same reads in /reads/expt_FC1_L4_1.fastq.gz and /other/copy"):
+            merge_reads("expt", [lane(), again], LAYOUT)
+
+    def test_a_read_group_with_a_blank(self):
+        with pytest.raises(InputError, match="give it an ID without blanks"):
+            merge_reads("expt", [lane("FC 1")], LAYOUT)

@@ -1,0 +1,92 @@
+import gzip
+from pathlib import Path
+
+import pytest
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.job import StoredFile
+from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.reference import Aligner, IndexedReference, fetch_reference, index_reference
+from bioinfo_assets_tests.steps.bench import stored
+from bioinfo_assets_tests.steps.builders import LAYOUT, reference, somewhere
+
+FASTA = b">chr1 a comment\nACGTACGTAC\nGGTT\n>chr2\nTTTTT\n"
+
+
+def source(path: Path, data: bytes) -> StoredFile:
+    path.write_bytes(data)
+    return stored(path)
+
+
+@pytest.mark.parametrize(("name", "data"), [("tiny.fa", FASTA), ("tiny.fasta.gz", gzip.compress(FASTA))])
+def test_a_reference_is_published_uncompressed(bench, tmp_path, name, data):
+    made = bench.run(fetch_reference(source(tmp_path / name, data), Layout(str(tmp_path / "out"))))
+    assert made.files["fasta"].uri == str(tmp_path / "out/references/tiny.fa")
+    assert made.path("fasta").read_bytes() == FASTA
+    assert made.report.facts == {"sequences": "2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("tiny.fa", b"", "tiny.fa is empty"),
+        ("tiny.fa.gz", gzip.compress(FASTA * 100)[:-20], "tiny.fa.gz is not a whole gzip file"),
+        ("tiny.fa.gz", b"<html><body>404</body></html>", "tiny.fa.gz is not FASTA"),
+        ("tiny.fa", b">chr1\n", "tiny.fa has names but no sequence"),
+    ],
+)
+def test_what_is_no_reference_is_told_by_its_name(bench, tmp_path, name, data, why):
+    assert why in bench.failure(fetch_reference(source(tmp_path / name, data), LAYOUT))
+
+
+def test_a_name_that_could_be_taken_for_a_command_is_refused():
+    with pytest.raises(InputError, match="is not the name of a reference"):
+        fetch_reference(somewhere("/refs/it's $(x).fa"), LAYOUT)
+
+
+class TestIndexing:
+    def test_bwa_and_bwa_mem2_have_the_files_of_the_seed(self):
+        fasta = somewhere("/results/references/chr22.fa")
+        made = {
+            aligner: {output.uri.removeprefix("/results/references/chr22") for output in job.outputs}
+            for aligner in Aligner
+            for job in [index_reference(fasta, None, aligner, LAYOUT)]
+        }
+        both = {".fa.amb", ".fa.ann", ".fa.pac", ".fa.fai", ".dict"}
+        assert made[Aligner.BWA] == both | {".fa.bwt", ".fa.sa"}
+        assert made[Aligner.BWA_MEM2] == both | {".fa.0123", ".fa.bwt.2bit.64"}
+
+    def test_the_alt_file_is_published_with_the_index(self, bench, tmp_path):
+        fasta, alt = source(tmp_path / "tiny.fa", FASTA), source(tmp_path / "given.alt", b"chr2\t0\n")
+        made = bench.run(index_reference(fasta, alt, Aligner.BWA, Layout(str(tmp_path / "out"))))
+        assert made.files["alt"].uri == str(tmp_path / "out/references/tiny.fa.alt")
+        assert made.path("alt").read_bytes() == b"chr2\t0\n"
+        assert made.report.facts == {"contigs": "2", "bases": "19"}
+
+    def test_the_dictionary_does_not_tell_where_it_was_made(self, chain):
+        dictionary = chain.made["reference_index"].path("dict").read_text()
+        assert dictionary.splitlines()[1].split("\t")[1:3] == ["SN:chrM", "LN:16569"]
+        assert dictionary.rstrip().endswith("UR:genome.fa")
+
+    def test_one_name_twice_is_told(self, bench, tmp_path):
+        fasta = source(tmp_path / "tiny.fa", b">chr1\nACGT\n>chr1\nACGT\n")
+        assert "tiny.fa has two sequences of one name" in bench.failure(
+            index_reference(fasta, None, Aligner.BWA, LAYOUT)
+        )
+
+
+def test_an_aligner_finds_its_index_and_gatk_its_files():
+    indexed = reference(alt=True)
+    assert [item.local for item in indexed.staged()] == ["chr22.fa", "chr22.fa.fai", "chr22.dict"]
+    assert {item.local for item in indexed.staged_index()} == {
+        f"chr22.fa.{suffix}" for suffix in ("amb", "ann", "bwt", "pac", "sa", "alt")
+    }
+
+
+def test_a_reference_is_made_from_the_outputs_of_its_index():
+    outputs = {output.key: somewhere(output.uri) for output in index_reference(*_with_alt(), LAYOUT).outputs}
+    assert IndexedReference.of(somewhere("/results/references/chr22.fa"), Aligner.BWA, outputs) == reference(alt=True)
+
+
+def _with_alt() -> tuple[StoredFile, StoredFile, Aligner]:
+    return somewhere("/results/references/chr22.fa"), somewhere("/refs/chr22.fa.alt"), Aligner.BWA
