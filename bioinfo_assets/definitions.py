@@ -95,16 +95,16 @@ def build_definitions(settings: Settings) -> dg.Definitions:
                 scratch=settings.scratch,
                 cpus=settings.cpus,
                 memory_mib=settings.memory_mib,
-                tool_path=list(settings.tool_path),
+                tool_path=list(settings.tool_folders),
             ),
             RECORDS: RecordIOManager(output_path=settings.output_path, subjects=SUBJECTS),
         },
     )
-    _check_launchers(definitions)
+    check_launchers(definitions)
     return definitions
 
 
-def _check_launchers(definitions: dg.Definitions) -> None:
+def check_launchers(definitions: dg.Definitions) -> None:
     """An asset without the launcher would run its step unseen and record nothing: refuse to load it."""
     for asset in definitions.assets or ():
         if isinstance(asset, dg.AssetsDefinition) and "launcher" not in asset.required_resource_keys:

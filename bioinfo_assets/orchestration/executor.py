@@ -62,6 +62,7 @@ class _Drive:
     ending: Event = field(default_factory=Event)
     told: "Queue[tuple[StepExecutionContext, DagsterEvent | _StepEnd]]" = field(default_factory=Queue)
     running: set[str] = field(default_factory=set)
+    retries: dict[str, DagsterEvent] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
 
     def events(self) -> Iterator[DagsterEvent]:
@@ -108,15 +109,23 @@ class _Drive:
             return
         if isinstance(said, _StepEnd):
             yield from self._end_step(step_context, said)
+            return
+        yield said
+        if said.is_step_up_for_retry:
+            # Heeded when the step's thread has ended: before, the plan would hand out the same step again beside it.
+            self.retries[step_context.step.key] = said
         else:
-            yield said
             self.active.handle_event(said)
 
     def _end_step(self, step_context: StepExecutionContext, end: _StepEnd) -> Iterator[DagsterEvent]:
         self.running.discard(step_context.step.key)
         if end.error is not None and not isinstance(end.error, DagsterExecutionInterruptedError):
             self.errors.append(end.error)
-        self.active.verify_complete(self.plan_context, step_context.step.key)
+        retry = self.retries.pop(step_context.step.key, None)
+        if retry is None:
+            self.active.verify_complete(self.plan_context, step_context.step.key)
+        else:
+            self.active.handle_event(retry)
         yield from trigger_hook(step_context, end.events)
 
 

@@ -34,7 +34,6 @@ from dagster._core.execution.plan.execute_plan import (
 from dagster._core.execution.plan.execute_step import core_dagster_event_sequence_for_step
 from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
 from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.plan.step import ExecutionStep
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._core.loader import LoadingContextForTest
@@ -45,7 +44,6 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     EXTERNALLY_MANAGED_ASSETS_TAG,
-    PARTITION_NAME_TAG,
 )
 
 __all__ = [
@@ -57,7 +55,6 @@ __all__ = [
     "DEFAULT_DATA_VERSION",
     "EXTERNALLY_MANAGED_ASSETS_TAG",
     "NULL_EVENT_POINTER",
-    "PARTITION_NAME_TAG",
     "ActiveExecution",
     "CachingStaleStatusResolver",
     "CapturedLogContext",
@@ -68,7 +65,6 @@ __all__ = [
     "EngineEventData",
     "ExecuteRunWithPlanIterable",
     "ExecutionPlan",
-    "ExecutionStep",
     "InMemoryJob",
     "InstanceConcurrencyContext",
     "LoadingContextForTest",

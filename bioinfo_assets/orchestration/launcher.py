@@ -64,7 +64,10 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
     _logs: dict[str, StepLogs] = PrivateAttr(default_factory=dict)
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["JobLauncher"]:
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Iterator["JobLauncher"]:
         """Opens the backend and its poller for one run, and ends what is left of its jobs with it."""
         self._session = self._open()
         try:

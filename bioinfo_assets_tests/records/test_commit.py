@@ -140,7 +140,7 @@ def test_files_that_the_new_result_has_not_are_removed(bench: Bench) -> None:
 def test_a_failed_job_publishes_nothing_and_keeps_the_last_result(bench: Bench) -> None:
     first = bench.make(bench.job())
 
-    with pytest.raises(JobError, match="name.txt is not a name: write one"):
+    with pytest.raises(JobError, match=r"name\.txt is not a name: write one"):
         bench.make(bench.job(script='echo half > greeting.txt; fail "name.txt is not a name: write one"'))
 
     assert bench.greeting.read_text() == "hello world"
