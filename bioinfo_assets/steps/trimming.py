@@ -26,7 +26,7 @@ _PARAMETER = (
     r";(?:(?:e|o|max_errors|max_error_rate|min_overlap)=\d{1,3}(?:\.\d{1,6})?|noindels|indels|required|optional)"
 )
 _PART = rf"\^?{_BASES}\$?(?:{_PARAMETER})*"
-_ADAPTER: Final = re.compile(rf"(?:[A-Za-z0-9_-]+=)?{_PART}(?:\.\.\.{_PART})?", re.IGNORECASE)
+_ADAPTER: Final = re.compile(rf"(?:[A-Za-z0-9][A-Za-z0-9_-]*=)?{_PART}(?:\.\.\.{_PART})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

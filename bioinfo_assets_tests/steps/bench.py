@@ -35,6 +35,7 @@ class Bench:
     """Scratch folders under `folder`, and the machine's tools."""
 
     folder: Path
+    tool_path: tuple[Path, ...] = TOOL_PATH
 
     def run(self, job: Job) -> Made:
         """Runs a job to its success and moves its outputs to where they are published."""
@@ -60,7 +61,7 @@ class Bench:
             return status.reason
 
     def _backend(self) -> LocalBackend:
-        return LocalBackend(self.folder, Store(), cpus=2, memory_mib=8192, tool_path=TOOL_PATH)
+        return LocalBackend(self.folder, Store(), cpus=2, memory_mib=8192, tool_path=self.tool_path)
 
 
 def stored(path: Path) -> StoredFile:

@@ -1,7 +1,10 @@
+# Picard draws by R, and without it would fail only after a minute.
+Rscript -e 'quit()' || fail "R does not run, so $sample has no insert-size histogram: install r-base-core"
+
 JAVA_TOOL_OPTIONS=$(jvm 75) picard CollectInsertSizeMetrics --INPUT "$bam" --OUTPUT "$metrics" \
     --Histogram_FILE "$histogram" --VALIDATION_STRINGENCY SILENT
 
-# Without proper pairs it ends well and writes nothing; without R, or for any other reason, it fails.
+# Without proper pairs it ends well and writes nothing.
 if [[ -s $metrics ]]; then
     printf 'ok\n' > "$status"
     fact has_insert_metrics yes

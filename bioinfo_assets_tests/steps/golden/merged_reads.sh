@@ -1,0 +1,132 @@
+merged1=expt.1.fastq.gz
+merged2=expt.2.fastq.gz
+groups=(FC1.4 FC2.1)
+comments=(RG:Z:FC1.4 RG:Z:FC2.1)
+reads1=(expt.lane1.1.fastq.gz expt.lane2.1.fastq.gz)
+reads2=(expt.lane1.2.fastq.gz expt.lane2.2.fastq.gz)
+names1=(expt_FC1_L4_1.fastq.gz 'it'"'"'s_FC2_L1_1.fastq.gz')
+names2=(expt_FC1_L4_2.fastq.gz 'it'"'"'s_FC2_L1_2.fastq.gz')
+pair_reads='# Reads the two FASTQs of a lane in step, record by record: the first as its input, the second beside it. Writes both
+# with the lane'"'"'s read group as the comment of every read, and one line to `verdict`: `pairs N`, or `wrong` and a
+# sentence. The lane'"'"'s names come by the environment, for awk reads escapes in values given by -v.
+BEGIN {
+    name1 = ENVIRON["name1"]; name2 = ENVIRON["name2"]; comment = ENVIRON["comment"]
+    second = "read.2"; out1 = "merged.1"; out2 = "merged.2"; verdict = "verdict"
+}
+
+function stop(sentence) { wrong = sentence; exit }
+function damaged(name) { stop(name " is not FASTQ at line " NR ": fetch it again") }
+function read_second() {
+    if ((getline other < second) > 0) return
+    if (NR % 4 == 1) stop(name1 " has more reads than " name2 ", which ends after " (NR - 1) / 4 ": fetch both again")
+    stop(name2 " ends within a record, at line " NR ": fetch it again")
+}
+function without_end(name) { return substr(name, 1, length(name) - 2) }
+# Both reads of a pair have one name, or end in /1 and /2, or in .1 and .2 as the SRA writes them.
+function pair_name(name, mate) {
+    if (name == mate && name !~ /\/[12]$/) return name
+    if (name ~ /[\/.]1$/ && mate ~ /[\/.]2$/ && without_end(name) == without_end(mate)) return without_end(name)
+    stop(name1 " and " name2 " are not in step: record " (NR + 3) / 4 " is " substr(name, 2) " in the one and " \
+        substr(mate, 2) " in the other, give the two files of one lane")
+}
+
+NR == 1 && /\r$/ { stop(name1 " has Windows line ends: convert it with dos2unix") }
+
+NR % 4 == 1 {
+    if ($0 !~ /^@[^ \t]/) damaged(name1)
+    read_second()
+    if (other !~ /^@[^ \t]/) damaged(name2)
+    if (NR == 1 && other ~ /\r$/) stop(name2 " has Windows line ends: convert it with dos2unix")
+    name = $1
+    split(other, words)
+    name = pair_name($1, words[1])
+    print name "\t" comment > out1
+    print name "\t" comment > out2
+    next
+}
+
+NR % 4 == 2 {
+    length1 = length($0)
+    print > out1
+    read_second()
+    length2 = length(other)
+    print other > out2
+    next
+}
+
+NR % 4 == 3 {
+    if (substr($0, 1, 1) != "+") damaged(name1)
+    read_second()
+    if (substr(other, 1, 1) != "+") damaged(name2)
+    print "+" > out1
+    print "+" > out2
+    next
+}
+
+{
+    if (length($0) != length1) damaged(name1)
+    read_second()
+    if (length(other) != length2) damaged(name2)
+    print > out1
+    print other > out2
+}
+
+END {
+    # The second file is opened even when the first was refused at once: its gzip waits for a reader.
+    more = (getline other < second) > 0
+    if (!wrong && NR % 4) wrong = name1 " ends within a record, at line " NR ": fetch it again"
+    if (!wrong && more) wrong = name2 " has more reads than " name1 ", which ends after " NR / 4 ": fetch both again"
+    if (!wrong && !NR) wrong = name1 " and " name2 " hold no reads: leave this lane out"
+    print (wrong ? "wrong " wrong : "pairs " NR / 4) > verdict
+}
+'
+
+# Each lane is read once, in a folder of its own: two gzip, read in step by awk, whose output goes to two bgzip. The
+# lightest compression, for these files are read once: it takes a tenth of the time of the usual one.
+merge_lane() ( # number of the lane
+    mkdir "lane.$1"
+    ln -s "../${reads1[$1]}" "../${reads2[$1]}" "lane.$1"
+    cd "lane.$1"
+    mkfifo read.1 read.2 merged.1 merged.2
+    bgzip -c -l 1 < merged.1 > merged.1.gz & bgzip1=$!
+    bgzip -c -l 1 < merged.2 > merged.2.gz & bgzip2=$!
+    gzip -dc "${reads1[$1]}" > read.1 & gzip1=$!
+    gzip -dc "${reads2[$1]}" > read.2 & gzip2=$!
+    name1=${names1[$1]} name2=${names2[$1]} comment=${comments[$1]} awk "$pair_reads" read.1
+    require_gzip "$gzip1" "${names1[$1]}"
+    require_gzip "$gzip2" "${names2[$1]}"
+    read -r kind text < verdict
+    [[ $kind == pairs ]] || fail "$text"
+    wait "$bgzip1"
+    wait "$bgzip2"
+    printf '%s\n' "$text" > pairs
+)
+
+require_gzip() { # process, name
+    local status=0
+    wait "$1" || status=$?
+    # 141: awk ended early, which says nothing of this file.
+    [[ $status -eq 0 || $status -eq 141 ]] || fail "$2 is not a whole gzip file: fetch it again"
+}
+
+# A lane keeps two CPUs busy.
+at_once=$(((JOB_CPUS + 1) / 2))
+processes=()
+for lane in "${!groups[@]}"; do
+    ((lane < at_once)) || wait "${processes[lane - at_once]}"
+    merge_lane "$lane" &
+    processes+=($!)
+done
+
+total=0
+for lane in "${!groups[@]}"; do
+    wait "${processes[lane]}"
+    # One after the other, BGZF files are a BGZF file.
+    cat "lane.$lane/merged.1.gz" >> "$merged1"
+    cat "lane.$lane/merged.2.gz" >> "$merged2"
+    rm "lane.$lane"/merged.*.gz
+    pairs=$(< "lane.$lane/pairs")
+    fact "pairs.${groups[lane]}" "$pairs"
+    total=$((total + pairs))
+done
+fact pairs "$total"

@@ -1,0 +1,125 @@
+import subprocess
+from collections import Counter
+
+from bioinfo_assets.genomics.read_group import ReadGroup
+from bioinfo_assets.steps.alignment import align
+from bioinfo_assets.steps.files import ReadFiles
+from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.reference import Aligner, IndexedReference, index_reference
+from bioinfo_assets_tests.steps.bench import stored
+from bioinfo_assets_tests.steps.builders import LAYOUT, fastq, read_group, reads, record, reference, text_of
+from bioinfo_assets_tests.steps.chain import LANES, SAMPLE, lane_files
+
+READ1 = "GATCACAGGTCTATCACCCTATTAACCACTCACGGGAGCTCTCCATGCATTTGG"
+READ2 = "CACCCTATTAACCACTCACGGGAGCTCTCCATGCATTTGGTATTTTCGTCTGGG"
+
+
+def samtools(*arguments: str) -> list[str]:
+    return subprocess.run(["samtools", *arguments], capture_output=True, check=True, text=True).stdout.splitlines()
+
+
+def grouped(*names: str, sequence: str = READ1, group: str = "FC1.4") -> list[str]:
+    return [record(f"{name}\tRG:Z:{group}", sequence) for name in names]
+
+
+def pairs(folder, first: list[str], second: list[str]) -> ReadFiles:
+    return ReadFiles(
+        fastq(folder / "expt.cutadapt.1.fastq.gz", first), fastq(folder / "expt.cutadapt.2.fastq.gz", second)
+    )
+
+
+class TestAlignedBam:
+    def test_every_lane_is_a_read_group_and_every_read_has_its_own(self, chain):
+        bam = str(chain.made["aligned_bam"].path("bam"))
+        ids = {f"{flowcell}.{number}" for flowcell, number in LANES}
+        header = [line for line in samtools("view", "-H", bam) if line.startswith("@RG")]
+        assert header == [f"@RG\tID:{i}\tSM:{SAMPLE}\tLB:{SAMPLE}\tPL:ILLUMINA\tPU:{i}" for i in sorted(ids)]
+        tagged = Counter(line.rpartition("RG:Z:")[2].split("\t")[0] for line in samtools("view", "-F", "0x900", bam))
+        facts = chain.made["merged_reads"].report.facts
+        assert tagged == {i: 2 * int(facts[f"pairs.{i}"]) for i in ids}
+
+    def test_all_reads_are_there_in_their_own_order_paired(self, chain):
+        made = chain.made["aligned_bam"]
+        primary = samtools("view", "-f", "0x41", "-F", "0x900", str(made.path("bam")))
+        fastq_names = text_of(chain.made["trimmed_reads"].path("reads1")).split("\n")[::4][:-1]
+        assert [line.split("\t")[0] for line in primary] == [name[1:].split("\t")[0] for name in fastq_names]
+        assert int(made.report.facts["primary"]) == 2 * len(primary)
+
+    def test_supplementary_records_keep_the_whole_sequence(self, chain):
+        supplementary = samtools("view", "-f", "0x800", str(chain.made["aligned_bam"].path("bam")))
+        assert supplementary
+        assert all("H" not in line.split("\t")[5] for line in supplementary)
+
+    def test_records_are_those_of_an_interleaved_file(self, chain, tmp_path):
+        """`bwa mem -p` on one file, as the issue has it, and on two files give the same."""
+        names = [str(chain.made["trimmed_reads"].path(key)) for key in ("reads1", "reads2")]
+        index = chain.made["reference_index"].path("bwt").with_suffix("")
+        interleaved = tmp_path / "interleaved.fastq"
+        subprocess.run(["cutadapt", "--interleaved", "-o", interleaved, *names], capture_output=True, check=True)
+        command = ["bwa", "mem", "-p", "-t", "1", "-K", "100000000", "-Y", "-C", index, interleaved]
+        sam = subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()
+        assert samtools("view", str(chain.made["aligned_bam"].path("bam"))) == [
+            line for line in sam if not line.startswith("@")
+        ]
+
+
+class TestHostileReadGroups:
+    def test_they_reach_the_header_as_they_are(self, chain, bench, tmp_path):
+        group = ReadGroup("""x'"$(touch${IFS}pwned)\\t\\n`y`""", "expt", "a b", "ILLUMINA", "u\\\\;&|")
+        files = pairs(tmp_path, grouped("r", group=group.id), grouped("r", sequence=READ2, group=group.id))
+        made = bench.run(align("expt", files, [group], chain.reference, Layout(str(tmp_path / "out"))))
+        assert group.header_line() in samtools("view", "-H", str(made.path("bam")))
+        assert all(f"RG:Z:{group.id}" in line for line in samtools("view", str(made.path("bam"))))
+        assert not list(tmp_path.rglob("pwned"))
+
+
+class TestFailures:
+    def test_fewer_second_reads(self, chain, bench, tmp_path):
+        files = pairs(tmp_path, grouped("a", "b"), grouped("a", sequence=READ2))
+        reason = bench.failure(align("expt", files, [read_group()], chain.reference, LAYOUT))
+        assert reason == "the reads of expt are not all in pairs, as the log of bwa says: trim its reads again"
+
+    def test_names_that_differ_within_a_pair(self, chain, bench, tmp_path):
+        files = pairs(tmp_path, grouped("a"), grouped("b", sequence=READ2))
+        reason = bench.failure(align("expt", files, [read_group()], chain.reference, LAYOUT))
+        assert 'paired reads have different names: "a", "b"' in reason
+
+    def test_reads_of_a_lane_that_the_header_does_not_have(self, chain, bench, tmp_path):
+        files = pairs(tmp_path, grouped("a", group="FC9.9"), grouped("a", sequence=READ2, group="FC9.9"))
+        reason = bench.failure(align("expt", files, [read_group()], chain.reference, LAYOUT))
+        assert reason == "2 of 2 records of expt have no read group of its lanes: merge its reads again"
+
+    def test_an_alt_file_of_another_reference(self, chain, bench, tmp_path):
+        alt = tmp_path / "other.alt"
+        alt.write_text("chr1_KI270762v1_alt\t0\n")
+        fasta, out = chain.reference.fasta, Layout(str(tmp_path / "out"))
+        indexed = bench.run(index_reference(fasta, stored(alt), Aligner.BWA, out))
+        files = pairs(tmp_path, grouped("a"), grouped("a", sequence=READ2))
+        with_alt = IndexedReference.of(fasta, Aligner.BWA, indexed.files)
+        reason = bench.failure(align("expt", files, [read_group()], with_alt, LAYOUT))
+        assert reason.startswith("bwa found no contig of genome.fa.alt in genome.fa")
+
+
+def test_an_alt_file_that_belongs_to_the_reference_is_used(chain, bench, tmp_path):
+    alt = tmp_path / "given.alt"
+    alt.write_text("chrM\t0\n")
+    out = Layout(str(tmp_path / "out"))
+    indexed = bench.run(index_reference(chain.reference.fasta, stored(alt), Aligner.BWA, out))
+    with_alt = IndexedReference.of(chain.reference.fasta, Aligner.BWA, indexed.files)
+    files = pairs(tmp_path, grouped("a"), grouped("a", sequence=READ2))
+    assert bench.run(align("expt", files, [read_group()], with_alt, out)).report.facts["primary"] == "2"
+
+
+def test_lanes_are_named_in_one_order_whatever_was_given():
+    groups = [lane_files(*lane).read_group for lane in LANES]
+    jobs = {align("expt", reads(), order, reference(), LAYOUT).script for order in (groups, groups[::-1])}
+    assert len(jobs) == 1
+
+
+def test_bwa_mem2_gets_its_own_index():
+    job = align("expt", reads(), [read_group()], reference(Aligner.BWA_MEM2), LAYOUT)
+    assert job.tools == ("bwa-mem2", "samtools")
+    assert "aligner=bwa-mem2" in job.script
+    assert {item.local for item in job.inputs[2:]} == {
+        f"chr22.fa.{suffix}" for suffix in ("0123", "amb", "ann", "bwt.2bit.64", "pac")
+    }
