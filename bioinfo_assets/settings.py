@@ -6,6 +6,8 @@ project's home. `bioinfo-assets run` writes that file, so that Dagit shows and c
 """
 
 import os
+import sys
+import tomllib
 from pathlib import Path
 from typing import Literal
 
@@ -63,7 +65,7 @@ class Settings(BaseSettings):
         scratch: The folder in which jobs of this machine work.
         cpus: Processors that jobs share.
         memory_mib: Memory that jobs share, in MiB.
-        tool_path: Folders with tools, looked at before `PATH`.
+        tool_path: Folders with tools, looked at before those of this project and of `PATH`.
     """
 
     model_config = SettingsConfigDict(
@@ -84,6 +86,14 @@ class Settings(BaseSettings):
     cpus: int | None = Field(default=None, ge=1)
     memory_mib: int | None = Field(default=None, ge=1)
     tool_path: tuple[str, ...] = ()
+
+    @property
+    def tool_folders(self) -> tuple[str, ...]:
+        """Folders with tools: those that are set, then that of the Python that runs this, where cutadapt is.
+
+        `make install` links GATK and Picard there. So jobs find the same tools however a run is started.
+        """
+        return (*self.tool_path, str(Path(sys.executable).parent))
 
     @classmethod
     def settings_customise_sources(
@@ -110,13 +120,15 @@ def load(**given: object) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         raise InputError(_sentence(error)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{FILE_NAME} in {os.environ[HOME_VARIABLE]} is not TOML ({error}): correct it") from error
 
 
 def save(settings: Settings, home: Path) -> Path:
-    """Writes the settings that are not the default to a project's home; gives the file."""
+    """Writes the settings that were set, not those that are the default, to a project's home; gives the file."""
     home.mkdir(parents=True, exist_ok=True)
     file = home / FILE_NAME
-    values = settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    values = settings.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     temporary = file.with_suffix(".tmp")
     temporary.write_text(tomli_w.dumps(values), encoding="utf-8")
     temporary.replace(file)

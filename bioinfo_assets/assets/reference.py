@@ -69,7 +69,7 @@ def known_sites(
         contigs = parse_fai(project.store.read_bytes(fai.uri).decode())
         for one in sites:
             check_known_sites(one.vcf.uri, contigs_of(project.store, one), contigs)
-        return fetch_known_sites(sites, fai, project.layout)
+        return fetch_known_sites(sites, project.layout)
 
     yield from launcher.materialize(context, job)
 

@@ -1,0 +1,103 @@
+"""The jobs of a run and how far each is: the table that a user watches."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
+
+from rich.table import Table
+
+from bioinfo_assets.orchestration.progress import JobState, JobUpdate
+
+COLUMNS: Final = (JobState.PENDING, JobState.RUNNING, JobState.FAILED, JobState.CACHED, JobState.DONE)
+_STYLES: Final = {
+    JobState.RUNNING: "cyan",
+    JobState.FAILED: "bold red",
+    JobState.SKIPPED: "yellow",
+    JobState.CACHED: "blue",
+    JobState.DONE: "green",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A job that failed: the asset, the sample (empty where it has none), and why."""
+
+    asset: str
+    sample: str
+    reason: str
+
+    def __str__(self) -> str:
+        whose = f" of {self.sample}" if self.sample else ""
+        return f"{self.asset}{whose}: {self.reason}"
+
+
+@dataclass(slots=True)
+class Board:
+    """The jobs of a run.
+
+    Attributes:
+        totals: How many jobs each asset has, in the order in which they are made.
+    """
+
+    totals: Mapping[str, int]
+    _states: dict[tuple[str, str], JobState] = field(default_factory=dict)
+    _failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def of(cls, assets: Sequence[str], per_sample: Sequence[str], samples: int) -> "Board":
+        """A board on which nothing has begun."""
+        return cls({asset: samples if asset in per_sample else 1 for asset in assets})
+
+    def update(self, update: JobUpdate) -> None:
+        """Takes in a change; called from the threads of steps."""
+        job = (update.asset, update.partition)
+        with self._lock:
+            self._states[job] = update.state
+            if update.state is JobState.FAILED:
+                self._failures[job] = Failure(*job, update.reason)
+
+    def add_failure(self, failure: Failure) -> None:
+        """Takes in a failure of a whole asset that no job told of."""
+        self.update(JobUpdate(failure.asset, failure.sample, JobState.FAILED, failure.reason))
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The jobs that failed, in the order in which they did."""
+        with self._lock:
+            return tuple(self._failures.values())
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """By asset, how many of its jobs are in each state; what has not begun is pending."""
+        with self._lock:
+            states = dict(self._states)
+        counted = {
+            asset: Counter(state for (name, _), state in states.items() if name == asset) for asset in self.totals
+        }
+        return {asset: self._row(asset, count) for asset, count in counted.items()}
+
+    def table(self) -> Table:
+        """The counts as a table, with a column for skipped jobs where there are any."""
+        counts = self.counts()
+        skipped = any(row["skipped"] for row in counts.values())
+        states = [*COLUMNS, JobState.SKIPPED] if skipped else list(COLUMNS)
+        table = Table("ASSET", title="JOB STATUS", box=None, title_justify="left", pad_edge=False)
+        for state in states:
+            table.add_column(state.name, justify="right", style=_STYLES.get(state))
+        table.add_column("TOTAL", justify="right")
+        for asset, row in counts.items():
+            table.add_row(asset, *(str(row[state.value]) for state in states), str(row["total"]))
+        table.add_section()
+        table.add_row("ALL", *(str(sum(row[key] for row in counts.values())) for key in (*_keys(states), "total")))
+        return table
+
+    def _row(self, asset: str, count: Counter[JobState]) -> dict[str, int]:
+        begun = sum(number for state, number in count.items() if state is not JobState.PENDING)
+        row = {state.value: count[state] for state in (*COLUMNS, JobState.SKIPPED)}
+        return {**row, "pending": max(0, self.totals[asset] - begun), "total": self.totals[asset]}
+
+
+def _keys(states: Sequence[JobState]) -> list[str]:
+    return [state.value for state in states]

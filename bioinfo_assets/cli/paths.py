@@ -1,0 +1,27 @@
+"""Paths as a user types them, relative to where they stand, made the absolute ones that settings and records hold."""
+
+import os
+from pathlib import Path
+
+from bioinfo_assets.genomics.uri import is_remote
+
+
+def absolute(given: str) -> str:
+    """A path or address, the path made absolute.
+
+    >>> absolute("s3://bucket/run7"), absolute("/data/run7/../run8/")
+    ('s3://bucket/run7', '/data/run8')
+    """
+    if is_remote(given):
+        return given
+    return os.path.abspath(Path(given.removeprefix("file://")).expanduser())  # noqa: PTH100 - Path keeps `..`
+
+
+def adapter(given: str) -> str:
+    """An adapter: the path of a file of adapters made absolute, a sequence left as it is.
+
+    >>> adapter("AGATCGGAAGAGC"), adapter("/data/adapters.fa")
+    ('AGATCGGAAGAGC', '/data/adapters.fa')
+    """
+    path = given.removeprefix("file:")
+    return absolute(path) if path != given or "/" in path or Path(path).is_file() else given

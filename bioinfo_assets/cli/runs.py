@@ -1,0 +1,109 @@
+"""Runs assets in this process, on the project's own Dagster instance, where Dagit shows them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+
+from bioinfo_assets.cli.board import Board, Failure
+from bioinfo_assets.cli.pipeline import OVER_SAMPLES, PER_SAMPLE, SHARED
+from bioinfo_assets.cli.preflight import Plan
+from bioinfo_assets.definitions import build_definitions
+from bioinfo_assets.orchestration.internals import DagsterExecutionInterruptedError, InMemoryJob, execute_run
+from bioinfo_assets.orchestration.partitions import add_samples, range_tags, ranges, samples
+from bioinfo_assets.orchestration.progress import JobState, listening
+
+JOB: Final = "align_samples"
+TAGS: Final = {"bioinfo-assets/started-by": "command line", "bioinfo-assets/version": version("bioinfo-assets")}
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A run that is over: its id in Dagster, and whether all of it succeeded."""
+
+    run_id: str
+    success: bool
+
+
+@contextmanager
+def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """Opens the Dagster instance of a project's home, which is made if it is not there."""
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "dagster.yaml"
+    if not config.exists():
+        config.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+def run_plan(plan: Plan, board: Board) -> tuple[RunResult, ...]:
+    """Makes the assets of a plan; the board is told how jobs come along, and which failed.
+
+    Raises:
+        KeyboardInterrupt: the user interrupted it; its jobs are ended.
+    """
+    definitions = build_definitions(plan.project.settings)
+    with open_instance(plan.home) as instance, listening(board.update):
+        add_samples(instance, [sample.name for sample in plan.new])
+        add_samples(instance, plan.names)
+        return tuple(_run(definitions, instance, *part, board) for part in _parts(plan, instance))
+
+
+def _parts(plan: Plan, instance: dg.DagsterInstance) -> Iterator[tuple[list[str], Mapping[str, str]]]:
+    """The runs that a plan takes, as assets and tags: one for each range of samples that were added in a row.
+
+    What the samples share is made in the first of them, what is made of all samples in the last.
+    """
+    order = instance.get_dynamic_partitions(str(samples.name))
+    spans = list(ranges(order, set(plan.names))) if set(plan.assets) & set(PER_SAMPLE) else []
+    for number, span in enumerate(spans or [None]):
+        left_out = {*(SHARED if number else ()), *(OVER_SAMPLES if number < len(spans) - 1 else ())}
+        yield [asset for asset in plan.assets if asset not in left_out], range_tags(*span) if span else {}
+
+
+def _run(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    assets: Sequence[str],
+    tags: Mapping[str, str],
+    board: Board,
+) -> RunResult:
+    job = definitions.resolve_job_def(JOB)
+    run = instance.create_run_for_job(
+        job_def=job, asset_selection=frozenset(map(dg.AssetKey, assets)), tags={**TAGS, **tags}
+    )
+    result = execute_run(InMemoryJob(job), run, instance)
+    if _was_interrupted(result):
+        raise KeyboardInterrupt
+    for failure in _untold(result, board):
+        board.add_failure(failure)
+    return RunResult(run.run_id, result.success)
+
+
+def _was_interrupted(result: dg.JobExecutionResult) -> bool:
+    ends = result.filter_events(lambda event: event.is_job_failure)
+    errors = (event.job_failure_data.error for event in ends)
+    return any(error is not None and error.cls_name == DagsterExecutionInterruptedError.__name__ for error in errors)
+
+
+def _untold(result: dg.JobExecutionResult, board: Board) -> Iterator[Failure]:
+    """The failures of steps that ended before they had a job to tell of."""
+    told = {failure.asset for failure in board.failures}
+    skipped = {asset for asset, row in board.counts().items() if row[JobState.SKIPPED.value]}
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        asset = str(event.step_key)
+        if asset not in told | skipped:
+            yield Failure(asset, "", _reason(event))
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    """The first cause of a step's failure: the sentence of one of our errors, class and text of a defect."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    said = error.message.strip() if error else "it did not say why"
+    return said.partition(": ")[2] if said.startswith("bioinfo_assets.errors.") else said
