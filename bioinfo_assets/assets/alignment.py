@@ -62,7 +62,7 @@ def marked_bam(
 
 
 @sample_asset(group="alignment", kinds={"bam", "gatk"})
-def recalibrated_bam(  # noqa: PLR0913 - each is an upstream asset, an arrow of the lineage graph
+def recalibrated_bam(
     context: dg.AssetExecutionContext,
     launcher: JobLauncher,
     project: dg.ResourceParam[Project],
@@ -74,7 +74,8 @@ def recalibrated_bam(  # noqa: PLR0913 - each is an upstream asset, an arrow of 
     """The final alignment, ready for variant calling: base qualities corrected for the errors each lane really made."""
 
     def job(sample: str) -> Job:
-        recalibration = Recalibration(KnownSites.all_of(known_sites.only.files), project.settings.quantized_quals)
+        sites = KnownSites.all_of(known_sites.only.files) if project.settings.known_sites else ()
+        recalibration = Recalibration(sites, project.settings.quantized_quals)
         marked = IndexedBam.of(marked_bam.of(sample).files)
         return recalibrate(sample, marked, indexed(reference_genome, reference_index), recalibration, project.layout)
 

@@ -42,6 +42,7 @@ class Board:
     """
 
     totals: Mapping[str, int]
+    _over: bool = False
     _states: dict[tuple[str, str], JobState] = field(default_factory=dict)
     _failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -62,6 +63,10 @@ class Board:
     def add_failure(self, failure: Failure) -> None:
         """Takes in a failure of a whole asset that no job told of."""
         self.update(JobUpdate(failure.asset, failure.sample, JobState.FAILED, failure.reason))
+
+    def end(self) -> None:
+        """Says that the run is over: what has not begun by now was skipped."""
+        self._over = True
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -94,9 +99,11 @@ class Board:
         return table
 
     def _row(self, asset: str, count: Counter[JobState]) -> dict[str, int]:
-        begun = sum(number for state, number in count.items() if state is not JobState.PENDING)
         row = {state.value: count[state] for state in (*COLUMNS, JobState.SKIPPED)}
-        return {**row, "pending": max(0, self.totals[asset] - begun), "total": self.totals[asset]}
+        row[JobState.PENDING.value] = 0
+        not_begun = max(0, self.totals[asset] - sum(row.values()))
+        row[(JobState.SKIPPED if self._over else JobState.PENDING).value] += not_begun
+        return {**row, "total": self.totals[asset]}
 
 
 def _keys(states: Sequence[JobState]) -> list[str]:

@@ -7,8 +7,13 @@ from typing import Annotated
 
 import typer
 
+from bioinfo_assets.cli.dagit import dagit
 from bioinfo_assets.cli.demo import demo
+from bioinfo_assets.cli.doctor import doctor
+from bioinfo_assets.cli.prepare import prepare_samples
 from bioinfo_assets.cli.run import run
+from bioinfo_assets.cli.samples import samples
+from bioinfo_assets.cli.status import status
 from bioinfo_assets.cli.told import EXIT_CODES, ErrorsAreTold
 
 app = typer.Typer(
@@ -39,5 +44,6 @@ def before_any_command(
         warnings.simplefilter("ignore")  # Dagster's words to developers are no help to who runs a command
 
 
-for command in (run, demo):
+for command in (run, demo, prepare_samples, status, doctor, dagit):
     app.command(epilog=EXIT_CODES)(command)
+app.add_typer(samples, name="samples")

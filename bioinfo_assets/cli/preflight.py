@@ -47,6 +47,8 @@ def check(request: Request, project: Project, home: Path) -> Plan:
         ResourceError: a tool is missing.
     """
     assets = selected(request.select)
+    if not project.settings.known_sites and not request.select:
+        assets = tuple(asset for asset in assets if asset != "known_sites")  # there is nothing to make
     check_platform(project.settings.platform)
     project.trimming()
     new = read_samples_file(project.store, request.samples_file) if request.samples_file else ()
