@@ -14,7 +14,6 @@ from bioinfo_assets.launch.store import Store
 from bioinfo_assets.orchestration.launcher import JobLauncher
 from bioinfo_assets.orchestration.record_set import RecordSet
 from bioinfo_assets.orchestration.step_run import StepEvents
-from bioinfo_assets.records.record import Record
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.steps.reference import Aligner, IndexedReference, fetch_reference, index_reference
 
@@ -76,7 +75,7 @@ def known_sites(
 
 def indexed(genome: RecordSet, index: RecordSet) -> IndexedReference:
     """The reference as steps read it, from the records of its two assets."""
-    record: Record = index.only
+    record = index.only
     return IndexedReference.of(genome.only.file("fasta"), Aligner(str(record.parameters["aligner"])), record.files)
 
 

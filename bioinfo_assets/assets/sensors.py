@@ -1,7 +1,7 @@
 """Looks at the sources now and then, so that Dagit shows what has to be made again."""
 
-from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -13,6 +13,9 @@ from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.record_set import ONE
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import sample_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EVERY_S = 300
 """How often the sources are looked at, in seconds. Files that were not rewritten are not read again."""
@@ -54,7 +57,7 @@ def _look(
         try:
             seen.setdefault(key, {})[partition] = look()
         except BioinfoAssetsError as problem:
-            context.log.error("%s", problem)
+            context.log.warning("%s", problem)
     return seen
 
 

@@ -4,41 +4,44 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.declare import OWNERS
+from bioinfo_assets.assets.declare import source_asset
 from bioinfo_assets.assets.project import Project, SeenReads
+from bioinfo_assets.orchestration.metadata import files_table
 from bioinfo_assets.orchestration.observations import report_observations
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.record_set import ONE
 from bioinfo_assets.records.record import Observation
+from bioinfo_assets.records.samples import sample_names
 
-raw_reads: Final = dg.AssetSpec(
-    "raw_reads",
-    description=(
-        "The FASTQs of each sample as the sequencer's software wrote them: one pair for each lane of each flow cell. "
-        "They are not made here. They are looked at before each run: by the digest of their contents, and by their "
-        "first records (reads in pairs, qualities in Phred+33, the same lane for both reads)."
-    ),
-    group_name="sources",
-    kinds={"fastq"},
-    owners=OWNERS,
-    partitions_def=samples,
-)
 
-reference_source: Final = dg.AssetSpec(
-    "reference_source",
-    description="The genome's FASTA where it was published, with its `.alt` file if it is ALT-aware.",
-    group_name="sources",
-    kinds={"fasta"},
-    owners=OWNERS,
-)
+@source_asset(kind="fastq", partitions_def=samples)
+def raw_reads(context: dg.OpExecutionContext, project: dg.ResourceParam[Project]) -> dg.DataVersionsByPartition:
+    """The FASTQs of each sample as the sequencer's software wrote them: one pair for each lane of each flow cell.
 
-known_sites_source: Final = dg.AssetSpec(
-    "known_sites_source",
-    description="VCFs of variants known in many people, where they were published: dbSNP, Mills, 1000 Genomes.",
-    group_name="sources",
-    kinds={"vcf"},
-    owners=OWNERS,
-)
+    They are not made here. They are looked at before each run: by the digest of their contents, and by their first
+    records (reads in pairs, qualities in Phred+33, the same lane for both reads).
+    """
+    seen = SeenReads.of(project, sample_names(project.ledger))
+    for problem in seen.problems.values():
+        context.log.warning("%s", problem)
+    return dg.DataVersionsByPartition({name: one.data_version for name, one in seen.observations.items()})
+
+
+@source_asset(kind="fasta")
+def reference_source(project: dg.ResourceParam[Project]) -> dg.ObserveResult:
+    """The genome's FASTA where it was published, with its `.alt` file if it is ALT-aware."""
+    return _result(project.observe_reference())
+
+
+@source_asset(kind="vcf")
+def known_sites_source(project: dg.ResourceParam[Project]) -> dg.ObserveResult:
+    """VCFs of variants known in many people, where they were published: dbSNP, Mills, 1000 Genomes."""
+    return _result(project.observe_known_sites())
+
+
+def _result(seen: Observation) -> dg.ObserveResult:
+    return dg.ObserveResult(data_version=dg.DataVersion(seen.data_version), metadata={"files": files_table(seen.files)})
+
 
 SOURCES: Final = (raw_reads, reference_source, known_sites_source)
 

@@ -1,0 +1,45 @@
+"""Real reads to test with, which lie beside the clone: a folder `fastq/` and a folder `ref/` each."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """One real data set."""
+
+    folder: Path
+
+    @property
+    def fastqs(self) -> Path:
+        return self.folder / "fastq"
+
+    @property
+    def reference(self) -> Path:
+        found = sorted(path for path in (self.folder / "ref").iterdir() if path.name.endswith((".fa", ".fa.gz")))
+        return found[0]
+
+    @property
+    def known_sites(self) -> tuple[Path, ...]:
+        return tuple(sorted((self.folder / "ref").glob("*.vcf.gz")))
+
+
+def data_sets() -> list[DataSet]:
+    """All that are here: the project's own CI has at least one, a clone by itself has none."""
+    found = [DataSet(path.parent) for path in sorted(SHARED.glob("*/fastq"))]
+    if not found and os.environ.get("CI") == "true":
+        raise RuntimeError(f"{SHARED} has no real reads to test with")
+    return found
+
+
+def na12878() -> DataSet:
+    """NA12878's mitochondrial reads on 24 lanes; a clone that lies alone goes without, and says so."""
+    found = [one for one in data_sets() if one.folder.name == "na12878_chrM"]
+    if not found:
+        pytest.skip(f"there are no real reads in {SHARED}")
+    return found[0]
