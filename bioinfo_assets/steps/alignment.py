@@ -47,7 +47,7 @@ def align(
         ),
         inputs=(Input(local1, reads.reads1), Input(local2, reads.reads2), *reference.staged_index()),
         outputs=(Output("bam", aligned, layout.sample(sample, "aln.bam"), canonical=canonical.BAM),),
-        tools=(reference.aligner.value, "samtools"),
+        tools=(reference.aligner.value, "samtools", "bgzip"),
         parameters={"aligner": reference.aligner.value, "read_groups": tuple(group.header_line() for group in groups)},
         resources=resources.aligning(sum(file.size for file in reference.index.values()), reads.size),
     )

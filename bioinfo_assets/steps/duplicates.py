@@ -66,7 +66,7 @@ def mark_duplicates(
                 canonical=canonical.PICARD_METRICS,
             ),
         ),
-        tools=("picard", "samtools"),
+        tools=("picard", "samtools", "bgzip"),
         parameters={"optical_distance": optical_distance},
         resources=resources.marking(aligned.size, reference.fasta.size),
     )

@@ -71,7 +71,7 @@ def recalibrate(
             *_bam_outputs(sample, layout),
             Output("table", table, layout.sample(sample, "recalib.recal.table")),
         ),
-        tools=("gatk", "samtools"),
+        tools=("gatk", "samtools", "bgzip"),
         parameters={"known_sites": tuple(names), "static_quantized_quals": recalibration.quantized_quals},
         resources=resources.walking(marked.bam.size, reference.fasta.size),
     )
@@ -86,7 +86,7 @@ def _copy(sample: str, marked: IndexedBam, layout: Layout) -> Job:
         script=render("copy_marked", "bam", marked=local, recalibrated=made),
         inputs=marked.staged(local),
         outputs=_bam_outputs(sample, layout),
-        tools=("samtools",),
+        tools=("samtools", "bgzip"),
         parameters={"known_sites": ()},
         resources=resources.streaming(0),
     )

@@ -1,5 +1,6 @@
 """Runs a step's job with the real tools, and publishes what it made."""
 
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -67,6 +68,11 @@ class Bench:
 def stored(path: Path) -> StoredFile:
     """A local file as an input of jobs."""
     return StoredFile(str(path), path.stat().st_size, Store().digest(str(path)))
+
+
+def samtools(*arguments: str) -> list[str]:
+    """The lines that samtools prints."""
+    return subprocess.run(["samtools", *arguments], capture_output=True, check=True, text=True).stdout.splitlines()
 
 
 def _ended(backend: LocalBackend, job_id: str) -> Status:

@@ -6,16 +6,12 @@ from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.files import ReadFiles
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reference import Aligner, IndexedReference, index_reference
-from bioinfo_assets_tests.steps.bench import stored
+from bioinfo_assets_tests.steps.bench import samtools, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, fastq, read_group, reads, record, reference, text_of
 from bioinfo_assets_tests.steps.chain import LANES, SAMPLE, lane_files
 
 READ1 = "GATCACAGGTCTATCACCCTATTAACCACTCACGGGAGCTCTCCATGCATTTGG"
 READ2 = "CACCCTATTAACCACTCACGGGAGCTCTCCATGCATTTGGTATTTTCGTCTGGG"
-
-
-def samtools(*arguments: str) -> list[str]:
-    return subprocess.run(["samtools", *arguments], capture_output=True, check=True, text=True).stdout.splitlines()
 
 
 def grouped(*names: str, sequence: str = READ1, group: str = "FC1.4") -> list[str]:
@@ -118,7 +114,7 @@ def test_lanes_are_named_in_one_order_whatever_was_given():
 
 def test_bwa_mem2_gets_its_own_index():
     job = align("expt", reads(), [read_group()], reference(Aligner.BWA_MEM2), LAYOUT)
-    assert job.tools == ("bwa-mem2", "samtools")
+    assert job.tools == ("bwa-mem2", "samtools", "bgzip")
     assert "aligner=bwa-mem2" in job.script
     assert {item.local for item in job.inputs[2:]} == {
         f"chr22.fa.{suffix}" for suffix in ("0123", "amb", "ann", "bwt.2bit.64", "pac")

@@ -54,14 +54,39 @@ def test_the_empty_files_of_a_sample_without_pairs_have_a_form_too(form):
     assert filtered(form, "") == ""
 
 
-def test_a_bam_loses_its_programs_and_keeps_header_and_records():
-    header = "@HD\tVN:1.6\tSO:coordinate\n@SQ\tSN:chrM\tLN:16569\n@RG\tID:a\tSM:expt\n"
-    program = "@PG\tID:bwa\tPN:bwa\tCL:bwa mem -t 8 /scratch/7/x\n"
-    read = "r\t4\t*\t0\t0\t*\t*\t0\t0\tACGT\tIIII\tRG:Z:a\n"
+def form_of_bam(sam: str) -> bytes:
     bam = subprocess.run(
-        ["samtools", "view", "-b", "-"], input=(header + program + read).encode(), capture_output=True, check=True
-    ).stdout
-    shown = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", canonical.BAM], input=bam, capture_output=True, check=True
+        ["samtools", "view", "-b", "--no-PG", "-"], input=sam.encode(), capture_output=True, check=True
     )
-    assert shown.stdout.decode() == header + read
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", canonical.BAM], input=bam.stdout, capture_output=True, check=True
+    ).stdout
+
+
+HEADER = "@HD\tVN:1.6\tSO:coordinate\n@SQ\tSN:chrM\tLN:16569\n@RG\tID:a\tSM:expt\n"
+PROGRAM = "@PG\tID:bwa\tPN:bwa\tCL:bwa mem -t 8 /scratch/7/x\n"
+READ = "r\t4\t*\t0\t0\t*\t*\t0\t0\tACGT\tIIII\tRG:Z:a\n"
+
+
+def test_a_bam_loses_its_programs():
+    form = form_of_bam(HEADER + PROGRAM + READ)
+    assert b"scratch" not in form
+    assert (
+        form
+        == form_of_bam(HEADER + PROGRAM.replace("-t 8 /scratch/7", "-t 2 /tmp") + READ)
+        == form_of_bam(HEADER + READ)
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        HEADER + READ.replace("IIII", "III5"),
+        HEADER + READ.replace("r\t4", "r\t1028"),
+        HEADER.replace("SM:expt", "SM:other") + READ,
+        HEADER + READ + READ,
+        HEADER,
+    ],
+)
+def test_a_bam_keeps_its_header_and_records(other):
+    assert form_of_bam(other) != form_of_bam(HEADER + READ)

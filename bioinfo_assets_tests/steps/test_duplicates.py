@@ -5,9 +5,8 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.steps.duplicates import mark_duplicates
-from bioinfo_assets_tests.steps.bench import TOOL_PATH, stored
+from bioinfo_assets_tests.steps.bench import TOOL_PATH, samtools, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, reference, somewhere
-from bioinfo_assets_tests.steps.test_alignment import samtools
 
 DUPLICATE, SUPPLEMENTARY = "0x400", "0x800"
 

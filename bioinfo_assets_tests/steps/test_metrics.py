@@ -8,10 +8,9 @@ from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
-from bioinfo_assets_tests.steps.bench import stored
+from bioinfo_assets_tests.steps.bench import samtools, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT
 from bioinfo_assets_tests.steps.chain import SAMPLE
-from bioinfo_assets_tests.steps.test_alignment import samtools
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,9 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
-from bioinfo_assets_tests.steps.bench import TOOL_PATH
+from bioinfo_assets_tests.steps.bench import TOOL_PATH, samtools
 from bioinfo_assets_tests.steps.builders import LAYOUT, bam, reference, sites
 from bioinfo_assets_tests.steps.chain import LANES, SAMPLE
-from bioinfo_assets_tests.steps.test_alignment import samtools
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ require_whole() { samtools quickcheck "$1" || fail "$1 was not written whole: ru
 
 # Fails unless a BAM that was made has as many records as the one it was made from.
 require_records() {
-    [[ $2 -eq $3 ]] || fail "$1 holds $2 records where its input holds $3: run the step again, and report it if it fails again"
+    [[ $2 -eq $3 ]] || fail "$1 holds $2 records where its input holds $3: run the step again"
 }
 
 JAVA_TOOL_OPTIONS=$(jvm 75)
