@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bioinfo_assets.genomics.read_group import ReadGroup, escape_for_bwa
-from bioinfo_assets.launch.job import Input, Job, Output
+from bioinfo_assets.launch.job import Input, Job
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.files import ReadFiles
 from bioinfo_assets.steps.layout import Layout
@@ -46,7 +46,7 @@ def align(
             aligned=aligned,
         ),
         inputs=(Input(local1, reads.reads1), Input(local2, reads.reads2), *reference.staged_index()),
-        outputs=(Output("bam", aligned, layout.sample(sample, "aln.bam"), canonical=canonical.BAM),),
+        outputs=(layout.output("bam", sample, "aln.bam", canonical.BAM),),
         tools=(reference.aligner.value, "samtools", "bgzip"),
         parameters={"aligner": reference.aligner.value, "read_groups": tuple(group.header_line() for group in groups)},
         resources=resources.aligning(sum(file.size for file in reference.index.values()), reads.size),

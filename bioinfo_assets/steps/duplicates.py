@@ -3,14 +3,15 @@
 from typing import Final
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.launch.job import Input, Job, StoredFile
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.files import followers
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
 
 VERSION: Final = "1"
+
+_METRICS: Final = "mark_dup.markdup.metrics.txt"
 
 PATTERNED_FLOWCELL_PIXELS: Final = 2500
 """Distance of optical duplicates on patterned flow cells, as MarkDuplicates' documentation has it; 100 on others."""
@@ -26,29 +27,20 @@ def mark_duplicates(
 ) -> Job:
     """Flag duplicates in the aligner's own order, then sort by coordinate and set NM, MD and UQ.
 
-    Args:
-        sample: The sample's name.
-        aligned: The BAM of `align`.
-        reference: What it was aligned to.
-        layout: Where results are published.
-        optical_distance: Pixels within which duplicates are one cluster seen twice.
+    `optical_distance` is in pixels: duplicates within it are one cluster that was seen twice. Fact: `records`.
 
     Raises:
         InputError: The distance is negative.
     """
     if optical_distance < 0:
         raise InputError(f"an optical distance of {optical_distance} pixels is not possible: give 0 or more")
-    local, marked = f"{sample}.aln.bam", f"{sample}.mark_dup.bam"
-    metrics = f"{sample}.mark_dup.markdup.metrics.txt"
-    published = layout.sample(sample, "mark_dup.bam")
+    local, marked, metrics = (f"{sample}.{suffix}" for suffix in ("aln.bam", "mark_dup.bam", _METRICS))
     return Job(
         step="marked_bam",
         version=VERSION,
         subject=sample,
         script=render(
-            "mark_duplicates",
-            "java",
-            "bam",
+            *("mark_duplicates", "java", "bam"),
             aligned=local,
             fasta=reference.name,
             optical_distance=optical_distance,
@@ -57,14 +49,8 @@ def mark_duplicates(
         ),
         inputs=(Input(local, aligned), *reference.staged()),
         outputs=(
-            Output("bam", marked, published, canonical=canonical.BAM),
-            *followers(marked, published),
-            Output(
-                "metrics",
-                metrics,
-                layout.sample(sample, "mark_dup.markdup.metrics.txt"),
-                canonical=canonical.PICARD_METRICS,
-            ),
+            *layout.sorted_bam(sample, "mark_dup.bam"),
+            layout.output("metrics", sample, _METRICS, canonical.PICARD_METRICS),
         ),
         tools=("picard", "samtools", "bgzip"),
         parameters={"optical_distance": optical_distance},

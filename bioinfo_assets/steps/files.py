@@ -1,13 +1,13 @@
 """What steps hand on to one another: files that belong together.
 
-Each is made from the outputs of the job that made it, by their keys: `IndexedBam(**files)`.
+Each is made from the outputs of the job that made it: `IndexedBam.of(outputs)`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from bioinfo_assets.launch.job import Input, Output, StoredFile
+from bioinfo_assets.launch.job import Input, StoredFile
 
 Outputs = Mapping[str, StoredFile]
 """The published files of a job, by the keys of its outputs."""
@@ -46,11 +46,3 @@ class IndexedBam:
     def staged(self, local: str) -> tuple[Input, Input]:
         """Both as a job finds them: the BAM under this name, the index beside it."""
         return Input(local, self.bam), Input(f"{local}.bai", self.bai)
-
-
-def followers(local: str, uri: str) -> tuple[Output, Output]:
-    """A BAM's index and md5 as outputs; they say nothing of their own."""
-    return (
-        Output("bai", f"{local}.bai", f"{uri}.bai", canonical=None),
-        Output("md5", f"{local}.md5", f"{uri}.md5", canonical=None),
-    )

@@ -12,6 +12,8 @@
 from dataclasses import dataclass
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.job import BYTES_AS_THEY_ARE, Output
+from bioinfo_assets.steps import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,18 @@ class Layout:
     def sample(self, sample: str, suffix: str) -> str:
         """A file of one sample, named by the sample and what it is."""
         return f"{self.output_path}/{sample}/{sample}.{suffix}"
+
+    def output(self, key: str, sample: str, suffix: str, form: str | None = BYTES_AS_THEY_ARE) -> Output:
+        """A file of one sample as an output; its local name tells the sample, and so do logs and reports about it."""
+        return Output(key, f"{sample}.{suffix}", self.sample(sample, suffix), canonical=form)
+
+    def sorted_bam(self, sample: str, suffix: str) -> tuple[Output, Output, Output]:
+        """A BAM as an output, with its index and md5, which say nothing of their own."""
+        return (
+            self.output("bam", sample, suffix, canonical.BAM),
+            self.output("bai", sample, f"{suffix}.bai", canonical.FOLLOWS),
+            self.output("md5", sample, f"{suffix}.md5", canonical.FOLLOWS),
+        )
 
     def report(self, name: str) -> str:
         """A file about all samples."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bioinfo_assets.launch.job import Input, Job, Output
+from bioinfo_assets.launch.job import Input, Job
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.layout import Layout
@@ -23,7 +23,7 @@ def alignment_metrics(sample: str, bam: IndexedBam, reference: IndexedReference,
         subject=sample,
         script=render("alignment_metrics", "java", bam=local, fasta=reference.name, metrics=metrics),
         inputs=(Input(local, bam.bam), *reference.staged()),
-        outputs=(Output("metrics", metrics, layout.sample(sample, "alignment_metrics.txt"), canonical.PICARD_METRICS),),
+        outputs=(layout.output("metrics", sample, "alignment_metrics.txt", canonical.PICARD_METRICS),),
         tools=("picard",),
         resources=resources.walking(bam.bam.size, reference.fasta.size, most_mib=4096),
     )
@@ -46,9 +46,9 @@ def insert_size_metrics(sample: str, bam: IndexedBam, layout: Layout) -> Job:
         ),
         inputs=(Input(local, bam.bam),),
         outputs=(
-            Output("metrics", metrics, layout.sample(sample, "insert_metrics.txt"), canonical.PICARD_METRICS),
-            Output("status", status, layout.sample(sample, "insert_metrics.status")),
-            Output("histogram", histogram, layout.sample(sample, "insert_size_histogram.pdf"), canonical.PDF),
+            layout.output("metrics", sample, "insert_metrics.txt", canonical.PICARD_METRICS),
+            layout.output("status", sample, "insert_metrics.status"),
+            layout.output("histogram", sample, "insert_size_histogram.pdf", canonical.PDF),
         ),
         tools=("picard", "Rscript"),
         resources=resources.walking(bam.bam.size, 0, most_mib=4096),
@@ -63,26 +63,21 @@ def depth(sample: str, bam: IndexedBam, layout: Layout, *, plain_text: bool = Fa
     `mean_depth`, as mosdepth has it.
     """
     local = f"{sample}.recalib.bam"
-    table = f"{sample}.depth.txt" if plain_text else f"{sample}.depth.txt.gz"
-    outputs = [Output("depth", table, layout.sample(sample, "depth.txt"))]
-    if not plain_text:
-        uri = layout.sample(sample, "depth.txt.gz")
-        outputs = [
-            Output("depth", table, uri, canonical=canonical.GZIPPED),
-            Output("tbi", f"{table}.tbi", f"{uri}.tbi", canonical=canonical.FOLLOWS),
-        ]
+    suffix = "depth.txt" if plain_text else "depth.txt.gz"
+    bgzipped = (
+        layout.output("depth", sample, suffix, canonical.GZIPPED),
+        layout.output("tbi", sample, f"{suffix}.tbi", canonical.FOLLOWS),
+    )
     return Job(
         step="depth",
         version=DEPTH_VERSION,
         subject=sample,
-        script=render("depth", sample=sample, bam=local, depth=table, plain_text=plain_text),
+        script=render("depth", sample=sample, bam=local, depth=f"{sample}.{suffix}", plain_text=plain_text),
         inputs=bam.staged(local),
         outputs=(
-            *outputs,
-            *(
-                Output(key, f"{sample}.{suffix}", layout.sample(sample, suffix))
-                for key, suffix in (("summary", "mosdepth.summary.txt"), ("distribution", "mosdepth.global.dist.txt"))
-            ),
+            *((layout.output("depth", sample, suffix),) if plain_text else bgzipped),
+            layout.output("summary", sample, "mosdepth.summary.txt"),
+            layout.output("distribution", sample, "mosdepth.global.dist.txt"),
         ),
         tools=("samtools", "bgzip", "tabix", "mosdepth"),
         parameters={"plain_text": plain_text},

@@ -8,7 +8,7 @@ from typing import Final
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.genomics.uri import file_name
-from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.launch.job import Input, Job, StoredFile
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.script import read, render
@@ -40,15 +40,14 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
     _check_contents(sample, lanes)
     files1, files2 = [lane.reads1 for lane in lanes], [lane.reads2 for lane in lanes]
     locals1, locals2 = _local_names(sample, "1", len(lanes)), _local_names(sample, "2", len(lanes))
-    merged1, merged2 = f"{sample}.1.fastq.gz", f"{sample}.2.fastq.gz"
     return Job(
         step="merged_reads",
         version=VERSION,
         subject=sample,
         script=render(
             "merge_reads",
-            merged1=merged1,
-            merged2=merged2,
+            merged1=f"{sample}.1.fastq.gz",
+            merged2=f"{sample}.2.fastq.gz",
             groups=[group.id for group in groups],
             comments=[group.comment() for group in groups],
             reads1=locals1,
@@ -59,8 +58,8 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
         ),
         inputs=tuple(Input(local, file) for local, file in zip(locals1 + locals2, files1 + files2, strict=True)),
         outputs=(
-            Output("reads1", merged1, layout.sample(sample, "1.fastq.gz"), canonical=canonical.GZIPPED),
-            Output("reads2", merged2, layout.sample(sample, "2.fastq.gz"), canonical=canonical.GZIPPED),
+            layout.output("reads1", sample, "1.fastq.gz", canonical.GZIPPED),
+            layout.output("reads2", sample, "2.fastq.gz", canonical.GZIPPED),
         ),
         tools=("bgzip",),
         parameters={"read_groups": tuple(group.header_line() for group in groups)},

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.job import Input, Job, Output
-from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.files import IndexedBam, followers
+from bioinfo_assets.launch.job import Input, Job
+from bioinfo_assets.steps import resources
+from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.known_sites import KnownSites
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reference import IndexedReference
@@ -68,8 +68,8 @@ def recalibrate(
         ),
         inputs=(*marked.staged(local), *reference.staged(), *_staged(recalibration.known_sites)),
         outputs=(
-            *_bam_outputs(sample, layout),
-            Output("table", table, layout.sample(sample, "recalib.recal.table")),
+            *layout.sorted_bam(sample, "recalib.bam"),
+            layout.output("table", sample, "recalib.recal.table"),
         ),
         tools=("gatk", "samtools", "bgzip"),
         parameters={"known_sites": tuple(names), "static_quantized_quals": recalibration.quantized_quals},
@@ -85,16 +85,11 @@ def _copy(sample: str, marked: IndexedBam, layout: Layout) -> Job:
         subject=sample,
         script=render("copy_marked", "bam", marked=local, recalibrated=made),
         inputs=marked.staged(local),
-        outputs=_bam_outputs(sample, layout),
+        outputs=layout.sorted_bam(sample, "recalib.bam"),
         tools=("samtools", "bgzip"),
         parameters={"known_sites": ()},
         resources=resources.streaming(0),
     )
-
-
-def _bam_outputs(sample: str, layout: Layout) -> tuple[Output, ...]:
-    made, published = f"{sample}.recalib.bam", layout.sample(sample, "recalib.bam")
-    return Output("bam", made, published, canonical=canonical.BAM), *followers(made, published)
 
 
 def _staged(known_sites: Sequence[KnownSites]) -> list[Input]:

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import file_name
-from bioinfo_assets.launch.job import Input, Job, Output, Scalar, StoredFile
+from bioinfo_assets.launch.job import Input, Job, Scalar, StoredFile
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.files import ReadFiles
 from bioinfo_assets.steps.layout import Layout
@@ -135,8 +135,7 @@ def trim_reads(sample: str, reads: ReadFiles, trimming: Trimming, layout: Layout
         ),
         inputs=(Input(local1, reads.reads1), Input(local2, reads.reads2), *adapter_files),
         outputs=tuple(
-            Output(key, made[key], layout.sample(sample, f"cutadapt.{ending}"), canonical=_CANONICAL[key])
-            for key, ending in _ENDINGS.items()
+            layout.output(key, sample, f"cutadapt.{ending}", _CANONICAL[key]) for key, ending in _ENDINGS.items()
         ),
         tools=("cutadapt",),
         parameters=dict(_parameters(trimming)),

@@ -41,7 +41,8 @@ fact records "$records"
 
 # Rows of the table of read groups: name, event type, two qualities, observations, errors. A name may hold blanks.
 awk '/^#:GATKTable:RecalTable0:/ { here = NR }
-    here && NR > here + 1 { if (NF < 6) exit; observed = $(NF - 1); NF -= 5; print observed "\t" $0 }' "$table" > observed.tsv
+    here && NR > here + 1 { if (NF < 6) exit; observed = $(NF - 1); NF -= 5; print observed "\t" $0 }' "$table" \
+    > observed.tsv
 # BQSR knows a read group by its PU, or by its ID where it has none.
 samtools view -H "$marked" | awk -F '\t' '/^@RG/ {
     for (i = 2; i <= NF; i++) value[substr($i, 1, 2)] = substr($i, 4)
@@ -58,5 +59,7 @@ awk -F '\t' 'FILENAME == "observed.tsv" { observed[$2] = $1; next }
     }' observed.tsv groups.txt > warnings.txt
 while read -r sentence; do warn "$sample: $sentence"; done < warnings.txt
 
-while IFS=$'\t' read -r observed group; do fact "observed_bases.${group//[^A-Za-z0-9._-]/_}" "$observed"; done < observed.tsv
+while IFS=$'\t' read -r observed group; do
+    fact "observed_bases.${group//[^A-Za-z0-9._-]/_}" "$observed"
+done < observed.tsv
 fact observed_bases "$(awk -F '\t' '{ n += $1 } END { printf "%.0f", n }' observed.tsv)"
