@@ -157,7 +157,7 @@ class StepRun:
         return dg.AssetMaterialization(
             asset_key=self.asset_key,
             partition=None if partition == ONE else partition,
-            metadata={**record_metadata(record, uri, reused=committed.reused), **self.describe(record)},
+            metadata={**self.describe(record), **record_metadata(record, uri, reused=committed.reused)},
             tags=provenance.tags(partition, record.data_version),
         )
 
