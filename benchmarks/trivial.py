@@ -1,0 +1,144 @@
+"""Trivial steps under one executor, in a process of its own: `python -m benchmarks.trivial EXECUTOR STEPS FOLDER`.
+
+Prints a line of JSON for each run, the first of one step: seconds and processor time of the run alone, without the
+start of this process.
+"""
+
+import json
+import resource
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+
+from bioinfo_assets.assets.declare import RECORDS, shared_asset
+from bioinfo_assets.launch.job import Job, Output
+from bioinfo_assets.launch.local import LocalBackend
+from bioinfo_assets.launch.publish import publish
+from bioinfo_assets.launch.store import Store
+from bioinfo_assets.orchestration.executor import one_process_executor
+from bioinfo_assets.orchestration.launcher import JobLauncher
+from bioinfo_assets.orchestration.record_io import RecordIOManager
+from bioinfo_assets.orchestration.step_run import StepEvents
+
+ALL: Final = "all_steps"
+
+
+def job_of(name: str, folder: Path) -> Job:
+    """A job that writes its name into a file."""
+    output = Output("text", "name.txt", str(folder / "output" / "cohort" / f"{name}.txt"))
+    return Job(step=name, version="1", subject="cohort", script=f"echo {name} > name.txt", outputs=(output,))
+
+
+def run_job(job: Job, folder: Path) -> None:
+    """Runs a job as an asset of plain Dagster would: by a backend of the process it is in."""
+    with closing(LocalBackend(folder / "scratch", Store())) as backend:
+        job_id = backend.submit(job).job_id
+        while not (status := backend.poll([job_id])[job_id]).state.is_over:
+            time.sleep(0.01)
+        if status.report is None or not status.report.files:
+            raise RuntimeError(status.reason)
+        publish(Store(), job, status.report)
+        backend.discard(job_id)
+
+
+def without_dagster(steps: int, folder: Path) -> None:
+    """The same jobs, all given to one backend at once: what is left when no orchestrator is there."""
+    jobs = [job_of(name, folder) for name in names(steps)]
+    with closing(LocalBackend(folder / "scratch", Store())) as backend:
+        job_ids = [backend.submit(job).job_id for job in jobs]
+        while not all(status.state.is_over for status in backend.poll(job_ids).values()):
+            time.sleep(0.01)
+        for job, job_id in zip(jobs, job_ids, strict=True):
+            status = backend.poll([job_id])[job_id]
+            if status.report is None or not status.report.files:
+                raise RuntimeError(status.reason)
+            publish(Store(), job, status.report)
+
+
+def our_assets(steps: int, folder: Path) -> dg.Definitions:
+    """Assets of this project: launcher, record, fingerprint and all."""
+
+    def asset(name: str) -> dg.AssetsDefinition:
+        def body(context: dg.AssetExecutionContext, launcher: JobLauncher) -> StepEvents:
+            yield from launcher.materialize(context, lambda: job_of(name, folder))
+
+        body.__name__ = name
+        return shared_asset(group="trivial", kinds={"text"})(body)
+
+    output = str(folder / "output")
+    return dg.Definitions(
+        assets=[asset(name) for name in names(steps)],
+        jobs=[dg.define_asset_job(ALL)],
+        executor=one_process_executor,
+        resources={
+            "launcher": JobLauncher(output_path=output),
+            RECORDS: RecordIOManager(output_path=output, subjects=dict.fromkeys(names(steps), "cohort")),
+        },
+    )
+
+
+def plain_assets(steps: int, folder: Path) -> dg.Definitions:
+    """Assets of Dagster alone, whose bodies run the same jobs; they write no record and no fingerprint."""
+
+    def asset(name: str) -> dg.AssetsDefinition:
+        @dg.asset(name=name)
+        def body() -> dg.MaterializeResult[None]:
+            run_job(job_of(name, folder), folder)
+            return dg.MaterializeResult()
+
+        return body
+
+    return dg.Definitions(assets=[asset(name) for name in names(steps)], jobs=[dg.define_asset_job(ALL)])
+
+
+def names(steps: int) -> list[str]:
+    """The steps' names."""
+    return [f"step_{number}" for number in range(steps)]
+
+
+def load_job(executor: str, steps: int, folder: str) -> dg.JobDefinition:
+    """The run's job, as each process of Dagster loads it."""
+    assets = our_assets if executor == "one_process" else plain_assets
+    return assets(steps, Path(folder)).resolve_job_def(ALL)
+
+
+def with_dagster(executor: str, steps: int, folder: Path, instance: dg.DagsterInstance) -> None:
+    """All steps in one run."""
+    values = {"executor": executor, "steps": steps, "folder": str(folder)}
+    job = dg.build_reconstructable_job("benchmarks.trivial", load_job.__name__, reconstructable_kwargs=values)
+    chosen = {"execution": {"config": {executor: {}}}}
+    with dg.execute_job(job, instance, run_config=None if executor == "one_process" else chosen) as result:
+        if not result.success:
+            raise RuntimeError("the run failed")
+
+
+def main(executor: str, steps: int, folder: Path) -> None:
+    """Runs one step to make databases and load code, then all of them, and once more where results can be reused."""
+    runs = [(1, folder / "first"), (steps, folder)]
+    if executor == "one_process":
+        runs.append((steps, folder))
+    (folder / "home").mkdir()
+    with dg.DagsterInstance.local_temp(str(folder / "home")) as instance:
+        for count, place in runs:
+            began, cpu = time.monotonic(), _cpu_s()
+            if executor == "no Dagster":
+                without_dagster(count, place)
+            else:
+                with_dagster(executor, count, place, instance)
+            took = {"wall_s": time.monotonic() - began, "cpu_s": _cpu_s() - cpu}
+            if len(list((place / "output" / "cohort").glob("step_*.txt"))) != count:
+                raise RuntimeError(f"{executor} did not make all of {count} results")
+            print(json.dumps(took), flush=True)
+
+
+def _cpu_s() -> float:
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
