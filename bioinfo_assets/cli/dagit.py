@@ -1,6 +1,7 @@
 """`bioinfo-assets dagit`: Dagster's web server and daemon on a project."""
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -33,5 +34,7 @@ def dagit(
     typer.echo(f"Dagit: http://{HOST}:{port} (ready in some ten seconds; Ctrl-C ends it)")
     sys.stdout.flush()
     os.environ[HOME_VARIABLE] = str(home)
+    # A script's shell has what it starts in the background ignore SIGINT, and Dagster then SIGTERM too: neither may.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     arguments = ["dagster", "dev", "-m", "bioinfo_assets.definitions", "-h", HOST, "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606 - it takes this process's place

@@ -115,8 +115,10 @@ def _run(plan: Plan, log: Path, console: Console, began: float) -> Outcome:
     with _progress(board, console, began), log.open("w", encoding="utf-8") as file, redirect_stderr(file):
         from bioinfo_assets.cli.runs import run_plan  # noqa: PLC0415 - Dagster takes seconds to import
 
-        results = run_plan(plan, board)
-    board.end()
+        try:
+            results = run_plan(plan, board)
+        finally:
+            board.end()
     success = all(result.success for result in results) and not board.failures
     run_ids = tuple(result.run_id for result in results)
     return Outcome(plan, board, run_ids, success, time.monotonic() - began, log)

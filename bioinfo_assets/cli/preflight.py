@@ -1,23 +1,24 @@
 """All that can be checked before anything is written or run, so that a mistake costs seconds and leaves nothing."""
 
+import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from bioinfo_assets.assets.project import Project
-from bioinfo_assets.cli.fasta import MOST_BYTES, contigs_of_fasta
 from bioinfo_assets.cli.pipeline import ALIGNER, ASSETS, TOOLS
+from bioinfo_assets.cli.references import check_known_sites, check_reference
 from bioinfo_assets.cli.request import Request
 from bioinfo_assets.errors import InputError, ResourceError
-from bioinfo_assets.genomics.known_sites import check_known_sites
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
-from bioinfo_assets.genomics.reference import Contig, fasta_name, parse_fai
 from bioinfo_assets.genomics.sample import Sample
-from bioinfo_assets.launch.job import StoredFile
+from bioinfo_assets.launch.disk import full_disk
 from bioinfo_assets.launch.local import LocalBackend
-from bioinfo_assets.launch.store import local_path
 from bioinfo_assets.records.samples import check_reads, load_sample, read_samples_file, sample_names
-from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
+
+LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
+"""What Dagster's database and a small run need in the project's home; with less, nothing is begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +47,17 @@ def check(request: Request, project: Project, home: Path) -> Plan:
         InputError: a file, a name or a setting is wrong.
         ResourceError: a tool is missing.
     """
-    assets = selected(request.select)
-    if not project.settings.known_sites and not request.select:
-        assets = tuple(asset for asset in assets if asset != "known_sites")  # there is nothing to make
+    check_room(home)
+    assets = _with_something_to_make(selected(request.select), project)
     check_platform(project.settings.platform)
     project.trimming()
     new = read_samples_file(project.store, request.samples_file) if request.samples_file else ()
     names = _names(request, project, new)
     if "merged_reads" in assets:
         _check_samples(project, new, names)
-    if {"reference_genome", "reference_index"} & set(assets):
-        fasta_name(project.settings.reference or "")
-        project.store.stat(project.settings.reference or "")
+    contigs = check_reference(project) if {"reference_genome", "known_sites"} & set(assets) else None
     if "known_sites" in assets:
-        _check_known_sites(project)
+        check_known_sites(project, contigs)
     check_tools(project, assets)
     return Plan(project, home, new, names, assets)
 
@@ -97,6 +95,26 @@ def check_tools(project: Project, assets: Collection[str]) -> None:
         raise ResourceError(f"{error} (`bioinfo-assets doctor` lists all tools)") from error
 
 
+def check_room(home: Path) -> None:
+    """Checks that the project's home can hold Dagster's database.
+
+    Raises:
+        ResourceError: its disk is full.
+    """
+    there = next(folder for folder in (home, *home.parents) if folder.exists())
+    if shutil.disk_usage(there).free < LEAST_FREE_BYTES:
+        raise full_disk(home)
+
+
+def _with_something_to_make(assets: tuple[str, ...], project: Project) -> tuple[str, ...]:
+    """Leaves known sites out where none are used."""
+    if project.settings.known_sites:
+        return assets
+    if assets == ("known_sites",):
+        raise InputError("no known sites are set: give --known-sites, or leave `--select known_sites` out")
+    return tuple(asset for asset in assets if asset != "known_sites")
+
+
 def _names(request: Request, project: Project, new: Sequence[Sample]) -> tuple[str, ...]:
     """The samples to run: those of the samples file, or those of the project, or those of them that are named."""
     kept = sample_names(project.ledger)
@@ -119,35 +137,3 @@ def _check_samples(project: Project, new: Sequence[Sample], names: Sequence[str]
         read_groups_of(sample, project.settings.platform)
         if name not in fresh:
             check_reads(project.store, sample)
-
-
-def _check_known_sites(project: Project) -> None:
-    """Checks that each VCF can be used with the reference, as far as that can be told before it is indexed."""
-    found = [_found(project, uri) for uri in project.settings.known_sites]
-    if not found:
-        return
-    fetch_known_sites(found, project.layout)
-    contigs = reference_contigs(project)
-    from bioinfo_assets.assets.reference import contigs_of  # noqa: PLC0415 - Dagster takes seconds to import
-
-    for sites in found:
-        header = contigs_of(project.store, sites)
-        if contigs is not None:
-            check_known_sites(sites.vcf.uri, header, contigs)
-
-
-def _found(project: Project, uri: str) -> KnownSites:
-    """Known sites as they are before they are observed: there, but their contents not yet read."""
-    stat, index = project.store.stat(uri), project.store.find(f"{uri}.tbi")
-    tbi = StoredFile(f"{uri}.tbi", index.size, "") if index else None
-    return KnownSites(StoredFile(uri, stat.size, ""), tbi)
-
-
-def reference_contigs(project: Project) -> tuple[Contig, ...] | None:
-    """The reference's contigs, where they can be had in seconds; the job of known sites looks at them in any case."""
-    uri = project.settings.reference or ""
-    path = local_path(uri)
-    if path is not None and project.store.stat(uri).size <= MOST_BYTES:
-        return contigs_of_fasta(path)
-    fai = f"{uri}.fai"
-    return parse_fai(project.store.read_bytes(fai).decode()) if project.store.exists(fai) else None

@@ -32,5 +32,7 @@ class ErrorsAreTold(TyperGroup):
             typer.echo(f"bioinfo-assets: {error}", err=True)
             raise typer.Exit(ExitCode.JOBS_FAILED if isinstance(error, JobError) else ExitCode.BAD_INPUT) from error
         except KeyboardInterrupt as error:
-            typer.echo("bioinfo-assets: interrupted", err=True)
+            typer.echo(
+                "bioinfo-assets: interrupted; no job is left running, and the same command goes on from here", err=True
+            )
             raise typer.Exit(ExitCode.INTERRUPTED) from error

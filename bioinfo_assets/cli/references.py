@@ -1,0 +1,51 @@
+"""Whether reference and known sites can be used, as far as that can be told before they are fetched and indexed."""
+
+from collections.abc import Sequence
+
+from bioinfo_assets.assets.project import Project
+from bioinfo_assets.cli.fasta import MOST_BYTES, contigs_of_fasta
+from bioinfo_assets.genomics import known_sites
+from bioinfo_assets.genomics.reference import Contig, fasta_name, parse_fai
+from bioinfo_assets.launch.job import StoredFile
+from bioinfo_assets.launch.store import local_path
+from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
+
+
+def check_reference(project: Project) -> tuple[Contig, ...] | None:
+    """Checks that the reference is there; gives its contigs, where they can be had in seconds.
+
+    Of a remote or very large FASTA they are not known until it is indexed, unless its `.fai` lies beside it. The job
+    of known sites looks at them again in any case.
+
+    Raises:
+        InputError: the reference is missing, or is no FASTA.
+    """
+    uri = project.settings.reference or ""
+    fasta_name(uri)
+    size, path, fai = project.store.stat(uri).size, local_path(uri), f"{uri}.fai"
+    if path is not None and size <= MOST_BYTES:
+        return contigs_of_fasta(path)
+    return parse_fai(project.store.read_bytes(fai).decode()) if project.store.exists(fai) else None
+
+
+def check_known_sites(project: Project, contigs: Sequence[Contig] | None) -> None:
+    """Checks that each VCF can be used with a reference of these contigs.
+
+    Raises:
+        InputError: one is missing, is not bgzipped, or is of another assembly.
+    """
+    from bioinfo_assets.assets.reference import contigs_of  # noqa: PLC0415 - Dagster takes seconds to import
+
+    found = [_found(project, uri) for uri in project.settings.known_sites]
+    fetch_known_sites(found, project.layout)
+    for sites in found:
+        header = contigs_of(project.store, sites)
+        if contigs is not None:
+            known_sites.check_known_sites(sites.vcf.uri, header, contigs)
+
+
+def _found(project: Project, uri: str) -> KnownSites:
+    """Known sites as they are before they are observed: there, but their contents not yet read."""
+    stat, index = project.store.stat(uri), project.store.find(f"{uri}.tbi")
+    tbi = StoredFile(f"{uri}.tbi", index.size, "") if index else None
+    return KnownSites(StoredFile(uri, stat.size, ""), tbi)

@@ -1,0 +1,10 @@
+import os
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No project of whoever runs the tests shows through."""
+    for name in [name for name in os.environ if name.startswith(("DAGSTER_HOME", "BIOINFO_ASSETS_"))]:
+        monkeypatch.delenv(name)

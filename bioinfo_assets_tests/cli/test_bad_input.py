@@ -1,0 +1,251 @@
+"""What a user gives wrong costs one sentence that names it, exit code 2, and nothing is left behind."""
+
+import gzip
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bioinfo_assets_tests.cli.commands import Said, call, list_folders, take_lanes, write_fastq, write_pair, write_vcf
+from bioinfo_assets_tests.data_sets import na12878
+from bioinfo_assets_tests.launch.mounts import can_mount
+
+
+@pytest.fixture
+def reads(tmp_path: Path) -> Path:
+    """A folder with one whole lane, in which a test spoils something."""
+    write_pair(tmp_path / "reads")
+    return tmp_path / "reads"
+
+
+def run(output: Path, *arguments: object) -> Said:
+    return call("run", "--output-path", output, *arguments)
+
+
+def check_refused(said: Said, output: Path, *words: object) -> None:
+    """One sentence on stderr with these words, exit code 2, no traceback, nothing written."""
+    assert said.exit_code == 2, said
+    assert said.stdout == ""
+    assert said.stderr.startswith("bioinfo-assets: ")
+    assert said.stderr.count("\n") == 1
+    assert "Traceback" not in said.stderr
+    for word in words:
+        assert str(word) in said.stderr
+    assert not output.exists()
+
+
+def refuse_reads(tmp_path: Path, reads: Path, *words: object) -> None:
+    output = tmp_path / "out"
+    samples_file = list_folders(tmp_path / "samples.txt", reads)
+    check_refused(run(output, "--samples-file", samples_file, "--select", "merged_reads"), output, *words)
+
+
+def test_a_truncated_fastq(tmp_path: Path, reads: Path) -> None:
+    fastq = reads / "expt_FC1_L1_2.fastq.gz"
+    fastq.write_bytes(fastq.read_bytes()[:-100])
+    refuse_reads(tmp_path, reads, fastq, "cut short")
+
+
+def test_a_missing_read_2(tmp_path: Path, reads: Path) -> None:
+    (reads / "expt_FC1_L1_2.fastq.gz").unlink()
+    refuse_reads(tmp_path, reads, reads / "expt_FC1_L1_1.fastq.gz", "no read 2", reads / "expt_FC1_L1_2.fastq.gz")
+
+
+def test_unequal_numbers_of_reads(tmp_path: Path, reads: Path) -> None:
+    names = [f"M1:1:FC1:1:1101:{number}:1" for number in range(1, 19)]
+    write_fastq(reads / "expt_FC1_L1_2.fastq.gz", names)
+    refuse_reads(tmp_path, reads, reads / "expt_FC1_L1_1.fastq.gz", "20 reads", "18")
+
+
+@pytest.mark.parametrize("data", [b"", gzip.compress(b"")], ids=["no bytes", "no reads"])
+def test_an_empty_fastq(tmp_path: Path, reads: Path, data: bytes) -> None:
+    (reads / "expt_FC1_L1_1.fastq.gz").write_bytes(data)
+    refuse_reads(tmp_path, reads, reads / "expt_FC1_L1_1.fastq.gz")
+
+
+def test_the_same_lane_twice(tmp_path: Path, reads: Path) -> None:
+    again = tmp_path / "again"
+    write_pair(again)
+    output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads, again)
+    said = run(output, "--samples-file", samples_file, "--select", "merged_reads")
+    check_refused(said, output, "sample expt", "flow cell FC1, lane 1 twice", reads, again)
+
+
+@pytest.mark.parametrize("name", ["a/b", "a b", 'a""b', "a\nb", "..", "a..b", "$HOME", "-a", "records"])
+def test_a_sample_name_that_cannot_be_one(tmp_path: Path, reads: Path, name: str) -> None:
+    sheet = tmp_path / "sheet.csv"
+    pair = f"{reads}/expt_FC1_L1_1.fastq.gz,{reads}/expt_FC1_L1_2.fastq.gz"
+    sheet.write_text(f'patient,sample,lane,fastq_1,fastq_2\np,"{name}",1,{pair}\n')
+    output = tmp_path / "out"
+    said = run(output, "--samples-file", sheet, "--select", "merged_reads")
+    check_refused(said, output, sheet, repr(name.replace('""', '"')))
+
+
+def test_a_single_end_row(tmp_path: Path, reads: Path) -> None:
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(f"patient,sample,lane,fastq_1,fastq_2\np,expt,1,{reads}/expt_FC1_L1_1.fastq.gz,\n")
+    output = tmp_path / "out"
+    check_refused(run(output, "--samples-file", sheet, "--select", "merged_reads"), output, "only paired reads")
+
+
+def test_a_samples_file_that_is_not_there(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    check_refused(run(output, "--samples-file", tmp_path / "none.txt"), output, tmp_path / "none.txt", "does not exist")
+
+
+def test_a_folder_without_fastqs(tmp_path: Path) -> None:
+    output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", tmp_path / "none")
+    check_refused(run(output, "--samples-file", samples_file), output, samples_file, tmp_path / "none")
+
+
+def test_no_samples_at_all(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    check_refused(run(output, "--select", "merged_reads"), output, output, "--samples-file")
+
+
+def test_a_sample_that_is_not_there(tmp_path: Path, reads: Path) -> None:
+    output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads)
+    said = run(output, "--samples-file", samples_file, "--samples", "expd", "--select", "merged_reads")
+    check_refused(said, output, "'expd'", "expt")
+
+
+def test_an_asset_that_is_not_there(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    check_refused(run(output, "--select", "dept"), output, "'dept'", "depth")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--platform", "illumia"], "illumia"),
+        (["--max-n", "1.5"], "max_n"),
+        (["--aligner", "bowtie"], "aligner"),
+        (["--cpus", "0"], "cpus"),
+        (["--adapter-3p-1", "ACGT; rm"], "'ACGT; rm'"),
+        (["--adapter-5p-1", "/none/adapters.fa"], "/none/adapters.fa"),
+        (["--known-sites", "a.vcf.gz", "--no-known-sites"], "--no-known-sites"),
+        (["--no-known-sites", "--select", "known_sites"], "known_sites"),
+    ],
+)
+def test_a_wrong_setting(tmp_path: Path, reads: Path, arguments: list[str], word: str) -> None:
+    output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads)
+    select = [] if "--select" in arguments else ["--select", "merged_reads"]
+    check_refused(run(output, "--samples-file", samples_file, *select, *arguments), output, word)
+
+
+def refuse_reference(tmp_path: Path, reference: Path, *words: object) -> None:
+    output = tmp_path / "out"
+    said = run(output, "--reference", reference, "--select", "reference_genome")
+    check_refused(said, output, reference, *words)
+
+
+def test_a_reference_that_is_not_there(tmp_path: Path) -> None:
+    refuse_reference(tmp_path, tmp_path / "genome.fa", "does not exist")
+
+
+def test_a_reference_without_the_name_of_one(tmp_path: Path) -> None:
+    (tmp_path / "genome.txt").write_text(">chrM\nACGT\n")
+    refuse_reference(tmp_path, tmp_path / "genome.txt", ".fa")
+
+
+def test_a_reference_that_is_no_fasta(tmp_path: Path) -> None:
+    (tmp_path / "genome.fa").write_text("ACGT\n")
+    refuse_reference(tmp_path, tmp_path / "genome.fa", "not a FASTA")
+
+
+def refuse_sites(tmp_path: Path, vcf: Path, *words: object) -> None:
+    """The reference is chr22, of 60 bases."""
+    reference = tmp_path / "genome.fa"
+    reference.write_text(">chr22\n" + "ACGTA" * 12 + "\n")
+    output = tmp_path / "out"
+    said = run(output, "--reference", reference, "--known-sites", vcf, "--select", "known_sites")
+    check_refused(said, output, vcf, *words)
+
+
+def test_known_sites_without_a_contig_of_the_reference(tmp_path: Path) -> None:
+    vcf = write_vcf(tmp_path / "sites.vcf.gz", "##contig=<ID=22,length=60>", sites=["22\t7\t.\tC\tT\t.\t.\t."])
+    refuse_sites(tmp_path, vcf, "'22'", "'chr22'")
+
+
+def test_known_sites_of_another_assembly(tmp_path: Path) -> None:
+    vcf = write_vcf(tmp_path / "sites.vcf.gz", "##contig=<ID=chr22,length=61>")
+    refuse_sites(tmp_path, vcf, "60", "61", "chr22")
+
+
+def test_known_sites_in_plain_gzip(tmp_path: Path) -> None:
+    vcf = tmp_path / "sites.vcf.gz"
+    vcf.write_bytes(gzip.compress(b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"))
+    refuse_sites(tmp_path, vcf, "bgzip")
+
+
+def test_known_sites_that_are_not_there(tmp_path: Path) -> None:
+    refuse_sites(tmp_path, tmp_path / "sites.vcf.gz", "does not exist")
+
+
+def test_a_missing_tool(tmp_path: Path, reads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads)
+    said = run(output, "--samples-file", samples_file, "--select", "merged_reads")
+    check_refused(said, output, "bgzip", "apt-get install tabix", "bioinfo-assets doctor")
+
+
+def test_an_output_path_that_cannot_be_one(tmp_path: Path, reads: Path) -> None:
+    (tmp_path / "file").write_text("")
+    output, samples_file = tmp_path / "file" / "out", list_folders(tmp_path / "samples.txt", reads)
+    said = run(output, "--samples-file", samples_file, "--select", "merged_reads")
+    assert said.exit_code == 2
+    assert str(output) in said.stderr
+    assert "Traceback" not in said.stderr
+    assert (tmp_path / "file").read_text() == ""
+
+
+if can_mount():
+
+    @pytest.fixture
+    def full_disk(tmp_path: Path) -> Iterator[Path]:
+        folder = tmp_path / "full"
+        folder.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
+        yield folder
+        subprocess.run(["umount", folder], check=True)
+
+    def test_a_full_disk(tmp_path: Path, reads: Path, full_disk: Path) -> None:
+        samples_file = list_folders(tmp_path / "samples.txt", reads)
+        said = run(full_disk, "--samples-file", samples_file, "--select", "merged_reads")
+        assert said.exit_code == 2
+        assert str(full_disk) in said.stderr
+        assert "no space" in said.stderr
+        assert list(full_disk.iterdir()) == []
+
+
+def test_the_home_of_another_project(tmp_path: Path, reads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "bioinfo-assets.toml").write_text('output_path = "/elsewhere"\n')
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads)
+    check_refused(run(output, "--samples-file", samples_file), output, home, "/elsewhere")
+
+
+def test_settings_that_are_not_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bioinfo-assets.toml").write_text("output_path = /elsewhere\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    check_refused(run(tmp_path / "out"), tmp_path / "out", tmp_path, "not TOML")
+
+
+def test_a_remote_output_without_a_home_here() -> None:
+    said = call("run", "--output-path", "s3://bucket/run7")
+    assert said.exit_code == 2
+    assert "DAGSTER_HOME" in said.stderr
+
+
+def test_reads_that_were_spoiled_after_they_were_added(tmp_path: Path) -> None:
+    reads = take_lanes(tmp_path / "reads", "HJYFJ_L4")
+    output = tmp_path / "out"
+    assert call("samples", "add", list_folders(tmp_path / "samples.txt", reads), "--output-path", output).exit_code == 0
+    (reads / "NA12878_HJYFJ_L4_1.fastq.gz").write_bytes(b"")
+    said = run(output, "--reference", na12878().reference, "--no-known-sites", "--select", "merged_reads")
+    assert said.exit_code == 2
+    assert "NA12878_HJYFJ_L4_1.fastq.gz is empty" in said.stderr
+    assert not (output / "NA12878").exists()
