@@ -46,7 +46,7 @@ VERSIONS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "trimmed_reads": (trimming.VERSION, ("trimming",)),
     "aligned_bam": (align_step.VERSION, ("platform",)),
     "marked_bam": (duplicates.VERSION, ("optical_distance",)),
-    "recalibrated_bam": (recalibration.VERSION, ("quantized_quals",)),
+    "recalibrated_bam": (recalibration.VERSION, ("known_sites", "quantized_quals")),
     "alignment_metrics": (metrics_steps.ALIGNMENT_VERSION, ()),
     "insert_size_metrics": (metrics_steps.INSERT_SIZE_VERSION, ()),
     "depth": (metrics_steps.DEPTH_VERSION, ("depth_as_text",)),

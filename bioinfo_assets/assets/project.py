@@ -22,10 +22,10 @@ from bioinfo_assets.steps.reads import LaneFiles
 from bioinfo_assets.steps.reference import Aligner
 from bioinfo_assets.steps.trimming import TRUSEQ_1, TRUSEQ_2, Adapter, Trimming
 
-REFERENCES: Final = "reference"
+REFERENCES: Final = "references"
 """The subject of what all samples share."""
 
-COHORT: Final = "cohort"
+COHORT: Final = "multiqc"
 """The subject of the report over all samples."""
 
 

@@ -60,6 +60,10 @@ def known_sites(
     They are of the reference's assembly: contig names are shared and their lengths agree. Without any, base qualities
     are not recalibrated.
     """
+    if not project.settings.known_sites:
+        context.log.info("no known sites are set: base qualities will not be recalibrated")
+        yield dg.Output(RecordSet.of_whole(context.asset_key.path[-1], {}))
+        return
     seen = see_known_sites(context.instance, project)
 
     def job() -> Job:

@@ -9,6 +9,8 @@ SIGKILL: Final = 9
 _KILLED: Final = frozenset({-SIGKILL, 128 + SIGKILL})  # the script itself, or one of its commands as bash tells of it
 FULL_DISK: Final = ("No space left on device", "Disk quota exceeded")  # strerror(3) of ENOSPC and EDQUOT
 
+JAVA_ERRORS: Final = ("A USER ERROR has occurred", "Exception in thread")
+
 
 @dataclass(frozen=True, slots=True)
 class Remains:
@@ -41,10 +43,20 @@ def failure_reason(job: Job, left: Remains) -> str:
     if left.exit_code in _KILLED:
         return (
             f"{who} was killed by the system, probably because memory ran out (it asked for {job.resources.memory_mib} "
-            f"MiB): raise the step's memory setting, or run fewer jobs at once; its log is {left.log}"
+            f"MiB): close other programs, or let fewer jobs run at once with a smaller `cpus` setting; its log is {left.log}"
         )
     ended = (
         f"failed with exit code {left.exit_code}" if left.exit_code >= 0 else f"was ended by signal {-left.exit_code}"
     )
-    lines = [line.strip() for line in left.stderr.splitlines() if line.strip()]
-    return f"{who} {ended}: {lines[-1] if lines else 'it said nothing on stderr'}; its log is {left.log}"
+    return f"{who} {ended}: {_telling_line(left.stderr) or 'it said nothing on stderr'}; its log is {left.log}"
+
+
+def _telling_line(stderr: str) -> str:
+    r"""The line that tells the cause: GATK's and Java's own, which more lines follow, or else the last.
+
+    >>> _telling_line("A USER ERROR has occurred: no such contig\nSet the system property GATK_STACKTRACE\n")
+    'A USER ERROR has occurred: no such contig'
+    """
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith(JAVA_ERRORS)]
+    return (telling or lines or [""])[-1]

@@ -63,7 +63,7 @@ def fetch_known_sites(sources: Sequence[KnownSites], layout: Layout) -> Job:
     return Job(
         step="known_sites",
         version=VERSION,
-        subject="reference",
+        subject="references",
         script=render(
             "fetch_known_sites",
             names=[file_name(source.vcf.uri) for source in sources],

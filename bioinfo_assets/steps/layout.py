@@ -6,7 +6,7 @@
 >>> layout.sample("expt", "mark_dup.bam")
 's3://bucket/run7/expt/expt.mark_dup.bam'
 >>> layout.report("multiqc_report.html")
-'s3://bucket/run7/multiqc_report.html'
+'s3://bucket/run7/multiqc/multiqc_report.html'
 """
 
 from dataclasses import dataclass
@@ -58,4 +58,4 @@ class Layout:
 
     def report(self, name: str) -> str:
         """A file about all samples."""
-        return f"{self.output_path}/{name}"
+        return f"{self.output_path}/multiqc/{name}"

@@ -92,7 +92,7 @@ def fetch_reference(source: StoredFile, layout: Layout) -> Job:
     return Job(
         step="reference_genome",
         version=FETCH_VERSION,
-        subject="reference",
+        subject="references",
         script=render("fetch_reference", source_name=file_name(source.uri), fasta=fasta),
         inputs=(Input("source", source),),
         outputs=(Output("fasta", fasta, layout.reference(fasta)),),
@@ -109,7 +109,7 @@ def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner,
     return Job(
         step="reference_index",
         version=INDEX_VERSION,
-        subject="reference",
+        subject="references",
         script=render("index_reference", "java", fasta=name, dictionary=dictionary, aligner=aligner, has_alt=bool(alt)),
         inputs=(Input(name, fasta), *((Input("alternate_contigs", alt),) if alt else ())),
         outputs=(

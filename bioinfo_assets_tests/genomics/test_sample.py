@@ -47,7 +47,7 @@ def test_a_name_that_could_harm_is_refused_in_one_line_that_shows_it(name: str):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["references", "records", "reference", "cohort", "multiqc", "MultiQC"])
+@pytest.mark.parametrize("name", ["references", "records", "samples", "data", "multiqc", "MultiQC"])
 def test_a_name_of_a_folder_of_the_output_is_refused(name: str):
     with pytest.raises(InputError, match="taken"):
         check_sample_name(name)

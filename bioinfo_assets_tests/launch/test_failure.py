@@ -21,6 +21,21 @@ def test_the_last_line_that_says_something_is_quoted():
     )
 
 
+@pytest.mark.parametrize(
+    "telling",
+    [
+        "A USER ERROR has occurred: Fasta dict file /x/genome.dict for reference /x/genome.fa does not exist.",
+        'Exception in thread "main" picard.PicardException: /x/a.bam has no read groups',
+    ],
+)
+def test_java_tells_the_cause_before_its_last_lines(telling):
+    """As GATK 4.6 and Picard 3.4 end: the cause, then where to ask for more."""
+    left = replace(
+        LEFT, stderr=f"some log\n{telling}\n***\nSet the system property GATK_STACKTRACE_ON_USER_EXCEPTION\n"
+    )
+    assert telling in failure_reason(JOB, left)
+
+
 def test_silence_is_told_as_such():
     assert "exit code 2: it said nothing on stderr; its log is" in failure_reason(JOB, LEFT)
 

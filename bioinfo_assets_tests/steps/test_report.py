@@ -23,7 +23,7 @@ def test_one_row_a_sample_whatever_its_name_looks_like(bench, chain, tmp_path):
     rows = made.path("table").read_text().splitlines()
     assert [row.split("\t")[0] for row in rows] == ["Sample", "NA12878", "b.recalib_1.bam"]
     assert made.path("report").read_text().count("NA12878") > 1
-    assert made.files["report"].uri == str(tmp_path / "out/multiqc_report.html")
+    assert made.files["report"].uri == str(tmp_path / "out/multiqc/multiqc_report.html")
 
 
 def test_the_report_holds_the_mean_depth_and_the_share_of_duplicates(chain):
