@@ -14,7 +14,7 @@ from benchmarks import chain, executors, reads
 
 
 def main(
-    pairs: Annotated[int, typer.Option(help="Simulated read pairs for the chain; 0 leaves it out.")] = 200_000,
+    pairs: Annotated[int, typer.Option(help="Simulated read pairs for the chain; 0 leaves it out.")] = 150_000,
     fastqs: Annotated[Path | None, typer.Option(help="A folder of one sample's FASTQs, for the chain too.")] = None,
     reference: Annotated[Path | None, typer.Option(help="What they are aligned to.")] = None,
     known_sites: Annotated[list[Path] | None, typer.Option(help="Their known sites, bgzipped and indexed.")] = None,
@@ -23,6 +23,8 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Where the figures go as JSON.")] = None,
 ) -> None:
     """Our steps against the seed's commands, and our executor against Dagster's; some GB are needed in $TMPDIR."""
+    if fastqs and not (reference and known_sites):
+        raise typer.BadParameter("--fastqs needs --reference and --known-sites beside it")
     console = Console(width=None if sys.stdout.isatty() else 150)
     found: dict[str, object] = {}
     with TemporaryDirectory(prefix="benchmarks.") as folder:

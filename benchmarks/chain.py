@@ -9,7 +9,8 @@ from rich.table import Table
 
 from benchmarks import seed
 from benchmarks.bench import Bench, Figures
-from benchmarks.findings import Finding, Pair, findings
+from benchmarks.controls import Pair
+from benchmarks.findings import Finding, findings
 from benchmarks.ours import Ours
 from benchmarks.reads import Reads
 from bioinfo_assets.genomics.reference import fasta_name

@@ -108,7 +108,11 @@ class _Memory(threading.Thread):
 
 def _family(pid: int) -> Iterator[int]:
     yield pid
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").glob("*/children"))
+    except OSError:  # it has ended meanwhile
+        return
+    for task in tasks:
         for child in _read(task).split():
             yield from _family(int(child))
 
@@ -122,5 +126,5 @@ def _pss_mib(pid: int) -> float:
 def _read(path: Path) -> str:
     try:
         return path.read_text()
-    except OSError:  # it has ended meanwhile
+    except OSError:  # as above
         return ""

@@ -110,7 +110,7 @@ def with_dagster(executor: str, steps: int, folder: Path, instance: dg.DagsterIn
     """All steps in one run."""
     values = {"executor": executor, "steps": steps, "folder": str(folder)}
     job = dg.build_reconstructable_job("benchmarks.trivial", load_job.__name__, reconstructable_kwargs=values)
-    chosen = {"execution": {"config": {executor: {}}}}
+    chosen: dict[str, object] = {"execution": {"config": {executor: {}}}}
     with dg.execute_job(job, instance, run_config=None if executor == "one_process" else chosen) as result:
         if not result.success:
             raise RuntimeError("the run failed")
