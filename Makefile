@@ -20,14 +20,14 @@ dagit: install ## Dagster's web server and daemon on what the demo made
 	uv run --frozen bioinfo-assets dagit --output-path demo
 
 test: install-for-tests ## the tests, with the real tools
-	uv run --frozen pytest -n 2
+	uv run --frozen pytest -n 2 --dist loadgroup
 
 check: install-for-tests ## what CI runs: lock, lint, format, types, doctests and tests
 	uv lock --check
 	uv run --frozen ruff check
 	uv run --frozen ruff format --check
 	uv run --frozen mypy
-	uv run --frozen pytest -n 2
+	uv run --frozen pytest -n 2 --dist loadgroup
 
 benchmark: install ## the figures of docs/, measured again on this machine
 	uv run --frozen python -m benchmarks

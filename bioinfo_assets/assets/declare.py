@@ -1,5 +1,6 @@
 """How the assets of this project are declared: by these decorators only, so that none runs without the launcher."""
 
+import inspect
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -31,11 +32,18 @@ def source_asset(
     *, kind: str, partitions_def: dg.PartitionsDefinition[str] | None = None
 ) -> Callable[[Callable[..., Any]], dg.SourceAsset]:
     """Declares what comes from outside and is observed; its docstring is its description in Dagit."""
-    with _beta_on_purpose():
-        # Source assets take no `kinds`: the tag that Dagit draws them by says the same.
-        return dg.observable_source_asset(
-            group_name="sources", tags={f"dagster/kind/{kind}": ""}, partitions_def=partitions_def
-        )
+
+    def declare(observe: Callable[..., Any]) -> dg.SourceAsset:
+        with _beta_on_purpose():
+            # Source assets take no `kinds`: the tag that Dagit draws them by says the same.
+            return dg.observable_source_asset(
+                group_name="sources",
+                description=inspect.getdoc(observe),
+                tags={f"dagster/kind/{kind}": ""},
+                partitions_def=partitions_def,
+            )(observe)
+
+    return declare
 
 
 def sample_asset(*, group: str, kinds: Collection[str], deps: Collection[dg.SourceAsset] = ()) -> Declared:

@@ -43,7 +43,7 @@ def failure_reason(job: Job, left: Remains) -> str:
     if left.exit_code in _KILLED:
         return (
             f"{who} was killed by the system, probably because memory ran out (it asked for {job.resources.memory_mib} "
-            f"MiB): close other programs, or let fewer jobs run at once with a smaller `cpus` setting; its log is {left.log}"
+            f"MiB): close other programs, or let fewer jobs run at once by a smaller `cpus`; its log is {left.log}"
         )
     ended = (
         f"failed with exit code {left.exit_code}" if left.exit_code >= 0 else f"was ended by signal {-left.exit_code}"

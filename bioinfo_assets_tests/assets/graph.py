@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from bioinfo_assets.assets.project import Project
+from bioinfo_assets.assets.sources import see_reads
 from bioinfo_assets.definitions import ASSETS, build_definitions
 from bioinfo_assets.orchestration.internals import (
     CachingStaleStatusResolver,
@@ -35,13 +36,21 @@ class Graph:
     project: Project
     updates: list[JobUpdate] = field(default_factory=list)
 
-    def add(self, fastqs: Collection[Path]) -> None:
-        """Adds the samples of folders of FASTQs."""
+    def register(self, fastqs: Collection[Path]) -> None:
+        """Keeps the samples of folders of FASTQs under the output path."""
         file = self.folder / "samples.txt"
         file.write_text("".join(f"{path}\n" for path in fastqs))
         for sample in read_samples_file(self.project.store, str(file)):
             save_sample(self.project.ledger, sample)
+
+    def add(self, fastqs: Collection[Path]) -> None:
+        """Adds the samples of folders of FASTQs, as partitions too."""
+        self.register(fastqs)
         add_samples(self.instance, self.samples)
+
+    def look(self) -> None:
+        """Looks at the FASTQs, as a run does before anything else."""
+        see_reads(self.instance, self.project, self.samples)
 
     @property
     def samples(self) -> tuple[str, ...]:

@@ -141,7 +141,7 @@ def test_dagit_shows_figures_and_pictures(graph: Graph) -> None:
         assert recalibrated["recalibration"] == "recalibrated"
         assert float(str(recalibrated["wall_s"])) > 0
         assert "ApplyBQSR" in str(recalibrated["command"])
-        assert set(recalibrated["tools"]) == {"gatk", "samtools"}
+        assert set(recalibrated["tools"]) >= {"gatk", "samtools"}
 
 
 def test_few_observations_are_warned_of(graph: Graph) -> None:

@@ -1,12 +1,10 @@
-from pathlib import Path
-
 import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.fastq import FastqHead, check_pair, lane_of, read_head
+from bioinfo_assets_tests.data_sets import na12878
 from bioinfo_assets_tests.genomics.builders import head
 
-NA12878 = Path(__file__).parents[3] / "shared/data/na12878_chrM/fastq"
 ILLUMINA = "SIM:1:HXXCCXY:4:1101:10:20"
 
 
@@ -108,7 +106,8 @@ def test_a_lane_that_nothing_tells_is_asked_for(label: str | None):
 
 def test_na12878_lanes_are_told_from_their_files():
     read1, read2 = (
-        read_head(str(path), path.read_bytes(), whole=True) for path in sorted(NA12878.glob("NA12878_HK3T5_L3_?.*"))
+        read_head(str(path), path.read_bytes(), whole=True)
+        for path in sorted(na12878().fastqs.glob("NA12878_HK3T5_L3_?.*"))
     )
     check_pair(read1, read2)
     lane = lane_of(read1, read2, library="NA12878")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.known_sites import check_known_sites, contigs_of_vcf, names_in_tabix
 from bioinfo_assets.genomics.reference import Contig
+from bioinfo_assets_tests.data_sets import na12878
 from bioinfo_assets_tests.genomics.builders import bgzip
 
-SITES = Path(__file__).parents[3] / "shared/data/na12878_chrM/ref/mt.sites.vcf.gz"
 URI = "/sites/dbsnp.vcf.gz"
 COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 HEADER = (
@@ -127,6 +127,7 @@ def test_another_length_is_another_assembly():
 
 
 def test_the_sites_of_na12878_suit_their_reference():
-    contigs = contigs_of_vcf(str(SITES), SITES.read_bytes(), whole=True)
+    sites = na12878().known_sites[0]
+    contigs = contigs_of_vcf(str(sites), sites.read_bytes(), whole=True)
     assert contigs == {"chrM": 16569}
-    assert names_in_tabix(SITES.with_name(f"{SITES.name}.tbi").read_bytes()) == ("chrM",)
+    assert names_in_tabix(sites.with_name(f"{sites.name}.tbi").read_bytes()) == ("chrM",)

@@ -14,9 +14,9 @@ from bioinfo_assets.genomics.read_group import (
     read_groups_of,
 )
 from bioinfo_assets.genomics.sample import Sample
+from bioinfo_assets_tests.data_sets import na12878
 from bioinfo_assets_tests.genomics.builders import lane
 
-GENOME = Path(__file__).parents[3] / "shared/data/na12878_chrM/ref/genome.fa"
 VALUE = st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=20)
 
 
@@ -96,7 +96,7 @@ def test_ids_and_platform_units_are_unique(places: set[tuple[str, int, str]]):
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prefix = tmp_path_factory.mktemp("index") / "genome.fa"
-    subprocess.run(["bwa", "index", "-p", prefix, GENOME], check=True, capture_output=True)
+    subprocess.run(["bwa", "index", "-p", prefix, na12878().reference], check=True, capture_output=True)
     return prefix
 
 

@@ -15,8 +15,8 @@ from bioinfo_assets.genomics.samplesheet import (
     parse_folder_list,
     parse_samplesheet,
 )
+from bioinfo_assets_tests.data_sets import na12878
 
-NA12878 = Path(__file__).parents[3] / "shared/data/na12878_chrM/fastq"
 SHEET = "/data/sheet.csv"
 SAREK = """patient,sex,status,sample,lane,fastq_1,fastq_2
 p1,XX,0,normal,lane_1,reads/n_1.fastq.gz,reads/n_2.fastq.gz
@@ -204,7 +204,7 @@ def test_nothing_pairs_up_to_nothing():
 
 
 def test_na12878_has_24_lanes_of_five_flow_cells():
-    rows = pair_up(str(path) for path in NA12878.iterdir())
+    rows = pair_up(str(path) for path in na12878().fastqs.iterdir())
     assert {row.sample for row in rows} == {"NA12878"}
     assert len(rows) == 24
     assert len({Path(row.read1).name.split("_")[1] for row in rows}) == 5

@@ -17,9 +17,9 @@ from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
 from bioinfo_assets.steps.reference import Aligner, IndexedReference, fetch_reference, index_reference
 from bioinfo_assets.steps.report import multiqc
 from bioinfo_assets.steps.trimming import Trimming, trim_reads
-from bioinfo_assets_tests.steps.bench import REPOSITORY, Bench, Made, stored
+from bioinfo_assets_tests.data_sets import na12878
+from bioinfo_assets_tests.steps.bench import Bench, Made, stored
 
-NA12878 = REPOSITORY.parent / "shared/data/na12878_chrM"
 LANES = (("HJYFJ", 4), ("HJYFJ", 5), ("HK35M", 1), ("HK3T5", 1))
 SAMPLE = "NA12878"
 
@@ -41,7 +41,7 @@ class Chain:
 
 
 def lane_files(flowcell: str, number: int) -> LaneFiles:
-    stem = NA12878 / "fastq" / f"{SAMPLE}_{flowcell}_L{number}"
+    stem = na12878().fastqs / f"{SAMPLE}_{flowcell}_L{number}"
     group = ReadGroup(f"{flowcell}.{number}", SAMPLE, SAMPLE, "ILLUMINA", f"{flowcell}.{number}")
     return LaneFiles(group, stored(Path(f"{stem}_1.fastq.gz")), stored(Path(f"{stem}_2.fastq.gz")))
 
@@ -54,9 +54,10 @@ def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
         made.update(zip((job.step for job in jobs), bench.run_all(jobs, resources), strict=True))
 
     lanes = [lane_files(*lane) for lane in LANES]
-    source = KnownSites(stored(NA12878 / "ref/mt.sites.vcf.gz"), stored(NA12878 / "ref/mt.sites.vcf.gz.tbi"))
+    sites = na12878().known_sites[0]
+    source = KnownSites(stored(sites), stored(sites.with_name(f"{sites.name}.tbi")))
     run(
-        fetch_reference(stored(NA12878 / "ref/genome.fa"), layout),
+        fetch_reference(stored(na12878().reference), layout),
         fetch_known_sites([source], layout),
         merge_reads(SAMPLE, lanes, layout),
     )
