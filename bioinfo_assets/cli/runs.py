@@ -18,6 +18,9 @@ from bioinfo_assets.orchestration.partitions import add_samples, range_tags, ran
 from bioinfo_assets.orchestration.progress import JobState, listening
 
 JOB: Final = "align_samples"
+INSTANCE: Final = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+"""A new project's dagster.yaml: nothing is sent anywhere, and no page asks for an address."""
+
 TAGS: Final = {"bioinfo-assets/started-by": "command line", "bioinfo-assets/version": version("bioinfo-assets")}
 
 
@@ -35,7 +38,7 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
-        config.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+        config.write_text(INSTANCE, encoding="utf-8")
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
 
