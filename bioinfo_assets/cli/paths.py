@@ -1,6 +1,8 @@
 """Paths as a user types them, relative to where they stand, made the absolute ones that settings and records hold."""
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 from bioinfo_assets.genomics.uri import is_remote
@@ -25,3 +27,15 @@ def adapter(given: str) -> str:
     """
     path = given.removeprefix("file:")
     return absolute(path) if path != given or "/" in path or Path(path).is_file() else given
+
+
+def own_command() -> str:
+    """How to call this program from where the user stands: by its name, or by its path where PATH has it not.
+
+    `uv run` puts it on PATH for the one command that it runs.
+    """
+    own = Path(sys.executable).parent / "bioinfo-assets"
+    found = shutil.which(own.name)
+    if "UV" not in os.environ and found is not None and Path(found).resolve() == own.resolve():
+        return own.name
+    return str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)

@@ -16,6 +16,7 @@ from rich.live import Live
 
 from bioinfo_assets.assets.project import COHORT, REFERENCES, Project
 from bioinfo_assets.cli.board import Board
+from bioinfo_assets.cli.paths import own_command
 from bioinfo_assets.cli.pipeline import PER_SAMPLE
 from bioinfo_assets.cli.preflight import Plan, check
 from bioinfo_assets.cli.request import Request, home_of, settings_of
@@ -164,7 +165,7 @@ def _tell(outcome: Outcome, console: Console) -> None:
     more = len(outcome.plan.names) - MOST_SAMPLES_NAMED
     if more > 0:
         console.print(f"and {more} samples more, beside them in {output_path}", soft_wrap=True)
-    console.print(f"\nTo look at it in Dagit: bioinfo-assets dagit --output-path {output_path}", soft_wrap=True)
+    console.print(f"\nTo look at it in Dagit: {own_command()} dagit --output-path {output_path}", soft_wrap=True)
     if outcome.board.failures:
         console.print(f"\n{len(outcome.board.failures)} failed (Dagster's log: {outcome.log}):", soft_wrap=True)
     for failure in outcome.board.failures:

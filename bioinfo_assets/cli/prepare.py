@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from bioinfo_assets.cli.options import OutputPath
-from bioinfo_assets.cli.paths import absolute
+from bioinfo_assets.cli.paths import absolute, own_command
 from bioinfo_assets.cli.simulated import simulated
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.samplesheet import pair_up
@@ -42,7 +42,7 @@ def prepare_samples(
     store.write_bytes(samples_file, "".join(f"{one}\n" for one in copied).encode())
     typer.echo(f"{len(copied)} samples in {samples_file}")
     options = _options(others)
-    typer.echo(f"Next: bioinfo-assets run --samples-file {samples_file} --output-path {place}{options}")
+    typer.echo(f"Next: {own_command()} run --samples-file {samples_file} --output-path {place}{options}")
 
 
 @contextmanager

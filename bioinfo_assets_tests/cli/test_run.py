@@ -1,8 +1,6 @@
 """`run` and `status`, as a user calls them, on real lanes of two samples with the real tools."""
 
 import json
-import os
-import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +9,10 @@ from typing import Any
 import pytest
 
 from bioinfo_assets.cli.pipeline import ALIGNER, ASSETS, PER_SAMPLE, SUBJECTS, TOOLS
-from bioinfo_assets_tests.cli.commands import COMMAND, Said, call, call_process, list_folders, take_lanes, write_pair
-from bioinfo_assets_tests.cli.web_server import free_port, materializations
+from bioinfo_assets_tests.cli.commands import Said, call, call_process, list_folders, take_lanes, write_pair
 from bioinfo_assets_tests.data_sets import na12878
+
+pytestmark = pytest.mark.xdist_group("command line")  # they share one costly run
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +156,6 @@ def test_samples_that_were_not_added_in_a_row_are_run_without_those_between(ran:
     assert len(told["runs"]) == 2
     assert told["jobs"]["merged_reads"]["cached"] == 2
     assert set(told["samples"]) == {"one", "expt"}
-
-
-def test_dagit_shows_what_the_command_line_made(tmp_path: Path, ran: Ran) -> None:
-    port, log = free_port(), tmp_path / "log"
-    command = [COMMAND, "dagit", "--output-path", ran.output, "--port", str(port)]
-    with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file, process_group=0) as dagit:
-        try:
-            made = materializations(port)
-        finally:
-            os.killpg(dagit.pid, signal.SIGINT)
-            dagit.wait(60)
-    assert f"http://127.0.0.1:{port}" in log.read_text()
-    assert all(made[asset] > 0 for asset in ASSETS)
 
 
 def test_dagit_of_a_project_that_is_not_there(tmp_path: Path) -> None:
