@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from bioinfo_assets.assets.contigs import contigs_of
 from bioinfo_assets.assets.project import Project
-from bioinfo_assets.cli.fasta import MOST_BYTES, contigs_of_fasta
 from bioinfo_assets.genomics import known_sites
+from bioinfo_assets.genomics.fasta import MOST_BYTES, contigs_of_fasta
 from bioinfo_assets.genomics.reference import Contig, fasta_name, parse_fai
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.launch.store import local_path
@@ -34,8 +35,6 @@ def check_known_sites(project: Project, contigs: Sequence[Contig] | None) -> Non
     Raises:
         InputError: one is missing, is not bgzipped, or is of another assembly.
     """
-    from bioinfo_assets.assets.reference import contigs_of  # noqa: PLC0415 - Dagster takes seconds to import
-
     found = [_found(project, uri) for uri in project.settings.known_sites]
     fetch_known_sites(found, project.layout)
     for sites in found:

@@ -13,7 +13,8 @@ from bioinfo_assets.cli.board import Board, Failure
 from bioinfo_assets.cli.pipeline import OVER_SAMPLES, PER_SAMPLE, SHARED
 from bioinfo_assets.cli.preflight import Plan
 from bioinfo_assets.definitions import build_definitions
-from bioinfo_assets.orchestration.internals import DagsterExecutionInterruptedError, InMemoryJob, execute_run
+from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+from bioinfo_assets.orchestration.interruption import CANCELLED_BY_INTERRUPT
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags, ranges, samples
 from bioinfo_assets.orchestration.progress import JobState, listening
 
@@ -77,20 +78,16 @@ def _run(
 ) -> RunResult:
     job = definitions.resolve_job_def(JOB)
     run = instance.create_run_for_job(
-        job_def=job, asset_selection=frozenset(map(dg.AssetKey, assets)), tags={**TAGS, **tags}
+        job_def=job,
+        asset_selection=frozenset(map(dg.AssetKey, assets)),
+        tags={**TAGS, **CANCELLED_BY_INTERRUPT, **tags},
     )
     result = execute_run(InMemoryJob(job), run, instance)
-    if _was_interrupted(result):
+    if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:
         raise KeyboardInterrupt
     for failure in _untold(result, board):
         board.add_failure(failure)
     return RunResult(run.run_id, result.success)
-
-
-def _was_interrupted(result: dg.JobExecutionResult) -> bool:
-    ends = result.filter_events(lambda event: event.is_job_failure)
-    errors = (event.job_failure_data.error for event in ends)
-    return any(error is not None and error.cls_name == DagsterExecutionInterruptedError.__name__ for error in errors)
 
 
 def _untold(result: dg.JobExecutionResult, board: Board) -> Iterator[Failure]:

@@ -37,7 +37,7 @@ from bioinfo_assets.orchestration.internals import (
     dagster_event_sequence_for_step,
     trigger_hook,
 )
-from bioinfo_assets.orchestration.interruption import announce_by
+from bioinfo_assets.orchestration.interruption import CANCELLED_BY_INTERRUPT, announce_by
 
 TICK_S = 0.1
 """How long the main thread waits for events before it looks after interrupts and retries, in seconds."""
@@ -82,6 +82,9 @@ class _Drive:
         if not self.ending.is_set() and self.active.check_for_interrupts():
             self.ending.set()
             self.active.mark_interrupted()
+            run = self.plan_context.dagster_run
+            if CANCELLED_BY_INTERRUPT.items() <= run.tags.items():
+                self.plan_context.instance.report_run_canceling(run)
 
     def _start_steps(self) -> None:
         for step in self.active.get_steps_to_execute(limit=self.width - len(self.running)):

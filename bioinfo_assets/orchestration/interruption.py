@@ -6,8 +6,13 @@ waits asks for it and raises the interrupt in its own thread, where its jobs are
 
 from contextvars import ContextVar
 from threading import Event
+from typing import Final
 
 from bioinfo_assets.orchestration.internals import DagsterExecutionInterruptedError
+
+CANCELLED_BY_INTERRUPT: Final = {"bioinfo-assets/interrupt": "cancels"}
+"""Tag of a run that only its user interrupts: it ends as cancelled. To Dagster an interrupt that it did not send itself
+is a failure, such as of a machine that is shut down."""
 
 _run_is_ending: ContextVar[Event | None] = ContextVar("run_is_ending", default=None)
 

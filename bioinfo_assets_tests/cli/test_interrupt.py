@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import dagster as dg
+
 from bioinfo_assets_tests.cli.commands import COMMAND, list_folders, write_pair
 
 SLOW_BGZIP = """#!/bin/bash
@@ -52,3 +54,5 @@ def test_an_interrupted_run_leaves_no_process_and_no_result(tmp_path: Path) -> N
     assert [pid for pid in map(int, pids.read_text().split()) if is_alive(pid)] == []
     assert list((tmp_path / "out").rglob("merged_reads.json")) == []
     assert list((tmp_path / "out").rglob("*.fastq.gz")) == []
+    with dg.DagsterInstance.from_config(str(tmp_path / "out" / ".dagster")) as instance:
+        assert [run.status.value for run in instance.get_runs()] == ["CANCELED"]

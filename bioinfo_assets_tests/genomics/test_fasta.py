@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioinfo_assets.cli.fasta import contigs_of_fasta
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.fasta import contigs_of_fasta
 from bioinfo_assets.genomics.reference import Contig
 from bioinfo_assets_tests.data_sets import na12878
 
