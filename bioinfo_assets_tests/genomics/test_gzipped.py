@@ -36,7 +36,9 @@ def test_zeros_behind_a_stream_are_passed_over():
     assert inflate(gzip.compress(b"x") + bytes(512), most=10).ended
 
 
-@pytest.mark.parametrize("data", [b"not gzip at all", gzip.compress(b"x") + b"more", b"\x1f\x8b\x08" + b"\xff" * 20])
+@pytest.mark.parametrize(
+    "data", [b"not gzip at all", gzip.compress(b"x", mtime=0) + b"more", b"\x1f\x8b\x08" + b"\xff" * 20]
+)
 def test_damage_is_an_error(data: bytes):
     with pytest.raises(zlib.error):
         inflate(data, most=100)
