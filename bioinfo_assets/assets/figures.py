@@ -44,15 +44,15 @@ def insert_size_figures(store: Store, record: Record) -> Metadata:
     text = _text(store, record, "metrics")
     histogram = insert_size_histogram(text)
     pictures = {"insert_size_histogram": insert_size_picture(record.subject, histogram)} if histogram else {}
-    return {**_numbers(picard_numbers(text)), **pictures}
+    return {**pictures, **_numbers(picard_numbers(text))}
 
 
 def depth_figures(store: Store, record: Record) -> Metadata:
     """Coverage in figures, and which share of the genome has at least each depth."""
     distribution = depth_distribution(_text(store, record, "distribution"))
     return {
-        **_numbers(mosdepth_numbers(_text(store, record, "summary"))),
         "coverage": coverage_picture(record.subject, distribution),
+        **_numbers(mosdepth_numbers(_text(store, record, "summary"))),
     }
 
 
