@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, ResourceError
@@ -12,7 +12,7 @@ from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observe import observe
+from bioinfo_assets.records.observe import Subject, observe
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import check_reads, load_sample
 from bioinfo_assets.settings import Settings
@@ -61,14 +61,15 @@ class Project:
             InputError: there is no such sample, or one of its FASTQs is missing or wrong.
         """
         sample = load_sample(self.ledger, name)
-        check_reads(self.store, sample)
         files: dict[str, str] = {}
         notes: dict[str, str] = {}
         for lane in sample.lanes:
             key = f"{lane.library}.{lane.flowcell}.{lane.number}"
             files |= {f"{key}.1": lane.read1, f"{key}.2": lane.read2}
             notes[key] = f"library {lane.library}, flow cell {lane.flowcell}, lane {lane.number}"
-        return sample, observe(self.ledger, asset="raw_reads", subject=name, files=files, notes=notes)
+        look_closely = partial(check_reads, self.store, sample)
+        subject = Subject("raw_reads", name)
+        return sample, observe(self.ledger, subject, files, notes, when_changed=look_closely)
 
     def observe_reference(self) -> Observation:
         """The reference's FASTA, and its `.alt` file where there is one, as they are now.
@@ -80,10 +81,10 @@ class Project:
         if fasta is None:
             raise InputError("no reference is set: give `--reference` or set `reference` in bioinfo-assets.toml")
         files = {"fasta": fasta}
-        alt = self.settings.reference_alt or _beside(self.store, fasta.removesuffix(".gz") + ".alt")
+        alt = self.settings.reference_alt or _alt_beside(self.store, fasta.removesuffix(".gz"))
         if alt is not None:
             files["alt"] = alt
-        return observe(self.ledger, asset="reference_source", subject=REFERENCES, files=files, notes={})
+        return observe(self.ledger, Subject("reference_source", REFERENCES), files)
 
     def observe_known_sites(self) -> Observation:
         """The known sites' VCFs, and their indexes where they lie beside them, as they are now.
@@ -97,7 +98,7 @@ class Project:
             tbi = _beside(self.store, f"{uri}.tbi")
             if tbi is not None:
                 files[tbi] = tbi
-        return observe(self.ledger, asset="known_sites_source", subject=REFERENCES, files=files, notes={})
+        return observe(self.ledger, Subject("known_sites_source", REFERENCES), files)
 
     def known_sites(self, seen: Observation) -> tuple[KnownSites, ...]:
         """The known sites that were seen, in the order of the settings."""
@@ -146,7 +147,8 @@ class Project:
         if given is None or not ("/" in given or given.startswith("file:")):
             return given
         uri = given.removeprefix("file:")
-        return StoredFile(uri, self.store.stat(uri).size, self.store.content_of(uri))
+        stat = self.store.stat(uri)
+        return StoredFile(uri, stat.size, self.store.content_of(uri), stat.stamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,11 @@ class SeenReads:
     def observations(self) -> dict[str, Observation]:
         """What was seen, by sample."""
         return {name: seen for name, (_, seen) in self.found.items()}
+
+
+def _alt_beside(store: Store, fasta: str) -> str | None:
+    """The `.alt` file of a FASTA: bwa's name for it, or that of an index for 64 bits, as Broad publishes hg38."""
+    return _beside(store, f"{fasta}.alt") or _beside(store, f"{fasta}.64.alt")
 
 
 def _beside(store: Store, uri: str) -> str | None:

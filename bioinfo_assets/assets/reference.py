@@ -66,7 +66,9 @@ def known_sites(
         fai = reference_index.only.file("fai")
         contigs = parse_fai(project.store.read_bytes(fai.uri).decode())
         for one in sites:
-            check_known_sites(one.vcf.uri, contigs_of(project.store, one), contigs)
+            named = contigs_of(project.store, one)
+            if named:  # else its records are looked at by the job, once they have an index
+                check_known_sites(one.vcf.uri, named, contigs)
         return fetch_known_sites(sites, project.layout)
 
     yield from launcher.materialize(context, job)

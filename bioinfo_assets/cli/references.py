@@ -39,7 +39,7 @@ def check_known_sites(project: Project, contigs: Sequence[Contig] | None) -> Non
     fetch_known_sites(found, project.layout)
     for sites in found:
         header = contigs_of(project.store, sites)
-        if contigs is not None:
+        if contigs is not None and header:
             known_sites.check_known_sites(sites.vcf.uri, header, contigs)
 
 

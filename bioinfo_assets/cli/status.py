@@ -72,7 +72,7 @@ def _look(ledger: Ledger, subject: str, asset: str) -> ResultStatus:
     record = ledger.read(subject, asset)
     if record is None:
         return ResultStatus(subject, asset, "not made")
-    damage = ledger.damage(record)
+    damage = ledger.verify(record).damage
     return ResultStatus(subject, asset, "damaged" if damage else "made", record.finished, damage)
 
 

@@ -39,11 +39,14 @@ class StoredFile:
         size: Its length in bytes.
         content: The digest of what it says, `sha256:…` of its canonical form (see `Output.canonical`), or `etag:…` for
             a remote source that was not read. None for a file that follows from the others, such as a BAM's index.
+        stamp: The store's mark of the writing that `content` is of; a job that meets another one is not run, or not
+            published. Empty where nobody knows it. It says nothing of the file's content.
     """
 
     uri: str
     size: int
     content: str | None
+    stamp: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

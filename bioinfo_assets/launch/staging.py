@@ -24,9 +24,9 @@ def stage(job: Job, attempt: Attempt, store: Store, cache: Path) -> None:
         ResourceError: the disk is full.
     """
     for item in job.inputs:
+        check_unchanged(item.file, store)
         path = local_path(item.file.uri)
         source = _cached(item.file, store, cache) if path is None else path
-        _check_unchanged(item.file, store.stat(str(source)).size)
         with disk_errors_are_told(attempt.work):
             (attempt.work / item.local).symlink_to(source.resolve())
 
@@ -42,6 +42,16 @@ def _cached(file: StoredFile, store: Store, cache: Path) -> Path:
     return copy
 
 
-def _check_unchanged(file: StoredFile, size: int) -> None:
-    if size != file.size:
-        raise InputError(f"{file.uri} has {size} bytes and had {file.size} when the run began: start the run again")
+def check_unchanged(file: StoredFile, store: Store) -> None:
+    """Checks that a file is still the one that was looked at: a result must be of what its record says.
+
+    Raises:
+        InputError: it is gone, or was written again since.
+    """
+    stat = store.stat(file.uri)
+    if stat.size != file.size:
+        raise InputError(
+            f"{file.uri} has {stat.size} bytes and had {file.size} when the run began: start the run again"
+        )
+    if file.stamp and stat.stamp != file.stamp:
+        raise InputError(f"{file.uri} was written again since the run began: start the run again")

@@ -66,6 +66,13 @@ class _Drive:
     errors: list[BaseException] = field(default_factory=list)
 
     def events(self) -> Iterator[DagsterEvent]:
+        try:
+            yield from self._until_complete()
+        except BaseException:
+            self.ending.set()  # the pool waits for its threads: they must not wait for their jobs
+            raise
+
+    def _until_complete(self) -> Iterator[DagsterEvent]:
         while self.running or not (self.ending.is_set() or self.active.is_complete):
             self._heed_interrupts()
             if not self.ending.is_set():

@@ -32,11 +32,13 @@ class RecordIOManager(dg.ConfigurableIOManager):
         records, problems = {}, {}
         for partition, subject in self._subjects(context, step):
             record = ledger.read(subject, step)
-            damage = ledger.damage(record) if record else ""
-            if record is not None and not damage:
-                records[partition] = record
-            elif damage:
-                problems[partition] = f"{damage}: materialize {step} of {subject} again"
+            if record is None:
+                continue
+            found = ledger.verify(record)
+            if found.damage:
+                problems[partition] = f"{found.damage}: materialize {step} of {subject} again"
+            else:
+                records[partition] = found.record
         return RecordSet(step, records, problems)
 
     def _subjects(self, context: dg.InputContext, step: str) -> list[tuple[str, str]]:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bioinfo_assets.errors import JobError
+from bioinfo_assets.errors import BioinfoAssetsError, JobError
 from bioinfo_assets.launch.backend import Backend, MadeFile, Report, State, Status, Stream, Submission
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.publish import lock, publish
+from bioinfo_assets.launch.publish import publish
+from bioinfo_assets.launch.staging import check_unchanged
 from bioinfo_assets.launch.watch import Ticket, Watcher
 from bioinfo_assets.records.fingerprint import difference, fingerprint_of
 from bioinfo_assets.records.ledger import Ledger
@@ -57,13 +58,16 @@ def consider(ledger: Ledger, backend: Backend, job: Job) -> Wanted:
     fingerprint = fingerprint_of(job, tools)
     record = ledger.read(job.subject, job.step)
     if record is None:
-        reason = "not made yet"
-    elif record.fingerprint != fingerprint:
+        return Wanted(job, tools, fingerprint, None, "not made yet")
+    if record.fingerprint != fingerprint:
         reason = f"changed: {difference(record, job, tools) or 'outputs'}"
-    else:
-        reason = ledger.damage(record)
-    reusable = ledger.restamp(record) if record is not None and not reason else None
-    return Wanted(job, tools, fingerprint, reusable, reason)
+        return Wanted(job, tools, fingerprint, None, reason)
+    found = ledger.verify(record)
+    if found.damage:
+        return Wanted(job, tools, fingerprint, None, found.damage)
+    if not ledger.keep_stamps(record, found.record):
+        return consider(ledger, backend, job)  # another process published meanwhile
+    return Wanted(job, tools, fingerprint, found.record, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +106,22 @@ def commit(ledger: Ledger, backend: Backend, run: Run) -> Committed:
         raise JobError(status.reason or f"{run.wanted.job.name} ended as {status.state.value}")
     job = run.wanted.job
     try:
-        with lock(ledger.uri(job.subject, "publishing")):
-            return _publish(ledger, backend.name, run, status.report)
-    finally:
-        backend.discard(job_id)
+        with ledger.publishing(job.subject):
+            committed = _publish(ledger, backend.name, run, status.report)
+    except BioinfoAssetsError as error:
+        # Hours of work may lie in scratch: it is left there for a person, until the next run frees it.
+        raise JobError(f"{error}; what {job.name} made is in {run.submission.scratch} until the next run") from error
+    backend.discard(job_id)
+    return committed
 
 
 def _publish(ledger: Ledger, backend_name: str, run: Run, report: Report) -> Committed:
     job = run.wanted.job
     before = ledger.read(job.subject, job.step)
-    if before is not None and before.fingerprint == run.wanted.fingerprint and not ledger.damage(before):
+    if before is not None and before.fingerprint == run.wanted.fingerprint and not ledger.verify(before).damage:
         return Committed(before, reused=True)  # another process made the same result meanwhile
+    for item in job.inputs:
+        check_unchanged(item.file, ledger.store)
     if before is not None:
         ledger.withdraw(before)
         _remove_outdated(ledger, before, job)

@@ -3,16 +3,31 @@
 A record that is replaced is not lost: it moves to `records/history`, where the past of a result can be read.
 """
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.store import Store, join
+from bioinfo_assets.launch.publish import lock
+from bioinfo_assets.launch.store import FileStat, Store, join
 from bioinfo_assets.records.record import FileRecord, Observation, Record
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A record after a look at its files.
+
+    Attributes:
+        record: With the stamps that the files have now, if all are whole.
+        damage: What is gone or changed, in words; empty where nothing is.
+    """
+
+    record: Record
+    damage: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +67,39 @@ class Ledger:
         past = join(self.output_path, record.subject, "records", "history", name)
         self.store.move(self.uri(record.subject, record.step), past)
 
-    def damage(self, record: Record) -> str:
-        """Says what of a result is gone or not as it was published; empty where it is whole.
+    def verify(self, record: Record) -> Verified:
+        """Looks whether a result is whole: its files as they were published.
 
-        Size and stamp are compared; where the stamp is another (a folder was copied), the bytes are read: see
-        `restamp`, which keeps them from being read every time.
+        Size and stamp are compared; where the stamp is another (a folder was copied), the bytes are read, and the
+        record that comes back has the stamps of the writings that were read.
         """
+        files = []
         for file in record.outputs:
-            problem = self._damage_of(file)
-            if problem:
-                return problem
-        return ""
+            stat = self.store.find(file.uri)
+            damage = self._damage(file, stat)
+            if stat is None or damage:
+                return Verified(record, damage)
+            files.append(file.model_copy(update={"stamp": stat.stamp}))
+        return Verified(record.model_copy(update={"outputs": tuple(files)}), "")
 
-    def restamp(self, record: Record) -> Record:
-        """A record of a whole result with the stamps that its files have now, kept if they are new."""
-        outputs = tuple(file.model_copy(update={"stamp": self.store.stat(file.uri).stamp}) for file in record.outputs)
-        if outputs == record.outputs:
-            return record
-        restamped = record.model_copy(update={"outputs": outputs})
-        self.write(restamped)
-        return restamped
+    def keep_stamps(self, before: Record, verified: Record) -> bool:
+        """Keeps the stamps that a whole result was found with, so that its bytes are not read the next time.
 
-    def _damage_of(self, file: FileRecord) -> str:
-        stat = self.store.find(file.uri)
+        Tells whether `before` was still the record: another process may have published meanwhile.
+        """
+        if verified == before:
+            return True
+        with self.publishing(before.subject):
+            if self.read(before.subject, before.step) != before:
+                return False
+            self.write(verified)
+            return True
+
+    def publishing(self, subject: str) -> AbstractContextManager[None]:
+        """Held by whoever changes a subject's files or records; one process of this machine at a time."""
+        return lock(self.uri(subject, "publishing"))
+
+    def _damage(self, file: FileRecord, stat: FileStat | None) -> str:
         if stat is None:
             return f"{file.uri} is gone"
         if stat.size != file.size:
@@ -84,10 +109,14 @@ class Ledger:
         return ""
 
     def _load(self, uri: str, model: type[Model]) -> Model | None:
-        if self.store.find(uri) is None:
-            return None
         try:
-            return model.model_validate_json(self.store.read_bytes(uri))
+            data = self.store.read_bytes(uri)
+        except InputError as error:
+            if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+                return None
+            raise
+        try:
+            return model.model_validate_json(data)
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
             raise InputError(

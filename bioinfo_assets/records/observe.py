@@ -3,8 +3,9 @@
 A file is read once: while its size and stamp stay as they were, the digest of the last observation holds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bioinfo_assets.launch.store import Store
@@ -15,22 +16,46 @@ READERS = 4
 """Files read at once; more do not help a disk."""
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is looked at: an external asset, of a sample or of `references`."""
+
+    asset: str
+    name: str
+
+
 def observe(
-    ledger: Ledger, *, asset: str, subject: str, files: Mapping[str, str], notes: Mapping[str, str]
+    ledger: Ledger,
+    subject: Subject,
+    files: Mapping[str, str],
+    notes: Mapping[str, str] | None = None,
+    *,
+    when_changed: Callable[[], None] | None = None,
 ) -> Observation:
     """Looks at files, by key, and records what they hold; nothing is written where nothing changed.
 
+    Args:
+        ledger: Where the observation is kept.
+        subject: What is looked at.
+        files: The files' addresses, by key.
+        notes: What is known of them beside.
+        when_changed: A closer look at the files, taken when one is new or was written again, before that is recorded.
+
     Raises:
-        InputError: a file is missing or cannot be read.
+        InputError: a file is missing or cannot be read, or the closer look found something wrong.
     """
-    before = ledger.read_observation(subject, asset)
+    before = ledger.read_observation(subject.name, subject.asset)
     known = before.by_uri() if before else {}
     with ThreadPoolExecutor(READERS) as pool:
         seen = pool.map(lambda item: _look(ledger.store, item[0], item[1], known.get(item[1])), files.items())
         found = tuple(seen)
-    if before is not None and before.files == found and dict(before.notes) == dict(notes):
+    if before is not None and before.files == found and dict(before.notes) == dict(notes or {}):
         return before
-    observation = Observation(asset=asset, subject=subject, files=found, notes=dict(notes), observed=datetime.now(UTC))
+    if when_changed is not None:
+        when_changed()
+    observation = Observation(
+        asset=subject.asset, subject=subject.name, files=found, notes=dict(notes or {}), observed=datetime.now(UTC)
+    )
     ledger.write_observation(observation)
     return observation
 

@@ -41,7 +41,7 @@ class FileRecord(_Frozen):
     @property
     def stored(self) -> StoredFile:
         """The file as a job's input."""
-        return StoredFile(self.uri, self.size, self.content)
+        return StoredFile(self.uri, self.size, self.content, self.stamp)
 
 
 class InputRecord(_Frozen):

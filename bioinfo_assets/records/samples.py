@@ -36,7 +36,7 @@ def read_samples_file(store: Store, samples_file: str) -> tuple[Sample, ...]:
     Raises:
         InputError: the file or one of its FASTQs is not what it should be; the sentence names it.
     """
-    text = store.read_bytes(samples_file).decode("utf-8-sig")
+    text = _text(store, samples_file)
     if is_samplesheet(text):
         return samples_of(store, parse_samplesheet(text, samples_file))
     folders = parse_folder_list(text, samples_file)
@@ -104,6 +104,15 @@ def sample_names(ledger: Ledger) -> tuple[str, ...]:
     """The names of all samples kept, in order."""
     files = ledger.store.list(_folder(ledger))
     return tuple(sorted(file.rsplit("/", 1)[-1].removesuffix(".json") for file in files if file.endswith(".json")))
+
+
+def _text(store: Store, samples_file: str) -> str:
+    try:
+        return store.read_bytes(samples_file).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{samples_file} is not text in UTF-8: save it so (in a spreadsheet as 'CSV UTF-8') and try again"
+        ) from error
 
 
 def _lane(store: Store, row: SheetRow) -> Lane:

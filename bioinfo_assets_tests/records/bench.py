@@ -29,7 +29,7 @@ class Bench:
     def name(self, text: str = "world") -> StoredFile:
         path = self.folder / "name.txt"
         path.write_text(text)
-        return StoredFile(str(path), len(text), STORE.digest(str(path)))
+        return StoredFile(str(path), len(text), STORE.digest(str(path)), STORE.stat(str(path)).stamp)
 
     def job(self, **changes: object) -> Job:
         job = Job(

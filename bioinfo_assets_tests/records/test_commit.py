@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.errors import JobError, ResourceError
+from bioinfo_assets.errors import BioinfoAssetsError, JobError, ResourceError
 from bioinfo_assets.launch.job import Input, Output, Resources
 from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.records import commit as commit_module
+from bioinfo_assets.records.commit import commit, start
 from bioinfo_assets_tests.records.bench import Bench
 
 
@@ -145,6 +146,56 @@ def test_a_failed_job_publishes_nothing_and_keeps_the_last_result(bench: Bench) 
 
     assert bench.greeting.read_text() == "hello world"
     assert bench.ledger.read("expt", "greeting") == first.record
+
+
+def test_an_input_that_was_rewritten_while_the_job_ran_gives_no_result(bench: Bench) -> None:
+    """As long as before, so that only its time tells: what the record would say was read, was not."""
+    began = bench.folder / "began"
+    job = bench.job(script=f"touch {began}; while [[ -e {began} ]]; do sleep 0.05; done; cat name.txt > greeting.txt")
+    run = start(bench.watcher, bench.consider(job))
+    while not began.exists():
+        run.ticket.wait(0.05)
+    bench.name("WORLD")
+    began.unlink()
+
+    with pytest.raises(JobError, match=r"name\.txt was written again since the run began"):
+        commit(bench.ledger, bench.backend, run)
+
+    assert bench.ledger.read("expt", "greeting") is None
+    assert not bench.greeting.exists()
+
+
+def test_an_input_that_was_rewritten_before_the_job_began_is_refused(bench: Bench) -> None:
+    wanted = bench.consider(bench.job())
+    bench.name("WORLD")
+
+    with pytest.raises(JobError, match=r"name\.txt was written again since the run began: start the run again"):
+        commit(bench.ledger, bench.backend, start(bench.watcher, wanted))
+
+
+def test_stamps_are_not_kept_over_a_record_that_another_process_wrote(bench: Bench) -> None:
+    """Two processes on one sample: one reads a copied result's bytes while the other publishes a new one."""
+    old = bench.make(bench.job()).record
+    os.utime(bench.greeting, (1, 1))
+    verified = bench.ledger.verify(old).record
+    new = bench.make(bench.job(version="2")).record
+
+    assert not bench.ledger.keep_stamps(old, verified)
+
+    assert bench.ledger.read("expt", "greeting") == new
+
+
+def test_what_could_not_be_published_is_left_in_scratch(bench: Bench) -> None:
+    """A full or read-only output: hours of work are not thrown away with it."""
+    bench.greeting.parent.parent.mkdir(parents=True)
+    bench.greeting.parent.write_text("a file where the sample's folder should be")
+
+    with pytest.raises(BioinfoAssetsError) as failure:
+        bench.make(bench.job())
+
+    sentence = str(failure.value)
+    kept = Path(sentence.split("what greeting-expt made is in ")[1].split(" until the next run", maxsplit=1)[0])
+    assert (kept / "work" / "greeting.txt").read_text() == "hello world"
 
 
 def test_a_missing_tool_is_told_before_anything_runs(bench: Bench) -> None:

@@ -9,13 +9,13 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observe import observe
+from bioinfo_assets.records.observe import Subject, observe
 from bioinfo_assets.records.record import Observation
 
 
 def look(folder: Path, file: Path) -> Observation:
     ledger = Ledger(Store(), str(folder / "output"))
-    return observe(ledger, asset="raw_reads", subject="expt", files={"FC1.1.1": str(file)}, notes={})
+    return observe(ledger, Subject("raw_reads", "expt"), {"FC1.1.1": str(file)})
 
 
 def test_a_source_is_told_by_the_digest_of_its_bytes(tmp_path: Path) -> None:
@@ -52,6 +52,32 @@ def test_a_file_that_was_not_rewritten_is_not_read_again(tmp_path: Path) -> None
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
     assert look(tmp_path, file) == first
+
+
+def test_a_closer_look_is_taken_at_what_is_new_only(tmp_path: Path) -> None:
+    ledger = Ledger(Store(), str(tmp_path / "output"))
+    file = tmp_path / "a.fastq.gz"
+    file.write_bytes(b"reads")
+    looks: list[int] = []
+
+    for _ in range(2):
+        observe(ledger, Subject("raw_reads", "a"), {"1": str(file)}, when_changed=lambda: looks.append(1))
+
+    assert len(looks) == 1
+
+
+def test_what_a_closer_look_refuses_is_not_recorded(tmp_path: Path) -> None:
+    ledger = Ledger(Store(), str(tmp_path / "output"))
+    file = tmp_path / "a.fastq.gz"
+    file.write_bytes(b"no reads")
+
+    def refuse() -> None:
+        raise InputError("a.fastq.gz has no reads")
+
+    with pytest.raises(InputError, match="has no reads"):
+        observe(ledger, Subject("raw_reads", "a"), {"1": str(file)}, when_changed=refuse)
+
+    assert ledger.read_observation("a", "raw_reads") is None
 
 
 def test_a_missing_source_is_named(tmp_path: Path) -> None:
