@@ -84,6 +84,10 @@ def build_definitions(settings: Settings) -> dg.Definitions:
                 "align_samples",
                 selection=dg.AssetSelection.assets(*ASSETS),
                 description="From FASTQs to metrics and the report, for the samples that are chosen.",
+                tags={
+                    "bioinfo-assets/output-path": settings.output_path,
+                    "bioinfo-assets/reference": settings.reference or "none",
+                },
             )
         ],
         sensors=[look_at_sources],

@@ -27,6 +27,9 @@ from bioinfo_assets.records.record import Record
 TICK_S = 0.05
 """How long a step lets its jobs be before it looks after them again, in seconds."""
 
+ENDING_S = 30.0
+"""How long a step that is being ended waits for a job's end, in seconds; the backend is closed after it in any case."""
+
 NAMED_FAILURES = 20
 """How many failed partitions a step's failure names."""
 
@@ -183,8 +186,8 @@ class StepRun:
         for run in self._running.values():
             self.session.backend.cancel(run.submission.job_id)
         for partition, run in self._running.items():
-            run.ticket.wait()
-            self.session.backend.discard(run.submission.job_id)
+            if run.ticket.wait(ENDING_S).state.is_over:
+                self.session.backend.discard(run.submission.job_id, keep_log=True)
             self._tell(partition, JobState.FAILED, "cancelled")
         self._running.clear()
 
