@@ -69,7 +69,7 @@ def known_sites(
             named = contigs_of(project.store, one)
             if named:  # else its records are looked at by the job, once they have an index
                 check_known_sites(one.vcf.uri, named, contigs)
-        return fetch_known_sites(sites, project.layout)
+        return fetch_known_sites(sites, fai, project.layout)
 
     yield from launcher.materialize(context, job)
 

@@ -9,7 +9,7 @@ from bioinfo_assets.genomics.fasta import MOST_BYTES, contigs_of_fasta
 from bioinfo_assets.genomics.reference import Contig, fasta_name, parse_fai
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.launch.store import local_path
-from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
+from bioinfo_assets.steps.known_sites import KnownSites, check_sources
 
 
 def check_reference(project: Project) -> tuple[Contig, ...] | None:
@@ -36,7 +36,7 @@ def check_known_sites(project: Project, contigs: Sequence[Contig] | None) -> Non
         InputError: one is missing, is not bgzipped, or is of another assembly.
     """
     found = [_found(project, uri) for uri in project.settings.known_sites]
-    fetch_known_sites(found, project.layout)
+    check_sources(found)
     for sites in found:
         header = contigs_of(project.store, sites)
         if contigs is not None and header:

@@ -20,7 +20,10 @@ _VCF: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\.vcf\.b?gz")
 
 @dataclass(frozen=True, slots=True)
 class KnownSites:
-    """A VCF, and its index where there is one."""
+    """A VCF, and its index where there is one.
+
+    The index of a source only tells the contigs of a VCF whose header does not; `fetch_known_sites` makes a new one.
+    """
 
     vcf: StoredFile
     tbi: StoredFile | None
@@ -47,19 +50,23 @@ class KnownSites:
         return tuple(cls(outputs[key], outputs[f"{key}.tbi"]) for key in vcfs)
 
 
-def fetch_known_sites(sources: Sequence[KnownSites], layout: Layout) -> Job:
-    """Copy VCFs and their indexes to `references/`; an index is made where none is given.
+def fetch_known_sites(sources: Sequence[KnownSites], contigs: StoredFile, layout: Layout) -> Job:
+    """Copy VCFs to `references/` and index them anew.
 
     The keys of the outputs are the names of the files. The script fails with a sentence on a VCF that is cut short, not
-    bgzipped, or not sorted. Whether it is for this reference is `genomics.known_sites` to tell.
+    bgzipped, not sorted, or without a record on a contig of the reference. Whether the lengths of contigs agree is
+    `genomics.known_sites` to tell.
+
+    Args:
+        sources: The VCFs; an index beside one is not used, for it may be of another file.
+        contigs: The reference's `.fai`.
+        layout: Where results are published.
 
     Raises:
         InputError: There is no source, one has no VCF's name, or two have one name.
     """
-    names = [source.name for source in sources]
-    _check(names)
+    names = check_sources(sources)
     inputs = [Input(f"sites.{number}", source.vcf) for number, source in enumerate(sources)]
-    inputs += [Input(f"sites.{number}.tbi", source.tbi) for number, source in enumerate(sources) if source.tbi]
     return Job(
         step="known_sites",
         version=VERSION,
@@ -68,9 +75,8 @@ def fetch_known_sites(sources: Sequence[KnownSites], layout: Layout) -> Job:
             "fetch_known_sites",
             names=[file_name(source.vcf.uri) for source in sources],
             vcfs=names,
-            indexed=[source.tbi is not None for source in sources],
         ),
-        inputs=tuple(inputs),
+        inputs=(Input("contigs.fai", contigs), *inputs),
         outputs=tuple(output for name in names for output in _outputs(name, layout)),
         tools=("bgzip", "tabix"),
         parameters={"known_sites": tuple(source.vcf.uri for source in sources)},
@@ -78,12 +84,19 @@ def fetch_known_sites(sources: Sequence[KnownSites], layout: Layout) -> Job:
     )
 
 
-def _check(names: Sequence[str]) -> None:
+def check_sources(sources: Sequence[KnownSites]) -> list[str]:
+    """Check that known sites can be fetched side by side, and give their local names.
+
+    Raises:
+        InputError: There is no source, one has no VCF's name, or two have one name.
+    """
+    names = [source.name for source in sources]
     if not names:
         raise InputError("there are no known sites to fetch: give at least one VCF, or leave this step out")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"two files of known sites are both named {twice[0]}: rename one, for they share a folder")
+    return names
 
 
 def _outputs(name: str, layout: Layout) -> tuple[Output, Output]:

@@ -58,7 +58,6 @@ def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
     source = KnownSites(stored(sites), stored(sites.with_name(f"{sites.name}.tbi")))
     run(
         fetch_reference(stored(na12878().reference), layout),
-        fetch_known_sites([source], layout),
         merge_reads(SAMPLE, lanes, layout),
     )
     fasta = made["reference_genome"].files["fasta"]
@@ -66,7 +65,10 @@ def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
     run(index_reference(fasta, None, Aligner.BWA, layout), trim_reads(SAMPLE, merged, Trimming.truseq(), layout))
     reference = IndexedReference.of(fasta, Aligner.BWA, made["reference_index"].files)
     trimmed = ReadFiles.of(made["trimmed_reads"].files)
-    run(align(SAMPLE, trimmed, [lane.read_group for lane in lanes], reference, layout))
+    run(
+        fetch_known_sites([source], reference.fai, layout),
+        align(SAMPLE, trimmed, [lane.read_group for lane in lanes], reference, layout),
+    )
     run(mark_duplicates(SAMPLE, made["aligned_bam"].files["bam"], reference, layout))
     marked = IndexedBam.of(made["marked_bam"].files)
     sites = KnownSites.all_of(made["known_sites"].files)

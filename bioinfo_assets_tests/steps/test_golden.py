@@ -36,7 +36,7 @@ def jobs(layout: Layout, size: int = 1000) -> Mapping[str, Job]:
     return {
         "reference_genome": fetch_reference(reference_source, layout),
         "reference_index": index_reference(fasta, somewhere("/refs/hg38.alt"), Aligner.BWA_MEM2, layout),
-        "known_sites": fetch_known_sites(known, layout),
+        "known_sites": fetch_known_sites(known, reference().fai, layout),
         "merged_reads": merge_reads("expt", lanes, layout),
         "trimmed_reads": trim_reads("expt", reads(), Trimming(five_prime_1=somewhere("/x/a.fa"), poly_g=True), layout),
         "aligned_bam": align("expt", reads(), [read_group("FC2.1"), read_group()], reference(alt=True), layout),

@@ -1,13 +1,14 @@
 names=(mills.vcf.gz)
 vcfs=(mills.vcf.gz)
-indexed=(yes)
 
 # The 28 bytes with which a whole BGZF file ends (SAM specification, section 4.1.2).
 end_of_bgzf=1f8b08040000000000ff0600424302001b0003000000000000000000
 hex() { od -An -v -tx1 | tr -d ' \n'; }
 
-fetch() { # number, name of the source, local name of the VCF, whether an index comes with it
-    local source=sites.$1 name=$2 vcf=$3 indexed=$4
+cut -f 1 contigs.fai > contigs.txt
+
+fetch() { # number, name of the source, local name of the VCF
+    local source=sites.$1 name=$2 vcf=$3
     [[ -s $source ]] || fail "$name is empty: give known sites as VCF"
     [[ $(head -c 14 "$source" | hex) == 1f8b0804????????????????4243 ]] ||
         fail "$name is not compressed in blocks: uncompress it, and compress it again with bgzip"
@@ -17,14 +18,14 @@ fetch() { # number, name of the source, local name of the VCF, whether an index 
     # head ends gzip early, which pipefail would take for a failure.
     [[ $(gzip -dc "$vcf" 2> /dev/null | head -c 16 || true) == '##fileformat=VCF' ]] ||
         fail "$name is not VCF, it does not begin with ##fileformat=VCF: give known sites as VCF"
-    if [[ $indexed == yes ]]; then
-        cp "$source.tbi" "$vcf.tbi"
-    else
-        tabix -p vcf "$vcf" || fail "$name cannot be indexed: sort its records by contig and position"
-    fi
-    tabix -l "$vcf" > /dev/null || fail "the .tbi of $name is not its index: leave it out, and one is made"
+    # Never an index that was given: one of an older file, or of another, would hide sites without a word.
+    tabix -f -p vcf "$vcf" || fail "$name cannot be indexed: sort its records by contig and position"
+    # The header may name the reference's contigs, and the records lie elsewhere.
+    tabix -l "$vcf" > "$vcf.contigs"
+    grep -qxFf contigs.txt "$vcf.contigs" ||
+        fail "$name has no record on a contig of the reference: take sites of the reference's assembly"
 }
 
 for number in "${!names[@]}"; do
-    fetch "$number" "${names[number]}" "${vcfs[number]}" "${indexed[number]}"
+    fetch "$number" "${names[number]}" "${vcfs[number]}"
 done
