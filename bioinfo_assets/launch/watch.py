@@ -15,6 +15,9 @@ OnOutput = Callable[[Stream, bytes], None]
 _INTERRUPTIBLE_S: Final = 0.2
 """A thread that waits longer than this in one go would feel an interrupt too late."""
 
+_ERRORS_BORNE: Final = 5
+"""Errors of a backend's `poll`, one right after another, that make it an error for those who wait."""
+
 
 class Ticket:
     """A job that was submitted, for the one thread that waits for it.
@@ -46,7 +49,8 @@ class Ticket:
             The final status, or the present one when the time is over.
 
         Raises:
-            Exception: what the backend's `poll` or `read_log`, or a callback, raised. The job may still run then.
+            Exception: what the backend's `poll` raised again and again, or what `read_log` or a callback raised. The
+                job may still run then; it can be cancelled, and waited for anew.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -63,15 +67,19 @@ class Ticket:
 
     def _tell(self, news: Status | Exception) -> None:
         with self._changed:
-            if self._news and self._news[-1] == news:
-                return
-            self._news.append(news)
-            self._changed.notify()
+            if self._news and isinstance(self._news[-1], Exception):
+                self._news.pop()  # nobody heard of it, and this is newer
+            if not self._news or self._news[-1] != news:
+                self._news.append(news)
+                self._changed.notify()
+
+    def _next_news(self) -> Status | Exception | None:
+        with self._changed:
+            return self._news.popleft() if self._news else None
 
     def _deliver(self) -> None:
         """Tells the news; output before the change that ends the job."""
-        while self._news:
-            news = self._news.popleft()
+        while (news := self._next_news()) is not None:
             if isinstance(news, Exception):
                 raise news
             if news == self._status:
@@ -94,6 +102,9 @@ class Ticket:
 class Watcher:
     """Asks a backend for the state of all its jobs, in one call and one thread, and tells those who wait.
 
+    A question that fails is asked again after ever longer waits; who waits gets the error once five have failed in a
+    row. It goes on asking for every job until that is over, so that the end of a job that is cancelled is told too.
+
     Args:
         backend: Whose jobs.
         interval_s: Seconds from one question to the next.
@@ -109,6 +120,7 @@ class Watcher:
         self._sleep = sleep or self._closed.wait
         self._lock = threading.Lock()
         self._tickets: dict[str, Ticket] = {}
+        self._errors = 0
         self._work = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"{backend.name} jobs", daemon=True)
         self._thread.start()
@@ -148,18 +160,22 @@ class Watcher:
     def _watch(self) -> None:
         while self._work.wait() and not self._closed.is_set():
             self._ask()
-            self._sleep(self._interval_s)
+            self._sleep(self._interval_s * 2 ** min(self._errors, _ERRORS_BORNE))
 
     def _ask(self) -> None:
         with self._lock:
             tickets = dict(self._tickets)
         try:
             news: Mapping[str, Status | Exception] = self._backend.poll(tickets.keys())
+            self._errors = 0
         except Exception as error:  # noqa: BLE001 - every waiting thread gets it and raises it
+            self._errors += 1
+            if self._errors < _ERRORS_BORNE:
+                return
             news = dict.fromkeys(tickets, error)
         with self._lock:  # before they are told: a job that is over may be discarded by whoever hears of it
             for job_id, told in news.items():
-                if isinstance(told, Exception) or told.state.is_over:
+                if not isinstance(told, Exception) and told.state.is_over:
                     del self._tickets[job_id]
             if not self._tickets and not self._closed.is_set():
                 self._work.clear()

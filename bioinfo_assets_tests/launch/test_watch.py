@@ -8,7 +8,7 @@ from bioinfo_assets.launch.fake import FakeBackend, Outcome
 from bioinfo_assets.launch.local import LocalBackend
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.launch.watch import Watcher
-from bioinfo_assets_tests.launch.contract import PLAYED, job
+from bioinfo_assets_tests.launch.contract import PLAYED, job, wait_until
 
 SOON_S = 30.0
 
@@ -127,6 +127,69 @@ def test_an_error_of_the_backend_reaches_everyone_who_waits(fake):
     for ticket in [watching.submit(job("prints")) for _ in range(3)]:
         with pytest.raises(ConnectionError, match="the service is gone"):
             ticket.wait(SOON_S)
+    watching.close()
+
+
+def test_a_few_errors_of_the_backend_in_a_row_are_borne_with_growing_patience(fake):
+    poll, asked, slept = fake.poll, [], []
+
+    def broken_four_times(job_ids):
+        asked.append(1)
+        if len(asked) <= 4:
+            raise ConnectionError
+        return poll(job_ids)
+
+    fake.poll = broken_four_times
+    watching = Watcher(fake, interval_s=0.001, sleep=lambda s: slept.append(s) or time.sleep(s))
+    assert watching.submit(job("prints")).wait(SOON_S).state is State.SUCCEEDED
+    assert slept[:4] == [0.002, 0.004, 0.008, 0.016]
+    watching.close()
+
+
+def test_after_an_error_a_job_can_be_cancelled_and_waited_for(fake):
+    gone, poll = threading.Event(), fake.poll
+
+    def broken_while_gone(job_ids):
+        if gone.is_set():
+            raise ConnectionError("the service is gone")
+        return poll(job_ids)
+
+    fake.poll = broken_while_gone
+    gone.set()
+    watching = Watcher(fake, interval_s=0.001)
+    ticket = watching.submit(job("sleeps"))
+    with pytest.raises(ConnectionError):
+        ticket.wait(SOON_S)
+    ticket.cancel()
+    with pytest.raises(ConnectionError):  # the service is still gone: nobody can tell
+        ticket.wait(SOON_S)
+    gone.clear()
+    assert ended(ticket).state is State.CANCELLED
+    watching.close()
+
+
+def ended(ticket):
+    """Waits past an error that came before the service was back."""
+    try:
+        return ticket.wait(SOON_S)
+    except ConnectionError:
+        return ticket.wait(SOON_S)
+
+
+def test_an_error_that_passed_unheard_is_not_told_later(fake):
+    poll, asked = fake.poll, []
+
+    def broken_six_times(job_ids):
+        asked.append(1)
+        if len(asked) <= 6:
+            raise ConnectionError
+        return poll(job_ids)
+
+    fake.poll = broken_six_times
+    watching = Watcher(fake, interval_s=0.001)
+    ticket = watching.submit(job("sleeps"))
+    wait_until(lambda: len(asked), lambda times: times >= 8)
+    assert ticket.wait(0).state is State.RUNNING
     watching.close()
 
 
