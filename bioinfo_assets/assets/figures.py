@@ -48,11 +48,12 @@ def insert_size_figures(store: Store, record: Record) -> Metadata:
 
 
 def depth_figures(store: Store, record: Record) -> Metadata:
-    """Coverage in figures, and which share of the genome has at least each depth."""
-    distribution = depth_distribution(_text(store, record, "distribution"))
+    """Coverage in figures, and which share of the genome has at least each depth; contigs without reads count too."""
+    summary, genome_length = _text(store, record, "summary"), int(record.facts["genome_length"])
+    distribution = depth_distribution(_text(store, record, "distribution"), summary, genome_length)
     return {
         "coverage": coverage_picture(record.subject, distribution),
-        **_numbers(mosdepth_numbers(_text(store, record, "summary"))),
+        **_numbers(mosdepth_numbers(summary, genome_length)),
     }
 
 

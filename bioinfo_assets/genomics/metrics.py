@@ -94,31 +94,49 @@ def cutadapt_numbers(text: str) -> Numbers:
     return numbers
 
 
-def mosdepth_numbers(text: str) -> Numbers:
-    r"""Read the whole genome's row of mosdepth's summary: length, mean, least and greatest depth.
+def mosdepth_numbers(summary: str, genome_length: int) -> Numbers:
+    r"""Tell length, mean, least and greatest depth of the whole genome, from mosdepth's summary.
 
-    >>> mosdepth_numbers("chrom\tlength\tbases\tmean\tmin\tmax\ntotal\t16569\t68767\t4.15\t0\t85\n")
-    {'genome_length': 16569, 'mean_depth': 4.15, 'min_depth': 0, 'max_depth': 85}
+    Its row `total` is of the contigs with reads alone: the bases of the others count here too, with depth 0.
+
+    >>> mosdepth_numbers("chrom\tlength\tbases\tmean\tmin\tmax\ntotal\t1000\t4000\t4.00\t2\t85\n", 5000)
+    {'genome_length': 5000, 'mean_depth': 0.8, 'min_depth': 0, 'max_depth': 85}
     """
-    for row in csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE):
-        if row["chrom"] == "total":
-            return {
-                "genome_length": int(row["length"]),
-                "mean_depth": float(row["mean"]),
-                "min_depth": int(row["min"]),
-                "max_depth": int(row["max"]),
-            }
-    raise ValueError("a summary of mosdepth has a row 'total', and this has none")
+    total = _total(summary)
+    covered = int(total["length"])
+    return {
+        "genome_length": genome_length,
+        "mean_depth": int(total["bases"]) / genome_length,
+        "min_depth": int(total["min"]) if covered == genome_length else 0,
+        "max_depth": int(total["max"]) if covered else 0,
+    }
 
 
-def depth_distribution(text: str) -> tuple[tuple[int, float], ...]:
-    r"""Read, in order of depth, which fraction of the genome has at least each depth, from mosdepth's global dist.
+def depth_distribution(text: str, summary: str, genome_length: int) -> tuple[tuple[int, float], ...]:
+    r"""Tell, in order of depth, which fraction of the whole genome has at least each depth.
 
-    >>> depth_distribution("chrM\t1\t0.8\ntotal\t2\t0.25\ntotal\t1\t0.80\ntotal\t0\t1.00\n")
-    ((0, 1.0), (1, 0.8), (2, 0.25))
+    mosdepth's fractions are of the contigs with reads alone, as its summary's row `total` is.
+
+    Args:
+        text: mosdepth's global distribution.
+        summary: Its summary.
+        genome_length: Bases of all contigs.
+
+    >>> summary = "chrom\tlength\tbases\tmean\tmin\tmax\ntotal\t1000\t1050\t1.05\t0\t2\n"
+    >>> depth_distribution("chrM\t1\t0.8\ntotal\t2\t0.25\ntotal\t1\t0.80\ntotal\t0\t1.00\n", summary, 4000)
+    ((0, 1.0), (1, 0.2), (2, 0.0625))
     """
+    share = int(_total(summary)["length"]) / genome_length
     rows = csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
-    return tuple(sorted((int(depth), float(fraction)) for contig, depth, fraction in rows if contig == "total"))
+    fractions = {int(depth): float(fraction) * share for contig, depth, fraction in rows if contig == "total"}
+    return tuple(sorted((fractions | {0: 1.0}).items()))
+
+
+def _total(summary: str) -> dict[str, str]:
+    for row in csv.DictReader(io.StringIO(summary), delimiter="\t", quoting=csv.QUOTE_NONE):
+        if row["chrom"] == "total":
+            return row
+    raise ValueError("a summary of mosdepth has a row 'total', and this has none")
 
 
 def observations_by_read_group(text: str) -> dict[str, int]:

@@ -27,7 +27,9 @@ def mark_duplicates(
 ) -> Job:
     """Flag duplicates in the aligner's own order, then sort by coordinate and set NM, MD and UQ.
 
-    `optical_distance` is in pixels: duplicates within it are one cluster that was seen twice. Fact: `records`.
+    `optical_distance` is in pixels: duplicates within it are one cluster that was seen twice. MD has the reference's
+    letters in upper case, however its FASTA has them. UMIs are not used to tell duplicates apart: a warning says so
+    where read names have them. Fact: `records`.
 
     Raises:
         InputError: The distance is negative.
@@ -41,6 +43,7 @@ def mark_duplicates(
         subject=sample,
         script=render(
             *("mark_duplicates", "java", "bam"),
+            sample=sample,
             aligned=local,
             fasta=reference.name,
             optical_distance=optical_distance,

@@ -59,8 +59,9 @@ def depth(sample: str, bam: IndexedBam, layout: Layout, *, plain_text: bool = Fa
     """Tell the depth of every position of every contig that has reads, and a summary of coverage.
 
     Depth is `samtools depth -a`, bgzipped with a tabix index, or plain text of some 15 bytes a base. The summary is
-    mosdepth's, which counts a position once where the two reads of a pair overlap; samtools counts it twice. Fact:
-    `mean_depth`, as mosdepth has it.
+    mosdepth's, which counts a position once where the two reads of a pair overlap; samtools counts it twice; it
+    leaves out contigs without reads. Facts: `genome_length`, of all contigs in the header, and `mean_depth` over all of
+    them, by mosdepth's count.
     """
     local = f"{sample}.recalib.bam"
     suffix = "depth.txt" if plain_text else "depth.txt.gz"

@@ -129,16 +129,17 @@ def test_another_table_is_no_table_of_ours(text: str):
 
 def test_depths_are_those_of_the_whole_genome(folder: Path, run: Run, bam: str):
     run("mosdepth", "expt", bam)
-    numbers = mosdepth_numbers((folder / "expt.mosdepth.summary.txt").read_text())
+    summary = (folder / "expt.mosdepth.summary.txt").read_text()
+    numbers = mosdepth_numbers(summary, LENGTH)
     assert numbers == {"genome_length": LENGTH, "mean_depth": 0.2, "min_depth": 0, "max_depth": 2}
-    rows = depth_distribution((folder / "expt.mosdepth.global.dist.txt").read_text())
+    rows = depth_distribution((folder / "expt.mosdepth.global.dist.txt").read_text(), summary, LENGTH)
     # Nine places of 100 bases are covered once or more, one of them twice.
     assert rows == ((0, 1.0), (1, 0.18), (2, 0.02))
 
 
 def test_a_summary_without_total_is_not_mosdepths():
     with pytest.raises(ValueError, match="'total'"):
-        mosdepth_numbers("chrom\tlength\tbases\tmean\tmin\tmax\n")
+        mosdepth_numbers("chrom\tlength\tbases\tmean\tmin\tmax\n", LENGTH)
 
 
 def test_pairs_before_and_after_trimming_are_counted(folder: Path, run: Run):

@@ -1,5 +1,6 @@
 import subprocess
 from collections import Counter
+from pathlib import Path
 
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.steps.alignment import align
@@ -84,6 +85,16 @@ class TestFailures:
         files = pairs(tmp_path, grouped("a", group="FC9.9"), grouped("a", sequence=READ2, group="FC9.9"))
         reason = bench.failure(align("expt", files, [read_group()], chain.reference, LAYOUT))
         assert reason == "2 of 2 records of expt have no read group of its lanes: merge its reads again"
+
+    def test_reads_that_gzip_cannot_read_to_their_end(self, chain, bench, tmp_path):
+        """The aligner passes over what follows the last gzip stream; gzip, long done by then, has said so."""
+        whole = ReadFiles.of(chain.made["trimmed_reads"].files)
+        damaged = tmp_path / "damaged.fastq.gz"
+        damaged.write_bytes(Path(whole.reads1.uri).read_bytes() + b"no gzip stream")
+        files = ReadFiles(stored(damaged), whole.reads2)
+        groups = [lane_files(*lane).read_group for lane in LANES]
+        reason = bench.failure(align("expt", files, groups, chain.reference, LAYOUT))
+        assert reason == "expt.cutadapt.1.fastq.gz is not a whole gzip file: trim the reads of expt again"
 
     def test_an_alt_file_of_another_reference(self, chain, bench, tmp_path):
         alt = tmp_path / "other.alt"

@@ -1,12 +1,18 @@
 import hashlib
+import re
 import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.metrics import picard_numbers
 from bioinfo_assets.steps.duplicates import mark_duplicates
+from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets_tests.steps.bench import TOOL_PATH, samtools, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, reference, somewhere
+from bioinfo_assets_tests.steps.chain import SAMPLE
 
 DUPLICATE, SUPPLEMENTARY = "0x400", "0x800"
 
@@ -59,6 +65,40 @@ def test_the_metrics_count_the_reads_that_were_flagged(marked):
     flagged = samtools("view", "-c", "-f", DUPLICATE, "-F", "0x904", str(marked.path("bam")))
     assert flagged == [str(2 * int(row["READ_PAIR_DUPLICATES"]) + int(row["UNPAIRED_READ_DUPLICATES"]))]
     assert row["LIBRARY"] == "NA12878"
+
+
+def test_a_soft_masked_reference_gives_the_same_tags(bench, chain, tmp_path):
+    lower = tmp_path / "genome.fa"
+    lines = Path(chain.reference.fasta.uri).read_text().splitlines(keepends=True)
+    lower.write_text("".join(line if line.startswith(">") else line.lower() for line in lines))
+    masked = replace(chain.reference, fasta=stored(lower))
+    aligned, out = chain.made["aligned_bam"].files["bam"], Layout(str(tmp_path / "out"))
+    made = bench.run(mark_duplicates(SAMPLE, aligned, masked, out))
+    tags = [line.partition("MD:Z:")[2].partition("\t")[0] for line in samtools("view", str(made.path("bam")))]
+    assert any(re.search("[A-Z]", tag) for tag in tags)
+    assert not any(re.search("[a-z]", tag) for tag in tags)
+    assert made.files["bam"].content == chain.made["marked_bam"].files["bam"].content
+
+
+SEEN_TWICE = ("M:1:FC1:4:1101:1000:1000", "M:1:FC1:4:1101:1050:1000")  # 50 pixels apart: one cluster
+
+
+@pytest.mark.parametrize(("umi", "warned"), [("", 0), (":ACGT+TTGA", 1)])
+def test_optical_duplicates_are_found_in_names_with_and_without_umi(bench, chain, tmp_path, umi, warned):
+    header = "".join(f"{line}\n" for line in samtools("view", "-H", chain.marked.bam.uri) if line[:3] in {"@SQ", "@RG"})
+    bases, qualities = "GATCACAGGTCTATCACCCT", "I" * 20
+    rows = "".join(
+        f"{name}{umi}\t{flag}\tchrM\t{at}\t60\t20M\t=\t{mate}\t{size}\t{bases}\t{qualities}\tRG:Z:HJYFJ.4\n"
+        for name in SEEN_TWICE
+        for flag, at, mate, size in ((99, 1, 201, 220), (147, 201, 1, -220))
+    )
+    aligned = tmp_path / "aln.bam"
+    subprocess.run(["samtools", "view", "-b", "-o", aligned], input=(header + rows).encode(), check=True)
+    made = bench.run(mark_duplicates("expt", stored(aligned), chain.reference, Layout(str(tmp_path / "out"))))
+    numbers = picard_numbers(made.path("metrics").read_text())
+    assert numbers["read_pair_duplicates"] == numbers["read_pair_optical_duplicates"] == 1
+    assert len(made.report.warnings) == warned
+    assert all("have UMIs in their names" in warning for warning in made.report.warnings)
 
 
 def test_the_optical_distance_reaches_picard():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bioinfo_assets.genomics.metrics import depth_distribution, mosdepth_numbers
 from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
@@ -73,8 +74,31 @@ class TestDepth:
         made = chain.made["depth"]
         total = made.path("summary").read_text().splitlines()[-1].split("\t")
         assert (total[0], total[1]) == ("total", "16569")
-        assert made.report.facts == {"mean_depth": total[3]}
+        assert made.report.facts == {"genome_length": "16569", "mean_depth": f"{int(total[2]) / 16569:.4f}"}
         assert float(total[3]) == pytest.approx(int(total[2]) / 16569, abs=0.01)
+
+    def test_the_mean_is_over_contigs_without_reads_too(self, bench, tmp_path):
+        """Ten bases of chr1's 100 are covered once, none of chr2's 300: mosdepth's own mean is 0.10."""
+        made = bench.run(depth("expt", one_read(tmp_path), Layout(str(tmp_path / "out"))))
+        assert "chr2" not in made.path("summary").read_text()
+        assert made.report.facts == {"genome_length": "400", "mean_depth": "0.0250"}
+        texts = made.path("distribution").read_text(), made.path("summary").read_text()
+        assert mosdepth_numbers(texts[1], 400) == {
+            "genome_length": 400,
+            "mean_depth": 0.025,
+            "min_depth": 0,
+            "max_depth": 1,
+        }
+        assert depth_distribution(*texts, 400) == ((0, 1.0), (1, pytest.approx(0.025)))
+
+
+def one_read(folder) -> IndexedBam:
+    path = folder / "expt.recalib.bam"
+    contigs = "@SQ\tSN:chr1\tLN:100\n@SQ\tM5:x\tLN:300\tSN:chr2\n"
+    sam = f"@HD\tVN:1.6\tSO:coordinate\n{contigs}r\t0\tchr1\t5\t60\t10M\t*\t0\t0\t{'A' * 10}\t*\n"
+    subprocess.run(["samtools", "view", "-b", "-o", path], input=sam.encode(), check=True)
+    subprocess.run(["samtools", "index", path], check=True)
+    return IndexedBam(stored(path), stored(path.with_suffix(".bam.bai")))
 
 
 def test_alignment_metrics_count_all_reads(chain):
@@ -95,4 +119,7 @@ def test_a_sample_of_which_nothing_is_mapped_goes_through_every_step(bench, chai
     assert recalibrated.report.facts["observed_bases"] == "0"
     assert "these read groups have no base to recalibrate by" in recalibrated.report.warnings[0]
     assert "PAIR\t18\t" in counted.path("metrics").read_text()
-    assert covered.report.facts == {"mean_depth": "0.00"}
+    assert covered.report.facts == {"genome_length": "16569", "mean_depth": "0.0000"}
+    summary = covered.path("summary").read_text()
+    assert set(mosdepth_numbers(summary, 16569).values()) == {16569, 0}
+    assert depth_distribution(covered.path("distribution").read_text(), summary, 16569) == ((0, 1.0),)

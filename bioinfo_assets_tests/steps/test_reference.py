@@ -74,6 +74,42 @@ class TestIndexing:
             index_reference(fasta, None, Aligner.BWA, LAYOUT)
         )
 
+    @pytest.mark.parametrize("name", ["chr1,2", "*star", "=x", 'a"b', "chr(1)"])
+    def test_a_name_that_sam_does_not_have_is_told(self, bench, tmp_path, name):
+        fasta = source(tmp_path / "tiny.fa", f">chr1\nACGT\n>{name} x\nACGT\n".encode())
+        assert f"tiny.fa has a sequence named {name}, which is no name in SAM" in bench.failure(
+            index_reference(fasta, None, Aligner.BWA, LAYOUT)
+        )
+
+    def test_a_contig_too_long_for_a_bams_index_is_told(self, bench, tmp_path):
+        path, line = tmp_path / "wheat.fa", b"ACGTACGT" * 2**17 + b"\n"
+        with path.open("wb") as file:
+            file.write(b">3B\n")
+            for _ in range(2**9):
+                file.write(line)
+        reason = bench.failure(
+            index_reference(StoredFile(str(path), path.stat().st_size, "sha256:wheat"), None, Aligner.BWA, LAYOUT)
+        )
+        path.unlink()  # half a gigabyte
+        assert "wheat.fa has the sequence 3B of 536870912 bases, and a BAM can be indexed up to 536,870,911" in reason
+
+    @pytest.mark.parametrize(
+        ("name", "alt", "warned"),
+        [
+            ("chr1_KI270762v1_alt", False, True),
+            ("HLA-A*01:01:01:01", False, True),
+            ("HLA-A*01:01:01:01", True, False),
+            ("chr2", False, False),
+        ],
+    )
+    def test_alternate_contigs_without_an_alt_file_are_warned_of(self, bench, tmp_path, name, alt, warned):
+        fasta = source(tmp_path / "tiny.fa", FASTA.replace(b"chr2", name.encode()))
+        given = source(tmp_path / "given.alt", f"{name}\t0\n".encode()) if alt else None
+        made = bench.run(index_reference(fasta, given, Aligner.BWA, Layout(str(tmp_path / "out"))))
+        assert [warning.partition(":")[0] for warning in made.report.warnings] == (
+            ["this reference has alternate contigs and no .alt file"] if warned else []
+        )
+
 
 def test_an_aligner_finds_its_index_and_gatk_its_files():
     indexed = reference(alt=True)

@@ -1,8 +1,9 @@
 printf '%s\n' "${read_groups[@]}" > read_groups.sam
 printf '%s\n' "${group_ids[@]}" > group_ids.txt
 
-# Beside the aligner, which takes far longer: the pairs as the FASTQ has them.
-gzip -dc "$reads1" | wc -l > lines.txt &
+# Beside the aligner, which takes far longer: the pairs as the FASTQ has them. In a shell of its own, for bash forgets
+# gzip's status when a pipeline has ended before it is waited for.
+(gzip -dc "$reads1" | wc -l > lines.txt) &
 counting=$!
 
 # The aligner's log is shown while it runs, and read below.
@@ -24,7 +25,7 @@ wait "$counting" || fail "$reads1 is not a whole gzip file: trim the reads of $s
 require_whole "$aligned"
 
 samtools flagstat -@ "$JOB_CPUS" -O tsv "$aligned" > flagstat.tsv
-flagstat() { awk -F '\t' -v row="$1" 'index($3, row) == 1 { print $1 + $2; exit }' flagstat.tsv; }
+flagstat() { awk -F '\t' -v row="$1" 'index($3, row) == 1 { printf "%.0f\n", $1 + $2; exit }' flagstat.tsv; }
 records=$(flagstat 'total')
 primary=$(flagstat 'primary')
 paired=$(flagstat 'paired in sequencing')

@@ -5,4 +5,10 @@ else
     tabix -s 1 -b 2 -e 2 "$depth"
 fi
 mosdepth --no-per-base --threads "$JOB_CPUS" "$sample" "$bam"
-fact mean_depth "$(awk -F '\t' '$1 == "total" { print $4 }' "$sample.mosdepth.summary.txt")"
+
+# mosdepth's own mean is over the contigs with reads alone.
+genome_length=$(samtools view -H "$bam" | awk -F '\t' '/^@SQ/ {
+    for (i = 2; i <= NF; i++) if ($i ~ /^LN:/) n += substr($i, 4) } END { printf "%.0f", n }')
+fact genome_length "$genome_length"
+fact mean_depth "$(awk -F '\t' -v length_="$genome_length" '$1 == "total" { printf "%.4f", $3 / length_ }' \
+    "$sample.mosdepth.summary.txt")"

@@ -1,14 +1,29 @@
 records=$(samtools view -c -@ "$JOB_CPUS" "$aligned")
 
+# A soft-masked reference would give MD lower-case letters, and SAM tags (section 1) has upper-case ones. No byte moves,
+# so the index stays true.
+LC_ALL=C awk '/^>/ { print; next } { print toupper($0) }' "$fasta" > upper_case.fa
+cp "$fasta.fai" upper_case.fa.fai
+cp "${fasta%.fa}.dict" upper_case.dict
+
+# Names with a UMI as their eighth field: Picard's own parser, which is faster, finds no place on the flow cell in them.
+places=()
+name=$(samtools view "$aligned" 2> /dev/null | head -n 1 | cut -f 1 || true)
+if [[ $name =~ ^([^:]+:){7}[^:]+$ ]]; then
+    places=(--READ_NAME_REGEX '[^:]+:[0-9]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+):[A-Za-z0-9+_-]+')
+    warn "the reads of $sample have UMIs in their names, which are not used to tell duplicates apart"
+fi
+
 # MarkDuplicates reads its input twice, so that must be a file. It goes by the aligner's order, in which all records of
 # a read stand together: so supplementary records are flagged with their read. The sort holds everything back until
 # MarkDuplicates has ended, so the two JVMs do not fill their heaps at one time.
 JAVA_TOOL_OPTIONS=$(jvm 45) picard MarkDuplicates --INPUT "$aligned" --OUTPUT /dev/stdout --METRICS_FILE "$metrics" \
-    --ASSUME_SORT_ORDER queryname --OPTICAL_DUPLICATE_PIXEL_DISTANCE "$optical_distance" \
+    --ASSUME_SORT_ORDER queryname --OPTICAL_DUPLICATE_PIXEL_DISTANCE "$optical_distance" "${places[@]}" \
     --VALIDATION_STRINGENCY SILENT --COMPRESSION_LEVEL 0 |
     samtools sort -u --no-PG -@ "$JOB_CPUS" -m "$((JOB_MEMORY_MIB / 5 / JOB_CPUS + 1))M" -T "$TMPDIR/sort" - |
     JAVA_TOOL_OPTIONS=$(jvm 20) picard SetNmMdAndUqTags --INPUT /dev/stdin --OUTPUT "$marked" \
-        --REFERENCE_SEQUENCE "$fasta" --VALIDATION_STRINGENCY SILENT --CREATE_INDEX true --CREATE_MD5_FILE true
+        --REFERENCE_SEQUENCE upper_case.fa --VALIDATION_STRINGENCY SILENT --CREATE_INDEX true --CREATE_MD5_FILE true
+rm upper_case.*
 mv "${marked%.bam}.bai" "$marked.bai"
 
 require_whole "$marked"

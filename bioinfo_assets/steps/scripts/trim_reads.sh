@@ -7,7 +7,7 @@ done
 cutadapt -j "$JOB_CPUS" "${options[@]}" --json "$report" -o "$trimmed1" -p "$trimmed2" "$reads1" "$reads2" > "$log"
 cat "$log"
 
-pairs() { awk -v key="\"$1\":" '/"read_counts"/ { here = 1 } here && $1 == key { print $2 + 0; exit }' "$report"; }
+pairs() { awk -v key="\"$1\":" '/"read_counts"/ { here = 1 } here && $1 == key { printf "%.0f\n", $2; exit }' "$report"; }
 pairs_in=$(pairs input)
 pairs_out=$(pairs output)
 [[ $pairs_out -gt 0 ]] ||

@@ -8,8 +8,8 @@ read_groups=('@RG	ID:FC1.4	SM:expt	LB:expt	PL:ILLUMINA	PU:FC1.4' '@RG	ID:FC2.1	S
 group_ids=(FC1.4 FC2.1)
 aligned=expt.aln.bam
 
-# Records in an indexed BAM, told by its index.
-indexed_records() { samtools idxstats "$1" | awk '{ n += $3 + $4 } END { print n + 0 }'; }
+# Records in an indexed BAM, told by its index. mawk's print would write 3e+09 for numbers from 2^31 on.
+indexed_records() { samtools idxstats "$1" | awk '{ n += $3 + $4 } END { printf "%.0f\n", n }'; }
 
 # Fails unless the BAM has its header and its end.
 require_whole() { samtools quickcheck "$1" || fail "$1 was not written whole: run the step again"; }
@@ -22,8 +22,9 @@ require_records() {
 printf '%s\n' "${read_groups[@]}" > read_groups.sam
 printf '%s\n' "${group_ids[@]}" > group_ids.txt
 
-# Beside the aligner, which takes far longer: the pairs as the FASTQ has them.
-gzip -dc "$reads1" | wc -l > lines.txt &
+# Beside the aligner, which takes far longer: the pairs as the FASTQ has them. In a shell of its own, for bash forgets
+# gzip's status when a pipeline has ended before it is waited for.
+(gzip -dc "$reads1" | wc -l > lines.txt) &
 counting=$!
 
 # The aligner's log is shown while it runs, and read below.
@@ -45,7 +46,7 @@ wait "$counting" || fail "$reads1 is not a whole gzip file: trim the reads of $s
 require_whole "$aligned"
 
 samtools flagstat -@ "$JOB_CPUS" -O tsv "$aligned" > flagstat.tsv
-flagstat() { awk -F '\t' -v row="$1" 'index($3, row) == 1 { print $1 + $2; exit }' flagstat.tsv; }
+flagstat() { awk -F '\t' -v row="$1" 'index($3, row) == 1 { printf "%.0f\n", $1 + $2; exit }' flagstat.tsv; }
 records=$(flagstat 'total')
 primary=$(flagstat 'primary')
 paired=$(flagstat 'paired in sequencing')

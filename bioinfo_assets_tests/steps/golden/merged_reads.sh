@@ -10,6 +10,7 @@ pair_reads='# Reads the two FASTQs of a lane in step, record by record: the firs
 # with the lane'"'"'s read group as the comment of every read, and one line to `verdict`: `pairs N`, or `wrong` and a
 # sentence. The lane'"'"'s names come by the environment, for awk reads escapes in values given by -v.
 BEGIN {
+    CONVFMT = OFMT = "%.0f" # or mawk writes 3e+09 for numbers from 2^31 on
     name1 = ENVIRON["name1"]; name2 = ENVIRON["name2"]; comment = ENVIRON["comment"]
     second = "read.2"; out1 = "merged.1"; out2 = "merged.2"; verdict = "verdict"
 }

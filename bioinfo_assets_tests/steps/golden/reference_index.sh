@@ -12,6 +12,18 @@ contigs=$(wc -l < "$fasta.fai")
 # samtools passes over the second of two sequences of one name.
 [[ $contigs -eq $(grep -c '^>' "$fasta") ]] ||
     fail "$fasta has two sequences of one name: give each a name of its own, up to the first blank"
+# SAM specification, section 1.2.1; Picard would stop with an exception.
+bad=$(awk -F '\t' '$1 !~ /^[0-9A-Za-z!#$%&+.\/:;?@^_|~-][0-9A-Za-z!#$%&*+.\/:;=?@^_|~-]*$/ { print $1; exit }' "$fasta.fai")
+[[ -z $bad ]] ||
+    fail "$fasta has a sequence named $bad, which is no name in SAM: give it one of letters, digits and" \
+        "!#\$%&*+./:;=?@^_|~-, that does not begin with * or ="
+# SAM specification, section 5.2: what .bai and .tbi can index.
+long=$(awk -F '\t' '$2 > 536870911 { print $1 " of " $2; exit }' "$fasta.fai")
+[[ -z $long ]] ||
+    fail "$fasta has the sequence $long bases, and a BAM can be indexed up to 536,870,911: split it into shorter ones"
+[[ -n $has_alt ]] || ! awk -F '\t' '$1 ~ /_alt$|^HLA-/ { found = 1 } END { exit !found }' "$fasta.fai" ||
+    warn "this reference has alternate contigs and no .alt file: reads over them get mapping quality 0;" \
+        "give it by --reference-alt"
 
 # A fixed UR, for Picard would write the scratch folder there.
 JAVA_TOOL_OPTIONS=$(jvm 75) picard CreateSequenceDictionary --REFERENCE "$fasta" --OUTPUT "$dictionary" --URI "$fasta"
