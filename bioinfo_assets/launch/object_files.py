@@ -6,6 +6,7 @@ finds them; `gs://` is read without credentials, for public buckets.
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 SCHEMES: Final = frozenset({"s3", "gs", "https", "http"})
 _CHUNK: Final = 10 * 1024 * 1024
 _RETRIES: "Final[RetryConfig]" = {"max_retries": 8, "retry_timeout": timedelta(minutes=3)}
+_DOWNLOADS: Final = 6
+"""How often a download that breaks off is begun."""
+_PAUSE_S: Final = 0.5
+"""Seconds before the second of them; each further one waits twice as long."""
 _LARGEST_COPY: Final = 5 * 1024**3
 """S3's CopyObject takes objects of up to 5 GB (AWS API reference, CopyObject); larger ones are streamed."""
 _WHAT_TO_DO: Final = {
@@ -81,17 +86,24 @@ def chunks(uri: str) -> Iterator[bytes]:
 def fetch(uri: str, target: Path) -> None:
     """Downloads a file; `target` is there when all its bytes are.
 
+    One that breaks off goes on where it was if the server has ETags and ranges (obstore does that), else it is begun
+    anew, a few times.
+
     Raises:
         InputError: there is no such file, it may not be read, or the connection broke again and again.
         ResourceError: the disk is full.
     """
-    size = stat(uri).size
     with written_whole(target) as part:
-        with part.open("wb") as file:
-            for chunk in chunks(uri):
-                file.write(chunk)
-        if part.stat().st_size != size:
-            raise InputError(f"{uri} has {size} bytes, {part.stat().st_size} came: try again")
+        for attempt in range(_DOWNLOADS):
+            size = stat(uri).size  # asked each time: a server that is gone ends it here
+            try:
+                _download(uri, size, part)
+            except InputError:
+                if attempt == _DOWNLOADS - 1:
+                    raise
+                time.sleep(_PAUSE_S * 2**attempt)
+            else:
+                return
 
 
 def write(uri: str, data: bytes | Path) -> None:
@@ -153,6 +165,14 @@ def listed(folder: str, *, recursive: bool) -> Iterator[str]:
     yield from (f"{scheme}://{place}/{item['path']}" for item in objects)
 
 
+def _download(uri: str, size: int, target: Path) -> None:
+    with target.open("wb") as file:
+        for chunk in chunks(uri):
+            file.write(chunk)
+    if target.stat().st_size != size:
+        raise InputError(f"{uri} has {size} bytes, {target.stat().st_size} came: try again")
+
+
 def _part_size(size: int) -> int:
     """Bytes of one part of an upload of this size: S3 takes 10,000 parts (AWS user guide, multipart upload limits)."""
     return max(_CHUNK, size // 9_000)
@@ -209,10 +229,23 @@ def _errors_are_told(uri: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
+        _check_bucket(uri, error)
         raise InputError(f"{uri} does not exist: check its spelling") from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
         advice = _WHAT_TO_DO.get(_place(uri)[0], _WHAT_TO_DO["https"])
         raise InputError(f"{uri} may not be read or written: {advice}") from error
     except BaseError as error:
-        cause = str(error).splitlines()[0].strip()
-        raise InputError(f"{uri} could not be reached: {cause}; check the address and the network") from error
+        _check_bucket(uri, error)
+        raise InputError(f"{uri} could not be reached: {_cause(error)}; check the address and the network") from error
+
+
+def _cause(error: BaseError) -> str:
+    """What went wrong, of obstore's first line: its times and counts of retries, and a server's XML, are left out."""
+    said = str(error).splitlines()[0]
+    return said.rpartition(" - ")[2].partition(": <")[0].strip()
+
+
+def _check_bucket(uri: str, error: Exception) -> None:
+    """S3 says of a missing bucket what it says of a missing object, but for this code (AWS API, error responses)."""
+    if "<Code>NoSuchBucket</Code>" in str(error):
+        raise InputError(f"bucket {_place(uri)[1]} does not exist: make it or check its name") from error

@@ -41,7 +41,11 @@ def s3(s3_server, monkeypatch):
 
 
 class Web(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder: `/cut/` promises more than it sends, `/flaky/` is busy at first, `/closed/` is forbidden."""
+    """A server that gives a folder.
+
+    `/cut/` promises more than it sends, `/breaks/` sends half the first time, `/flaky/` is busy at
+    first, `/closed/` is forbidden.
+    """
 
     requests: list[str]
 
@@ -62,8 +66,14 @@ class Web(http.server.SimpleHTTPRequestHandler):
             return None
         return super().send_head()
 
+    def copyfile(self, source, outputfile):
+        if self.path.startswith("/breaks/") and self.requests.count(f"GET {self.path}") == 1:
+            outputfile.write(source.read(os.fstat(source.fileno()).st_size // 2))
+        else:
+            super().copyfile(source, outputfile)
+
     def translate_path(self, path):
-        for prefix in ("/flaky/", "/cut/", "/tagged/"):
+        for prefix in ("/flaky/", "/cut/", "/breaks/", "/tagged/"):
             path = path.replace(prefix, "/", 1)
         return super().translate_path(path)
 

@@ -21,6 +21,11 @@ def place(request, tmp_path):
     return str(tmp_path / "place") if request.param == "local" else request.getfixturevalue("s3") + "/place"
 
 
+UNREACHABLE = (
+    r"^s3://genomes/x could not be reached: HTTP error: error sending request; check the address and the network$"
+)
+
+
 class TestEveryPlaceThatCanBeWritten:
     def test_what_is_written_is_read_again(self, place):
         uri = join(place, "expt", "expt.depth.txt")
@@ -180,6 +185,20 @@ class TestS3:
         with pytest.raises(InputError, match=r"^s3://no-such-bucket/x does not exist"):
             STORE.stat("s3://no-such-bucket/x")
 
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            STORE.list,
+            lambda uri: STORE.list(uri, recursive=True),
+            lambda uri: STORE.read_bytes(f"{uri}/x"),
+            lambda uri: STORE.write_bytes(f"{uri}/x", b"abc"),
+        ],
+        ids=["list", "list-deep", "read", "write"],
+    )
+    def test_a_missing_bucket_is_told_where_the_server_tells_it(self, s3, ask):
+        with pytest.raises(InputError, match=r"^bucket no-such-bucket does not exist: make it or check its name$"):
+            ask("s3://no-such-bucket/run7")
+
     def test_missing_credentials_are_told_with_what_to_do(self, s3, monkeypatch):
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -219,7 +238,7 @@ class TestS3:
     def test_a_server_that_does_not_answer_is_told_as_such(self, s3, monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
         monkeypatch.setattr("bioinfo_assets.launch.object_files._RETRIES", {"max_retries": 1})
-        with pytest.raises(InputError, match=r"^s3://genomes/x could not be reached: .*; check"):
+        with pytest.raises(InputError, match=UNREACHABLE):
             STORE.exists(f"{s3}/x")
 
 
@@ -237,12 +256,21 @@ class TestWeb:
         assert STORE.content_of(f"{address}/tagged/x") == "etag:v1"
         assert STORE.content_of(f"{address}/x") == STORE.content_of(str(folder / "x"))
 
-    def test_a_download_cut_short_is_not_taken_for_whole(self, web, tmp_path):
-        address, folder, _ = web
+    def test_a_download_that_breaks_off_is_begun_again(self, web, tmp_path):
+        address, folder, requests = web
+        (folder / "x").write_bytes(os.urandom(300_000))
+        STORE.fetch(f"{address}/breaks/x", tmp_path / "x")
+        assert (tmp_path / "x").read_bytes() == (folder / "x").read_bytes()
+        assert requests.count("GET /breaks/x") == 2
+
+    def test_a_download_cut_short_again_and_again_is_not_taken_for_whole(self, web, tmp_path, monkeypatch):
+        monkeypatch.setattr("bioinfo_assets.launch.object_files._PAUSE_S", 0.001)
+        address, folder, requests = web
         (folder / "x").write_bytes(b"abc" * 1000)
         with pytest.raises(InputError, match=r"^http://127.*/cut/x could not be reached"):
             STORE.fetch(f"{address}/cut/x", tmp_path / "new" / "x")
         assert list((tmp_path / "new").iterdir()) == []
+        assert requests.count("GET /cut/x") == 6
 
     def test_a_busy_server_is_asked_again(self, web):
         address, folder, requests = web
