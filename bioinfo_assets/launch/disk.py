@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -66,6 +67,19 @@ def written_whole(path: Path) -> Iterator[Path]:
             _sync(path.parent)
         finally:
             part.unlink(missing_ok=True)
+
+
+def remove_parts(path: Path) -> None:
+    """Removes what writers of `path` that were killed left beside it, where nobody writes it now.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    part = re.compile(re.escape(f".{path.name[:100]}.") + r"[a-z0-9_]{8}\.part")  # as mkstemp names them
+    with disk_errors_are_told(path.parent):
+        for beside in path.parent.iterdir() if path.parent.is_dir() else ():
+            if part.fullmatch(beside.name):
+                beside.unlink(missing_ok=True)
 
 
 def copied_whole(source: Path, target: Path) -> None:

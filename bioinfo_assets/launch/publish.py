@@ -21,12 +21,17 @@ _AT_ONCE: Final = 4  # a network's or disk's bandwidth is used up by a few strea
 def publish(store: Store, job: Job, report: Report) -> None:
     """Moves what a job made to where its outputs belong; each is there whole or not at all.
 
+    The caller holds the `lock`, so that what lies half written beside a place was left by a process that was killed; it
+    is removed.
+
     Raises:
         InputError: a place may not be written to.
         ResourceError: a disk is full.
         JobError: what arrived has another size than what was made.
     """
     targets = {output.key: output.uri for output in job.outputs}
+    for uri in targets.values():
+        store.remove_parts(uri)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         moves = [pool.submit(_publish, store, made, targets[made.key]) for made in report.files]
     for move in moves:

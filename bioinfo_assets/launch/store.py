@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch import local_files, object_files
-from bioinfo_assets.launch.disk import moved
+from bioinfo_assets.launch.disk import moved, remove_parts
 from bioinfo_assets.launch.file_stat import FileStat
 
 __all__ = ["FileStat", "Store", "join", "local_path"]
@@ -126,6 +126,16 @@ class Store:
             object_files.delete(uri)
         else:
             local_files.delete(path)
+
+    def remove_parts(self, uri: str) -> None:
+        """Removes what writers of a local file that were killed left beside it, where nobody writes it now.
+
+        Stores of objects keep the parts of an upload out of sight; a rule of the bucket removes them (AWS user guide,
+        AbortIncompleteMultipartUpload).
+        """
+        path = local_path(uri)
+        if path is not None:
+            remove_parts(path)
 
     def list(self, folder: str, *, recursive: bool = False) -> tuple[str, ...]:
         """The files of a folder, sorted; none where there is no such folder. Hidden local files are left out."""

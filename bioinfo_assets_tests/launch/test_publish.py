@@ -1,4 +1,6 @@
 import hashlib
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -44,6 +46,29 @@ def test_a_file_that_is_not_what_the_job_reported_is_not_let_through(backend, tm
     wrong = replace(report, files=(replace(report.files[0], size=7),))
     with pytest.raises(JobError, match=r"a\.txt has 6 bytes and the job made 7"):
         publish(Store(), made, wrong)
+
+
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from pathlib import Path
+from bioinfo_assets.launch.disk import written_whole
+with written_whole(Path(sys.argv[1])) as part:
+    part.write_bytes(bytes(1000))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_writer_left_beside_a_place_is_removed_and_nothing_else(backend, tmp_path):
+    place, other = tmp_path / "results" / "a.txt", tmp_path / "results" / "a.txt.fai"
+    for target in (place, place, other):
+        subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, str(target)], check=False)
+    (place.parent / ".a.txt.lock").touch()
+    assert len(list(place.parent.glob(".a.txt.*.part"))) == 3
+    made = job("greets", outputs=(Output("text", "greeting.txt", str(place)),))
+    publish(Store(), made, run(backend, made).report)
+    left = sorted(path.name for path in place.parent.iterdir())
+    assert left[1:] == [".a.txt.lock", "a.txt"]
+    assert left[0].startswith(".a.txt.fai.")  # it may be written now: its own publisher sees to it
 
 
 def test_who_holds_the_lock_is_alone(tmp_path):
