@@ -5,21 +5,46 @@ nested ones with two underscores: `BIOINFO_ASSETS_TRIMMING__TRUSEQ=true`), and f
 project's home. `bioinfo-assets run` writes that file, so that Dagit shows and continues what the command line began.
 """
 
+import json
 import os
+import re
 import sys
 import tomllib
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from uuid import uuid4
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from bioinfo_assets.errors import InputError
 
 FILE_NAME = "bioinfo-assets.toml"
 HOME_VARIABLE = "DAGSTER_HOME"
 PREFIX = "BIOINFO_ASSETS_"
+
+
+def _items(separator: str) -> BeforeValidator:
+    """Lets a variable hold several values: one string with a separator, or a JSON list."""
+
+    def split(given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        if given.lstrip().startswith("["):
+            return json.loads(given)  # what is wrong in it is a ValueError, which pydantic tells
+        return tuple(item.strip() for item in given.split(separator) if item.strip())
+
+    return BeforeValidator(split)
 
 
 class TrimmingSettings(BaseModel):
@@ -31,7 +56,8 @@ class TrimmingSettings(BaseModel):
         three_prime_2: 3' adapter of read 2.
         five_prime_1: 5' adapter of read 1.
         five_prime_2: 5' adapter of read 2.
-        poly_g: Cut runs of G that two-colour machines (NextSeq, NovaSeq) write past the end of a fragment.
+        poly_g: Cut runs of G that two-colour machines (NextSeq, NovaSeq) write past the end of a fragment, and with
+            them 3' ends below a quality of 20.
         max_n: Pairs with a larger share of N in one read are dropped.
         minimum_length: Pairs with a shorter read after trimming are dropped; bases.
     """
@@ -75,17 +101,17 @@ class Settings(BaseSettings):
     output_path: str
     reference: str | None = None
     reference_alt: str | None = None
-    known_sites: tuple[str, ...] = ()
+    known_sites: Annotated[tuple[str, ...], NoDecode, _items(",")] = ()
     aligner: Literal["auto", "bwa", "bwa-mem2"] = "auto"
     platform: str = "ILLUMINA"
     optical_distance: int = Field(default=2500, ge=0)
-    quantized_quals: tuple[int, ...] = (10, 20, 30)
+    quantized_quals: Annotated[tuple[int, ...], NoDecode, _items(",")] = (10, 20, 30)
     trimming: TrimmingSettings = TrimmingSettings()
     depth_as_text: bool = False
     scratch: str | None = None
     cpus: int | None = Field(default=None, ge=1)
     memory_mib: int | None = Field(default=None, ge=1)
-    tool_path: tuple[str, ...] = ()
+    tool_path: Annotated[tuple[str, ...], NoDecode, _items(os.pathsep)] = ()
 
     @property
     def tool_folders(self) -> tuple[str, ...]:
@@ -116,22 +142,31 @@ def load(**given: object) -> Settings:
     Raises:
         InputError: a setting is missing or wrong; the sentence names it.
     """
+    _check_variables(list(os.environ))
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         raise InputError(_sentence(error)) from error
-    except tomllib.TOMLDecodeError as error:
+    except SettingsError as error:
+        raise InputError(_sentence_of_variable(error)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{FILE_NAME} in {os.environ[HOME_VARIABLE]} is not TOML ({error}): correct it") from error
 
 
 def save(settings: Settings, home: Path) -> Path:
-    """Writes the settings that were set, not those that are the default, to a project's home; gives the file."""
+    """Writes the settings that were set, not those that are the default, to a project's home; gives the file.
+
+    Whoever reads sees the old file or the new one whole, and of several who write one wins.
+    """
     home.mkdir(parents=True, exist_ok=True)
     file = home / FILE_NAME
     values = settings.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(tomli_w.dumps(values), encoding="utf-8")
-    temporary.replace(file)
+    temporary = home / f".{FILE_NAME}.{uuid4().hex}.part"
+    try:
+        temporary.write_text(tomli_w.dumps(values), encoding="utf-8")
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
     return file
 
 
@@ -152,3 +187,24 @@ def _sentence(error: ValidationError) -> str:
     name = ".".join(str(part) for part in problem["loc"]) or "settings"
     variable = PREFIX + name.upper().replace(".", "__")
     return f"setting {name}: {problem['msg'].lower()} (set it in {FILE_NAME} or by {variable})"
+
+
+def _sentence_of_variable(error: SettingsError) -> str:
+    """Pydantic names the field in its text only."""
+    field = re.search(r'field "(\w+)"', str(error))
+    variable = PREFIX + (field[1].upper() if field else "…")
+    return f"environment variable {variable} is not a JSON object: set its parts one by one, such as {variable}__MAX_N"
+
+
+def _check_variables(names: Sequence[str]) -> None:
+    """A misspelt variable would go unheard, and another genome be aligned to.
+
+    Raises:
+        InputError: one with our prefix is no setting.
+    """
+    for name in names:
+        first = name[len(PREFIX) :].partition("__")[0].lower()
+        if name.upper().startswith(PREFIX) and first not in Settings.model_fields:
+            near = get_close_matches(first, Settings.model_fields, n=1)
+            hint = f"did you mean {PREFIX}{near[0].upper()}?" if near else "unset it"
+            raise InputError(f"environment variable {name} is no setting: {hint}")
