@@ -100,7 +100,7 @@ def run(  # noqa: PLR0913 - each is an option
         bool | None,
         typer.Option(
             "--poly-g/--no-poly-g",
-            help="Cut the runs of G of two-colour machines (NextSeq, NovaSeq).",
+            help="Cut the runs of G of two-colour machines (NextSeq, NovaSeq), and 3' ends below quality 20.",
             rich_help_panel=TRIMMING,
         ),
     ] = None,

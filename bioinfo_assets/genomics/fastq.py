@@ -35,9 +35,11 @@ UNKNOWN_FLOWCELL: Final = "NOFC"
 def check_pair(read1: FastqHead, read2: FastqHead) -> None:
     """Check that two FASTQs hold the two reads of the same pairs, in the same order, as far as they were read.
 
+    Both reads of a pair have one name, or end in `/1` and `/2`, or in `.1` and `.2` as the Sequence Read Archive's
+    `fastq-dump -I --split-files` names them.
+
     Raises:
-        InputError: The files are swapped, hold the same read, have other names or another number of records, or names
-            that end in `.1` and `.2`, which bwa does not pair.
+        InputError: The files are swapped, hold the same read, or have other names or another number of records.
     """
     said = (read1.reads[0].read or 1, read2.reads[0].read or 2)
     if said == (2, 1):
@@ -45,7 +47,7 @@ def check_pair(read1: FastqHead, read2: FastqHead) -> None:
     if said[0] == said[1]:
         raise InputError(f"{read1.uri} and {read2.uri} both hold read {said[0]}, as their records say: give the mate")
     for number, (first, second) in enumerate(zip(read1.reads, read2.reads, strict=False), start=1):
-        if first.name != second.name:
+        if first.name != second.name and not _named_by_archive(first.name, second.name):
             raise InputError(_unpaired(number, read1, read2))
     if read1.whole and read2.whole and len(read1.reads) != len(read2.reads):
         raise InputError(
@@ -93,13 +95,12 @@ def lane_of(read1: FastqHead, read2: FastqHead, *, library: str, lane: str | Non
     )
 
 
+def _named_by_archive(first: str, second: str) -> bool:
+    return first.endswith(".1") and second == f"{first[:-2]}.2"
+
+
 def _unpaired(number: int, read1: FastqHead, read2: FastqHead) -> str:
     first, second = read1.reads[number - 1].name, read2.reads[number - 1].name
-    if first.endswith(".1") and second == f"{first[:-2]}.2":
-        return (
-            f"the reads of {read1.uri} and {read2.uri} are named {first} and {second}, which bwa does not pair: "
-            "get them from the archive with `fasterq-dump --split-files`, or cut '.1' and '.2' off their names"
-        )
     return (
         f"{read1.uri} and {read2.uri} do not hold the same pairs: record {number} is {first} in one and {second} "
         "in the other; give the files as the machine wrote them, or put both in the same order"

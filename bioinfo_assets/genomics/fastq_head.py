@@ -101,9 +101,11 @@ def _records(uri: str, text: str, *, last: bool) -> Iterator[tuple[str, str, str
 
 
 def _without_blank_end(lines: list[str]) -> list[str]:
-    while len(lines) % 4 and not lines[-1]:
-        lines = lines[:-1]
-    return lines
+    """Leave out the blank lines after the last record; the last one of a record without bases is blank too."""
+    end = len(lines)
+    while end and not lines[end - 1] and (end % 4 or not any(lines[end - 4 : end])):
+        end -= 1
+    return lines[:end]
 
 
 def _check_record(uri: str, line: int, record: list[str]) -> tuple[str, str, str]:

@@ -30,7 +30,8 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
 
     The read group takes the place of each read's comment, as `RG:Z:ID`, and `/1` and `/2` go from the names. The script
     reads each lane in step and fails with a sentence on a truncated file, on another number of reads or other names in
-    the second, and on an empty lane. Facts: `pairs`, and `pairs.ID` of each lane.
+    the second, and on an empty lane. A warning names a file whose reads, by their names, are of several lanes. Facts:
+    `pairs`, and `pairs.ID` of each lane.
 
     Raises:
         InputError: There is no lane, two have one read group, or two files are the same.

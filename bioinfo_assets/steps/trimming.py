@@ -38,7 +38,9 @@ class Trimming:
         five_prime_2: One before the second (`-G`).
         three_prime_1: An adapter behind the first read, such as read-through into the other one (`-a`).
         three_prime_2: One behind the second (`-A`).
-        poly_g: Cut Gs without signal from the ends of reads of two-colour machines (`--nextseq-trim 20`).
+        poly_g: Cut Gs without signal from the ends of reads of two-colour machines (`--nextseq-trim 20`). It
+            also trims by quality: bases below Q20 go from the 3' ends, as by `-q 20`, with Gs counted as of low quality
+            whatever they have.
         max_n: The share of unknown bases in either read above which a pair is dropped, or their number from 1 on.
         minimum_length: Bases below which a pair with a shorter read is dropped, once anything is cut: a read that is
             all adapter would leave an empty sequence, on which aligners stumble.

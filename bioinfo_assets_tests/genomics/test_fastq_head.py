@@ -50,7 +50,7 @@ def test_a_file_that_is_cut_short_is_refused_when_all_of_it_was_read(cut: int):
         read_head(URI, data[: max(1, len(data) - cut)], whole=True)
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", 4 * "\n", 5 * "\n", 6 * "\n", 10 * "\n"])
 def test_the_last_line_may_end_as_it_likes(end: str):
     assert len(read_head(URI, gz(record("r1") + record("r2").rstrip("\n") + end), whole=True).reads) == 2
 
@@ -61,6 +61,8 @@ def test_the_last_line_may_end_as_it_likes(end: str):
         (b"", "is empty"),
         (gz(""), "holds no reads"),
         (gz("\n"), "not a FASTQ"),
+        (gz(4 * "\n"), "not a FASTQ"),
+        (gz(record() + "\n" + record("r2")), "line 5 should be '@'"),
         (record().encode(), "not compressed with gzip"),
         (b"BZh91AY&SY", "not compressed with gzip"),
         (gz(record())[:-8] + bytes(8), "damaged"),

@@ -2,10 +2,12 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+from bioinfo_assets.genomics.fastq import check_pair, read_head
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.files import ReadFiles
 from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.reads import LaneFiles, merge_reads
 from bioinfo_assets.steps.reference import Aligner, IndexedReference, index_reference
 from bioinfo_assets_tests.steps.bench import samtools, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, fastq, read_group, reads, record, reference, text_of
@@ -58,6 +60,22 @@ class TestAlignedBam:
         assert samtools("view", str(chain.made["aligned_bam"].path("bam"))) == [
             line for line in sam if not line.startswith("@")
         ]
+
+
+def test_reads_that_the_archive_named_are_paired(chain, bench, tmp_path):
+    """Real reads under the names of `fastq-dump -I --split-files`, from their check to their alignment."""
+    real, files = lane_files(*LANES[0]), []
+    for number, file in enumerate((real.reads1, real.reads2), start=1):
+        lines = text_of(Path(file.uri)).splitlines()[:800]
+        reads_ = zip(range(1, 201), lines[1::4], lines[3::4], strict=True)
+        records = [record(f"SRR1.{n}.{number} {n}", bases, quality=quality) for n, bases, quality in reads_]
+        files.append(fastq(tmp_path / f"SRR1_{number}.fastq.gz", records))
+    check_pair(*(read_head(file.uri, Path(file.uri).read_bytes(), whole=True) for file in files))
+    out = Layout(str(tmp_path / "out"))
+    merged = bench.run(merge_reads("expt", [LaneFiles(read_group(), *files)], out))
+    made = bench.run(align("expt", ReadFiles.of(merged.files), [read_group()], chain.reference, out))
+    primary = samtools("view", "-f", "1", "-F", "0x900", str(made.path("bam")))
+    assert [line.split("\t")[0] for line in primary] == [f"SRR1.{n}" for n in range(1, 201) for _ in range(2)]
 
 
 class TestHostileReadGroups:

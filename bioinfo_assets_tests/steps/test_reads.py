@@ -1,4 +1,6 @@
 import gzip
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reads import LaneFiles, merge_reads
+from bioinfo_assets.steps.script import read
 from bioinfo_assets_tests.steps.bench import stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, fastq, lane, read_group, record, somewhere, text_of
 from bioinfo_assets_tests.steps.chain import LANES, lane_files
@@ -31,6 +34,15 @@ def seconds(*names: str) -> list[str]:
 def merged(bench, tmp_path, *lanes: LaneFiles) -> tuple[str, str]:
     made = bench.run(merge_reads("expt", lanes, Layout(str(tmp_path / "out"))))
     return text_of(made.path("reads1")), text_of(made.path("reads2"))
+
+
+def verdict(folder: Path, first: list[str], second: list[str]) -> str:
+    """What the script for one lane says of two files."""
+    for number, records in enumerate((first, second), start=1):
+        (folder / f"read.{number}").write_text("".join(records))
+    names = {**os.environ, "name1": "x_1", "name2": "x_2", "comment": "RG:Z:FC1.4"}
+    subprocess.run(["awk", read("pair_reads.awk"), "read.1"], cwd=folder, env=names, check=True)
+    return (folder / "verdict").read_text()
 
 
 class TestMergedReads:
@@ -72,6 +84,37 @@ class TestMergedReads:
             counts[f"pairs.{flowcell}.{number}"] = str(lines // 4)
         assert made.report.facts == counts | {"pairs": str(sum(map(int, counts.values())))}
         assert text_of(made.path("reads1")).count("\n") == 4 * int(made.report.facts["pairs"])
+
+    @pytest.mark.parametrize("blank1", range(6))
+    @pytest.mark.parametrize("blank2", [0, 1, 4])
+    def test_blank_lines_at_the_end_are_no_reads(self, tmp_path, blank1, blank2):
+        assert verdict(tmp_path, [*firsts("a", "b"), blank1 * "\n"], [*seconds("a", "b"), blank2 * "\n"]) == "pairs 2\n"
+
+    @pytest.mark.parametrize("blank", [1, 4, 5])
+    def test_a_blank_line_between_reads_is_damage_of_its_file(self, tmp_path, blank):
+        gap, whole = ["@a\nACGT\n+\nIIII\n", blank * "\n", "@b\nACGT\n+\nIIII\n"], firsts("a", "b")
+        assert verdict(tmp_path, gap, whole).startswith("wrong x_1 is not FASTQ at line 5:")
+        assert verdict(tmp_path, whole, gap).startswith("wrong x_2 is not FASTQ at line 5:")
+
+    def test_blank_lines_hide_no_missing_read(self, tmp_path):
+        short = [*firsts("a"), "\n\n"]
+        assert verdict(tmp_path, firsts("a", "b"), short).startswith(
+            "wrong x_1 has more reads than x_2, which ends after 1:"
+        )
+        assert verdict(tmp_path, short, firsts("a", "b")).startswith(
+            "wrong x_2 has more reads than x_1, which ends after 1:"
+        )
+
+    def test_lanes_under_one_read_group_are_warned_of(self, bench, tmp_path):
+        """As `cat` of lanes and bcl2fastq's --no-lane-splitting leave them."""
+        names = [f"M:1:FC1:{number}:1101:{x}:1{umi}" for umi in ("", ":ACGT") for number in (1, 2, 1) for x in (1, 2)]
+        several, one = lane_of(tmp_path, firsts(*names), seconds(*names)), [f"M:1:FC2:1:1:{x}:1" for x in (1, 2)]
+        single = lane_of(tmp_path, firsts(*one), seconds(*one), "FC2.1")
+        older = lane_of(tmp_path, firsts("M:1:1:1:1", "M:2:1:1:1"), seconds("M:1:1:1:1", "M:2:1:1:1"), "FC3.1")
+        made = bench.run(merge_reads("expt", [several, single, older], Layout(str(tmp_path / "out"))))
+        assert made.report.warnings == (
+            "FC1.4_1.fastq.gz holds reads of 2 lanes under one read group: split it by lane",
+        )
 
     def test_a_hostile_read_group_is_only_text(self, bench, tmp_path):
         group = ReadGroup("""a'"$(touch${IFS}pwned)\\t;|""", "expt", "expt", "ILLUMINA", "x")

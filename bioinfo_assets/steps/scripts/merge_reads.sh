@@ -42,6 +42,8 @@ for lane in "${!groups[@]}"; do
     cat "lane.$lane/merged.1.gz" >> "$merged1"
     cat "lane.$lane/merged.2.gz" >> "$merged2"
     rm "lane.$lane"/merged.*.gz
+    lanes=$(< "lane.$lane/lanes")
+    ((lanes < 2)) || warn "${names1[lane]} holds reads of $lanes lanes under one read group: split it by lane"
     pairs=$(< "lane.$lane/pairs")
     fact "pairs.${groups[lane]}" "$pairs"
     total=$((total + pairs))

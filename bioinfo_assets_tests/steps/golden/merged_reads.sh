@@ -8,7 +8,7 @@ names1=(expt_FC1_L4_1.fastq.gz 'it'"'"'s_FC2_L1_1.fastq.gz')
 names2=(expt_FC1_L4_2.fastq.gz 'it'"'"'s_FC2_L1_2.fastq.gz')
 pair_reads='# Reads the two FASTQs of a lane in step, record by record: the first as its input, the second beside it. Writes both
 # with the lane'"'"'s read group as the comment of every read, and one line to `verdict`: `pairs N`, or `wrong` and a
-# sentence. The lane'"'"'s names come by the environment, for awk reads escapes in values given by -v.
+# sentence; `lanes` gets the number of lanes that its reads are of. The lane'"'"'s names come by the environment, for awk reads escapes in values given by -v.
 BEGIN {
     CONVFMT = OFMT = "%.0f" # or mawk writes 3e+09 for numbers from 2^31 on
     name1 = ENVIRON["name1"]; name2 = ENVIRON["name2"]; comment = ENVIRON["comment"]
@@ -18,9 +18,23 @@ BEGIN {
 function stop(sentence) { wrong = sentence; exit }
 function damaged(name) { stop(name " is not FASTQ at line " NR ": fetch it again") }
 function read_second() {
-    if ((getline other < second) > 0) return
-    if (NR % 4 == 1) stop(name1 " has more reads than " name2 ", which ends after " (NR - 1) / 4 ": fetch both again")
+    if ((getline other < second) > 0 && (other != "" || NR % 4 != 1)) return
+    if (NR % 4 == 1 && rest_is_blank())
+        stop(name1 " has more reads than " name2 ", which ends after " (NR - 1) / 4 ": fetch both again")
+    if (NR % 4 == 1) damaged(name2)
     stop(name2 " ends within a record, at line " NR ": fetch it again")
+}
+# Whether the second file has no line but blank ones left.
+function rest_is_blank() {
+    while ((getline other < second) > 0) if (other != "") return 0
+    return 1
+}
+# Counts a flow cell'"'"'s lane when it is first seen, in names INSTRUMENT:RUN:FLOWCELL:LANE:TILE:X:Y, with or without a UMI.
+function count_lane(name, field) {
+    if (split(name, field, ":") < 7) return
+    last = field[1] ":" field[2] ":" field[3] ":" field[4] ":"
+    if (!((field[3], field[4]) in seen)) lanes++
+    seen[field[3], field[4]]
 }
 function without_end(name) { return substr(name, 1, length(name) - 2) }
 # Both reads of a pair have one name, or end in /1 and /2, or in .1 and .2 as the SRA writes them.
@@ -30,6 +44,11 @@ function pair_name(name, mate) {
     stop(name1 " and " name2 " are not in step: record " (NR + 3) / 4 " is " substr(name, 2) " in the one and " \
         substr(mate, 2) " in the other, give the two files of one lane")
 }
+
+# Blank lines may follow the last record.
+blank && $0 != "" { NR = blank; damaged(name1) }
+blank { next }
+NR % 4 == 1 && $0 == "" { blank = NR; next }
 
 NR == 1 && /\r$/ { stop(name1 " has Windows line ends: convert it with dos2unix") }
 
@@ -41,6 +60,8 @@ NR % 4 == 1 {
     name = $1
     split(other, words)
     name = pair_name($1, words[1])
+    if (NR == 1) count_lane(name)
+    else if (last != "" && index(name, last) != 1) count_lane(name)
     print name "\t" comment > out1
     print name "\t" comment > out2
     next
@@ -74,11 +95,13 @@ NR % 4 == 3 {
 
 END {
     # The second file is opened even when the first was refused at once: its gzip waits for a reader.
-    more = (getline other < second) > 0
+    more = !rest_is_blank()
+    if (blank) NR = blank - 1
     if (!wrong && NR % 4) wrong = name1 " ends within a record, at line " NR ": fetch it again"
     if (!wrong && more) wrong = name2 " has more reads than " name1 ", which ends after " NR / 4 ": fetch both again"
     if (!wrong && !NR) wrong = name1 " and " name2 " hold no reads: leave this lane out"
     print (wrong ? "wrong " wrong : "pairs " NR / 4) > verdict
+    print lanes + 0 > "lanes"
 }
 '
 
@@ -126,6 +149,8 @@ for lane in "${!groups[@]}"; do
     cat "lane.$lane/merged.1.gz" >> "$merged1"
     cat "lane.$lane/merged.2.gz" >> "$merged2"
     rm "lane.$lane"/merged.*.gz
+    lanes=$(< "lane.$lane/lanes")
+    ((lanes < 2)) || warn "${names1[lane]} holds reads of $lanes lanes under one read group: split it by lane"
     pairs=$(< "lane.$lane/pairs")
     fact "pairs.${groups[lane]}" "$pairs"
     total=$((total + pairs))
