@@ -8,7 +8,8 @@ names1=(expt_FC1_L4_1.fastq.gz 'it'"'"'s_FC2_L1_1.fastq.gz')
 names2=(expt_FC1_L4_2.fastq.gz 'it'"'"'s_FC2_L1_2.fastq.gz')
 pair_reads='# Reads the two FASTQs of a lane in step, record by record: the first as its input, the second beside it. Writes both
 # with the lane'"'"'s read group as the comment of every read, and one line to `verdict`: `pairs N`, or `wrong` and a
-# sentence; `lanes` gets the number of lanes that its reads are of. The lane'"'"'s names come by the environment, for awk reads escapes in values given by -v.
+# sentence; `lanes` gets the number of lanes that its reads are of. The lane'"'"'s names come by the environment, for awk
+# reads escapes in values given by -v.
 BEGIN {
     CONVFMT = OFMT = "%.0f" # or mawk writes 3e+09 for numbers from 2^31 on
     name1 = ENVIRON["name1"]; name2 = ENVIRON["name2"]; comment = ENVIRON["comment"]
