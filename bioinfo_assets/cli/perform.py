@@ -16,13 +16,14 @@ from rich.live import Live
 
 from bioinfo_assets.assets.project import COHORT, REFERENCES, Project
 from bioinfo_assets.cli.board import Board
+from bioinfo_assets.cli.hangup import hangup_interrupts
 from bioinfo_assets.cli.paths import own_command
 from bioinfo_assets.cli.pipeline import PER_SAMPLE
 from bioinfo_assets.cli.preflight import Plan, check
 from bioinfo_assets.cli.request import Request, home_of, settings_of
 from bioinfo_assets.cli.results import files_of
 from bioinfo_assets.cli.told import ExitCode
-from bioinfo_assets.launch.disk import disk_errors_are_told
+from bioinfo_assets.launch.disk import disk_errors_are_told, locked
 from bioinfo_assets.orchestration.progress import JobState, JobUpdate, listening
 from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.settings import save
@@ -88,10 +89,12 @@ def perform(request: Request) -> None:
     began = time.monotonic()
     console = Console(file=sys.stderr if request.json else sys.stdout, highlight=False, markup=False, emoji=False)
     home = home_of(request.output_path)
-    with console.status("looking at samples, reference, known sites and tools"):
-        plan = check(request, Project(settings_of(request, home)), home)
-        log = _keep(plan)
-    outcome = _run(plan, log, console, began)
+    with hangup_interrupts():
+        with console.status("looking at samples, reference, known sites and tools"):
+            plan = check(request, Project(settings_of(request, home)), home)
+            log = _keep(plan)
+        with disk_errors_are_told(home), locked(log):
+            outcome = _run(plan, log, console, began)
     if request.json:
         typer.echo(json.dumps(outcome.document(), indent=2))
     else:
@@ -117,7 +120,7 @@ def _run(plan: Plan, log: Path, console: Console, began: float) -> Outcome:
         from bioinfo_assets.cli.runs import run_plan  # noqa: PLC0415 - Dagster takes seconds to import
 
         try:
-            results = run_plan(plan, board)
+            results = run_plan(plan, str(log.relative_to(plan.home)), board)
         finally:
             board.end()
     success = all(result.success for result in results) and not board.failures

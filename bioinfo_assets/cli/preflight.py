@@ -50,7 +50,7 @@ def check(request: Request, project: Project, home: Path) -> Plan:
     check_room(home)
     assets = _with_something_to_make(selected(request.select), project)
     check_platform(project.settings.platform)
-    project.trimming()
+    check_adapters(project)
     new = read_samples_file(project.store, request.samples_file) if request.samples_file else ()
     names = _names(request, project, new)
     if "merged_reads" in assets:
@@ -77,6 +77,17 @@ def selected(expressions: Sequence[str]) -> tuple[str, ...]:
 
         chosen |= resolve(others)
     return tuple(name for name in ASSETS if name in chosen)
+
+
+def check_adapters(project: Project) -> None:
+    """Checks the adapters, and that a file of them is a FASTA.
+
+    Raises:
+        InputError: an adapter is none, or its file is missing or no FASTA.
+    """
+    for _, adapter in project.trimming().adapters():
+        if not isinstance(adapter, str) and project.store.read_bytes(adapter.uri, 0, 1) != b">":
+            raise InputError(f"{adapter.uri} is no FASTA of adapters: give plain text that begins with >")
 
 
 def check_tools(project: Project, assets: Collection[str]) -> None:

@@ -1,15 +1,14 @@
 """Runs assets in this process, on the project's own Dagster instance, where Dagit shows them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
 import dagster as dg
 
 from bioinfo_assets.cli.board import Board, Failure
+from bioinfo_assets.cli.instance import LOG_TAG, open_instance, report_ended
 from bioinfo_assets.cli.pipeline import OVER_SAMPLES, PER_SAMPLE, SHARED
 from bioinfo_assets.cli.preflight import Plan
 from bioinfo_assets.definitions import build_definitions
@@ -19,9 +18,6 @@ from bioinfo_assets.orchestration.partitions import add_samples, range_tags, ran
 from bioinfo_assets.orchestration.progress import JobState, listening
 
 JOB: Final = "align_samples"
-INSTANCE: Final = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
-"""A new project's dagster.yaml: nothing is sent anywhere, and no page asks for an address."""
-
 TAGS: Final = {"bioinfo-assets/started-by": "command line", "bioinfo-assets/version": version("bioinfo-assets")}
 
 
@@ -33,31 +29,26 @@ class RunResult:
     success: bool
 
 
-@contextmanager
-def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """Opens the Dagster instance of a project's home, which is made if it is not there."""
-    home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        config.write_text(INSTANCE, encoding="utf-8")
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        yield instance
-
-
-def run_plan(plan: Plan, board: Board) -> tuple[RunResult, ...]:
+def run_plan(plan: Plan, log: str, board: Board) -> tuple[RunResult, ...]:
     """Makes the assets of a plan; the board is told how jobs come along, and which failed.
+
+    Args:
+        plan: What to make.
+        log: The log within the home, which this process holds locked: the sign that it lives.
+        board: What is told.
 
     Raises:
         KeyboardInterrupt: the user interrupted it; its jobs are ended.
     """
     definitions = build_definitions(plan.project.settings)
     with open_instance(plan.home) as instance, listening(board.update):
+        report_ended(instance, plan.home)
         add_samples(instance, [sample.name for sample in plan.new])
         add_samples(instance, plan.names)
-        return tuple(_run(definitions, instance, *part, board) for part in _parts(plan, instance))
+        return tuple(_run(definitions, instance, *part, board) for part in _parts(plan, instance, log))
 
 
-def _parts(plan: Plan, instance: dg.DagsterInstance) -> Iterator[tuple[list[str], Mapping[str, str]]]:
+def _parts(plan: Plan, instance: dg.DagsterInstance, log: str) -> Iterator[tuple[list[str], Mapping[str, str]]]:
     """The runs that a plan takes, as assets and tags: one for each range of samples that were added in a row.
 
     What the samples share is made in the first of them, what is made of all samples in the last.
@@ -66,7 +57,8 @@ def _parts(plan: Plan, instance: dg.DagsterInstance) -> Iterator[tuple[list[str]
     spans = list(ranges(order, set(plan.names))) if set(plan.assets) & set(PER_SAMPLE) else []
     for number, span in enumerate(spans or [None]):
         left_out = {*(SHARED if number else ()), *(OVER_SAMPLES if number < len(spans) - 1 else ())}
-        yield [asset for asset in plan.assets if asset not in left_out], range_tags(*span) if span else {}
+        tags = {LOG_TAG: log, **(range_tags(*span) if span else {})}
+        yield [asset for asset in plan.assets if asset not in left_out], tags
 
 
 def _run(

@@ -1,5 +1,6 @@
 """How a command ends: a user's mistake is one sentence on stderr, and the exit code says what kind it was."""
 
+import signal
 from enum import IntEnum
 
 import typer
@@ -32,6 +33,7 @@ class ErrorsAreTold(TyperGroup):
             typer.echo(f"bioinfo-assets: {error}", err=True)
             raise typer.Exit(ExitCode.JOBS_FAILED if isinstance(error, JobError) else ExitCode.BAD_INPUT) from error
         except KeyboardInterrupt as error:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses Ctrl-C twice gets the same exit code
             typer.echo(
                 "bioinfo-assets: interrupted; no job is left running, and the same command goes on from here", err=True
             )

@@ -202,11 +202,12 @@ def test_an_output_path_that_cannot_be_one(tmp_path: Path, reads: Path) -> None:
 
 if can_mount():
 
-    @pytest.fixture
-    def full_disk(tmp_path: Path) -> Iterator[Path]:
+    @pytest.fixture(params=[64, 400, 500, 600, 700])
+    def full_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+        """A disk of so many KiB."""
         folder = tmp_path / "full"
         folder.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={request.param}k", "tmpfs", folder], check=True)
         yield folder
         subprocess.run(["umount", folder], check=True)
 
@@ -217,6 +218,17 @@ if can_mount():
         assert str(full_disk) in said.stderr
         assert "no space" in said.stderr
         assert list(full_disk.iterdir()) == []
+
+    def test_a_disk_that_gets_full_under_dagster(
+        tmp_path: Path, reads: Path, full_disk: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its database, its logs or a result: whichever comes first."""
+        monkeypatch.setattr("bioinfo_assets.cli.preflight.LEAST_FREE_BYTES", 0)
+        samples_file = list_folders(tmp_path / "samples.txt", reads)
+        said = run(full_disk, "--samples-file", samples_file, "--select", "merged_reads")
+        assert said.exit_code == 2
+        assert said.stderr.count("\n") == 1
+        assert f"no space is left for {full_disk}" in said.stderr
 
 
 def test_the_home_of_another_project(tmp_path: Path, reads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,6 +244,25 @@ def test_settings_that_are_not_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "bioinfo-assets.toml").write_text("output_path = /elsewhere\n")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     check_refused(run(tmp_path / "out"), tmp_path / "out", tmp_path, "not TOML")
+
+
+@pytest.mark.parametrize("text", [b"a: [\n", b"- a\n", b"telemetry: 5\n", b"\xff"])
+def test_a_dagster_yaml_that_is_broken(tmp_path: Path, reads: Path, text: bytes) -> None:
+    samples_file, config = list_folders(tmp_path / "samples.txt", reads), tmp_path / "out" / ".dagster" / "dagster.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_bytes(text)
+    said = run(tmp_path / "out", "--samples-file", samples_file, "--select", "merged_reads")
+    assert said.exit_code == 2
+    assert said.stderr.startswith(f"bioinfo-assets: {config} is not what Dagster expects (")
+    assert said.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"AGATCGGAAGAGC\n", b"\x1f\x8b"])
+def test_a_file_of_adapters_that_is_no_fasta(tmp_path: Path, reads: Path, data: bytes) -> None:
+    adapters, output = tmp_path / "adapters.fa", tmp_path / "out"
+    adapters.write_bytes(data)
+    samples_file = list_folders(tmp_path / "samples.txt", reads)
+    check_refused(run(output, "--samples-file", samples_file, "--adapter-3p-1", adapters), output, adapters, "FASTA")
 
 
 def test_a_remote_output_without_a_home_here() -> None:
