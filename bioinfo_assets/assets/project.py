@@ -87,23 +87,18 @@ class Project:
         return observe(self.ledger, Subject("reference_source", REFERENCES), files)
 
     def observe_known_sites(self) -> Observation:
-        """The known sites' VCFs, and their indexes where they lie beside them, as they are now.
+        """The known sites' VCFs as they are now. Indexes beside them are not used: each VCF is indexed anew.
 
         Raises:
             InputError: one of them is missing.
         """
-        files = {}
-        for uri in self.settings.known_sites:
-            files[uri] = uri
-            tbi = _beside(self.store, f"{uri}.tbi")
-            if tbi is not None:
-                files[tbi] = tbi
+        files = {uri: uri for uri in self.settings.known_sites}
         return observe(self.ledger, Subject("known_sites_source", REFERENCES), files)
 
     def known_sites(self, seen: Observation) -> tuple[KnownSites, ...]:
         """The known sites that were seen, in the order of the settings."""
         files = {file.key: file.stored for file in seen.files}
-        return tuple(KnownSites(files[uri], files.get(f"{uri}.tbi")) for uri in self.settings.known_sites)
+        return tuple(KnownSites(files[uri], None) for uri in self.settings.known_sites)
 
     def lanes(self, sample: Sample, seen: Observation) -> list[LaneFiles]:
         """A sample's lanes with the read groups they become."""

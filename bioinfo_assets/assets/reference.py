@@ -66,7 +66,7 @@ def known_sites(
         fai = reference_index.only.file("fai")
         contigs = parse_fai(project.store.read_bytes(fai.uri).decode())
         for one in sites:
-            named = contigs_of(project.store, one)
+            named = contigs_of(project.store, one.vcf.uri)
             if named:  # else its records are looked at by the job, once they have an index
                 check_known_sites(one.vcf.uri, named, contigs)
         return fetch_known_sites(sites, fai, project.layout)

@@ -35,16 +35,9 @@ def check_known_sites(project: Project, contigs: Sequence[Contig] | None) -> Non
     Raises:
         InputError: one is missing, is not bgzipped, or is of another assembly.
     """
-    found = [_found(project, uri) for uri in project.settings.known_sites]
-    check_sources(found)
-    for sites in found:
-        header = contigs_of(project.store, sites)
+    uris = project.settings.known_sites
+    check_sources([KnownSites(StoredFile(uri, project.store.stat(uri).size, None), None) for uri in uris])
+    for uri in uris:
+        header = contigs_of(project.store, uri)
         if contigs is not None and header:
-            known_sites.check_known_sites(sites.vcf.uri, header, contigs)
-
-
-def _found(project: Project, uri: str) -> KnownSites:
-    """Known sites as they are before they are observed: there, but their contents not yet read."""
-    stat, index = project.store.stat(uri), project.store.find(f"{uri}.tbi")
-    tbi = StoredFile(f"{uri}.tbi", index.size, "") if index else None
-    return KnownSites(StoredFile(uri, stat.size, ""), tbi)
+            known_sites.check_known_sites(uri, header, contigs)

@@ -4,7 +4,6 @@ BaseRecalibrator passes over these sites, so that true variants do not count as 
 """
 
 import re
-import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -13,13 +12,11 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.gzipped import inflate, is_bgzf, is_gzip
 from bioinfo_assets.genomics.reference import Contig
 
-__all__ = ["check_known_sites", "contigs_of_vcf", "is_bgzf", "names_in_tabix"]
+__all__ = ["check_known_sites", "contigs_of_vcf", "is_bgzf"]
 
 _MOST_HEADER: Final = 64 * 1024 * 1024
-_MOST_INDEX: Final = 256 * 1024 * 1024
 _CONTIG: Final = re.compile(r"##contig=<(?P<fields>.*)>")
 _FIELD: Final = re.compile(r'(?P<key>[^=,<>]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^,>]*)')
-_TABIX: Final = struct.Struct("<4s8i")
 _SHOWN: Final = 3
 
 
@@ -33,7 +30,7 @@ def contigs_of_vcf(uri: str, data: bytes, *, whole: bool = False) -> Mapping[str
 
     Returns:
         Each contig's length in bases, or None where the header does not tell it; nothing where the header names no
-        contig (see `names_in_tabix`). None in the place of all: the header is longer than the data, read more.
+        contig. None in the place of all: the header is longer than the data, read more.
 
     Raises:
         InputError: The file is empty, not compressed, plain gzip, damaged, or no VCF.
@@ -55,24 +52,6 @@ def contigs_of_vcf(uri: str, data: bytes, *, whole: bool = False) -> Mapping[str
         if not whole and len(header) < _MOST_HEADER:
             return None
     raise InputError(f"{uri} has no line that begins with '#CHROM': copy it again from where it came")
-
-
-def names_in_tabix(data: bytes, uri: str = "the tabix index") -> tuple[str, ...]:
-    """Read the contigs' names from a VCF's tabix index (`.tbi`), as the tabix specification lays it out.
-
-    Args:
-        data: The whole index.
-        uri: Where it is, for what is said of it.
-
-    Raises:
-        InputError: The data are no tabix index.
-    """
-    index = _inflate(uri, data, most=_MOST_INDEX) if is_gzip(data) else b""
-    if len(index) < _TABIX.size or not index.startswith(b"TBI\1"):
-        raise InputError(f"{uri} is not a tabix index: make it again with `tabix -f -p vcf VCF.gz`")
-    *_, length = _TABIX.unpack_from(index)
-    names = index[_TABIX.size : _TABIX.size + length].decode("utf-8", errors="replace")
-    return tuple(names.split("\0")[:-1])
 
 
 def check_known_sites(uri: str, contigs: Mapping[str, int | None], reference: Sequence[Contig]) -> None:

@@ -20,10 +20,7 @@ _VCF: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\.vcf\.b?gz")
 
 @dataclass(frozen=True, slots=True)
 class KnownSites:
-    """A VCF, and its index where there is one.
-
-    The index of a source only tells the contigs of a VCF whose header does not; `fetch_known_sites` makes a new one.
-    """
+    """A VCF, and the index that `fetch_known_sites` made of it; None before."""
 
     vcf: StoredFile
     tbi: StoredFile | None

@@ -1,14 +1,12 @@
 import gzip
-import subprocess
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.known_sites import check_known_sites, contigs_of_vcf, names_in_tabix
+from bioinfo_assets.genomics.known_sites import check_known_sites, contigs_of_vcf
 from bioinfo_assets.genomics.reference import Contig
 from bioinfo_assets_tests.data_sets import na12878
 from bioinfo_assets_tests.genomics.builders import bgzip
@@ -76,25 +74,6 @@ def test_what_cannot_be_used_is_refused_with_the_file(data: bytes, said: str):
 def test_any_bytes_are_read_or_refused(data: bytes):
     with suppress(InputError):
         contigs_of_vcf(URI, data)
-    with suppress(InputError):
-        names_in_tabix(data)
-
-
-def test_the_index_of_tabix_names_the_contigs_with_records(tmp_path: Path):
-    vcf = tmp_path / "x.vcf.gz"
-    vcf.write_bytes(
-        bgzip(f"##fileformat=VCFv4.2\n{COLUMNS}" + "".join(f"{c}\t1\t.\tA\tC\t.\t.\t.\n" for c in ("b", "a*1")))
-    )
-    subprocess.run(["tabix", "-p", "vcf", vcf], check=True)
-    assert names_in_tabix((tmp_path / "x.vcf.gz.tbi").read_bytes()) == ("b", "a*1")
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"TBI\1", gzip.compress(b"TBI\1", mtime=0), gzip.compress(b"CSI\1" + bytes(40), mtime=0)]
-)
-def test_what_is_no_tabix_index_is_refused(data: bytes):
-    with pytest.raises(InputError, match=r"/x\.tbi is not a tabix index: .*tabix -f -p vcf"):
-        names_in_tabix(data, "/x.tbi")
 
 
 def test_sites_of_the_whole_genome_suit_one_chromosome_of_it():
@@ -132,4 +111,3 @@ def test_the_sites_of_na12878_suit_their_reference():
     sites = na12878().known_sites[0]
     contigs = contigs_of_vcf(str(sites), sites.read_bytes(), whole=True)
     assert contigs == {"chrM": 16569}
-    assert names_in_tabix(sites.with_name(f"{sites.name}.tbi").read_bytes()) == ("chrM",)
