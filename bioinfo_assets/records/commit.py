@@ -126,6 +126,7 @@ def _publish(ledger: Ledger, backend_name: str, run: Run, report: Report) -> Com
         ledger.withdraw(before)
         _remove_outdated(ledger, before, job)
     publish(ledger.store, job, report)
+    ledger.store.remove_parts(ledger.uri(job.subject, job.step))
     record = _record(ledger, backend_name, run, report)
     ledger.write(record)
     return Committed(record, reused=False)
