@@ -67,7 +67,9 @@ class TestNothingIsLeftRunning:
         assert not any(alive(pid) for pid in pids)
 
     def test_a_cancelled_script_has_time_to_clean_up(self, backend):
-        job_id, _ = running_with_pids(backend, "trap 'echo cleaned; exit 1' TERM; echo end; sleep 1000 & wait")
+        # By the time of `end`, sleep is sleep and no more bash, which would lose the signal that ends both.
+        script = "trap 'echo cleaned; exit 1' TERM; sleep 1000 & sleep 0.2; echo end; wait"
+        job_id, _ = running_with_pids(backend, script)
         backend.cancel(job_id)
         finished(backend, job_id)
         assert backend.read_log(job_id, Stream.STDOUT, 0) == b"end\ncleaned\n"
