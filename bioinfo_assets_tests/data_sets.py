@@ -1,10 +1,12 @@
-"""Real reads to test with, which lie beside the clone: a folder `fastq/` and a folder `ref/` each."""
+"""Reads to test with: real ones that lie beside the clone, a folder `fastq/` and a folder `ref/` each, or simulated."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from bioinfo_assets.genomics.simulation import compress_sites, simulate
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -43,3 +45,17 @@ def na12878() -> DataSet:
     if not found:
         pytest.skip(f"there are no real reads in {SHARED}")
     return found[0]
+
+
+def simulated(folder: Path) -> DataSet:
+    """A data set of the same form for a clone that lies alone: two samples on four lanes each."""
+    data = simulate(folder / "made", pairs_per_lane=3000)
+    (folder / "fastq").mkdir()
+    (folder / "ref").mkdir()
+    for file in (folder / "made").rglob("*.fastq.gz"):
+        file.rename(folder / "fastq" / file.name)
+    data.reference.rename(folder / "ref" / data.reference.name)
+    for vcf in map(compress_sites, data.known_sites):
+        for file in (vcf, vcf.with_name(f"{vcf.name}.tbi")):
+            file.rename(folder / "ref" / file.name)
+    return DataSet(folder)

@@ -5,12 +5,12 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets_tests.assets.graph import Graph, open_graph
-from bioinfo_assets_tests.data_sets import DataSet, data_sets
+from bioinfo_assets_tests.data_sets import DataSet, data_sets, simulated
 
 
-@pytest.fixture(scope="module", params=data_sets(), ids=lambda data_set: data_set.folder.name)
-def data_set(request: pytest.FixtureRequest) -> DataSet:
-    return request.param
+@pytest.fixture(scope="module", params=data_sets() or [None], ids=lambda one: one.folder.name if one else "simulated")
+def data_set(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> DataSet:
+    return request.param or simulated(tmp_path_factory.mktemp("simulated"))
 
 
 @pytest.fixture(scope="module")
