@@ -28,6 +28,7 @@ from pydantic_settings import (
 )
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.options import JobOptions
 
 FILE_NAME = "bioinfo-assets.toml"
 HOME_VARIABLE = "DAGSTER_HOME"
@@ -74,6 +75,28 @@ class TrimmingSettings(BaseModel):
     minimum_length: int = Field(default=20, ge=1)
 
 
+class BatchSettings(BaseModel):
+    """How this project speaks to AWS Batch.
+
+    Attributes:
+        log_group: The CloudWatch log group of the jobs that its job definitions are made for.
+        scratch_volume: The folder of the machines' own disk that jobs work in; empty: the container's.
+        arrays_from: Jobs of one step that go as one array job, at least; fewer go one by one.
+        arrays_to: Jobs of one array, at most.
+        poll_s: Seconds from one look at the jobs to the next.
+        wait_s: Seconds that a job may wait for a machine.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    log_group: str = "/aws/batch/job"
+    scratch_volume: str = "/scratch"
+    arrays_from: int = Field(default=5, ge=2, le=10_000)
+    arrays_to: int = Field(default=10_000, ge=2, le=10_000)
+    poll_s: float = Field(default=5.0, gt=0)
+    wait_s: float = Field(default=86_400.0, gt=0)
+
+
 class Settings(BaseSettings):
     """The settings of a project.
 
@@ -88,10 +111,14 @@ class Settings(BaseSettings):
         quantized_quals: The base qualities that recalibration rounds to.
         trimming: What cutadapt cuts off.
         depth_as_text: Whether depth is published as plain text rather than bgzipped and indexed.
-        scratch: The folder in which jobs of this machine work.
+        scratch: The place in which jobs work: a folder of this machine, or for AWS Batch `s3://BUCKET/FOLDER`.
         cpus: Processors that jobs share.
         memory_mib: Memory that jobs share, in MiB.
         tool_path: Folders with tools, looked at before those of this project and of `PATH`.
+        backend: Where jobs run: as processes or containers of this machine, or on AWS Batch.
+        jobs: How all jobs run.
+        steps: How the jobs of one asset run, where that differs.
+        batch: How this project speaks to AWS Batch.
     """
 
     model_config = SettingsConfigDict(
@@ -112,6 +139,10 @@ class Settings(BaseSettings):
     cpus: int | None = Field(default=None, ge=1)
     memory_mib: int | None = Field(default=None, ge=1)
     tool_path: Annotated[tuple[str, ...], NoDecode, _items(os.pathsep)] = ()
+    backend: Literal["local", "docker", "batch"] = "local"
+    jobs: JobOptions = JobOptions()
+    steps: dict[str, JobOptions] = {}
+    batch: BatchSettings = BatchSettings()
 
     @property
     def tool_folders(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "steps": {"errors", "genomics", "launch.job"},
     "records": {"errors", "genomics", "launch"},
     "orchestration": {"errors", "launch", "records"},
-    "settings": {"errors"},
+    "settings": {"errors", "launch.options"},
     "assets": {"errors", "genomics", "launch", "steps", "records", "orchestration", "settings"},
     "definitions": {"errors", "launch", "steps", "records", "orchestration", "settings", "assets"},
     "cli": {
@@ -46,6 +46,7 @@ USED_IN: Final[Mapping[str, set[str]]] = {
     "boto3": {"launch"},
     "botocore": {"launch"},
     "obstore": {"launch"},
+    "docker": {"launch.docker"},
     "typer": {"cli"},
     "rich": {"cli"},
     "matplotlib": {"assets"},

@@ -9,9 +9,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.outcome import Outcome
 
 
 class State(Enum):
@@ -76,6 +78,8 @@ class Report:
         finished: When it ended.
         usage: Time and memory.
         exit_code: The script's; None where it was never started.
+        image: The container image it ran in; empty where it ran in none.
+        attempts: How often it was started until this end.
     """
 
     started: datetime
@@ -85,6 +89,8 @@ class Report:
     files: tuple[MadeFile, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    image: str = ""
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +101,15 @@ class Status:
         state: How far it is.
         reason: One sentence for people: why it waits or failed; empty where there is nothing to say.
         report: Present once a job that was started is over.
+        outcome: How it came out; present once it is over.
+        links: Where people can look at it, by a few words, such as `job` and `log`; as far as that is known by now.
     """
 
     state: State
     reason: str = ""
     report: Report | None = None
+    outcome: Outcome | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +134,35 @@ class Stream(Enum):
     STDERR = "stderr"
 
 
+NO_OPTIONS: Final = JobOptions()
+"""Those of a job that nobody set any for."""
+
+
 class Backend(Protocol):
     """Where jobs run."""
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds from one `poll` to the next that suit it."""
 
     @property
     def name(self) -> str:
         """What people call it: local, docker, batch."""
 
-    def tool_versions(self, tools: Collection[str]) -> Mapping[str, str]:
-        """The version of each tool as jobs will meet it.
+    def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
+        """The version of each tool as jobs with these options will meet it.
 
         Raises:
             ResourceError: a tool is missing; the sentence names the command that installs it.
         """
 
-    def submit(self, job: Job) -> Submission:
+    def submit(self, job: Job, fingerprint: str = "") -> Submission:
         """Takes a job; returns at once.
+
+        Args:
+            job: The job.
+            fingerprint: Names what the job makes, over processes and machines. A backend whose jobs outlive the process
+                that submitted them takes over one of the same fingerprint instead of starting it a second time.
 
         Raises:
             ResourceError: the job asks for more than the backend can ever give.

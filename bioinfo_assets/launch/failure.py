@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.launch.outcome import Outcome
 
 SIGKILL: Final = 9
 _KILLED: Final = frozenset({-SIGKILL, 128 + SIGKILL})  # the script itself, or one of its commands as bash tells of it
@@ -49,6 +50,11 @@ def failure_reason(job: Job, left: Remains) -> str:
         f"failed with exit code {left.exit_code}" if left.exit_code >= 0 else f"was ended by signal {-left.exit_code}"
     )
     return f"{who} {ended}: {_telling_line(left.stderr) or 'it said nothing on stderr'}; its log is {left.log}"
+
+
+def failure_outcome(left: Remains) -> Outcome:
+    """How a job that failed came out. A job that SIGKILL ended was short of memory as far as this machine can tell."""
+    return Outcome.OUT_OF_MEMORY if left.exit_code in _KILLED and not left.problem else Outcome.FAILED
 
 
 def _telling_line(stderr: str) -> str:

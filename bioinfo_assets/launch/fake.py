@@ -1,7 +1,7 @@
 """A backend without processes, for tests: a plain function says what each job makes.
 
 >>> import tempfile
->>> fake = FakeBackend(Path(tempfile.mkdtemp()), lambda job: Outcome(files={"text": b"hello"}))
+>>> fake = FakeBackend(Path(tempfile.mkdtemp()), lambda job: Behaviour(files={"text": b"hello"}))
 >>> job = Job("greeting", "1", "expt", "", outputs=(Output("text", "greeting.txt", "/results/greeting.txt"),))
 >>> submission = fake.submit(job)
 >>> fake.poll([submission.job_id])[submission.job_id].report.files[0].size
@@ -16,14 +16,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bioinfo_assets.launch.backend import MadeFile, Report, State, Status, Stream, Submission, Usage
+from bioinfo_assets.launch.backend import NO_OPTIONS, MadeFile, Report, State, Status, Stream, Submission, Usage
 from bioinfo_assets.launch.failure import Remains, failure_reason
 from bioinfo_assets.launch.job import BYTES_AS_THEY_ARE, Job, Output
+from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import Attempt, new_attempt
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Behaviour:
     """What becomes of a job.
 
     Attributes:
@@ -53,7 +55,7 @@ class Outcome:
 class _Fake:
     job: Job
     attempt: Attempt
-    outcome: Outcome
+    behaviour: Behaviour
     polls: int = 0
     final: Status | None = None
 
@@ -70,18 +72,19 @@ class FakeBackend:
     """
 
     name: Final = "fake"
+    interval_s: Final = 0.1
 
-    def __init__(self, scratch: Path, behave: Callable[[Job], Outcome]) -> None:
+    def __init__(self, scratch: Path, behave: Callable[[Job], Behaviour]) -> None:
         self.submitted: list[Job] = []
         self._scratch = scratch
         self._behave = behave
         self._fakes: dict[str, _Fake] = {}
 
-    def tool_versions(self, tools: Collection[str]) -> Mapping[str, str]:
+    def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:  # noqa: ARG002
         """Every tool is there, at version 1."""
         return dict.fromkeys(tools, "1")
 
-    def submit(self, job: Job) -> Submission:
+    def submit(self, job: Job, fingerprint: str = "") -> Submission:  # noqa: ARG002 - its jobs end with it
         """Takes a job."""
         attempt = new_attempt(self._scratch, job)
         self.submitted.append(job)
@@ -96,12 +99,12 @@ class FakeBackend:
         """Ends a job that is not over."""
         fake = self._fakes.get(job_id)
         if fake is not None and fake.final is None:
-            fake.final = Status(State.CANCELLED, "cancelled while it ran")
+            fake.final = Status(State.CANCELLED, "cancelled while it ran", outcome=Outcome.KILLED)
 
     def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
         """What the job is said to have printed."""
-        outcome = self._fakes[job_id].outcome
-        return (outcome.stdout if stream is Stream.STDOUT else outcome.stderr)[offset:]
+        behaviour = self._fakes[job_id].behaviour
+        return (behaviour.stdout if stream is Stream.STDOUT else behaviour.stderr)[offset:]
 
     def discard(self, job_id: str, *, keep_log: bool = False) -> None:
         """Forgets a job and its files; it has no log in scratch to keep."""
@@ -116,7 +119,7 @@ class FakeBackend:
             self.cancel(job_id)
 
     def _poll(self, fake: _Fake) -> Status:
-        if fake.final is None and fake.polls < fake.outcome.polls:
+        if fake.final is None and fake.polls < fake.behaviour.polls:
             fake.polls += 1
             return Status(State.RUNNING)
         if fake.final is None:
@@ -125,27 +128,27 @@ class FakeBackend:
 
 
 def _final(fake: _Fake) -> Status:
-    job, outcome, now = fake.job, fake.outcome, datetime.now(UTC)
-    missing = [output for output in job.outputs if output.key not in outcome.files]
-    problem = outcome.problem
-    if not problem and outcome.exit_code == 0 and missing:
+    job, behaviour, now = fake.job, fake.behaviour, datetime.now(UTC)
+    missing = [output for output in job.outputs if output.key not in behaviour.files]
+    problem = behaviour.problem
+    if not problem and behaviour.exit_code == 0 and missing:
         problem = f"the script ended without making its output {missing[0].key} ({missing[0].local})"
-    exit_code = outcome.exit_code or (65 if problem else 0)
+    exit_code = behaviour.exit_code or (65 if problem else 0)
     files = () if exit_code else tuple(_made(fake, output) for output in job.outputs)
-    report = Report(now, now, Usage(0.0), exit_code, files, outcome.facts, outcome.warnings)
+    report = Report(now, now, Usage(0.0), exit_code, files, behaviour.facts, behaviour.warnings)
     if not exit_code:
-        return Status(State.SUCCEEDED, report=report)
-    stderr = outcome.stderr.decode(errors="replace")
+        return Status(State.SUCCEEDED, report=report, outcome=Outcome.SUCCEEDED)
+    stderr = behaviour.stderr.decode(errors="replace")
     left = Remains(exit_code, problem, stderr, str(fake.attempt.stderr), str(fake.attempt.root))
-    return Status(State.FAILED, failure_reason(job, left), report)
+    return Status(State.FAILED, failure_reason(job, left), report, Outcome.FAILED)
 
 
 def _made(fake: _Fake, output: Output) -> MadeFile:
-    data = fake.outcome.files[output.key]
+    data = fake.behaviour.files[output.key]
     path = fake.attempt.work / output.local
     path.write_bytes(data)
     content = None
     if output.canonical is not None:
-        said = data if output.canonical == BYTES_AS_THEY_ARE else fake.outcome.canonical.get(output.key, data)
+        said = data if output.canonical == BYTES_AS_THEY_ARE else fake.behaviour.canonical.get(output.key, data)
         content = f"sha256:{hashlib.sha256(said).hexdigest()}"
     return MadeFile(output.key, str(path), len(data), hashlib.sha256(data).hexdigest(), content)

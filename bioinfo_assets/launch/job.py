@@ -17,8 +17,10 @@ and leaves every output there under its local name; a backend stages the one and
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
+
+from bioinfo_assets.launch.options import JobOptions
 
 Scalar = str | int | float | bool | None
 Parameter = Scalar | tuple[Scalar, ...]
@@ -68,10 +70,17 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file that a job reads, and the name under which its script finds it."""
+    """A file that a job reads, and the name under which its script finds it.
+
+    Attributes:
+        local: That name.
+        file: The file.
+        shared: Whether many jobs read it, such as a reference: machines then keep a copy for the next job.
+    """
 
     local: str
     file: StoredFile
+    shared: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_local_name(self.local)
@@ -118,6 +127,7 @@ class Job:
         tools: The commands whose versions belong to the result.
         parameters: What a user set that shaped the script, to be shown and compared.
         resources: What it may use; no part of the result.
+        options: How it runs, as far as a user set that; no part of the result.
     """
 
     step: str
@@ -129,6 +139,7 @@ class Job:
     tools: tuple[str, ...] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
+    options: JobOptions = field(default_factory=JobOptions)
 
     def __post_init__(self) -> None:
         for label in (self.step, self.subject):
@@ -142,6 +153,13 @@ class Job:
     def name(self) -> str:
         """The job's name for people: step and subject."""
         return f"{self.step}-{self.subject}"
+
+    def with_options(self, options: JobOptions) -> "Job":
+        """The job run in the way that options say; those of processors and memory go before what it asked for."""
+        resources = Resources(
+            cpus=options.vcpus or self.resources.cpus, memory_mib=options.memory_mib or self.resources.memory_mib
+        )
+        return replace(self, options=options, resources=resources)
 
 
 def _check_local_name(name: str) -> None:

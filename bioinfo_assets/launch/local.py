@@ -10,10 +10,12 @@ from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.launch import machine
-from bioinfo_assets.launch.backend import Report, State, Status, Stream, Submission, Usage
+from bioinfo_assets.launch.backend import NO_OPTIONS, Report, State, Status, Stream, Submission, Usage
 from bioinfo_assets.launch.disk import disk_errors_are_told
-from bioinfo_assets.launch.failure import FULL_DISK, Remains, failure_reason
+from bioinfo_assets.launch.failure import FULL_DISK, Remains, failure_outcome, failure_reason
 from bioinfo_assets.launch.job import Job, Resources
+from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.process import Ending, Process
 from bioinfo_assets.launch.report import Told, made_files, read_told
 from bioinfo_assets.launch.scratch import Attempt, HostScratch, new_attempt
@@ -28,7 +30,7 @@ _CLOSING_S: Final = 30.0
 _PASSED_ON: Final = ("JAVA_HOME", "LD_LIBRARY_PATH")  # where tools that are not the system's own find their parts
 _WAITS: Final = Status(State.QUEUED, "waits for CPUs and memory of this machine")
 _STAGING: Final = Status(State.QUEUED, "its inputs are being staged")
-_CANCELLED: Final = Status(State.CANCELLED, "cancelled before it started")
+_CANCELLED: Final = Status(State.CANCELLED, "cancelled before it started", outcome=Outcome.KILLED)
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class LocalBackend:
     """
 
     name: Final = "local"
+    interval_s: Final = 0.1
 
     def __init__(
         self,
@@ -77,7 +80,7 @@ class LocalBackend:
         self._runs: dict[str, _Run] = {}
         self._host: HostScratch | None = None
 
-    def tool_versions(self, tools: Collection[str]) -> Mapping[str, str]:
+    def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:  # noqa: ARG002
         """The versions of these tools as jobs meet them here.
 
         Raises:
@@ -85,7 +88,7 @@ class LocalBackend:
         """
         return tool_versions(tools, self._path)
 
-    def submit(self, job: Job) -> Submission:
+    def submit(self, job: Job, fingerprint: str = "") -> Submission:  # noqa: ARG002 - its jobs end with it
         """Takes a job and starts it as soon as there is room.
 
         Raises:
@@ -168,9 +171,9 @@ class LocalBackend:
             ending = self._ran(run)
             status = _CANCELLED if ending is None else self._judged(run, ending)
         except BioinfoAssetsError as error:
-            status = Status(State.FAILED, str(error))
+            status = Status(State.FAILED, str(error), outcome=Outcome.FAILED)
         except Exception as error:  # noqa: BLE001 - a defect in a thread must end its job, not leave it running for ever
-            status = Status(State.FAILED, f"defect in the local backend: {error!r}")
+            status = Status(State.FAILED, f"defect in the {self.name} backend: {error!r}", outcome=Outcome.FAILED)
         with self._changed:
             run.process = None
             self._end(job_id, status)
@@ -205,19 +208,20 @@ class LocalBackend:
     def _judged(self, run: _Run, ending: Ending) -> Status:
         told = read_told(run.attempt.report)
         if run.cancelled:
-            return Status(State.CANCELLED, "cancelled while it ran", _report(run, ending, told))
+            return Status(State.CANCELLED, "cancelled while it ran", _report(run, ending, told), Outcome.KILLED)
         if ending.exit_code != 0:
-            return Status(State.FAILED, self._reason(run, ending, told), _report(run, ending, told))
-        return Status(State.SUCCEEDED, report=_report(run, ending, told))
+            left = self._remains(run, ending, told)
+            reason, outcome = failure_reason(run.job, left), failure_outcome(left)
+            return Status(State.FAILED, reason, _report(run, ending, told), outcome)
+        return Status(State.SUCCEEDED, report=_report(run, ending, told), outcome=Outcome.SUCCEEDED)
 
-    def _reason(self, run: _Run, ending: Ending, told: Told) -> str:
+    def _remains(self, run: _Run, ending: Ending, told: Told) -> Remains:
         with run.attempt.stderr.open("rb") as file:
             file.seek(max(0, run.attempt.stderr.stat().st_size - _TAIL))
             stderr = file.read().decode("utf-8", errors="replace")
         if shutil.disk_usage(self._scratch).free < _FULL:
             stderr += f"\n{FULL_DISK[0]}"
-        left = Remains(ending.exit_code, told.problem, stderr, str(run.attempt.stderr), str(self._scratch))
-        return failure_reason(run.job, left)
+        return Remains(ending.exit_code, told.problem, stderr, str(run.attempt.stderr), str(self._scratch))
 
 
 def _report(run: _Run, ending: Ending, told: Told) -> Report:

@@ -107,15 +107,15 @@ class Watcher:
 
     Args:
         backend: Whose jobs.
-        interval_s: Seconds from one question to the next.
+        interval_s: Seconds from one question to the next; what suits the backend, if None.
         sleep: Waits that long; a test gives its own to be the clock.
     """
 
     def __init__(
-        self, backend: Backend, interval_s: float = 0.1, sleep: Callable[[float], object] | None = None
+        self, backend: Backend, interval_s: float | None = None, sleep: Callable[[float], object] | None = None
     ) -> None:
         self._backend = backend
-        self._interval_s = interval_s
+        self._interval_s = backend.interval_s if interval_s is None else interval_s
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._lock = threading.Lock()
@@ -125,18 +125,23 @@ class Watcher:
         self._thread = threading.Thread(target=self._watch, name=f"{backend.name} jobs", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job, on_change: OnChange | None = None, on_output: OnOutput | None = None) -> Ticket:
+    def submit(
+        self, job: Job, fingerprint: str = "", on_change: OnChange | None = None, on_output: OnOutput | None = None
+    ) -> Ticket:
         """Gives a job to the backend.
 
         Args:
             job: The job.
+            fingerprint: Names what it makes (see `Backend.submit`).
             on_change: Called with each new status, by whoever waits for the ticket, in that thread.
             on_output: Called with what the job printed, in the same way.
 
         Raises:
             ResourceError: the job asks for more than the backend can ever give.
         """
-        ticket = Ticket(self._backend, self._backend.submit(job), on_change or _ignore, on_output or _ignore)
+        ticket = Ticket(
+            self._backend, self._backend.submit(job, fingerprint), on_change or _ignore, on_output or _ignore
+        )
         with self._lock:
             self._tickets[ticket.submission.job_id] = ticket
             self._work.set()

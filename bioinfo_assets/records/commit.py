@@ -54,7 +54,7 @@ def consider(ledger: Ledger, backend: Backend, job: Job) -> Wanted:
     Raises:
         ResourceError: a tool of the job is missing.
     """
-    tools = backend.tool_versions(job.tools)
+    tools = backend.tool_versions(job.tools, job.options)
     fingerprint = fingerprint_of(job, tools)
     record = ledger.read(job.subject, job.step)
     if record is None:
@@ -90,7 +90,7 @@ def start(
     on_output: Callable[[Stream, bytes], None] | None = None,
 ) -> Run:
     """Hands a wanted job to the backend; its changes and its output are told while it runs."""
-    return Run(wanted, watcher.submit(wanted.job, on_change, on_output))
+    return Run(wanted, watcher.submit(wanted.job, wanted.fingerprint, on_change, on_output))
 
 
 def commit(ledger: Ledger, backend: Backend, run: Run) -> Committed:
@@ -168,6 +168,8 @@ def _record(ledger: Ledger, backend_name: str, run: Run, report: Report) -> Reco
         peak_memory_mib=report.usage.peak_memory_mib,
         facts=dict(report.facts),
         warnings=report.warnings,
+        image=report.image,
+        attempts=report.attempts,
     )
 
 

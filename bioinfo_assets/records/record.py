@@ -106,6 +106,8 @@ class Record(_Frozen):
         peak_memory_mib: Memory of its largest process, in MiB.
         facts: What the script told of its result.
         warnings: What a person should know of it.
+        image: The container image that it was made in; empty where it was made in none.
+        attempts: How often its job was started until it succeeded.
     """
 
     format: Literal[1] = 1
@@ -130,6 +132,8 @@ class Record(_Frozen):
     peak_memory_mib: float | None
     facts: Mapping[str, str]
     warnings: tuple[str, ...]
+    image: str = ""
+    attempts: int = 1
 
     @property
     def data_version(self) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.launch.backend import Backend, State, Status, Stream
-from bioinfo_assets.launch.fake import Outcome
+from bioinfo_assets.launch.fake import Behaviour
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
 
 PATIENCE_S = 30.0
@@ -29,19 +29,19 @@ SCRIPTS = {
     "sleeps": "sleep 1000",
 }
 
-PLAYED: dict[str, Callable[[Job], Outcome]] = {
-    "greets": lambda _: Outcome(
+PLAYED: dict[str, Callable[[Job], Behaviour]] = {
+    "greets": lambda _: Behaviour(
         files={"text": b"hello\n", "table": b"# made at noon\nvalue\n", "md5": b"x"}, canonical={"table": b"value\n"}
     ),
-    "copies": lambda job: Outcome(files={"text": 2 * Path(job.inputs[0].file.uri).read_bytes()}),
-    "forgets": lambda _: Outcome(),
-    "breaks": lambda _: Outcome(exit_code=3, stderr=b"the aligner found no index\n"),
-    "complains": lambda _: Outcome(problem="sample expt has no reads: give its FASTQs"),
-    "remarks": lambda _: Outcome(
+    "copies": lambda job: Behaviour(files={"text": 2 * Path(job.inputs[0].file.uri).read_bytes()}),
+    "forgets": lambda _: Behaviour(),
+    "breaks": lambda _: Behaviour(exit_code=3, stderr=b"the aligner found no index\n"),
+    "complains": lambda _: Behaviour(problem="sample expt has no reads: give its FASTQs"),
+    "remarks": lambda _: Behaviour(
         facts={"reads": "1200", "instrument": "NovaSeq X"}, warnings=("few observations", "one lane only")
     ),
-    "prints": lambda _: Outcome(stdout=b"out\n", stderr=b"err\n"),
-    "sleeps": lambda _: Outcome(polls=1_000_000),
+    "prints": lambda _: Behaviour(stdout=b"out\n", stderr=b"err\n"),
+    "sleeps": lambda _: Behaviour(polls=1_000_000),
 }
 
 TEXT = Output("text", "greeting.txt", "/results/expt/greeting.txt")

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from bioinfo_assets.launch.backend import State, Stream
-from bioinfo_assets.launch.fake import FakeBackend, Outcome
+from bioinfo_assets.launch.fake import FakeBackend, Behaviour
 from bioinfo_assets.launch.local import LocalBackend
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.launch.watch import Watcher
@@ -44,7 +44,7 @@ def test_the_final_status_is_there_however_often_it_is_asked_for(watcher):
 
 
 def test_changes_are_told_once_each_and_in_order(tmp_path):
-    watching = Watcher(FakeBackend(tmp_path, lambda _: Outcome(polls=3)), interval_s=0.001)
+    watching = Watcher(FakeBackend(tmp_path, lambda _: Behaviour(polls=3)), interval_s=0.001)
     told = []
     watching.submit(job("prints"), on_change=lambda status: told.append(status.state)).wait(SOON_S)
     assert told == [State.RUNNING, State.SUCCEEDED]
