@@ -13,7 +13,7 @@ from bioinfo_assets.launch.backend import State, Stream
 from bioinfo_assets.launch.job import Input, Resources, StoredFile
 from bioinfo_assets.launch.local import LocalBackend
 from bioinfo_assets.launch.store import Store
-from bioinfo_assets_tests.launch.contract import TEXT, ScriptContract, finished, job, run, wait_until
+from bioinfo_assets_tests.launch.contract import TEXT, LiveContract, ScriptContract, finished, job, run, wait_until
 from bioinfo_assets_tests.launch.mounts import can_mount
 
 
@@ -46,7 +46,7 @@ def backend(tmp_path):
     local.close()
 
 
-class TestLocalBackend(ScriptContract):
+class TestLocalBackend(LiveContract, ScriptContract):
     @pytest.fixture
     def backend(self, backend):
         return backend
