@@ -44,7 +44,7 @@ class JobOptions(BaseModel):
     execution_role: str | None = Field(
         default=None, min_length=1, description="ARN of the role that pulls images and writes logs."
     )
-    tags: dict[str, str] = Field(default={}, description="Tags of the job in AWS.")
+    tags: dict[str, str] = Field(default={}, max_length=40, description="Tags of the job in AWS, at most 40.")
     name_prefix: str | None = Field(default=None, pattern=NAME, description="What names of jobs begin with.")
     share_identifier: str | None = Field(default=None, min_length=1, description="Share of a fair-share queue.")
     priority: int | None = Field(default=None, ge=0, le=9999, description="Priority within the share.")

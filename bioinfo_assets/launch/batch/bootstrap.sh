@@ -1,0 +1,14 @@
+# Fetches one job into a folder of its own and becomes its driver. $1: the job's folder, or its array's.
+set -euo pipefail
+folder=$1${AWS_BATCH_JOB_ARRAY_INDEX:+/$AWS_BATCH_JOB_ARRAY_INDEX}
+endpoint=${AWS_ENDPOINT_URL_S3:-${AWS_ENDPOINT_URL:-}}
+[[ -z $endpoint ]] || export S3_ENDPOINT_URL=$endpoint
+disk=${JOB_DISK:-}
+[[ -n $disk && -w $disk ]] || disk=${TMPDIR:-/tmp}
+root=$(mktemp -d "$disk/job.XXXXXXXX")
+if ! s5cmd --log error cat "$folder/job.tar" | tar -x -C "$root"; then
+  rm -rf "$root"
+  echo "[driver] no job could be fetched from $folder" >&2
+  exit 1
+fi
+exec bash "$root/driver.sh" "$folder" "$root" "$disk"

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# One attempt of a job in its container: stages the inputs, runs the script, uploads what it made, tells of it.
+#   driver.sh FOLDER ROOT DISK    the job's folder in S3; where its job.tar was unpacked; the machine's disk
+# The report goes up last, to FOLDER/attempt-N/report.tar, with a file `done` in it if all outputs are there. Lines that begin with
+# [driver] are this file's own, those that begin with [stdout] the script's standard output.
+set -euo pipefail
+folder=$1 root=$2 disk=$3
+attempt=$folder/attempt-${AWS_BATCH_JOB_ATTEMPT:-1}
+work=$root/work out=$root/out cache=$disk/shared
+listed=${BIOINFO_ASSETS_TOOLS:-/opt/bioinfo-assets/tools.tsv}
+export JOB_REPORT=$root/report TMPDIR=$root/tmp HOME=$root/tmp LC_ALL=C
+AT_ONCE=4
+
+say() { printf '[driver] %s\n' "$*" >&2; }
+
+# The job cannot be begun, and this is why: told in the report, as the script's own `fail` does.
+give_up() {
+  printf '%s\n' "$*" >"$JOB_REPORT/problem"
+  tell
+  exit 65
+}
+
+tell() {
+  tar -c -C "$JOB_REPORT" -f "$root/report.tar" .
+  s5cmd --log error cp "$root/report.tar" "$attempt/report.tar"
+}
+
+check_tools() {
+  local missing
+  [[ -s $root/tools.tsv ]] || return 0
+  [[ -e $listed ]] || give_up "the container image has no list of its tools ($listed): use one that docker/Dockerfile made"
+  missing=$(grep -Fxv -f "$listed" "$root/tools.tsv" | tr '\t\n' ' ;') || return 0
+  give_up "the container image has not the tools that it had when the job was made ($missing): its tag was moved, name it by digest"
+}
+
+# URI PATH SIZE: every byte of it, or nothing.
+fetch() {
+  local size
+  case $1 in
+  s3://*) s5cmd --log error cp --raw "$1" "$2.part" ;;
+  *) curl --fail --silent --show-error --location --retry 5 --retry-all-errors --output "$2.part" "$1" ;;
+  esac || return 1
+  size=$(stat -c %s "$2.part")
+  if [[ $size != "$3" ]]; then
+    echo "$1 has $size bytes and had $3 when the run began: start the run again" >"$JOB_REPORT/problem"
+    return 1
+  fi
+  mv "$2.part" "$2"
+}
+
+# URI PATH SIZE NAME: a file that many jobs read, from this machine's copy; who comes first fetches it for all.
+fetch_shared() {
+  (
+    flock 9
+    if [[ ! -e $cache/$4 ]]; then
+      fetch "$1" "$cache/$4" "$3" || exit 1
+      chmod a-w "$cache/$4"
+    fi
+    touch -c "$cache/$4" 2>/dev/null || true
+  ) 9>"$cache/$4.lock" || return 1
+  ln "$cache/$4" "$2" 2>/dev/null || cp "$cache/$4" "$2"
+}
+
+# inputs.tsv has SIZE, LOCAL, NAME (`-` where it is not shared) and URI of each input.
+stage() {
+  local size local_name name uri running=0 needed free
+  [[ ! -d $root/inputs ]] || find "$root/inputs" -type f -exec mv -t "$work" {} +
+  needed=$(awk -F '\t' '{ sum += $1 } END { printf "%d", sum / 1024 }' "$root/inputs.tsv")
+  free=$(df --output=avail -k "$root" | tail -n 1)
+  ((free > needed)) || give_up "No space left on device: the inputs have $((needed / 1024)) MiB, $disk has $((free / 1024)) MiB free"
+  mkdir -p "$cache"
+  while IFS=$'\t' read -r size local_name name uri; do
+    if ((running >= AT_ONCE)); then
+      wait -n || return
+      running=$((running - 1))
+    fi
+    if [[ $name == - ]]; then
+      fetch "$uri" "$work/$local_name" "$size" &
+    else
+      fetch_shared "$uri" "$work/$local_name" "$size" "$name" &
+    fi
+    running=$((running + 1))
+  done <"$root/inputs.tsv"
+  while ((running > 0)); do
+    wait -n || return
+    running=$((running - 1))
+  done
+}
+
+# The script's standard output is marked line by line; the end of its standard error goes into the report.
+run() {
+  local code=0 marks ends
+  mkfifo "$root/stdout" "$root/stderr"
+  sed -u 's/^/[stdout] /' <"$root/stdout" &
+  marks=$!
+  tee "$root/stderr.log" <"$root/stderr" >&2 &
+  ends=$!
+  cd "$work"
+  python3 -I -S "$root/supervise.py" "$root/warden.py" "$JOB_REPORT/usage.json" bash "$root/script.sh" \
+    </dev/null >"$root/stdout" 2>"$root/stderr" &
+  script=$!
+  trap 'kill -TERM "$script" 2>/dev/null || true' TERM
+  while true; do
+    wait "$script" && code=0 || code=$?
+    kill -0 "$script" 2>/dev/null || break
+  done
+  wait "$marks" "$ends"
+  cd "$root"
+  tail -c 65536 "$root/stderr.log" >"$JOB_REPORT/stderr"
+  return "$code"
+}
+
+# The outputs, several at once and the large ones in parts, each with a checksum that the store keeps and verifies.
+upload() {
+  local local_name
+  mkdir "$out" || return 1
+  while read -r local_name; do
+    mv "$work/$local_name" "$out/$local_name" || return 1
+  done <"$root/outputs.txt"
+  [[ ! -s $root/outputs.txt ]] ||
+    aws s3 cp --recursive --only-show-errors --checksum-algorithm CRC32 "$out/" "$attempt/work/"
+}
+
+mkdir "$work" "$JOB_REPORT" "$TMPDIR"
+trap 'rm -rf "$root"' EXIT
+trap 'exit 143' TERM
+find "$disk/shared" -type f -mtime +7 -delete 2>/dev/null || true
+check_tools
+stage || give_up "$(cat "$JOB_REPORT/problem" 2>/dev/null || echo "an input could not be fetched: the log tells which")"
+code=0
+run || code=$?
+if ((code == 0)); then
+  upload || give_up "its outputs could not be uploaded: the log tells why"
+  touch "$JOB_REPORT/done"
+fi
+tell
+say "attempt ${AWS_BATCH_JOB_ATTEMPT:-1} ended with exit code $code"
+exit "$code"

@@ -1,0 +1,119 @@
+"""How a job came out, by what Batch says of it and what it told itself.
+
+Batch's words come first and exit codes second: 137 stands for memory, for a reclaimed machine and for a job that was
+ended alike, and some failures have no exit code at all. The job's own account goes before both where it says that all
+was done: `CannotInspectContainerError` is said of jobs that succeeded (AWS Batch user guide, troubleshooting).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bioinfo_assets.launch.batch.told import AttemptReport
+from bioinfo_assets.launch.failure import SIGKILL, Remains, failure_reason
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.launch.outcome import Outcome
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import JobDetailTypeDef
+
+_KILLED: Final = 128 + SIGKILL
+_TERMINATED_BY_US: Final = "bioinfo-assets: "
+_SIGNS: Final = (
+    # Of the job's status reason or its container's reason: what it begins with, and what it means.
+    ("Host EC2", Outcome.RECLAIMED),
+    ("OutOfMemoryError", Outcome.OUT_OF_MEMORY),
+    ("CannotPullContainer", Outcome.IMAGE_MISSING),
+    ("CannotPullImage", Outcome.IMAGE_MISSING),
+    ("Job attempt duration exceeded timeout", Outcome.TIMED_OUT),
+    ("MISCONFIGURATION:", Outcome.UNSCHEDULABLE),
+    ("DockerTimeoutError", Outcome.LOST),
+    ("CannotInspectContainerError", Outcome.LOST),
+)
+_ENDED_BY_ITSELF: Final = "Essential container in task exited"
+"""What Batch says of a container that ended without its doing; anything else is a person's reason to terminate it."""
+_ENDED_FROM_OUTSIDE: Final = frozenset({_KILLED, 128 + 15})
+_JAVA_HEAP: Final = "java.lang.OutOfMemoryError"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a job came out, and one sentence of why."""
+
+    outcome: Outcome
+    reason: str
+
+
+def verdict(job: Job, detail: "JobDetailTypeDef", told: AttemptReport | None, log: str) -> Verdict:
+    """Judges a job that is over.
+
+    Args:
+        job: The job.
+        detail: What Batch says of it.
+        told: What its last attempt told of itself, if it came to that.
+        log: Where people read its log.
+    """
+    if told is not None and told.is_done:
+        return Verdict(Outcome.SUCCEEDED, "")
+    if told is not None and told.told.problem:
+        return Verdict(Outcome.FAILED, told.told.problem)
+    outcome = outcome_of(detail, told)
+    who = f"step {job.step} of {job.subject}"
+    if outcome is Outcome.FAILED and told is not None and told.ending is not None:
+        left = Remains(told.ending.exit_code, "", told.stderr, log, "the machine's disk")
+        return Verdict(outcome, failure_reason(job, left))
+    return Verdict(outcome, f"{who} {_words(outcome, job, detail)}{_advised(outcome)}{f'; its log is {log}' if log else ''}")
+
+
+def outcome_of(detail: "JobDetailTypeDef", told: AttemptReport | None) -> Outcome:
+    """The kind of ending, for one that did not tell that all was done."""
+    said = [detail.get("statusReason", ""), detail.get("container", {}).get("reason", "")]
+    if said[0].startswith(_TERMINATED_BY_US):
+        said[0] = said[0].removeprefix(_TERMINATED_BY_US)
+        if not said[0].startswith("MISCONFIGURATION:"):
+            return Outcome.KILLED
+    for sign, outcome in _SIGNS:
+        if any(words.startswith(sign) for words in said):
+            return outcome
+    if told is not None and _JAVA_HEAP in told.stderr:
+        return Outcome.OUT_OF_MEMORY
+    code = detail.get("container", {}).get("exitCode")
+    if code is None:
+        return Outcome.LOST
+    if code in _ENDED_FROM_OUTSIDE and said[0] and not said[0].startswith(_ENDED_BY_ITSELF):
+        return Outcome.KILLED
+    return Outcome.OUT_OF_MEMORY if code == _KILLED else Outcome.FAILED
+
+
+def termination(reason: str) -> str:
+    """The reason that a termination by this project gives, by which it is known again."""
+    return f"{_TERMINATED_BY_US}{reason}"
+
+
+def _words(outcome: Outcome, job: Job, detail: "JobDetailTypeDef") -> str:
+    """What happened, as the rest of a sentence that begins with the job."""
+    tries = len(detail.get("attempts", ()))
+    times = f" in {tries} attempts" if tries > 1 else ""
+    said = detail.get("container", {}).get("reason") or detail.get("statusReason") or "Batch does not say why"
+    match outcome:
+        case Outcome.OUT_OF_MEMORY:
+            return f"ran out of memory with {job.resources.memory_mib} MiB"
+        case Outcome.TIMED_OUT:
+            return f"took longer than its {job.options.timeout_s} s"
+        case Outcome.RECLAIMED:
+            return f"lost its machine{times} ({detail.get('statusReason', '')})"
+        case Outcome.KILLED:
+            return f"was ended: {detail.get('statusReason', '').removeprefix(_TERMINATED_BY_US)}"
+        case Outcome.IMAGE_MISSING:
+            image = detail.get("container", {}).get("image", "")
+            return f"could not get its image {image}{times} ({said})"
+        case Outcome.UNSCHEDULABLE:
+            return f"found no machine ({detail.get('statusReason', '').removeprefix(_TERMINATED_BY_US)})"
+        case Outcome.LOST:
+            return f"was lost{times} ({said})"
+        case _:
+            code = detail.get("container", {}).get("exitCode")
+            return f"failed with exit code {code} and told nothing ({said})"
+
+
+def _advised(outcome: Outcome) -> str:
+    return f": {outcome.advice}" if outcome.advice else ""

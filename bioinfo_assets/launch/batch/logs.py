@@ -1,0 +1,142 @@
+"""What jobs print, followed in CloudWatch while they run.
+
+Batch has one stream for both of a container's; the driver marks the lines of the script's standard output, and its own.
+CloudWatch allows some 25 reads a second in an account (Logs quotas, GetLogEvents), so that no job is read more often
+than every two seconds and only the first hundred jobs are followed; the others have their log's address.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bioinfo_assets.launch.backend import Stream
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+FOLLOWED: Final = 100
+EVERY_S: Final = 2.0
+LAG_S: Final = 5.0
+"""How long the last lines of a job that is over are waited for: CloudWatch shows them a little later."""
+
+_STDOUT_MARK: Final = "[stdout] "
+_DRIVER_MARK: Final = "[driver] "
+_LAST_LINE: Final = "ended with exit code"
+
+
+@dataclass(slots=True)
+class _Followed:
+    """One log stream that is read on."""
+
+    stream: str = ""
+    token: str = ""
+    read_at: float = 0.0
+    is_whole: bool = False
+    text: dict[Stream, bytearray] = field(default_factory=lambda: {stream: bytearray() for stream in Stream})
+
+
+class Logs:
+    """The logs of jobs, by the names of their CloudWatch streams; safe for threads.
+
+    Args:
+        group: The log group.
+        lag_s: How long the last lines of a job that is over are waited for, in seconds.
+    """
+
+    def __init__(self, group: str, lag_s: float = LAG_S, every_s: float = EVERY_S) -> None:
+        self._group = group
+        self._lag_s = lag_s
+        self._every_s = every_s
+        self._followed: dict[str, _Followed] = {}
+        self._lock = Lock()
+
+    def read(self, job_id: str, log_stream: str, stream: Stream, offset: int, *, is_over: bool) -> bytes:
+        """What the job has printed on one of its streams since `offset`, as far as is known by now.
+
+        Args:
+            job_id: Whose log.
+            log_stream: The CloudWatch stream of its present attempt; empty before there is one.
+            stream: Which of its two streams.
+            offset: Bytes read before.
+            is_over: Whether no more will come, so that all of it is read now.
+        """
+        with self._lock:
+            followed = self._followed.get(job_id)
+            if followed is None:
+                if len(self._followed) >= FOLLOWED:
+                    return b""
+                followed = self._followed[job_id] = _Followed()
+        if log_stream and not followed.is_whole:
+            self._read_on(followed, log_stream, is_over=is_over)
+        return bytes(followed.text[stream][offset:])
+
+    def forget(self, job_id: str) -> None:
+        """Frees what is kept of a job's log."""
+        with self._lock:
+            self._followed.pop(job_id, None)
+
+    def tail(self, log_stream: str, tell: Callable[[str], None], token: str = "") -> str:
+        """Tells the lines of a stream as they stand; gives the token by which to go on."""
+        while True:
+            lines, following = self._page(log_stream, token)
+            for line in lines:
+                tell(line)
+            if following == token or not lines:
+                return following
+            token = following
+
+    def _read_on(self, followed: _Followed, log_stream: str, *, is_over: bool) -> None:
+        now = time.monotonic()
+        if not is_over and now - followed.read_at < self._every_s:
+            return
+        followed.read_at = now
+        if followed.stream != log_stream:  # the next attempt has a stream of its own
+            followed.stream, followed.token = log_stream, ""
+        self._read_page(followed)
+        while is_over and not followed.is_whole and time.monotonic() - now < self._lag_s:
+            time.sleep(0.1)
+            self._read_page(followed)
+        followed.is_whole = is_over
+
+    def _read_page(self, followed: _Followed) -> None:
+        ended = False
+
+        def tell(line: str) -> None:
+            nonlocal ended
+            if line.startswith(_DRIVER_MARK):
+                ended = ended or _LAST_LINE in line
+            elif line.startswith(_STDOUT_MARK):
+                followed.text[Stream.STDOUT] += line.removeprefix(_STDOUT_MARK).encode() + b"\n"
+            else:
+                followed.text[Stream.STDERR] += line.encode() + b"\n"
+
+        followed.token = self.tail(followed.stream, tell, followed.token)
+        followed.is_whole = followed.is_whole or ended
+
+    def _page(self, log_stream: str, token: str) -> tuple[list[str], str]:
+        asked = {"nextToken": token} if token else {}
+        try:
+            page = self._client.get_log_events(
+                logGroupName=self._group, logStreamName=log_stream, startFromHead=True, **asked
+            )
+        except (ClientError, BotoCoreError):
+            # A log that cannot be read now, or is not there yet, must not end a job that runs well: its address is told.
+            return [], token
+        return [event["message"].rstrip("\n") for event in page["events"]], page["nextForwardToken"]
+
+    @cached_property
+    def _client(self) -> "CloudWatchLogsClient":
+        return boto3.client("logs", config=Config(retries={"mode": "adaptive", "total_max_attempts": 5}))
+
+    def close(self) -> None:
+        """Closes the connections."""
+        client = self.__dict__.get("_client")
+        if client is not None:
+            client.close()

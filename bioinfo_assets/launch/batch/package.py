@@ -1,0 +1,101 @@
+"""A job as the one object its container fetches: `job.tar`, with driver, script and lists.
+
+Nothing of it is on the command line, whose length AWS Batch limits (8,192 characters of container overrides): a script
+and a staging list may be of any size.
+"""
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import Final
+from urllib.parse import quote
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.job import Input, Job, StoredFile
+from bioinfo_assets.launch.script import render
+from bioinfo_assets.launch.store import Store, join, local_path
+
+NAME: Final = "job.tar"
+LARGEST_LOCAL: Final = 8 * 1024 * 1024
+"""Bytes of a file of this machine that is sent along, such as a list of adapters; larger ones belong into S3 first."""
+
+_GOOGLE: Final = "https://storage.googleapis.com"
+
+
+def bootstrap() -> str:
+    """The bash text that fetches a job and becomes its driver; its one argument is the job's folder."""
+    return _text("bootstrap.sh")
+
+
+def pack(job: Job, tools: Mapping[str, str], store: Store) -> bytes:
+    """The bytes of a job's `job.tar`; the same for the same job.
+
+    Args:
+        job: The job.
+        tools: The tools' versions that it was made for; the driver refuses an image with others.
+        store: Where small files of this machine are read.
+
+    Raises:
+        InputError: an input is a large file of this machine, which no container can read.
+    """
+    here = [item for item in job.inputs if local_path(item.file.uri) is not None]
+    members = {
+        "driver.sh": _text("driver.sh").encode(),
+        "supervise.py": _text("supervise.py").encode(),
+        "warden.py": files("bioinfo_assets.launch").joinpath("warden.py").read_bytes(),
+        "script.sh": render(job).encode(),
+        "inputs.tsv": "".join(_line(item) for item in job.inputs if item not in here).encode(),
+        "outputs.txt": "".join(f"{output.local}\n" for output in job.outputs).encode(),
+        "tools.tsv": "".join(f"{tool}\t{tools[tool]}\n" for tool in sorted(tools)).encode(),
+        **{f"inputs/{item.local}": data for item, data in _read(here, store)},
+    }
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            info.mode = 0o644
+            tar.addfile(info, io.BytesIO(data))
+    return packed.getvalue()
+
+
+def address(folder: str) -> str:
+    """Where a job's `job.tar` lies."""
+    return join(folder, NAME)
+
+
+def _line(item: Input) -> str:
+    name = _shared_name(item.file) if item.shared else "-"
+    return f"{item.file.size}\t{item.local}\t{name}\t{_fetched_as(item.file.uri)}\n"
+
+
+def _shared_name(file: StoredFile) -> str:
+    """The name of a file's copy on a machine: by address too, for two may mean the same in different bytes."""
+    return hashlib.sha256(f"{file.uri}\n{file.size}\n{file.content}\n{file.stamp}".encode()).hexdigest()
+
+
+def _fetched_as(uri: str) -> str:
+    r"""What the driver fetches: `gs://` by its public address (Google Cloud Storage, request endpoints).
+
+    Raises:
+        InputError: the address would break the list it stands in.
+    """
+    if "\t" in uri or "\n" in uri:
+        raise InputError(f"{uri!r} has a tab or a line break in its name: rename it")
+    scheme, _, path = uri.partition("://")
+    return f"{_GOOGLE}/{quote(path)}" if scheme == "gs" else uri
+
+
+def _read(items: list[Input], store: Store) -> Iterator[tuple[Input, bytes]]:
+    for item in items:
+        if item.file.size > LARGEST_LOCAL:
+            raise InputError(
+                f"{item.file.uri} is on this machine, where AWS Batch cannot read it: copy it to S3 and name it there"
+            )
+        yield item, store.read_bytes(item.file.uri)
+
+
+def _text(name: str) -> str:
+    return files("bioinfo_assets.launch.batch").joinpath(name).read_text(encoding="utf-8")

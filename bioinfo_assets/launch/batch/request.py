@@ -1,0 +1,109 @@
+"""What is said to Batch of a job, or of many as one array."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bioinfo_assets.launch.batch.package import bootstrap
+from bioinfo_assets.launch.job import Job, Resources
+from bioinfo_assets.launch.options import JobOptions
+
+TAG: Final = "bioinfo-assets:"
+"""What this project's own tags begin with."""
+
+_LONGEST_NAME: Final = 128  # of [A-Za-z0-9_-] (AWS Batch API reference, SubmitJob)
+
+RETRY_RULES: Final = (
+    {"onStatusReason": "Host EC2*", "action": "RETRY"},
+    {"onReason": "CannotPullContainer*", "action": "RETRY"},
+    {"onReason": "DockerTimeoutError*", "action": "RETRY"},
+    {"onReason": "*", "action": "EXIT"},
+)
+"""When Batch itself starts a job again: a reclaimed spot machine, a registry or an agent that did not answer. Without
+the last rule anything else would be tried again too (AWS Batch user guide, automated job retries)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One submission: a job, or an array of jobs of one step.
+
+    Attributes:
+        name: Unique to the submission.
+        folder: In scratch: the job's, or the one in which each job of the array has a folder named by its index.
+        size: How many jobs; one goes without an array.
+        definition: The job definition.
+        resources: What each may use.
+        tries: How often each may be started.
+        options: How they run.
+        tags: This project's own.
+    """
+
+    name: str
+    folder: str
+    size: int
+    definition: str
+    resources: Resources
+    tries: int
+    options: JobOptions
+    tags: Mapping[str, str]
+
+
+def job_name(prefix: str, what: str, mark: str) -> str:
+    """A name that Batch takes, and that only this submission has.
+
+    >>> job_name("bioinfo-assets", "marked_bam-expt.1", "0123456789ab-7f3c")
+    'bioinfo-assets-marked_bam-expt_1-0123456789ab-7f3c'
+    """
+    room = _LONGEST_NAME - len(prefix) - len(mark) - 2
+    return f"{prefix}-{re.sub(r'[^A-Za-z0-9_-]', '_', what)[:room]}-{mark}"
+
+
+def submission(order: Order, disk: str) -> dict[str, Any]:
+    """The arguments of SubmitJob.
+
+    Args:
+        order: What is submitted.
+        disk: The folder of the machine that jobs work in; empty: the container's own.
+    """
+    options = order.options
+    needs = {"VCPU": order.resources.cpus, "MEMORY": order.resources.memory_mib, "GPU": options.gpus or 0}
+    environment = {
+        **options.environment,
+        "JOB_CPUS": str(order.resources.cpus),
+        "JOB_MEMORY_MIB": str(order.resources.memory_mib),
+        **({"JOB_DISK": disk} if disk else {}),
+    }
+    request: dict[str, Any] = {
+        "jobName": order.name,
+        "jobQueue": options.queue,
+        "jobDefinition": order.definition,
+        "containerOverrides": {
+            "command": ["bash", "-c", bootstrap(), "bootstrap", order.folder],
+            "environment": [{"name": name, "value": value} for name, value in sorted(environment.items())],
+            "resourceRequirements": [{"type": kind, "value": str(value)} for kind, value in needs.items() if value],
+        },
+        "retryStrategy": {"attempts": order.tries, "evaluateOnExit": list(RETRY_RULES)},
+        "tags": {**options.tags, **{f"{TAG}{name}": tag_value(value) for name, value in order.tags.items()}},
+        "propagateTags": True,
+    }
+    if order.size > 1:
+        request["arrayProperties"] = {"size": order.size}
+    if options.timeout_s is not None:
+        request["timeout"] = {"attemptDurationSeconds": options.timeout_s}
+    if options.share_identifier is not None:
+        request["shareIdentifier"] = options.share_identifier
+    if options.priority is not None:
+        request["schedulingPriorityOverride"] = options.priority
+    return request
+
+
+def tags_of(job: Job, run_id: str, scratch: str, *, alone: bool) -> dict[str, str]:
+    """What people and `jobs reap` find a job by."""
+    who = {"subject": job.subject} if alone else {}
+    return {"run": run_id, "step": job.step, "scratch": scratch, **who}
+
+
+def tag_value(value: str) -> str:
+    """A value that AWS takes: at most 256 letters, digits, spaces and `_.:/=+-@` (AWS user guide, tag restrictions)."""
+    return re.sub(r"[^\w\s.:/=+@-]", "_", value)[:256]
