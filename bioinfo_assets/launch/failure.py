@@ -57,6 +57,22 @@ def failure_outcome(left: Remains) -> Outcome:
     return Outcome.OUT_OF_MEMORY if left.exit_code in _KILLED and not left.problem else Outcome.FAILED
 
 
+def timeout_reason(job: Job, log: str) -> str:
+    """Why a job was ended at its time limit, and what to do."""
+    return (
+        f"step {job.step} of {job.subject} was ended after {job.options.timeout_s} s, the time it was given: "
+        f"{Outcome.TIMED_OUT.advice} if it was at work; its log is {log}"
+    )
+
+
+def out_of_memory_reason(job: Job, memory_mib: int, log: str) -> str:
+    """Why a job was ended that needed more memory than it was held to, and what to do."""
+    return (
+        f"step {job.step} of {job.subject} ran out of memory, of which it was given {memory_mib} MiB: "
+        f"{Outcome.OUT_OF_MEMORY.advice}; its log is {log}"
+    )
+
+
 def _telling_line(stderr: str) -> str:
     r"""The line that tells the cause: GATK's and Java's own, which more lines follow, or else the last.
 

@@ -8,33 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from bioinfo_assets.launch import warden
 from bioinfo_assets.launch.disk import disk_errors_are_told
+from bioinfo_assets.launch.host import Ending
 from bioinfo_assets.launch.scratch import Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a script ended.
-
-    Attributes:
-        started: When it began.
-        finished: When it and all it had started were gone.
-        wall_s: Seconds between the two.
-        exit_code: Its own, or the negative number of the signal that ended it.
-        cpu_s: Seconds of processor time, of all its processes; None if its warden was killed.
-        peak_memory_kib: Resident memory of its largest process, in KiB; None if its warden was killed.
-    """
-
-    started: datetime
-    finished: datetime
-    wall_s: float
-    exit_code: int
-    cpu_s: float | None = None
-    peak_memory_kib: int | None = None
 
 
 class Process:
@@ -68,7 +48,8 @@ class Process:
 
     def end(self) -> None:
         """Ends the script and all it started; returns at once."""
-        self._line.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # it is over, and the line is closed
+            self._line.shutdown(socket.SHUT_WR)
 
     def ending(self) -> Ending:
         """Waits until the script and all it started are gone."""
