@@ -1,0 +1,55 @@
+"""AWS Batch on this machine, for tests: the real boto3 client speaks to it, and jobs run as processes.
+
+with BatchSimulator(tmp_path, machine_environment={"PATH": os.environ["PATH"]}, second_s=0.01) as simulator:
+    batch = boto3.client("batch", endpoint_url=simulator.url)
+    simulator.inject(SpotReclaim(job="aligned-*", attempt=1, after_line="half way"), AnswerLost(action="SubmitJob"))
+    ...
+    assert simulator.count("SubmitJob") == 1
+"""
+
+from bioinfo_assets_tests.simulator.faults import (
+    AnswerLost,
+    ApiFault,
+    CannotInspectContainer,
+    CannotPullContainer,
+    Delays,
+    Denied,
+    Disconnected,
+    DockerTimeout,
+    ErrorAnswer,
+    Forgotten,
+    HostLost,
+    JobFault,
+    NotStarted,
+    OutOfMemory,
+    SlowAnswer,
+    SpotReclaim,
+    Stuck,
+    Throttled,
+)
+from bioinfo_assets_tests.simulator.machines import Queue
+from bioinfo_assets_tests.simulator.server import BatchSimulator, Request
+
+__all__ = [
+    "AnswerLost",
+    "ApiFault",
+    "BatchSimulator",
+    "CannotInspectContainer",
+    "CannotPullContainer",
+    "Delays",
+    "Denied",
+    "Disconnected",
+    "DockerTimeout",
+    "ErrorAnswer",
+    "Forgotten",
+    "HostLost",
+    "JobFault",
+    "NotStarted",
+    "OutOfMemory",
+    "Queue",
+    "Request",
+    "SlowAnswer",
+    "SpotReclaim",
+    "Stuck",
+    "Throttled",
+]

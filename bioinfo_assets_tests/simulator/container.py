@@ -1,0 +1,117 @@
+"""One attempt's processes: what the ECS agent and Docker do for a real job.
+
+The command runs with the environment it is given and nothing else, in a folder of its own and a session of its own,
+stdin empty, both streams in one log. When the first process ends all others are killed, as in a container. A stop
+signals the first process only, waits, and kills: so do `docker stop` and ECS.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+MARK = "AWS_BATCH_SIMULATOR_CONTAINER"
+
+
+class Container:
+    """A started command.
+
+    Args:
+        name: Of the container; unique.
+        command: The command.
+        environment: All its variables.
+        folder: Where it works; made.
+        on_line: Told of each line as it is printed, and of a last one without an end.
+        on_exit: Told once of the exit code, after the last line; 128 + N for signal N, as Docker says it.
+
+    Raises:
+        OSError: the command cannot be started.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        on_line: Callable[[bytes], None],
+        on_exit: Callable[[int], None],
+    ) -> None:
+        folder.mkdir(parents=True)
+        self._name, self._on_line, self._on_exit = name, on_line, on_exit
+        self._process = subprocess.Popen(
+            list(command),
+            cwd=folder,
+            env={**environment, MARK: name},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, name=f"log of {name}")
+        self._waiter = threading.Thread(target=self._wait, name=f"container {name}")
+        self._stopping: threading.Timer | None = None
+
+    def watch(self) -> None:
+        """Begins to read its log and to wait for its end; apart, so that the maker knows it before it ends."""
+        self._reader.start()
+        self._waiter.start()
+
+    def stop(self, grace_s: float) -> None:
+        """SIGTERM to the first process, SIGKILL after the grace; at once where that is 0."""
+        if grace_s <= 0:
+            self.kill()
+        elif self._stopping is None:
+            self._stopping = threading.Timer(grace_s, self.kill)
+            self._stopping.start()
+            self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL to all."""
+        self._process.kill()
+        _kill_all(self._process.pid, self._name)
+
+    def join(self) -> None:
+        """Waits until all is told."""
+        self._waiter.join()
+        if self._stopping is not None:
+            self._stopping.join()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self._on_line(line.removesuffix(b"\n"))
+
+    def _wait(self) -> None:
+        returned = self._process.wait()
+        if self._stopping is not None:
+            self._stopping.cancel()
+        _kill_all(self._process.pid, self._name)
+        self._reader.join()
+        self._on_exit(returned if returned >= 0 else 128 - returned)
+
+
+def _kill_all(session: int, name: str) -> None:
+    """Kills the session and, for those that left it, what carries the container's name in its environment."""
+    mark = f"{MARK}={name}".encode()
+    found = True
+    while found:
+        found = False
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                with contextlib.suppress(OSError):  # of another user, or gone by now
+                    if _belongs(folder, session, mark):
+                        os.kill(int(folder.name), signal.SIGKILL)
+                        found = True
+
+
+def _belongs(folder: Path, session: int, mark: bytes) -> bool:
+    # proc(5): the name is in brackets and may hold anything; then state, parent, process group, session.
+    state, _, _, its_session = (folder / "stat").read_bytes().rpartition(b")")[2].split()[:4]
+    if state in {b"Z", b"X"}:
+        return False
+    return int(its_session) == session or mark in (folder / "environ").read_bytes().split(b"\0")
