@@ -110,6 +110,17 @@ class HostScratch:
         self._life.close()
 
 
+def host_is_alive(root: Path) -> bool:
+    """Whether the host whose folder this is still runs jobs."""
+    if not (root / _ALIVE).exists():
+        return False
+    try:
+        with locked(root / _ALIVE, wait=False):
+            return False
+    except BlockingIOError:
+        return True
+
+
 def _free_dead_hosts(scratch: Path) -> None:
     for alive in scratch.glob(f"{_HOST}*/{_ALIVE}"):
         with suppress(BlockingIOError, FileNotFoundError), locked(alive, wait=False):
