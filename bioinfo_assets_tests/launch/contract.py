@@ -16,6 +16,7 @@ import pytest
 from bioinfo_assets.launch.backend import Backend, State, Status, Stream, Submission
 from bioinfo_assets.launch.fake import Behaviour
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import Attempt
 from bioinfo_assets.launch.store import Store, join
@@ -165,7 +166,8 @@ class BackendContract:
         assert (status.state, status.outcome) == (State.FAILED, Outcome.FAILED)
         assert status.report.exit_code == 3
         assert status.reason == (
-            f"step breaks of expt failed with exit code 3: the aligner found no index; its log is {submission.log}"
+            f"step breaks of expt failed with exit code 3: the aligner found no index; "
+            f"its log is {status.links.get('log', submission.log)}"
         )
 
     def test_a_sentence_told_by_fail_is_the_reason_word_for_word(self, backend):
@@ -300,3 +302,53 @@ class LiveContract:
         gate.open(submission)
         self.finished(backend, job_id)
         assert backend.read_log(job_id, Stream.STDOUT, len(b"first\n")) == b"second\n"
+
+
+class HostContract(LiveContract, ScriptContract):
+    """A backend of this machine, be its jobs processes or containers; a subclass gives the fixture `backend`."""
+
+    def test_a_discarded_job_leaves_no_folder(self, backend):
+        submission = backend.submit(job("greets", outputs=(TEXT,)))
+        self.finished(backend, submission.job_id)
+        backend.discard(submission.job_id)
+        assert not Path(submission.scratch).exists()
+
+    def test_a_time_limit_ends_a_job_and_is_told_with_what_to_do(self, backend):
+        half_a_second = JobOptions.model_construct(timeout_s=0.5)  # less than users may set
+        submission = backend.submit(job("sleeps", options=half_a_second))
+        status = self.finished(backend, submission.job_id)
+        assert (status.state, status.outcome) == (State.FAILED, Outcome.TIMED_OUT)
+        assert status.reason == (
+            "step sleeps of expt was ended after 0.5 s, the time it was given: raise the step's timeout_s if it was at "
+            f"work; its log is {submission.log}"
+        )
+
+    def test_a_job_within_its_time_limit_is_left_alone(self, backend):
+        assert self.run(backend, job("prints", options=JobOptions(timeout_s=60))).outcome is Outcome.SUCCEEDED
+
+    def test_cancel_ends_what_is_deaf_to_sigterm_or_in_a_session_of_its_own(self, backend):
+        deaf = "setsid sleep 1000 & (trap '' TERM; exec sleep 1000) & echo ready; wait"
+        job_id = backend.submit(job("sleeps", deaf)).job_id
+        self.wait_until(lambda: backend.read_log(job_id, Stream.STDOUT, 0), bool)
+        backend.cancel(job_id)
+        assert self.finished(backend, job_id).outcome is Outcome.KILLED
+
+    def test_a_cancelled_script_has_time_to_clean_up(self, backend):
+        # By the time of `ready`, sleep is sleep and no more bash, which would lose the signal that ends both.
+        script = "trap 'echo cleaned; exit 1' TERM; sleep 1000 & sleep 0.2; echo ready; wait"
+        job_id = backend.submit(job("sleeps", script)).job_id
+        self.wait_until(lambda: backend.read_log(job_id, Stream.STDOUT, 0), bool)
+        backend.cancel(job_id)
+        self.finished(backend, job_id)
+        assert backend.read_log(job_id, Stream.STDOUT, 0) == b"ready\ncleaned\n"
+
+    def test_cpu_time_is_that_of_the_scripts_processes(self, backend):
+        script = "head -c 100000000 /dev/zero | sha256sum >/dev/null; times"
+        job_id = backend.submit(job("prints", script)).job_id
+        usage = self.finished(backend, job_id).report.usage
+        # What bash's `times` says: user and system time, of itself and of its children, as 0m0.123s.
+        words = backend.read_log(job_id, Stream.STDOUT, 0).decode().split()
+        bash_says = sum(60 * float(word.split("m")[0]) + float(word.split("m")[1].rstrip("s")) for word in words)
+        assert bash_says > 0.05
+        assert bash_says - 0.01 <= usage.cpu_s <= bash_says + 0.2
+        assert usage.wall_s > 0

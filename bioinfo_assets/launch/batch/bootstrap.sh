@@ -1,4 +1,4 @@
-# Fetches one job into a folder of its own and becomes its driver. $1: the job's folder, or its array's.
+# Fetches one job into a folder of its own and becomes its driver. $1: the folder of its job.tar, or its array's.
 set -euo pipefail
 folder=$1${AWS_BATCH_JOB_ARRAY_INDEX:+/$AWS_BATCH_JOB_ARRAY_INDEX}
 endpoint=${AWS_ENDPOINT_URL_S3:-${AWS_ENDPOINT_URL:-}}
@@ -11,4 +11,4 @@ if ! s5cmd --log error cat "$folder/job.tar" | tar -x -C "$root"; then
   echo "[driver] no job could be fetched from $folder" >&2
   exit 1
 fi
-exec bash "$root/driver.sh" "$folder" "$root" "$disk"
+exec bash "$root/driver.sh" "$root" "$disk"

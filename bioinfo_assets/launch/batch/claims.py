@@ -26,7 +26,8 @@ class Claim(BaseModel):
         index: Its place in the array of that name; None where it went alone.
         folder: Its folder in scratch.
         budget: Whose tries it takes (see `RunIdentity.budget`).
-        spent: How many of them were used up before this submission.
+        spent: How many of them were used up, before this submission or with it.
+        reason: Why it failed for good; empty where it did not.
         submitted: When.
     """
 
@@ -38,6 +39,7 @@ class Claim(BaseModel):
     folder: str
     budget: str
     spent: int = 0
+    reason: str = ""
     submitted: datetime
 
 

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
-from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_delay, wait_fixed, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    retry_if_result,
+    stop_after_delay,
+    wait_fixed,
+    wait_random_exponential,
+)
 
 from bioinfo_assets.errors import InputError, ResourceError
 
@@ -178,8 +185,8 @@ def _told() -> Iterator[None]:
         yield
     except (NoCredentialsError, NoRegionError) as error:
         raise InputError(
-            f"AWS Batch: {str(error).rstrip('.').lower()}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
-            "AWS_DEFAULT_REGION"
+            f"AWS Batch: {str(error).rstrip('.').lower()}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID, "
+            "AWS_SECRET_ACCESS_KEY and AWS_DEFAULT_REGION"
         ) from error
     except ClientError as error:
         said = error.response.get("Error", {}).get("Message", "") or str(error)
@@ -190,3 +197,13 @@ def _told() -> Iterator[None]:
         raise InputError(f"AWS Batch refuses {error.operation_name}: {said}") from error
     except BotoCoreError as error:
         raise ResourceError(f"AWS Batch cannot be reached: {error}; check the network and AWS_ENDPOINT_URL") from error
+
+
+def parent_of(batch_id: str) -> str:
+    """The array of a job in one; empty for a job that goes alone.
+
+    >>> parent_of("0f3c:12"), parent_of("0f3c")
+    ('0f3c', '')
+    """
+    parent, colon, _ = batch_id.partition(":")
+    return parent if colon else ""

@@ -95,4 +95,9 @@ def content(options: JobOptions, image: str, machine: Machine) -> dict[str, Any]
         container["jobRoleArn"] = options.job_role
     if options.execution_role is not None:
         container["executionRoleArn"] = options.execution_role
-    return {"type": "container", "containerProperties": container, "platformCapabilities": ["EC2"], "propagateTags": True}
+    return {
+        "type": "container",
+        "containerProperties": container,
+        "platformCapabilities": ["EC2"],
+        "propagateTags": True,
+    }

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # One attempt of a job in its container: stages the inputs, runs the script, uploads what it made, tells of it.
-#   driver.sh FOLDER ROOT DISK    the job's folder in S3; where its job.tar was unpacked; the machine's disk
-# The report goes up last, to FOLDER/attempt-N/report.tar, with a file `done` in it if all outputs are there. Lines that begin with
-# [driver] are this file's own, those that begin with [stdout] the script's standard output.
+#   driver.sh ROOT DISK    where its job.tar was unpacked; the machine's disk
+# folder.txt names the job's folder in S3. The report goes there last, to attempt-N/report.tar, with a file `done` in it
+# if all outputs are there. Lines of the log that begin with [driver] are this file's own, those that begin with
+# [stdout] the script's standard output.
 set -euo pipefail
-folder=$1 root=$2 disk=$3
-attempt=$folder/attempt-${AWS_BATCH_JOB_ATTEMPT:-1}
+root=$1 disk=$2
+attempt=$(cat "$root/folder.txt")/attempt-${AWS_BATCH_JOB_ATTEMPT:-1}
 work=$root/work out=$root/out cache=$disk/shared
 listed=${BIOINFO_ASSETS_TOOLS:-/opt/bioinfo-assets/tools.tsv}
 export JOB_REPORT=$root/report TMPDIR=$root/tmp HOME=$root/tmp LC_ALL=C

@@ -5,6 +5,7 @@ ended alike, and some failures have no exit code at all. The job's own account g
 was done: `CannotInspectContainerError` is said of jobs that succeeded (AWS Batch user guide, troubleshooting).
 """
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _KILLED: Final = 128 + SIGKILL
 _TERMINATED_BY_US: Final = "bioinfo-assets: "
+_NO_MACHINE: Final = "no machine: "
 _SIGNS: Final = (
     # Of the job's status reason or its container's reason: what it begins with, and what it means.
     ("Host EC2", Outcome.RECLAIMED),
@@ -25,7 +27,6 @@ _SIGNS: Final = (
     ("CannotPullContainer", Outcome.IMAGE_MISSING),
     ("CannotPullImage", Outcome.IMAGE_MISSING),
     ("Job attempt duration exceeded timeout", Outcome.TIMED_OUT),
-    ("MISCONFIGURATION:", Outcome.UNSCHEDULABLE),
     ("DockerTimeoutError", Outcome.LOST),
     ("CannotInspectContainerError", Outcome.LOST),
 )
@@ -61,16 +62,16 @@ def verdict(job: Job, detail: "JobDetailTypeDef", told: AttemptReport | None, lo
     if outcome is Outcome.FAILED and told is not None and told.ending is not None:
         left = Remains(told.ending.exit_code, "", told.stderr, log, "the machine's disk")
         return Verdict(outcome, failure_reason(job, left))
-    return Verdict(outcome, f"{who} {_words(outcome, job, detail)}{_advised(outcome)}{f'; its log is {log}' if log else ''}")
+    return Verdict(
+        outcome, f"{who} {_words(outcome, job, detail)}{_advised(outcome)}{f'; its log is {log}' if log else ''}"
+    )
 
 
 def outcome_of(detail: "JobDetailTypeDef", told: AttemptReport | None) -> Outcome:
     """The kind of ending, for one that did not tell that all was done."""
     said = [detail.get("statusReason", ""), detail.get("container", {}).get("reason", "")]
     if said[0].startswith(_TERMINATED_BY_US):
-        said[0] = said[0].removeprefix(_TERMINATED_BY_US)
-        if not said[0].startswith("MISCONFIGURATION:"):
-            return Outcome.KILLED
+        return Outcome.UNSCHEDULABLE if _NO_MACHINE in said[0] else Outcome.KILLED
     for sign, outcome in _SIGNS:
         if any(words.startswith(sign) for words in said):
             return outcome
@@ -89,30 +90,38 @@ def termination(reason: str) -> str:
     return f"{_TERMINATED_BY_US}{reason}"
 
 
+def unschedulable(detail: "JobDetailTypeDef", wait_s: float = float("inf")) -> str:
+    """Why a job will find no machine, by Batch's own word or after too long a wait; empty where it may still.
+
+    Batch says `MISCONFIGURATION:` of a queue that can never run the job, and `CAPACITY:` of one that waits for machines
+    (AWS Batch user guide, jobs stuck in RUNNABLE).
+    """
+    said = detail.get("statusReason", "")
+    if detail["status"] != "RUNNABLE":
+        return ""
+    if said.startswith("MISCONFIGURATION:"):
+        return f"{_NO_MACHINE}{said}"
+    waited_s = time.time() - detail.get("createdAt", time.time() * 1000) / 1000
+    return f"{_NO_MACHINE}it waited {waited_s:.0f} s{f', {said}' if said else ''}" if waited_s > wait_s else ""
+
+
 def _words(outcome: Outcome, job: Job, detail: "JobDetailTypeDef") -> str:
     """What happened, as the rest of a sentence that begins with the job."""
     tries = len(detail.get("attempts", ()))
     times = f" in {tries} attempts" if tries > 1 else ""
     said = detail.get("container", {}).get("reason") or detail.get("statusReason") or "Batch does not say why"
-    match outcome:
-        case Outcome.OUT_OF_MEMORY:
-            return f"ran out of memory with {job.resources.memory_mib} MiB"
-        case Outcome.TIMED_OUT:
-            return f"took longer than its {job.options.timeout_s} s"
-        case Outcome.RECLAIMED:
-            return f"lost its machine{times} ({detail.get('statusReason', '')})"
-        case Outcome.KILLED:
-            return f"was ended: {detail.get('statusReason', '').removeprefix(_TERMINATED_BY_US)}"
-        case Outcome.IMAGE_MISSING:
-            image = detail.get("container", {}).get("image", "")
-            return f"could not get its image {image}{times} ({said})"
-        case Outcome.UNSCHEDULABLE:
-            return f"found no machine ({detail.get('statusReason', '').removeprefix(_TERMINATED_BY_US)})"
-        case Outcome.LOST:
-            return f"was lost{times} ({said})"
-        case _:
-            code = detail.get("container", {}).get("exitCode")
-            return f"failed with exit code {code} and told nothing ({said})"
+    status = detail.get("statusReason", "").removeprefix(_TERMINATED_BY_US)
+    code = detail.get("container", {}).get("exitCode")
+    image = detail.get("container", {}).get("image", "")
+    return {
+        Outcome.OUT_OF_MEMORY: f"ran out of memory with {job.resources.memory_mib} MiB",
+        Outcome.TIMED_OUT: f"took longer than its {job.options.timeout_s} s",
+        Outcome.RECLAIMED: f"lost its machine{times} ({status})",
+        Outcome.KILLED: f"was ended: {status}",
+        Outcome.IMAGE_MISSING: f"could not get its image {image}{times} ({said})",
+        Outcome.UNSCHEDULABLE: f"found {status}",
+        Outcome.LOST: f"was lost{times} ({said})",
+    }.get(outcome, f"failed with exit code {code} and told nothing ({said})")
 
 
 def _advised(outcome: Outcome) -> str:

@@ -20,6 +20,7 @@ from bioinfo_assets.launch.backend import Stream
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_logs.type_defs import GetLogEventsRequestTypeDef
 
 FOLLOWED: Final = 100
 EVERY_S: Final = 2.0
@@ -121,13 +122,17 @@ class Logs:
         followed.is_whole = followed.is_whole or ended
 
     def _page(self, log_stream: str, token: str) -> tuple[list[str], str]:
-        asked = {"nextToken": token} if token else {}
+        asked: GetLogEventsRequestTypeDef = {
+            "logGroupName": self._group,
+            "logStreamName": log_stream,
+            "startFromHead": True,
+        }
+        if token:
+            asked["nextToken"] = token
         try:
-            page = self._client.get_log_events(
-                logGroupName=self._group, logStreamName=log_stream, startFromHead=True, **asked
-            )
+            page = self._client.get_log_events(**asked)
         except (ClientError, BotoCoreError):
-            # A log that cannot be read now, or is not there yet, must not end a job that runs well: its address is told.
+            # A log that is not there yet, or cannot be read now, must not end a job that runs well.
             return [], token
         return [event["message"].rstrip("\n") for event in page["events"]], page["nextForwardToken"]
 

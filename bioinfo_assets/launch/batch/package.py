@@ -7,7 +7,7 @@ and a staging list may be of any size.
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Final
 from urllib.parse import quote
@@ -25,20 +25,37 @@ _GOOGLE: Final = "https://storage.googleapis.com"
 
 
 def bootstrap() -> str:
-    """The bash text that fetches a job and becomes its driver; its one argument is the job's folder."""
+    """The bash text that fetches a job and becomes its driver.
+
+    Its one argument is the folder that `job.tar` lies in; for an array, the folder in which each job's has a folder of
+    its own, named by its index.
+    """
     return _text("bootstrap.sh")
 
 
-def pack(job: Job, tools: Mapping[str, str], store: Store) -> bytes:
+def check(job: Job) -> None:
+    """Checks that a container can read a job's inputs.
+
+    Raises:
+        InputError: one is a large file of this machine, or has a name that would break the staging list.
+    """
+    for item in job.inputs:
+        if local_path(item.file.uri) is None:
+            _fetched_as(item.file.uri)
+        elif item.file.size > LARGEST_LOCAL:
+            raise InputError(
+                f"{item.file.uri} is on this machine, where AWS Batch cannot read it: copy it to S3 and name it there"
+            )
+
+
+def pack(job: Job, folder: str, tools: Mapping[str, str], store: Store) -> bytes:
     """The bytes of a job's `job.tar`; the same for the same job.
 
     Args:
         job: The job.
+        folder: Where in S3 its attempts leave what they made.
         tools: The tools' versions that it was made for; the driver refuses an image with others.
         store: Where small files of this machine are read.
-
-    Raises:
-        InputError: an input is a large file of this machine, which no container can read.
     """
     here = [item for item in job.inputs if local_path(item.file.uri) is not None]
     members = {
@@ -46,10 +63,11 @@ def pack(job: Job, tools: Mapping[str, str], store: Store) -> bytes:
         "supervise.py": _text("supervise.py").encode(),
         "warden.py": files("bioinfo_assets.launch").joinpath("warden.py").read_bytes(),
         "script.sh": render(job).encode(),
+        "folder.txt": f"{folder}\n".encode(),
         "inputs.tsv": "".join(_line(item) for item in job.inputs if item not in here).encode(),
         "outputs.txt": "".join(f"{output.local}\n" for output in job.outputs).encode(),
         "tools.tsv": "".join(f"{tool}\t{tools[tool]}\n" for tool in sorted(tools)).encode(),
-        **{f"inputs/{item.local}": data for item, data in _read(here, store)},
+        **{f"inputs/{item.local}": store.read_bytes(item.file.uri) for item in here},
     }
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
@@ -61,9 +79,9 @@ def pack(job: Job, tools: Mapping[str, str], store: Store) -> bytes:
     return packed.getvalue()
 
 
-def address(folder: str) -> str:
-    """Where a job's `job.tar` lies."""
-    return join(folder, NAME)
+def address(folder: str, index: int | None) -> str:
+    """Where a job's `job.tar` lies: in the folder itself, or for a job of an array in one named by its index."""
+    return join(folder, NAME) if index is None else join(folder, str(index), NAME)
 
 
 def _line(item: Input) -> str:
@@ -86,15 +104,6 @@ def _fetched_as(uri: str) -> str:
         raise InputError(f"{uri!r} has a tab or a line break in its name: rename it")
     scheme, _, path = uri.partition("://")
     return f"{_GOOGLE}/{quote(path)}" if scheme == "gs" else uri
-
-
-def _read(items: list[Input], store: Store) -> Iterator[tuple[Input, bytes]]:
-    for item in items:
-        if item.file.size > LARGEST_LOCAL:
-            raise InputError(
-                f"{item.file.uri} is on this machine, where AWS Batch cannot read it: copy it to S3 and name it there"
-            )
-        yield item, store.read_bytes(item.file.uri)
 
 
 def _text(name: str) -> str:

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bioinfo_assets.launch.batch.package import bootstrap
 from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.options import JobOptions
 
 TAG: Final = "bioinfo-assets:"
 """What this project's own tags begin with."""
+
+NO_QUEUE: Final = "no job queue is set for AWS Batch: set `queue` in [jobs] of bioinfo-assets.toml, or by --queue"
 
 _LONGEST_NAME: Final = 128  # of [A-Za-z0-9_-] (AWS Batch API reference, SubmitJob)
 
@@ -30,7 +31,7 @@ class Order:
 
     Attributes:
         name: Unique to the submission.
-        folder: In scratch: the job's, or the one in which each job of the array has a folder named by its index.
+        command: What the container runs.
         size: How many jobs; one goes without an array.
         definition: The job definition.
         resources: What each may use.
@@ -40,7 +41,7 @@ class Order:
     """
 
     name: str
-    folder: str
+    command: tuple[str, ...]
     size: int
     definition: str
     resources: Resources
@@ -79,7 +80,7 @@ def submission(order: Order, disk: str) -> dict[str, Any]:
         "jobQueue": options.queue,
         "jobDefinition": order.definition,
         "containerOverrides": {
-            "command": ["bash", "-c", bootstrap(), "bootstrap", order.folder],
+            "command": list(order.command),
             "environment": [{"name": name, "value": value} for name, value in sorted(environment.items())],
             "resourceRequirements": [{"type": kind, "value": str(value)} for kind, value in needs.items() if value],
         },

@@ -2,7 +2,6 @@
 
 import io
 import tarfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,7 +47,7 @@ class AttemptReport:
     stderr: str
     ending: Ending | None
 
-    def report(self, job: Job, folder: str, image: str) -> Report | None:
+    def report(self, job: Job, folder: str, image: str, attempts: int) -> Report | None:
         """As every backend reports; None where the script was never started."""
         if self.ending is None:
             return None
@@ -58,11 +57,13 @@ class AttemptReport:
             finished=self.ending.finished,
             usage=Usage(self.ending.wall_s, self.ending.cpu_s, None if peak_kib is None else peak_kib / 1024),
             exit_code=self.ending.exit_code,
-            files=made_files(job, self.told, join(attempt_folder(folder, self.attempt), "work")) if self.is_done else (),
+            files=made_files(job, self.told, join(attempt_folder(folder, self.attempt), "work"))
+            if self.is_done
+            else (),
             facts=self.told.facts,
             warnings=self.told.warnings,
             image=image,
-            attempts=self.attempt,
+            attempts=attempts,
         )
 
 
@@ -99,5 +100,3 @@ def newest_report(store: Store, folder: str) -> AttemptReport | None:
     attempts = sorted(int(name.removeprefix("attempt-")) for name in numbers if name.startswith("attempt-"))
     reports = (read_report(store, folder, attempt) for attempt in reversed(attempts))
     return next((report for report in reports if report is not None), None)
-
-

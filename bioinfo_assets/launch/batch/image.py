@@ -1,0 +1,121 @@
+"""Which image jobs run in, and which tools are in it.
+
+Tool versions belong to a result's fingerprint, so that they must be known before a job is made. The image lists them in
+a file of its own; a small job reads it, once for each image, and leaves it in scratch. Images in ECR are asked for
+their digest and run by it: a tag that is moved meanwhile changes nothing.
+"""
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from threading import Lock
+from typing import Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.batch.client import Client
+from bioinfo_assets.launch.batch.probe import ToolsProbe
+from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.store import Store, join
+
+_ECR: Final = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
+    r"(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?P<digest>@sha256:[0-9a-f]{64})?"
+)
+"""An image in ECR (AWS user guide, private registry)."""
+
+
+class Images:
+    """The images of jobs, by their options; safe for threads.
+
+    Args:
+        client: To Batch.
+        store: Where lists of tools are kept.
+        scratch: Under which prefix.
+        probe: Reads the lists.
+    """
+
+    def __init__(self, client: Client, store: Store, scratch: str, probe: ToolsProbe) -> None:
+        self._client = client
+        self._store = store
+        self._scratch = scratch
+        self._probe = probe
+        self._references: dict[str, str] = {}
+        self._tools: dict[str, Mapping[str, str]] = {}
+        self._lock = Lock()
+
+    def of(self, options: JobOptions) -> str:
+        """The image of jobs with these options, by its digest where that can be asked for.
+
+        Raises:
+            InputError: there is none, or the given definition is not there.
+        """
+        with self._lock:
+            return self._of(options)
+
+    def tools(self, options: JobOptions) -> Mapping[str, str]:
+        """The version of each tool in the image of jobs with these options.
+
+        Raises:
+            BioinfoAssetsError: the image cannot be had, or has no list.
+        """
+        with self._lock:
+            image = self._of(options)
+            if image not in self._tools:
+                self._tools[image] = self._listed(options, image)
+            return self._tools[image]
+
+    def forget(self, options: JobOptions) -> None:
+        """Has the list of tools read anew: the image's tag was moved."""
+        with self._lock:
+            image = self._of(options)
+            self._tools.pop(image, None)
+            self._store.delete(self._list_of(image))
+
+    def _of(self, options: JobOptions) -> str:
+        named = options.job_definition or options.image
+        if named is None:
+            raise InputError(
+                "no container image is set for AWS Batch: set `image` in [jobs] of bioinfo-assets.toml, or by --image"
+            )
+        if named not in self._references:
+            self._references[named] = self._defined(named) if options.job_definition else by_digest(named)
+        return self._references[named]
+
+    def _defined(self, definition: str) -> str:
+        found = self._client.definition(definition)
+        if found is None:
+            raise InputError(f"job definition {definition} is not there or not active: register it, or check its name")
+        return found.get("containerProperties", {}).get("image", "")
+
+    def _listed(self, options: JobOptions, image: str) -> Mapping[str, str]:
+        uri = self._list_of(image)
+        if not self._store.exists(uri):
+            self._probe.copy_list(options, image, uri)
+        rows = (line.split("\t", 1) for line in self._store.read_bytes(uri).decode().splitlines() if "\t" in line)
+        return dict(rows)
+
+    def _list_of(self, image: str) -> str:
+        return join(self._scratch, "images", f"{sha256(image.encode()).hexdigest()}.tsv")
+
+
+def by_digest(image: str) -> str:
+    """An ECR image by its digest, as far as that may be asked for; any other as it is."""
+    named = _ECR.fullmatch(image)
+    if named is None or named["digest"]:
+        return image
+    tag = named["tag"] or "latest"
+    ecr = boto3.client("ecr", region_name=named["region"], config=Config(retries={"mode": "standard"}))
+    try:
+        found = ecr.describe_images(
+            registryId=named["account"], repositoryName=named["repository"], imageIds=[{"imageTag": tag}]
+        )
+    except (ClientError, BotoCoreError):
+        return image  # not allowed, or not there: the job's own failure tells which
+    finally:
+        ecr.close()
+    digest = found["imageDetails"][0]["imageDigest"]
+    return f"{image.removesuffix(f':{tag}')}@{digest}"

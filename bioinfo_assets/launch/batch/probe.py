@@ -1,0 +1,91 @@
+"""Has a small job tell which tools an image has."""
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bioinfo_assets.errors import InputError, ResourceError
+from bioinfo_assets.launch.batch.client import ACTIVE, Client
+from bioinfo_assets.launch.batch.definition import DEFAULT_PREFIX, Definitions
+from bioinfo_assets.launch.batch.judgement import termination, unschedulable, verdict
+from bioinfo_assets.launch.batch.request import NO_QUEUE, Order, job_name, submission
+from bioinfo_assets.launch.job import Job, Resources
+from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.outcome import Outcome
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import JobDetailTypeDef
+
+LIST: Final = "/opt/bioinfo-assets/tools.tsv"
+"""The file of the image that lists its tools: command, tab, version."""
+
+_COPY: Final = f"""set -euo pipefail
+endpoint=${{AWS_ENDPOINT_URL_S3:-${{AWS_ENDPOINT_URL:-}}}}
+[[ -z $endpoint ]] || export S3_ENDPOINT_URL=$endpoint
+s5cmd --log error cp "${{BIOINFO_ASSETS_TOOLS:-{LIST}}}" "$1"
+"""
+_PROBE: Final = Job("tools", "1", "image", _COPY, resources=Resources(cpus=1, memory_mib=512))
+_TRIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsProbe:
+    """Copies the list of an image's tools to where the host can read it.
+
+    Attributes:
+        client: To Batch.
+        definitions: Of jobs.
+        run_id: The run that wants to know.
+        poll_s: Seconds from one look at the job to the next.
+    """
+
+    client: Client
+    definitions: Definitions
+    run_id: str
+    poll_s: float
+
+    def copy_list(self, options: JobOptions, image: str, uri: str) -> None:
+        """Runs the job and waits for its end.
+
+        Raises:
+            ResourceError: the image cannot be had or has no list, or there is no machine.
+        """
+        if options.queue is None:
+            raise InputError(NO_QUEUE)
+        name = job_name(options.name_prefix or DEFAULT_PREFIX, "tools", secrets.token_hex(4))
+        order = Order(
+            name=name,
+            command=("bash", "-c", _COPY, "tools", uri),
+            size=1,
+            definition=self.definitions.of(options, image),
+            resources=_PROBE.resources,
+            tries=_TRIES,
+            options=options.model_copy(update={"gpus": None}),
+            tags={"run": self.run_id, "step": "tools"},
+        )
+        batch_id = self.client.submit(submission(order, ""))
+        try:
+            detail = self._end_of(batch_id)
+        except BaseException:
+            self.client.terminate(batch_id, termination("cancelled"))
+            raise
+        if detail["status"] != "SUCCEEDED":
+            judged = verdict(_PROBE, detail, None, "")
+            hint = (
+                f": it has no {LIST}, use one that docker/Dockerfile made" if judged.outcome is Outcome.FAILED else ""
+            )
+            raise ResourceError(
+                f"the tools of the container image {image} could not be looked up: {judged.reason}{hint}"
+            )
+
+    def _end_of(self, batch_id: str) -> "JobDetailTypeDef":
+        while True:
+            detail = self.client.describe([batch_id]).get(batch_id)
+            if detail is not None:
+                if detail["status"] not in ACTIVE:
+                    return detail
+                why = unschedulable(detail)
+                if why:
+                    raise ResourceError(f"no machine can be had to look up an image's tools: {why}")
+            time.sleep(self.poll_s)
