@@ -16,6 +16,7 @@ from bioinfo_assets_tests.simulator.faults import (
     Denied,
     Disconnected,
     DockerTimeout,
+    EmptyPage,
     ErrorAnswer,
     Forgotten,
     HostLost,
@@ -28,7 +29,7 @@ from bioinfo_assets_tests.simulator.faults import (
     Throttled,
 )
 from bioinfo_assets_tests.simulator.machines import Queue
-from bioinfo_assets_tests.simulator.server import BatchSimulator, Request
+from bioinfo_assets_tests.simulator.simulator import BatchSimulator, Request
 
 __all__ = [
     "AnswerLost",
@@ -40,6 +41,7 @@ __all__ = [
     "Denied",
     "Disconnected",
     "DockerTimeout",
+    "EmptyPage",
     "ErrorAnswer",
     "Forgotten",
     "HostLost",

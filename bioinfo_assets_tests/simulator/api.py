@@ -67,8 +67,9 @@ class BatchApi:
         return job.children[int(index)] if index.isdigit() and int(index) < len(job.children) else None
 
     def _submit_job(self, request: Request) -> Shape:
-        if len(json.dumps(request).encode()) > MAX_PAYLOAD_BYTES:
-            raise ApiError("Request payload must be at most 30 KiB.")
+        size = len(json.dumps(request).encode())
+        if size > MAX_PAYLOAD_BYTES:  # in these words: ASFHyP3/hyp3#3041
+            raise ApiError(f"Job size must be less than 30 KiB, got {size // 1024} KiB")
         job_id = str(uuid.uuid4())
         job = Job(
             job_id,
@@ -113,7 +114,7 @@ class BatchApi:
 
     def _describe_jobs(self, request: Request) -> Shape:
         if len(request["jobs"]) > MAX_DESCRIBED:
-            raise ApiError("jobs must have at most 100 items.")
+            raise ApiError("Maximum number of jobs supported is  100 .")  # pegasus-isi/pegasus#2086
         found = {job_id: self.find(job_id) for job_id in request["jobs"]}
         delay_s = self._delays().described_s
         return {"jobs": [job.detail() for job in found.values() if job is not None and self._shown(job, delay_s)]}
@@ -126,7 +127,7 @@ class BatchApi:
             raise ApiError("Only one filter can be used at a time.")
         if "arrayJobId" in request:
             parent = self.find(request["arrayJobId"])
-            candidates = parent.children if parent is not None else []
+            candidates, filters = (parent.children if parent is not None else []), []
         else:
             queue = self._queue(request["jobQueue"])
             candidates = [job for job in self._jobs.values() if job.queue_arn == queue.arn][::-1]

@@ -54,6 +54,7 @@ class Container:
         self._reader = threading.Thread(target=self._read, name=f"log of {name}")
         self._waiter = threading.Thread(target=self._wait, name=f"container {name}")
         self._stopping: threading.Timer | None = None
+        self._is_over = False
 
     def watch(self) -> None:
         """Begins to read its log and to wait for its end; apart, so that the maker knows it before it ends."""
@@ -70,14 +71,16 @@ class Container:
             self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL to all."""
-        self._process.kill()
-        _kill_all(self._process.pid, self._name)
+        """SIGKILL to all; none is left when this returns."""
+        if not self._is_over:  # else its process id may be another's by now
+            self._process.kill()
+            _kill_all(self._process.pid, self._name)
 
     def join(self) -> None:
         """Waits until all is told."""
         self._waiter.join()
         if self._stopping is not None:
+            self._stopping.cancel()
             self._stopping.join()
 
     def _read(self) -> None:
@@ -88,9 +91,8 @@ class Container:
 
     def _wait(self) -> None:
         returned = self._process.wait()
-        if self._stopping is not None:
-            self._stopping.cancel()
         _kill_all(self._process.pid, self._name)
+        self._is_over = True
         self._reader.join()
         self._on_exit(returned if returned >= 0 else 128 - returned)
 

@@ -37,6 +37,8 @@ class Definitions:
         container = request["containerProperties"]
         if not container.get("image"):
             raise ApiError("Container properties should have an image.")
+        if not container.get("command"):
+            raise ApiError("The simulator has no images, so that it needs a command.")
         if not {"VCPU", "MEMORY"} <= requirements(container).keys():
             raise ApiError("Container properties should contain requirements of VCPU and MEMORY.")
         environment(container)
@@ -92,7 +94,8 @@ class Definitions:
             return self._exactly(reference)
         revisions = self._revisions.get(name, [])
         active = [definition for definition in revisions if definition["status"] == "ACTIVE"]
-        return (active or revisions or [None])[-1]
+        latest = active or revisions
+        return latest[-1] if latest else None
 
 
 def settings(definition: Shape, request: Request) -> Settings:

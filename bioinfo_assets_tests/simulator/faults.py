@@ -73,6 +73,10 @@ class OutOfMemory(Kill):
 
     below_mib: int | None = None
 
+    def is_enough(self, memory_mib: int) -> bool:
+        """Whether a job with so much memory is spared."""
+        return self.below_mib is not None and memory_mib >= self.below_mib
+
     def ending(self) -> Ending:
         return Ending(CONTAINER_EXITED, "OutOfMemoryError: Container killed due to memory usage", 137)
 
@@ -218,6 +222,13 @@ class SlowAnswer(ApiFault):
     """The request is carried out, and its answer comes late."""
 
     seconds: float = 1.0
+
+
+@dataclass(kw_only=True)
+class EmptyPage(ApiFault):
+    """GetLogEvents gives no events and another token, though there are some: its reference says that it may."""
+
+    action: str = "GetLogEvents"
 
 
 @dataclass(frozen=True, kw_only=True)

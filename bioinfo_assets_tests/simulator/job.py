@@ -72,6 +72,10 @@ class Settings:
         return str(self._log_options.get("awslogs-group", GROUP))
 
     @property
+    def creates_log_group(self) -> bool:
+        return self._log_options.get("awslogs-create-group") == "true"
+
+    @property
     def log_prefix(self) -> str:
         return str(self._log_options.get("awslogs-stream-prefix", self.definition))
 
@@ -91,6 +95,10 @@ class Attempt:
     started: int | None = None
     stopped: int | None = None
     ending: Ending | None = None
+
+    def stream_of(self, settings: Settings) -> str:
+        """The name of its log stream."""
+        return f"{settings.log_prefix}/default/{self.task}"
 
     def container(self, account: str) -> Shape:
         ending = self.ending or Ending("")
@@ -151,7 +159,8 @@ class Job:
         """JobSummary, as ListJobs has it."""
         ending = self.attempt.ending if self.attempts else None
         container = _given(exitCode=ending.exit_code, reason=ending.reason) if ending and self.status.is_over else {}
-        return self._common() | ({"container": container} if container else {})
+        ends = _given(isCancelled=self.is_cancelled or None, isTerminated=self.is_terminated or None)
+        return self._common() | ends | ({"container": container} if container else {})
 
     def detail(self) -> Shape:
         """JobDetail, as DescribeJobs has it. Attempts are listed once they are over, as Batch does."""
@@ -159,7 +168,7 @@ class Job:
         return self._common() | _given(
             jobQueue=self.queue_arn,
             attempts=[attempt.detail(self.account) for attempt in self.attempts if attempt.ending],
-            retryStrategy={"attempts": 1, "evaluateOnExit": []} | settings.retry,
+            retryStrategy={"attempts": 1, "evaluateOnExit": [], **settings.retry},
             timeout=settings.timeout or None,
             dependsOn=[],
             parameters=dict(settings.parameters),

@@ -48,8 +48,13 @@ class Logs:
             self._groups.setdefault(name, {})
 
     def create(self, group: str, stream: str) -> None:
+        """Makes a stream.
+
+        Raises:
+            ApiError: there is no such group.
+        """
         with self._lock:
-            self._groups.setdefault(group, {})[stream] = Stream(stream, now_ms())
+            self._group(group)[stream] = Stream(stream, now_ms())
 
     def write(self, group: str, stream: str, line: bytes) -> None:
         """Takes what was printed up to a line's end.
@@ -67,12 +72,16 @@ class Logs:
         with self._lock:
             return [text for _, text in self._stream(group, stream).events]
 
-    def _stream(self, group: str, stream: str) -> Stream:
-        if group not in self._groups:
+    def _group(self, name: str) -> dict[str, Stream]:
+        if name not in self._groups:
             raise ApiError("The specified log group does not exist.", "ResourceNotFoundException")
-        if stream not in self._groups[group]:
+        return self._groups[name]
+
+    def _stream(self, group: str, stream: str) -> Stream:
+        streams = self._group(group)
+        if stream not in streams:
             raise ApiError("The specified log stream does not exist.", "ResourceNotFoundException")
-        return self._groups[group][stream]
+        return streams[stream]
 
     def _shown(self, stream: Stream, request: Mapping[str, Any]) -> list[tuple[int, str]]:
         latest = now_ms() - int(1000 * self._delay_s())
@@ -82,12 +91,12 @@ class Logs:
     def _get_log_events(self, request: Mapping[str, Any]) -> Answer:
         """Pages forward by `f/N` and backward by `b/N`; at an end the token that came is given again."""
         with self._lock:
-            events = self._shown(self._stream(_group(request), request["logStreamName"]), request)
+            events = self._shown(self._stream(_group_name(request), request["logStreamName"]), request)
         limit = _limit(request)
         first, last = 0, len(events)
         token = request.get("nextToken")
         if token is not None:
-            matched = re.fullmatch(r"([fb])/(\d{56})/s", token)
+            matched = re.fullmatch(r"([fb])/(\d{56})/[se]", token)
             if matched is None:
                 raise ApiError("The specified nextToken is invalid.", "InvalidParameterException")
             forward, place = matched[1] == "f", min(int(matched[2]), len(events))
@@ -113,11 +122,10 @@ class Logs:
             raise ApiError("The simulator has no filter patterns.", "InvalidParameterException")
         prefix, names = request.get("logStreamNamePrefix", ""), request.get("logStreamNames")
         with self._lock:
-            if _group(request) not in self._groups:
-                raise ApiError("The specified log group does not exist.", "ResourceNotFoundException")
-            found = [
+            streams = sorted(self._group(_group_name(request)).items())
+            found: list[Answer] = [
                 {"logStreamName": name, "timestamp": at, "message": text, "ingestionTime": at, "eventId": f"{name}/{n}"}
-                for name, stream in sorted(self._groups[_group(request)].items())
+                for name, stream in streams
                 if name.startswith(prefix) and (names is None or name in names)
                 for n, (at, text) in enumerate(self._shown(stream, request))
             ]
@@ -133,9 +141,7 @@ class Logs:
 
     def _describe_log_streams(self, request: Mapping[str, Any]) -> Answer:
         with self._lock:
-            if _group(request) not in self._groups:
-                raise ApiError("The specified log group does not exist.", "ResourceNotFoundException")
-            streams = sorted(self._groups[_group(request)].items())
+            streams = sorted(self._group(_group_name(request)).items())
             found = [
                 {"logStreamName": name, "creationTime": stream.created, "storedBytes": 0}
                 | ({"lastEventTimestamp": stream.events[-1][0]} if stream.events else {})
@@ -150,7 +156,7 @@ def now_ms() -> int:
     return int(1000 * time.time())
 
 
-def _group(request: Mapping[str, Any]) -> str:
+def _group_name(request: Mapping[str, Any]) -> str:
     name: str = request.get("logGroupName") or request["logGroupIdentifier"]
     return name.partition(":log-group:")[2] or name
 

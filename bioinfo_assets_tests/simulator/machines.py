@@ -1,10 +1,38 @@
 """Queues and compute environments; a test says which there are."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from bioinfo_assets_tests.simulator.job import Shape
 
 UNLIMITED_VCPUS = 1_000_000
+GRACE_S = 30  # User Guide, "Job timeouts": from SIGTERM to SIGKILL
+
+
+@dataclass(frozen=True)
+class World:
+    """What jobs run in.
+
+    Attributes:
+        folder: Where each attempt gets a folder.
+        environment: The variables of every container, beside Batch's and the job's.
+        queues: By ARN.
+        max_running: How many jobs may be STARTING or RUNNING at once.
+        second_s: How long one second of Batch's timeouts and graces takes.
+        images: Those that can be pulled; None: all.
+    """
+
+    folder: Path
+    environment: Mapping[str, str]
+    queues: "Mapping[str, Queue]"
+    max_running: int
+    second_s: float
+    images: Collection[str] | None
+
+    @property
+    def grace_s(self) -> float:
+        return GRACE_S * self.second_s
 
 
 @dataclass

@@ -45,7 +45,7 @@ def is_retried(strategy: Mapping[str, Any], attempt: int, ending: Ending) -> boo
         return False
     for rule in strategy.get("evaluateOnExit", []):
         if _matches(rule, ending):
-            return rule["action"].upper() == "RETRY"
+            return bool(rule["action"].upper() == "RETRY")
     return True
 
 
