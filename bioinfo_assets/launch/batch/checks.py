@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.options import JobOptions
@@ -55,7 +55,7 @@ class Check:
 def check_batch(
     options: JobOptions, log_group: str, places: Sequence[str], session: boto3.Session | None = None
 ) -> Iterator[Check]:
-    """Looks at all that jobs need; the first thing that makes the others pointless is the last.
+    """Looks at all that jobs need; at credentials only where those are wrong.
 
     Args:
         options: How jobs run. With a job definition, what that says counts.
@@ -63,12 +63,15 @@ def check_batch(
         places: Folders that are read and written: scratch, and where results are published.
         session: Credentials and region; those that boto3 finds if None.
     """
-    found: list[boto3.Session] = []
-    identity = _check("credentials", _identity, session, found)
+    try:
+        aws = session or boto3.Session()
+    except ProfileNotFound as error:
+        yield Check("credentials", is_well=False, says=f"{error}: correct AWS_PROFILE")
+        return
+    identity = _check("credentials", _identity, aws)
     yield identity
     if not identity.is_well:
         return
-    aws = found[0]
     yield _check("queue", _queue, aws, options.queue, options.share_identifier)
     if options.queue is not None:
         yield _check("machines", _machines, aws, options.queue)
@@ -98,17 +101,16 @@ def _check(name: str, look: Callable[Given, str], *args: Given.args, **named: Gi
         return Check(name, is_well=False, says=says)
     except BotoCoreError as error:
         wrong = str(error).rstrip(".")
-        return Check(name, is_well=False, says=f"AWS cannot be asked ({wrong}): check the network and AWS_ENDPOINT_URL")
+        says = f"AWS cannot be asked ({wrong}): check credentials, network and AWS_ENDPOINT_URL"
+        return Check(name, is_well=False, says=says)
 
 
-def _identity(given: boto3.Session | None, found: list[boto3.Session]) -> str:
-    session = given or boto3.Session()
+def _identity(session: boto3.Session) -> str:
     if session.region_name is None:
         raise InputError("no region is set: set AWS_DEFAULT_REGION, or region in the profile of AWS_PROFILE")
     if session.get_credentials() is None:
         raise InputError("there are no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
     arn = session.client("sts", config=_CONFIG).get_caller_identity()["Arn"]
-    found.append(session)
     return f"{arn} in {session.region_name}"
 
 
@@ -179,7 +181,10 @@ def _definition(session: boto3.Session, name: str) -> "JobDefinitionTypeDef":
 
 
 def _definition_told(session: boto3.Session, name: str) -> str:
-    return f"revision {_definition(session, name)['revision']} is active"
+    about = _definition(session, name)
+    if "containerProperties" not in about:
+        raise InputError(f"job definition {name} is not of one container: register one that is")
+    return f"revision {about['revision']} is active"
 
 
 def _as_defined(definition: "JobDefinitionTypeDef") -> tuple[JobOptions, str]:
