@@ -13,7 +13,7 @@ from bioinfo_assets.assets.declare import RECORDS
 from bioinfo_assets.assets.project import COHORT, REFERENCES, Project
 from bioinfo_assets.assets.sensors import look_at_sources
 from bioinfo_assets.orchestration.executor import one_process_executor
-from bioinfo_assets.orchestration.launcher import JobLauncher
+from bioinfo_assets.orchestration.launcher import launcher_of
 from bioinfo_assets.orchestration.record_io import RecordIOManager
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps import alignment as align_step
@@ -94,13 +94,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         executor=one_process_executor,
         resources={
             "project": Project(settings),
-            "launcher": JobLauncher(
-                output_path=settings.output_path,
-                scratch=settings.scratch,
-                cpus=settings.cpus,
-                memory_mib=settings.memory_mib,
-                tool_path=list(settings.tool_folders),
-            ),
+            "launcher": launcher_of(settings.output_path, settings.means, settings.jobs, settings.steps),
             RECORDS: RecordIOManager(output_path=settings.output_path, subjects=SUBJECTS),
         },
     )

@@ -28,6 +28,7 @@ from pydantic_settings import (
 )
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.means import BackendName, BatchSettings, Means
 from bioinfo_assets.launch.options import JobOptions
 
 FILE_NAME = "bioinfo-assets.toml"
@@ -75,28 +76,6 @@ class TrimmingSettings(BaseModel):
     minimum_length: int = Field(default=20, ge=1)
 
 
-class BatchSettings(BaseModel):
-    """How this project speaks to AWS Batch.
-
-    Attributes:
-        log_group: The CloudWatch log group of the jobs that its job definitions are made for.
-        scratch_volume: The folder of the machines' own disk that jobs work in; empty: the container's.
-        arrays_from: Jobs of one step that go as one array job, at least; fewer go one by one.
-        arrays_to: Jobs of one array, at most.
-        poll_s: Seconds from one look at the jobs to the next.
-        wait_s: Seconds that a job may wait for a machine.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    log_group: str = "/aws/batch/job"
-    scratch_volume: str = "/scratch"
-    arrays_from: int = Field(default=5, ge=2, le=10_000)
-    arrays_to: int = Field(default=10_000, ge=2, le=10_000)
-    poll_s: float = Field(default=5.0, gt=0)
-    wait_s: float = Field(default=86_400.0, gt=0)
-
-
 class Settings(BaseSettings):
     """The settings of a project.
 
@@ -139,10 +118,27 @@ class Settings(BaseSettings):
     cpus: int | None = Field(default=None, ge=1)
     memory_mib: int | None = Field(default=None, ge=1)
     tool_path: Annotated[tuple[str, ...], NoDecode, _items(os.pathsep)] = ()
-    backend: Literal["local", "docker", "batch"] = "local"
+    backend: BackendName = "local"
     jobs: JobOptions = JobOptions()
     steps: dict[str, JobOptions] = {}
     batch: BatchSettings = BatchSettings()
+
+    @property
+    def means(self) -> Means:
+        """Where jobs run."""
+        return Means(
+            backend=self.backend,
+            scratch=self.scratch,
+            cpus=self.cpus,
+            memory_mib=self.memory_mib,
+            tool_path=self.tool_folders,
+            image=self.jobs.image,
+            batch=self.batch,
+        )
+
+    def options_of(self, asset: str) -> JobOptions:
+        """How the jobs of an asset run, as far as the settings say."""
+        return self.jobs.then(self.steps.get(asset, JobOptions()))
 
     @property
     def tool_folders(self) -> tuple[str, ...]:

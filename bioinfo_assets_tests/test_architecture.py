@@ -21,7 +21,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "steps": {"errors", "genomics", "launch.job"},
     "records": {"errors", "genomics", "launch"},
     "orchestration": {"errors", "launch", "records"},
-    "settings": {"errors", "launch.options"},
+    "settings": {"errors", "launch.means", "launch.options"},
     "assets": {"errors", "genomics", "launch", "steps", "records", "orchestration", "settings"},
     "definitions": {"errors", "launch", "steps", "records", "orchestration", "settings", "assets"},
     "cli": {

@@ -10,6 +10,7 @@ from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.job import StoredFile
+from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observe import Subject, observe
@@ -127,12 +128,12 @@ class Project:
             minimum_length=chosen.minimum_length,
         )
 
-    def aligner(self, backend: Backend) -> Aligner:
-        """The aligner of the settings; `auto` is bwa-mem2 where the backend has it."""
+    def aligner(self, backend: Backend, options: JobOptions) -> Aligner:
+        """The aligner of the settings; `auto` is bwa-mem2 where jobs with these options have it."""
         if self.settings.aligner != "auto":
             return Aligner(self.settings.aligner)
         try:
-            backend.tool_versions((Aligner.BWA_MEM2,))
+            backend.tool_versions((Aligner.BWA_MEM2,), options)
         except ResourceError:
             return Aligner.BWA
         return Aligner.BWA_MEM2

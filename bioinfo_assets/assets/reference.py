@@ -37,7 +37,7 @@ def reference_index(
 
     def job() -> Job:
         alt = next((file.stored for file in project.observe_reference().files if file.key == "alt"), None)
-        aligner = project.aligner(launcher.session.backend)
+        aligner = project.aligner(launcher.session.backend, launcher.options(context))
         return index_reference(reference_genome.only.file("fasta"), alt, aligner, project.layout)
 
     yield from launcher.materialize(context, job)

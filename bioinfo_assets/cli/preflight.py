@@ -14,7 +14,7 @@ from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.disk import full_disk
-from bioinfo_assets.launch.local import LocalBackend
+from bioinfo_assets.launch.means import open_backend
 from bioinfo_assets.records.samples import check_reads, load_sample, read_samples_file, sample_names
 
 LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
@@ -96,14 +96,19 @@ def check_tools(project: Project, assets: Collection[str]) -> None:
     Raises:
         ResourceError: one is missing; the sentence names what installs it.
     """
-    folders = tuple(map(Path, project.settings.tool_folders))
-    backend = LocalBackend(Path("/nonexistent"), project.store, tool_path=folders)
-    wanted = {tool for asset in assets for tool in TOOLS[asset]}
-    commands = {str(project.aligner(backend)) if tool == ALIGNER else tool for tool in wanted}
+    settings = project.settings
+    backend = open_backend(settings.means, settings.output_path, project.store, "none", "none")
     try:
-        backend.tool_versions(commands)
+        for asset in assets:
+            options = settings.options_of(asset)
+            commands = {str(project.aligner(backend, options)) if tool == ALIGNER else tool for tool in TOOLS[asset]}
+            backend.tool_versions(commands, options)
     except ResourceError as error:
+        if settings.backend != "local":
+            raise
         raise ResourceError(f"{error} (`bioinfo-assets doctor` lists all tools)") from error
+    finally:
+        backend.close()
 
 
 def check_room(home: Path) -> None:

@@ -44,6 +44,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     EXTERNALLY_MANAGED_ASSETS_TAG,
+    RETRY_NUMBER_TAG,
 )
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "DEFAULT_DATA_VERSION",
     "EXTERNALLY_MANAGED_ASSETS_TAG",
     "NULL_EVENT_POINTER",
+    "RETRY_NUMBER_TAG",
     "ActiveExecution",
     "CachingStaleStatusResolver",
     "CapturedLogContext",

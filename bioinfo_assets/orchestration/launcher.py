@@ -11,28 +11,33 @@ of its upstream assets a result was made from, as it does without a launcher, so
 of the tools needs neither Dagster nor this project.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from functools import reduce
+from typing import cast, get_args
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.local import LocalBackend
+from bioinfo_assets.launch.means import BackendName, BatchSettings, Means, open_backend
+from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.launch.watch import Watcher
 from bioinfo_assets.orchestration.compute_logs import StepLogs, step_logs
 from bioinfo_assets.orchestration.internals import (
+    RETRY_NUMBER_TAG,
     DagsterEvent,
     StepExecutionContext,
     StepLauncher,
     assets_are_externally_managed,
     core_dagster_event_sequence_for_step,
 )
+from bioinfo_assets.orchestration.job_config import BatchConfig, JobConfig, as_config, options_of, tagged
 from bioinfo_assets.orchestration.metadata import Metadata
 from bioinfo_assets.orchestration.record_set import ONE
-from bioinfo_assets.orchestration.session import Session, default_scratch
+from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_run import StepEvents, StepRun
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
@@ -46,19 +51,35 @@ def nothing_more(_: Record) -> Metadata:
 class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-arg]
     """Runs the jobs of a step on a backend, and shows their lives in Dagit.
 
+    How a job runs is said in layers, each going before the one that stands before it: `project_jobs`, the tag
+    `bioinfo-assets/config` of the asset's op, `project_steps` of the asset, and for one run: `jobs`, `steps` of the
+    asset (both in Dagit's launchpad), and the tag `bioinfo-assets/config` of the run.
+
     Attributes:
         output_path: Where results and their records are published: a local folder or a URI.
-        scratch: The folder that local jobs work in; beside local results unless given.
-        cpus: Processors that jobs share; all of this machine's unless given.
-        memory_mib: Memory that jobs share, in MiB; this machine's unless given.
-        tool_path: Folders with tools, looked at before `PATH`.
+        backend: Where jobs run.
+        scratch: Where jobs work; beside the results unless given.
+        cpus: Processors of this machine that jobs share; all unless given.
+        memory_mib: Memory of this machine that jobs share, in MiB; all unless given.
+        tool_path: Folders with tools of this machine, looked at before `PATH`.
+        batch: How to speak to AWS Batch.
+        project_jobs: How the project's jobs run.
+        project_steps: How the jobs of one asset run, where that differs.
+        jobs: How the jobs of this run are run, where that differs from the project's.
+        steps: How the jobs of one asset are run in this run.
     """
 
     output_path: str = Field(description="Where results and their records are published.")
-    scratch: str | None = Field(default=None, description="The folder that jobs of this machine work in.")
+    backend: str = Field(default="local", description="Where jobs run: local, docker or batch.")
+    scratch: str | None = Field(default=None, description="Where jobs work: a folder, or s3://BUCKET/FOLDER for batch.")
     cpus: int | None = Field(default=None, description="Processors that jobs share; all unless given.")
     memory_mib: int | None = Field(default=None, description="Memory that jobs share, in MiB; all unless given.")
     tool_path: list[str] = Field(default=[], description="Folders with tools, looked at before PATH.")
+    batch: BatchConfig = Field(default=BatchConfig(), description="How to speak to AWS Batch.")
+    project_jobs: JobConfig = Field(default=JobConfig(), description="How the project's jobs run.")
+    project_steps: dict[str, JobConfig] = Field(default={}, description="The same of one asset, by its name.")
+    jobs: JobConfig = Field(default=JobConfig(), description="How the jobs of this run are run, where that differs.")
+    steps: dict[str, JobConfig] = Field(default={}, description="The same of one asset, by its name.")
 
     _session: Session | None = PrivateAttr(default=None)
     _logs: dict[str, StepLogs] = PrivateAttr(default_factory=dict)
@@ -66,10 +87,10 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
     @contextmanager
     def yield_for_execution(
         self,
-        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+        context: dg.InitResourceContext,
     ) -> Iterator["JobLauncher"]:
         """Opens the backend and its poller for one run, and ends what is left of its jobs with it."""
-        self._session = self._open()
+        self._session = self._open(context)
         try:
             yield self
         finally:
@@ -121,6 +142,24 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         """Materializes an asset without partitions: one job."""
         yield from self._step(context, (ONE,), lambda _: build(), describe)
 
+    def options(self, context: dg.AssetExecutionContext) -> JobOptions:
+        """How the jobs of this asset run in this run.
+
+        Raises:
+            InputError: a tag is not as it should be, or an option is out of its limits.
+        """
+        asset = context.asset_key.path[-1]
+        nothing = JobConfig()
+        layers = (
+            options_of(self.project_jobs),
+            tagged(context.get_step_execution_context().step.tags),
+            options_of(self.project_steps.get(asset, nothing)),
+            options_of(self.jobs),
+            options_of(self.steps.get(asset, nothing)),
+            tagged(context.run.tags),
+        )
+        return reduce(JobOptions.then, layers)
+
     def _step(
         self,
         context: dg.AssetExecutionContext,
@@ -130,16 +169,58 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
     ) -> StepEvents:
         step_context = context.get_step_execution_context()
         logs = self._logs[step_context.step.key]
-        run = StepRun(step_context, self.session, logs, context.asset_key, partitions, build, describe)
+        options = self.options(context)
+        run = StepRun(
+            step_context,
+            self.session,
+            logs,
+            context.asset_key,
+            partitions,
+            lambda partition: build(partition).with_options(options),
+            describe,
+        )
         yield from run.events()
 
-    def _open(self) -> Session:
+    def _open(self, context: dg.InitResourceContext) -> Session:
+        if self.backend not in get_args(BackendName):
+            raise InputError(f"backend {self.backend!r} is not there: set local, docker or batch")
         store = Store()
-        backend = LocalBackend(
-            Path(self.scratch) if self.scratch else default_scratch(self.output_path),
-            store,
+        means = Means(
+            backend=cast("BackendName", self.backend),
+            scratch=self.scratch,
             cpus=self.cpus,
             memory_mib=self.memory_mib,
-            tool_path=tuple(map(Path, self.tool_path)),
+            tool_path=tuple(self.tool_path),
+            image=self.project_jobs.image,
+            batch=BatchSettings.model_validate(self.batch.model_dump()),
         )
+        run = context.run
+        if run is None:
+            raise RuntimeError("the launcher is for runs")
+        backend = open_backend(means, self.output_path, store, run.run_id, budget_of(run))
         return Session(Ledger(store, self.output_path), backend, Watcher(backend))
+
+
+def launcher_of(output_path: str, means: Means, jobs: JobOptions, steps: Mapping[str, JobOptions]) -> JobLauncher:
+    """The launcher of a project with these settings."""
+    return JobLauncher(
+        output_path=output_path,
+        backend=means.backend,
+        scratch=means.scratch,
+        cpus=means.cpus,
+        memory_mib=means.memory_mib,
+        tool_path=list(means.tool_path),
+        batch=BatchConfig(**means.batch.model_dump()),
+        project_jobs=as_config(jobs),
+        project_steps={asset: as_config(options) for asset, options in steps.items()},
+    )
+
+
+def budget_of(run: dg.DagsterRun) -> str:
+    """The run whose tries are counted: the first of those that Dagster tries again by itself, else the run itself.
+
+    A run that a person starts again, from failure or whole, has tries of its own.
+    """
+    if run.tags.get(RETRY_NUMBER_TAG) and run.root_run_id:
+        return run.root_run_id
+    return run.run_id

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock
 
 import dagster as dg
@@ -42,10 +41,3 @@ class Session:
         """Ends what still runs."""
         self.watcher.close()
         self.backend.close()
-
-
-def default_scratch(output_path: str) -> Path:
-    """Where local jobs work unless told otherwise: beside local results, so that publishing is a rename."""
-    if "://" in output_path:
-        return Path.home() / ".cache" / "bioinfo-assets" / "scratch"
-    return Path(output_path) / ".scratch"

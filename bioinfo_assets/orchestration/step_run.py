@@ -6,6 +6,7 @@ downstream go on with what is there.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -29,6 +30,9 @@ TICK_S = 0.05
 
 ENDING_S = 30.0
 """How long a step that is being ended waits for a job's end, in seconds; the backend is closed after it in any case."""
+
+AT_ONCE = 16
+"""Results of a step that are looked up or published side by side: in S3 each takes tenths of a second."""
 
 NAMED_FAILURES = 20
 """How many failed partitions a step's failure names."""
@@ -59,6 +63,7 @@ class StepRun:
     build: Callable[[str], Job]
     describe: Callable[[Record], Metadata]
     _running: dict[str, Run] = field(default_factory=dict)
+    _publishing: "dict[str, Future[Committed]]" = field(default_factory=dict)
     _made: dict[str, Record] = field(default_factory=dict)
     _failures: dict[str, str] = field(default_factory=dict)
 
@@ -79,17 +84,36 @@ class StepRun:
         yield from self._finish()
 
     def _results(self) -> Iterator[tuple[str, Committed]]:
-        """The results by partition: those that are there first, the others as their jobs end."""
+        """The results by partition: those that are there first, the others as they are published."""
         self._skip_failed_upstream()
-        for partition in self.partitions:
-            if partition not in self._failures:
-                yield from self._begin(partition)
-        while self._running:
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix=f"{self.context.step.key} records") as pool:
+            try:
+                yield from self._begin_all(pool)
+                yield from self._end_all(pool)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _begin_all(self, pool: ThreadPoolExecutor) -> Iterator[tuple[str, Committed]]:
+        wanted = {
+            partition: pool.submit(self._considered, partition)
+            for partition in self.partitions
+            if partition not in self._failures
+        }
+        for partition, considered in wanted.items():
+            yield from self._begin(partition, considered)
+
+    def _end_all(self, pool: ThreadPoolExecutor) -> Iterator[tuple[str, Committed]]:
+        while self._running or self._publishing:
             raise_if_interrupted()
-            ended = [(partition, run) for partition, run in self._running.items() if run.ticket.wait(0).state.is_over]
-            for partition, run in ended:
-                yield from self._end(partition, run)
-            if not ended:
+            ended = [partition for partition, run in self._running.items() if run.ticket.wait(0).state.is_over]
+            for partition in ended:
+                run = self._running.pop(partition)
+                self._publishing[partition] = pool.submit(commit, self.session.ledger, self.session.backend, run)
+            published = [partition for partition, future in self._publishing.items() if future.done()]
+            for partition in published:
+                yield from self._end(partition, self._publishing.pop(partition))
+            if not ended and not published:
                 time.sleep(TICK_S)
 
     def _skip_failed_upstream(self) -> None:
@@ -98,10 +122,13 @@ class StepRun:
             self._failures[partition] = "skipped: a step before it failed"
             self._tell(partition, JobState.SKIPPED)
 
-    def _begin(self, partition: str) -> Iterator[tuple[str, Committed]]:
+    def _considered(self, partition: str) -> Wanted:
+        return consider(self.session.ledger, self.session.backend, self.build(partition))
+
+    def _begin(self, partition: str, considered: "Future[Wanted]") -> Iterator[tuple[str, Committed]]:
         raise_if_interrupted()
         try:
-            wanted = consider(self.session.ledger, self.session.backend, self.build(partition))
+            wanted = considered.result()
             if wanted.record is not None:
                 self._engine_event(f"{wanted.job.name}: CACHED, its result is there and whole", {})
                 self._tell(partition, JobState.CACHED)
@@ -138,12 +165,12 @@ class StepRun:
             return  # what it came to is told when its files are published
         if status.state is State.RUNNING:
             self._tell(partition, JobState.RUNNING)
-        self._engine_event(f"{job.name}: {status.state.value}. {status.reason}".rstrip(". "), {})
+        links = {name: dg.MetadataValue.url(url) for name, url in status.links.items()}
+        self._engine_event(f"{job.name}: {status.state.value}. {status.reason}".rstrip(". "), links)
 
-    def _end(self, partition: str, run: Run) -> Iterator[tuple[str, Committed]]:
-        del self._running[partition]
+    def _end(self, partition: str, published: "Future[Committed]") -> Iterator[tuple[str, Committed]]:
         try:
-            committed = commit(self.session.ledger, self.session.backend, run)
+            committed = published.result()
         except BioinfoAssetsError as error:
             self._fail(partition, str(error))
             return
