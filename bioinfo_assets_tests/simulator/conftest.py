@@ -8,6 +8,7 @@ from botocore.config import Config
 
 from bioinfo_assets_tests.simulator import BatchSimulator, Queue
 from bioinfo_assets_tests.simulator.driver import Driver
+from bioinfo_assets_tests.simulator.shapes import check_answer
 
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=5)
 
@@ -49,12 +50,15 @@ def logs(simulator):
     client.close()
 
 
-def client_of(service, simulator):
-    return boto3.client(
+def client_of(service, simulator, config=ONCE):
+    """The real client; every answer that it gets is compared with its own model."""
+    client = boto3.client(
         service,
         endpoint_url=simulator.url,
         region_name="us-east-1",
         aws_access_key_id="someone",
         aws_secret_access_key="secret",  # noqa: S106 (nobody's)
-        config=ONCE,
+        config=config,
     )
+    client.meta.events.register("before-parse", check_answer)
+    return client

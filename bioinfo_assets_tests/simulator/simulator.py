@@ -52,7 +52,7 @@ class BatchSimulator:
         folder: Each attempt works in `folder/JOB_ID/ATTEMPT`; they stay, for tests to look at.
         machine_environment: Variables of every container, as an image and a job role would give them: PATH, AWS_* keys
             and endpoints. Nothing else comes from the host.
-        queues: The job queues; a test may change one at any time.
+        queues: The job queues; a test may change one, and then `look_again`.
         max_running: How many jobs are STARTING or RUNNING at once; the others are RUNNABLE.
         second_s: How long a second of Batch's timeouts and of its 30 seconds' grace takes here.
         delays: How long other things take; `delays` can be set anew at any time.
@@ -104,16 +104,20 @@ class BatchSimulator:
 
     def inject(self, *faults: JobFault | ApiFault) -> None:
         """Lets things go wrong from now on."""
-        with self._lock:
+        with self._scheduler.lock, self._lock:
             self._job_faults += [fault for fault in faults if isinstance(fault, JobFault)]
             self._api_faults += [fault for fault in faults if isinstance(fault, ApiFault)]
 
     def withdraw(self, *faults: JobFault | ApiFault) -> None:
         """Lets them go wrong no more; stuck jobs go on."""
-        with self._lock:
+        with self._scheduler.lock, self._lock:
             for fault in faults:
                 of_kind: list[Any] = self._job_faults if isinstance(fault, JobFault) else self._api_faults
                 of_kind.remove(fault)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Gives places to waiting jobs, after a test changed a queue."""
         self._scheduler.look_again()
 
     def reclaim(self, job_id: str) -> None:

@@ -1,6 +1,11 @@
 """What runs, and what DescribeJobs says of it."""
 
+import os
 import time
+
+import psutil
+
+from bioinfo_assets_tests.simulator import Delays
 
 
 def test_a_command_that_ends_well_is_a_job_that_succeeded(batch):
@@ -18,5 +23,147 @@ def test_a_command_that_ends_well_is_a_job_that_succeeded(batch):
 def test_a_command_that_fails_is_a_job_that_failed_with_its_exit_code(batch):
     job = batch.run("exit 3")
     assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Essential container in task exited"
     assert job["container"]["exitCode"] == 3
     assert job["attempts"][0]["container"]["exitCode"] == 3
+
+
+def test_a_command_that_a_signal_ended_has_the_exit_code_that_docker_gives(batch):
+    assert batch.run("kill -SEGV $$")["container"]["exitCode"] == 128 + 11
+
+
+def test_a_job_has_the_variables_of_definition_request_machine_and_batch_and_no_others(batch, simulator, monkeypatch):
+    monkeypatch.setenv("OF_THE_HOST", "1")
+    batch.register(
+        "with-variables", container={"environment": [{"name": "A", "value": "1"}, {"name": "B", "value": "1"}]}
+    )
+    overrides = {"environment": [{"name": "B", "value": "2"}, {"name": "TOOLS", "value": "/elsewhere"}]}
+    job = batch.run("env", definition="with-variables", overrides=overrides)
+    printed = dict(line.split("=", 1) for line in simulator.printed(job["jobId"]))
+    made_by_bash = {"PWD", "SHLVL", "_"}
+    assert {name: value for name, value in printed.items() if name not in made_by_bash} == {
+        "A": "1",
+        "B": "2",
+        "TOOLS": "/elsewhere",
+        "PATH": os.environ["PATH"],
+        "AWS_BATCH_JOB_ID": job["jobId"],
+        "AWS_BATCH_JOB_ATTEMPT": "1",
+        "AWS_BATCH_JQ_NAME": "queue",
+        "AWS_BATCH_CE_NAME": "queue-machines",
+        "AWS_BATCH_SIMULATOR_CONTAINER": job["attempts"][0]["container"]["taskArn"].rpartition("/")[2],
+    }
+
+
+def test_placeholders_of_the_command_are_put_in_from_the_request_before_the_definition(batch, simulator):
+    command = ["printf", "%s\n", "Ref::sample", "Ref::lane", "Ref::unknown"]
+    batch.register("greets", container={"command": command}, parameters={"sample": "expt", "lane": "1"})
+    job = batch.run(None, definition="greets", parameters={"sample": "NA12878"})
+    assert simulator.printed(job["jobId"]) == ["NA12878", "1", "Ref::unknown"]
+    assert job["container"]["command"] == ["printf", "%s\n", "NA12878", "1", "Ref::unknown"]
+    assert job["parameters"] == {"sample": "NA12878", "lane": "1"}
+
+
+def test_each_attempt_works_in_an_empty_folder_of_its_own_with_nothing_to_read(batch, simulator):
+    script = "pwd; ls -A | wc -l; touch left; wc -c; exit 1"
+    job = batch.run(script, retryStrategy={"attempts": 2})
+    first, second = (simulator.printed(job["jobId"], attempt) for attempt in (1, 2))
+    assert first[0] != second[0]
+    assert first[1:] == second[1:] == ["0", "0"]
+
+
+def test_the_job_shows_what_it_was_asked_to_do(batch):
+    batch.register("roles", container={"jobRoleArn": "arn:aws:iam::123456789012:role/job", "user": "1000"})
+    job = batch.run(
+        "true",
+        definition="roles",
+        tags={"run": "r1"},
+        timeout={"attemptDurationSeconds": 3600},
+        overrides={
+            "environment": [{"name": "A", "value": "1"}],
+            "resourceRequirements": [{"type": "MEMORY", "value": "2048"}, {"type": "GPU", "value": "1"}],
+        },
+    )
+    container = job["container"]
+    assert container["image"] == "tools:1"
+    assert container["command"] == ["bash", "-c", "true"]
+    assert container["jobRoleArn"] == "arn:aws:iam::123456789012:role/job"
+    assert container["user"] == "1000"
+    assert container["environment"] == [{"name": "A", "value": "1"}]
+    asked = {item["type"]: item["value"] for item in container["resourceRequirements"]}
+    assert asked == {"VCPU": "1", "MEMORY": "2048", "GPU": "1"}
+    assert job["tags"] == {"run": "r1"}
+    assert job["timeout"] == {"attemptDurationSeconds": 3600}
+    assert job["jobQueue"].endswith(":job-queue/queue")
+    assert job["jobDefinition"].endswith(":job-definition/roles:1")
+
+
+def test_the_deprecated_overrides_of_memory_and_vcpus_change_nothing(batch):
+    job = batch.run(overrides={"memory": 9000, "vcpus": 8})
+    asked = {item["type"]: item["value"] for item in job["container"]["resourceRequirements"]}
+    assert asked == {"VCPU": "1", "MEMORY": "512"}
+
+
+def test_the_states_are_gone_through_one_by_one(batch, simulator):
+    simulator.delays = Delays(submitted_s=0.1, pending_s=0.1, runnable_s=0.1, starting_s=0.1)
+    job_id = batch.submit("sleep 0.1")
+    seen = []
+    while seen[-1:] != ["SUCCEEDED"]:
+        status = batch.job(job_id)["status"]
+        seen += [status] if seen[-1:] != [status] else []
+    assert seen == ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
+
+
+def test_times_appear_with_the_states_that_they_are_of(batch, simulator):
+    simulator.delays = Delays(starting_s=0.2)
+    job_id = batch.submit("sleep 100")
+    starting = batch.wait(job_id, "STARTING")
+    assert not {"startedAt", "stoppedAt", "logStreamName"} & (starting.keys() | starting["container"].keys())
+    running = batch.wait(job_id, "RUNNING")
+    assert "startedAt" in running
+    assert "logStreamName" in running["container"]
+    assert "stoppedAt" not in running
+    assert running["attempts"] == []
+
+
+def test_more_jobs_than_places_wait_in_runnable_and_begin_in_their_order(batch, tmp_path):
+    script = "echo {} >>{}/begun; until [ -e {}/go ]; do sleep 0.01; done"
+    ids = [batch.submit(script.format(n, tmp_path, tmp_path)) for n in range(6)]
+    for job_id in ids[:4]:
+        batch.wait(job_id, "RUNNING")
+    assert [batch.job(job_id)["status"] for job_id in ids[4:]] == ["RUNNABLE", "RUNNABLE"]
+    (tmp_path / "go").touch()
+    assert [batch.end(job_id)["status"] for job_id in ids] == ["SUCCEEDED"] * 6
+    begun = (tmp_path / "begun").read_text().split()
+    assert (set(begun[:4]), set(begun[4:])) == ({"0", "1", "2", "3"}, {"4", "5"})
+
+
+def test_nothing_that_a_job_started_outlives_it(batch, simulator):
+    job = batch.run("setsid sleep 1000 & echo $!; env -i sleep 1000 & echo $!; (sleep 1000 & echo $!); sleep 0.05")
+    started = [int(line) for line in simulator.printed(job["jobId"])]
+    assert job["status"] == "SUCCEEDED"
+    assert len(started) == 3
+    assert not [process_id for process_id in started if is_running(process_id)]
+
+
+def test_a_command_that_is_not_there_is_told_by_the_agent(batch):
+    job = batch.run(None, overrides={"command": ["bwa-mem9"]})
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Task failed to start"
+    assert job["container"]["exitCode"] == 127
+    assert job["container"]["reason"].startswith("CannotStartContainerError: ")
+    assert '"bwa-mem9"' in job["container"]["reason"]
+
+
+def test_an_image_that_is_not_there_cannot_be_pulled(batch):
+    batch.register("mistyped", container={"image": "toolz:1"})
+    job = batch.run(definition="mistyped")
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Task failed to start"
+    assert job["container"]["reason"].startswith("CannotPullContainerError: ")
+    assert "exitCode" not in job["container"]
+    assert "logStreamName" not in job["container"]
+    assert "startedAt" not in job
+
+
+def is_running(process_id):
+    return psutil.pid_exists(process_id) and psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE

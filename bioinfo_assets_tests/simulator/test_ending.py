@@ -1,0 +1,122 @@
+"""TerminateJob, CancelJob and timeouts."""
+
+import time
+
+import pytest
+from botocore.exceptions import ClientError, ParamValidationError
+
+from bioinfo_assets_tests.simulator import Delays
+
+
+def test_a_running_job_that_is_terminated_failed_for_the_reason_given(batch):
+    job_id = batch.submit("sleep 1000", retryStrategy={"attempts": 5})
+    batch.wait(job_id, "RUNNING")
+    batch.client.terminate_job(jobId=job_id, reason="the run was cancelled")
+    job = batch.end(job_id)
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "the run was cancelled"
+    assert job["isTerminated"] is True
+    assert len(job["attempts"]) == 1
+    assert job["container"]["exitCode"] == 143
+
+
+def test_a_terminated_job_has_the_grace_to_end_by_itself(batch, simulator):
+    job_id = batch.submit("trap 'echo tidied; exit 7' TERM; echo ready; sleep 1000 & wait")
+    batch.until(lambda: batch.job(job_id)["status"] == "RUNNING" and simulator.printed(job_id) == ["ready"])
+    batch.client.terminate_job(jobId=job_id, reason="enough")
+    job = batch.end(job_id)
+    assert simulator.printed(job_id) == ["ready", "tidied"]
+    assert job["status"] == "FAILED"
+    assert job["container"]["exitCode"] == 7
+
+
+def test_a_terminated_job_that_goes_on_is_killed_after_the_grace(batch, simulator):
+    job_id = batch.submit("trap '' TERM; echo ready; while true; do sleep 0.01; done")
+    batch.until(lambda: batch.job(job_id)["status"] == "RUNNING" and simulator.printed(job_id) == ["ready"])
+    begin = time.monotonic()
+    batch.client.terminate_job(jobId=job_id, reason="enough")
+    assert batch.job(job_id)["status"] == "RUNNING"
+    assert batch.end(job_id)["container"]["exitCode"] == 137
+    assert time.monotonic() - begin >= 30 * 0.005  # thirty seconds, of five milliseconds each
+
+
+def test_only_the_first_process_gets_the_signal_and_the_others_are_killed(batch, simulator):
+    job_id = batch.submit("(trap 'echo child' TERM; echo ready; while true; do sleep 0.01; done) & exec sleep 1000")
+    batch.until(lambda: batch.job(job_id)["status"] == "RUNNING" and simulator.printed(job_id) == ["ready"])
+    batch.client.terminate_job(jobId=job_id, reason="enough")
+    batch.end(job_id)
+    assert simulator.printed(job_id) == ["ready"]
+
+
+@pytest.mark.parametrize("state", ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING"])
+@pytest.mark.parametrize("end", ["terminate_job", "cancel_job"])
+def test_a_job_that_has_not_begun_can_be_ended_too(batch, simulator, state, end):
+    simulator.delays = Delays(**{f"{state.lower()}_s": 0.2})
+    job_id = batch.submit("true")
+    batch.wait(job_id, state)
+    getattr(batch.client, end)(jobId=job_id, reason="not wanted")
+    job = batch.end(job_id)
+    if (state, end) == ("STARTING", "cancel_job"):
+        assert job["status"] == "SUCCEEDED"
+    else:
+        assert job["status"] == "FAILED"
+        assert job["statusReason"] == "not wanted"
+        assert "startedAt" not in job
+        time.sleep(0.25)
+        assert batch.job(job_id)["status"] == "FAILED"
+
+
+def test_cancelling_a_running_job_is_taken_and_does_nothing(batch):
+    job_id = batch.submit("sleep 0.3")
+    batch.wait(job_id, "RUNNING")
+    batch.client.cancel_job(jobId=job_id, reason="not wanted")
+    job = batch.end(job_id)
+    assert job["status"] == "SUCCEEDED"
+    assert job["isCancelled"] is False
+
+
+@pytest.mark.parametrize("end", ["terminate_job", "cancel_job"])
+def test_ending_what_is_over_or_unknown_is_taken_and_does_nothing(batch, end):
+    job_id = batch.run()["jobId"]
+    getattr(batch.client, end)(jobId=job_id, reason="too late")
+    getattr(batch.client, end)(jobId="00000000-0000-0000-0000-000000000000", reason="never was")
+    assert batch.job(job_id)["status"] == "SUCCEEDED"
+
+
+def test_many_jobs_are_ended_by_one_request_of_up_to_fifty(batch):
+    ids = [batch.submit("sleep 1000") for _ in range(5)]
+    answer = batch.client.terminate_jobs(jobs=ids, reason="enough")
+    assert (answer["successful"], answer["errors"]) == (ids, [])
+    assert {batch.end(job_id)["statusReason"] for job_id in ids} == {"enough"}
+    with pytest.raises(ClientError, match="at most 50"):
+        batch.client.cancel_jobs(jobs=[f"job-{n}" for n in range(51)], reason="enough")
+
+
+def test_a_reason_must_be_given(batch):
+    with pytest.raises(ParamValidationError):
+        batch.client.terminate_job(jobId="x")
+
+
+def test_an_attempt_that_takes_too_long_is_ended_and_not_retried(batch):
+    begin = time.monotonic()
+    job = batch.run("sleep 1000", timeout={"attemptDurationSeconds": 60}, retryStrategy={"attempts": 3})
+    assert time.monotonic() - begin >= 60 * 0.005
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Job attempt duration exceeded timeout"
+    assert len(job["attempts"]) == 1
+    assert job["attempts"][0]["statusReason"] == "Job attempt duration exceeded timeout"
+
+
+def test_a_timeout_counts_from_the_start_of_each_attempt(batch, simulator):
+    simulator.delays = Delays(runnable_s=0.4)
+    script = "sleep 0.2; [ $AWS_BATCH_JOB_ATTEMPT = 3 ]"
+    job = batch.run(script, timeout={"attemptDurationSeconds": 70}, retryStrategy={"attempts": 3})
+    assert job["status"] == "SUCCEEDED"
+    assert len(job["attempts"]) == 3
+
+
+def test_the_requests_timeout_goes_before_the_definitions(batch):
+    batch.register("short", timeout={"attemptDurationSeconds": 60})
+    job = batch.run("sleep 0.4", definition="short", timeout={"attemptDurationSeconds": 6000})
+    assert job["status"] == "SUCCEEDED"
+    assert batch.run("sleep 1000", definition="short")["statusReason"] == "Job attempt duration exceeded timeout"
