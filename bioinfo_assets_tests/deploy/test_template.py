@@ -1,4 +1,5 @@
 import tomllib
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
@@ -187,48 +188,51 @@ class TestRights:
 
 class TestTheStackInMoto:
     def test_the_queues_take_jobs_for_their_own_machines(self, cloud, made):
-        batch = cloud.client("batch")
-        names = [made["SpotQueueName"], made["OnDemandQueueName"]]
-        assert names == ["genomes-spot", "genomes-on-demand"]
+        assert [made[f"{queue}QueueName"] for queue in ("Spot", "OnDemand")] == ["genomes-spot", "genomes-on-demand"]
         strategies = []
-        for name in names:
-            (queue,) = batch.describe_job_queues(jobQueues=[name])["jobQueues"]
-            assert (queue["state"], queue["status"]) == ("ENABLED", "VALID")
-            (order,) = queue["computeEnvironmentOrder"]
-            (machines,) = batch.describe_compute_environments(computeEnvironments=[order["computeEnvironment"]])[
-                "computeEnvironments"
-            ]
-            assert (machines["state"], machines["status"]) == ("ENABLED", "VALID")
-            strategies.append(
-                (machines["computeResources"]["type"], machines["computeResources"]["allocationStrategy"])
-            )
+        for name in ("genomes-spot", "genomes-on-demand"):
+            queue, machines = self.queue_and_machines(cloud, name)
+            for about in (queue, machines):
+                assert (about["state"], about["status"]) == ("ENABLED", "VALID")
+            resources = machines["computeResources"]
+            strategies.append((resources["type"], resources["allocationStrategy"]))
         assert strategies == [("SPOT", "SPOT_PRICE_CAPACITY_OPTIMIZED"), ("EC2", "BEST_FIT_PROGRESSIVE")]
+
+    def queue_and_machines(self, cloud, name):
+        """A queue and its one compute environment."""
+        batch = cloud.client("batch")
+        (queue,) = batch.describe_job_queues(jobQueues=[name])["jobQueues"]
+        (order,) = queue["computeEnvironmentOrder"]
+        asked = [order["computeEnvironment"]]
+        (machines,) = batch.describe_compute_environments(computeEnvironments=asked)["computeEnvironments"]
+        return queue, machines
+
+    def test_machines_start_with_the_script_that_makes_their_scratch(self, cloud, made):
+        ec2 = cloud.client("ec2")
+        versions = ec2.describe_launch_template_versions(Versions=["$Latest"])["LaunchTemplateVersions"]
+        texts = {b64decode(version["LaunchTemplateData"]["UserData"]).decode() for version in versions}
+        assert texts == {template()["Mappings"]["Machine"]["UserData"]["Mime"]}
 
     def test_types_without_disks_of_their_own_get_a_volume(self, cloud):
         made = cloud.create(
             "mixed",
             {"Project": "mixed", "EbsInstanceTypes": "m7i,c7i", "NvmeInstanceTypes": "r6id", "ScratchGiB": "700"},
         )
-        assert self.machines(cloud, made) == (["r6id", "m7i", "c7i"], [["r6id"]], [700])
+        assert self.types_and_volumes(cloud, made) == (["r6id", "m7i", "c7i"], [["r6id"]], [700])
 
     def test_there_may_be_only_such_types(self, cloud):
         made = cloud.create("plain", {"Project": "plain", "EbsInstanceTypes": "m7i", "NvmeInstanceTypes": ""})
-        assert self.machines(cloud, made) == (["m7i"], [], [500])
+        assert self.types_and_volumes(cloud, made) == (["m7i"], [], [500])
 
-    def machines(self, cloud, made):
+    def types_and_volumes(self, cloud, made):
         """Instance types, those of them that a template of their own is for, and sizes of volumes for scratch."""
-        batch = cloud.client("batch")
-        (queue,) = batch.describe_job_queues(jobQueues=[made["SpotQueueName"]])["jobQueues"]
-        (found,) = batch.describe_compute_environments(
-            computeEnvironments=[queue["computeEnvironmentOrder"][0]["computeEnvironment"]]
-        )["computeEnvironments"]
-        resources = found["computeResources"]
-        template = resources["launchTemplate"]
+        resources = self.queue_and_machines(cloud, made["SpotQueueName"])[1]["computeResources"]
+        launch = resources["launchTemplate"]
         (version,) = cloud.client("ec2").describe_launch_template_versions(
-            LaunchTemplateId=template["launchTemplateId"], Versions=[template["version"]]
+            LaunchTemplateId=launch["launchTemplateId"], Versions=[launch["version"]]
         )["LaunchTemplateVersions"]
         devices = version["LaunchTemplateData"]["BlockDeviceMappings"][1:]
-        overrides = [override["targetInstanceTypes"] for override in template.get("overrides", [])]
+        overrides = [override["targetInstanceTypes"] for override in launch.get("overrides", [])]
         return resources["instanceTypes"], overrides, [device["Ebs"]["VolumeSize"] for device in devices]
 
     def test_a_network_that_is_given_is_used_and_none_is_made(self, cloud):
@@ -238,23 +242,17 @@ class TestTheStackInMoto:
         before = len(ec2.describe_vpcs()["Vpcs"])
         made = cloud.create("given", {"Project": "given", "VpcId": vpc, "SubnetIds": ",".join(subnets)})
         assert len(ec2.describe_vpcs()["Vpcs"]) == before
-        batch = cloud.client("batch")
-        (queue,) = batch.describe_job_queues(jobQueues=[made["SpotQueueName"]])["jobQueues"]
-        (machines,) = batch.describe_compute_environments(
-            computeEnvironments=[queue["computeEnvironmentOrder"][0]["computeEnvironment"]]
-        )["computeEnvironments"]
-        assert machines["computeResources"]["subnets"] == subnets
-        (group,) = ec2.describe_security_groups(GroupIds=machines["computeResources"]["securityGroupIds"])[
-            "SecurityGroups"
-        ]
-        assert group["VpcId"] == vpc
+        resources = self.queue_and_machines(cloud, made["SpotQueueName"])[1]["computeResources"]
+        assert resources["subnets"] == subnets
+        groups = ec2.describe_security_groups(GroupIds=resources["securityGroupIds"])["SecurityGroups"]
+        assert [group["VpcId"] for group in groups] == [vpc]
 
     def test_a_tag_of_an_image_is_never_moved(self, cloud, made):
         repository = made["RepositoryUri"].partition("/")[2]
         (found,) = cloud.client("ecr").describe_repositories(repositoryNames=[repository])["repositories"]
         assert found["imageTagMutability"] == "IMMUTABLE"
 
-    def test_lines_of_logs_are_kept_for_90_days_unless_another_time_is_given(self, cloud, made):
+    def test_lines_of_logs_are_kept_for_90_days(self, cloud, made):
         (group,) = cloud.client("logs").describe_log_groups(logGroupNamePrefix=made["LogGroupName"])["logGroups"]
         assert (group["logGroupName"], group["retentionInDays"]) == ("/aws/batch/genomes", 90)
 
