@@ -14,8 +14,10 @@ from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.disk import full_disk
-from bioinfo_assets.launch.means import open_backend
+from bioinfo_assets.launch.means import batch_scratch, open_backend
+from bioinfo_assets.launch.store import local_path
 from bioinfo_assets.records.samples import check_reads, load_sample, read_samples_file, sample_names
+from bioinfo_assets.settings import Settings
 
 LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
 """What Dagster's database and a small run need in the project's home; with less, nothing is begun."""
@@ -50,6 +52,7 @@ def check(request: Request, project: Project, home: Path) -> Plan:
     check_room(home)
     assets = _with_something_to_make(selected(request.select), project)
     check_platform(project.settings.platform)
+    check_means(project.settings)
     check_adapters(project)
     new = read_samples_file(project.store, request.samples_file) if request.samples_file else ()
     names = _names(request, project, new)
@@ -77,6 +80,37 @@ def selected(expressions: Sequence[str]) -> tuple[str, ...]:
 
         chosen |= resolve(others)
     return tuple(name for name in ASSETS if name in chosen)
+
+
+def check_means(settings: Settings) -> None:
+    """Checks that jobs can run where the settings say, as far as that can be told from them alone.
+
+    Raises:
+        InputError: a setting is missing, or AWS Batch could not read or write a place.
+    """
+    if settings.backend != "batch":
+        return
+    batch_scratch(settings.means, settings.output_path)
+    if not settings.output_path.startswith("s3://"):
+        raise InputError(
+            f"jobs on AWS Batch read each other's results, which they cannot in {settings.output_path}: set the output "
+            "path to s3://BUCKET/FOLDER"
+        )
+    if settings.jobs.queue is None:
+        raise InputError("no job queue is set for AWS Batch: give --queue, or set `queue` in [jobs]")
+    for uri in (settings.reference, settings.reference_alt, *settings.known_sites):
+        if uri is not None:
+            check_reach(uri)
+
+
+def check_reach(uri: str) -> None:
+    """Checks that a job on AWS Batch can read a file.
+
+    Raises:
+        InputError: it is on this machine.
+    """
+    if local_path(uri) is not None:
+        raise InputError(f"{uri} is on this machine, where AWS Batch cannot read it: copy it to S3 and name it there")
 
 
 def check_adapters(project: Project) -> None:
@@ -151,5 +185,9 @@ def _check_samples(project: Project, new: Sequence[Sample], names: Sequence[str]
     for name in names:
         sample = fresh.get(name) or load_sample(project.ledger, name)
         read_groups_of(sample, project.settings.platform)
+        if project.settings.backend == "batch":
+            for lane in sample.lanes:
+                check_reach(lane.read1)
+                check_reach(lane.read2)
         if name not in fresh:
             check_reads(project.store, sample)

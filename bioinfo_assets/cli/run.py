@@ -5,14 +5,13 @@ from typing import Annotated
 
 import typer
 
-from bioinfo_assets.cli.options import Json, OutputPath
+from bioinfo_assets.cli.options import MEANS, Backend, Image, Json, OutputPath, Queue, jobs_given
 from bioinfo_assets.cli.paths import absolute, adapter
 from bioinfo_assets.cli.perform import perform
 from bioinfo_assets.cli.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE, Request
 from bioinfo_assets.errors import InputError
 
 TRIMMING = "Trimming"
-MEANS = "This machine"
 
 
 def run(  # noqa: PLR0913 - each is an option
@@ -110,13 +109,24 @@ def run(  # noqa: PLR0913 - each is an option
             help="Drop pairs with a larger share of N in one read.", show_default="0.1", rich_help_panel=TRIMMING
         ),
     ] = None,
-    cpus: Annotated[int | None, typer.Option(help="CPUs for jobs.", show_default="all", rich_help_panel=MEANS)] = None,
+    backend: Backend = None,
+    image: Image = None,
+    queue: Queue = None,
+    cpus: Annotated[
+        int | None, typer.Option(help="CPUs of this machine for jobs.", show_default="all", rich_help_panel=MEANS)
+    ] = None,
     memory_mib: Annotated[
-        int | None, typer.Option(help="Memory for jobs, in MiB.", show_default="all", rich_help_panel=MEANS)
+        int | None,
+        typer.Option(help="Memory of this machine for jobs, in MiB.", show_default="all", rich_help_panel=MEANS),
     ] = None,
     scratch: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Where jobs work.", show_default="DIR/.scratch", rich_help_panel=MEANS),
+        typer.Option(
+            metavar="DIR",
+            help="Where jobs work: a folder, or s3://BUCKET/FOLDER for batch.",
+            show_default="DIR/.scratch",
+            rich_help_panel=MEANS,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -143,6 +153,8 @@ def run(  # noqa: PLR0913 - each is an option
         "optical_distance": optical_distance,
         "depth_as_text": depth_as_text,
         "trimming": _trimming(adapters, truseq=truseq, poly_g=poly_g, max_n=max_n),
+        "backend": backend,
+        "jobs": jobs_given(image, queue),
         "cpus": cpus,
         "memory_mib": memory_mib,
         "scratch": _absolute(scratch),

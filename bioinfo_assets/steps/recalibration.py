@@ -93,5 +93,5 @@ def _copy(sample: str, marked: IndexedBam, layout: Layout) -> Job:
 
 
 def _staged(known_sites: Sequence[KnownSites]) -> list[Input]:
-    vcfs = [Input(sites.name, sites.vcf) for sites in known_sites]
-    return vcfs + [Input(f"{sites.name}.tbi", sites.tbi) for sites in known_sites if sites.tbi]
+    vcfs = [Input(sites.name, sites.vcf, shared=True) for sites in known_sites]
+    return vcfs + [Input(f"{sites.name}.tbi", sites.tbi, shared=True) for sites in known_sites if sites.tbi]

@@ -72,14 +72,14 @@ class IndexedReference:
     def staged(self) -> tuple[Input, ...]:
         """The FASTA with `.fai` and `.dict`, as samtools, Picard and GATK look for them."""
         return (
-            Input(self.name, self.fasta),
-            Input(f"{self.name}.fai", self.fai),
-            Input(_dictionary_name(self.name), self.dictionary),
+            Input(self.name, self.fasta, shared=True),
+            Input(f"{self.name}.fai", self.fai, shared=True),
+            Input(_dictionary_name(self.name), self.dictionary, shared=True),
         )
 
     def staged_index(self) -> tuple[Input, ...]:
         """The aligner's files, as the aligner looks for them."""
-        return tuple(Input(f"{self.name}.{suffix}", file) for suffix, file in self.index.items())
+        return tuple(Input(f"{self.name}.{suffix}", file, shared=True) for suffix, file in self.index.items())
 
 
 def fetch_reference(source: StoredFile, layout: Layout) -> Job:
