@@ -11,6 +11,7 @@ import dagster as dg
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.disk import full_disk, locked, written_whole
+from bioinfo_assets.orchestration.run_life import NOT_OVER, report_dead_runs
 
 INSTANCE: Final = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 """A new project's dagster.yaml: nothing is sent anywhere, and no page asks for an address."""
@@ -20,14 +21,6 @@ LOG_TAG: Final = "bioinfo-assets/log"
 
 _ROOM_FOR_SQLITE: Final = 128 * 1024
 """Bytes; the file by which SQLite's processes share a write-ahead log grows by 32 KiB (sqlite.org/walformat)."""
-
-_NOT_OVER: Final = (
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-)
 
 
 @contextmanager
@@ -47,8 +40,9 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def report_ended(instance: dg.DagsterInstance, home: Path) -> None:
-    """Reports those runs of the command line as failed that are not over and whose process is gone (SIGKILL)."""
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=list(_NOT_OVER))):
+    """Reports those runs as failed that are not over and whose process on this machine is gone (SIGKILL)."""
+    report_dead_runs(instance)
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_OVER))):
         log = run.tags.get(LOG_TAG)
         if log is not None and not _is_held(home / log):
             instance.report_run_failed(run, "its process ended before it did")

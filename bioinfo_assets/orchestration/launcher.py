@@ -37,6 +37,7 @@ from bioinfo_assets.orchestration.internals import (
 from bioinfo_assets.orchestration.job_config import BatchConfig, JobConfig, as_config, options_of, tagged
 from bioinfo_assets.orchestration.metadata import Metadata
 from bioinfo_assets.orchestration.record_set import ONE
+from bioinfo_assets.orchestration.run_life import alive
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_run import StepEvents, StepRun
 from bioinfo_assets.records.ledger import Ledger
@@ -90,11 +91,15 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         context: dg.InitResourceContext,
     ) -> Iterator["JobLauncher"]:
         """Opens the backend and its poller for one run, and ends what is left of its jobs with it."""
-        self._session = self._open(context)
-        try:
-            yield self
-        finally:
-            self._session.close()
+        run, instance = context.run, context.instance
+        if run is None or instance is None:
+            raise RuntimeError("the launcher is for runs")
+        with alive(instance, run.run_id):
+            self._session = self._open(run)
+            try:
+                yield self
+            finally:
+                self._session.close()
 
     @property
     def session(self) -> Session:
@@ -181,7 +186,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         )
         yield from run.events()
 
-    def _open(self, context: dg.InitResourceContext) -> Session:
+    def _open(self, run: dg.DagsterRun) -> Session:
         if self.backend not in get_args(BackendName):
             raise InputError(f"backend {self.backend!r} is not there: set local, docker or batch")
         store = Store()
@@ -194,9 +199,6 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
             image=self.project_jobs.image,
             batch=BatchSettings.model_validate(self.batch.model_dump()),
         )
-        run = context.run
-        if run is None:
-            raise RuntimeError("the launcher is for runs")
         backend = open_backend(means, self.output_path, store, run.run_id, budget_of(run))
         return Session(Ledger(store, self.output_path), backend, Watcher(backend))
 

@@ -29,6 +29,8 @@ def record_metadata(record: Record, record_uri: str, *, reused: bool) -> dict[st
         "job_id": dg.MetadataValue.text(record.job_id),
         "made": dg.MetadataValue.timestamp(record.finished),
     }
+    if record.image:
+        metadata["image"] = dg.MetadataValue.text(record.image)
     if record.warnings:
         metadata["warnings"] = dg.MetadataValue.md("\n".join(f"- {warning}" for warning in record.warnings))
     metadata |= {name: _figure(text) for name, text in record.facts.items()}
@@ -45,7 +47,10 @@ def files_table(files: Iterable[FileRecord]) -> dg.TableMetadataValue:
 
 def _cost(record: Record) -> dict[str, dg.MetadataValue]:
     costs = {"wall_s": record.wall_s, "cpu_s": record.cpu_s, "peak_memory_mib": record.peak_memory_mib}
-    return {name: dg.MetadataValue.float(round(value, 3)) for name, value in costs.items() if value is not None}
+    attempts = {"attempts": dg.MetadataValue.int(record.attempts)} if record.attempts > 1 else {}
+    return attempts | {
+        name: dg.MetadataValue.float(round(value, 3)) for name, value in costs.items() if value is not None
+    }
 
 
 def _figure(text: str) -> dg.MetadataValue:
