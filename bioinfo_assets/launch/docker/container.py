@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.images import Image
 from docker.types import DeviceRequest, HostConfig, LogConfig, Mount
-from docker.utils.socket import STDOUT, frames_iter
+from docker.utils.socket import STDERR, STDOUT, frames_iter
 
 from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch import warden
@@ -23,6 +22,7 @@ from bioinfo_assets.launch.docker.engine import engine_errors_are_told, said
 from bioinfo_assets.launch.docker.images import reference
 from bioinfo_assets.launch.host import Ending, Run
 from bioinfo_assets.launch.scratch import host_is_alive
+from docker import DockerClient
 
 _MIB: Final = 1024 * 1024
 _LEAST_MEMORY: Final = 6 * _MIB  # the engine takes no less
@@ -47,18 +47,20 @@ class Container:
     """
 
     def __init__(self, client: DockerClient, run: Run, name: str, image: Image) -> None:
-        self._client, self._run = client, run
+        self._client, self._run, self._name = client, run, name
         self._image = reference(name, image)
         with engine_errors_are_told():
             self._id: str = client.api.create_container(str(image.id), **_configuration(client, run))["Id"]
+            self._attached = client.api.attach_socket(self._id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+            self._line: socket.socket = self._attached._sock  # noqa: SLF001 - a file over it is all the SDK gives
+            self._started = datetime.now(UTC)
             try:
-                self._attached = client.api.attach_socket(self._id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-                self._started = datetime.now(UTC)
                 client.api.start(self._id)
             except APIError as error:
-                client.api.remove_container(self._id, force=True)
-                raise ResourceError(_not_startable(name, run, error)) from error
-        self._line: socket.socket = self._attached._sock  # noqa: SLF001 - the SDK gives a file over it, which cannot end
+                self._drop()
+                raise ResourceError(
+                    f"step {run.job.step} of {run.job.subject} cannot be started in the image {name}: {said(error)}"
+                ) from error
 
     def end(self) -> None:
         """Ends the script and all it started; returns at once."""
@@ -71,9 +73,14 @@ class Container:
         Raises:
             ResourceError: the engine does not answer any more.
         """
-        told = self._heard()
+        told, problems = self._heard()
         with engine_errors_are_told(), suppress(NotFound):
             self._client.api.wait(self._id, condition="removed")
+        if b"exec python3 failed" in problems:  # the words of the engine's init
+            raise ResourceError(
+                f"the image {self._name} has no python3, which watches over jobs: use one that was built by "
+                "make build-local"
+            )
         finished = datetime.now(UTC)
         return Ending(
             started=datetime.fromtimestamp(told["started"], UTC) if "started" in told else self._started,
@@ -86,19 +93,21 @@ class Container:
             image=self._image,
         )
 
-    def _heard(self) -> dict[str, Any]:
-        """What the supervisor told of the script; one that was killed told nothing."""
-        told, problems = b"", b""
+    def _drop(self) -> None:
+        with self._line, self._attached, suppress(APIError):  # the engine may have removed it by itself
+            self._client.api.remove_container(self._id, force=True)
+
+    def _heard(self) -> tuple[dict[str, Any], bytes]:
+        """What the supervisor told of the script, and of its own troubles; one that was killed told nothing."""
+        heard = {STDOUT: b"", STDERR: b""}
         with self._line, self._attached:
             for stream, part in frames_iter(self._line, tty=False):  # type: ignore[no-untyped-call]
-                if stream == STDOUT:
-                    told += part
-                else:
-                    problems += part
+                heard[stream] += part
+        told, problems = heard[STDOUT], heard[STDERR]
         if problems:
             with self._run.attempt.stderr.open("ab") as log:
                 log.write(problems)
-        return json.loads(told) if told else {"exit_code": 1 if problems else -signal.SIGKILL}
+        return json.loads(told) if told else {"exit_code": 1 if problems else -signal.SIGKILL}, problems
 
 
 def remove_orphans(client: DockerClient) -> None:
@@ -166,9 +175,3 @@ def _user(info: Mapping[str, Any]) -> str:
     """Whoever runs this, so that the outputs are theirs; who that is within an engine that is not root's is root."""
     rootless = "name=rootless" in info.get("SecurityOptions", ())
     return "0:0" if rootless else f"{os.getuid()}:{os.getgid()}"
-
-
-def _not_startable(name: str, run: Run, error: APIError) -> str:
-    if "executable file not found" in said(error):
-        return f"the image {name} has no python3, which watches over jobs: use one that was built by make build-local"
-    return f"step {run.job.step} of {run.job.subject} cannot be started in the image {name}: {said(error)}"

@@ -1,14 +1,15 @@
 """The docker engine of this machine, and what keeps it from answering as sentences for people."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import docker
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
+import docker
 from bioinfo_assets.errors import ResourceError
 
 _TIMEOUT_S: Final = 120  # an engine that starts many containers at once answers late
@@ -24,6 +25,7 @@ def connected(at_once: int) -> docker.DockerClient:
     Raises:
         ResourceError: the engine does not run, or may not be used.
     """
+    _check_socket(os.environ.get("DOCKER_HOST", _DEFAULT_ADDRESS))
     with engine_errors_are_told():
         return docker.from_env(timeout=_TIMEOUT_S, max_pool_size=at_once)
 
@@ -40,7 +42,7 @@ def engine_errors_are_told() -> Iterator[None]:
     except APIError as error:
         raise ResourceError(f"the docker engine says: {said(error)}") from error
     except (DockerException, RequestException) as error:
-        raise ResourceError(_unreachable(error)) from error
+        raise ResourceError(_unreachable()) from error
 
 
 def said(error: APIError) -> str:
@@ -48,13 +50,24 @@ def said(error: APIError) -> str:
     return " ".join(str(error.explanation or error).split()).rstrip(".")
 
 
-def _unreachable(error: Exception) -> str:
+def _check_socket(address: str) -> None:
+    """Knocks at a socket of this machine, for what the operating system says of it."""
+    if not address.startswith("unix://"):
+        return
+    with socket.socket(socket.AF_UNIX) as knock:
+        try:
+            knock.connect(address.removeprefix("unix://"))
+        except PermissionError as error:
+            raise ResourceError(
+                f"this user may not use the docker engine at {address}: let an administrator add the user to the "
+                "group docker (usermod -aG docker USER), and log in again"
+            ) from error
+        except OSError as error:
+            raise ResourceError(_unreachable()) from error
+
+
+def _unreachable() -> str:
     address = os.environ.get("DOCKER_HOST", _DEFAULT_ADDRESS)
-    if "Permission denied" in str(error):
-        return (
-            f"this user may not use the docker engine at {address}: let an administrator add the user to the group "
-            "docker (usermod -aG docker USER), and log in again"
-        )
     return (
         f"no docker engine answers at {address}: start it (systemctl start docker), set DOCKER_HOST to where it "
         "listens, or use the local backend"
