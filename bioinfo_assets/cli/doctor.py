@@ -5,21 +5,28 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from bioinfo_assets.cli.options import Json
+from bioinfo_assets import settings as settings_module
+from bioinfo_assets.cli.options import Backend, Image, Json, Queue, jobs_given
+from bioinfo_assets.cli.paths import absolute
+from bioinfo_assets.cli.request import at_home, home_of
 from bioinfo_assets.cli.told import ExitCode
 from bioinfo_assets.errors import ResourceError
+from bioinfo_assets.launch import backend as launch_backend
+from bioinfo_assets.launch.means import batch_scratch, open_backend
+from bioinfo_assets.launch.store import Store
 from bioinfo_assets.launch.tools import TOOLS, tool_versions
+from bioinfo_assets.settings import Settings
 
 JAVA: Final = "java"
 OPTIONAL: Final = frozenset({"bwa-mem2"})
@@ -55,22 +62,95 @@ class Finding:
         return self.version is not None or self.optional
 
 
-def doctor(*, json: Json = False) -> None:
-    """Tell which tools are here, in which versions, and what installs those that are not.
+def doctor(
+    *,
+    output_path: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Of which project; left out: of the one in DAGSTER_HOME, or of none."),
+    ] = None,
+    backend: Backend = None,
+    image: Image = None,
+    queue: Queue = None,
+    json: Json = False,
+) -> None:
+    """Tell whether all is here that jobs need, and what to do about what is not.
 
-    Exit code 1 if something is missing that jobs need.
+    For this machine and for containers: the tools and their versions. For AWS Batch: credentials, queue, machines,
+    job definition or image, places in S3, log group, roles. Exit code 1 if something is missing.
     """
-    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    path = os.pathsep.join(folders)
-    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
-        tools = list(pool.map(lambda name: _tool(name, path), [*TOOLS, *({JAVA} - TOOLS.keys())]))
-    found = [*tools, *_python()]
+    settings = _settings(output_path, backend, jobs_given(image, queue))
+    if settings is not None and settings.backend == "batch":
+        is_well = _batch(settings, json=json)
+    else:
+        is_well = _tools(_in_image(settings) if settings and settings.backend == "docker" else _here(), json=json)
+    if not is_well:
+        raise typer.Exit(ExitCode.JOBS_FAILED)
+
+
+def _settings(output_path: str | None, backend: str | None, jobs: Mapping[str, str] | None) -> Settings | None:
+    """The project's settings with what was given; None where there is no project, and none is needed."""
+    given = {"backend": backend, "jobs": jobs}
+    if output_path is not None:
+        place = absolute(output_path)
+        with at_home(home_of(place)):
+            return settings_module.load(output_path=place, **given)
+    return None if backend in {None, "local"} else settings_module.load(**given)
+
+
+def _batch(settings: Settings, *, json: bool) -> bool:
+    from bioinfo_assets.launch.batch.checks import check_batch  # noqa: PLC0415 - boto3 takes a while to import
+
+    places = (batch_scratch(settings.means, settings.output_path), settings.output_path)
+    checks = list(check_batch(settings.jobs, settings.batch.log_group, places))
+    if json:
+        typer.echo(json_module.dumps([asdict(check) for check in checks], indent=2))
+    else:
+        table = Table("WHAT", "", "", box=None, pad_edge=False)
+        for check in checks:
+            table.add_row(
+                check.name, "ok" if check.is_well else "NO", check.says, style="" if check.is_well else "bold red"
+            )
+        Console(markup=False, highlight=False).print(table)
+    return all(check.is_well for check in checks)
+
+
+def _tools(found: list[Finding], *, json: bool) -> bool:
     if json:
         typer.echo(json_module.dumps([asdict(finding) for finding in found], indent=2))
     else:
         _tell(found)
-    if not all(finding.is_well for finding in found):
-        raise typer.Exit(ExitCode.JOBS_FAILED)
+    return all(finding.is_well for finding in found)
+
+
+def _here() -> list[Finding]:
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    path = os.pathsep.join(folders)
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        tools = list(pool.map(lambda name: _tool(name, path), [*TOOLS, *({JAVA} - TOOLS.keys())]))
+    return [*tools, *_python()]
+
+
+def _in_image(settings: Settings) -> list[Finding]:
+    """The tools that the container image lists.
+
+    Raises:
+        BioinfoAssetsError: the engine does not answer, or the image cannot be had.
+    """
+    image = settings.jobs.image
+    backend = open_backend(settings.means, settings.output_path, Store(), "none", "none")
+    try:
+        return [_listed(backend, name, image or "") for name in TOOLS]
+    finally:
+        backend.close()
+
+
+def _listed(backend: launch_backend.Backend, name: str, image: str) -> Finding:
+    install = "an image that docker/Dockerfile made"
+    try:
+        told = backend.tool_versions((name,))[name]
+    except ResourceError as error:
+        return Finding(name, None, image, name in OPTIONAL, install, str(error))
+    return Finding(name, told, image, name in OPTIONAL, install)
 
 
 def _tool(name: str, path: str) -> Finding:
