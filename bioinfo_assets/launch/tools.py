@@ -59,6 +59,8 @@ TOOLS: Final[Mapping[str, Tool]] = {
         ),
         Tool("cutadapt", "uv sync", version=r"^(\d\S*)"),
         Tool("multiqc", "uv sync", version=r"version (\S+)"),
+        Tool("aws", "uv sync", version=r"^aws-cli/(\S+)"),
+        Tool("s5cmd", "uv sync", ask=("version",), version=r"^v(\d\S*)"),
     )
 }
 """What is known of each tool by its command; one that is not here is asked `--version`, and installed by hand."""

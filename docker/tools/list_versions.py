@@ -1,0 +1,34 @@
+"""Writes the version of every tool to standard output: `command<TAB>version`, sorted.
+
+The image's build runs it, and what it imports is what the host asks its own tools with: of the same tool, image and
+host say the same. Usage: `PYTHONPATH=CLONE list_versions.py [PATH]`; PATH is where to look for tools.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from bioinfo_assets.launch.tools import TOOLS, tool_versions
+
+OPTIONAL = {"bwa-mem2"}
+"""What is installed only when asked for."""
+
+DEBIAN = Path(__file__).with_name("debian.txt")
+
+
+def commands() -> set[str]:
+    """The tools that jobs use, and the programs behind them."""
+    rows = (line.split()[0] for line in DEBIAN.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    return {*rows, *TOOLS}
+
+
+def main(path: str) -> None:
+    """Prints the table of the tools on `path`; a missing one is an error."""
+    missing = {command for command in OPTIONAL if shutil.which(command, path=path) is None}
+    for command, version in sorted(tool_versions(commands() - missing, path).items()):
+        sys.stdout.write(f"{command}\t{version}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:] or [os.environ["PATH"]])
