@@ -1,4 +1,4 @@
-"""What all jobs on this machine have in common, be they processes or containers: queue, staging, ending, judgement.
+"""What backends of this machine have in common, be their jobs processes or containers: queue, staging, cancel, end.
 
 A backend of this machine says how a script is started (`HostBackend._start`); all else is here.
 """
@@ -8,104 +8,24 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
+from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.launch import machine
-from bioinfo_assets.launch.backend import Report, State, Status, Stream, Submission, Usage
+from bioinfo_assets.launch.backend import State, Status, Stream, Submission
 from bioinfo_assets.launch.disk import disk_errors_are_told
-from bioinfo_assets.launch.failure import (
-    FULL_DISK,
-    Remains,
-    failure_outcome,
-    failure_reason,
-    out_of_memory_reason,
-    timeout_reason,
-)
-from bioinfo_assets.launch.job import Job, Resources
+from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.outcome import Outcome
-from bioinfo_assets.launch.report import Told, made_files, read_told
-from bioinfo_assets.launch.scratch import Attempt, HostScratch, new_attempt
+from bioinfo_assets.launch.run import WAITS, Ending, NotStartedError, Run, Running, judged
+from bioinfo_assets.launch.scratch import HostScratch, new_attempt
 from bioinfo_assets.launch.script import render
 from bioinfo_assets.launch.staging import stage
 from bioinfo_assets.launch.store import Store
 
-_TAIL: Final = 64 * 1024  # bytes of stderr in which a failure's cause is looked for
-_FULL: Final = 1024 * 1024  # with fewer bytes free than this, a job cannot even say that the disk is full
 _CLOSING_S: Final = 30.0
-_WAITS: Final = Status(State.QUEUED, "waits for CPUs and memory of this machine")
 _STAGING: Final = Status(State.QUEUED, "its inputs are being staged")
 _CANCELLED: Final = Status(State.CANCELLED, "cancelled before it started", outcome=Outcome.KILLED)
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a script ended.
-
-    Attributes:
-        started: When it began.
-        finished: When it and all it had started were gone.
-        wall_s: Seconds between the two.
-        exit_code: Its own, or the negative number of the signal that ended it.
-        cpu_s: Seconds of processor time, of all its processes; None if what watched over it was killed.
-        peak_memory_kib: Resident memory of its largest process, in KiB; None if what watched over it was killed.
-        out_of_memory: Whether a process of it was ended since it had used up its memory.
-        image: The container image it ran in; empty where it ran in none.
-    """
-
-    started: datetime
-    finished: datetime
-    wall_s: float
-    exit_code: int
-    cpu_s: float | None = None
-    peak_memory_kib: int | None = None
-    out_of_memory: bool = False
-    image: str = ""
-
-
-class Running(Protocol):
-    """A script at work. It ends when its host does, however that ends."""
-
-    def end(self) -> None:
-        """Ends the script and all it started: SIGTERM, two seconds, SIGKILL; returns at once. It may be over."""
-
-    def ending(self) -> Ending:
-        """Waits until the script and all it started are gone."""
-
-
-class NotStartedError(ResourceError):
-    """What keeps a job from being started, and how that counts."""
-
-    def __init__(self, sentence: str, outcome: Outcome) -> None:
-        super().__init__(sentence)
-        self.outcome: Final = outcome
-
-
-@dataclass(slots=True)
-class Run:
-    """A job the backend has taken; its fields change under the backend's lock only."""
-
-    job: Job
-    attempt: Attempt
-    granted: Resources
-    status: Status = _WAITS
-    cancelled: bool = False
-    timed_out: bool = False
-    running: Running | None = None
-
-    def variables(self) -> dict[str, str]:
-        """What a script reads of its resources and places, the same on this machine and in a container of it."""
-        return {
-            "HOME": str(self.attempt.tmp),  # settings of whoever runs this shall not change results
-            "TMPDIR": str(self.attempt.tmp),
-            "LC_ALL": "C",
-            "JOB_CPUS": str(self.granted.cpus),
-            "JOB_MEMORY_MIB": str(self.granted.memory_mib),
-            "JOB_REPORT": str(self.attempt.report),
-        }
 
 
 class HostBackend(ABC):
@@ -176,7 +96,7 @@ class HostBackend(ABC):
             run.cancelled = True
             if run.running is not None:
                 run.running.end()
-            elif run.status is _WAITS:
+            elif run.status is WAITS:
                 self._end(job_id, _CANCELLED)
 
     def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
@@ -237,7 +157,7 @@ class HostBackend(ABC):
         """A started job's whole life; runs in a thread of its own, of which there are no more than CPUs."""
         try:
             ending = self._ran(run)
-            status = _CANCELLED if ending is None else self._judged(run, ending)
+            status = _CANCELLED if ending is None else judged(run, ending)
         except NotStartedError as error:
             status = Status(State.FAILED, str(error), outcome=error.outcome)
         except BioinfoAssetsError as error:
@@ -283,41 +203,3 @@ class HostBackend(ABC):
             if run.running is not None:
                 run.timed_out = True
                 run.running.end()
-
-    def _judged(self, run: Run, ending: Ending) -> Status:
-        told = read_told(run.attempt.report)
-        report = _report(run, ending, told)
-        if run.cancelled:
-            return Status(State.CANCELLED, "cancelled while it ran", report, Outcome.KILLED)
-        if ending.exit_code == 0:
-            return Status(State.SUCCEEDED, report=report, outcome=Outcome.SUCCEEDED)
-        log = str(run.attempt.stderr)
-        if run.timed_out:
-            return Status(State.FAILED, timeout_reason(run.job, log), report, Outcome.TIMED_OUT)
-        if ending.out_of_memory:
-            reason = out_of_memory_reason(run.job, run.granted.memory_mib, log)
-            return Status(State.FAILED, reason, report, Outcome.OUT_OF_MEMORY)
-        left = self._remains(run, ending, told)
-        return Status(State.FAILED, failure_reason(run.job, left), report, failure_outcome(left))
-
-    def _remains(self, run: Run, ending: Ending, told: Told) -> Remains:
-        with run.attempt.stderr.open("rb") as file:
-            file.seek(max(0, run.attempt.stderr.stat().st_size - _TAIL))
-            stderr = file.read().decode("utf-8", errors="replace")
-        if shutil.disk_usage(self._scratch).free < _FULL:
-            stderr += f"\n{FULL_DISK[0]}"
-        return Remains(ending.exit_code, told.problem, stderr, str(run.attempt.stderr), str(self._scratch))
-
-
-def _report(run: Run, ending: Ending, told: Told) -> Report:
-    peak_kib = ending.peak_memory_kib
-    return Report(
-        started=ending.started,
-        finished=ending.finished,
-        usage=Usage(ending.wall_s, ending.cpu_s, None if peak_kib is None else peak_kib / 1024),
-        exit_code=ending.exit_code,
-        files=made_files(run.job, told, str(run.attempt.work)) if ending.exit_code == 0 else (),
-        facts=told.facts,
-        warnings=told.warnings,
-        image=ending.image,
-    )

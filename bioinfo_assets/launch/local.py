@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.launch.backend import NO_OPTIONS
-from bioinfo_assets.launch.host import HostBackend, Run
+from bioinfo_assets.launch.host import HostBackend
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.process import Process
+from bioinfo_assets.launch.run import Run
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.launch.tools import tool_versions
 

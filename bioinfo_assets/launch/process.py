@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from bioinfo_assets.launch import warden
 from bioinfo_assets.launch.disk import disk_errors_are_told
-from bioinfo_assets.launch.host import Ending
+from bioinfo_assets.launch.run import Ending
 from bioinfo_assets.launch.scratch import Attempt
 
 

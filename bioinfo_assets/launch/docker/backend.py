@@ -10,10 +10,11 @@ from bioinfo_assets.launch.backend import NO_OPTIONS, Submission
 from bioinfo_assets.launch.docker.container import Container, remove_orphans
 from bioinfo_assets.launch.docker.engine import connected
 from bioinfo_assets.launch.docker.images import Images
-from bioinfo_assets.launch.host import HostBackend, NotStartedError, Run
+from bioinfo_assets.launch.host import HostBackend
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
+from bioinfo_assets.launch.run import NotStartedError, Run
 from bioinfo_assets.launch.store import Store
 from docker import DockerClient
 

@@ -20,7 +20,7 @@ from bioinfo_assets.launch import warden
 from bioinfo_assets.launch.docker import supervise
 from bioinfo_assets.launch.docker.engine import engine_errors_are_told, said
 from bioinfo_assets.launch.docker.images import reference
-from bioinfo_assets.launch.host import Ending, Run
+from bioinfo_assets.launch.run import Ending, Run
 from bioinfo_assets.launch.scratch import host_is_alive
 from docker import DockerClient
 

@@ -14,8 +14,8 @@ from requests.exceptions import RequestException
 
 from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch.docker.engine import engine_errors_are_told, said
-from bioinfo_assets.launch.host import NotStartedError
 from bioinfo_assets.launch.outcome import Outcome
+from bioinfo_assets.launch.run import NotStartedError
 from docker import DockerClient
 
 TOOLS_LIST: Final = "/opt/bioinfo-assets/tools.tsv"
@@ -35,7 +35,7 @@ class _Pull:
     def read(self, line: Mapping[str, Any]) -> None:
         """One line of the engine's progress (API reference, ImageCreate)."""
         if "error" in line:
-            self.problem = str(line["error"])
+            self.problem = " ".join(str(line["error"]).split())
         layer, detail = line.get("id", ""), line.get("progressDetail") or {}
         if line.get("status") == "Downloading" and "total" in detail:
             self.layers[layer] = (detail["current"], detail["total"])
@@ -81,17 +81,21 @@ class Images:
         Raises:
             NotStartedError: it cannot be had.
         """
-        while (image := self.find(name)) is None:
-            pull = self._pull_of(name)
-            while not pull.over.wait(_GLANCE_S):
-                if not go_on(f"its image {name} is being fetched{pull.progress()}"):
-                    return None
-            if pull.problem:
-                raise NotStartedError(
-                    f"the image {name} is not on this machine and cannot be fetched ({pull.problem}): "
-                    "build it (make build-local), or name another by the setting image",
-                    Outcome.IMAGE_MISSING,
-                )
+        image = self.find(name)
+        if image is not None:
+            return image
+        pull = self._pull_of(name)
+        while not pull.over.wait(_GLANCE_S):
+            if not go_on(f"its image {name} is being fetched{pull.progress()}"):
+                return None
+        image = None if pull.problem else self.find(name)
+        if image is None:
+            raise NotStartedError(
+                f"the image {name} is not on this machine and cannot be fetched "
+                f"({pull.problem or 'what came has another name'}): build it (make build-local), or name another by "
+                "the setting image",
+                Outcome.IMAGE_MISSING,
+            )
         return image
 
     def tool_versions(self, name: str, tools: Collection[str]) -> Mapping[str, str]:
