@@ -7,7 +7,7 @@ finds them; `gs://` is read without credentials, for public buckets.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
@@ -20,6 +20,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import GCSStore, HTTPStore, S3Store
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch import s3_copy
 from bioinfo_assets.launch.disk import written_whole
 from bioinfo_assets.launch.file_stat import FileStat
 
@@ -33,8 +34,6 @@ _DOWNLOADS: Final = 6
 """How often a download that breaks off is begun."""
 _PAUSE_S: Final = 0.5
 """Seconds before the second of them; each further one waits twice as long."""
-_LARGEST_COPY: Final = 5 * 1024**3
-"""S3's CopyObject takes objects of up to 5 GB (AWS API reference, CopyObject); larger ones are streamed."""
 _WHAT_TO_DO: Final = {
     "s3": "check your AWS credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) and their rights; "
     "for a public bucket set AWS_SKIP_SIGNATURE=true",
@@ -119,17 +118,17 @@ def write(uri: str, data: bytes | Path) -> None:
 
 
 def copy(source: str, target: str) -> None:
-    """Copies within one store by the store itself where it can, else through this machine.
+    """Copies within S3 by S3 itself, many parts at once; between kinds of stores through this machine.
 
     Raises:
         InputError: there is no such file, or it may not be read or written.
     """
+    size = stat(source).size
+    if (_place(source)[0], _place(target)[0]) == ("s3", "s3"):
+        s3_copy.copy(_place(source)[1], _key(source), _place(target)[1], _key(target))
+        return
     with _errors_are_told(target):
         store, path = _opened(target)
-        size = stat(source).size
-        if _place(source) == _place(target) and size <= _LARGEST_COPY:
-            obstore.copy(store, _key(source), path)
-            return
         writer = obstore.open_writer(store, path, buffer_size=_part_size(size))
         for chunk in chunks(source):
             writer.write(chunk)
@@ -145,6 +144,19 @@ def delete(uri: str) -> None:
     with _errors_are_told(uri):
         store, path = _opened(uri)
         obstore.delete(store, path)
+
+
+def delete_many(uris: Sequence[str]) -> None:
+    """Removes files of one bucket, many in one request where the store can.
+
+    Raises:
+        InputError: they may not be removed.
+    """
+    if not uris:
+        return
+    with _errors_are_told(uris[0]):
+        store, _ = _opened(uris[0])
+        obstore.delete(store, [_key(uri) for uri in uris])
 
 
 def listed(folder: str, *, recursive: bool) -> Iterator[str]:

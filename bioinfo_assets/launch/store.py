@@ -127,6 +127,20 @@ class Store:
         else:
             local_files.delete(path)
 
+    def delete_all(self, folder: str, except_named: str = "") -> None:
+        """Removes the files of a folder and of those within it, many in one call where the store can.
+
+        Args:
+            folder: The folder; one that is not there stays so.
+            except_named: Files of this name stay, wherever they are.
+        """
+        doomed = [uri for uri in self.list(folder, recursive=True) if uri.rpartition("/")[2] != except_named]
+        if local_path(folder) is None:
+            object_files.delete_many(doomed)
+            return
+        for uri in doomed:
+            self.delete(uri)
+
     def remove_parts(self, uri: str) -> None:
         """Removes what writers of a local file that were killed left beside it, where nobody writes it now.
 

@@ -5,60 +5,50 @@ few calls and judges those that are over. Jobs outlive this process if it dies, 
 wants the same; a process that ends as it should ends its jobs.
 """
 
-import logging
+import re
 import secrets
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from bioinfo_assets.errors import BioinfoAssetsError, InputError, ResourceError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.backend import NO_OPTIONS, State, Status, Stream, Submission
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.definition import Definitions, Machine
+from bioinfo_assets.launch.batch.ending import Ending
+from bioinfo_assets.launch.batch.following import Follower
 from bioinfo_assets.launch.batch.image import Images
-from bioinfo_assets.launch.batch.judgement import termination, unschedulable, verdict
-from bioinfo_assets.launch.batch.links import links_of, log_stream_of
+from bioinfo_assets.launch.batch.limits import Limits
 from bioinfo_assets.launch.batch.logs import Logs
 from bioinfo_assets.launch.batch.probe import ToolsProbe
+from bioinfo_assets.launch.batch.progress import OTHER_TOOLS, Progress, View, progress
 from bioinfo_assets.launch.batch.submitter import Place, Submitter
-from bioinfo_assets.launch.batch.told import AttemptReport, newest_report, read_report
-from bioinfo_assets.launch.batch.tracked import RunIdentity, Tracked
+from bioinfo_assets.launch.batch.tracked import CANCELLED, RunIdentity, Tracked
 from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
-from bioinfo_assets.launch.store import Store, join, local_path
+from bioinfo_assets.launch.store import Store, join
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
 
-_LISTED_AFTER_S: Final = 60.0
-"""How long a job that was just submitted may be missing in what Batch tells."""
+__all__ = ["BatchBackend", "Limits", "Machine", "RunIdentity"]
 
-_log = logging.getLogger(__name__)
+LIMITS: Final = Limits()
+"""Those of a user who set none."""
 
+_AT_ONCE: Final = 16
+"""Calls side by side: SubmitJob allows 50 a second in an account (AWS Batch service quotas)."""
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The backend's own limits.
+_ERRORS_BORNE: Final = 5
+"""Looks in a row at which a job's own account cannot be read, until the job is given up."""
 
-    Attributes:
-        arrays_from: Jobs of one step that go as one array, at least.
-        arrays_to: Jobs of one array, at most.
-        poll_s: Seconds from one look at the jobs to the next.
-        wait_s: Seconds that a job may wait for a machine.
-        gather_s: Seconds of quiet after which the jobs that have come in are submitted.
-        most_memory_mib: Memory in MiB that a job is given at most when it ran out of it.
-    """
-
-    arrays_from: int = 5
-    arrays_to: int = 10_000
-    poll_s: float = 5.0
-    wait_s: float = 86_400.0
-    gather_s: float = 0.5
-    most_memory_mib: int = 196_608
+_PLACE: Final = re.compile(r"s3://[a-z0-9.-]+(/[A-Za-z0-9!_.()=+@,-]+)*/?")
+"""A scratch whose name no tool takes for a pattern."""
 
 
 class BatchBackend:
@@ -85,28 +75,35 @@ class BatchBackend:
         store: Store,
         run: RunIdentity,
         machine: Machine,
-        limits: Limits = Limits(),
+        limits: Limits = LIMITS,
         client: Client | None = None,
         logs: Logs | None = None,
     ) -> None:
-        if local_path(scratch) is not None or not scratch.startswith("s3://"):
-            raise InputError(f"{scratch} cannot be read by jobs on AWS Batch: set scratch to s3://BUCKET/FOLDER")
+        if not _PLACE.fullmatch(scratch):
+            raise InputError(
+                f"{scratch} is no place that jobs on AWS Batch can work in: set scratch to s3://BUCKET/FOLDER, without "
+                "spaces or signs such as * and ?"
+            )
         self._scratch = scratch.rstrip("/")
         self._store = store
         self._limits = limits
-        self._machine = machine
+        self._log_group = machine.log_group
         self._client = client or Client()
         self._logs = logs or Logs(machine.log_group)
         definitions = Definitions(self._client, machine)
-        probe = ToolsProbe(self._client, definitions, run.run_id, limits.poll_s)
+        probe = ToolsProbe(self._client, definitions, run.run_id, self._scratch, limits.poll_s)
+        self._stop_probe = probe.closing.set
         self._images = Images(self._client, store, self._scratch, probe)
-        place = Place(self._scratch, run, machine.scratch_volume, limits.arrays_from, limits.arrays_to)
+        place = Place(self._scratch, run, machine.scratch_volume, limits)
         self._submitter = Submitter(self._client, store, self._images, definitions, place)
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="batch")
+        self._ending = Ending(self._client, self._submitter.claims, run.run_id, self._pool)
+        self._follower = Follower(self._client, store, limits)
         self._jobs: dict[str, Tracked] = {}
         self._came_in: list[Tracked] = []
         self._to_end: list[Tracked] = []
-        self._summaries: dict[str, object] = {}
         self._looked_at = 0.0
+        self._looking = threading.Lock()
         self._changed = threading.Condition()
         self._closed = False
         self._worker: threading.Thread | None = None
@@ -122,13 +119,7 @@ class BatchBackend:
         Raises:
             ResourceError: the image has no such tool.
         """
-        versions = self._images.tools(options) if tools else {}
-        for tool in tools:
-            if tool not in versions:
-                raise ResourceError(
-                    f"the container image {self._images.of(options)} has no {tool}: use one that has it"
-                )
-        return {tool: versions[tool] for tool in tools}
+        return self._images.versions(tools, options)
 
     def submit(self, job: Job, fingerprint: str = "") -> Submission:
         """Takes a job; it is submitted as soon as no more come in for a moment."""
@@ -136,11 +127,20 @@ class BatchBackend:
         tracked = Tracked(job_id, job, fingerprint, join(self._scratch, "jobs", job_id))
         with self._changed:
             self._jobs[job_id] = tracked
-            self._enqueue(tracked)
-        return Submission(job_id, scratch=tracked.base, log=f"CloudWatch log group {self._machine.log_group}")
+            if self._closed:
+                tracked.drop("not submitted as its run ended")
+            else:
+                self._came_in.append(tracked)
+                self._wake()
+        return Submission(job_id, scratch=tracked.base, log=f"CloudWatch log group {self._log_group}")
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
-        """The state of each of these jobs; Batch is asked at most once in `poll_s` for all of them."""
+        """The state of each of these jobs; Batch is asked at most once in `poll_s` for all of them.
+
+        Raises:
+            KeyError: a job is not known.
+            BioinfoAssetsError: Batch cannot be asked.
+        """
         with self._changed:
             asked = {job_id: self._jobs[job_id] for job_id in job_ids}
         self._look_in_time()
@@ -150,18 +150,16 @@ class BatchBackend:
         """Ends a job; returns at once."""
         with self._changed:
             job = self._jobs.get(job_id)
-            if job is None or job.is_over or job.is_cancelled:
-                return
-            job.is_cancelled = True
-            self._to_end.append(job)
-            self._wake()
+            if job is not None:
+                self._wish_ended(job, CANCELLED)
 
     def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
         """What the job has printed on that stream since `offset` bytes, as far as CloudWatch shows it."""
         with self._changed:
             job = self._jobs[job_id]
         if not job.log_stream:
-            self._look_in_time()
+            with suppress(BioinfoAssetsError):  # whoever polls hears of it
+                self._look_in_time()
         return self._logs.read(job_id, job.log_stream, stream, offset, is_over=job.is_over)
 
     def discard(self, job_id: str, *, keep_log: bool = False) -> None:
@@ -172,37 +170,43 @@ class BatchBackend:
                 raise ValueError(f"job {job_id} is not over and cannot be discarded")
             del self._jobs[job_id]
         self._logs.forget(job_id)
-        if not self._submitter.is_ours(job):
+        if not self._ending.is_ours(job):
             return  # another run waits for it
-        for uri in self._store.list(job.base, recursive=True):
-            if not keep_log or not uri.endswith("/report.tar"):
-                self._store.delete(uri)
+        self._store.delete_all(job.base, except_named="report.tar" if keep_log else "")
         if not keep_log:
             self._submitter.give_up(job)
-            if job.package:
-                self._store.delete(job.package)
 
     def close(self) -> None:
         """Ends whatever still runs."""
         with self._changed:
+            if self._closed:
+                return
             self._closed = True
             left = [job for job in self._jobs.values() if not job.is_over]
             for job in left:
-                job.is_cancelled = True
-            self._to_end = left
+                job.ending = job.ending or CANCELLED
             self._changed.notify_all()
+        self._stop_probe()
         if self._worker is not None:
             self._worker.join()
-        self._end_cancelled()
-        for job in left:
-            job.status = Status(State.CANCELLED, "cancelled as its run ended", outcome=Outcome.KILLED)
+        with self._looking:
+            self._ending.end([job for job in left if job.is_submitted and not job.is_over], ())
+            for job in left:
+                if not job.is_over:
+                    job.drop("cancelled as its run ended")
+            self._pool.shutdown()
         self._submitter.close()
         self._client.close()
         self._logs.close()
 
-    def _enqueue(self, job: Tracked) -> None:
-        self._came_in.append(job)
-        self._wake()
+    def _wish_ended(self, job: Tracked, reason: str) -> None:
+        """Has the worker end a job; one that is not submitted yet is dropped by whoever has it."""
+        if job.is_over or job.ending:
+            return
+        job.ending = reason
+        if job.is_submitted:
+            self._to_end.append(job)
+            self._wake()
 
     def _wake(self) -> None:
         if self._worker is None and not self._closed:
@@ -211,160 +215,112 @@ class BatchBackend:
         self._changed.notify_all()
 
     def _work(self) -> None:
-        """Submits and ends jobs, as they come in."""
-        while not self._closed:
-            self._submit(self._gathered())
-            self._end_cancelled()
+        """Submits and ends jobs, as they come in; a group whose image is looked up first holds up no other."""
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="batch submissions") as submissions:
+            while not self._closed:
+                came_in, ending = self._gathered()
+                if came_in:
+                    submissions.submit(self._submit, came_in, submissions)
+                if ending:
+                    self._end(ending)
 
-    def _gathered(self) -> list[Tracked]:
-        """The jobs that have come in, once no more do for a moment."""
+    def _gathered(self) -> tuple[list[Tracked], list[Tracked]]:
+        """The jobs to submit and those to end, once no more come in for a moment."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._came_in or self._to_end)
-            seen = -1
-            while seen != len(self._came_in) and not self._closed and not self._to_end:
-                seen = len(self._came_in)
+            seen = (-1, -1)
+            while seen != (len(self._came_in), len(self._to_end)) and not self._closed:
+                seen = len(self._came_in), len(self._to_end)
                 self._changed.wait(self._limits.gather_s)
             came_in, self._came_in = self._came_in, []
-            return [] if self._closed else came_in
-
-    def _submit(self, jobs: Sequence[Tracked]) -> None:
-        try:
-            self._submitter.submit([job for job in jobs if not job.is_cancelled])
-        except Exception as error:  # noqa: BLE001 - a defect in this thread must end its jobs, not leave them waiting for ever
-            for job in jobs:
-                if not job.batch_id:
-                    job.status = Status(State.FAILED, f"defect in the batch backend: {error!r}", outcome=Outcome.FAILED)
-
-    def _end_cancelled(self) -> None:
-        with self._changed:
             ending, self._to_end = self._to_end, []
-        for batch_id in self._fewest(ending):
-            try:
-                self._client.terminate(batch_id, termination("cancelled"))
-            except BioinfoAssetsError as error:
-                _log.warning("job %s could not be ended: %s", batch_id, error)
-        for job in ending:
-            if not job.batch_id:
-                job.status = Status(State.CANCELLED, "cancelled before it started", outcome=Outcome.KILLED)
+            return ([], []) if self._closed else (came_in, ending)
 
-    def _fewest(self, ending: Sequence[Tracked]) -> list[str]:
-        """What has to be terminated: an array as a whole where none of its jobs shall go on."""
+    def _submit(self, jobs: Sequence[Tracked], submissions: Executor) -> None:
+        with self._defects_end(jobs):
+            for group in self._submitter.groups(jobs):
+                if not self._closed:
+                    submissions.submit(self._submit_group, group)
+        self._handed_over(jobs)
+
+    def _submit_group(self, jobs: Sequence[Tracked]) -> None:
+        with self._defects_end(jobs):
+            self._submitter.submit(jobs)
+        self._handed_over(jobs)
+
+    def _handed_over(self, jobs: Sequence[Tracked]) -> None:
+        """From here on Batch is asked for the jobs that were submitted; some may have been cancelled meanwhile."""
         with self._changed:
-            wanted = {job.parent for job in self._jobs.values() if not job.is_over and not job.is_cancelled}
-        ids = [
-            job.parent if job.parent and job.parent not in wanted else job.batch_id for job in ending if job.batch_id
-        ]
-        return list(dict.fromkeys(ids))
+            submitted = [job for job in jobs if job.is_submitted]
+            self._ending.answer_for(submitted)
+            self._to_end += [job for job in submitted if job.ending]
+            self._changed.notify_all()
+
+    def _end(self, jobs: Sequence[Tracked]) -> None:
+        with self._changed:
+            going_on = [job for job in self._jobs.values() if job.is_submitted and not (job.is_over or job.ending)]
+        failed = self._ending.end([job for job in jobs if job.is_submitted and not job.is_over], going_on)
+        with self._changed:
+            if failed and not self._closed:
+                self._changed.wait(self._limits.poll_s)
+            self._to_end += failed
 
     def _look_in_time(self) -> None:
-        """Looks at all jobs, unless that was done a moment ago."""
-        with self._changed:
-            if time.monotonic() - self._looked_at < self._limits.poll_s:
-                return
-            self._looked_at = time.monotonic()
-            jobs = [job for job in self._jobs.values() if job.batch_id and not job.is_over]
-        self._look(jobs)
-
-    def _look(self, jobs: Sequence[Tracked]) -> None:
-        """Asks Batch for jobs; those of an array only when the array's own summary tells of a change."""
-        parents = {job.parent for job in jobs} - {""}
-        alone = [job.batch_id for job in jobs if not job.parent]
-        details = self._client.describe([*alone, *parents])
-        changed = {name for name in parents if self._summaries.get(name) != _summary(details.get(name))}
-        self._summaries.update({name: _summary(details.get(name)) for name in changed})
-        details |= self._client.describe([job.batch_id for job in jobs if job.parent in changed])
-        for job in jobs:
-            if not job.parent or job.parent in changed:
-                self._update(job, details.get(job.batch_id))
-
-    def _update(self, job: Tracked, detail: "JobDetailTypeDef | None") -> None:
-        if detail is None:
-            self._miss(job)
+        """Looks at all jobs, unless that was done a moment ago or another thread is at it."""
+        if not self._looking.acquire(blocking=False):
             return
-        job.log_stream = log_stream_of(detail)
-        links = links_of(detail, self._client.region, self._machine.log_group)
-        status = detail["status"]
-        if status in {"SUCCEEDED", "FAILED"}:
-            attempt = max(1, len(detail.get("attempts", ())))
-            self._judge(job, detail, read_report(self._store, job.folder, attempt), links)
-        elif status == "RUNNING":
-            job.status = Status(State.RUNNING, _earlier(job, detail), links=links)
-        else:
-            self._check_wait(job, detail)
-            job.status = Status(State.QUEUED, f"{status} {detail.get('statusReason', '')}".strip(), links=links)
+        try:
+            with self._changed:
+                if self._closed or time.monotonic() - self._looked_at < self._limits.poll_s:
+                    return
+                self._looked_at = time.monotonic()
+                jobs = [job for job in self._jobs.values() if job.is_submitted and not job.is_over]
+            if jobs:
+                list(self._pool.map(lambda found: self._attend(*found), self._follower.look(jobs)))
+        finally:
+            self._looking.release()
 
-    def _miss(self, job: Tracked) -> None:
-        """Batch tells nothing of a job: it may not be listed yet, or have been over for days."""
-        if (datetime.now(UTC) - job.submitted).total_seconds() < _LISTED_AFTER_S:
-            return
-        told = newest_report(self._store, job.folder)
-        gone: JobDetailTypeDef = {  # type: ignore[typeddict-item] # what matters of one that is not told
-            "jobId": job.batch_id,
-            "statusReason": "Batch does not know the job any more",
-        }
-        self._judge(job, gone, told, {})
+    def _attend(self, job: Tracked, detail: "JobDetailTypeDef | None") -> None:
+        """Sees to one job; what goes wrong there is that job's alone."""
+        try:
+            seen = self._follower.seen(job, detail)
+            job.errors = 0
+            if seen is not None:
+                view = View(self._client.region, self._log_group, self._limits)
+                self._settle(job, progress(job, seen, view))
+        except BioinfoAssetsError as error:
+            job.errors += 1
+            if job.errors == _ERRORS_BORNE:
+                job.fail(f"step {job.job.step} of {job.job.subject} was lost: {error}", Outcome.LOST)
+        except Exception as error:  # noqa: BLE001 - a defect must end its job, which would else be waited for for ever
+            job.fail(f"defect in the batch backend: {error!r}")
 
-    def _judge(
-        self, job: Tracked, detail: "JobDetailTypeDef", told: AttemptReport | None, links: Mapping[str, str]
-    ) -> None:
-        judged = verdict(job.job, detail, told, links.get("log", ""))
-        job.spent += max(1, len(detail.get("attempts", ())))
-        report = None
-        if told is not None:
-            report = told.report(job.job, job.folder, self._image_of(job, detail), job.spent)
-        if judged.outcome is Outcome.SUCCEEDED and report is not None:
-            job.status = Status(State.SUCCEEDED, report=report, outcome=judged.outcome, links=links)
-        elif judged.outcome is Outcome.KILLED or job.is_cancelled:
-            job.status = Status(State.CANCELLED, judged.reason, report, Outcome.KILLED, links)
-        elif judged.outcome is Outcome.OUT_OF_MEMORY and self._has_more(job):
-            self._submit_again(job, links)
-        else:
-            self._submitter.keep_spent(job, judged.reason)
-            if told is not None and _OTHER_TOOLS in told.told.problem:
+    def _settle(self, job: Tracked, now: Progress) -> None:
+        """Writes down what others need of a job's end, then tells it."""
+        if now.status.state is State.FAILED:
+            self._submitter.keep_spent(job, job.spent + now.attempts, now.status.reason)
+            if OTHER_TOOLS in now.status.reason:
                 self._images.forget(job.job.options)
-            job.status = Status(State.FAILED, judged.reason, report, judged.outcome, links)
-
-    def _has_more(self, job: Tracked) -> bool:
-        return job.spent < job.tries and job.job.resources.memory_mib < self._limits.most_memory_mib
-
-    def _submit_again(self, job: Tracked, links: Mapping[str, str]) -> None:
-        before = job.job.resources
-        memory_mib = min(2 * before.memory_mib, self._limits.most_memory_mib)
-        job.job = replace(job.job, resources=Resources(before.cpus, memory_mib))
-        job.batch_id = ""
-        reason = (
-            f"ran out of memory with {before.memory_mib} MiB: submitted again with {memory_mib} MiB "
-            f"(try {job.spent + 1} of {job.tries})"
-        )
         with self._changed:
-            job.status = Status(State.QUEUED, reason, links=links)
-            self._enqueue(job)
+            if job.is_over:
+                return  # closed meanwhile
+            job.log_stream = now.log_stream or job.log_stream
+            job.status = now.status
+            job.spent += now.attempts
+            if now.ending:
+                self._wish_ended(job, now.ending)
+            if now.memory_mib:
+                job.job = replace(job.job, resources=Resources(job.job.resources.cpus, now.memory_mib))
+                job.batch_id, job.is_submitted = "", False
+                self._came_in.append(job)
+                self._wake()
 
-    def _check_wait(self, job: Tracked, detail: "JobDetailTypeDef") -> None:
-        """Ends a job that will find no machine: by Batch's own word, or after too long a wait."""
-        why = unschedulable(detail, self._limits.wait_s)
-        if why and not job.is_cancelled:
-            self._client.terminate(job.batch_id, termination(why))
-
-    def _image_of(self, job: Tracked, detail: "JobDetailTypeDef") -> str:
-        return detail.get("container", {}).get("image", "") or self._images.of(job.job.options)
-
-
-_OTHER_TOOLS: Final = "the container image has not the tools"
-"""Of the sentence by which `driver.sh` refuses an image whose tag was moved."""
-
-
-def _summary(detail: "JobDetailTypeDef | None") -> object:
-    """What of an array changes when any of its jobs does."""
-    if detail is None:
-        return None
-    return detail["status"], dict(detail.get("arrayProperties", {}).get("statusSummary", {}))
-
-
-def _earlier(job: Tracked, detail: "JobDetailTypeDef") -> str:
-    """Which attempt runs, and why those before it ended."""
-    attempts = detail.get("attempts", ())
-    if not attempts and not job.spent:
-        return ""
-    last = attempts[-1].get("statusReason", "") if attempts else "out of memory"
-    return f"attempt {job.spent + len(attempts) + 1} of {job.tries} after: {last}"
+    @contextmanager
+    def _defects_end(self, jobs: Sequence[Tracked]) -> Iterator[None]:
+        """Jobs that met a defect before they were submitted would else be waited for for ever."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - as above
+            for job in jobs:
+                if not (job.is_submitted or job.is_over or self._closed):
+                    job.fail(f"defect in the batch backend: {error!r}")

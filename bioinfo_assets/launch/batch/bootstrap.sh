@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Fetches one job into a folder of its own and becomes its driver. $1: the folder of its job.tar, or its array's.
 set -euo pipefail
 folder=$1${AWS_BATCH_JOB_ARRAY_INDEX:+/$AWS_BATCH_JOB_ARRAY_INDEX}
@@ -6,7 +7,10 @@ endpoint=${AWS_ENDPOINT_URL_S3:-${AWS_ENDPOINT_URL:-}}
 disk=${JOB_DISK:-}
 [[ -n $disk && -w $disk ]] || disk=${TMPDIR:-/tmp}
 root=$(mktemp -d "$disk/job.XXXXXXXX")
-if ! s5cmd --log error cat "$folder/job.tar" | tar -x -C "$root"; then
+exec 8>"$root/locking" # held until the last process of the job is gone
+flock 8
+mv "$root/locking" "$root/alive"
+if ! s5cmd --log error cat "$folder/job.tar" | tar -x --no-same-owner -C "$root"; then
   rm -rf "$root"
   echo "[driver] no job could be fetched from $folder" >&2
   exit 1

@@ -6,10 +6,9 @@ the run that waits for it. Nothing here is needed once the result has its record
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.store import Store, join
@@ -40,16 +39,23 @@ class Claim(BaseModel):
     budget: str
     spent: int = 0
     reason: str = ""
-    submitted: datetime
+    submitted: AwareDatetime
 
 
 class SubmissionNote(BaseModel):
-    """What Batch answered to a submission, and the run that waits for it now."""
+    """What Batch answered to a submission, and the run that waits for it now.
+
+    Attributes:
+        batch_id: The id of the job, or of the array.
+        run_id: The run.
+        size: How many jobs the array has; 0 for one that goes alone.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     batch_id: str
     run_id: str
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +77,23 @@ class Claims:
         """Gives a claim up."""
         self.store.delete(self._claim(fingerprint))
 
-    def read_note(self, name: str) -> SubmissionNote | None:
-        """What is known of a submission, by its name."""
-        return self._load(self._note(name), SubmissionNote)
+    def read_note(self, name: str, index: int | None = None) -> SubmissionNote | None:
+        """What is known of a submission by its name; with an index, of a job of an array that was taken over."""
+        return self._load(self._note(name, index), SubmissionNote)
 
-    def write_note(self, name: str, note: SubmissionNote) -> None:
+    def write_note(self, name: str, note: SubmissionNote, index: int | None = None) -> None:
         """Keeps what Batch answered, or who waits for it now."""
-        self.store.write_bytes(self._note(name), note.model_dump_json().encode())
+        self.store.write_bytes(self._note(name, index), note.model_dump_json().encode())
 
-    def drop_note(self, name: str) -> None:
+    def drop_note(self, name: str, index: int | None = None) -> None:
         """Removes what is known of a submission."""
-        self.store.delete(self._note(name))
+        self.store.delete(self._note(name, index))
 
     def _claim(self, fingerprint: str) -> str:
         return join(self.scratch, "claims", f"{fingerprint}.json")
 
-    def _note(self, name: str) -> str:
-        return join(self.scratch, "submissions", f"{name}.json")
+    def _note(self, name: str, index: int | None) -> str:
+        return join(self.scratch, "submissions", f"{name}.json" if index is None else f"{name}.{index}.json")
 
     def _load(self, uri: str, model: type[Model]) -> Model | None:
         try:

@@ -84,9 +84,7 @@ class Client:
 
     def find(self, queue: str, name: str) -> str | None:
         """The id of the job of this name in a queue, in whatever state; None where there is none."""
-        with _told():
-            listed = self._batch.list_jobs(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [name]}])
-        return next((job["jobId"] for job in listed["jobSummaryList"] if job["jobName"] == name), None)
+        return next((job["jobId"] for job in self._named(queue, name) if job["jobName"] == name), None)
 
     def find_surely(self, queue: str, name: str) -> str | None:
         """`find`, which looks again and again for as long as the job may not be listed yet."""
@@ -100,10 +98,7 @@ class Client:
 
     def active(self, queue: str, prefix: str) -> Iterator["JobSummaryTypeDef"]:
         """The jobs and arrays of a queue that are not over and whose names begin so."""
-        filters: Any = [{"name": "JOB_NAME", "values": [f"{prefix}*"]}]
-        with _told():
-            for page in self._batch.get_paginator("list_jobs").paginate(jobQueue=queue, filters=filters):
-                yield from (job for job in page["jobSummaryList"] if job.get("status") in ACTIVE)
+        yield from (job for job in self._named(queue, f"{prefix}*") if job.get("status") in ACTIVE)
 
     def terminate(self, batch_id: str, reason: str) -> None:
         """Ends a job in whatever state; nothing happens to one that is over."""
@@ -135,6 +130,12 @@ class Client:
         for client in (self.__dict__.get("_batch"), self.__dict__.get("_once")):
             if client is not None:
                 client.close()
+
+    def _named(self, queue: str, pattern: str) -> Iterator["JobSummaryTypeDef"]:
+        with _told():
+            pages = self._batch.get_paginator("list_jobs")
+            for page in pages.paginate(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [pattern]}]):
+                yield from page["jobSummaryList"]
 
     def _submit_once(self, request: Mapping[str, Any]) -> str:
         try:
@@ -194,6 +195,8 @@ def _told() -> Iterator[None]:
             raise InputError(
                 f"AWS Batch does not allow {error.operation_name}: {said}; check your credentials and their rights"
             ) from error
+        if _may_be_asked_again(error):
+            raise ResourceError(f"AWS Batch does not answer {error.operation_name}: {said}; try again later") from error
         raise InputError(f"AWS Batch refuses {error.operation_name}: {said}") from error
     except BotoCoreError as error:
         raise ResourceError(f"AWS Batch cannot be reached: {error}; check the network and AWS_ENDPOINT_URL") from error

@@ -7,11 +7,11 @@ that few definitions do for all jobs (AWS Batch API reference, ContainerOverride
 import json
 from dataclasses import dataclass
 from hashlib import sha256
-from threading import Lock
 from typing import Any, Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.batch.client import Client
+from bioinfo_assets.launch.batch.once import Once
 from bioinfo_assets.launch.options import JobOptions
 
 DEFAULT_PREFIX: Final = "bioinfo-assets"
@@ -42,8 +42,7 @@ class Definitions:
     def __init__(self, client: Client, machine: Machine) -> None:
         self._client = client
         self._machine = machine
-        self._known: dict[str, str] = {}
-        self._lock = Lock()
+        self._known: Once[str] = Once()
 
     def of(self, options: JobOptions, image: str) -> str:
         """The definition for these options, as SubmitJob takes it.
@@ -51,11 +50,10 @@ class Definitions:
         Raises:
             InputError: the given one is not there or not active.
         """
-        with self._lock:
-            key = options.job_definition or definition_name(options, image, self._machine)
-            if key not in self._known:
-                self._known[key] = self._given(key) if options.job_definition else self._made(key, options, image)
-            return self._known[key]
+        if options.job_definition:
+            return self._known.get(options.job_definition, self._given)
+        name = definition_name(options, image, self._machine)
+        return self._known.get(name, lambda name: self._made(name, options, image))
 
     def _given(self, name: str) -> str:
         found = self._client.definition(name)
@@ -90,7 +88,7 @@ def content(options: JobOptions, image: str, machine: Machine) -> dict[str, Any]
     }
     if machine.scratch_volume:
         container["volumes"] = [{"name": _VOLUME, "host": {"sourcePath": machine.scratch_volume}}]
-        container["mountPoints"] = [{"sourceVolume": _VOLUME, "containerPath": machine.scratch_volume}]
+        container["mountPoints"] = [{"sourceVolume": _VOLUME, "containerPath": machine.scratch_volume, "readOnly": False}]
     if options.job_role is not None:
         container["jobRoleArn"] = options.job_role
     if options.execution_role is not None:

@@ -36,17 +36,19 @@ check_tools() {
 
 # URI PATH SIZE: every byte of it, or nothing.
 fetch() {
-  local size
+  local size part
+  part=$(mktemp "$(dirname "$2")/.part.XXXXXXXX") || return 1
   case $1 in
-  s3://*) s5cmd --log error cp --raw "$1" "$2.part" ;;
-  *) curl --fail --silent --show-error --location --retry 5 --retry-all-errors --output "$2.part" "$1" ;;
+  s3://*) s5cmd --log error cp --raw "$1" "$part" ;;
+  *) curl --fail --silent --show-error --location --globoff --retry 5 --retry-all-errors --output "$part" "$1" ;;
   esac || return 1
-  size=$(stat -c %s "$2.part")
+  size=$(stat -c %s "$part")
   if [[ $size != "$3" ]]; then
     echo "$1 has $size bytes and had $3 when the run began: start the run again" >"$JOB_REPORT/problem"
+    rm -f "$part"
     return 1
   fi
-  mv "$2.part" "$2"
+  mv "$part" "$2"
 }
 
 # URI PATH SIZE NAME: a file that many jobs read, from this machine's copy; who comes first fetches it for all.
@@ -55,21 +57,30 @@ fetch_shared() {
     flock 9
     if [[ ! -e $cache/$4 ]]; then
       fetch "$1" "$cache/$4" "$3" || exit 1
-      chmod a-w "$cache/$4"
+      chmod 444 "$cache/$4"
     fi
     touch -c "$cache/$4" 2>/dev/null || true
-  ) 9>"$cache/$4.lock" || return 1
-  ln "$cache/$4" "$2" 2>/dev/null || cp "$cache/$4" "$2"
+    ln "$cache/$4" "$2" 2>/dev/null || cp "$cache/$4" "$2"
+  ) 9>"$cache/$4.lock"
+}
+
+# Bytes of the inputs that are not on this machine yet, in KiB.
+missing_kib() {
+  local size local_name name uri sum=0
+  while IFS=$'\t' read -r size local_name name uri; do
+    [[ $name != - && -e $cache/$name ]] || sum=$((sum + size))
+  done <"$root/inputs.tsv"
+  echo $((sum / 1024))
 }
 
 # inputs.tsv has SIZE, LOCAL, NAME (`-` where it is not shared) and URI of each input.
 stage() {
   local size local_name name uri running=0 needed free
   [[ ! -d $root/inputs ]] || find "$root/inputs" -type f -exec mv -t "$work" {} +
-  needed=$(awk -F '\t' '{ sum += $1 } END { printf "%d", sum / 1024 }' "$root/inputs.tsv")
-  free=$(df --output=avail -k "$root" | tail -n 1)
-  ((free > needed)) || give_up "No space left on device: the inputs have $((needed / 1024)) MiB, $disk has $((free / 1024)) MiB free"
   mkdir -p "$cache"
+  needed=$(missing_kib)
+  free=$(df --output=avail -k "$root" | tail -n 1)
+  ((free > needed)) || give_up "the inputs have $((needed / 1024)) MiB and the machine has $((free / 1024)) MiB free in $disk: give the compute environment's machines a larger disk"
   while IFS=$'\t' read -r size local_name name uri; do
     if ((running >= AT_ONCE)); then
       wait -n || return
@@ -88,26 +99,27 @@ stage() {
   done
 }
 
-# The script's standard output is marked line by line; the end of its standard error goes into the report.
+# Removes what jobs that were killed left on this machine, whose lock nobody holds, and shared files of a week ago.
+tidy() {
+  local alive
+  for alive in "$disk"/job.*/alive; do
+    [[ ! -e $alive ]] || flock -n "$alive" rm -rf "${alive%/alive}" || true
+  done
+  find "$cache" -type f ! -name '*.lock' -mtime +7 -delete 2>/dev/null || true
+}
+
+# supervise.py marks the script's standard output line by line, and keeps the end of its standard error for the report.
 run() {
-  local code=0 marks ends
-  mkfifo "$root/stdout" "$root/stderr"
-  sed -u 's/^/[stdout] /' <"$root/stdout" &
-  marks=$!
-  tee "$root/stderr.log" <"$root/stderr" >&2 &
-  ends=$!
+  local code=0
   cd "$work"
-  python3 -I -S "$root/supervise.py" "$root/warden.py" "$JOB_REPORT/usage.json" bash "$root/script.sh" \
-    </dev/null >"$root/stdout" 2>"$root/stderr" &
+  python3 -I -S "$root/supervise.py" "$root/warden.py" "$JOB_REPORT" bash "$root/script.sh" </dev/null &
   script=$!
   trap 'kill -TERM "$script" 2>/dev/null || true' TERM
   while true; do
     wait "$script" && code=0 || code=$?
     kill -0 "$script" 2>/dev/null || break
   done
-  wait "$marks" "$ends"
   cd "$root"
-  tail -c 65536 "$root/stderr.log" >"$JOB_REPORT/stderr"
   return "$code"
 }
 
@@ -125,7 +137,7 @@ upload() {
 mkdir "$work" "$JOB_REPORT" "$TMPDIR"
 trap 'rm -rf "$root"' EXIT
 trap 'exit 143' TERM
-find "$disk/shared" -type f -mtime +7 -delete 2>/dev/null || true
+tidy
 check_tools
 stage || give_up "$(cat "$JOB_REPORT/problem" 2>/dev/null || echo "an input could not be fetched: the log tells which")"
 code=0

@@ -6,17 +6,17 @@ their digest and run by it: a tag that is moved meanwhile changes nothing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
-from threading import Lock
 from typing import Final
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch.batch.client import Client
+from bioinfo_assets.launch.batch.once import Once
 from bioinfo_assets.launch.batch.probe import ToolsProbe
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.store import Store, join
@@ -43,9 +43,8 @@ class Images:
         self._store = store
         self._scratch = scratch
         self._probe = probe
-        self._references: dict[str, str] = {}
-        self._tools: dict[str, Mapping[str, str]] = {}
-        self._lock = Lock()
+        self._references: Once[str] = Once()
+        self._tools: Once[Mapping[str, str]] = Once()
 
     def of(self, options: JobOptions) -> str:
         """The image of jobs with these options, by its digest where that can be asked for.
@@ -53,8 +52,13 @@ class Images:
         Raises:
             InputError: there is none, or the given definition is not there.
         """
-        with self._lock:
-            return self._of(options)
+        if options.job_definition:
+            return self._references.get(options.job_definition, self._defined)
+        if options.image is None:
+            raise InputError(
+                "no container image is set for AWS Batch: set `image` in [jobs] of bioinfo-assets.toml, or by --image"
+            )
+        return self._references.get(options.image, by_digest)
 
     def tools(self, options: JobOptions) -> Mapping[str, str]:
         """The version of each tool in the image of jobs with these options.
@@ -62,28 +66,26 @@ class Images:
         Raises:
             BioinfoAssetsError: the image cannot be had, or has no list.
         """
-        with self._lock:
-            image = self._of(options)
-            if image not in self._tools:
-                self._tools[image] = self._listed(options, image)
-            return self._tools[image]
+        return self._tools.get(self.of(options), lambda image: self._listed(options, image))
+
+    def versions(self, tools: Collection[str], options: JobOptions) -> Mapping[str, str]:
+        """The versions of these tools in the image of jobs with these options.
+
+        Raises:
+            ResourceError: the image has no such tool.
+        """
+        listed = self.tools(options) if tools else {}
+        for tool in tools:
+            if tool not in listed:
+                raise ResourceError(f"the container image {self.of(options)} has no {tool}: use one that has it")
+        return {tool: listed[tool] for tool in tools}
 
     def forget(self, options: JobOptions) -> None:
         """Has the list of tools read anew: the image's tag was moved."""
-        with self._lock:
-            image = self._of(options)
-            self._tools.pop(image, None)
-            self._store.delete(self._list_of(image))
-
-    def _of(self, options: JobOptions) -> str:
-        named = options.job_definition or options.image
-        if named is None:
-            raise InputError(
-                "no container image is set for AWS Batch: set `image` in [jobs] of bioinfo-assets.toml, or by --image"
-            )
-        if named not in self._references:
-            self._references[named] = self._defined(named) if options.job_definition else by_digest(named)
-        return self._references[named]
+        image = self.of(options)
+        self._references.forget(options.job_definition or options.image or "")
+        self._tools.forget(image)
+        self._store.delete(self._list_of(image))
 
     def _defined(self, definition: str) -> str:
         found = self._client.definition(definition)

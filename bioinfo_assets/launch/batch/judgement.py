@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.launch.batch.told import AttemptReport
-from bioinfo_assets.launch.failure import SIGKILL, Remains, failure_reason
+from bioinfo_assets.launch.failure import FULL_DISK, SIGKILL, Remains, failure_reason
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.outcome import Outcome
 
@@ -55,16 +55,15 @@ def verdict(job: Job, detail: "JobDetailTypeDef", told: AttemptReport | None, lo
     """
     if told is not None and told.is_done:
         return Verdict(Outcome.SUCCEEDED, "")
-    if told is not None and told.told.problem:
-        return Verdict(Outcome.FAILED, told.told.problem)
     outcome = outcome_of(detail, told)
-    who = f"step {job.step} of {job.subject}"
-    if outcome is Outcome.FAILED and told is not None and told.ending is not None:
-        left = Remains(told.ending.exit_code, "", told.stderr, log, "the machine's disk")
-        return Verdict(outcome, failure_reason(job, left))
-    return Verdict(
-        outcome, f"{who} {_words(outcome, job, detail)}{_advised(outcome)}{f'; its log is {log}' if log else ''}"
-    )
+    if outcome is Outcome.FAILED and told is not None:
+        if told.told.problem:
+            return Verdict(outcome, told.told.problem)
+        if told.ending is not None and not any(words in told.stderr for words in FULL_DISK):
+            left = Remains(told.ending.exit_code, "", told.stderr, log, "")
+            return Verdict(outcome, failure_reason(job, left))
+    happened = _words(outcome, job, detail, told)
+    return Verdict(outcome, f"step {job.step} of {job.subject} {happened}{f'; its log is {log}' if log else ''}")
 
 
 def outcome_of(detail: "JobDetailTypeDef", told: AttemptReport | None) -> Outcome:
@@ -75,14 +74,13 @@ def outcome_of(detail: "JobDetailTypeDef", told: AttemptReport | None) -> Outcom
     for sign, outcome in _SIGNS:
         if any(words.startswith(sign) for words in said):
             return outcome
-    if told is not None and _JAVA_HEAP in told.stderr:
-        return Outcome.OUT_OF_MEMORY
     code = detail.get("container", {}).get("exitCode")
-    if code is None:
-        return Outcome.LOST
-    if code in _ENDED_FROM_OUTSIDE and said[0] and not said[0].startswith(_ENDED_BY_ITSELF):
+    was_ended = code in _ENDED_FROM_OUTSIDE and said[0] and not said[0].startswith(_ENDED_BY_ITSELF)
+    if was_ended or detail.get("isTerminated") or detail.get("isCancelled"):
         return Outcome.KILLED
-    return Outcome.OUT_OF_MEMORY if code == _KILLED else Outcome.FAILED
+    if code == _KILLED or (told is not None and _JAVA_HEAP in told.stderr):
+        return Outcome.OUT_OF_MEMORY
+    return Outcome.FAILED if code else Outcome.LOST  # 0: it ended well, yet what it told is not there
 
 
 def termination(reason: str) -> str:
@@ -101,28 +99,35 @@ def unschedulable(detail: "JobDetailTypeDef", wait_s: float = float("inf")) -> s
         return ""
     if said.startswith("MISCONFIGURATION:"):
         return f"{_NO_MACHINE}{said}"
-    waited_s = time.time() - detail.get("createdAt", time.time() * 1000) / 1000
+    since_ms = max([detail["createdAt"], *(attempt.get("stoppedAt", 0) for attempt in detail.get("attempts", ()))])
+    waited_s = time.time() - since_ms / 1000
     return f"{_NO_MACHINE}it waited {waited_s:.0f} s{f', {said}' if said else ''}" if waited_s > wait_s else ""
 
 
-def _words(outcome: Outcome, job: Job, detail: "JobDetailTypeDef") -> str:
-    """What happened, as the rest of a sentence that begins with the job."""
+def memory_mib(job: Job, detail: "JobDetailTypeDef") -> int:
+    """The memory that a job had, which is another than it asked for where it was taken over."""
+    needs = detail.get("container", {}).get("resourceRequirements", ())
+    return next((int(need["value"]) for need in needs if need["type"] == "MEMORY"), job.resources.memory_mib)
+
+
+def _words(outcome: Outcome, job: Job, detail: "JobDetailTypeDef", told: AttemptReport | None) -> str:
+    """What happened and what to do, as the rest of a sentence that begins with the job."""
     tries = len(detail.get("attempts", ()))
     times = f" in {tries} attempts" if tries > 1 else ""
-    said = detail.get("container", {}).get("reason") or detail.get("statusReason") or "Batch does not say why"
+    container = detail.get("container", {})
+    said = container.get("reason") or detail.get("statusReason") or "Batch does not say why"
     status = detail.get("statusReason", "").removeprefix(_TERMINATED_BY_US)
-    code = detail.get("container", {}).get("exitCode")
-    image = detail.get("container", {}).get("image", "")
-    return {
-        Outcome.OUT_OF_MEMORY: f"ran out of memory with {job.resources.memory_mib} MiB",
-        Outcome.TIMED_OUT: f"took longer than its {job.options.timeout_s} s",
+    if outcome is Outcome.FAILED and told is not None and told.ending is not None:
+        return "found no space left on its machine: give the compute environment's machines a larger disk"
+    if outcome is Outcome.LOST and container.get("exitCode") == 0:
+        return "ended well, but what it made is gone: another run has taken it; run it again to use that"
+    happened = {
+        Outcome.OUT_OF_MEMORY: f"ran out of memory with {memory_mib(job, detail)} MiB",
+        Outcome.TIMED_OUT: f"took longer than its {detail.get('timeout', {}).get('attemptDurationSeconds', '?')} s",
         Outcome.RECLAIMED: f"lost its machine{times} ({status})",
-        Outcome.KILLED: f"was ended: {status}",
-        Outcome.IMAGE_MISSING: f"could not get its image {image}{times} ({said})",
+        Outcome.KILLED: f"was ended ({status}): run it again if that was not meant",
+        Outcome.IMAGE_MISSING: f"could not get its image {container.get('image', '')}{times} ({said})",
         Outcome.UNSCHEDULABLE: f"found {status}",
         Outcome.LOST: f"was lost{times} ({said})",
-    }.get(outcome, f"failed with exit code {code} and told nothing ({said})")
-
-
-def _advised(outcome: Outcome) -> str:
-    return f": {outcome.advice}" if outcome.advice else ""
+    }.get(outcome, f"failed with exit code {container.get('exitCode')} and told nothing ({said})")
+    return f"{happened}: {outcome.advice}" if outcome.advice else happened

@@ -1,8 +1,8 @@
 """What jobs print, followed in CloudWatch while they run.
 
 Batch has one stream for both of a container's; the driver marks the lines of the script's standard output, and its own.
-CloudWatch allows some 25 reads a second in an account (Logs quotas, GetLogEvents), so that no job is read more often
-than every two seconds and only the first hundred jobs are followed; the others have their log's address.
+CloudWatch allows 10 to 25 reads a second in an account (Logs quotas, GetLogEvents), so that no job is read more often
+than every two seconds, many jobs more seldom, and only the first hundred; the others have their log's address.
 """
 
 import time
@@ -27,7 +27,14 @@ EVERY_S: Final = 2.0
 LAG_S: Final = 5.0
 """How long the last lines of a job that is over are waited for: CloudWatch shows them a little later."""
 
+READS_A_SECOND: Final = 5
+"""Each read is two calls: the second tells that there is no more."""
+
+KEPT: Final = 4 * 1024 * 1024
+"""Bytes of a stream that are kept after they were read, for who reads them again."""
+
 _STDOUT_MARK: Final = "[stdout] "
+_STDOUT_GOES_ON: Final = "[stdout+] "
 _DRIVER_MARK: Final = "[driver] "
 _LAST_LINE: Final = "ended with exit code"
 
@@ -41,6 +48,15 @@ class _Followed:
     read_at: float = 0.0
     is_whole: bool = False
     text: dict[Stream, bytearray] = field(default_factory=lambda: {stream: bytearray() for stream in Stream})
+    dropped: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
+
+    def since(self, stream: Stream, offset: int) -> bytes:
+        """What came since `offset`; of a long log, what was read before is not kept."""
+        text, dropped = self.text[stream], self.dropped[stream]
+        if len(text) > KEPT and offset > dropped:
+            del text[: offset - dropped]
+            dropped = self.dropped[stream] = offset
+        return bytes(text[max(0, offset - dropped) :])
 
 
 class Logs:
@@ -76,7 +92,7 @@ class Logs:
                 followed = self._followed[job_id] = _Followed()
         if log_stream and not followed.is_whole:
             self._read_on(followed, log_stream, is_over=is_over)
-        return bytes(followed.text[stream][offset:])
+        return followed.since(stream, offset)
 
     def forget(self, job_id: str) -> None:
         """Frees what is kept of a job's log."""
@@ -89,16 +105,19 @@ class Logs:
             lines, following = self._page(log_stream, token)
             for line in lines:
                 tell(line)
-            if following == token or not lines:
+            if following == token:  # the end, as CloudWatch tells it: an empty page need not be (GetLogEvents)
                 return following
             token = following
 
     def _read_on(self, followed: _Followed, log_stream: str, *, is_over: bool) -> None:
         now = time.monotonic()
-        if not is_over and now - followed.read_at < self._every_s:
+        if not is_over and now - followed.read_at < max(self._every_s, len(self._followed) / READS_A_SECOND):
             return
         followed.read_at = now
         if followed.stream != log_stream:  # the next attempt has a stream of its own
+            if followed.stream:
+                self._read_page(followed)
+                followed.is_whole = False
             followed.stream, followed.token = log_stream, ""
         self._read_page(followed)
         while is_over and not followed.is_whole and time.monotonic() - now < self._lag_s:
@@ -113,6 +132,8 @@ class Logs:
             nonlocal ended
             if line.startswith(_DRIVER_MARK):
                 ended = ended or _LAST_LINE in line
+            elif line.startswith(_STDOUT_GOES_ON):
+                followed.text[Stream.STDOUT] += line.removeprefix(_STDOUT_GOES_ON).encode()
             elif line.startswith(_STDOUT_MARK):
                 followed.text[Stream.STDOUT] += line.removeprefix(_STDOUT_MARK).encode() + b"\n"
             else:

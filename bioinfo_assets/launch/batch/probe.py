@@ -1,8 +1,8 @@
 """Has a small job tell which tools an image has."""
 
 import secrets
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import InputError, ResourceError
@@ -37,13 +37,17 @@ class ToolsProbe:
         client: To Batch.
         definitions: Of jobs.
         run_id: The run that wants to know.
+        scratch: Its project's.
         poll_s: Seconds from one look at the job to the next.
+        closing: Set when nobody waits any more.
     """
 
     client: Client
     definitions: Definitions
     run_id: str
+    scratch: str
     poll_s: float
+    closing: Event = field(default_factory=Event)
 
     def copy_list(self, options: JobOptions, image: str, uri: str) -> None:
         """Runs the job and waits for its end.
@@ -62,7 +66,7 @@ class ToolsProbe:
             resources=_PROBE.resources,
             tries=_TRIES,
             options=options.model_copy(update={"gpus": None}),
-            tags={"run": self.run_id, "step": "tools"},
+            tags={"run": self.run_id, "step": "tools", "scratch": self.scratch},
         )
         batch_id = self.client.submit(submission(order, ""))
         try:
@@ -80,7 +84,7 @@ class ToolsProbe:
             )
 
     def _end_of(self, batch_id: str) -> "JobDetailTypeDef":
-        while True:
+        while not self.closing.is_set():
             detail = self.client.describe([batch_id]).get(batch_id)
             if detail is not None:
                 if detail["status"] not in ACTIVE:
@@ -88,4 +92,5 @@ class ToolsProbe:
                 why = unschedulable(detail)
                 if why:
                     raise ResourceError(f"no machine can be had to look up an image's tools: {why}")
-            time.sleep(self.poll_s)
+            self.closing.wait(self.poll_s)
+        raise ResourceError("the tools of an image are not looked up, as the run ends")

@@ -1,10 +1,12 @@
 """What is said to Batch of a job, or of many as one array."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.options import JobOptions
 
@@ -13,6 +15,7 @@ TAG: Final = "bioinfo-assets:"
 
 NO_QUEUE: Final = "no job queue is set for AWS Batch: set `queue` in [jobs] of bioinfo-assets.toml, or by --queue"
 
+_LONGEST_OVERRIDES: Final = 8192  # characters, else the job fails later: "Container Overrides length must be at most"
 _LONGEST_NAME: Final = 128  # of [A-Za-z0-9_-] (AWS Batch API reference, SubmitJob)
 
 RETRY_RULES: Final = (
@@ -57,7 +60,7 @@ def job_name(prefix: str, what: str, mark: str) -> str:
     'bioinfo-assets-marked_bam-expt_1-0123456789ab-7f3c'
     """
     room = _LONGEST_NAME - len(prefix) - len(mark) - 2
-    return f"{prefix}-{re.sub(r'[^A-Za-z0-9_-]', '_', what)[:room]}-{mark}"
+    return re.sub(r"[^A-Za-z0-9_-]", "_", f"{prefix}-{what[:room]}-{mark}")
 
 
 def submission(order: Order, disk: str) -> dict[str, Any]:
@@ -66,6 +69,9 @@ def submission(order: Order, disk: str) -> dict[str, Any]:
     Args:
         order: What is submitted.
         disk: The folder of the machine that jobs work in; empty: the container's own.
+
+    Raises:
+        InputError: AWS Batch would not take the job's variables.
     """
     options = order.options
     needs = {"VCPU": order.resources.cpus, "MEMORY": order.resources.memory_mib, "GPU": options.gpus or 0}
@@ -75,6 +81,9 @@ def submission(order: Order, disk: str) -> dict[str, Any]:
         "JOB_MEMORY_MIB": str(order.resources.memory_mib),
         **({"JOB_DISK": disk} if disk else {}),
     }
+    reserved = sorted(name for name in options.environment if name.startswith("AWS_BATCH"))
+    if reserved:
+        raise InputError(f"variable {reserved[0]} belongs to AWS Batch: give it a name that begins otherwise")
     request: dict[str, Any] = {
         "jobName": order.name,
         "jobQueue": options.queue,
@@ -88,6 +97,12 @@ def submission(order: Order, disk: str) -> dict[str, Any]:
         "tags": {**options.tags, **{f"{TAG}{name}": tag_value(value) for name, value in order.tags.items()}},
         "propagateTags": True,
     }
+    length = len(json.dumps(request["containerOverrides"]))
+    if length > _LONGEST_OVERRIDES:
+        raise InputError(
+            f"the variables of a job in `environment` are too long for AWS Batch ({length} characters of at most "
+            f"{_LONGEST_OVERRIDES}): give fewer, or put them into a file that the job reads"
+        )
     if order.size > 1:
         request["arrayProperties"] = {"size": order.size}
     if options.timeout_s is not None:

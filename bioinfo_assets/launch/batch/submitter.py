@@ -4,29 +4,34 @@ Every write that a later process needs comes before the call that it would have 
 then SubmitJob, then the note of its answer.
 """
 
+import logging
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.backend import State, Status
 from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
-from bioinfo_assets.launch.batch.client import ACTIVE, Client
+from bioinfo_assets.launch.batch.client import ACTIVE, Client, parent_of
 from bioinfo_assets.launch.batch.definition import DEFAULT_PREFIX, Definitions
 from bioinfo_assets.launch.batch.image import Images
+from bioinfo_assets.launch.batch.limits import Limits
 from bioinfo_assets.launch.batch.package import address, bootstrap, check, pack
 from bioinfo_assets.launch.batch.request import NO_QUEUE, Order, job_name, submission, tags_of
 from bioinfo_assets.launch.batch.told import newest_report
 from bioinfo_assets.launch.batch.tracked import RunIdentity, Tracked
 from bioinfo_assets.launch.job import Resources
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.store import Store, join
 
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import JobDetailTypeDef
+
 _AT_ONCE: Final = 16  # small objects written to S3 side by side
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +42,17 @@ class Place:
         scratch: The prefix in S3 under which packages, claims and attempts lie.
         run: Whose jobs these are.
         disk: The folder of the machines that jobs work in; empty: the container's own.
-        arrays_from: Jobs of one step that go as one array, at least.
-        arrays_to: Jobs of one array, at most.
+        limits: How large arrays are, and how long Batch may not tell of a new job.
     """
 
     scratch: str
     run: RunIdentity
     disk: str
-    arrays_from: int
-    arrays_to: int
+    limits: Limits
 
 
 class Submitter:
-    """Submits jobs; used by one thread.
+    """Submits jobs; safe for threads, each with jobs of its own.
 
     Args:
         client: To Batch.
@@ -65,103 +68,127 @@ class Submitter:
         self._images = images
         self._definitions = definitions
         self._place = place
-        self._claims = Claims(store, place.scratch)
-        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="batch")
+        self.claims = Claims(store, place.scratch)
+        self._writers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="batch packages")
+
+    def close(self) -> None:
+        """Frees the threads."""
+        self._writers.shutdown()
+
+    def groups(self, jobs: Iterable[Tracked]) -> Iterator[list[Tracked]]:
+        """Jobs that can go as one array, of its largest size at most; the others each alone.
+
+        What is wrong with a job, or already done or under way for it, is told in its fields, and it is in no group.
+        """
+        waiting = list(jobs)
+        fresh = [job for job, is_new in zip(waiting, self._writers.map(self._is_new, waiting), strict=True) if is_new]
+        for _, alike in groupby(sorted(fresh, key=_likeness), key=_likeness):
+            rest = list(alike)
+            while len(rest) >= self._place.limits.arrays_from:
+                yield rest[: self._place.limits.arrays_to]
+                rest = rest[self._place.limits.arrays_to :]
+            yield from ([job] for job in rest)
 
     def submit(self, jobs: Sequence[Tracked]) -> None:
-        """Submits jobs, or takes over those that already run; sets the fields of each.
+        """Submits a group; what goes wrong is told in the fields of each job."""
+        try:
+            self._submit(jobs)
+        except BioinfoAssetsError as error:
+            for job in jobs:
+                job.fail(str(error))
 
-        What is wrong with one job is its own failure, and keeps no other from being submitted.
-        """
-        fresh = [job for job, is_new in zip(jobs, self._pool.map(self._prepared, jobs), strict=True) if is_new]
-        for group in self._groups(fresh):
-            try:
-                self._submit_group(group)
-            except BioinfoAssetsError as error:
-                for job in group:
-                    _fail(job, str(error))
-
-    def keep_spent(self, job: Tracked, reason: str) -> None:
+    def keep_spent(self, job: Tracked, spent: int, reason: str) -> None:
         """Writes down that a job failed for good, for a run that Dagster begins by itself to try it again."""
         if job.fingerprint:
-            self._claims.write(job.fingerprint, self._claim(job, None, spent=job.spent, reason=reason))
+            self.claims.write(job.fingerprint, self._claim(job, spent=spent, reason=reason))
 
     def give_up(self, job: Tracked) -> None:
         """Removes what was written for those who come after: the job's result has its record."""
         if job.fingerprint:
-            self._claims.drop(job.fingerprint)
-        if not job.parent:
-            self._claims.drop_note(job.name)
+            self.claims.drop(job.fingerprint)
+        if job.name:
+            self.claims.drop_note(job.name, job.index)  # an array's own note is for all its jobs
+        if job.package:
+            self._store.delete(job.package)
 
-    def is_ours(self, job: Tracked) -> bool:
-        """Whether no other run has taken the job over."""
-        note = self._claims.read_note(job.name) if job.name else None
-        return note is None or note.run_id == self._place.run.run_id
-
-    def close(self) -> None:
-        """Frees the threads."""
-        self._pool.shutdown(cancel_futures=True)
-
-    def _prepared(self, job: Tracked) -> bool:
-        """Whether a job is to be submitted: not one that runs already, has failed for good, or cannot be packed."""
+    def _is_new(self, job: Tracked) -> bool:
+        """Whether a job is to be submitted: not one that runs already, has used up its tries, or cannot be packed."""
         try:
-            if job.is_cancelled or (job.submissions == 0 and job.fingerprint and self._taken_over(job)):
+            if job.ending:
+                job.drop("cancelled before it started")
                 return False
-            if job.spent >= job.tries:
+            if job.submissions == 0 and job.fingerprint and self._is_taken_over(job):
                 return False
-            if job.job.options.queue is None:
-                raise InputError(NO_QUEUE)
             check(job.job)
         except BioinfoAssetsError as error:
-            _fail(job, str(error))
+            job.fail(str(error))
+            return False
+        except Exception as error:  # noqa: BLE001 - a defect that one job meets must not keep the others from being submitted
+            job.fail(f"defect in the batch backend: {error!r}")
             return False
         return True
 
-    def _taken_over(self, job: Tracked) -> bool:
-        claim = self._claims.read(job.fingerprint)
+    def _is_taken_over(self, job: Tracked) -> bool:
+        """Whether there is nothing to submit: the job is under way or done already, or must not be tried again."""
+        claim = self.claims.read(job.fingerprint)
         if claim is None:
             return False
-        if claim.budget == self._place.run.budget and claim.spent >= job.tries:
-            _fail(job, f"{claim.reason} (its {job.tries} tries are used up)")
-            return True
-        batch_id = self._batch_id(claim)
+        is_same_budget = claim.budget == self._place.run.budget
+        note = self.claims.read_note(claim.name) if claim.name else None
+        batch_id = self._batch_id(claim, note)
         detail = self._client.describe([batch_id]).get(batch_id) if batch_id else None
-        lives = detail is not None and detail["status"] in ACTIVE
-        if not lives:
-            told = newest_report(self._store, claim.folder) if claim.folder else None
-            if told is None or not told.is_done:
-                job.spent = claim.spent if claim.budget == self._place.run.budget else 0
-                return False
-        job.name, job.batch_id, job.folder, job.spent = claim.name, batch_id or "", claim.folder, claim.spent
-        job.submitted, job.submissions = claim.submitted, 1
+        spent = claim.spent if is_same_budget else 0
+        if self._lives(claim, batch_id, detail) or self._is_done(claim):
+            self._take_over(job, claim, batch_id, note)
+            job.spent = spent
+            return True
+        if is_same_budget:
+            # One that failed while its host was dead was not counted by anyone.
+            job.spent = spent if claim.reason else spent + len(detail.get("attempts", ()) if detail else ())
+        if job.spent >= job.tries:
+            job.fail(f"{claim.reason or 'it failed again and again'} (its {job.tries} tries are used up)")
+            return True
+        return False
+
+    def _lives(self, claim: Claim, batch_id: str, detail: "JobDetailTypeDef | None") -> bool:
+        if detail is None:
+            return bool(batch_id) and self._is_young(claim)
+        return detail["status"] in ACTIVE and not (detail.get("isTerminated") or detail.get("isCancelled"))
+
+    def _is_done(self, claim: Claim) -> bool:
+        told = newest_report(self._store, claim.folder) if claim.folder else None
+        return told is not None and told.is_done
+
+    def _take_over(self, job: Tracked, claim: Claim, batch_id: str, note: SubmissionNote | None) -> None:
+        job.name, job.index, job.batch_id = claim.name, claim.index, batch_id
+        job.array_size = note.size if note else 0
+        job.folder, job.submitted = claim.folder, claim.submitted
+        job.base, _, number = claim.folder.rpartition("/")
+        job.submissions = int(number)
         job.package = address(join(self._place.scratch, "packages", claim.name), claim.index)
-        job.base = claim.folder.rpartition("/")[0]
         if batch_id:
-            self._claims.write_note(claim.name, self._note(batch_id.partition(":")[0]))
+            mine = self._note(parent_of(batch_id) or batch_id, job.array_size)
+            self.claims.write_note(claim.name, mine)
+            if claim.index is not None:
+                self.claims.write_note(claim.name, mine, claim.index)
         job.status = Status(State.QUEUED, f"taken over from a run before: {claim.name}")
-        return True
+        job.is_submitted = True
 
-    def _batch_id(self, claim: Claim) -> str | None:
-        """The id of a claimed job, whether or not the answer to its submission was heard."""
+    def _batch_id(self, claim: Claim, note: SubmissionNote | None) -> str:
+        """The id of a claimed job, whether or not the answer to its submission was heard; empty where there is none."""
         if not claim.name:
-            return None
-        note = self._claims.read_note(claim.name)
-        is_young = (datetime.now(UTC) - claim.submitted).total_seconds() < 60
-        find = self._client.find_surely if is_young else self._client.find
+            return ""
+        find = self._client.find_surely if self._is_young(claim) else self._client.find
         found = note.batch_id if note else find(claim.queue, claim.name)
-        return found if found is None or claim.index is None else f"{found}:{claim.index}"
+        return "" if found is None else found if claim.index is None else f"{found}:{claim.index}"
 
-    def _groups(self, jobs: Iterable[Tracked]) -> Iterator[list[Tracked]]:
-        """Jobs that can go as one array, of its largest size at most; the others each alone."""
-        for _, alike in groupby(sorted(jobs, key=_likeness), key=_likeness):
-            rest = list(alike)
-            while len(rest) >= self._place.arrays_from:
-                yield rest[: self._place.arrays_to]
-                rest = rest[self._place.arrays_to :]
-            yield from ([job] for job in rest)
+    def _is_young(self, claim: Claim) -> bool:
+        return (datetime.now(UTC) - claim.submitted).total_seconds() < self._place.limits.listed_s
 
-    def _submit_group(self, jobs: list[Tracked]) -> None:
+    def _submit(self, jobs: Sequence[Tracked]) -> None:
         first = jobs[0]
+        if first.job.options.queue is None:
+            raise InputError(NO_QUEUE)
         image = self._images.of(first.job.options)
         definition = self._definitions.of(first.job.options, image)
         name = self._name(jobs)
@@ -179,33 +206,43 @@ class Submitter:
             options=first.job.options,
             tags=tags_of(first.job, self._place.run.run_id, self._place.scratch, alone=len(jobs) == 1),
         )
-        places = [None] if len(jobs) == 1 else list(range(len(jobs)))
-        for job, index in zip(jobs, places, strict=True):
+        for index, job in enumerate(jobs):
             job.name, job.folder, job.submitted = name, job.next_folder(), datetime.now(UTC)
-            job.package = address(packages, index)
+            job.index, job.array_size = (None, 0) if len(jobs) == 1 else (index, len(jobs))
+            job.package = address(packages, job.index)
             job.job = replace(job.job, resources=order.resources)
-        for written in [self._pool.submit(self._write, job, index) for job, index in zip(jobs, places, strict=True)]:
-            written.result()
-        if all(job.is_cancelled for job in jobs):
+        request = submission(order, self._place.disk)
+        list(self._writers.map(self._write, jobs))
+        if all(job.ending for job in jobs):
+            for job in jobs:
+                job.drop("cancelled before it started")
             return
-        batch_id = self._client.submit(submission(order, self._place.disk))
-        self._claims.write_note(name, self._note(batch_id))
-        for job, index in zip(jobs, places, strict=True):
-            job.batch_id = batch_id if index is None else f"{batch_id}:{index}"
+        batch_id = self._client.submit(request)
+        for job in jobs:
+            job.batch_id = batch_id if job.index is None else f"{batch_id}:{job.index}"
             job.submissions += 1
+            job.status = Status(State.QUEUED, "SUBMITTED")
+            job.is_submitted = True
+        self._write_note(name, self._note(batch_id, first.array_size))
 
-    def _write(self, job: Tracked, index: int | None) -> None:
-        versions = self._images.tools(job.job.options) if job.job.tools else {}
-        tools = {tool: versions[tool] for tool in job.job.tools}
+    def _write_note(self, name: str, note: SubmissionNote) -> None:
+        """Without a note the job is found by its name in the claim: it goes on."""
+        try:
+            self.claims.write_note(name, note)
+        except BioinfoAssetsError as error:
+            _log.warning("the id of job %s could not be kept: %s", name, error)
+
+    def _write(self, job: Tracked) -> None:
+        tools = self._images.versions(job.job.tools, job.job.options)
         self._store.write_bytes(job.package, pack(job.job, job.folder, tools, self._store))
         if job.fingerprint:
-            self._claims.write(job.fingerprint, self._claim(job, index, spent=job.spent, reason=""))
+            self.claims.write(job.fingerprint, self._claim(job, spent=job.spent, reason=""))
 
-    def _claim(self, job: Tracked, index: int | None, *, spent: int, reason: str) -> Claim:
+    def _claim(self, job: Tracked, *, spent: int, reason: str) -> Claim:
         return Claim(
             name=job.name,
             queue=job.job.options.queue or "",
-            index=index,
+            index=job.index,
             folder=job.folder,
             budget=self._place.run.budget,
             spent=spent,
@@ -213,12 +250,12 @@ class Submitter:
             submitted=job.submitted,
         )
 
-    def _note(self, batch_id: str) -> SubmissionNote:
-        return SubmissionNote(batch_id=batch_id, run_id=self._place.run.run_id)
+    def _note(self, batch_id: str, size: int) -> SubmissionNote:
+        return SubmissionNote(batch_id=batch_id, run_id=self._place.run.run_id, size=size)
 
-    def _name(self, jobs: list[Tracked]) -> str:
+    def _name(self, jobs: Sequence[Tracked]) -> str:
         job = jobs[0]
-        mark = f"{job.fingerprint[:12]}-{secrets.token_hex(4)}" if job.fingerprint else secrets.token_hex(4)
+        mark = "-".join([*([job.fingerprint[:12]] if job.fingerprint else []), secrets.token_hex(4)])
         what = job.job.name if len(jobs) == 1 else f"{job.job.step}-array"
         return job_name(job.job.options.name_prefix or DEFAULT_PREFIX, what, mark)
 
@@ -236,7 +273,3 @@ def _likeness(job: Tracked) -> tuple[str, ...]:
         str(resources.cpus),
         str((resources.memory_mib - 1).bit_length()),
     )
-
-
-def _fail(job: Tracked, reason: str) -> None:
-    job.status = Status(State.FAILED, reason, outcome=Outcome.FAILED)

@@ -1,19 +1,22 @@
 """What an attempt told of itself: `attempt-N/report.tar`, as its driver left it in S3."""
 
 import io
+import logging
 import tarfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Report, Usage
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.report import Told, made_files, read_told
 from bioinfo_assets.launch.store import Store, join
+
+_log = logging.getLogger(__name__)
 
 
 class Ending(BaseModel):
@@ -73,30 +76,41 @@ def attempt_folder(folder: str, attempt: int) -> str:
 
 
 def read_report(store: Store, folder: str, attempt: int) -> AttemptReport | None:
-    """What an attempt told; None where it did not come to that."""
+    """What an attempt told; None where it did not come to that, or is not to be understood."""
     try:
         data = store.read_bytes(join(attempt_folder(folder, attempt), "report.tar"))
     except InputError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             return None
         raise
-    with TemporaryDirectory() as name, tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        tar.extractall(name, filter="data")
+    with TemporaryDirectory() as name:
         place = Path(name)
-        usage = place / "usage.json"
-        stderr = place / "stderr"
-        return AttemptReport(
-            attempt=attempt,
-            is_done=(place / "done").exists(),
-            told=read_told(place),
-            stderr=stderr.read_text(encoding="utf-8", errors="replace") if stderr.exists() else "",
-            ending=Ending.model_validate_json(usage.read_bytes()) if usage.exists() else None,
-        )
+        try:
+            with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+                tar.extractall(place, filter="data")
+            return _understood(place, attempt)
+        except (tarfile.TarError, ValidationError) as error:
+            _log.warning("the report of attempt %s in %s cannot be read: %s", attempt, folder, error)
+            return None
 
 
 def newest_report(store: Store, folder: str) -> AttemptReport | None:
-    """What the last attempt that told anything told: for jobs that Batch has forgotten."""
+    """What the last attempt told that made all outputs; else the last that told anything.
+
+    A machine may be taken away, and a job started again, after all was done.
+    """
     numbers = {uri.removeprefix(folder).split("/")[1] for uri in store.list(folder, recursive=True)}
     attempts = sorted(int(name.removeprefix("attempt-")) for name in numbers if name.startswith("attempt-"))
-    reports = (read_report(store, folder, attempt) for attempt in reversed(attempts))
-    return next((report for report in reports if report is not None), None)
+    told = [report for attempt in reversed(attempts) if (report := read_report(store, folder, attempt)) is not None]
+    return next((report for report in told if report.is_done), told[0] if told else None)
+
+
+def _understood(place: Path, attempt: int) -> AttemptReport:
+    usage, stderr = place / "usage.json", place / "stderr"
+    return AttemptReport(
+        attempt=attempt,
+        is_done=(place / "done").exists(),
+        told=read_told(place),
+        stderr=stderr.read_text(encoding="utf-8", errors="replace") if stderr.exists() else "",
+        ending=Ending.model_validate_json(usage.read_bytes()) if usage.exists() else None,
+    )
