@@ -41,7 +41,8 @@ class Container:
         on_exit: Callable[[int], None],
     ) -> None:
         folder.mkdir(parents=True)
-        self._name, self._on_line, self._on_exit = name, on_line, on_exit
+        self._folder, self._mark = folder.resolve(), f"{MARK}={name}".encode()
+        self._on_line, self._on_exit = on_line, on_exit
         self._process = subprocess.Popen(
             list(command),
             cwd=folder,
@@ -74,7 +75,7 @@ class Container:
         """SIGKILL to all; none is left when this returns."""
         if not self._is_over:  # else its process id may be another's by now
             self._process.kill()
-            _kill_all(self._process.pid, self._name)
+            _kill_all(self._process.pid, self._mark, self._folder)
 
     def join(self) -> None:
         """Waits until all is told."""
@@ -91,29 +92,30 @@ class Container:
 
     def _wait(self) -> None:
         returned = self._process.wait()
-        _kill_all(self._process.pid, self._name)
+        _kill_all(self._process.pid, self._mark, self._folder)
         self._is_over = True
         self._reader.join()
         self._on_exit(returned if returned >= 0 else 128 - returned)
 
 
-def _kill_all(session: int, name: str) -> None:
-    """Kills the session and, for those that left it, what carries the container's name in its environment."""
-    mark = f"{MARK}={name}".encode()
+def _kill_all(session: int, mark: bytes, folder: Path) -> None:
+    """Kills a session and, for those that left it, what carries the mark in its environment or works in the folder."""
     found = True
     while found:
         found = False
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit():
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit():
                 with contextlib.suppress(OSError):  # of another user, or gone by now
-                    if _belongs(folder, session, mark):
-                        os.kill(int(folder.name), signal.SIGKILL)
+                    if _belongs(process, session, mark, folder):
+                        os.kill(int(process.name), signal.SIGKILL)
                         found = True
 
 
-def _belongs(folder: Path, session: int, mark: bytes) -> bool:
+def _belongs(process: Path, session: int, mark: bytes, folder: Path) -> bool:
     # proc(5): the name is in brackets and may hold anything; then state, parent, process group, session.
-    state, _, _, its_session = (folder / "stat").read_bytes().rpartition(b")")[2].split()[:4]
+    state, _, _, its_session = (process / "stat").read_bytes().rpartition(b")")[2].split()[:4]
     if state in {b"Z", b"X"}:
         return False
-    return int(its_session) == session or mark in (folder / "environ").read_bytes().split(b"\0")
+    if int(its_session) == session or mark in (process / "environ").read_bytes().split(b"\0"):
+        return True
+    return (process / "cwd").readlink().is_relative_to(folder)

@@ -37,8 +37,11 @@ class Driver:
         return self.client.describe_jobs(jobs=[job_id])["jobs"][0]
 
     def wait(self, job_id, *states):
-        """The job as soon as it is in one of the states."""
-        return self.until(lambda: self.job(job_id), lambda job: job["status"] in states)
+        """The job as soon as it is in one of the states; an array's child may not be there yet."""
+        (job,) = self.until(
+            lambda: self.client.describe_jobs(jobs=[job_id])["jobs"], lambda jobs: jobs and jobs[0]["status"] in states
+        )
+        return job
 
     def end(self, job_id):
         """The job once it is over."""

@@ -107,7 +107,7 @@ def test_a_fault_can_befall_every_action_and_be_withdrawn(batch, logs, simulator
 
 
 def test_new_jobs_can_be_unknown_to_list_jobs_for_a_while(batch, simulator):
-    simulator.delays = Delays(listed_s=0.4)
+    simulator.delays = Delays(listed_s=1.0)
     job_id = batch.run(name="aligned-expt")["jobId"]
     by_name = {"jobQueue": "queue", "filters": [{"name": "JOB_NAME", "values": ["aligned-expt"]}]}
     assert batch.names(**by_name) == []
@@ -116,7 +116,7 @@ def test_new_jobs_can_be_unknown_to_list_jobs_for_a_while(batch, simulator):
 
 
 def test_new_jobs_can_be_unknown_to_describe_jobs_for_a_while(batch, simulator):
-    simulator.delays = Delays(described_s=0.4)
+    simulator.delays = Delays(described_s=0.6)
     job_id = batch.submit()
     assert batch.client.describe_jobs(jobs=[job_id])["jobs"] == []
     batch.until(lambda: batch.client.describe_jobs(jobs=[job_id])["jobs"])

@@ -41,8 +41,8 @@ def test_a_child_that_failed_fails_the_parent_once_all_are_over_and_no_other_chi
 
 
 def test_a_parent_is_submitted_pending_and_over_only(batch, simulator):
-    simulator.delays = Delays(submitted_s=0.1, starting_s=0.05)
-    parent_id = batch.submit("sleep 0.05", arrayProperties={"size": 2})
+    simulator.delays = Delays(submitted_s=0.3, starting_s=0.3)
+    parent_id = batch.submit("true", arrayProperties={"size": 2})
     seen = []
     while seen[-1:] != ["SUCCEEDED"]:
         status = batch.job(parent_id)["status"]
@@ -51,7 +51,7 @@ def test_a_parent_is_submitted_pending_and_over_only(batch, simulator):
 
 
 def test_children_appear_when_the_parent_is_pending(batch, simulator):
-    simulator.delays = Delays(submitted_s=0.2)
+    simulator.delays = Delays(submitted_s=0.6)
     parent_id = batch.submit("true", arrayProperties={"size": 2})
     assert batch.job(parent_id)["arrayProperties"]["statusSummary"]["SUBMITTED"] == 2
     assert children(batch, parent_id, 2) == []
@@ -68,7 +68,7 @@ def test_each_child_is_retried_for_itself(batch):
 
 def test_each_child_has_the_timeout_for_itself(batch):
     script = "[ $AWS_BATCH_JOB_ARRAY_INDEX != 1 ] || sleep 1000"
-    parent = batch.run(script, arrayProperties={"size": 2}, timeout={"attemptDurationSeconds": 60})
+    parent = batch.run(script, arrayProperties={"size": 2}, timeout={"attemptDurationSeconds": 200})
     assert parent["status"] == "FAILED"
     quick, slow = children(batch, parent["jobId"], 2)
     assert quick["status"] == "SUCCEEDED"
@@ -77,7 +77,7 @@ def test_each_child_has_the_timeout_for_itself(batch):
 
 def test_a_fault_can_befall_one_child_only(batch, simulator):
     simulator.inject(SpotReclaim(index=1), OutOfMemory(index=2))
-    parent = batch.run("sleep 0.2", arrayProperties={"size": 3})
+    parent = batch.run("[ $AWS_BATCH_JOB_ARRAY_INDEX = 0 ] || sleep 1000", arrayProperties={"size": 3})
     whole, reclaimed, starved = children(batch, parent["jobId"], 3)
     assert whole["status"] == "SUCCEEDED"
     assert reclaimed["statusReason"].startswith("Host EC2 ")
@@ -86,7 +86,7 @@ def test_a_fault_can_befall_one_child_only(batch, simulator):
 
 @pytest.mark.parametrize("running", [True, False])
 def test_terminating_the_parent_ends_all_children(batch, simulator, running):
-    simulator.delays = Delays(starting_s=0.0 if running else 0.3)
+    simulator.delays = Delays(starting_s=0.0 if running else 3.0)
     parent_id = batch.submit("sleep 1000", arrayProperties={"size": 6})
     batch.wait(f"{parent_id}:0", "RUNNING" if running else "STARTING")
     batch.client.terminate_job(jobId=parent_id, reason="enough")
@@ -99,7 +99,7 @@ def test_terminating_the_parent_ends_all_children(batch, simulator, running):
 
 
 def test_terminating_one_child_leaves_the_others(batch):
-    parent_id = batch.submit("sleep 0.3", arrayProperties={"size": 2})
+    parent_id = batch.submit("sleep 1", arrayProperties={"size": 2})
     batch.wait(f"{parent_id}:1", "RUNNING")
     batch.client.terminate_job(jobId=f"{parent_id}:1", reason="this one")
     batch.end(parent_id)

@@ -51,7 +51,7 @@ def test_only_the_first_process_gets_the_signal_and_the_others_are_killed(batch,
 @pytest.mark.parametrize("state", ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING"])
 @pytest.mark.parametrize("end", ["terminate_job", "cancel_job"])
 def test_a_job_that_has_not_begun_can_be_ended_too(batch, simulator, state, end):
-    simulator.delays = Delays(**{f"{state.lower()}_s": 0.2})
+    simulator.delays = Delays(**{f"{state.lower()}_s": 1.0})
     job_id = batch.submit("true")
     batch.wait(job_id, state)
     getattr(batch.client, end)(jobId=job_id, reason="not wanted")
@@ -62,12 +62,20 @@ def test_a_job_that_has_not_begun_can_be_ended_too(batch, simulator, state, end)
         assert job["status"] == "FAILED"
         assert job["statusReason"] == "not wanted"
         assert "startedAt" not in job
-        time.sleep(0.25)
-        assert batch.job(job_id)["status"] == "FAILED"
+
+
+@pytest.mark.parametrize("end", ["terminate_job", "cancel_job"])
+def test_a_job_that_was_ended_does_not_go_on(batch, simulator, end):
+    simulator.delays = Delays(submitted_s=0.1, pending_s=0.1, runnable_s=0.1)
+    job_id = batch.submit("true")
+    getattr(batch.client, end)(jobId=job_id, reason="not wanted")
+    time.sleep(0.5)
+    assert batch.job(job_id)["status"] == "FAILED"
+    assert batch.job(job_id)["attempts"] == []
 
 
 def test_cancelling_a_running_job_is_taken_and_does_nothing(batch):
-    job_id = batch.submit("sleep 0.3")
+    job_id = batch.submit("sleep 1")
     batch.wait(job_id, "RUNNING")
     batch.client.cancel_job(jobId=job_id, reason="not wanted")
     job = batch.end(job_id)
@@ -109,8 +117,8 @@ def test_an_attempt_that_takes_too_long_is_ended_and_not_retried(batch):
 
 def test_a_timeout_counts_from_the_start_of_each_attempt(batch, simulator):
     simulator.delays = Delays(runnable_s=0.4)
-    script = "sleep 0.2; [ $AWS_BATCH_JOB_ATTEMPT = 3 ]"
-    job = batch.run(script, timeout={"attemptDurationSeconds": 70}, retryStrategy={"attempts": 3})
+    script = "sleep 0.1; [ $AWS_BATCH_JOB_ATTEMPT = 3 ]"
+    job = batch.run(script, timeout={"attemptDurationSeconds": 200}, retryStrategy={"attempts": 3})
     assert job["status"] == "SUCCEEDED"
     assert len(job["attempts"]) == 3
 

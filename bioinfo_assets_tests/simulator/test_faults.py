@@ -54,10 +54,11 @@ def test_a_reclaim_gives_no_time_to_tidy_up(batch, simulator):
 
 
 def test_a_job_can_be_reclaimed_now(batch, simulator):
-    job_id = batch.submit("sleep 1000")
-    batch.wait(job_id, "RUNNING")
+    job_id = batch.submit("trap 'echo tidied' TERM; echo ready; sleep 1000 & wait")
+    batch.until(lambda: batch.job(job_id)["status"] == "RUNNING" and simulator.printed(job_id) == ["ready"])
     simulator.reclaim(job_id)
     assert batch.end(job_id)["statusReason"].startswith("Host EC2 ")
+    assert simulator.printed(job_id) == ["ready"]
     with pytest.raises(ValueError, match="is FAILED, so that it has no machine"):
         simulator.reclaim(job_id)
 
@@ -75,7 +76,7 @@ def test_out_of_memory_is_told_by_the_agent_with_exit_code_137(batch, simulator)
 def test_out_of_memory_can_depend_on_what_the_job_asked_for(batch, simulator, memory_mib, status):
     simulator.inject(OutOfMemory(below_mib=4096))
     overrides = {"resourceRequirements": [{"type": "MEMORY", "value": memory_mib}]}
-    assert batch.run("sleep 0.1", overrides=overrides)["status"] == status
+    assert batch.run("sleep 0.5", overrides=overrides)["status"] == status
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_lost_jobs_leave_their_places_to_others(batch, simulator):
 
 def test_a_forgotten_job_is_there_until_it_is_over(batch, simulator):
     simulator.inject(Forgotten())
-    simulator.delays = Delays(starting_s=0.1)
+    simulator.delays = Delays(starting_s=0.6)
     job_id = batch.submit()
     assert batch.job(job_id)["status"] != "SUCCEEDED"
     batch.until(lambda: batch.client.describe_jobs(jobs=[job_id])["jobs"] == [])
@@ -162,6 +163,6 @@ def test_batch_can_forget_a_job_and_its_children_at_once(batch, simulator):
 
 def test_a_fault_befalls_the_jobs_and_attempts_that_it_names(batch, simulator):
     simulator.inject(OutOfMemory(job="aligned-*", attempt=1))
-    assert batch.run("sleep 0.1", name="counted-expt")["status"] == "SUCCEEDED"
-    job = batch.run("sleep 0.1", name="aligned-expt", retryStrategy=ALWAYS_AGAIN)
+    assert batch.run(name="counted-expt")["status"] == "SUCCEEDED"
+    job = batch.run("sleep 0.5", name="aligned-expt", retryStrategy=ALWAYS_AGAIN)
     assert [attempt["container"].get("exitCode") for attempt in job["attempts"]] == [137, 0]

@@ -109,7 +109,7 @@ def test_bytes_that_are_no_text_are_replaced(batch, simulator):
 
 
 def test_lines_can_come_late(batch, logs, simulator):
-    simulator.delays = Delays(logged_s=0.5)
+    simulator.delays = Delays(logged_s=1.0)
     job = batch.run("echo a")
     assert read(logs, stream(job))[0] == []
     assert simulator.printed(job["jobId"]) == ["a"]

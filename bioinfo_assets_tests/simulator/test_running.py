@@ -104,8 +104,8 @@ def test_the_deprecated_overrides_of_memory_and_vcpus_change_nothing(batch):
 
 
 def test_the_states_are_gone_through_one_by_one(batch, simulator):
-    simulator.delays = Delays(submitted_s=0.1, pending_s=0.1, runnable_s=0.1, starting_s=0.1)
-    job_id = batch.submit("sleep 0.1")
+    simulator.delays = Delays(submitted_s=0.3, pending_s=0.3, runnable_s=0.3, starting_s=0.3)
+    job_id = batch.submit("sleep 0.3")
     seen = []
     while seen[-1:] != ["SUCCEEDED"]:
         status = batch.job(job_id)["status"]
@@ -114,7 +114,7 @@ def test_the_states_are_gone_through_one_by_one(batch, simulator):
 
 
 def test_times_appear_with_the_states_that_they_are_of(batch, simulator):
-    simulator.delays = Delays(starting_s=0.2)
+    simulator.delays = Delays(starting_s=0.6)
     job_id = batch.submit("sleep 100")
     starting = batch.wait(job_id, "STARTING")
     assert not {"startedAt", "stoppedAt", "logStreamName"} & (starting.keys() | starting["container"].keys())
@@ -138,10 +138,12 @@ def test_more_jobs_than_places_wait_in_runnable_and_begin_in_their_order(batch, 
 
 
 def test_nothing_that_a_job_started_outlives_it(batch, simulator):
-    job = batch.run("setsid sleep 1000 & echo $!; env -i sleep 1000 & echo $!; (sleep 1000 & echo $!); sleep 0.05")
+    ways = ["sleep 1000", "setsid sleep 1000", "env -i sleep 1000", "env -i setsid sleep 1000"]
+    script = "".join(f"{way} & echo $!; " for way in ways) + "(cd / && setsid sleep 1000 & echo $!); sleep 0.1"
+    job = batch.run(script)
     started = [int(line) for line in simulator.printed(job["jobId"])]
     assert job["status"] == "SUCCEEDED"
-    assert len(started) == 3
+    assert len(started) == 5
     assert not [process_id for process_id in started if is_running(process_id)]
 
 
