@@ -133,6 +133,7 @@ def _configuration(client: DockerClient, run: Run) -> dict[str, Any]:
         "working_dir": str(attempt.work),
         "user": _user(client.info()),
         "environment": {**run.job.options.environment, **run.variables()},
+        "hostname": "localhost",  # log4j writes to stdout, where a BAM may go, if it cannot look up its host's name
         "stdin_open": True,
         "labels": {_MACHINE: socket.gethostname(), _HOST: str(attempt.root.parent), _JOB: run.job.name},
         "healthcheck": {"test": ["NONE"]},
