@@ -140,7 +140,7 @@ class TestWhatAContainerSees:
 
     def test_its_own_name_can_be_looked_up(self, backend):
         # Log4j, which is in Picard, looks it up, and complains on stdout where the BAM goes.
-        assert printed(backend, 'getent hosts "$(hostname)"').split()[-1] == "localhost"
+        assert "localhost" in printed(backend, 'getent hosts "$(hostname)"').split()
 
     def test_inputs_cannot_be_written_to(self, backend, tmp_path):
         source = tmp_path / "name.txt"
