@@ -1,8 +1,8 @@
 #!/bin/bash
-# Usage: engine.sh
+# Usage: engine.sh [client]
 # Makes a Docker engine answer that builds images, with the base image at hand, and prints the client to use: for tests,
 # on a Debian machine that has none. Everything is left as it is where an engine answers and the image is there or comes
-# from a registry. Else it needs root. The engine runs on; it is ended by: kill "$(cat /var/run/docker.pid)"
+# from a registry. Else it needs root. With `client` it looks for the client only, and changes nothing. The engine runs on; it is ended by: kill "$(cat /var/run/docker.pid)"
 set -euo pipefail
 
 base=debian:bookworm-slim
@@ -40,7 +40,7 @@ start() {
     [[ $(id -u) == 0 ]] || fail "no engine answers and this user is not root; start Docker, or let this user use it."
     command -v dockerd >/dev/null || install docker.io
     say "Starting dockerd; its words are in $log ..."
-    setsid nohup dockerd --default-ulimit nofile=1024:1024 </dev/null >"$log" 2>&1 &
+    setsid nohup dockerd --default-ulimit nofile=1024:1024 ${DOCKER_HOST:+--host "$DOCKER_HOST"} </dev/null >"$log" 2>&1 &
     local started=$!
     until answers; do
         kill -0 "$started" 2>/dev/null || fail "dockerd ended: $(tail -n 1 "$log") (all its words: $log)."
@@ -65,6 +65,10 @@ make_base() {
     tar --directory "$root" --create . | "$docker" import - "$base" >/dev/null
 }
 
+if [[ ${1:-} == client ]]; then
+    client || fail "no docker client on PATH builds with BuildKit; install Docker's plug-in buildx, or Debian's docker.io."
+    exit
+fi
 docker=$(client) || { install docker.io; docker=$(client) || fail "no docker client here builds with BuildKit."; }
 answers || start
 "$docker" image inspect "$base" &>/dev/null || timeout 60 "$docker" pull --quiet "$base" &>/dev/null || make_base
