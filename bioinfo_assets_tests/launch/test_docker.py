@@ -21,8 +21,11 @@ from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import HostScratch
 from bioinfo_assets.launch.store import Store
+from bioinfo_assets_tests.engine import engine
 from bioinfo_assets_tests.launch.contract import TEXT, WORK_GATE, HostContract, finished, job, run, wait_until
 from bioinfo_assets_tests.launch.registry import registry
+
+__all__ = ["engine"]  # a fixture
 
 pytestmark = pytest.mark.xdist_group("docker")
 
@@ -37,7 +40,7 @@ RUN mkdir /opt/bioinfo-assets && printf 'samtools\t1.16.1\nbgzip\t1.16\n' >/opt/
 
 
 @pytest.fixture(scope="module")
-def image():
+def image(engine):
     """A small image with what every image of jobs has: bash, coreutils, Python, a list of tools."""
     with closing(docker.from_env(timeout=600)) as client:
         client.images.build(fileobj=io.BytesIO(DOCKERFILE), tag="bioinfo-assets-tests:small", rm=True)
@@ -45,7 +48,7 @@ def image():
 
 
 @pytest.fixture
-def client():
+def client(engine):
     with closing(docker.from_env()) as client:
         yield client
 
