@@ -99,7 +99,7 @@ class BatchSimulator:
 
     @property
     def url(self) -> str:
-        """Its address: AWS_ENDPOINT_URL_BATCH and AWS_ENDPOINT_URL_LOGS."""
+        """Its address: AWS_ENDPOINT_URL_BATCH and AWS_ENDPOINT_URL_CLOUDWATCH_LOGS."""
         return self._server.url
 
     def inject(self, *faults: JobFault | ApiFault) -> None:
