@@ -1,7 +1,7 @@
 """A Docker engine and the image of the tools, for the tests that need them: `from …engine import engine, tools_image`.
 
-Tests that ask for one of them bear `@pytest.mark.xdist_group("docker")`. Where no engine can be had they are skipped and
-say why; in CI (the variable `CI` is set) that is an error.
+Tests that ask for one of them bear `@pytest.mark.xdist_group("docker")`. Where no engine can be had they are skipped
+and say why; in CI (the variable `CI` is set) that is an error.
 """
 
 import fcntl

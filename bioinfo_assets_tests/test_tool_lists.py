@@ -1,6 +1,7 @@
 """What `make install` installs, what jobs use and what users are told to install are the same tools."""
 
 import ast
+import hashlib
 import os
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ from bioinfo_assets.steps.reference import Aligner
 CLONE: Final = Path(__file__).parent.parent
 LISTS: Final = CLONE / "docker" / "tools"
 PROGRAMS_BEHIND_TOOLS: Final = {"java", "python3"}
+TRANSPORT: Final = {"aws": "awscli", "curl": "curl", "s5cmd": "s5cmd"}
+"""What moves files in and out of containers, by command."""
 
 
 def debian() -> Mapping[str, str]:
@@ -32,7 +35,8 @@ def wrappers() -> set[str]:
 
 def from_pypi() -> set[str]:
     groups = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
-    return {requirement.split("==")[0] for requirement in groups["tools"]}
+    packages = {requirement.split("==")[0] for requirement in groups["tools"]}
+    return {command for command in TOOLS if TRANSPORT.get(command, command) in packages}
 
 
 def used_by_steps() -> set[str]:
@@ -49,10 +53,19 @@ def test_every_tool_that_a_job_uses_is_installed() -> None:
 
 
 def test_every_tool_that_is_installed_is_used() -> None:
-    assert {*debian(), *wrappers(), *from_pypi()} - PROGRAMS_BEHIND_TOOLS <= used_by_steps()
+    assert {*debian(), *wrappers(), *from_pypi()} - PROGRAMS_BEHIND_TOOLS - TRANSPORT.keys() <= used_by_steps()
 
 
-@pytest.mark.parametrize("command", sorted(set(debian()) - PROGRAMS_BEHIND_TOOLS))
+def test_every_package_of_the_group_tools_is_a_tool_of_which_the_version_is_known() -> None:
+    groups = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    assert len(from_pypi()) == len(groups["tools"])
+
+
+def test_what_moves_files_in_containers_is_in_their_image() -> None:
+    assert TRANSPORT.keys() <= {*debian(), *from_pypi()}
+
+
+@pytest.mark.parametrize("command", sorted(set(debian()) - PROGRAMS_BEHIND_TOOLS - TRANSPORT.keys()))
 def test_a_user_is_told_to_install_the_packages_of_the_list(command: str) -> None:
     assert TOOLS[command].install == f"apt-get install {debian()[command]}"
 
@@ -88,7 +101,9 @@ def test_where_nothing_can_be_installed_one_sentence_says_what_is_missing_and_ho
     tools = shutil.copytree(LISTS, tmp_path / "clone" / "docker" / "tools")
     bare = machine_with(tmp_path / "bin", "bash cmp dirname grep id paste readlink samtools sort tr xargs")
     done = run(tools / "install.sh", path=bare)
-    packages = "bwa default-jre-headless libhts-dev maven mosdepth python3 python3-venv r-base-core tabix"
+    packages = (
+        "bwa ca-certificates curl default-jre-headless libhts-dev maven mosdepth python3 python3-venv r-base-core tabix"
+    )
     assert done.returncode == 1
     assert done.stderr == (
         f"make install: not found on this machine: {packages}; install them "
@@ -97,7 +112,12 @@ def test_where_nothing_can_be_installed_one_sentence_says_what_is_missing_and_ho
     assert not (tmp_path / "clone" / ".tools").exists()
 
 
-SCRIPTS: Final = [*LISTS.glob("**/*.sh"), *(LISTS / "bin").iterdir(), CLONE / ".ci" / "run"]
+SCRIPTS: Final = [
+    *LISTS.glob("**/*.sh"),
+    *(LISTS / "bin").iterdir(),
+    CLONE / "docker" / "engine.sh",
+    CLONE / ".ci" / "run",
+]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.relative_to(CLONE)))
@@ -141,3 +161,50 @@ def test_a_wrapper_finds_its_jars_through_links_and_passes_arguments_on_as_they_
     words = run(link, "Tool", "two words", path=path).stdout.splitlines()
     assert words[words.index("-cp") + 1] == f"{prefix}/gatk/lib/*"
     assert words[-2:] == ["Tool", "two words"]
+
+
+def release(folder: Path, program: str = "bwa-mem2") -> tuple[str, str]:
+    """An archive as bwa-mem2's releases are, packed in a folder of its own: address and digest."""
+    content = folder / "bwa-mem2-9.9_x64-linux"
+    content.mkdir(parents=True)
+    for name in (program, f"{program}.avx2"):
+        (content / name).write_text("#!/bin/sh\necho 9.9\n", encoding="utf-8")
+        (content / name).chmod(0o755)
+    (content / "README.md").write_text("about it", encoding="utf-8")
+    archive = folder / "release.tar.bz2"
+    subprocess.run(["tar", "-cjf", archive, "-C", folder, content.name], check=True)
+    return archive.as_uri(), hashlib.sha256(archive.read_bytes()).hexdigest()
+
+
+def test_bwa_mem2_comes_from_the_release_whose_digest_is_given(tmp_path: Path) -> None:
+    done = run(LISTS / "bwa-mem2.sh", tmp_path / "bin", *release(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path.name for path in (tmp_path / "bin").iterdir()} == {"bwa-mem2", "bwa-mem2.avx2"}
+    assert run(tmp_path / "bin" / "bwa-mem2").stdout == "9.9\n"
+
+
+def test_without_an_address_bwa_mem2_is_left_out(tmp_path: Path) -> None:
+    done = run(LISTS / "bwa-mem2.sh", tmp_path / "bin", "", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "bin").exists()
+
+
+@pytest.mark.parametrize(
+    ("digest", "sentence"),
+    [
+        ("0" * 64, "bwa-mem2: {url} has the SHA-256 {right}, not the one given, " + "0" * 64 + "; check both.\n"),
+        ("", "bwa-mem2: {url} comes without a SHA-256: give its 64 digits by BWA_MEM2_SHA256.\n"),
+        ("A1", "bwa-mem2: A1 is no SHA-256 of {url}: give its 64 digits (0-9, a-f) by BWA_MEM2_SHA256.\n"),
+    ],
+)
+def test_another_release_of_bwa_mem2_is_refused(tmp_path: Path, digest: str, sentence: str) -> None:
+    url, right = release(tmp_path)
+    done = run(LISTS / "bwa-mem2.sh", tmp_path / "bin", url, digest)
+    assert (done.returncode, done.stderr) == (1, sentence.format(url=url, right=right))
+    assert not (tmp_path / "bin").exists()
+
+
+def test_a_release_without_the_program_is_refused(tmp_path: Path) -> None:
+    url, digest = release(tmp_path, program="minimap2")
+    done = run(LISTS / "bwa-mem2.sh", tmp_path / "bin", url, digest)
+    assert (done.returncode, done.stderr) == (1, f"bwa-mem2: {url} has no program bwa-mem2 in it.\n")

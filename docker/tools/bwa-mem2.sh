@@ -9,8 +9,9 @@ fail() { printf 'bwa-mem2: %s\n' "$*" >&2; exit 1; }
 
 folder=$1 url=${2:-} expected=${3:-}
 [[ -n $url ]] || exit 0
+[[ -n $expected ]] || fail "$url comes without a SHA-256: give its 64 digits by BWA_MEM2_SHA256."
 [[ $expected =~ ^[0-9a-f]{64}$ ]] ||
-    fail "the SHA-256 of $url is ${expected:+not }${expected:-not given}; give it as 64 digits by BWA_MEM2_SHA256."
+    fail "$expected is no SHA-256 of $url: give its 64 digits (0-9, a-f) by BWA_MEM2_SHA256."
 part=$(mktemp -d)
 trap 'rm -rf "$part"' EXIT
 curl --fail --silent --show-error --location --retry 3 --output "$part/archive" "$url" ||

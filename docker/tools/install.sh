@@ -8,21 +8,25 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 clone=$(dirname "$(dirname "$here")")
 tools=$clone/.tools
-uv_version=0.13.9
 lists=("$here/debian.txt" "$@")
-PATH=$tools/bin:$PATH
+PATH=$tools/bin:$PATH:/usr/sbin
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "make install: $*"; exit 1; }
 has() { command -v "$1" >/dev/null; }
 
 works() {
+    case $1 in
+    dockerd | debootstrap) has "$1" || engine_answers; return ;;
+    esac
     has "$1" || return 1
     case $1 in
     java) java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])' ;;
     mosdepth | uv) "$1" --version &>/dev/null ;;
     esac
 }
+
+engine_answers() { has docker && timeout 20 docker version &>/dev/null; }
 
 missing_packages() {
     local command packages _why
@@ -74,8 +78,8 @@ install_packages() {
 
 install_uv() {
     ! works uv || return 0
-    say "Installing uv $uv_version into .tools/uv ..."
-    if ! { python3 -m venv --clear "$tools/uv" && "$tools/uv/bin/pip" install --quiet "uv==$uv_version"; }; then
+    say "Installing $(<"$here/uv.txt") into .tools/uv ..."
+    if ! { python3 -m venv --clear "$tools/uv" && "$tools/uv/bin/pip" install --quiet --requirement "$here/uv.txt"; }; then
         fail "pip could not install uv (its words are above); check the network and run this again."
     fi
     mkdir -p "$tools/bin"

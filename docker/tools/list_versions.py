@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script of the image's build; no package imports it
 """Writes the version of every tool to standard output: `command<TAB>version`, sorted.
 
 The image's build runs it, and what it imports is what the host asks its own tools with: of the same tool, image and
