@@ -43,7 +43,7 @@ clean: ## what the commands above left in the clone, tools and environment too
 AWS ?= $(firstword $(wildcard $(CURDIR)/.venv/bin/aws) aws)## the AWS CLI; default: that of `make install`
 DOCKER ?= $(or $(shell docker/engine.sh client),false)## the docker client; default: the first that has BuildKit
 AWS_REGION ?= $(or $(AWS_DEFAULT_REGION),$(shell $(AWS) configure get region))## default: the AWS CLI's own
-AWS_ACCOUNT ?= $(shell $(AWS) sts get-caller-identity --query Account --output text)## default: who the AWS CLI is
+AWS_ACCOUNT ?= $(shell $(AWS) sts get-caller-identity --region '$(region)' --query Account --output text)## default: who the AWS CLI is
 REPOSITORY ?= bioinfo-assets## the repository's name in ECR
 TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)## the image's tag there; default: this version
 LOCAL_IMAGE ?= bioinfo-assets-tools:local## the name that build-local gives
