@@ -8,6 +8,9 @@ from typing import Any, Final
 
 import dagster as dg
 
+from bioinfo_assets.launch.backend import NO_OPTIONS
+from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.orchestration.job_config import op_tags
 from bioinfo_assets.orchestration.partitions import samples
 
 RECORDS: Final = "records"
@@ -46,20 +49,39 @@ def source_asset(
     return declare
 
 
-def sample_asset(*, group: str, kinds: Collection[str], deps: Collection[dg.SourceAsset] = ()) -> Declared:
-    """Declares an asset with one partition per sample; its docstring is its description in Dagit."""
+def sample_asset(
+    *, group: str, kinds: Collection[str], deps: Collection[dg.SourceAsset] = (), options: JobOptions = NO_OPTIONS
+) -> Declared:
+    """Declares an asset with one partition per sample; its docstring is its description in Dagit.
+
+    Args:
+        group: The group it is shown in.
+        kinds: What it is, for Dagit's icons.
+        deps: What it is made from beside other assets.
+        options: How its jobs run where no setting and no run says otherwise.
+    """
     with _beta_on_purpose():
         return dg.asset(
             group_name=group,
             kinds=set(kinds),
             owners=OWNERS,
             deps=list(deps),
+            op_tags=op_tags(options),
             io_manager_key=RECORDS,
             partitions_def=samples,
             backfill_policy=dg.BackfillPolicy.multi_run(MOST_SAMPLES_A_RUN),
         )
 
 
-def shared_asset(*, group: str, kinds: Collection[str], deps: Collection[dg.SourceAsset] = ()) -> Declared:
-    """Declares an asset that all samples share; its docstring is its description in Dagit."""
-    return dg.asset(group_name=group, kinds=set(kinds), owners=OWNERS, deps=list(deps), io_manager_key=RECORDS)
+def shared_asset(
+    *, group: str, kinds: Collection[str], deps: Collection[dg.SourceAsset] = (), options: JobOptions = NO_OPTIONS
+) -> Declared:
+    """Declares an asset that all samples share; arguments are those of `sample_asset`."""
+    return dg.asset(
+        group_name=group,
+        kinds=set(kinds),
+        owners=OWNERS,
+        deps=list(deps),
+        op_tags=op_tags(options),
+        io_manager_key=RECORDS,
+    )

@@ -18,6 +18,7 @@ from bioinfo_assets.orchestration.partitions import add_samples, range_tags, ran
 from bioinfo_assets.orchestration.progress import JobState, listening
 
 JOB: Final = "align_samples"
+OURS: Final = "bioinfo_assets.errors."
 TAGS: Final = {"bioinfo-assets/started-by": "command line", "bioinfo-assets/version": version("bioinfo-assets")}
 
 
@@ -93,9 +94,9 @@ def _untold(result: dg.JobExecutionResult, board: Board) -> Iterator[Failure]:
 
 
 def _reason(event: dg.DagsterEvent) -> str:
-    """The first cause of a step's failure: the sentence of one of our errors, class and text of a defect."""
+    """Why a step failed: the sentence of one of our errors, else class and text of the first cause."""
     error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
+    while error is not None and error.cause is not None and not error.message.startswith(OURS):
         error = error.cause
     said = error.message.strip() if error else "it did not say why"
-    return said.partition(": ")[2] if said.startswith("bioinfo_assets.errors.") else said
+    return said.partition(": ")[2] if said.startswith(OURS) else said

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from difflib import get_close_matches
+from typing import Any, Final, TypeVar, cast
 
 import dagster as dg
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import BaseModel, Field, ValidationError, create_model
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.means import BatchSettings
@@ -16,10 +17,19 @@ TAG: Final = "bioinfo-assets/config"
 
 
 def _config_of(model: type[BaseModel]) -> type[dg.Config]:
-    """A model's fields, with their descriptions and limits, as Dagster's configuration."""
-    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
+    """A model's fields, with their descriptions, as Dagster's configuration.
+
+    Without their limits: what is out of them is told by `options_of` and `batch_settings_of` in a sentence, where
+    Dagster would show pydantic's report.
+    """
+    fields: dict[str, Any] = {
+        name: (field.annotation, Field(default=field.default, description=field.description))
+        for name, field in model.model_fields.items()
+    }
     return create_model(model.__name__, __base__=dg.Config, __doc__=model.__doc__, **fields)
 
+
+Checked = TypeVar("Checked", bound=BaseModel)
 
 JobConfig: Final[Any] = _config_of(JobOptions)
 BatchConfig: Final[Any] = _config_of(BatchSettings)
@@ -36,7 +46,25 @@ def options_of(config: dg.Config) -> JobOptions:
     Raises:
         InputError: one of them is out of its limits.
     """
-    return _checked("the run's configuration", config.model_dump(exclude_none=True))
+    return _checked(JobOptions, "options of jobs", config.model_dump(exclude_none=True))
+
+
+def batch_settings_of(config: dg.Config) -> BatchSettings:
+    """How to speak to AWS Batch, from configuration.
+
+    Raises:
+        InputError: a setting is out of its limits.
+    """
+    return _checked(BatchSettings, "settings of batch", config.model_dump())
+
+
+def op_tags(options: JobOptions) -> dict[str, str]:
+    """The tag of an asset's op that says how its jobs run.
+
+    >>> op_tags(JobOptions(memory_mib=4096))
+    {'bioinfo-assets/config': '{"memory_mib": 4096}'}
+    """
+    return {TAG: json.dumps(options.given())}
 
 
 def tagged(tags: Mapping[str, str]) -> JobOptions:
@@ -55,13 +83,22 @@ def tagged(tags: Mapping[str, str]) -> JobOptions:
         given = json.loads(text)
     except ValueError as error:
         raise InputError(f'tag {TAG} is not JSON ({error}): write it as {{"memory_mib": 4096}}') from error
-    return _checked(f"tag {TAG}", given)
+    return _checked(JobOptions, f"tag {TAG}", given)
 
 
-def _checked(where: str, given: object) -> JobOptions:
+def _checked(model: type[Checked], where: str, given: object) -> Checked:
     try:
-        return JobOptions.model_validate(given)
+        return model.model_validate(given)
     except ValidationError as error:
-        problem = error.errors()[0]
-        name = ".".join(map(str, problem["loc"])) or "it"
-        raise InputError(f"{where}: {name}: {problem['msg'].lower()}") from error
+        raise InputError(f"{where}: {_sentence(error, model)}") from error
+
+
+def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
+    """What is wrong with the first wrong one, and what to do."""
+    problem = error.errors()[0]
+    name = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        near = get_close_matches(name, model.model_fields, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(model.model_fields)}"
+        return f"{name} is none: {hint}"
+    return f"{name}: {problem['msg'].lower()}" if name else 'write them as {"memory_mib": 4096}'

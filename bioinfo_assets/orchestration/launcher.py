@@ -14,14 +14,14 @@ of the tools needs neither Dagster nor this project.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import reduce
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, create_model
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.means import BackendName, BatchSettings, Means, open_backend
+from bioinfo_assets.launch.means import BackendName, Means, open_backend
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.launch.watch import Watcher
@@ -34,7 +34,14 @@ from bioinfo_assets.orchestration.internals import (
     assets_are_externally_managed,
     core_dagster_event_sequence_for_step,
 )
-from bioinfo_assets.orchestration.job_config import BatchConfig, JobConfig, as_config, options_of, tagged
+from bioinfo_assets.orchestration.job_config import (
+    BatchConfig,
+    JobConfig,
+    as_config,
+    batch_settings_of,
+    options_of,
+    tagged,
+)
 from bioinfo_assets.orchestration.metadata import Metadata
 from bioinfo_assets.orchestration.record_set import ONE
 from bioinfo_assets.orchestration.run_life import alive
@@ -189,6 +196,9 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
     def _open(self, run: dg.DagsterRun) -> Session:
         if self.backend not in get_args(BackendName):
             raise InputError(f"backend {self.backend!r} is not there: set local, docker or batch")
+        for config in (self.project_jobs, self.jobs, *self.project_steps.values(), *self.steps.values()):
+            options_of(config)  # what is out of its limits fails the run before its first step
+        tagged(run.tags)
         store = Store()
         means = Means(
             backend=cast("BackendName", self.backend),
@@ -197,25 +207,36 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
             memory_mib=self.memory_mib,
             tool_path=tuple(self.tool_path),
             image=self.project_jobs.image,
-            batch=BatchSettings.model_validate(self.batch.model_dump()),
+            batch=batch_settings_of(self.batch),
         )
         backend = open_backend(means, self.output_path, store, run.run_id, budget_of(run))
         return Session(Ledger(store, self.output_path), backend, Watcher(backend))
 
 
 def launcher_of(output_path: str, means: Means, jobs: JobOptions, steps: Mapping[str, JobOptions]) -> JobLauncher:
-    """The launcher of a project with these settings."""
-    return JobLauncher(
-        output_path=output_path,
-        backend=means.backend,
-        scratch=means.scratch,
-        cpus=means.cpus,
-        memory_mib=means.memory_mib,
-        tool_path=list(means.tool_path),
-        batch=BatchConfig(**means.batch.model_dump()),
-        project_jobs=as_config(jobs),
-        project_steps={asset: as_config(options) for asset, options in steps.items()},
-    )
+    """The launcher of a project with these settings; a run's configuration changes what it names, and nothing else.
+
+    Dagster keeps what a resource was made with as one default: a run that sets `jobs` alone would lose all the rest.
+    So each of the project's settings becomes the default of its own field.
+    """
+    project: dict[str, object] = {
+        "output_path": output_path,
+        "backend": means.backend,
+        "scratch": means.scratch,
+        "cpus": means.cpus,
+        "memory_mib": means.memory_mib,
+        "tool_path": list(means.tool_path),
+        "batch": BatchConfig(**means.batch.model_dump()),
+        "project_jobs": as_config(jobs),
+        "project_steps": {asset: options.given() for asset, options in steps.items()},
+    }
+    fields: dict[str, Any] = {
+        name: (field.annotation, Field(default=project[name], validate_default=True, description=field.description))
+        for name, field in JobLauncher.model_fields.items()
+        if name in project
+    }
+    of_project: Any = create_model("ProjectLauncher", __base__=JobLauncher, __doc__=JobLauncher.__doc__, **fields)
+    return cast("JobLauncher", of_project())
 
 
 def budget_of(run: dg.DagsterRun) -> str:

@@ -1,13 +1,17 @@
 """A toy project on the real machinery: numbers are fetched once, and squared for every sample by bash."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
+from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.launch.means import Means
+from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.store import Store, join
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import (
     CachingStaleStatusResolver,
@@ -15,20 +19,25 @@ from bioinfo_assets.orchestration.internals import (
     LoadingContextForTest,
     execute_run,
 )
-from bioinfo_assets.orchestration.launcher import JobLauncher
+from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags, samples
 from bioinfo_assets.orchestration.record_io import RecordIOManager
 from bioinfo_assets.orchestration.record_set import RecordSet
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.record import Record
 
+HERE = Means()
 SAMPLE = {"partitions_def": samples, "io_manager_key": "records"}
 
 
-def stored(path: Path) -> StoredFile:
-    return StoredFile(str(path), path.stat().st_size, Store().digest(str(path)))
+def stored(uri: str) -> StoredFile:
+    store = Store()
+    return StoredFile(uri, store.stat(uri).size, store.digest(uri))
 
 
-def toy_definitions(folder: Path) -> dg.Definitions:
-    output = folder / "output"
+def toy_definitions(place: str, launcher: JobLauncher) -> dg.Definitions:
+    """The toy whose sources are in a folder, and whose results are in `output` there."""
+    output = join(place, "output")
 
     @dg.asset(io_manager_key="records", code_version="1")
     def factor(context: dg.AssetExecutionContext, launcher: JobLauncher):
@@ -37,7 +46,7 @@ def toy_definitions(folder: Path) -> dg.Definitions:
             version="1",
             subject="references",
             script="cat source.txt > factor.txt; echo factor on stdout; echo factor on stderr >&2",
-            inputs=(Input("source.txt", stored(folder / "factor.txt")),),
+            inputs=(Input("source.txt", stored(join(place, "factor.txt"))),),
             outputs=(Output("number", "factor.txt", f"{output}/references/factor.txt"),),
         )
         yield from launcher.materialize(context, lambda: job)
@@ -53,7 +62,7 @@ def toy_definitions(folder: Path) -> dg.Definitions:
                 'echo $(( $(cat factor.txt) * $(cat own.txt) )) > product.txt; fact value "$(cat product.txt)"',
                 inputs=(
                     Input("factor.txt", factor.only.file("number")),
-                    Input("own.txt", stored(folder / f"{sample}.txt")),
+                    Input("own.txt", stored(join(place, f"{sample}.txt"))),
                 ),
                 outputs=(Output("number", "product.txt", f"{output}/{sample}/{sample}.product.txt"),),
             )
@@ -93,37 +102,84 @@ def toy_definitions(folder: Path) -> dg.Definitions:
         assets=[factor, product, parity, total],
         executor=one_process_executor,
         resources={
-            "launcher": JobLauncher(output_path=str(output)),
-            "records": RecordIOManager(output_path=str(output), subjects={"factor": "references", "total": "multiqc"}),
+            "launcher": launcher,
+            "records": RecordIOManager(output_path=output, subjects={"factor": "references", "total": "multiqc"}),
         },
     )
 
 
 @dataclass
 class Toy:
-    """The toy project with three samples, its Dagster instance, and what tests do with them."""
+    """The toy project with three samples, its Dagster instance, and what tests do with them.
+
+    Attributes:
+        folder: Of this machine, for tests.
+        instance: Dagster's.
+        place: Where its files are; the folder unless given.
+        means: Where its jobs run.
+        jobs: How they run.
+        samples: Their names and numbers.
+    """
 
     folder: Path
     instance: dg.DagsterInstance
+    place: str = ""
+    means: Means = HERE
+    jobs: JobOptions = NO_OPTIONS
+    samples: Mapping[str, int] = field(default_factory=lambda: {"a": 2, "b": 3, "c": 4})
 
     def __post_init__(self) -> None:
+        self.place = self.place or str(self.folder)
         self.write("factor", 3)
-        for name, number in (("a", 2), ("b", 3), ("c", 4)):
+        for name, number in self.samples.items():
             self.write(name, number)
-        add_samples(self.instance, ["a", "b", "c"])
-        self.definitions = toy_definitions(self.folder)
+        add_samples(self.instance, list(self.samples))
+        self.definitions = toy_definitions(self.place, launcher_of(self.output, self.means, self.jobs, {}))
+
+    @property
+    def output(self) -> str:
+        return join(self.place, "output")
 
     def write(self, name: str, number: object) -> None:
-        (self.folder / f"{name}.txt").write_text(f"{number}\n")
+        Store().write_bytes(join(self.place, f"{name}.txt"), f"{number}\n".encode())
 
     def read(self, sample: str, what: str = "product") -> str:
-        return (self.folder / "output" / sample / f"{sample}.{what}.txt").read_text().strip()
+        return Store().read_bytes(join(self.output, sample, f"{sample}.{what}.txt")).decode().strip()
 
-    def run(self, first: str = "a", last: str = "c", keys: Sequence[str] = ()) -> dg.ExecuteInProcessResult:
+    def record(self, sample: str, step: str = "product") -> Record:
+        found = Ledger(Store(), self.output).read(sample, step)
+        assert found is not None
+        return found
+
+    def scratch(self) -> tuple[str, ...]:
+        """All that lies there."""
+        return Store().list(join(self.output, ".scratch"), recursive=True)
+
+    def run(
+        self,
+        first: str = "a",
+        last: str = "",
+        keys: Sequence[str] = (),
+        *,
+        config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> dg.ExecuteInProcessResult:
+        """Runs assets, all unless given, for a range of samples; `config` is that of the launcher."""
         job = self.definitions.resolve_implicit_global_asset_job_def()
-        selection = frozenset(map(dg.AssetKey, keys)) or None
-        run = self.instance.create_run_for_job(job_def=job, tags=range_tags(first, last), asset_selection=selection)
+        run = self.instance.create_run_for_job(
+            job_def=job,
+            tags={**range_tags(first, last or list(self.samples)[-1]), **(tags or {})},
+            asset_selection=frozenset(map(dg.AssetKey, keys)) or None,
+            run_config={"resources": {"launcher": {"config": config}}} if config else None,
+            **more,
+        )
         return execute_run(InMemoryJob(job), run, self.instance)
+
+    def engine_events(self, run_id: str) -> list[dg.DagsterEvent]:
+        """What Dagit shows of the jobs of a run."""
+        logs = self.instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+        return [entry.dagster_event for entry in logs if entry.dagster_event]
 
     def stale(self) -> set[str]:
         """What Dagster calls stale, as ASSET or ASSET/SAMPLE."""
