@@ -33,6 +33,15 @@ class TestEveryPlaceThatCanBeWritten:
         assert STORE.read_bytes(uri) == b"chrM\t1\t30\n"
         assert STORE.stat(uri).size == 10
 
+    def test_a_folder_is_emptied_with_all_within_it(self, place):
+        for name in ("a.1/x", "a.1/b/y", "a.1/b/report.tar", "a.10/x"):
+            STORE.write_bytes(join(place, name), b"x")
+        STORE.delete_all(join(place, "a.1"), except_named="report.tar")
+        assert STORE.list(place, recursive=True) == (join(place, "a.1/b/report.tar"), join(place, "a.10/x"))
+        STORE.delete_all(join(place, "a.1"))
+        STORE.delete_all(join(place, "a.1"))
+        assert STORE.list(place, recursive=True) == (join(place, "a.10/x"),)
+
     def test_parts_are_read(self, place):
         uri = join(place, "x")
         STORE.write_bytes(uri, b"0123456789")
@@ -228,12 +237,22 @@ class TestS3:
         STORE.fetch(f"{s3}/large", tmp_path / "back")
         assert (tmp_path / "back").read_bytes() == data
 
-    def test_what_is_too_large_for_one_copy_is_streamed(self, s3, monkeypatch):
-        monkeypatch.setattr("bioinfo_assets.launch.object_files._LARGEST_COPY", 2)
+    def test_a_large_object_is_copied_in_parts_by_s3_itself(self, s3, monkeypatch):
+        monkeypatch.setattr("bioinfo_assets.launch.s3_copy.PARTS_FROM", 6 * 2**20)
+        monkeypatch.setattr("bioinfo_assets.launch.s3_copy.PART", 5 * 2**20)  # the least that S3 takes
+        data = bytes(range(256)) * (11 * 2**12)
+        STORE.write_bytes(f"{s3}/x", data)
+        monkeypatch.delattr("obstore.open_writer")
+        STORE.move(f"{s3}/x", f"{s3}/y z")
+        assert STORE.list(s3) == (f"{s3}/y z",)
+        assert STORE.read_bytes(f"{s3}/y z") == data
+        # S3 marks the ETag of an object of three parts.
+        assert STORE.stat(f"{s3}/y z").etag.strip('"').endswith("-3")
+
+    def test_a_copy_to_a_bucket_that_is_not_there_is_told(self, s3):
         STORE.write_bytes(f"{s3}/x", b"abc")
-        STORE.move(f"{s3}/x", f"{s3}/y")
-        assert STORE.list(s3) == (f"{s3}/y",)
-        assert STORE.read_bytes(f"{s3}/y") == b"abc"
+        with pytest.raises(InputError, match=r"s3://genomes/x could not be copied to s3://nowhere/x: .*NoSuchBucket"):
+            STORE.move(f"{s3}/x", "s3://nowhere/x")
 
     def test_a_server_that_does_not_answer_is_told_as_such(self, s3, monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")

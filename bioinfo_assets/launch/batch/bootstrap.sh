@@ -7,11 +7,12 @@ endpoint=${AWS_ENDPOINT_URL_S3:-${AWS_ENDPOINT_URL:-}}
 disk=${JOB_DISK:-}
 [[ -n $disk && -w $disk ]] || disk=${TMPDIR:-/tmp}
 root=$(mktemp -d "$disk/job.XXXXXXXX")
+trap 'rm -rf "$root"' EXIT # not run once this has become the driver
+trap 'exit 143' TERM
 exec 8>"$root/locking" # held until the last process of the job is gone
 flock 8
 mv "$root/locking" "$root/alive"
 if ! s5cmd --log error cat "$folder/job.tar" | tar -x --no-same-owner -C "$root"; then
-  rm -rf "$root"
   echo "[driver] no job could be fetched from $folder" >&2
   exit 1
 fi

@@ -88,7 +88,9 @@ def content(options: JobOptions, image: str, machine: Machine) -> dict[str, Any]
     }
     if machine.scratch_volume:
         container["volumes"] = [{"name": _VOLUME, "host": {"sourcePath": machine.scratch_volume}}]
-        container["mountPoints"] = [{"sourceVolume": _VOLUME, "containerPath": machine.scratch_volume, "readOnly": False}]
+        container["mountPoints"] = [
+            {"sourceVolume": _VOLUME, "containerPath": machine.scratch_volume, "readOnly": False}
+        ]
     if options.job_role is not None:
         container["jobRoleArn"] = options.job_role
     if options.execution_role is not None:

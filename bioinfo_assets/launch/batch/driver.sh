@@ -16,14 +16,15 @@ say() { printf '[driver] %s\n' "$*" >&2; }
 
 # The job cannot be begun, and this is why: told in the report, as the script's own `fail` does.
 give_up() {
+  rm -f "$JOB_REPORT/reserve"
   printf '%s\n' "$*" >"$JOB_REPORT/problem"
   tell
   exit 65
 }
 
+# On a full disk too: nothing more is written there.
 tell() {
-  tar -c -C "$JOB_REPORT" -f "$root/report.tar" .
-  s5cmd --log error cp "$root/report.tar" "$attempt/report.tar"
+  tar -c -C "$JOB_REPORT" . | s5cmd --log error pipe "$attempt/report.tar"
 }
 
 check_tools() {
@@ -135,6 +136,7 @@ upload() {
 }
 
 mkdir "$work" "$JOB_REPORT" "$TMPDIR"
+head -c 98304 /dev/zero >"$JOB_REPORT/reserve" # for supervise.py, which tells of a job that filled the disk
 trap 'rm -rf "$root"' EXIT
 trap 'exit 143' TERM
 tidy

@@ -6,6 +6,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
 
+DEFAULT_GROUP: Final = "/aws/batch/job"
 _CONSOLE: Final = "https://{region}.console.aws.amazon.com"
 
 
@@ -28,6 +29,12 @@ def log_stream_of(detail: "JobDetailTypeDef") -> str:
     if not stream and detail.get("attempts"):
         stream = detail["attempts"][-1].get("container", {}).get("logStreamName", "")
     return stream
+
+
+def log_group_of(detail: "JobDetailTypeDef") -> str:
+    """The CloudWatch group of a job's log: its definition's, or Batch's own (AWS Batch user guide, awslogs)."""
+    options = detail.get("container", {}).get("logConfiguration", {}).get("options", {})
+    return options.get("awslogs-group", DEFAULT_GROUP)
 
 
 def _twice(name: str) -> str:

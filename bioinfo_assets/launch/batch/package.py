@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Input, Job, StoredFile
@@ -97,13 +97,19 @@ def _shared_name(file: StoredFile) -> str:
 def _fetched_as(uri: str) -> str:
     r"""What the driver fetches: `gs://` by its public address (Google Cloud Storage, request endpoints).
 
+    Addresses of web servers are quoted as the store quotes them.
+
     Raises:
         InputError: the address would break the list it stands in.
     """
     if "\t" in uri or "\n" in uri:
         raise InputError(f"{uri!r} has a tab or a line break in its name: rename it")
     scheme, _, path = uri.partition("://")
-    return f"{_GOOGLE}/{quote(path)}" if scheme == "gs" else uri
+    if scheme == "s3":
+        return uri
+    if scheme == "gs":
+        return f"{_GOOGLE}/{quote(path)}"
+    return f"{scheme}://{quote(unquote(path), safe='/:@')}"
 
 
 def _text(name: str) -> str:

@@ -4,8 +4,9 @@ Run as `python -I -S supervise.py WARDEN FOLDER COMMAND...`; exits as the comman
 FOLDER gets `usage.json` with exit_code (negative for a signal), cpu_s, peak_memory_kib, started and finished (ISO
 8601) and wall_s, and `stderr` with the end of what the command said there. Standard error is passed on as it is,
 standard output with a mark at the begin of each line: a container has one log for both. Long lines are passed on in
-pieces, since the container's log would cut them: `[stdout+] ` marks a piece that the next one goes on with. It uses
-nothing of the project: it is sent to the container beside the script.
+pieces, since the container's log would cut them: `[stdout+] ` marks a piece that the next one goes on with. A file
+`reserve` in FOLDER is removed first: where the disk is full there is room then. It uses nothing of the project: it is
+sent to the container beside the script.
 """
 
 import json
@@ -64,6 +65,8 @@ def main(warden: str, folder: str, command: list[str]) -> int:
     usage = json.loads(told) if told else {"exit_code": ended}
     usage["started"], usage["finished"] = started.isoformat(), datetime.now(timezone.utc).isoformat()  # noqa: UP017
     usage["wall_s"] = time.monotonic() - clock
+    with suppress(FileNotFoundError):
+        os.unlink(f"{folder}/reserve")  # noqa: PTH108 - pathlib costs 5 ms a job
     _write(f"{folder}/stderr", bytes(last))
     _write(f"{folder}/usage.json", json.dumps(usage).encode())
     code = int(usage["exit_code"])

@@ -5,6 +5,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.batch.backend import BatchBackend, Limits
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.definition import Machine
@@ -14,11 +15,12 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.launch.tools import tool_versions
+from bioinfo_assets_tests.launch.contract import wait_until
 
 TOOLS = ("samtools", "bgzip")
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 OPTIONS = JobOptions(image="tools:1", queue="default")
-FAST = Limits(arrays_from=5, poll_s=0.05, gather_s=0.05)
+FAST = Limits(arrays_from=5, poll_s=0.05, gather_s=0.05, listed_s=2.0)
 LOG_GROUP = "/aws/batch/job"
 
 
@@ -56,13 +58,13 @@ class SetOptions(BatchBackend):
 
 
 @contextmanager
-def opened(scratch: str, run: str = "run-1", limits: Limits = FAST, budget: str = "", **options):
+def opened(scratch: str, run: str = "run-1", limits: Limits = FAST, budget: str = "", disk: str = "", **options):
     """A backend of one run."""
     backend = SetOptions(
         scratch,
         Store(),
         RunIdentity(run, budget or run),
-        Machine(LOG_GROUP, ""),
+        Machine(LOG_GROUP, disk),
         limits,
         Client(look_again_s=1.0),
         Logs(LOG_GROUP, lag_s=2.0, every_s=0.1),
@@ -72,3 +74,17 @@ def opened(scratch: str, run: str = "run-1", limits: Limits = FAST, budget: str 
         yield backend
     finally:
         backend.close()
+
+
+def until(backend, job_id, true_of):
+    """The job's status as soon as it is as wished."""
+    return wait_until(lambda: backend.poll([job_id])[job_id], true_of, pause_s=0.03)
+
+
+def ended(backend, to_run, fingerprint=""):
+    """The job's status at its end."""
+    return until(backend, backend.submit(to_run, fingerprint).job_id, lambda status: status.state.is_over)
+
+
+def running(backend, job_id):
+    return until(backend, job_id, lambda status: status.state is State.RUNNING)

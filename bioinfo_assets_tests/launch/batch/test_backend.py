@@ -2,7 +2,6 @@
 
 import pytest
 
-from bioinfo_assets.launch.store import Store, join
 from bioinfo_assets_tests.launch.contract import Gate, LiveContract, ScriptContract
 
 
