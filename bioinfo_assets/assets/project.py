@@ -1,15 +1,16 @@
 """The project that assets work on: its settings, its records, and the files it was given."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, ResourceError
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.job import StoredFile
+from bioinfo_assets.launch.means import batch_scratch
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
@@ -22,6 +23,10 @@ from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reads import LaneFiles
 from bioinfo_assets.steps.reference import Aligner
 from bioinfo_assets.steps.trimming import TRUSEQ_1, TRUSEQ_2, Adapter, Trimming
+
+if TYPE_CHECKING:
+    from bioinfo_assets.launch.batch.client import Client
+    from bioinfo_assets.launch.batch.jobs import ActiveJob
 
 REFERENCES: Final = "references"
 """The subject of what all samples share."""
@@ -137,6 +142,14 @@ class Project:
         except ResourceError:
             return Aligner.BWA
         return Aligner.BWA_MEM2
+
+    def active_jobs(self, client: "Client") -> "Iterator[ActiveJob]":
+        """Its jobs on AWS Batch that are not over, in all queues that its settings name."""
+        from bioinfo_assets.launch.batch.jobs import active_jobs  # noqa: PLC0415 - boto3 takes a while to import
+
+        scratch = batch_scratch(self.settings.means, self.settings.output_path)
+        for queue, prefix in self.settings.queues:
+            yield from active_jobs(client, queue, scratch, prefix)
 
     def _adapter(self, given: str | None) -> Adapter | None:
         """A sequence as it is; a path or address as the file it names."""

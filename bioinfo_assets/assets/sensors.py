@@ -11,6 +11,7 @@ from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.observations import unseen_observations
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.record_set import ONE
+from bioinfo_assets.orchestration.run_life import report_dead_runs
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import sample_names
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 EVERY_S = 300
 """How often the sources are looked at, in seconds. Files that were not rewritten are not read again."""
+
+LOOK_AFTER_S = 60
+"""How often runs are looked after, in seconds: no job outlives its run for longer than that."""
 
 
 @dg.sensor(
@@ -63,3 +67,27 @@ def _look(
 
 def _reads(project: Project, name: str) -> Observation:
     return project.observe_reads(name)[1]
+
+
+@dg.sensor(
+    minimum_interval_seconds=LOOK_AFTER_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Reports runs whose process was killed as failed, and ends the jobs on AWS Batch whose run is over.",
+)
+def look_after_runs(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SkipReason:
+    """Ends what a host that was killed could not."""
+    for run_id in report_dead_runs(context.instance):
+        context.log.warning("run %s lost its process, and is reported as failed", run_id)
+    if project.settings.backend != "batch":
+        return dg.SkipReason("jobs of this machine end with their run")
+    from bioinfo_assets.launch.batch.client import Client  # noqa: PLC0415 - boto3, which others do not need
+    from bioinfo_assets.orchestration.orphans import end_orphans  # noqa: PLC0415
+
+    try:
+        client = Client()
+        ended = end_orphans(context.instance, client, project.active_jobs(client))
+    except BioinfoAssetsError as problem:
+        return dg.SkipReason(str(problem))
+    for job in ended:
+        context.log.warning("job %s (%s) is ended: its run %s is over", job.batch_id, job.name, job.run_id)
+    return dg.SkipReason(f"{len(ended)} jobs of runs that are over were ended")

@@ -10,6 +10,7 @@ import typer
 from bioinfo_assets.cli.dagit import dagit
 from bioinfo_assets.cli.demo import demo
 from bioinfo_assets.cli.doctor import doctor
+from bioinfo_assets.cli.jobs import jobs
 from bioinfo_assets.cli.prepare import prepare_samples
 from bioinfo_assets.cli.run import run
 from bioinfo_assets.cli.samples import samples
@@ -47,3 +48,4 @@ def before_any_command(
 for command in (run, demo, prepare_samples, status, doctor, dagit):
     app.command(epilog=EXIT_CODES)(command)
 app.add_typer(samples, name="samples")
+app.add_typer(jobs, name="jobs")

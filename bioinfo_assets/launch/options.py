@@ -10,6 +10,9 @@ Options are given for all jobs, for one step, and for one run. Each layer says w
 
 from pydantic import BaseModel, ConfigDict, Field
 
+DEFAULT_PREFIX = "bioinfo-assets"
+"""What names of jobs begin with, unless `name_prefix` says otherwise."""
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"
 
 
