@@ -184,7 +184,7 @@ def load(**given: object) -> Settings:
     except SettingsError as error:
         raise InputError(_sentence_of_variable(error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{FILE_NAME} in {os.environ[HOME_VARIABLE]} is not TOML ({error}): correct it") from error
+        raise _not_toml(os.environ[HOME_VARIABLE], error) from error
 
 
 def save(settings: Settings, home: Path) -> Path:
@@ -214,6 +214,24 @@ def home_of(output_path: str) -> Path:
             f"set {HOME_VARIABLE} to a folder of this machine: {output_path} cannot hold Dagster's database"
         )
     return Path(output_path) / ".dagster"
+
+
+def output_path_of(home: Path) -> str | None:
+    """The output path of the project whose home this is; None where its file names none yet.
+
+    Raises:
+        InputError: the file is not TOML.
+    """
+    file = home / FILE_NAME
+    try:
+        named = tomllib.loads(file.read_text(encoding="utf-8")).get("output_path") if file.exists() else None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _not_toml(home, error) from error
+    return None if named is None else str(named)
+
+
+def _not_toml(home: Path | str, error: Exception) -> InputError:
+    return InputError(f"{FILE_NAME} in {home} is not TOML ({error}): correct it")
 
 
 def _sentence(error: ValidationError) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.cli.paths import absolute
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.settings import FILE_NAME, HOME_VARIABLE, Settings
+from bioinfo_assets.settings import HOME_VARIABLE, Settings
 
 DEFAULT_REFERENCE: Final = "https://hgdownload.soe.ucsc.edu/goldenPath/hg38/chromosomes/chr22.fa.gz"
 """UCSC's chromosome 22 of GRCh38, with which `run` works unless another reference is set."""
@@ -51,10 +51,9 @@ def home_of(output_path: str) -> Path:
         InputError: it belongs to another output path, or an address has none.
     """
     home = Path(absolute(str(settings_module.home_of(output_path))))
-    if home != Path(output_path) / ".dagster" and (home / FILE_NAME).exists():
-        with at_home(home):
-            other = settings_module.load().output_path
-        if other != output_path:
+    if home != Path(output_path) / ".dagster":
+        other = settings_module.output_path_of(home)
+        if other not in {None, output_path}:
             raise InputError(
                 f"{HOME_VARIABLE} is {home}, the home of the project in {other}: set it to another folder for "
                 f"{output_path}, or unset it"

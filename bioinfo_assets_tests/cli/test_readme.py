@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from bioinfo_assets import settings
 from bioinfo_assets.cli.main import app
 from bioinfo_assets.cli.pipeline import ASSETS
 from bioinfo_assets.cli.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE
+from bioinfo_assets.launch.means import BatchSettings
+from bioinfo_assets.launch.options import JobOptions
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL)).replace("\\\n", " ")
@@ -19,7 +22,7 @@ COMMANDS = [line for line in BLOCKS.splitlines() if line.startswith("bioinfo-ass
 
 def test_there_are_commands_of_each_kind() -> None:
     named = {shlex.split(command)[1] for command in COMMANDS}
-    assert named == {"run", "status", "samples", "dagit", "doctor", "prepare-samples"}
+    assert named == {"run", "status", "samples", "dagit", "doctor", "prepare-samples", "jobs"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -52,6 +55,22 @@ def test_all_settings_are_named() -> None:
     named = {*settings.Settings.model_fields, *(f"trimming.{name}" for name in settings.TrimmingSettings.model_fields)}
     told = README.replace("`…_2`", "`trimming.three_prime_2` `trimming.five_prime_2`")
     assert [name for name in sorted(named - {"trimming", "output_path"}) if f"`{name}" not in told] == []
+
+
+def test_all_options_of_jobs_and_of_batch_are_named() -> None:
+    names = {*JobOptions.model_fields, *BatchSettings.model_fields}
+    assert [name for name in sorted(names) if f"`{name}`" not in README] == []
+
+
+def test_the_example_of_settings_is_one() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    told = settings.Settings(output_path="s3://BUCKET/run7", **tomllib.loads(example))
+    assert told.options_of("aligned_bam").given() == {
+        "queue": "genomes-on-demand",
+        "image": told.jobs.image,
+        "tags": {"project": "p1"},
+        "memory_mib": 65536,
+    }
 
 
 def test_all_assets_have_their_files_named() -> None:
