@@ -9,9 +9,9 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,7 @@ from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.backend import NO_OPTIONS, State, Status, Stream, Submission
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.definition import Definitions, Machine
+from bioinfo_assets.launch.batch.dispatch import AT_ONCE, Dispatcher
 from bioinfo_assets.launch.batch.ending import Ending
 from bioinfo_assets.launch.batch.following import Follower
 from bioinfo_assets.launch.batch.image import Images
@@ -40,9 +41,6 @@ __all__ = ["BatchBackend", "Limits", "Machine", "RunIdentity"]
 
 LIMITS: Final = Limits()
 """Those of a user who set none."""
-
-_AT_ONCE: Final = 16
-"""Calls side by side: SubmitJob allows 50 a second in an account (AWS Batch service quotas)."""
 
 _ERRORS_BORNE: Final = 5
 """Looks in a row at which a job's own account cannot be read, until the job is given up."""
@@ -96,17 +94,14 @@ class BatchBackend:
         self._images = Images(self._client, store, self._scratch, probe)
         place = Place(self._scratch, run, machine.scratch_volume, limits)
         self._submitter = Submitter(self._client, store, self._images, definitions, place)
-        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="batch")
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="batch")
         self._ending = Ending(self._client, self._submitter.claims, run.run_id, self._pool)
+        self._dispatcher = Dispatcher(self._submitter, self._ending, limits, self._going_on)
+        self._lock = self._dispatcher.lock
         self._follower = Follower(self._client, store, limits)
         self._jobs: dict[str, Tracked] = {}
-        self._came_in: list[Tracked] = []
-        self._to_end: list[Tracked] = []
         self._looked_at = 0.0
         self._looking = threading.Lock()
-        self._changed = threading.Condition()
-        self._closed = False
-        self._worker: threading.Thread | None = None
 
     @property
     def interval_s(self) -> float:
@@ -125,13 +120,9 @@ class BatchBackend:
         """Takes a job; it is submitted as soon as no more come in for a moment."""
         job_id = f"{job.name}.{fingerprint[:12] or 'x'}.{secrets.token_hex(4)}"
         tracked = Tracked(job_id, job, fingerprint, join(self._scratch, "jobs", job_id))
-        with self._changed:
+        with self._lock:
             self._jobs[job_id] = tracked
-            if self._closed:
-                tracked.drop("not submitted as its run ended")
-            else:
-                self._came_in.append(tracked)
-                self._wake()
+            self._dispatcher.submit(tracked)
         return Submission(job_id, scratch=tracked.base, log=f"CloudWatch log group {self._log_group}")
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
@@ -141,21 +132,21 @@ class BatchBackend:
             KeyError: a job is not known.
             BioinfoAssetsError: Batch cannot be asked.
         """
-        with self._changed:
+        with self._lock:
             asked = {job_id: self._jobs[job_id] for job_id in job_ids}
         self._look_in_time()
         return {job_id: job.status for job_id, job in asked.items()}
 
     def cancel(self, job_id: str) -> None:
         """Ends a job; returns at once."""
-        with self._changed:
+        with self._lock:
             job = self._jobs.get(job_id)
             if job is not None:
-                self._wish_ended(job, CANCELLED)
+                self._dispatcher.end(job, CANCELLED)
 
     def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
         """What the job has printed on that stream since `offset` bytes, as far as CloudWatch shows it."""
-        with self._changed:
+        with self._lock:
             job = self._jobs[job_id]
         if not job.log_stream:
             with suppress(BioinfoAssetsError):  # whoever polls hears of it
@@ -164,7 +155,7 @@ class BatchBackend:
 
     def discard(self, job_id: str, *, keep_log: bool = False) -> None:
         """Forgets a job that is over and frees its scratch, but for package and reports where the log is kept."""
-        with self._changed:
+        with self._lock:
             job = self._jobs[job_id]
             if not job.is_over:
                 raise ValueError(f"job {job_id} is not over and cannot be discarded")
@@ -178,17 +169,15 @@ class BatchBackend:
 
     def close(self) -> None:
         """Ends whatever still runs."""
-        with self._changed:
-            if self._closed:
+        with self._lock:
+            if self._dispatcher.is_closed:
                 return
-            self._closed = True
             left = [job for job in self._jobs.values() if not job.is_over]
             for job in left:
                 job.ending = job.ending or CANCELLED
-            self._changed.notify_all()
+            self._dispatcher.is_closed = True
         self._stop_probe()
-        if self._worker is not None:
-            self._worker.join()
+        self._dispatcher.close()
         with self._looking:
             self._ending.end([job for job in left if job.is_submitted and not job.is_over], ())
             for job in left:
@@ -199,79 +188,16 @@ class BatchBackend:
         self._client.close()
         self._logs.close()
 
-    def _wish_ended(self, job: Tracked, reason: str) -> None:
-        """Has the worker end a job; one that is not submitted yet is dropped by whoever has it."""
-        if job.is_over or job.ending:
-            return
-        job.ending = reason
-        if job.is_submitted:
-            self._to_end.append(job)
-            self._wake()
-
-    def _wake(self) -> None:
-        if self._worker is None and not self._closed:
-            self._worker = threading.Thread(target=self._work, name="batch submissions", daemon=True)
-            self._worker.start()
-        self._changed.notify_all()
-
-    def _work(self) -> None:
-        """Submits and ends jobs, as they come in; a group whose image is looked up first holds up no other."""
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="batch submissions") as submissions:
-            while not self._closed:
-                came_in, ending = self._gathered()
-                if came_in:
-                    submissions.submit(self._submit, came_in, submissions)
-                if ending:
-                    self._end(ending)
-
-    def _gathered(self) -> tuple[list[Tracked], list[Tracked]]:
-        """The jobs to submit and those to end, once no more come in for a moment."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._came_in or self._to_end)
-            seen = (-1, -1)
-            while seen != (len(self._came_in), len(self._to_end)) and not self._closed:
-                seen = len(self._came_in), len(self._to_end)
-                self._changed.wait(self._limits.gather_s)
-            came_in, self._came_in = self._came_in, []
-            ending, self._to_end = self._to_end, []
-            return ([], []) if self._closed else (came_in, ending)
-
-    def _submit(self, jobs: Sequence[Tracked], submissions: Executor) -> None:
-        with self._defects_end(jobs):
-            for group in self._submitter.groups(jobs):
-                if not self._closed:
-                    submissions.submit(self._submit_group, group)
-        self._handed_over(jobs)
-
-    def _submit_group(self, jobs: Sequence[Tracked]) -> None:
-        with self._defects_end(jobs):
-            self._submitter.submit(jobs)
-        self._handed_over(jobs)
-
-    def _handed_over(self, jobs: Sequence[Tracked]) -> None:
-        """From here on Batch is asked for the jobs that were submitted; some may have been cancelled meanwhile."""
-        with self._changed:
-            submitted = [job for job in jobs if job.is_submitted]
-            self._ending.answer_for(submitted)
-            self._to_end += [job for job in submitted if job.ending]
-            self._changed.notify_all()
-
-    def _end(self, jobs: Sequence[Tracked]) -> None:
-        with self._changed:
-            going_on = [job for job in self._jobs.values() if job.is_submitted and not (job.is_over or job.ending)]
-        failed = self._ending.end([job for job in jobs if job.is_submitted and not job.is_over], going_on)
-        with self._changed:
-            if failed and not self._closed:
-                self._changed.wait(self._limits.poll_s)
-            self._to_end += failed
+    def _going_on(self) -> list[Tracked]:
+        return [job for job in self._jobs.values() if job.is_submitted and not (job.is_over or job.ending)]
 
     def _look_in_time(self) -> None:
         """Looks at all jobs, unless that was done a moment ago or another thread is at it."""
         if not self._looking.acquire(blocking=False):
             return
         try:
-            with self._changed:
-                if self._closed or time.monotonic() - self._looked_at < self._limits.poll_s:
+            with self._lock:
+                if self._dispatcher.is_closed or time.monotonic() - self._looked_at < self._limits.poll_s:
                     return
                 self._looked_at = time.monotonic()
                 jobs = [job for job in self._jobs.values() if job.is_submitted and not job.is_over]
@@ -301,26 +227,15 @@ class BatchBackend:
             self._submitter.keep_spent(job, job.spent + now.attempts, now.status.reason)
             if OTHER_TOOLS in now.status.reason:
                 self._images.forget(job.job.options)
-        with self._changed:
+        with self._lock:
             if job.is_over:
                 return  # closed meanwhile
             job.log_stream = now.log_stream or job.log_stream
             job.status = now.status
             job.spent += now.attempts
             if now.ending:
-                self._wish_ended(job, now.ending)
+                self._dispatcher.end(job, now.ending)
             if now.memory_mib:
                 job.job = replace(job.job, resources=Resources(job.job.resources.cpus, now.memory_mib))
                 job.batch_id, job.is_submitted = "", False
-                self._came_in.append(job)
-                self._wake()
-
-    @contextmanager
-    def _defects_end(self, jobs: Sequence[Tracked]) -> Iterator[None]:
-        """Jobs that met a defect before they were submitted would else be waited for for ever."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - as above
-            for job in jobs:
-                if not (job.is_submitted or job.is_over or self._closed):
-                    job.fail(f"defect in the batch backend: {error!r}")
+                self._dispatcher.submit(job)

@@ -74,35 +74,15 @@ def submission(order: Order, disk: str) -> dict[str, Any]:
         InputError: AWS Batch would not take the job's variables.
     """
     options = order.options
-    needs = {"VCPU": order.resources.cpus, "MEMORY": order.resources.memory_mib, "GPU": options.gpus or 0}
-    environment = {
-        **options.environment,
-        "JOB_CPUS": str(order.resources.cpus),
-        "JOB_MEMORY_MIB": str(order.resources.memory_mib),
-        **({"JOB_DISK": disk} if disk else {}),
-    }
-    reserved = sorted(name for name in options.environment if name.startswith("AWS_BATCH"))
-    if reserved:
-        raise InputError(f"variable {reserved[0]} belongs to AWS Batch: give it a name that begins otherwise")
     request: dict[str, Any] = {
         "jobName": order.name,
         "jobQueue": options.queue,
         "jobDefinition": order.definition,
-        "containerOverrides": {
-            "command": list(order.command),
-            "environment": [{"name": name, "value": value} for name, value in sorted(environment.items())],
-            "resourceRequirements": [{"type": kind, "value": str(value)} for kind, value in needs.items() if value],
-        },
+        "containerOverrides": _overrides(order, disk),
         "retryStrategy": {"attempts": order.tries, "evaluateOnExit": list(RETRY_RULES)},
         "tags": {**options.tags, **{f"{TAG}{name}": tag_value(value) for name, value in order.tags.items()}},
         "propagateTags": True,
     }
-    length = len(json.dumps(request["containerOverrides"]))
-    if length > _LONGEST_OVERRIDES:
-        raise InputError(
-            f"the variables of a job in `environment` are too long for AWS Batch ({length} characters of at most "
-            f"{_LONGEST_OVERRIDES}): give fewer, or put them into a file that the job reads"
-        )
     if order.size > 1:
         request["arrayProperties"] = {"size": order.size}
     if options.timeout_s is not None:
@@ -112,6 +92,31 @@ def submission(order: Order, disk: str) -> dict[str, Any]:
     if options.priority is not None:
         request["schedulingPriorityOverride"] = options.priority
     return request
+
+
+def _overrides(order: Order, disk: str) -> dict[str, Any]:
+    needs = {"VCPU": order.resources.cpus, "MEMORY": order.resources.memory_mib, "GPU": order.options.gpus or 0}
+    environment = {
+        **order.options.environment,
+        "JOB_CPUS": str(order.resources.cpus),
+        "JOB_MEMORY_MIB": str(order.resources.memory_mib),
+        **({"JOB_DISK": disk} if disk else {}),
+    }
+    reserved = sorted(name for name in environment if name.startswith("AWS_BATCH"))
+    if reserved:
+        raise InputError(f"variable {reserved[0]} belongs to AWS Batch: give it a name that begins otherwise")
+    overrides = {
+        "command": list(order.command),
+        "environment": [{"name": name, "value": value} for name, value in sorted(environment.items())],
+        "resourceRequirements": [{"type": kind, "value": str(value)} for kind, value in needs.items() if value],
+    }
+    length = len(json.dumps(overrides))
+    if length > _LONGEST_OVERRIDES:
+        raise InputError(
+            f"the variables of a job in `environment` are too long for AWS Batch ({length} characters of at most "
+            f"{_LONGEST_OVERRIDES}): give fewer, or put them into a file that the job reads"
+        )
+    return overrides
 
 
 def tags_of(job: Job, run_id: str, scratch: str, *, alone: bool) -> dict[str, str]:

@@ -11,24 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.backend import State, Status
+from bioinfo_assets.launch.batch.adoption import Adoption
 from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
-from bioinfo_assets.launch.batch.client import ACTIVE, Client, parent_of
+from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.definition import DEFAULT_PREFIX, Definitions
 from bioinfo_assets.launch.batch.image import Images
 from bioinfo_assets.launch.batch.limits import Limits
 from bioinfo_assets.launch.batch.package import address, bootstrap, check, pack
 from bioinfo_assets.launch.batch.request import NO_QUEUE, Order, job_name, submission, tags_of
-from bioinfo_assets.launch.batch.told import newest_report
 from bioinfo_assets.launch.batch.tracked import RunIdentity, Tracked
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.launch.store import Store, join
-
-if TYPE_CHECKING:
-    from mypy_boto3_batch.type_defs import JobDetailTypeDef
 
 _AT_ONCE: Final = 16  # small objects written to S3 side by side
 _log = logging.getLogger(__name__)
@@ -69,6 +66,7 @@ class Submitter:
         self._definitions = definitions
         self._place = place
         self.claims = Claims(store, place.scratch)
+        self._adoption = Adoption(client, store, self.claims, place.run, place.limits.listed_s)
         self._writers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="batch packages")
 
     def close(self) -> None:
@@ -117,7 +115,7 @@ class Submitter:
             if job.ending:
                 job.drop("cancelled before it started")
                 return False
-            if job.submissions == 0 and job.fingerprint and self._is_taken_over(job):
+            if job.submissions == 0 and job.fingerprint and self._adoption.is_taken_over(job):
                 return False
             check(job.job)
         except BioinfoAssetsError as error:
@@ -127,63 +125,6 @@ class Submitter:
             job.fail(f"defect in the batch backend: {error!r}")
             return False
         return True
-
-    def _is_taken_over(self, job: Tracked) -> bool:
-        """Whether there is nothing to submit: the job is under way or done already, or must not be tried again."""
-        claim = self.claims.read(job.fingerprint)
-        if claim is None:
-            return False
-        is_same_budget = claim.budget == self._place.run.budget
-        note = self.claims.read_note(claim.name) if claim.name else None
-        batch_id = self._batch_id(claim, note)
-        detail = self._client.describe([batch_id]).get(batch_id) if batch_id else None
-        spent = claim.spent if is_same_budget else 0
-        if self._lives(claim, batch_id, detail) or self._is_done(claim):
-            self._take_over(job, claim, batch_id, note)
-            job.spent = spent
-            return True
-        if is_same_budget:
-            # One that failed while its host was dead was not counted by anyone.
-            job.spent = spent if claim.reason else spent + len(detail.get("attempts", ()) if detail else ())
-        if job.spent >= job.tries:
-            job.fail(f"{claim.reason or 'it failed again and again'} (its {job.tries} tries are used up)")
-            return True
-        return False
-
-    def _lives(self, claim: Claim, batch_id: str, detail: "JobDetailTypeDef | None") -> bool:
-        if detail is None:
-            return bool(batch_id) and self._is_young(claim)
-        return detail["status"] in ACTIVE and not (detail.get("isTerminated") or detail.get("isCancelled"))
-
-    def _is_done(self, claim: Claim) -> bool:
-        told = newest_report(self._store, claim.folder) if claim.folder else None
-        return told is not None and told.is_done
-
-    def _take_over(self, job: Tracked, claim: Claim, batch_id: str, note: SubmissionNote | None) -> None:
-        job.name, job.index, job.batch_id = claim.name, claim.index, batch_id
-        job.array_size = note.size if note else 0
-        job.folder, job.submitted = claim.folder, claim.submitted
-        job.base, _, number = claim.folder.rpartition("/")
-        job.submissions = int(number)
-        job.package = address(join(self._place.scratch, "packages", claim.name), claim.index)
-        if batch_id:
-            mine = self._note(parent_of(batch_id) or batch_id, job.array_size)
-            self.claims.write_note(claim.name, mine)
-            if claim.index is not None:
-                self.claims.write_note(claim.name, mine, claim.index)
-        job.status = Status(State.QUEUED, f"taken over from a run before: {claim.name}")
-        job.is_submitted = True
-
-    def _batch_id(self, claim: Claim, note: SubmissionNote | None) -> str:
-        """The id of a claimed job, whether or not the answer to its submission was heard; empty where there is none."""
-        if not claim.name:
-            return ""
-        find = self._client.find_surely if self._is_young(claim) else self._client.find
-        found = note.batch_id if note else find(claim.queue, claim.name)
-        return "" if found is None else found if claim.index is None else f"{found}:{claim.index}"
-
-    def _is_young(self, claim: Claim) -> bool:
-        return (datetime.now(UTC) - claim.submitted).total_seconds() < self._place.limits.listed_s
 
     def _submit(self, jobs: Sequence[Tracked]) -> None:
         first = jobs[0]
@@ -206,13 +147,8 @@ class Submitter:
             options=first.job.options,
             tags=tags_of(first.job, self._place.run.run_id, self._place.scratch, alone=len(jobs) == 1),
         )
-        for index, job in enumerate(jobs):
-            job.name, job.folder, job.submitted = name, job.next_folder(), datetime.now(UTC)
-            job.index, job.array_size = (None, 0) if len(jobs) == 1 else (index, len(jobs))
-            job.package = address(packages, job.index)
-            job.job = replace(job.job, resources=order.resources)
         request = submission(order, self._place.disk)
-        list(self._writers.map(self._write, jobs))
+        self._write_all(jobs, order, packages)
         if all(job.ending for job in jobs):
             for job in jobs:
                 job.drop("cancelled before it started")
@@ -224,6 +160,15 @@ class Submitter:
             job.status = Status(State.QUEUED, "SUBMITTED")
             job.is_submitted = True
         self._write_note(name, self._note(batch_id, first.array_size))
+
+    def _write_all(self, jobs: Sequence[Tracked], order: Order, packages: str) -> None:
+        """Packages and claims of a group."""
+        for index, job in enumerate(jobs):
+            job.name, job.folder, job.submitted = order.name, job.next_folder(), datetime.now(UTC)
+            job.index, job.array_size = (None, 0) if len(jobs) == 1 else (index, len(jobs))
+            job.package = address(packages, job.index)
+            job.job = replace(job.job, resources=order.resources)
+        list(self._writers.map(self._write, jobs))
 
     def _write_note(self, name: str, note: SubmissionNote) -> None:
         """Without a note the job is found by its name in the claim: it goes on."""

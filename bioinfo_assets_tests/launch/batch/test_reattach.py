@@ -133,6 +133,15 @@ class TestAHostThatWasKilled:
             assert ended(backend, greets(script), FINGERPRINT).state is State.SUCCEEDED
         assert (simulator.count("SubmitJob"), count_starts(starts)) == (1, 1)
 
+    def test_as_it_published_has_the_job_run_again(self, simulator, scratch, s3):
+        with opened(scratch, "one") as backend:
+            status = ended(backend, job("greets", outputs=(TEXT,)), FINGERPRINT)
+            Store().move(status.report.files[0].path, f"{s3}/results/greeting.txt")
+        with opened(scratch, "next") as backend:
+            status = ended(backend, job("greets", outputs=(TEXT,)), FINGERPRINT)
+            assert Store().read_bytes(status.report.files[0].path) == b"hello\n"
+        assert simulator.count("SubmitJob") == 2
+
     def test_with_an_array_loses_none_of_its_jobs(self, simulator, scratch, host, script, starts):
         process = host(script, *OTHERS[:5])
         wait_until(lambda: count_starts(starts), lambda count: count == 5)
