@@ -1,10 +1,11 @@
 """The jobs of a project on AWS Batch as people see them: listed, ended, their logs read; whichever run began them."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from time import sleep
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import InputError
@@ -13,7 +14,7 @@ from bioinfo_assets.launch.batch.client import ACTIVE, IDS_A_CALL, Client
 from bioinfo_assets.launch.batch.definition import DEFAULT_PREFIX
 from bioinfo_assets.launch.batch.judgement import termination
 from bioinfo_assets.launch.batch.links import links_of, log_group_of, log_stream_of
-from bioinfo_assets.launch.batch.logs import Logs
+from bioinfo_assets.launch.batch.logs import LAG_S, Logs, is_whole
 from bioinfo_assets.launch.batch.request import TAG, tag_value
 from bioinfo_assets.launch.store import Store
 
@@ -116,25 +117,25 @@ def read_log(client: Client, batch_id: str, *, follow: bool = False, poll_s: flo
         poll_s: Seconds from one look to the next.
 
     Raises:
-        InputError: Batch does not know the job, or it is a whole array.
+        InputError: Batch does not know the job, it is a whole array, or its log may not be read.
         BioinfoAssetsError: Batch cannot be asked.
     """
     stream = token = ""
     while True:
         detail = _known(client, batch_id)
-        logs = Logs(log_group_of(detail))
-        try:
-            if log_stream_of(detail) != stream:
-                stream, token = log_stream_of(detail), ""
-            lines: list[str] = []
-            if stream:
+        if log_stream_of(detail) != stream:
+            stream, token = log_stream_of(detail), ""
+        lines: list[str] = []
+        if stream:
+            with closing(Logs(log_group_of(detail))) as logs:
                 token = logs.tail(stream, lines.append, token)
-        finally:
-            logs.close()
         yield from lines
-        if not follow or detail["status"] not in ACTIVE:
+        if detail["status"] in ACTIVE:
+            if not follow:
+                return
+        elif is_whole(lines) or not stream or time.time() - detail.get("stoppedAt", 0) / 1000 > LAG_S:
             return
-        sleep(poll_s)
+        time.sleep(poll_s)
 
 
 def _known(client: Client, batch_id: str) -> "JobDetailTypeDef":

@@ -6,7 +6,8 @@ than every two seconds, many jobs more seldom, and only the first hundred; the o
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -16,6 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Stream
 
 if TYPE_CHECKING:
@@ -37,6 +39,11 @@ _STDOUT_MARK: Final = "[stdout] "
 _STDOUT_GOES_ON: Final = "[stdout+] "
 _DRIVER_MARK: Final = "[driver] "
 _LAST_LINE: Final = "ended with exit code"
+
+
+def is_whole(lines: Iterable[str]) -> bool:
+    """Whether the driver's last word is among these lines of a log."""
+    return any(line.startswith(_DRIVER_MARK) and _LAST_LINE in line for line in lines)
 
 
 @dataclass(slots=True)
@@ -100,7 +107,11 @@ class Logs:
             self._followed.pop(job_id, None)
 
     def tail(self, log_stream: str, tell: Callable[[str], None], token: str = "") -> str:
-        """Tells the lines of a stream as they stand; gives the token by which to go on."""
+        """Tells the lines of a stream as they stand; gives the token by which to go on.
+
+        Raises:
+            InputError: it may not be read, or CloudWatch cannot be reached.
+        """
         while True:
             lines, following = self._page(log_stream, token)
             for line in lines:
@@ -131,7 +142,7 @@ class Logs:
         def tell(line: str) -> None:
             nonlocal ended
             if line.startswith(_DRIVER_MARK):
-                ended = ended or _LAST_LINE in line
+                ended = ended or is_whole([line])
             elif line.startswith(_STDOUT_GOES_ON):
                 followed.text[Stream.STDOUT] += line.removeprefix(_STDOUT_GOES_ON).encode()
             elif line.startswith(_STDOUT_MARK):
@@ -139,7 +150,8 @@ class Logs:
             else:
                 followed.text[Stream.STDERR] += line.encode() + b"\n"
 
-        followed.token = self.tail(followed.stream, tell, followed.token)
+        with suppress(InputError):  # a log that cannot be read now must not end a job that runs well
+            followed.token = self.tail(followed.stream, tell, followed.token)
         followed.is_whole = followed.is_whole or ended
 
     def _page(self, log_stream: str, token: str) -> tuple[list[str], str]:
@@ -152,9 +164,12 @@ class Logs:
             asked["nextToken"] = token
         try:
             page = self._client.get_log_events(**asked)
-        except (ClientError, BotoCoreError):
-            # A log that is not there yet, or cannot be read now, must not end a job that runs well.
-            return [], token
+        except self._client.exceptions.ResourceNotFoundException:
+            return [], token  # nothing was printed yet
+        except (ClientError, BotoCoreError) as error:
+            raise InputError(
+                f"the log {log_stream} in {self._group} cannot be read: {error}; check your rights and the network"
+            ) from error
         return [event["message"].rstrip("\n") for event in page["events"]], page["nextForwardToken"]
 
     @cached_property

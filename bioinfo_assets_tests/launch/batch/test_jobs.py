@@ -12,7 +12,7 @@ from bioinfo_assets.launch.batch.jobs import active_jobs, orphans, read_log, ter
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets_tests.launch.batch.machines import FAST, ended, opened, running, until
 from bioinfo_assets_tests.launch.contract import TEXT, job, wait_until
-from bioinfo_assets_tests.simulator import Stuck
+from bioinfo_assets_tests.simulator import Delays, Denied, Stuck
 
 FINGERPRINT = "cd" * 32
 
@@ -137,6 +137,17 @@ class TestReadLog:
             (tmp_path / "go").touch()
         assert seen[:2] == ["[stdout] first", "[stdout] second"]
         assert seen[-1].startswith("[driver] attempt 1 ended")
+
+    def test_that_comes_late_is_waited_for_when_the_job_has_just_ended(self, client, simulator, backend):
+        simulator.delays = Delays(logged_s=0.8)
+        ended(backend, job("prints"))
+        assert "[stdout] out" in list(read_log(client, batch_id(simulator), poll_s=0.1))
+
+    def test_that_may_not_be_read_is_told(self, client, simulator, backend):
+        ended(backend, job("prints"))
+        simulator.inject(Denied(action="GetLogEvents", times=20))
+        with pytest.raises(InputError, match=r"the log .* in /aws/batch/job cannot be read: .*AccessDenied"):
+            list(read_log(client, batch_id(simulator)))
 
     def test_of_a_job_that_has_not_begun_is_empty(self, client, simulator, backend):
         simulator.inject(Stuck(status_reason=Stuck.CAPACITY))
