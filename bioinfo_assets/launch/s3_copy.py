@@ -45,4 +45,4 @@ def _client(_settings: tuple[tuple[str, str], ...]) -> "S3Client":
     import boto3  # noqa: PLC0415 - as above
     from botocore.config import Config  # noqa: PLC0415 - as above
 
-    return boto3.client("s3", config=Config(retries={"mode": "standard", "total_max_attempts": 8}))
+    return boto3.Session().client("s3", config=Config(retries={"mode": "standard", "total_max_attempts": 8}))

@@ -5,7 +5,6 @@ Limits are those of the AWS Batch API reference and its service quotas.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
@@ -21,6 +20,7 @@ from tenacity import (
 )
 
 from bioinfo_assets.errors import InputError, ResourceError
+from bioinfo_assets.launch.batch.once import Once
 
 if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
@@ -42,6 +42,7 @@ _FORBIDDEN: Final = frozenset(
     | {"ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId"}
 )
 _PATIENCE_S: Final = 300.0
+_CONNECTIONS: Final = 20  # as many as threads that call
 
 Item = TypeVar("Item")
 
@@ -56,6 +57,7 @@ class Client:
 
     def __init__(self, look_again_s: float = 10.0) -> None:
         self._look_again_s = look_again_s
+        self._clients: Once[BatchClient] = Once()
 
     def describe(self, ids: Collection[str]) -> dict[str, "JobDetailTypeDef"]:
         """Jobs by their ids; those that Batch does not know, or has forgotten, are left out."""
@@ -127,9 +129,8 @@ class Client:
 
     def close(self) -> None:
         """Closes the connections."""
-        for client in (self.__dict__.get("_batch"), self.__dict__.get("_once")):
-            if client is not None:
-                client.close()
+        for client in self._clients.known():
+            client.close()
 
     def _named(self, queue: str, pattern: str) -> Iterator["JobSummaryTypeDef"]:
         with _told():
@@ -148,14 +149,21 @@ class Client:
                 raise
             return found
 
-    @cached_property
+    @property
     def _batch(self) -> "BatchClient":
-        return boto3.client("batch", config=Config(retries={"mode": "adaptive", "total_max_attempts": 10}))
+        return self._clients.get(
+            "adaptive", lambda _: _made(Config(retries={"mode": "adaptive", "total_max_attempts": 10}))
+        )
 
-    @cached_property
+    @property
     def _once(self) -> "BatchClient":
         """For what must not be sent again blindly."""
-        return boto3.client("batch", config=Config(retries={"total_max_attempts": 1}))
+        return self._clients.get("once", lambda _: _made(Config(retries={"total_max_attempts": 1})))
+
+
+def _made(config: Config) -> "BatchClient":
+    """A client of a session of its own: boto3's common one is not safe for threads while clients are made."""
+    return boto3.Session().client("batch", config=config.merge(Config(max_pool_connections=_CONNECTIONS)))
 
 
 def _parts(items: Iterable[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -110,7 +110,7 @@ def by_digest(image: str) -> str:
     if named is None or named["digest"]:
         return image
     tag = named["tag"] or "latest"
-    ecr = boto3.client("ecr", region_name=named["region"], config=Config(retries={"mode": "standard"}))
+    ecr = boto3.Session().client("ecr", region_name=named["region"], config=Config(retries={"mode": "standard"}))
     try:
         found = ecr.describe_images(
             registryId=named["account"], repositoryName=named["repository"], imageIds=[{"imageTag": tag}]

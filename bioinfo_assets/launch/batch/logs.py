@@ -174,7 +174,9 @@ class Logs:
 
     @cached_property
     def _client(self) -> "CloudWatchLogsClient":
-        return boto3.client("logs", config=Config(retries={"mode": "adaptive", "total_max_attempts": 5}))
+        return boto3.Session().client(
+            "logs", config=Config(retries={"mode": "adaptive", "total_max_attempts": 5}, max_pool_connections=20)
+        )
 
     def close(self) -> None:
         """Closes the connections."""

@@ -29,6 +29,10 @@ class Once(Generic[Value]):
                 self._known[name] = look_up(name)
             return self._known[name]
 
+    def known(self) -> list[Value]:
+        """All values that were looked up."""
+        return list(self._known.values())
+
     def forget(self, name: str) -> None:
         """Has the value looked up again."""
         self._known.pop(name, None)
