@@ -53,6 +53,7 @@ def _config(sample_of: Mapping[str, str]) -> dict[str, object]:
         "no_version_check": True,
         "no_ai": True,
         "megaqc_upload": False,
+        "plots_force_interactive": True,  # pictures instead, for many samples, would need a browser (kaleido)
         "use_filename_as_sample_name": True,
         "fn_clean_sample_names": False,
         "sample_names_replace_exact": True,

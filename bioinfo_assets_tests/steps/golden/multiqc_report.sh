@@ -2,6 +2,7 @@ config='{
  "no_version_check": true,
  "no_ai": true,
  "megaqc_upload": false,
+ "plots_force_interactive": true,
  "use_filename_as_sample_name": true,
  "fn_clean_sample_names": false,
  "sample_names_replace_exact": true,
