@@ -6,15 +6,8 @@ own CloudFormation template. What comes out is compared with what this machine's
 
 import json
 import os
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 import boto3
@@ -26,14 +19,13 @@ from bioinfo_assets.cli.pipeline import ASSETS, PER_SAMPLE, SUBJECTS
 from bioinfo_assets.launch.store import Store, join
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets_tests.cli.commands import COMMAND
-from bioinfo_assets_tests.deploy.stack import Cloud
+from bioinfo_assets_tests.e2e.account import Account, account
 from bioinfo_assets_tests.engine import engine, tools_image
 
-__all__ = ["engine", "tools_image"]
+__all__ = ["account", "engine", "tools_image"]
 
 pytestmark = pytest.mark.xdist_group("docker")
 
-REGION = "us-east-1"
 SAMPLES = ("sparrow", "tumbler")
 RESULTS = [(asset, subject) for asset in ASSETS for subject in (SAMPLES if asset in PER_SAMPLE else (SUBJECTS[asset],))]
 WITH_TIMES = MappingProxyType(
@@ -46,28 +38,6 @@ WITH_TIMES = MappingProxyType(
     }
 )
 """By asset, the files in which tools write when and where they ran; their canonical forms leave that out."""
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-@contextmanager
-def moto(log: Path) -> Iterator[int]:
-    """Moto's server, where containers can reach it; gives its port."""
-    port = free_port()
-    command = [str(Path(sys.executable).parent / "moto_server"), "-H", "0.0.0.0", "-p", str(port)]  # noqa: S104
-    with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file) as server:
-        for _ in range(150):
-            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/config"):
-                break
-            time.sleep(0.2)
-        yield port
-        with suppress(OSError):
-            urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST"))
-        server.terminate()
 
 
 @dataclass(frozen=True)
@@ -92,39 +62,25 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(engine, tools_image, tmp_path_factory) -> Iterator[Project]:
+def project(account: Account, tools_image, tmp_path_factory) -> Project:
     """A new project, its settings those that the template's stack gives, with the image of this clone."""
-    folder = tmp_path_factory.mktemp("batch")
-    disk = folder / "disk"
-    disk.mkdir()
-    for path in (disk, folder, folder.parent):
-        path.chmod(0o777)  # the container's user is another
-    with moto(folder / "moto.log") as port, pytest.MonkeyPatch.context() as patch:
-        cloud = Cloud(f"http://127.0.0.1:{port}", REGION)
-        made = cloud.create("genomes", {"Project": "genomes"})
-        for name in [name for name in os.environ if name.startswith(("AWS_", "BIOINFO_ASSETS_"))]:
-            patch.delenv(name)
-        for name, value in cloud.environment().items():
-            patch.setenv(name, value)
-        home = folder / "home"
-        home.mkdir()
-        output_path = f"{made['BucketUri']}/demo"
-        inside = {**cloud.environment(), "AWS_ENDPOINT_URL": f"http://host.docker.internal:{port}"}
-        settings = {
-            "output_path": output_path,
-            "backend": "batch",
-            "scratch": f"{made['BucketUri']}/scratch",
-            "jobs": {
-                "queue": made["SpotQueueName"],
-                "image": tools_image,
-                "job_role": made["JobRoleArn"],
-                "execution_role": made["ExecutionRoleArn"],
-                "environment": inside,
-            },
-            "batch": {"log_group": made["LogGroupName"], "scratch_volume": str(disk), "poll_s": 0.5},
-        }
-        (home / "bioinfo-assets.toml").write_text(tomli_w.dumps(settings))
-        yield Project(output_path, {**os.environ, "DAGSTER_HOME": str(home)})
+    home = tmp_path_factory.mktemp("home")
+    output_path = f"{account.made['BucketUri']}/demo"
+    settings = {
+        "output_path": output_path,
+        "backend": "batch",
+        "scratch": f"{account.made['BucketUri']}/scratch",
+        "jobs": {
+            "queue": account.made["SpotQueueName"],
+            "image": tools_image,
+            "job_role": account.made["JobRoleArn"],
+            "execution_role": account.made["ExecutionRoleArn"],
+            "environment": dict(account.inside),
+        },
+        "batch": {"log_group": account.made["LogGroupName"], "scratch_volume": str(account.disk), "poll_s": 0.5},
+    }
+    (home / "bioinfo-assets.toml").write_text(tomli_w.dumps(settings))
+    return Project(output_path, {**os.environ, "DAGSTER_HOME": str(home)})
 
 
 def submitted() -> int:

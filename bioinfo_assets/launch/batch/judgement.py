@@ -74,13 +74,22 @@ def outcome_of(detail: "JobDetailTypeDef", told: AttemptReport | None) -> Outcom
     for sign, outcome in _SIGNS:
         if any(words.startswith(sign) for words in said):
             return outcome
-    code = detail.get("container", {}).get("exitCode")
+    code = _exit_code(detail, told)
     was_ended = code in _ENDED_FROM_OUTSIDE and said[0] and not said[0].startswith(_ENDED_BY_ITSELF)
     if was_ended or detail.get("isTerminated") or detail.get("isCancelled"):
         return Outcome.KILLED
     if code == _KILLED or (told is not None and _JAVA_HEAP in told.stderr):
         return Outcome.OUT_OF_MEMORY
     return Outcome.FAILED if code else Outcome.LOST  # 0: it ended well, yet what it told is not there
+
+
+def _exit_code(detail: "JobDetailTypeDef", told: AttemptReport | None) -> int | None:
+    """The container's as Batch tells it; where it does not, the script's, as a shell would tell it."""
+    code = detail.get("container", {}).get("exitCode")
+    if code is None and told is not None and told.ending is not None:
+        code = told.ending.exit_code
+        return code if code >= 0 else 128 - code
+    return code
 
 
 def termination(reason: str) -> str:

@@ -74,7 +74,7 @@ def _ended(job: Tracked, seen: Seen, detail: "JobDetailTypeDef", links: Mapping[
     judged = verdict(job.job, detail, seen.told, links.get("log", ""))
     attempts = max(1, len(detail.get("attempts", ())))
     stream = log_stream_of(detail)
-    image = detail.get("container", {}).get("image", "")
+    image = detail.get("container", {}).get("image") or job.job.options.image or ""
     report = seen.told.report(job.job, job.folder, image, job.spent + attempts) if seen.told else None
     if judged.outcome is Outcome.SUCCEEDED and report is not None:
         return Progress(Status(State.SUCCEEDED, "", report, Outcome.SUCCEEDED, links), attempts, stream)

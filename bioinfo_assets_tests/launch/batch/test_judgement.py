@@ -1,11 +1,12 @@
 """Batch's words for an ending, and what is made of them."""
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from bioinfo_assets.launch.batch.judgement import memory_mib, outcome_of, termination, unschedulable, verdict
-from bioinfo_assets.launch.batch.told import AttemptReport
+from bioinfo_assets.launch.batch.told import AttemptReport, Ending
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.report import Told
 from bioinfo_assets_tests.launch.contract import job
@@ -45,6 +46,13 @@ def detail(said=EXITED, reason=None, code=None, **more):
 )
 def test_words_go_before_exit_codes(told_by_batch, expected):
     assert outcome_of(told_by_batch, None) is expected
+
+
+@pytest.mark.parametrize(("exit_code", "expected"), [(3, Outcome.FAILED), (-9, Outcome.OUT_OF_MEMORY)])
+def test_where_batch_tells_no_exit_code_the_scripts_own_counts(exit_code, expected):
+    now = datetime.now(UTC)
+    ending = Ending(exit_code=exit_code, started=now, finished=now, wall_s=1.0)
+    assert outcome_of(detail(), AttemptReport(1, False, Told(), "", ending)) is expected  # noqa: FBT003 - its order
 
 
 @pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.SUCCEEDED])

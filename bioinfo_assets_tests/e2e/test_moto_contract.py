@@ -1,0 +1,55 @@
+"""The Batch backend keeps the contract where moto's Batch runs its jobs as real containers.
+
+Moto shows a log only when its container is gone, so that what is read while a job runs is the simulator's to prove.
+"""
+
+import pytest
+
+from bioinfo_assets.launch.batch.backend import BatchBackend, Limits
+from bioinfo_assets.launch.batch.definition import Machine
+from bioinfo_assets.launch.batch.tracked import RunIdentity
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.store import Store
+from bioinfo_assets_tests.e2e.account import Account, account
+from bioinfo_assets_tests.engine import engine, tools_image
+from bioinfo_assets_tests.launch.contract import ScriptContract
+
+__all__ = ["account", "engine", "tools_image"]
+
+pytestmark = pytest.mark.xdist_group("docker")
+
+ONE_BY_ONE = Limits(arrays_from=10_000, poll_s=0.3, gather_s=0.1)
+"""Moto's containers are not told their index in an array."""
+
+
+class OnMoto(BatchBackend):
+    """The backend as a launcher uses it: every job comes with its options."""
+
+    options = JobOptions()
+
+    def submit(self, job: Job, fingerprint: str = ""):
+        return super().submit(job.with_options(self.options), fingerprint)
+
+    def tool_versions(self, tools, options=None):
+        return super().tool_versions(tools, options or self.options)
+
+
+class TestBatchOnMoto(ScriptContract):
+    PATIENCE_S = 120.0
+    PAUSE_S = 0.2
+
+    @pytest.fixture
+    def backend(self, account: Account, tools_image):
+        machine = Machine(account.made["LogGroupName"], str(account.disk))
+        scratch = f"{account.made['BucketUri']}/scratch"
+        backend = OnMoto(scratch, Store(), RunIdentity("run-1", "run-1"), machine, ONE_BY_ONE)
+        backend.options = JobOptions(
+            image=tools_image, queue=account.made["SpotQueueName"], environment=dict(account.inside)
+        )
+        yield backend
+        backend.close()
+
+    @pytest.fixture
+    def place(self, account: Account) -> str:
+        return f"{account.made['BucketUri']}/place"
