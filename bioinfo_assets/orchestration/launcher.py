@@ -235,8 +235,8 @@ def launcher_of(output_path: str, means: Means, jobs: JobOptions, steps: Mapping
         for name, field in JobLauncher.model_fields.items()
         if name in project
     }
-    of_project: Any = create_model("ProjectLauncher", __base__=JobLauncher, __doc__=JobLauncher.__doc__, **fields)
-    return cast("JobLauncher", of_project())
+    of_project = create_model("ProjectLauncher", __base__=JobLauncher, __doc__=JobLauncher.__doc__, **fields)
+    return cast("Callable[[], JobLauncher]", of_project)()
 
 
 def budget_of(run: dg.DagsterRun) -> str:

@@ -7,9 +7,9 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import docker
 import pytest
 
-import docker
 from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch.backend import State, Stream
 from bioinfo_assets.launch.docker.backend import DockerBackend

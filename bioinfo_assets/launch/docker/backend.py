@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
+from docker import DockerClient
+
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import NO_OPTIONS, Submission
 from bioinfo_assets.launch.docker.container import Container, remove_orphans
@@ -16,7 +18,6 @@ from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.run import NotStartedError, Run
 from bioinfo_assets.launch.store import Store
-from docker import DockerClient
 
 
 class DockerBackend(HostBackend):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.images import Image
 from docker.types import DeviceRequest, HostConfig, LogConfig, Mount
@@ -22,7 +23,6 @@ from bioinfo_assets.launch.docker.engine import engine_errors_are_told, said
 from bioinfo_assets.launch.docker.images import reference
 from bioinfo_assets.launch.run import Ending, Run
 from bioinfo_assets.launch.scratch import host_is_alive
-from docker import DockerClient
 
 _MIB: Final = 1024 * 1024
 _LEAST_MEMORY: Final = 6 * _MIB  # the engine takes no less

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import docker
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
-import docker
 from bioinfo_assets.errors import ResourceError
 
 _TIMEOUT_S: Final = 120  # an engine that starts many containers at once answers late

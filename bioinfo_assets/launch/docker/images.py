@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.images import Image
 from docker.utils import parse_repository_tag
@@ -16,7 +17,6 @@ from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch.docker.engine import engine_errors_are_told, said
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.run import NotStartedError
-from docker import DockerClient
 
 TOOLS_LIST: Final = "/opt/bioinfo-assets/tools.tsv"
 """The file of an image that lists its tools: command, tab, version."""
