@@ -22,6 +22,9 @@ from bioinfo_assets.settings import Settings
 LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
 """What Dagster's database and a small run need in the project's home; with less, nothing is begun."""
 
+NEEDED_OF_BATCH: Final = ("queue", "share_identifier", "image", "job_definition", "job_role", "execution_role")
+"""The options that name what must be there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -61,6 +64,8 @@ def check(request: Request, project: Project, home: Path) -> Plan:
     contigs = check_reference(project) if {"reference_genome", "known_sites"} & set(assets) else None
     if "known_sites" in assets:
         check_known_sites(project, contigs)
+    if project.settings.backend == "batch":
+        check_batch_takes_jobs(project.settings, assets)
     check_tools(project, assets)
     return Plan(project, home, new, names, assets)
 
@@ -111,6 +116,23 @@ def check_reach(uri: str) -> None:
     """
     if local_path(uri) is not None:
         raise InputError(f"{uri} is on this machine, where AWS Batch cannot read it: copy it to S3 and name it there")
+
+
+def check_batch_takes_jobs(settings: Settings, assets: Collection[str]) -> None:
+    """Checks that AWS Batch has what the jobs of these assets need: queues, machines, images, roles.
+
+    Raises:
+        InputError: something is missing, or may not be used.
+    """
+    from bioinfo_assets.launch.batch.checks import check_batch  # noqa: PLC0415 - boto3 takes a while to import
+
+    asked = {
+        options.model_dump_json(include=set(NEEDED_OF_BATCH)): options for options in map(settings.options_of, assets)
+    }
+    for options in asked.values():
+        for check in check_batch(options, settings.batch.log_group, places=()):
+            if not check.is_well:
+                raise InputError(f"{check.name}: {check.says} (`bioinfo-assets doctor --backend batch` looks at all)")
 
 
 def check_adapters(project: Project) -> None:

@@ -61,6 +61,16 @@ class Ticket:
             with self._changed:
                 self._changed.wait_for(lambda: self._news, min(_INTERRUPTIBLE_S, left))
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the job is over as far as the watcher knows; what `wait` then still has to deliver can take a while.
+
+        Costs nothing and delivers nothing; may be asked by any thread.
+        """
+        with self._changed:
+            newest = self._news[-1] if self._news else self._status
+        return isinstance(newest, Status) and newest.state.is_over
+
     def cancel(self) -> None:
         """Ends the job; `wait` then tells that it was cancelled."""
         self._backend.cancel(self.submission.job_id)

@@ -5,6 +5,7 @@ downstream go on with what is there.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,8 +29,15 @@ from bioinfo_assets.records.record import Record
 TICK_S = 0.05
 """How long a step lets its jobs be before it looks after them again, in seconds."""
 
+REST = 4
+"""How much longer a step rests than it looked after its jobs: of ten thousand a look takes a while."""
+
+SHOWN = 50
+"""How many jobs of a step are shown to come to one and the same state. Each event costs Dagster some hundredths of a
+second, an array has up to ten thousand jobs, and nobody reads so many."""
+
 ENDING_S = 30.0
-"""How long a step that is being ended waits for a job's end, in seconds; the backend is closed after it in any case."""
+"""How long a step that is being ended waits for its jobs' ends, in seconds; the backend is closed after it anyway."""
 
 AT_ONCE = 16
 """Results of a step that are looked up or published side by side: in S3 each takes tenths of a second."""
@@ -66,6 +74,7 @@ class StepRun:
     _publishing: "dict[str, Future[Committed]]" = field(default_factory=dict)
     _made: dict[str, Record] = field(default_factory=dict)
     _failures: dict[str, str] = field(default_factory=dict)
+    _shown: Counter[str] = field(default_factory=Counter)
 
     def events(self) -> StepEvents:
         """Runs the jobs; yields a materialization for each result as it is published, then all of them.
@@ -106,7 +115,9 @@ class StepRun:
     def _end_all(self, pool: ThreadPoolExecutor) -> Iterator[tuple[str, Committed]]:
         while self._running or self._publishing:
             raise_if_interrupted()
-            ended = [partition for partition, run in self._running.items() if run.ticket.wait(0).state.is_over]
+            began = time.monotonic()
+            # The last lines of a job's log may be long in coming: the pool waits for those of many jobs side by side.
+            ended = [partition for partition, run in self._running.items() if self._has_ended(run)]
             for partition in ended:
                 run = self._running.pop(partition)
                 self._publishing[partition] = pool.submit(commit, self.session.ledger, self.session.backend, run)
@@ -114,7 +125,10 @@ class StepRun:
             for partition in published:
                 yield from self._end(partition, self._publishing.pop(partition))
             if not ended and not published:
-                time.sleep(TICK_S)
+                time.sleep(max(TICK_S, REST * (time.monotonic() - began)))
+
+    def _has_ended(self, run: Run) -> bool:
+        return run.ticket.is_over or run.ticket.wait(0).state.is_over
 
     def _skip_failed_upstream(self) -> None:
         parents = self.context.job_def.asset_layer.get(self.asset_key).parent_keys
@@ -130,7 +144,7 @@ class StepRun:
         try:
             wanted = considered.result()
             if wanted.record is not None:
-                self._engine_event(f"{wanted.job.name}: CACHED, its result is there and whole", {})
+                self._show(wanted.job, "CACHED, its result is there and whole", {})
                 self._tell(partition, JobState.CACHED)
                 yield partition, Committed(wanted.record, reused=True)
             else:
@@ -148,8 +162,9 @@ class StepRun:
         )
         self._running[partition] = run
         self._tell(partition, JobState.PENDING)
-        self._engine_event(
-            f"{wanted.job.name}: job submitted to {self.session.backend.name} ({wanted.reason})",
+        self._show(
+            wanted.job,
+            f"job submitted to {self.session.backend.name} ({wanted.reason})",
             {
                 "job_id": dg.MetadataValue.text(run.submission.job_id),
                 "scratch": dg.MetadataValue.path(run.submission.scratch),
@@ -166,7 +181,7 @@ class StepRun:
         if status.state is State.RUNNING:
             self._tell(partition, JobState.RUNNING)
         links = {name: dg.MetadataValue.url(url) for name, url in status.links.items()}
-        self._engine_event(f"{job.name}: {status.state.value}. {status.reason}".rstrip(". "), links)
+        self._show(job, f"{status.state.value}. {status.reason}".rstrip(". "), links)
 
     def _end(self, partition: str, published: "Future[Committed]") -> Iterator[tuple[str, Committed]]:
         try:
@@ -210,17 +225,27 @@ class StepRun:
         self.context.log.error(reason)
 
     def _cancel_all(self) -> None:
+        """Ends all jobs and frees what they had in scratch, side by side: whoever presses Ctrl-C waits for it."""
         for run in self._running.values():
             self.session.backend.cancel(run.submission.job_id)
-        for partition, run in self._running.items():
-            if run.ticket.wait(ENDING_S).state.is_over:
-                self.session.backend.discard(run.submission.job_id, keep_log=True)
+        deadline = time.monotonic() + ENDING_S
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix=f"{self.context.step.key} ends") as pool:
+            list(pool.map(lambda run: self._see_off(run, deadline), self._running.values()))
+        for partition in self._running:
             self._tell(partition, JobState.FAILED, "cancelled")
         self._running.clear()
 
-    def _engine_event(self, message: str, metadata: Mapping[str, dg.MetadataValue]) -> None:
-        """Logs an engine event of this step: to build one is to log it."""
-        DagsterEvent.engine_event(self.context, message, EngineEventData(metadata=dict(metadata)))
+    def _see_off(self, run: Run, deadline: float) -> None:
+        if run.ticket.wait(max(0.0, deadline - time.monotonic())).state.is_over:
+            self.session.backend.discard(run.submission.job_id, keep_log=True)
+
+    def _show(self, job: Job, what: str, metadata: Mapping[str, dg.MetadataValue]) -> None:
+        """Logs an engine event of this step, unless it was logged of many jobs before; to build one is to log it."""
+        self._shown[what] += 1
+        if self._shown[what] > SHOWN:
+            return
+        last = " (of further jobs this is not shown)" if self._shown[what] == SHOWN else ""
+        DagsterEvent.engine_event(self.context, f"{job.name}: {what}{last}", EngineEventData(metadata=dict(metadata)))
 
     def _tell(self, partition: str, state: JobState, reason: str = "") -> None:
         tell(JobUpdate(self.asset_key.path[-1], partition, state, reason))

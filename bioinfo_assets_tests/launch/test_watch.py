@@ -4,7 +4,7 @@ import time
 import pytest
 
 from bioinfo_assets.launch.backend import State, Stream
-from bioinfo_assets.launch.fake import FakeBackend, Behaviour
+from bioinfo_assets.launch.fake import Behaviour, FakeBackend
 from bioinfo_assets.launch.local import LocalBackend
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.launch.watch import Watcher
@@ -36,6 +36,16 @@ def local(tmp_path):
 
 def test_a_ticket_waits_for_the_end(watcher):
     assert watcher.submit(job("prints")).wait(SOON_S).state is State.SUCCEEDED
+
+
+def test_that_a_job_is_over_is_known_before_its_end_is_delivered(watcher):
+    told = []
+    ticket = watcher.submit(job("prints"), on_change=told.append)
+    wait_until(lambda: ticket.is_over)
+    assert told == []
+    ticket.wait(SOON_S)
+    assert [status.state for status in told] == [State.SUCCEEDED]
+    assert ticket.is_over
 
 
 def test_the_final_status_is_there_however_often_it_is_asked_for(watcher):

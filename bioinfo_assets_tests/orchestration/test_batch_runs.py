@@ -221,7 +221,7 @@ def test_states_reasons_and_links_are_shown_as_they_change(cloud: Cloud, toy: To
     memory = [
         need["value"]
         for job in cloud.submitted()
-        if "product-a" in job["jobName"] and toy.record("a").fingerprint[:8] in job["jobName"]
+        if job["tags"].items() >= {"bioinfo-assets:run": result.run_id, "bioinfo-assets:step": "product"}.items()
         for need in job["containerOverrides"]["resourceRequirements"]
         if need["type"] == "MEMORY"
     ]

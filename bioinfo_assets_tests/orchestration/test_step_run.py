@@ -1,7 +1,11 @@
 """A step runs a job for each of its samples; one that fails stops none of the others."""
 
-import dagster as dg
+from pathlib import Path
 
+import dagster as dg
+import pytest
+
+from bioinfo_assets.launch.fake import Behaviour, FakeBackend
 from bioinfo_assets.orchestration.progress import JobState, JobUpdate, listening
 from bioinfo_assets_tests.orchestration.toy import Toy
 
@@ -126,6 +130,23 @@ def test_engine_events_tell_job_scratch_and_log(toy: Toy) -> None:
     submitted = [event for event in events if event.message and "job submitted" in event.message]
     assert [event.message for event in submitted] == ["factor-references: job submitted to local (not made yet)"]
     assert set(submitted[0].event_specific_data.metadata) >= {"job_id", "scratch", "log"}
+
+
+def test_of_many_jobs_only_the_first_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event costs Dagster hundredths of a second, and an array has up to ten thousand jobs."""
+    backend = FakeBackend(tmp_path / "scratch", lambda _: Behaviour(files={"number": b"6\n"}))
+    monkeypatch.setattr("bioinfo_assets.orchestration.launcher.open_backend", lambda *_: backend)
+    (tmp_path / "home").mkdir()
+    with dg.instance_for_test(temp_dir=str(tmp_path / "home")) as instance:
+        toy = Toy(tmp_path, instance, samples={f"s{number:02}": number for number in range(1, 56)})
+        result = toy.run("s01", keys=["factor", "product"])
+
+        assert result.success
+        said = [event.message for event in toy.engine_events(result.run_id) if "product-s" in str(event.message)]
+    assert len(said) == 50
+    assert said[0] == "product-s01: job submitted to fake (not made yet)"
+    assert said[-1] == "product-s50: job submitted to fake (not made yet) (of further jobs this is not shown)"
+    assert len([event for event in result.all_events if event.partition]) == 55
 
 
 def test_what_a_job_prints_is_in_the_compute_logs(toy: Toy) -> None:
