@@ -84,18 +84,22 @@ def _run(
 
 
 def _untold(result: dg.JobExecutionResult, board: Board) -> Iterator[Failure]:
-    """The failures of steps that ended before they had a job to tell of."""
+    """The failures of steps that ended before they had a job to tell of, or of a run that ended before its steps."""
     told = {failure.asset for failure in board.failures}
     skipped = {asset for asset, row in board.counts().items() if row[JobState.SKIPPED.value]}
-    for event in result.filter_events(lambda event: event.is_step_failure):
+    steps = list(result.filter_events(lambda event: event.is_step_failure))
+    for event in steps:
         asset = str(event.step_key)
         if asset not in told | skipped:
             yield Failure(asset, "", _reason(event))
+    if not steps:
+        for event in result.filter_events(lambda event: event.event_type is dg.DagsterEventType.RUN_FAILURE):
+            yield Failure("the run", "", _reason(event))
 
 
 def _reason(event: dg.DagsterEvent) -> str:
-    """Why a step failed: the sentence of one of our errors, else class and text of the first cause."""
-    error = event.step_failure_data.error
+    """Why a step or a run failed: the sentence of one of our errors, else class and text of the first cause."""
+    error = event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error
     while error is not None and error.cause is not None and not error.message.startswith(OURS):
         error = error.cause
     said = error.message.strip() if error else "it did not say why"

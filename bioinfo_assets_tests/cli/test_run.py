@@ -192,6 +192,19 @@ def test_a_step_whose_input_is_not_made_says_so(tmp_path: Path) -> None:
     assert "there is no merged_reads of expt yet" in said.stdout
 
 
+def test_a_run_that_ends_before_its_first_step_says_why(tmp_path: Path) -> None:
+    """Here where it cannot write down that it lives."""
+    write_pair(tmp_path / "reads")
+    samples_file = list_folders(tmp_path / "samples.txt", tmp_path / "reads")
+    (tmp_path / "out" / ".dagster").mkdir(parents=True)
+    (tmp_path / "out" / ".dagster" / "runs").write_text("")
+    said = call("run", "--samples-file", samples_file, "--output-path", tmp_path / "out", "--select", "merged_reads")
+    assert said.exit_code == 1
+    assert "1 failed" in said.stdout
+    assert str(tmp_path / "out" / ".dagster" / "runs") in said.stdout
+    assert "Traceback" not in said.stdout + said.stderr
+
+
 def test_without_known_sites_base_qualities_stay(ran: Ran) -> None:
     """The last test of this module: the project keeps the setting."""
     said = call(
