@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.assets.project import Project
@@ -56,7 +56,8 @@ def list_jobs(*, output_path: OutputPath, json: Json = False) -> None:
     if json:
         typer.echo(json_module.dumps([asdict(job) for job in found], indent=2, default=str))
         return
-    table = Table("JOB", "STEP", "SAMPLE", "STATE", "SINCE", "RUN", "WHY", box=None, pad_edge=False)
+    job_column = Column("JOB", no_wrap=True, min_width=max((len(job.batch_id) for job in found), default=0))
+    table = Table(job_column, "STEP", "SAMPLE", "STATE", "SINCE", "RUN", "WHY", box=None, pad_edge=False)
     for job in found:
         since = _ago(job.started or job.created)
         table.add_row(job.batch_id, job.step, _subject(job), job.status, since, job.run_id[:8], job.reason)
