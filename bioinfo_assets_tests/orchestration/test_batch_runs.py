@@ -15,6 +15,7 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.launch.store import Store
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
@@ -167,6 +168,8 @@ def test_re_execution_from_failure_runs_what_failed(cloud: Cloud, ran: Ran) -> N
     cached = {(update.asset, update.partition) for update in updates if update.state is JobState.CACHED}
     assert {(asset, sample) for asset in ("product", "parity") for sample in "abcde"} <= cached
     assert ran.toy.read("f", "parity") == "1"
+    # What is made of all samples is made anew, with the one that was missing: 3 * (2 + 3 + 4 + 5 + 6 + 7).
+    assert Store().read_bytes(f"{ran.toy.output}/multiqc/total.txt") == b"81\n"
 
 
 def from_failure(toy: Toy, run_id: str) -> dg.JobExecutionResult:
