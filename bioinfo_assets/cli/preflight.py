@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -55,7 +56,8 @@ def check(request: Request, project: Project, home: Path) -> Plan:
     check_room(home)
     assets = _with_something_to_make(selected(request.select), project)
     check_platform(project.settings.platform)
-    check_means(project.settings)
+    check_steps(project.settings)
+    check_means(project.settings, assets)
     check_adapters(project)
     new = read_samples_file(project.store, request.samples_file) if request.samples_file else ()
     names = _names(request, project, new)
@@ -87,7 +89,20 @@ def selected(expressions: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in ASSETS if name in chosen)
 
 
-def check_means(settings: Settings) -> None:
+def check_steps(settings: Settings) -> None:
+    """Checks that options of jobs are given for assets that there are.
+
+    Raises:
+        InputError: one is given for another name.
+    """
+    for name in settings.steps:
+        if name not in ASSETS:
+            near = get_close_matches(name, ASSETS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the assets are {', '.join(ASSETS)}"
+            raise InputError(f"settings have a table [steps.{name}], and there is no asset {name}: {hint}")
+
+
+def check_means(settings: Settings, assets: Collection[str]) -> None:
     """Checks that jobs can run where the settings say, as far as that can be told from them alone.
 
     Raises:
@@ -101,7 +116,7 @@ def check_means(settings: Settings) -> None:
             f"jobs on AWS Batch read each other's results, which they cannot in {settings.output_path}: set the output "
             "path to s3://BUCKET/FOLDER"
         )
-    if settings.jobs.queue is None:
+    if any(settings.options_of(asset).queue is None for asset in assets):
         raise InputError("no job queue is set for AWS Batch: give --queue, or set `queue` in [jobs]")
     for uri in (settings.reference, settings.reference_alt, *settings.known_sites):
         if uri is not None:

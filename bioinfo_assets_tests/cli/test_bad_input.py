@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bioinfo_assets.cli.preflight import check_steps
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.cli.commands import Said, call, list_folders, take_lanes, write_fastq, write_pair, write_vcf
 from bioinfo_assets_tests.data_sets import na12878
 from bioinfo_assets_tests.launch.mounts import can_mount
@@ -280,3 +283,9 @@ def test_reads_that_were_spoiled_after_they_were_added(tmp_path: Path) -> None:
     assert said.exit_code == 2
     assert "NA12878_HJYFJ_L4_1.fastq.gz is empty" in said.stderr
     assert not (output / "NA12878").exists()
+
+
+def test_options_of_an_asset_that_is_not_there(tmp_path: Path) -> None:
+    settings = Settings(output_path=str(tmp_path), steps={"aligned_bams": {"vcpus": 4}})
+    with pytest.raises(InputError, match=r"table \[steps.aligned_bams\], and .* did you mean aligned_bam\?"):
+        check_steps(settings)

@@ -11,7 +11,13 @@ from uuid import uuid4
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ProfileNotFound,
+)
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.options import JobOptions
@@ -110,7 +116,10 @@ def _identity(session: boto3.Session) -> str:
         raise InputError("no region is set: set AWS_DEFAULT_REGION, or region in the profile of AWS_PROFILE")
     if session.get_credentials() is None:
         raise InputError("there are no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    arn = session.client("sts", config=_CONFIG).get_caller_identity()["Arn"]
+    try:
+        arn = session.client("sts", config=_CONFIG).get_caller_identity()["Arn"]
+    except (EndpointConnectionError, ConnectTimeoutError):  # a network without a way to STS may have one to Batch
+        return f"there are some, in {session.region_name}; whose is not checkable: STS cannot be reached"
     return f"{arn} in {session.region_name}"
 
 

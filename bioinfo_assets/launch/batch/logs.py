@@ -80,6 +80,7 @@ class Logs:
         self._every_s = every_s
         self._followed: dict[str, _Followed] = {}
         self._lock = Lock()
+        self._next_turn = 0.0
 
     def read(self, job_id: str, log_stream: str, stream: Stream, offset: int, *, is_over: bool) -> bytes:
         """What the job has printed on one of its streams since `offset`, as far as is known by now.
@@ -132,7 +133,7 @@ class Logs:
             followed.stream, followed.token = log_stream, ""
         self._read_page(followed)
         while is_over and not followed.is_whole and time.monotonic() - now < self._lag_s:
-            time.sleep(0.1)
+            time.sleep(min(1.0, self._lag_s / 5))
             self._read_page(followed)
         followed.is_whole = is_over
 
@@ -162,6 +163,7 @@ class Logs:
         }
         if token:
             asked["nextToken"] = token
+        self._wait_for_turn()
         try:
             page = self._client.get_log_events(**asked)
         except self._client.exceptions.ResourceNotFoundException:
@@ -171,6 +173,13 @@ class Logs:
                 f"the log {log_stream} in {self._group} cannot be read: {error}; check your rights and the network"
             ) from error
         return [event["message"].rstrip("\n") for event in page["events"]], page["nextForwardToken"]
+
+    def _wait_for_turn(self) -> None:
+        """Spaces the reads of all jobs and threads."""
+        with self._lock:
+            turn = max(time.monotonic(), self._next_turn)
+            self._next_turn = turn + 1 / (2 * READS_A_SECOND)
+        time.sleep(max(0.0, turn - time.monotonic()))
 
     @cached_property
     def _client(self) -> "CloudWatchLogsClient":

@@ -14,7 +14,7 @@ from bioinfo_assets.launch.store import join
 DEFAULT_RETRIES: Final = 2
 """How often a job may be started again, unless a user sets `retries`."""
 
-WAITS: Final = Status(State.QUEUED, "is being submitted")
+WAITS: Final = Status(State.QUEUED)
 
 CANCELLED: Final = termination("cancelled")
 """Why a job is ended that a run wants no more."""

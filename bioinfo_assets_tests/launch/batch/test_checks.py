@@ -106,9 +106,15 @@ class TestCredentials:
 
     def test_an_endpoint_where_nobody_answers(self, found, user):
         user.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-        (check,) = found().values()
+        check = found()["machines"]
         assert not check.is_well
-        assert 'Could not connect to the endpoint URL: "http://127.0.0.1:1/"' in check.says
+        assert 'Could not connect to the endpoint URL: "http://127.0.0.1:1/' in check.says
+
+    def test_a_network_without_a_way_to_sts_is_not_in_the_way(self, found, user):
+        user.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
+        check = found()["credentials"]
+        assert check.is_well
+        assert check.says.endswith("not checkable: STS cannot be reached")
 
     def test_a_session_that_is_given_is_used(self, user):
         session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-west-2")  # noqa: S106
