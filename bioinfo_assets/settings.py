@@ -29,7 +29,7 @@ from pydantic_settings import (
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.means import BackendName, BatchSettings, Means
-from bioinfo_assets.launch.options import DEFAULT_PREFIX, JobOptions
+from bioinfo_assets.launch.options import JobOptions
 
 FILE_NAME = "bioinfo-assets.toml"
 HOME_VARIABLE = "DAGSTER_HOME"
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     def queues(self) -> tuple[tuple[str, str], ...]:
         """The job queues of AWS Batch that the settings name, each with what names of jobs there begin with."""
         options = (self.jobs, *(self.options_of(asset) for asset in self.steps))
-        named = ((one.queue, one.name_prefix or DEFAULT_PREFIX) for one in options)
+        named = ((one.queue, one.prefix) for one in options)
         return tuple(dict.fromkeys((queue, prefix) for queue, prefix in named if queue is not None))
 
     def options_of(self, asset: str) -> JobOptions:

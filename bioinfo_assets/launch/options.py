@@ -55,6 +55,11 @@ class JobOptions(BaseModel):
         default={}, description="Variables of the container; never secrets, everyone who may look at jobs sees them."
     )
 
+    @property
+    def prefix(self) -> str:
+        """What names of jobs begin with."""
+        return self.name_prefix or DEFAULT_PREFIX
+
     def then(self, other: "JobOptions") -> "JobOptions":
         """These options with what the next layer says; tags and variables are added up."""
         added = {name: {**getattr(self, name), **getattr(other, name)} for name in ("tags", "environment")}

@@ -14,7 +14,6 @@ from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.once import Once
 from bioinfo_assets.launch.options import JobOptions
 
-DEFAULT_PREFIX: Final = "bioinfo-assets"
 _VOLUME: Final = "scratch"
 
 
@@ -71,7 +70,7 @@ class Definitions:
 def definition_name(options: JobOptions, image: str, machine: Machine) -> str:
     """The name of the definition: equal for equal contents."""
     said = json.dumps(content(options, image, machine), sort_keys=True)
-    return f"{options.name_prefix or DEFAULT_PREFIX}-{sha256(said.encode()).hexdigest()[:16]}"
+    return f"{options.prefix}-{sha256(said.encode()).hexdigest()[:16]}"
 
 
 def content(options: JobOptions, image: str, machine: Machine) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.batch.claims import Claims
 from bioinfo_assets.launch.batch.client import ACTIVE, IDS_A_CALL, Client
-from bioinfo_assets.launch.batch.definition import DEFAULT_PREFIX
 from bioinfo_assets.launch.batch.judgement import termination
 from bioinfo_assets.launch.batch.links import links_of, log_group_of, log_stream_of
 from bioinfo_assets.launch.batch.logs import LAG_S, Logs, is_whole
 from bioinfo_assets.launch.batch.request import TAG, tag_value
+from bioinfo_assets.launch.options import DEFAULT_PREFIX
 from bioinfo_assets.launch.store import Store
 
 if TYPE_CHECKING:

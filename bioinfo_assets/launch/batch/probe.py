@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch.batch.client import ACTIVE, Client
-from bioinfo_assets.launch.batch.definition import DEFAULT_PREFIX, Definitions
+from bioinfo_assets.launch.batch.definition import Definitions
 from bioinfo_assets.launch.batch.judgement import termination, unschedulable, verdict
 from bioinfo_assets.launch.batch.request import NO_QUEUE, Order, job_name, submission
 from bioinfo_assets.launch.job import Job, Resources
@@ -57,7 +57,7 @@ class ToolsProbe:
         """
         if options.queue is None:
             raise InputError(NO_QUEUE)
-        name = job_name(options.name_prefix or DEFAULT_PREFIX, "tools", secrets.token_hex(4))
+        name = job_name(options.prefix, "tools", secrets.token_hex(4))
         order = Order(
             name=name,
             command=("bash", "-c", _COPY, "tools", uri),

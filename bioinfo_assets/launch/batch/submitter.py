@@ -18,7 +18,7 @@ from bioinfo_assets.launch.backend import State, Status
 from bioinfo_assets.launch.batch.adoption import Adoption
 from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.client import Client
-from bioinfo_assets.launch.batch.definition import DEFAULT_PREFIX, Definitions
+from bioinfo_assets.launch.batch.definition import Definitions
 from bioinfo_assets.launch.batch.image import Images
 from bioinfo_assets.launch.batch.limits import Limits
 from bioinfo_assets.launch.batch.package import address, bootstrap, check, pack
@@ -202,7 +202,7 @@ class Submitter:
         job = jobs[0]
         mark = "-".join([*([job.fingerprint[:12]] if job.fingerprint else []), secrets.token_hex(4)])
         what = job.job.name if len(jobs) == 1 else f"{job.job.step}-array"
-        return job_name(job.job.options.name_prefix or DEFAULT_PREFIX, what, mark)
+        return job_name(job.job.options.prefix, what, mark)
 
 
 def _likeness(job: Tracked) -> tuple[str, ...]:
