@@ -65,13 +65,19 @@ fetch_shared() {
   ) 9>"$cache/$4.lock"
 }
 
-# Bytes of the inputs that are not on this machine yet, in KiB.
-missing_kib() {
+# The disk that the job needs, in KiB: shared inputs that are not on this machine yet, and two and a half times its own,
+# for what it makes of them and what it sorts; two TiB at most.
+needed_kib() {
   local size local_name name uri sum=0
   while IFS=$'\t' read -r size local_name name uri; do
-    [[ $name != - && -e $cache/$name ]] || sum=$((sum + size))
+    if [[ $name == - ]]; then
+      sum=$((sum + size * 5 / 2))
+    elif [[ ! -e $cache/$name ]]; then
+      sum=$((sum + size))
+    fi
   done <"$root/inputs.tsv"
-  echo $((sum / 1024))
+  sum=$((sum / 1024))
+  echo $((sum < 2 ** 31 ? sum : 2 ** 31))
 }
 
 # inputs.tsv has SIZE, LOCAL, NAME (`-` where it is not shared) and URI of each input.
@@ -79,9 +85,9 @@ stage() {
   local size local_name name uri running=0 needed free
   [[ ! -d $root/inputs ]] || find "$root/inputs" -type f -exec mv -t "$work" {} +
   mkdir -p "$cache"
-  needed=$(missing_kib)
+  needed=$(needed_kib)
   free=$(df --output=avail -k "$root" | tail -n 1)
-  ((free > needed)) || give_up "the inputs have $((needed / 1024)) MiB and the machine has $((free / 1024)) MiB free in $disk: give the compute environment's machines a larger disk"
+  ((free > needed)) || give_up "the job needs some $((needed / 1024)) MiB of disk by the sizes of its inputs, and the machine has $((free / 1024)) MiB free in $disk: give the compute environment's machines a larger disk"
   while IFS=$'\t' read -r size local_name name uri; do
     if ((running >= AT_ONCE)); then
       wait -n || return

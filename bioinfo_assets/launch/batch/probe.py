@@ -27,6 +27,7 @@ s5cmd --log error cp "${{BIOINFO_ASSETS_TOOLS:-{LIST}}}" "$1"
 """
 _PROBE: Final = Job("tools", "1", "image", _COPY, resources=Resources(cpus=1, memory_mib=512))
 _TRIES: Final = 3
+_TIME_S: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class ToolsProbe:
             size=1,
             definition=self.definitions.of(options, image),
             resources=_PROBE.resources,
+            time_s=_TIME_S,
             tries=_TRIES,
             options=options.model_copy(update={"gpus": None}),
             tags={"run": self.run_id, "step": "tools", "scratch": self.scratch},

@@ -38,6 +38,7 @@ class Order:
         size: How many jobs; one goes without an array.
         definition: The job definition.
         resources: What each may use.
+        time_s: How long each attempt may take, in seconds, unless the options say it.
         tries: How often each may be started.
         options: How they run.
         tags: This project's own.
@@ -48,6 +49,7 @@ class Order:
     size: int
     definition: str
     resources: Resources
+    time_s: int
     tries: int
     options: JobOptions
     tags: Mapping[str, str]
@@ -79,14 +81,13 @@ def submission(order: Order, disk: str) -> dict[str, Any]:
         "jobQueue": options.queue,
         "jobDefinition": order.definition,
         "containerOverrides": _overrides(order, disk),
+        "timeout": {"attemptDurationSeconds": options.timeout_s or order.time_s},
         "retryStrategy": {"attempts": order.tries, "evaluateOnExit": list(RETRY_RULES)},
         "tags": {**options.tags, **{f"{TAG}{name}": tag_value(value) for name, value in order.tags.items()}},
         "propagateTags": True,
     }
     if order.size > 1:
         request["arrayProperties"] = {"size": order.size}
-    if options.timeout_s is not None:
-        request["timeout"] = {"attemptDurationSeconds": options.timeout_s}
     if options.share_identifier is not None:
         request["shareIdentifier"] = options.share_identifier
     if options.priority is not None:

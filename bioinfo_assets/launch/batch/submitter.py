@@ -22,6 +22,7 @@ from bioinfo_assets.launch.batch.definition import Definitions
 from bioinfo_assets.launch.batch.image import Images
 from bioinfo_assets.launch.batch.limits import Limits
 from bioinfo_assets.launch.batch.package import address, bootstrap, check, pack
+from bioinfo_assets.launch.batch.patience import time_s
 from bioinfo_assets.launch.batch.request import NO_QUEUE, Order, job_name, submission, tags_of
 from bioinfo_assets.launch.batch.tracked import RunIdentity, Tracked
 from bioinfo_assets.launch.job import Resources
@@ -143,6 +144,7 @@ class Submitter:
                 cpus=max(job.job.resources.cpus for job in jobs),
                 memory_mib=max(job.job.resources.memory_mib for job in jobs),
             ),
+            time_s=max(time_s(job.job) for job in jobs),
             tries=first.tries - first.spent,
             options=first.job.options,
             tags=tags_of(first.job, self._place.run.run_id, self._place.scratch, alone=len(jobs) == 1),

@@ -136,7 +136,9 @@ class TestAMachinesDisk:
         given = Input("x", StoredFile("s3://genomes/in/x", 10 * 1024**2, None))
         with opened(scratch, disk=str(tiny_disk)) as backend:
             status = ended(backend, replace(COPIES, inputs=(given,)))
-        assert status.reason.startswith("the inputs have 10 MiB and the machine has 0 MiB free in ")
+        assert status.reason.startswith(
+            "the job needs some 25 MiB of disk by the sizes of its inputs, and the machine has 0 MiB free in "
+        )
         assert status.reason.endswith(": give the compute environment's machines a larger disk")
 
     def test_a_full_disk_is_told(self, scratch, simulator, tiny_disk):

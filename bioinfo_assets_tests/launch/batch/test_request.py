@@ -38,6 +38,7 @@ def order(options=EVERYTHING, **changes):
         "size": 1,
         "definition": "arn:aws:batch:us-east-1:123456789012:job-definition/tools:3",
         "resources": Resources(4, 16384),
+        "time_s": 7200,
         "tries": 5,
         "options": options,
         "tags": TAGS,
@@ -53,7 +54,8 @@ def test_a_submission_reads_like_this():
 def test_an_array_says_its_size_and_what_is_not_set_is_not_said():
     said = submission(order(JobOptions(queue="spot"), size=23), "")
     assert said["arrayProperties"] == {"size": 23}
-    assert not {"timeout", "shareIdentifier", "schedulingPriorityOverride"} & said.keys()
+    assert said["timeout"] == {"attemptDurationSeconds": 7200}
+    assert not {"shareIdentifier", "schedulingPriorityOverride"} & said.keys()
     assert {one["name"] for one in said["containerOverrides"]["environment"]} == {"JOB_CPUS", "JOB_MEMORY_MIB"}
 
 
