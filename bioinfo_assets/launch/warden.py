@@ -55,6 +55,7 @@ def _watch(child: int, line: socket.socket, wakeup: int) -> int:
             os.read(wakeup, 4096)
         exit_code = _reaped(child)
         if exit_code is not None:
+            _let_the_rest_end(deadline)
             return exit_code
         if line.fileno() in ready:
             waited_on.remove(line.fileno())
@@ -62,6 +63,17 @@ def _watch(child: int, line: socket.socket, wakeup: int) -> int:
             os.killpg(0, signal.SIGTERM)
         elif deadline is not None and time.monotonic() >= deadline:
             return -signal.SIGKILL
+
+
+def _let_the_rest_end(deadline: float | None) -> None:
+    """When a job is ended, its shell may die of SIGTERM sooner than what it started, which has its grace as well."""
+    while deadline is not None and time.monotonic() < deadline:
+        try:
+            while os.waitpid(-1, os.WNOHANG) != NOBODY:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.01)
 
 
 def _reaped(child: int) -> int | None:
