@@ -21,12 +21,12 @@ from bioinfo_assets.cli.options import Backend, Image, Json, Queue, jobs_given
 from bioinfo_assets.cli.paths import absolute
 from bioinfo_assets.cli.request import at_home, home_of
 from bioinfo_assets.cli.told import ExitCode
-from bioinfo_assets.errors import ResourceError
+from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch import backend as launch_backend
 from bioinfo_assets.launch.means import batch_scratch, open_backend
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.launch.tools import TOOLS, tool_versions
-from bioinfo_assets.settings import Settings
+from bioinfo_assets.settings import HOME_VARIABLE, Settings
 
 JAVA: Final = "java"
 OPTIONAL: Final = frozenset({"bwa-mem2"})
@@ -90,11 +90,15 @@ def doctor(
 def _settings(output_path: str | None, backend: str | None, jobs: Mapping[str, str] | None) -> Settings | None:
     """The project's settings with what was given; None where there is no project, and none is needed."""
     given = {"backend": backend, "jobs": jobs}
-    if output_path is not None:
-        place = absolute(output_path)
+    home = os.environ.get(HOME_VARIABLE)
+    named = output_path or (settings_module.output_path_of(Path(home)) if home else None)
+    if named is not None:
+        place = absolute(named)
         with at_home(home_of(place)):
             return settings_module.load(output_path=place, **given)
-    return None if backend in {None, "local"} else settings_module.load(**given)
+    if backend == "batch":
+        raise InputError("no project is named: give --output-path s3://BUCKET/FOLDER, where its results are to be")
+    return None if backend in {None, "local"} else settings_module.load(output_path=str(Path.cwd()), **given)
 
 
 def _batch(settings: Settings, *, json: bool) -> bool:
@@ -183,6 +187,5 @@ def _tell(found: list[Finding]) -> None:
             table.add_row(finding.name, missing, finding.install, style="dim" if finding.optional else "bold red")
     console = Console(markup=False, highlight=False)
     console.print(table)
-    for finding in found:
-        if not finding.is_well:
-            console.print(finding.problem, soft_wrap=True)
+    for problem in dict.fromkeys(finding.problem for finding in found if not finding.is_well):
+        console.print(problem, soft_wrap=True)

@@ -22,3 +22,17 @@ def test_what_is_missing_and_what_installs_it(tmp_path: Path, monkeypatch: pytes
     assert said.exit_code == 1
     assert ["samtools", "MISSING", "apt-get install samtools"] in rows
     assert "Traceback" not in said.stdout + said.stderr
+
+
+def test_a_project_on_batch_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    said = call("doctor", "--backend", "batch")
+    assert said.exit_code == 2
+    assert "no project is named: give --output-path" in said.stderr
+
+
+def test_an_image_that_cannot_be_had_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    said = call("doctor", "--backend", "docker", "--image", "tools:1", "--output-path", tmp_path)
+    assert said.exit_code == 1
+    assert said.stdout.count("no.sock") == 1
