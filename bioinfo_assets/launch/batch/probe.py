@@ -70,7 +70,7 @@ class ToolsProbe:
             options=options.model_copy(update={"gpus": None}),
             tags={"run": self.run_id, "step": "tools", "scratch": self.scratch},
         )
-        batch_id = self.client.submit(submission(order, ""))
+        batch_id = self.client.submit(submission(order, self.client.region, ""))
         try:
             detail = self._end_of(batch_id)
         except BaseException:

@@ -65,11 +65,12 @@ def job_name(prefix: str, what: str, mark: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", f"{prefix}-{what[:room]}-{mark}")
 
 
-def submission(order: Order, disk: str) -> dict[str, Any]:
+def submission(order: Order, region: str, disk: str) -> dict[str, Any]:
     """The arguments of SubmitJob.
 
     Args:
         order: What is submitted.
+        region: Where it runs; containers on EC2 are not told, and S3's clients want to know.
         disk: The folder of the machine that jobs work in; empty: the container's own.
 
     Raises:
@@ -80,7 +81,7 @@ def submission(order: Order, disk: str) -> dict[str, Any]:
         "jobName": order.name,
         "jobQueue": options.queue,
         "jobDefinition": order.definition,
-        "containerOverrides": _overrides(order, disk),
+        "containerOverrides": _overrides(order, region, disk),
         "timeout": {"attemptDurationSeconds": options.timeout_s or order.time_s},
         "retryStrategy": {"attempts": order.tries, "evaluateOnExit": list(RETRY_RULES)},
         "tags": {**options.tags, **{f"{TAG}{name}": tag_value(value) for name, value in order.tags.items()}},
@@ -95,9 +96,10 @@ def submission(order: Order, disk: str) -> dict[str, Any]:
     return request
 
 
-def _overrides(order: Order, disk: str) -> dict[str, Any]:
+def _overrides(order: Order, region: str, disk: str) -> dict[str, Any]:
     needs = {"VCPU": order.resources.cpus, "MEMORY": order.resources.memory_mib, "GPU": order.options.gpus or 0}
     environment = {
+        "AWS_DEFAULT_REGION": region,
         **order.options.environment,
         "JOB_CPUS": str(order.resources.cpus),
         "JOB_MEMORY_MIB": str(order.resources.memory_mib),

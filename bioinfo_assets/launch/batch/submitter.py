@@ -149,7 +149,7 @@ class Submitter:
             options=first.job.options,
             tags=tags_of(first.job, self._place.run.run_id, self._place.scratch, alone=len(jobs) == 1),
         )
-        request = submission(order, self._place.disk)
+        request = submission(order, self._client.region, self._place.disk)
         self._write_all(jobs, order, packages)
         if all(job.ending for job in jobs):
             for job in jobs:

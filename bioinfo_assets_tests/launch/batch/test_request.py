@@ -48,33 +48,45 @@ def order(options=EVERYTHING, **changes):
 
 def test_a_submission_reads_like_this():
     # Written by hand from the API reference of SubmitJob.
-    assert submission(order(), "/scratch") == json.loads((GOLDEN / "submission.json").read_text())
+    assert submission(order(), "eu-central-1", "/scratch") == json.loads((GOLDEN / "submission.json").read_text())
 
 
 def test_an_array_says_its_size_and_what_is_not_set_is_not_said():
-    said = submission(order(JobOptions(queue="spot"), size=23), "")
+    said = submission(order(JobOptions(queue="spot"), size=23), "us-east-1", "")
     assert said["arrayProperties"] == {"size": 23}
     assert said["timeout"] == {"attemptDurationSeconds": 7200}
     assert not {"shareIdentifier", "schedulingPriorityOverride"} & said.keys()
-    assert {one["name"] for one in said["containerOverrides"]["environment"]} == {"JOB_CPUS", "JOB_MEMORY_MIB"}
+    assert {one["name"] for one in said["containerOverrides"]["environment"]} == {
+        "AWS_DEFAULT_REGION",
+        "JOB_CPUS",
+        "JOB_MEMORY_MIB",
+    }
+
+
+def test_a_region_that_a_user_sets_goes_before_batchs_own():
+    said = submission(
+        order(JobOptions(queue="spot", environment={"AWS_DEFAULT_REGION": "eu-north-1"})), "us-east-1", ""
+    )
+    environment = {one["name"]: one["value"] for one in said["containerOverrides"]["environment"]}
+    assert environment["AWS_DEFAULT_REGION"] == "eu-north-1"
 
 
 def test_with_all_tags_that_a_user_may_set_a_job_has_fewer_than_fifty():
     options = JobOptions(queue="spot", tags={f"tag{n}": "x" for n in range(40)})
     tags = tags_of(job("greets"), "run", "s3://genomes/scratch", alone=True)
-    assert len(submission(order(options, tags=tags), "")["tags"]) <= 50
+    assert len(submission(order(options, tags=tags), "us-east-1", "")["tags"]) <= 50
 
 
 def test_a_variable_of_batchs_own_is_refused():
     options = JobOptions(queue="spot", environment={"AWS_BATCH_JOB_ID": "x"})
     with pytest.raises(InputError, match="variable AWS_BATCH_JOB_ID belongs to AWS Batch: give it a name that begins"):
-        submission(order(options), "")
+        submission(order(options), "us-east-1", "")
 
 
 def test_variables_that_are_too_long_for_batch_are_refused_before_the_job_fails_of_it():
     options = JobOptions(queue="spot", environment={"X": "x" * 9000})
     with pytest.raises(InputError, match="the variables of a job in `environment` are too long for AWS Batch"):
-        submission(order(options), "")
+        submission(order(options), "us-east-1", "")
 
 
 def test_the_command_leaves_most_of_batchs_8192_characters_to_variables():
