@@ -237,8 +237,16 @@ def _not_toml(home: Path | str, error: Exception) -> InputError:
 def _sentence(error: ValidationError) -> str:
     problem = error.errors()[0]
     name = ".".join(str(part) for part in problem["loc"]) or "settings"
+    if problem["type"] == "extra_forbidden":
+        near = get_close_matches(str(problem["loc"][-1]), _all_names(), n=1)
+        return f"there is no setting {name}: {f'did you mean {near[0]}?' if near else f'take it out of {FILE_NAME}'}"
+    said = problem["msg"][:1].lower() + problem["msg"][1:]
     variable = PREFIX + name.upper().replace(".", "__")
-    return f"setting {name}: {problem['msg'].lower()} (set it in {FILE_NAME} or by {variable})"
+    return f"setting {name}: {said} (set it in {FILE_NAME} or by {variable})"
+
+
+def _all_names() -> list[str]:
+    return [name for model in (Settings, TrimmingSettings, JobOptions, BatchSettings) for name in model.model_fields]
 
 
 def _sentence_of_variable(error: SettingsError) -> str:

@@ -97,3 +97,13 @@ def test_who_save_at_the_same_time_do_not_meet(home: Path) -> None:
     assert errors == []
     assert [path.name for path in home.iterdir()] == [FILE_NAME]
     assert loaded().cpus in {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("quue", "did you mean queue?"), ("zzzzzzzz", "take it out of bioinfo-assets.toml")]
+)
+def test_a_misspelt_option_in_the_file_is_told(home: Path, name: str, hint: str) -> None:
+    (home / FILE_NAME).write_text(f'[jobs]\n{name} = "x"\n')
+    with pytest.raises(InputError) as told:
+        load(output_path="/results")
+    assert str(told.value) == f"there is no setting jobs.{name}: {hint}"
