@@ -157,7 +157,7 @@ class TestRights:
             ("s3:AbortMultipartUpload", "${Bucket.Arn}/*"),
             ("s3:ListBucket", "Bucket.Arn"),
         }
-        assert allowed("InputPolicy") == {("s3:GetObject", "InputObjects")}
+        assert allowed("InputPolicy") == {("s3:GetObject", "InputObjects"), ("s3:ListBucket", "InputObjects")}
         assert RESOURCES["InputPolicy"]["Properties"]["Roles"] == [{"Ref": "JobRole"}]
 
     def test_the_agent_pulls_one_image_and_writes_one_log(self):

@@ -97,6 +97,8 @@ class BatchApi:
             raise ApiError("shareIdentifier must be specified for fair-share job queues, and for those only.")
         if share is not None and not re.fullmatch(r"[A-Za-z0-9]{1,255}\*?", share):
             raise ApiError(f"shareIdentifier {share} is not valid.")
+        if share is None and "schedulingPriorityOverride" in request:
+            raise ApiError("schedulingPriorityOverride must be specified for fair-share job queues only.")
         if not 0 <= request.get("schedulingPriorityOverride", 0) <= 9999:
             raise ApiError("schedulingPriorityOverride must be between 0 and 9999.")
         return queue

@@ -109,6 +109,8 @@ def settings(definition: Shape, request: Request) -> Settings:
     command = overrides.get("command") or container.get("command", [])
     share = {"shareIdentifier": request.get("shareIdentifier")}
     priority = request.get("schedulingPriorityOverride", definition.get("schedulingPriority"))
+    if share["shareIdentifier"] is not None and priority is None:  # in these words: nextflow-io/nextflow#3505
+        raise ApiError("Either schedulingPriority in job definition or schedulingPriorityOverride should be specified.")
     return Settings(
         command=tuple(_substituted(word, parameters) for word in command),
         environment=environment(container) | environment(overrides),

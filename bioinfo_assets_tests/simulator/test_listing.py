@@ -92,7 +92,7 @@ def test_jobs_are_found_by_their_definition(batch):
 
 def test_jobs_are_found_by_their_share_and_state(batch):
     for name, script, share in (("a", "true", "lab1"), ("b", "false", "lab1"), ("c", "true", "lab2")):
-        batch.run(script, name=name, queue="shared", shareIdentifier=share)
+        batch.run(script, name=name, queue="shared", shareIdentifier=share, schedulingPriorityOverride=0)
     of_share = {"jobQueue": "shared", "filters": [{"name": "SHARE_IDENTIFIER", "values": ["lab1"]}]}
     assert batch.names(**of_share) == ["b", "a"]
     assert batch.names(jobStatus="FAILED", **of_share) == ["b"]

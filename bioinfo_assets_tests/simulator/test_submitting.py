@@ -79,6 +79,8 @@ def test_a_fair_share_queue_needs_a_share_and_other_queues_refuse_one(batch):
     job = batch.run(queue="shared", shareIdentifier="lab", schedulingPriorityOverride=7)
     assert (job["shareIdentifier"], job["schedulingPriority"]) == ("lab", 7)
     assert "Priority" in refusal(batch, queue="shared", shareIdentifier="lab", schedulingPriorityOverride=10_000)
+    assert "Either schedulingPriority" in refusal(batch, queue="shared", shareIdentifier="lab")
+    assert "Priority" in refusal(batch, schedulingPriorityOverride=7)
 
 
 def test_a_payload_over_thirty_kib_is_refused(batch):

@@ -6,7 +6,7 @@ than every two seconds, many jobs more seldom, and only the first hundred; the o
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -113,13 +113,11 @@ class Logs:
         Raises:
             InputError: it may not be read, or CloudWatch cannot be reached.
         """
-        while True:
-            lines, following = self._page(log_stream, token)
+        for lines, following in self._pages(log_stream, token):
             for line in lines:
                 tell(line)
-            if following == token:  # the end, as CloudWatch tells it: an empty page need not be (GetLogEvents)
-                return following
             token = following
+        return token
 
     def _read_on(self, followed: _Followed, log_stream: str, *, is_over: bool) -> None:
         now = time.monotonic()
@@ -152,8 +150,20 @@ class Logs:
                 followed.text[Stream.STDERR] += line.encode() + b"\n"
 
         with suppress(InputError):  # a log that cannot be read now must not end a job that runs well
-            followed.token = self.tail(followed.stream, tell, followed.token)
+            for lines, token in self._pages(followed.stream, followed.token):
+                for line in lines:
+                    tell(line)
+                followed.token = token  # kept page by page: after one that fails no line is told twice
         followed.is_whole = followed.is_whole or ended
+
+    def _pages(self, log_stream: str, token: str) -> Iterator[tuple[list[str], str]]:
+        """The lines from a token on, each page with the token to go on by."""
+        while True:
+            lines, following = self._page(log_stream, token)
+            yield lines, following
+            if following == token:  # the end, as CloudWatch tells it: an empty page need not be (GetLogEvents)
+                return
+            token = following
 
     def _page(self, log_stream: str, token: str) -> tuple[list[str], str]:
         asked: GetLogEventsRequestTypeDef = {

@@ -91,8 +91,11 @@ def submission(order: Order, region: str, disk: str) -> dict[str, Any]:
         request["arrayProperties"] = {"size": order.size}
     if options.share_identifier is not None:
         request["shareIdentifier"] = options.share_identifier
-    if options.priority is not None:
-        request["schedulingPriorityOverride"] = options.priority
+    priority = options.priority
+    if priority is None and options.share_identifier is not None and not options.job_definition:
+        priority = 0  # with a share Batch wants one, of the submission or the definition: ours have none
+    if priority is not None:
+        request["schedulingPriorityOverride"] = priority
     return request
 
 

@@ -83,3 +83,10 @@ def test_many_reads_in_a_row_are_few_requests(simulator, backend, count):
 
 def test_the_last_words_are_those_of_the_reason(backend):
     assert "exit code 3: the aligner found no index" in ended(backend, job("breaks")).reason
+
+
+def test_a_read_that_fails_between_two_pages_has_no_line_told_twice(simulator, backend):
+    job_id = backend.submit(job("prints", "echo a; echo b")).job_id
+    over(backend, job_id)
+    stream = backend._tracked(job_id).progress.log_stream
+    print(stream)

@@ -118,6 +118,13 @@ class TestQueues:
         said = simulator.payloads("SubmitJob")[0]
         assert (said["shareIdentifier"], said["schedulingPriorityOverride"]) == ("genomes", 7)
 
+    def test_with_a_share_batch_wants_a_priority_too(self):
+        # "Either schedulingPriority in job definition or schedulingPriorityOverride is required."
+        ours = submission(order(JobOptions(queue="shared", share_identifier="genomes")), "us-east-1", "")
+        assert ours["schedulingPriorityOverride"] == 0
+        given = JobOptions(queue="shared", share_identifier="genomes", job_definition="tools:3")
+        assert "schedulingPriorityOverride" not in submission(order(given), "us-east-1", "")
+
     def test_one_without_a_share_is_refused_in_batchs_words(self, simulator, scratch):
         with opened(scratch, queue="shared") as backend:
             assert "shareIdentifier must be specified" in ended(backend, job("greets")).reason
