@@ -7,7 +7,7 @@ from bioinfo_assets.launch.batch import logs as module
 from bioinfo_assets.launch.batch.logs import Logs
 from bioinfo_assets_tests.launch.batch.machines import ended, running, until
 from bioinfo_assets_tests.launch.contract import job, wait_until
-from bioinfo_assets_tests.simulator import Delays, EmptyPage, ErrorAnswer, SpotReclaim
+from bioinfo_assets_tests.simulator import Delays, Denied, EmptyPage, ErrorAnswer, SpotReclaim
 
 
 def read(backend, job_id):
@@ -85,8 +85,12 @@ def test_the_last_words_are_those_of_the_reason(backend):
     assert "exit code 3: the aligner found no index" in ended(backend, job("breaks")).reason
 
 
-def test_a_read_that_fails_between_two_pages_has_no_line_told_twice(simulator, backend):
-    job_id = backend.submit(job("prints", "echo a; echo b")).job_id
-    over(backend, job_id)
-    stream = backend._tracked(job_id).progress.log_stream
-    print(stream)
+def test_after_a_read_that_fails_between_two_pages_no_line_is_told_twice(simulator, backend):
+    job_id = backend.submit(job("prints", "echo a; sleep 100")).job_id
+    running(backend, job_id)
+    stream, others = backend._jobs[job_id].log_stream, Logs("/aws/batch/job", every_s=0)
+    wait_until(lambda: others.read("another", stream, Stream.STDOUT, 0, is_over=False), bool)
+    simulator.inject(Denied(action="GetLogEvents", after=1))
+    for _ in range(3):
+        assert others.read(job_id, stream, Stream.STDOUT, 0, is_over=False) == b"a\n"
+    others.close()
