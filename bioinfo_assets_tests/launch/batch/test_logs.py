@@ -85,7 +85,8 @@ def test_the_last_words_are_those_of_the_reason(backend):
     assert "exit code 3: the aligner found no index" in ended(backend, job("breaks")).reason
 
 
-def test_after_a_read_that_fails_between_two_pages_no_line_is_told_twice(simulator, backend):
+def test_after_a_read_that_fails_between_two_pages_no_line_is_told_twice(simulator, backend, monkeypatch):
+    monkeypatch.setattr(module, "READS_A_SECOND", 1000)
     job_id = backend.submit(job("prints", "echo a; sleep 100")).job_id
     running(backend, job_id)
     stream, others = backend._jobs[job_id].log_stream, Logs("/aws/batch/job", every_s=0)
