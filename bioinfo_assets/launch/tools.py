@@ -12,6 +12,9 @@ from typing import Final
 
 from bioinfo_assets.errors import ResourceError
 
+IMAGE_LIST: Final = "/opt/bioinfo-assets/tools.tsv"
+"""The file of a container image that lists its tools: command, tab, version."""
+
 _TIMEOUT_S = 60.0
 
 

@@ -20,6 +20,8 @@ from botocore.exceptions import (
 )
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
+from bioinfo_assets.launch.batch.image import IN_ECR
+from bioinfo_assets.launch.batch.links import DEFAULT_GROUP
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.store import Store, join
 
@@ -29,12 +31,6 @@ if TYPE_CHECKING:
 _CONFIG: Final = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 _ECS: Final = "ecs-tasks.amazonaws.com"
 """Who gives jobs their roles (AWS Batch user guide, execution-IAM-role; ECS developer guide, task-iam-roles)."""
-_BATCH_LOG_GROUP: Final = "/aws/batch/job"
-"""Where jobs write whose definition says nothing else (AWS Batch user guide, using_awslogs)."""
-_IN_ECR: Final = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/"
-    r"(?P<repository>[^:@]+)(:(?P<tag>[^@]+))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
 _FORBIDDEN: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 _MAY_BE_FORBIDDEN: Final = frozenset({"DescribeImages", "DescribeLogGroups", "GetRole"})
 """Calls that nothing but these checks needs."""
@@ -205,13 +201,13 @@ def _as_defined(definition: "JobDefinitionTypeDef") -> tuple[JobOptions, str]:
         job_role=container.get("jobRoleArn"),
         execution_role=container.get("executionRoleArn"),
     )
-    return options, logs.get("awslogs-group", _BATCH_LOG_GROUP)
+    return options, logs.get("awslogs-group", DEFAULT_GROUP)
 
 
 def _image(session: boto3.Session, image: str | None) -> str:
     if image is None:
         raise InputError("no container image is set: set jobs.image to what `make push` printed")
-    place = _IN_ECR.fullmatch(image)
+    place = IN_ECR.fullmatch(image)
     if place is None:
         return "not checkable: it is not in Amazon ECR"
     client = session.client("ecr", region_name=place["region"], config=_CONFIG)

@@ -21,9 +21,9 @@ from bioinfo_assets.launch.batch.probe import ToolsProbe
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.store import Store, join
 
-_ECR: Final = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
-    r"(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?P<digest>@sha256:[0-9a-f]{64})?"
+IN_ECR: Final = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/"
+    r"(?P<repository>[^:@]+)(:(?P<tag>[^@]+))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 """An image in ECR (AWS user guide, private registry)."""
 
@@ -106,7 +106,7 @@ class Images:
 
 def by_digest(image: str) -> str:
     """An ECR image by its digest, as far as that may be asked for; any other as it is."""
-    named = _ECR.fullmatch(image)
+    named = IN_ECR.fullmatch(image)
     if named is None or named["digest"]:
         return image
     tag = named["tag"] or "latest"

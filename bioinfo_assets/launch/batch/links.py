@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
 
 DEFAULT_GROUP: Final = "/aws/batch/job"
+"""Where jobs write whose definition says nothing else (AWS Batch user guide, using_awslogs)."""
+
 _CONSOLE: Final = "https://{region}.console.aws.amazon.com"
 
 

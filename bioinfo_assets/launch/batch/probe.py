@@ -13,17 +13,15 @@ from bioinfo_assets.launch.batch.request import NO_QUEUE, Order, job_name, submi
 from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
+from bioinfo_assets.launch.tools import IMAGE_LIST
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
 
-LIST: Final = "/opt/bioinfo-assets/tools.tsv"
-"""The file of the image that lists its tools: command, tab, version."""
-
 _COPY: Final = f"""set -euo pipefail
 endpoint=${{AWS_ENDPOINT_URL_S3:-${{AWS_ENDPOINT_URL:-}}}}
 [[ -z $endpoint ]] || export S3_ENDPOINT_URL=$endpoint
-s5cmd --log error cp "${{BIOINFO_ASSETS_TOOLS:-{LIST}}}" "$1"
+s5cmd --log error cp "${{BIOINFO_ASSETS_TOOLS:-{IMAGE_LIST}}}" "$1"
 """
 _PROBE: Final = Job("tools", "1", "image", _COPY, resources=Resources(cpus=1, memory_mib=512))
 _TRIES: Final = 3
@@ -78,9 +76,8 @@ class ToolsProbe:
             raise
         if detail["status"] != "SUCCEEDED":
             judged = verdict(_PROBE, detail, None, "")
-            hint = (
-                f": it has no {LIST}, use one that docker/Dockerfile made" if judged.outcome is Outcome.FAILED else ""
-            )
+            is_without_list = judged.outcome is Outcome.FAILED
+            hint = f": it has no {IMAGE_LIST}, use one that docker/Dockerfile made" if is_without_list else ""
             raise ResourceError(
                 f"the tools of the container image {image} could not be looked up: {judged.reason}{hint}"
             )

@@ -58,7 +58,6 @@ class Tracked:
         is_submitted: Whether Batch is to be asked for it.
         log_stream: The CloudWatch stream of its present attempt; empty before there is one.
         ending: The reason for which it is to be ended; empty where it is not.
-        is_end_asked: Whether Batch was told to.
         errors: How often in a row its account could not be read.
     """
 
@@ -79,7 +78,6 @@ class Tracked:
     is_submitted: bool = False
     log_stream: str = ""
     ending: str = ""
-    is_end_asked: bool = False
     errors: int = 0
 
     @property

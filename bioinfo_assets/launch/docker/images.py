@@ -17,9 +17,7 @@ from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch.docker.engine import engine_errors_are_told, said
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.run import NotStartedError
-
-TOOLS_LIST: Final = "/opt/bioinfo-assets/tools.tsv"
-"""The file of an image that lists its tools: command, tab, version."""
+from bioinfo_assets.launch.tools import IMAGE_LIST
 
 _GLANCE_S: Final = 0.2  # between two looks at a pull
 
@@ -142,11 +140,11 @@ class Images:
         with engine_errors_are_told():
             container = self._client.api.create_container(image_id, ["true"])["Id"]
             try:
-                chunks, _ = self._client.api.get_archive(container, TOOLS_LIST)
+                chunks, _ = self._client.api.get_archive(container, IMAGE_LIST)
                 archive = b"".join(chunks)
             except NotFound as error:
                 raise ResourceError(
-                    f"the image {name} has no list of its tools ({TOOLS_LIST}): build it by make build-local, or name "
+                    f"the image {name} has no list of its tools ({IMAGE_LIST}): build it by make build-local, or name "
                     "one that was by the setting image"
                 ) from error
             finally:
