@@ -25,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("batch on the command line")  # they share 
 TOOLS = ("bgzip", "cutadapt")
 ASSETS = ("reference_genome", "merged_reads", "trimmed_reads")
 SAMPLES = ("one", "two")
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 WAITING_BGZIP = """#!/bin/bash
 if [[ $1 != --version ]]; then

@@ -79,7 +79,7 @@ def test_an_interrupted_run_leaves_no_process_and_no_result(slow: SlowRun, pause
     for pause_s in pauses_s:
         time.sleep(pause_s)
         running.send_signal(signal.SIGINT)
-    _, stderr = running.communicate(timeout=30)
+    _, stderr = running.communicate(timeout=120)
     assert running.returncode == 130
     assert "interrupted" in stderr
     assert "Traceback" not in stderr
@@ -103,7 +103,7 @@ def test_under_nohup_a_hangup_is_ignored(slow: SlowRun) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         running.wait(2)
     running.send_signal(signal.SIGINT)
-    running.communicate(timeout=30)
+    running.communicate(timeout=120)
     assert running.returncode == 130
 
 
@@ -118,5 +118,5 @@ def test_a_run_whose_process_was_killed_is_reported_by_the_next_one(slow: SlowRu
         report_ended(instance, slow.output / ".dagster")
     assert slow.states() == ["STARTED", "FAILURE"]  # the second lives, and stays
     living.send_signal(signal.SIGINT)
-    living.communicate(timeout=30)
+    living.communicate(timeout=120)
     assert slow.states() == ["CANCELED", "FAILURE"]

@@ -21,7 +21,7 @@ from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import Attempt
 from bioinfo_assets.launch.store import Store, join
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 PAUSE_S = 0.005
 
 SCRIPTS = {

@@ -74,7 +74,7 @@ def printed(backend, script, **changes) -> str:
 
 
 class TestDockerBackend(HostContract):
-    PATIENCE_S = 60.0
+    PATIENCE_S = 120.0
 
     @pytest.fixture
     def backend(self, backend):
@@ -212,7 +212,7 @@ class TestNothingIsLeft:
             assert host.stdout.readline() == "running\n"
             assert len(containers_of(client, tmp_path)) == 1
             host.kill()
-        wait_until(lambda: not containers_of(client, tmp_path), patience_s=15)
+        wait_until(lambda: not containers_of(client, tmp_path), patience_s=60)
 
     def test_a_container_that_a_killed_host_had_not_started_is_removed_by_the_next(
         self, backend, client, tmp_path, image
@@ -286,7 +286,7 @@ class TestImages:
         job_id = backend.submit(job("prints", options=JobOptions(image=remote.image))).job_id
         wait_until(lambda: backend.poll([job_id])[job_id].reason, lambda reason: "is being fetched" in reason)
         backend.cancel(job_id)
-        status = finished(backend, job_id, patience_s=5)
+        status = finished(backend, job_id, patience_s=60)
         assert (status.state, status.outcome, status.report) == (State.CANCELLED, Outcome.KILLED, None)
         remote.go_on.set()
         wait_until(lambda: backend.tool_versions(["samtools"], JobOptions(image=remote.image)))

@@ -75,13 +75,13 @@ class TestNothingIsLeftRunning:
             pids = [int(host.stdout.readline()) for _ in range(4)]
             assert all(alive(pid) for pid in pids)
             host.kill()
-        wait_until(lambda: not any(alive(pid) for pid in pids), patience_s=10)
+        wait_until(lambda: not any(alive(pid) for pid in pids), patience_s=60)
 
     def test_a_killed_warden_leaves_nothing_of_its_process_group(self, backend):
         job_id, pids = running_with_pids(backend, "sleep 1000 & echo $!; echo $PPID; echo end; wait")
         os.kill(pids[1], 9)
         assert finished(backend, job_id).state is State.FAILED
-        wait_until(lambda: not any(alive(pid) for pid in pids), patience_s=5)
+        wait_until(lambda: not any(alive(pid) for pid in pids), patience_s=60)
 
 
 HOST = """

@@ -28,7 +28,7 @@ from bioinfo_assets_tests.simulator import OutOfMemory, SpotReclaim
 pytestmark = pytest.mark.xdist_group("batch runs")  # they share the servers and one costly run
 
 SAMPLES = {"a": 2, "b": 3, "c": 4, "d": 5, "e": 6, "f": 7}
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture(scope="module")

@@ -169,5 +169,5 @@ def test_a_host_that_is_killed_leaves_no_job_behind(tmp_path: Path) -> None:
     host.kill()
     host.communicate(timeout=60)
 
-    _, alive = psutil.wait_procs(running, timeout=20)
+    _, alive = psutil.wait_procs(running, timeout=60)
     assert not alive

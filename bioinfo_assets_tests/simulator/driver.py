@@ -2,7 +2,7 @@
 
 import time
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 class Driver:

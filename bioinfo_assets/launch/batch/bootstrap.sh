@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Fetches one job into a folder of its own and becomes its driver. $1: the folder of its job.tar, or its array's.
+# Fetches one job into a folder of its own and goes on as its driver. $1: the folder of its job.tar, or its array's.
 set -euo pipefail
 folder=$1${AWS_BATCH_JOB_ARRAY_INDEX:+/$AWS_BATCH_JOB_ARRAY_INDEX}
 endpoint=${AWS_ENDPOINT_URL_S3:-${AWS_ENDPOINT_URL:-}}
 [[ -z $endpoint ]] || export S3_ENDPOINT_URL=$endpoint
 disk=${JOB_DISK:-}
 [[ -n $disk && -w $disk ]] || disk=${TMPDIR:-/tmp}
+root=
+trap '[[ -z $root ]] || rm -rf "$root"' EXIT
+trap 'exit 143' TERM # the driver's too: sourced, it is never without
 root=$(mktemp -d "$disk/job.XXXXXXXX")
-trap 'rm -rf "$root"' EXIT # not run once this has become the driver
-trap 'exit 143' TERM
 exec 8>"$root/locking" # held until the last process of the job is gone
 flock 8
 mv "$root/locking" "$root/alive"
@@ -16,4 +17,5 @@ if ! s5cmd --log error cat "$folder/job.tar" | tar -x --no-same-owner -C "$root"
   echo "[driver] no job could be fetched from $folder" >&2
   exit 1
 fi
-exec bash "$root/driver.sh" "$root" "$disk"
+# shellcheck source=/dev/null
+. "$root/driver.sh" "$root" "$disk"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One attempt of a job in its container: stages the inputs, runs the script, uploads what it made, tells of it.
-#   driver.sh ROOT DISK    where its job.tar was unpacked; the machine's disk
+#   . driver.sh ROOT DISK    where its job.tar was unpacked; the machine's disk
+# Sourced by bootstrap.sh, whose traps remove ROOT at the end and end the attempt at SIGTERM.
 # folder.txt names the job's folder in S3. The report goes there last, to attempt-N/report.tar, with a file `done` in it
 # if all outputs are there. Lines of the log that begin with [driver] are this file's own, those that begin with
 # [stdout] the script's standard output.
@@ -143,8 +144,6 @@ upload() {
 
 mkdir "$work" "$JOB_REPORT" "$TMPDIR"
 head -c 98304 /dev/zero >"$JOB_REPORT/reserve" # for supervise.py, which tells of a job that filled the disk
-trap 'rm -rf "$root"' EXIT
-trap 'exit 143' TERM
 tidy
 check_tools
 stage || give_up "$(cat "$JOB_REPORT/problem" 2>/dev/null || echo "an input could not be fetched: the log tells which")"

@@ -25,7 +25,7 @@ _GOOGLE: Final = "https://storage.googleapis.com"
 
 
 def bootstrap() -> str:
-    """The bash text that fetches a job and becomes its driver.
+    """The bash text that fetches a job and goes on as its driver.
 
     Its one argument is the folder that `job.tar` lies in; for an array, the folder in which each job's has a folder of
     its own, named by its index.

@@ -14,6 +14,7 @@ from bioinfo_assets.launch.batch.package import pack
 from bioinfo_assets.launch.job import Input, Output, StoredFile
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.store import Store
+from bioinfo_assets_tests.launch.batch import machines
 from bioinfo_assets_tests.launch.batch.machines import ended, opened, running, tools_list, until
 from bioinfo_assets_tests.launch.contract import TEXT, job, sha256, wait_until
 
@@ -49,6 +50,17 @@ def disk(tmp_path):
 def left(disk):
     """What is left on the machine beside the shared files."""
     return [path.name for path in disk.iterdir() if path.name != "shared"]
+
+
+@pytest.fixture
+def slow_mkdir(tmp_path, monkeypatch):
+    """A machine on which `mkdir`, the driver's first command, takes a second; the file tells that it was called."""
+    called, tool = tmp_path / "called", tmp_path / "slow" / "mkdir"
+    tool.parent.mkdir()
+    tool.write_text(f'#!/bin/sh\ntouch {called}\nsleep 1\nexec /bin/mkdir "$@"\n')
+    tool.chmod(0o755)
+    monkeypatch.setattr(machines, "PATH", f"{tool.parent}:{machines.PATH}")
+    return called
 
 
 class TestTheScripts:
@@ -157,6 +169,14 @@ class TestAMachinesDisk:
             until(backend, job_id, lambda status: status.state.is_over)
             wait_until(lambda: left(disk), lambda names: names == [])
         assert subprocess.run(["pgrep", "-f", f"^{marker}"], check=False, capture_output=True).stdout == b""
+
+    def test_sigterm_before_the_script_began_frees_the_folder(self, slow_mkdir, scratch, simulator, disk):
+        with opened(scratch, disk=str(disk)) as backend:
+            job_id = backend.submit(job("sleeps")).job_id
+            wait_until(slow_mkdir.exists, bool)
+            backend.cancel(job_id)
+            until(backend, job_id, lambda status: status.state.is_over)
+            wait_until(lambda: left(disk), lambda names: names == [])
 
     def test_what_killed_jobs_left_is_freed_by_the_next(self, scratch, simulator, disk):
         (disk / "job.dead").mkdir()
