@@ -1,7 +1,6 @@
 """The composition root: assets, resources, executor, jobs and sensors as Dagster finds them by `workspace.yaml`."""
 
 import json
-from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
 
@@ -10,18 +9,13 @@ import dagster as dg
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.assets import alignment, metrics, reads, reference, report, sources
 from bioinfo_assets.assets.declare import RECORDS
-from bioinfo_assets.assets.project import COHORT, REFERENCES, Project
 from bioinfo_assets.assets.sensors import look_after_runs, look_at_sources
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import launcher_of
 from bioinfo_assets.orchestration.record_io import RecordIOManager
+from bioinfo_assets.pipeline.graph import GRAPH, SUBJECTS
+from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings
-from bioinfo_assets.steps import alignment as align_step
-from bioinfo_assets.steps import duplicates, known_sites, recalibration, trimming
-from bioinfo_assets.steps import metrics as metrics_steps
-from bioinfo_assets.steps import reads as reads_step
-from bioinfo_assets.steps import reference as reference_steps
-from bioinfo_assets.steps import report as report_step
 
 ASSETS: Final = (
     reference.reference_genome,
@@ -38,38 +32,14 @@ ASSETS: Final = (
     report.multiqc_report,
 )
 
-VERSIONS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "reference_genome": (reference_steps.FETCH_VERSION, ("reference",)),
-    "reference_index": (reference_steps.INDEX_VERSION, ("aligner", "reference_alt")),
-    "known_sites": (known_sites.VERSION, ("known_sites",)),
-    "merged_reads": (reads_step.VERSION, ("platform",)),
-    "trimmed_reads": (trimming.VERSION, ("trimming",)),
-    "aligned_bam": (align_step.VERSION, ("platform",)),
-    "marked_bam": (duplicates.VERSION, ("optical_distance",)),
-    "recalibrated_bam": (recalibration.VERSION, ("known_sites", "quantized_quals")),
-    "alignment_metrics": (metrics_steps.ALIGNMENT_VERSION, ()),
-    "insert_size_metrics": (metrics_steps.INSERT_SIZE_VERSION, ()),
-    "depth": (metrics_steps.DEPTH_VERSION, ("depth_as_text",)),
-    "multiqc_report": (report_step.VERSION, ()),
-}
-"""By asset: the version of its step, and the settings that shape its result. Both make up its code version."""
-
-SUBJECTS: Final = {
-    "reference_genome": REFERENCES,
-    "reference_index": REFERENCES,
-    "known_sites": REFERENCES,
-    "multiqc_report": COHORT,
-}
-"""By asset without partitions: the subject of its record."""
-
 
 def code_version(asset: str, settings: Settings) -> str:
     """An asset's code version: its step's version, and a digest of the settings that shape it, where there are any."""
-    version, names = VERSIONS[asset]
-    if not names:
-        return version
-    shaping = settings.model_dump(mode="json", include=set(names))
-    return f"{version}+{sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:12]}"
+    made = GRAPH[asset]
+    if not made.settings:
+        return made.version
+    shaping = settings.model_dump(mode="json", include=set(made.settings))
+    return f"{made.version}+{sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -95,7 +65,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         resources={
             "project": Project(settings),
             "launcher": launcher_of(settings.output_path, settings.means, settings.jobs, settings.steps),
-            RECORDS: RecordIOManager(output_path=settings.output_path, subjects=SUBJECTS),
+            RECORDS: RecordIOManager(output_path=settings.output_path, subjects=dict(SUBJECTS)),
         },
     )
     check_launchers(definitions)

@@ -1,22 +1,17 @@
 """A sample's reads in their places on the genome: aligned, duplicates marked, base qualities recalibrated."""
 
+from functools import partial
+
 import dagster as dg
 
 from bioinfo_assets.assets.declare import sample_asset
 from bioinfo_assets.assets.figures import duplication_figures, recalibration_figures
-from bioinfo_assets.assets.project import Project
-from bioinfo_assets.assets.reference import indexed
-from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
-from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.launcher import JobLauncher
-from bioinfo_assets.orchestration.record_set import RecordSet
 from bioinfo_assets.orchestration.step_run import StepEvents
-from bioinfo_assets.records.samples import load_sample
-from bioinfo_assets.steps.alignment import align
-from bioinfo_assets.steps.duplicates import mark_duplicates
-from bioinfo_assets.steps.files import IndexedBam, ReadFiles
-from bioinfo_assets.steps.known_sites import KnownSites
-from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
+from bioinfo_assets.pipeline import jobs
+from bioinfo_assets.pipeline.jobs import Upstream
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.records.record_set import RecordSet
 
 
 @sample_asset(group="alignment", kinds={"bam", "bwa"})
@@ -29,13 +24,8 @@ def aligned_bam(
     reference_index: RecordSet,
 ) -> StepEvents:
     """Where on the genome each read pair belongs, in the order of the reads."""
-
-    def job(sample: str) -> Job:
-        groups = read_groups_of(load_sample(project.ledger, sample), check_platform(project.settings.platform))
-        reads = ReadFiles.of(trimmed_reads.of(sample).files)
-        return align(sample, reads, groups, indexed(reference_genome, reference_index), project.layout)
-
-    yield from launcher.materialize_samples(context, job)
+    up = Upstream.of(project, trimmed_reads, reference_genome, reference_index)
+    yield from launcher.materialize_samples(context, partial(jobs.aligned_bam, up))
 
 
 @sample_asset(group="alignment", kinds={"bam", "picard"})
@@ -48,17 +38,9 @@ def marked_bam(
     reference_index: RecordSet,
 ) -> StepEvents:
     """The alignment in genome order, with copies of one DNA fragment (PCR and optical duplicates) flagged."""
-    yield from launcher.materialize_samples(
-        context,
-        lambda sample: mark_duplicates(
-            sample,
-            aligned_bam.of(sample).file("bam"),
-            indexed(reference_genome, reference_index),
-            project.layout,
-            optical_distance=project.settings.optical_distance,
-        ),
-        lambda record: duplication_figures(project.store, record),
-    )
+    up = Upstream.of(project, aligned_bam, reference_genome, reference_index)
+    figures = partial(duplication_figures, project.store)
+    yield from launcher.materialize_samples(context, partial(jobs.marked_bam, up), figures)
 
 
 @sample_asset(group="alignment", kinds={"bam", "gatk"})
@@ -72,11 +54,5 @@ def recalibrated_bam(
     known_sites: RecordSet,
 ) -> StepEvents:
     """The final alignment, ready for variant calling: base qualities corrected for the errors each lane really made."""
-
-    def job(sample: str) -> Job:
-        sites = KnownSites.all_of(known_sites.only.files) if project.settings.known_sites else ()
-        recalibration = Recalibration(sites, project.settings.quantized_quals)
-        marked = IndexedBam.of(marked_bam.of(sample).files)
-        return recalibrate(sample, marked, indexed(reference_genome, reference_index), recalibration, project.layout)
-
-    yield from launcher.materialize_samples(context, job, recalibration_figures)
+    up = Upstream.of(project, marked_bam, reference_genome, reference_index, known_sites)
+    yield from launcher.materialize_samples(context, partial(jobs.recalibrated_bam, up), recalibration_figures)

@@ -1,17 +1,18 @@
 """A sample's reads: its lanes in one pair of files, then trimmed."""
 
+from functools import partial
+
 import dagster as dg
 
 from bioinfo_assets.assets.declare import sample_asset
 from bioinfo_assets.assets.figures import trimming_figures
-from bioinfo_assets.assets.project import Project
 from bioinfo_assets.assets.sources import raw_reads, see_reads
 from bioinfo_assets.orchestration.launcher import JobLauncher
-from bioinfo_assets.orchestration.record_set import RecordSet
 from bioinfo_assets.orchestration.step_run import StepEvents
-from bioinfo_assets.steps.files import ReadFiles
-from bioinfo_assets.steps.reads import merge_reads
-from bioinfo_assets.steps.trimming import trim_reads
+from bioinfo_assets.pipeline import jobs
+from bioinfo_assets.pipeline.jobs import Upstream
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.records.record_set import RecordSet
 
 
 @sample_asset(group="reads", kinds={"fastq"}, deps=[raw_reads])
@@ -23,10 +24,8 @@ def merged_reads(
     Each read says which read group it is of, the lane of the flow cell it was sequenced on, so that later steps can
     tell the errors of one lane from those of another.
     """
-    seen = see_reads(context.instance, project, tuple(context.partition_keys))
-    yield from launcher.materialize_samples(
-        context, lambda sample: merge_reads(sample, seen.lanes(project, sample), project.layout)
-    )
+    up = Upstream.of(project, sources=see_reads(context.instance, project, tuple(context.partition_keys)))
+    yield from launcher.materialize_samples(context, partial(jobs.merged_reads, up))
 
 
 @sample_asset(group="reads", kinds={"fastq", "cutadapt"})
@@ -37,10 +36,6 @@ def trimmed_reads(
     merged_reads: RecordSet,
 ) -> StepEvents:
     """The reads without adapters, where any were given, and without pairs that are unknown bases for the most part."""
-    yield from launcher.materialize_samples(
-        context,
-        lambda sample: trim_reads(
-            sample, ReadFiles.of(merged_reads.of(sample).files), project.trimming(), project.layout
-        ),
-        lambda record: trimming_figures(project.store, record),
-    )
+    up = Upstream.of(project, merged_reads)
+    figures = partial(trimming_figures, project.store)
+    yield from launcher.materialize_samples(context, partial(jobs.trimmed_reads, up), figures)

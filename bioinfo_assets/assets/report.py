@@ -1,19 +1,16 @@
 """All samples side by side."""
 
-from collections import defaultdict
+from functools import partial
 
 import dagster as dg
 
 from bioinfo_assets.assets.declare import shared_asset
-from bioinfo_assets.assets.project import Project
-from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.orchestration.launcher import JobLauncher
-from bioinfo_assets.orchestration.record_set import RecordSet
 from bioinfo_assets.orchestration.step_run import StepEvents
-from bioinfo_assets.steps.report import multiqc
-
-REPORTED = {"trimmed_reads": ("log",), "marked_bam": ("metrics",), "recalibrated_bam": ("table",)}
-"""The files of each asset that MultiQC reads, by key; of assets not named here, all."""
+from bioinfo_assets.pipeline import jobs
+from bioinfo_assets.pipeline.jobs import Upstream
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.records.record_set import RecordSet
 
 
 @shared_asset(group="report", kinds={"multiqc"})
@@ -30,17 +27,4 @@ def multiqc_report(  # noqa: PLR0913, PLR0917 - each is an upstream asset, an ar
 ) -> StepEvents:
     """One page that shows all samples side by side, those whose results are there."""
     read = (trimmed_reads, marked_bam, recalibrated_bam, alignment_metrics, insert_size_metrics, depth)
-
-    def job() -> Job:
-        files: dict[str, list[StoredFile]] = defaultdict(list)
-        for records in read:
-            for sample, record in records.records.items():
-                files[sample] += _reported(records.step, record.files)
-        return multiqc(files, project.layout)
-
-    yield from launcher.materialize(context, job)
-
-
-def _reported(step: str, files: dict[str, StoredFile]) -> list[StoredFile]:
-    keys = REPORTED.get(step) or tuple(key for key in files if key in {"metrics", "summary", "distribution"})
-    return [files[key] for key in keys if key in files and files[key].size > 0]
+    yield from launcher.materialize(context, partial(jobs.multiqc_report, Upstream.of(project, *read)))

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from bioinfo_assets.assets.project import Project
 from bioinfo_assets.assets.sources import known_sites_source, raw_reads, reference_source
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.observations import unseen_observations
 from bioinfo_assets.orchestration.partitions import samples
-from bioinfo_assets.orchestration.record_set import ONE
 from bioinfo_assets.orchestration.run_life import report_dead_runs
+from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.record import Observation
+from bioinfo_assets.records.record_set import ONE
 from bioinfo_assets.records.samples import sample_names
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _look(
 
 
 def _reads(project: Project, name: str) -> Observation:
-    return project.observe_reads(name)[1]
+    return project.observe_reads(project.sample(name))
 
 
 @dg.sensor(

@@ -5,12 +5,13 @@ from typing import Final
 import dagster as dg
 
 from bioinfo_assets.assets.declare import source_asset
-from bioinfo_assets.assets.project import Project, SeenReads
 from bioinfo_assets.orchestration.metadata import files_table
 from bioinfo_assets.orchestration.observations import report_observations
 from bioinfo_assets.orchestration.partitions import samples
-from bioinfo_assets.orchestration.record_set import ONE
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.sources import Sources
 from bioinfo_assets.records.record import Observation
+from bioinfo_assets.records.record_set import ONE
 from bioinfo_assets.records.samples import sample_names
 
 
@@ -21,10 +22,11 @@ def raw_reads(context: dg.OpExecutionContext, project: dg.ResourceParam[Project]
     They are not made here. They are looked at before each run: by the digest of their contents, and by their first
     records (reads in pairs, qualities in Phred+33, the same lane for both reads).
     """
-    seen = SeenReads.of(project, sample_names(project.ledger))
-    for problem in seen.problems.values():
+    sources = Sources(project)
+    sources.look_at_reads(sample_names(project.ledger))
+    for problem in sources.problems.values():
         context.log.warning("%s", problem)
-    return dg.DataVersionsByPartition({name: one.data_version for name, one in seen.observations.items()})
+    return dg.DataVersionsByPartition({name: seen.data_version for name, seen in sources.reads.items()})
 
 
 @source_asset(kind="fasta")
@@ -46,22 +48,23 @@ def _result(seen: Observation) -> dg.ObserveResult:
 SOURCES: Final = (raw_reads, reference_source, known_sites_source)
 
 
-def see_reads(instance: dg.DagsterInstance, project: Project, names: tuple[str, ...]) -> SeenReads:
+def see_reads(instance: dg.DagsterInstance, project: Project, names: tuple[str, ...]) -> Sources:
     """Looks at the FASTQs of samples, and tells Dagster what changed."""
-    seen = SeenReads.of(project, names)
-    report_observations(instance, raw_reads.key, seen.observations)
-    return seen
+    sources = Sources(project)
+    sources.look_at_reads(names)
+    report_observations(instance, raw_reads.key, sources.reads)
+    return sources
 
 
-def see_reference(instance: dg.DagsterInstance, project: Project) -> Observation:
+def see_reference(instance: dg.DagsterInstance, project: Project) -> Sources:
     """Looks at the reference, and tells Dagster if it changed."""
-    seen = project.observe_reference()
-    report_observations(instance, reference_source.key, {ONE: seen})
-    return seen
+    sources = Sources(project)
+    report_observations(instance, reference_source.key, {ONE: sources.reference})
+    return sources
 
 
-def see_known_sites(instance: dg.DagsterInstance, project: Project) -> Observation:
+def see_known_sites(instance: dg.DagsterInstance, project: Project) -> Sources:
     """Looks at the known sites, and tells Dagster if they changed."""
-    seen = project.observe_known_sites()
-    report_observations(instance, known_sites_source.key, {ONE: seen})
-    return seen
+    sources = Sources(project)
+    report_observations(instance, known_sites_source.key, {ONE: sources.known_sites})
+    return sources

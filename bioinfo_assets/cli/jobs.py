@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from bioinfo_assets import settings as settings_module
-from bioinfo_assets.assets.project import Project
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.cli.paths import absolute
 from bioinfo_assets.cli.request import at_home, home_of
 from bioinfo_assets.cli.told import EXIT_CODES, ErrorsAreTold
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.pipeline.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

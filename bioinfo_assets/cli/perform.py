@@ -14,17 +14,17 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from bioinfo_assets.assets.project import COHORT, REFERENCES, Project
 from bioinfo_assets.cli.board import Board
 from bioinfo_assets.cli.hangup import hangup_interrupts
 from bioinfo_assets.cli.paths import own_command
-from bioinfo_assets.cli.pipeline import PER_SAMPLE
 from bioinfo_assets.cli.preflight import Plan, check
 from bioinfo_assets.cli.request import Request, home_of, settings_of
 from bioinfo_assets.cli.results import files_of
 from bioinfo_assets.cli.told import ExitCode
 from bioinfo_assets.launch.disk import disk_errors_are_told, locked
 from bioinfo_assets.orchestration.progress import JobState, JobUpdate, listening
+from bioinfo_assets.pipeline.graph import PER_SAMPLE
+from bioinfo_assets.pipeline.project import COHORT, REFERENCES, Project
 from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.settings import save
 

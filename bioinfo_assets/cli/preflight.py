@@ -7,8 +7,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from bioinfo_assets.assets.project import Project
-from bioinfo_assets.cli.pipeline import ALIGNER, ASSETS, TOOLS
 from bioinfo_assets.cli.references import check_known_sites, check_reference
 from bioinfo_assets.cli.request import Request
 from bioinfo_assets.errors import InputError, ResourceError
@@ -17,6 +15,8 @@ from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.disk import full_disk
 from bioinfo_assets.launch.means import batch_scratch, open_backend
 from bioinfo_assets.launch.store import local_path
+from bioinfo_assets.pipeline.graph import ALIGNER, ASSETS, GRAPH
+from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.samples import check_reads, load_sample, read_samples_file, sample_names
 from bioinfo_assets.settings import Settings
 
@@ -172,7 +172,8 @@ def check_tools(project: Project, assets: Collection[str]) -> None:
     try:
         for asset in assets:
             options = settings.options_of(asset)
-            commands = {str(project.aligner(backend, options)) if tool == ALIGNER else tool for tool in TOOLS[asset]}
+            aligner = project.aligner(backend, options)
+            commands = {str(aligner) if tool == ALIGNER else tool for tool in GRAPH[asset].tools}
             backend.tool_versions(commands, options)
     except ResourceError as error:
         if settings.backend != "local":

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from bioinfo_assets.assets.contigs import contigs_of
-from bioinfo_assets.assets.project import Project
 from bioinfo_assets.genomics import known_sites
 from bioinfo_assets.genomics.fasta import MOST_BYTES, contigs_of_fasta
 from bioinfo_assets.genomics.reference import Contig, fasta_name, parse_fai
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.launch.store import local_path
+from bioinfo_assets.pipeline.contigs import contigs_of
+from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.steps.known_sites import KnownSites, check_sources
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from bioinfo_assets.cli.pipeline import SUBJECTS
+from bioinfo_assets.pipeline.graph import SUBJECTS
 from bioinfo_assets.records.ledger import Ledger
 
 FINAL: Final[Mapping[str, tuple[str, ...]]] = {

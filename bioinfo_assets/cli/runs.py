@@ -9,13 +9,13 @@ import dagster as dg
 
 from bioinfo_assets.cli.board import Board, Failure
 from bioinfo_assets.cli.instance import LOG_TAG, open_instance, report_ended
-from bioinfo_assets.cli.pipeline import OVER_SAMPLES, PER_SAMPLE, SHARED
 from bioinfo_assets.cli.preflight import Plan
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.interruption import CANCELLED_BY_INTERRUPT
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags, ranges, samples
 from bioinfo_assets.orchestration.progress import JobState, listening
+from bioinfo_assets.pipeline.graph import OVER_SAMPLES, PER_SAMPLE, SHARED
 
 JOB: Final = "align_samples"
 OURS: Final = "bioinfo_assets.errors."

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from bioinfo_assets.cli.pipeline import ASSETS
 from bioinfo_assets.definitions import ASSETS as DEFINED
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.pipeline.graph import ASSETS
 
 
 def resolve(expressions: Sequence[str]) -> set[str]:

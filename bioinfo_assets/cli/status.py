@@ -13,8 +13,8 @@ from rich.table import Table
 
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.cli.paths import absolute
-from bioinfo_assets.cli.pipeline import PER_SAMPLE, SUBJECTS
 from bioinfo_assets.launch.store import Store
+from bioinfo_assets.pipeline.graph import PER_SAMPLE, SUBJECTS
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import sample_names
 

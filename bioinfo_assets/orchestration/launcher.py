@@ -43,12 +43,12 @@ from bioinfo_assets.orchestration.job_config import (
     tagged,
 )
 from bioinfo_assets.orchestration.metadata import Metadata
-from bioinfo_assets.orchestration.record_set import ONE
 from bioinfo_assets.orchestration.run_life import alive
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_run import StepEvents, StepRun
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.records.record_set import ONE
 
 
 def nothing_more(_: Record) -> Metadata:

@@ -10,8 +10,8 @@ from bioinfo_assets.orchestration.internals import (
 )
 from bioinfo_assets.orchestration.metadata import files_table
 from bioinfo_assets.orchestration.provenance import newest_versions
-from bioinfo_assets.orchestration.record_set import ONE
 from bioinfo_assets.records.record import Observation
+from bioinfo_assets.records.record_set import ONE
 
 
 def report_observations(instance: dg.DagsterInstance, key: dg.AssetKey, seen: Mapping[str, Observation]) -> None:

@@ -26,7 +26,7 @@ from bioinfo_assets.orchestration.internals import (
     get_input_data_version_tag,
     get_input_event_pointer_tag,
 )
-from bioinfo_assets.orchestration.record_set import ONE
+from bioinfo_assets.records.record_set import ONE
 
 
 @dataclass(frozen=True, slots=True)

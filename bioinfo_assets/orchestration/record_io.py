@@ -7,8 +7,8 @@ looks whether its files are still as they were published: nothing is built on a 
 import dagster as dg
 
 from bioinfo_assets.launch.store import Store
-from bioinfo_assets.orchestration.record_set import ONE, RecordSet
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.record_set import ONE, RecordSet
 
 
 class RecordIOManager(dg.ConfigurableIOManager):

@@ -21,10 +21,10 @@ from bioinfo_assets.orchestration.interruption import raise_if_interrupted
 from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
 from bioinfo_assets.orchestration.progress import JobState, JobUpdate, tell
 from bioinfo_assets.orchestration.provenance import Provenance, provenance_of
-from bioinfo_assets.orchestration.record_set import ONE, RecordSet
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.records.commit import Committed, Run, Wanted, commit, consider, start
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.records.record_set import ONE, RecordSet
 
 TICK_S = 0.05
 """How long a step lets its jobs be before it looks after them again, in seconds."""

@@ -108,6 +108,8 @@ class Record(_Frozen):
         warnings: What a person should know of it.
         image: The container image that it was made in; empty where it was made in none.
         attempts: How often its job was started until it succeeded.
+        imported: Whether it was made elsewhere and registered here; it then has no script and no tools.
+        copied_from: The record, of another output path, whose files these are copies of; empty where a job made them.
     """
 
     format: Literal[1] = 1
@@ -134,6 +136,8 @@ class Record(_Frozen):
     warnings: tuple[str, ...]
     image: str = ""
     attempts: int = 1
+    imported: bool = False
+    copied_from: str = ""
 
     @property
     def data_version(self) -> str:

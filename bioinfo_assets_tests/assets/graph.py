@@ -7,7 +7,6 @@ from pathlib import Path
 
 import dagster as dg
 
-from bioinfo_assets.assets.project import Project
 from bioinfo_assets.assets.sources import see_reads
 from bioinfo_assets.definitions import ASSETS, build_definitions
 from bioinfo_assets.orchestration.internals import (
@@ -18,6 +17,7 @@ from bioinfo_assets.orchestration.internals import (
 )
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
 from bioinfo_assets.orchestration.progress import JobUpdate, listening
+from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.samples import read_samples_file, sample_names, save_sample
 from bioinfo_assets.settings import Settings

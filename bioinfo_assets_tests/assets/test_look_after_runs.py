@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.assets.project import Project
 from bioinfo_assets.assets.sensors import LOOK_AFTER_S, look_after_runs
 from bioinfo_assets.launch.batch.client import Client
+from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.launch.batch.conftest import scratch, second_s, simulator
 from bioinfo_assets_tests.launch.batch.machines import opened

@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.definitions import SUBJECTS
 from bioinfo_assets.genomics.metrics import observations_by_read_group, picard_numbers
 from bioinfo_assets.orchestration.progress import JobState
+from bioinfo_assets.pipeline.graph import SUBJECTS
 from bioinfo_assets.records.samples import load_sample
 from bioinfo_assets_tests.assets.graph import REPOSITORY, STEPS, Graph, open_graph
 from bioinfo_assets_tests.data_sets import DataSet

@@ -10,10 +10,10 @@ from typer.main import get_command
 
 from bioinfo_assets import settings
 from bioinfo_assets.cli.main import app
-from bioinfo_assets.cli.pipeline import ASSETS
 from bioinfo_assets.cli.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE
 from bioinfo_assets.launch.means import BatchSettings
 from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.pipeline.graph import ASSETS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL)).replace("\\\n", " ")

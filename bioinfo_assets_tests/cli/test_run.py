@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bioinfo_assets.cli.pipeline import ALIGNER, ASSETS, PER_SAMPLE, SUBJECTS, TOOLS
+from bioinfo_assets.pipeline.graph import ALIGNER, ASSETS, GRAPH, PER_SAMPLE, SUBJECTS
 from bioinfo_assets_tests.cli.commands import Said, call, call_process, list_folders, take_lanes, write_pair
 from bioinfo_assets_tests.data_sets import na12878
 
@@ -97,7 +97,7 @@ def test_dagsters_own_log_is_in_a_file(ran: Ran) -> None:
 def test_the_tools_that_are_checked_are_those_that_jobs_ask_for(ran: Ran, asset: str) -> None:
     record = ran.output / SUBJECTS.get(asset, "one") / "records" / f"{asset}.json"
     used = set(json.loads(record.read_text())["tools"])
-    assert used == {"bwa" if tool == ALIGNER else tool for tool in TOOLS[asset]}
+    assert used == {"bwa" if tool == ALIGNER else tool for tool in GRAPH[asset].tools}
 
 
 def test_a_second_run_finds_everything_and_keeps_the_settings(ran: Ran) -> None:

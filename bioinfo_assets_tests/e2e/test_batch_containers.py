@@ -15,8 +15,8 @@ import dagster as dg
 import pytest
 import tomli_w
 
-from bioinfo_assets.cli.pipeline import ASSETS, PER_SAMPLE, SUBJECTS
 from bioinfo_assets.launch.store import Store, join
+from bioinfo_assets.pipeline.graph import ASSETS, PER_SAMPLE, SUBJECTS
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets_tests.cli.commands import COMMAND
 from bioinfo_assets_tests.e2e.account import Account, account

@@ -22,9 +22,9 @@ from bioinfo_assets.orchestration.internals import (
 from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags, samples
 from bioinfo_assets.orchestration.record_io import RecordIOManager
-from bioinfo_assets.orchestration.record_set import RecordSet
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.records.record_set import RecordSet
 
 HERE = Means()
 SAMPLE = {"partitions_def": samples, "io_manager_key": "records"}

@@ -1,11 +1,10 @@
-"""The project that assets work on: its settings, its records, and the files it was given."""
+"""The project that is worked on: its settings, its records, and the files it was given."""
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
-from bioinfo_assets.errors import BioinfoAssetsError, InputError, ResourceError
+from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend import Backend
@@ -25,6 +24,8 @@ from bioinfo_assets.steps.reference import Aligner
 from bioinfo_assets.steps.trimming import TRUSEQ_1, TRUSEQ_2, Adapter, Trimming
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bioinfo_assets.launch.batch.client import Client
     from bioinfo_assets.launch.batch.jobs import ActiveJob
 
@@ -60,13 +61,20 @@ class Project:
         """Where results are published."""
         return Layout(self.settings.output_path)
 
-    def observe_reads(self, name: str) -> tuple[Sample, Observation]:
+    def sample(self, name: str) -> Sample:
+        """A sample that the project has.
+
+        Raises:
+            InputError: there is no such sample.
+        """
+        return load_sample(self.ledger, name)
+
+    def observe_reads(self, sample: Sample) -> Observation:
         """A sample's FASTQs as they are now, their first records checked.
 
         Raises:
-            InputError: there is no such sample, or one of its FASTQs is missing or wrong.
+            InputError: one of them is missing or wrong.
         """
-        sample = load_sample(self.ledger, name)
         files: dict[str, str] = {}
         notes: dict[str, str] = {}
         for lane in sample.lanes:
@@ -74,8 +82,7 @@ class Project:
             files |= {f"{key}.1": lane.read1, f"{key}.2": lane.read2}
             notes[key] = f"library {lane.library}, flow cell {lane.flowcell}, lane {lane.number}"
         look_closely = partial(check_reads, self.store, sample)
-        subject = Subject("raw_reads", name)
-        return sample, observe(self.ledger, subject, files, notes, when_changed=look_closely)
+        return observe(self.ledger, Subject("raw_reads", sample.name), files, notes, when_changed=look_closely)
 
     def observe_reference(self) -> Observation:
         """The reference's FASTA, and its `.alt` file where there is one, as they are now.
@@ -158,41 +165,6 @@ class Project:
         uri = given.removeprefix("file:")
         stat = self.store.stat(uri)
         return StoredFile(uri, stat.size, self.store.content_of(uri), stat.stamp)
-
-
-@dataclass(frozen=True, slots=True)
-class SeenReads:
-    """The FASTQs of some samples as a run saw them, or why they cannot be used."""
-
-    found: dict[str, tuple[Sample, Observation]]
-    problems: dict[str, BioinfoAssetsError]
-
-    @classmethod
-    def of(cls, project: Project, names: Iterable[str]) -> "SeenReads":
-        """Looks at samples one by one; one that is wrong leaves the others alone."""
-        found: dict[str, tuple[Sample, Observation]] = {}
-        problems: dict[str, BioinfoAssetsError] = {}
-        for name in names:
-            try:
-                found[name] = project.observe_reads(name)
-            except BioinfoAssetsError as problem:
-                problems[name] = problem
-        return cls(found, problems)
-
-    def lanes(self, project: Project, name: str) -> Sequence[LaneFiles]:
-        """The lanes of a sample.
-
-        Raises:
-            BioinfoAssetsError: why they cannot be used.
-        """
-        if name in self.problems:
-            raise self.problems[name]
-        return project.lanes(*self.found[name])
-
-    @property
-    def observations(self) -> dict[str, Observation]:
-        """What was seen, by sample."""
-        return {name: seen for name, (_, seen) in self.found.items()}
 
 
 def _alt_beside(store: Store, fasta: str) -> str | None:

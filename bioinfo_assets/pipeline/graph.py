@@ -1,0 +1,134 @@
+"""The assets that this project makes: from what, with which tools, and which settings shape them.
+
+Told without Dagster, which takes seconds to import; a test holds this to `definitions`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bioinfo_assets.pipeline.project import COHORT, REFERENCES
+from bioinfo_assets.steps import alignment, duplicates, known_sites, metrics, reads, recalibration, reference, report
+from bioinfo_assets.steps import trimming as trimming_step
+
+ALIGNER: Final = "ALIGNER"
+"""Stands for the command of the aligner, which is a setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An asset that is made here.
+
+    Attributes:
+        name: What it is called.
+        version: Of the step that makes it.
+        upstream: The assets it is made from, and the sources.
+        settings: The settings that shape it.
+        tools: The tools that its job calls.
+        subject: The subject of its record; None where there is one for each sample.
+    """
+
+    name: str
+    version: str
+    upstream: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    subject: str | None = None
+
+
+RAW_READS: Final = "raw_reads"
+REFERENCE_SOURCE: Final = "reference_source"
+KNOWN_SITES_SOURCE: Final = "known_sites_source"
+SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE)
+"""What comes from outside."""
+
+_INDEXED: Final = ("reference_genome", "reference_index")
+
+GRAPH: Final[Mapping[str, Made]] = {
+    made.name: made
+    for made in (
+        Made("reference_genome", reference.FETCH_VERSION, (REFERENCE_SOURCE,), ("reference",), (), REFERENCES),
+        Made(
+            "reference_index",
+            reference.INDEX_VERSION,
+            (REFERENCE_SOURCE, "reference_genome"),
+            ("aligner", "reference_alt"),
+            (ALIGNER, "samtools", "picard"),
+            REFERENCES,
+        ),
+        Made(
+            "known_sites",
+            known_sites.VERSION,
+            (KNOWN_SITES_SOURCE, "reference_index"),
+            ("known_sites",),
+            ("bgzip", "tabix"),
+            REFERENCES,
+        ),
+        Made("merged_reads", reads.VERSION, (RAW_READS,), ("platform",), ("bgzip",)),
+        Made("trimmed_reads", trimming_step.VERSION, ("merged_reads",), ("trimming",), ("cutadapt",)),
+        Made(
+            "aligned_bam",
+            alignment.VERSION,
+            ("trimmed_reads", *_INDEXED),
+            ("platform",),
+            (ALIGNER, "samtools", "bgzip"),
+        ),
+        Made(
+            "marked_bam",
+            duplicates.VERSION,
+            ("aligned_bam", *_INDEXED),
+            ("optical_distance",),
+            ("picard", "samtools", "bgzip"),
+        ),
+        Made(
+            "recalibrated_bam",
+            recalibration.VERSION,
+            ("marked_bam", *_INDEXED, "known_sites"),
+            ("known_sites", "quantized_quals"),
+            ("gatk", "samtools", "bgzip"),
+        ),
+        Made(
+            "alignment_metrics",
+            metrics.ALIGNMENT_VERSION,
+            ("recalibrated_bam", *_INDEXED),
+            tools=("picard",),
+        ),
+        Made("insert_size_metrics", metrics.INSERT_SIZE_VERSION, ("recalibrated_bam",), (), ("picard", "Rscript")),
+        Made(
+            "depth",
+            metrics.DEPTH_VERSION,
+            ("recalibrated_bam",),
+            ("depth_as_text",),
+            ("samtools", "bgzip", "tabix", "mosdepth"),
+        ),
+        Made(
+            "multiqc_report",
+            report.VERSION,
+            (
+                "trimmed_reads",
+                "marked_bam",
+                "recalibrated_bam",
+                "alignment_metrics",
+                "insert_size_metrics",
+                "depth",
+            ),
+            tools=("multiqc",),
+            subject=COHORT,
+        ),
+    )
+}
+"""By name, in the order in which they are made."""
+
+ASSETS: Final = tuple(GRAPH)
+"""All of them."""
+
+SHARED: Final = tuple(made.name for made in GRAPH.values() if made.subject == REFERENCES)
+"""Made once for all samples, before them."""
+
+PER_SAMPLE: Final = tuple(made.name for made in GRAPH.values() if made.subject is None)
+
+OVER_SAMPLES: Final = tuple(made.name for made in GRAPH.values() if made.subject == COHORT)
+"""Made once, of what the samples gave."""
+
+SUBJECTS: Final[Mapping[str, str]] = {made.name: made.subject for made in GRAPH.values() if made.subject is not None}
+"""The subject of the record, of assets that are not made per sample."""
