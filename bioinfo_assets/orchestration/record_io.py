@@ -28,20 +28,9 @@ class RecordIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> RecordSet:
         """The records of the upstream asset, for all partitions that this step asks for."""
         step = context.asset_key.path[-1]
-        ledger = Ledger(Store(), self.output_path)
-        records, problems = {}, {}
-        for partition, subject in self._subjects(context, step):
-            record = ledger.read(subject, step)
-            if record is None:
-                continue
-            found = ledger.verify(record)
-            if found.damage:
-                problems[partition] = f"{found.damage}: materialize {step} of {subject} again"
-            else:
-                records[partition] = found.record
-        return RecordSet(step, records, problems)
+        return RecordSet.read(Ledger(Store(), self.output_path), step, self._subjects(context, step))
 
-    def _subjects(self, context: dg.InputContext, step: str) -> list[tuple[str, str]]:
+    def _subjects(self, context: dg.InputContext, step: str) -> dict[str, str]:
         if context.has_asset_partitions:
-            return [(key, key) for key in context.asset_partition_keys]
-        return [(ONE, self.subjects[step])]
+            return {key: key for key in context.asset_partition_keys}
+        return {ONE: self.subjects[step]}

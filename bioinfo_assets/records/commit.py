@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bioinfo_assets.errors import BioinfoAssetsError, JobError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError, JobError
 from bioinfo_assets.launch.backend import Backend, MadeFile, Report, State, Status, Stream, Submission
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.publish import publish
@@ -54,7 +54,11 @@ def consider(ledger: Ledger, backend: Backend, job: Job) -> Wanted:
     Raises:
         ResourceError: a tool of the job is missing.
     """
-    tools = backend.tool_versions(job.tools, job.options)
+    return compare(ledger, job, backend.tool_versions(job.tools, job.options))
+
+
+def compare(ledger: Ledger, job: Job, tools: Mapping[str, str]) -> Wanted:
+    """Tells the same for tools of these versions."""
     fingerprint = fingerprint_of(job, tools)
     record = ledger.read(job.subject, job.step)
     if record is None:
@@ -66,8 +70,24 @@ def consider(ledger: Ledger, backend: Backend, job: Job) -> Wanted:
     if found.damage:
         return Wanted(job, tools, fingerprint, None, found.damage)
     if not ledger.keep_stamps(record, found.record):
-        return consider(ledger, backend, job)  # another process published meanwhile
+        return compare(ledger, job, tools)  # another process published meanwhile
     return Wanted(job, tools, fingerprint, found.record, "")
+
+
+def imported(ledger: Ledger, subject: str, step: str) -> Record | None:
+    """The record of a result that was made elsewhere and registered here; no job makes it, and none may replace it.
+
+    Raises:
+        InputError: its files are not as they were.
+    """
+    record = ledger.read(subject, step)
+    if record is None or not record.imported:
+        return None
+    found = ledger.verify(record)
+    if found.damage:
+        raise InputError(f"the imported {step} of {subject} is not what it was: {found.damage}; import it again")
+    ledger.keep_stamps(record, found.record)
+    return found.record
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,19 +20,30 @@ def fingerprint_of(job: Job, tools: Mapping[str, str]) -> str:
 
 def difference(record: Record, job: Job, tools: Mapping[str, str]) -> str:
     """Says in a few words what is not as it was when `record` was made; empty where nothing is."""
-    was = {item.local: item.content for item in record.inputs}
-    now = {item.local: item.file.content for item in job.inputs}
-    changed_inputs = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
-    parts = {
-        "step version": (record.version, job.version),
-        "parameters": (dict(record.parameters), dict(job.parameters)),
-        "tools": (dict(record.tools), dict(tools)),
-        "script": (record.script, job.script),
+    inputs = _changed(
+        {item.local: item.content for item in record.inputs}, {item.local: item.file.content for item in job.inputs}
+    )
+    parameters = _changed(_plain(record.parameters), _plain(job.parameters))
+    versions = [
+        f"{tool} {record.tools.get(tool, 'none')}, now {tools.get(tool, 'none')}"
+        for tool in _changed(record.tools, tools)
+    ]
+    said = {
+        "inputs": inputs,
+        "step version": [f"{record.version}, now {job.version}"] if record.version != job.version else [],
+        "parameters": parameters,
+        "tools": versions,
     }
-    changed = [name for name, (before, after) in parts.items() if _plain(before) != _plain(after)]
-    if changed_inputs:
-        changed.insert(0, f"inputs ({', '.join(changed_inputs)})")
+    changed = [f"{name} ({', '.join(what)})" for name, what in said.items() if what]
+    if record.script != job.script:
+        changed.append("script")
     return ", ".join(changed)
+
+
+def _changed(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """The names whose values differ, or that only one side has."""
+    missing = object()
+    return sorted(name for name in before.keys() | now.keys() if before.get(name, missing) != now.get(name, missing))
 
 
 def _ingredients(job: Job, tools: Mapping[str, str]) -> dict[str, object]:
@@ -47,6 +58,7 @@ def _ingredients(job: Job, tools: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def _plain(value: object) -> object:
-    """The value as JSON gives it back, so that a tuple equals the list it was stored as."""
-    return json.loads(json.dumps(value, sort_keys=True))
+def _plain(values: Mapping[str, object]) -> Mapping[str, object]:
+    """The values as JSON gives them back, so that a tuple equals the list it was stored as."""
+    plain: Mapping[str, object] = json.loads(json.dumps(dict(values)))
+    return plain

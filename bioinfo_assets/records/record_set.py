@@ -1,10 +1,15 @@
 """What assets hand to each other: the records of results, never their bytes."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
+
+READERS = 16
+"""Records read side by side: in S3 each takes tenths of a second."""
 
 ONE = ""
 """Stands for the only subject of an asset without partitions."""
@@ -29,6 +34,22 @@ class RecordSet:
         """Results of which none is missing."""
         return cls(step, dict(records))
 
+    @classmethod
+    def read(cls, ledger: Ledger, step: str, subjects: Mapping[str, str]) -> "RecordSet":
+        """Reads records beside the data, and looks whether their files are still as they were published.
+
+        Args:
+            ledger: The records.
+            step: The asset.
+            subjects: The subject of each partition's record.
+        """
+        with ThreadPoolExecutor(READERS) as pool:
+            found = pool.map(lambda subject: _read(ledger, step, subject), subjects.values())
+            read = dict(zip(subjects, found, strict=True))
+        records = {partition: one for partition, one in read.items() if isinstance(one, Record)}
+        problems = {partition: one for partition, one in read.items() if isinstance(one, str)}
+        return cls(step, records, problems)
+
     def of(self, partition: str) -> Record:
         """The record of a partition.
 
@@ -48,6 +69,15 @@ class RecordSet:
             InputError: there is no such result.
         """
         return self.of(ONE)
+
+
+def _read(ledger: Ledger, step: str, subject: str) -> Record | str | None:
+    """A record that is whole, a sentence on one that is not, or None where there is none."""
+    record = ledger.read(subject, step)
+    if record is None:
+        return None
+    found = ledger.verify(record)
+    return f"{found.damage}: materialize {step} of {subject} again" if found.damage else found.record
 
 
 def _missing(step: str, partition: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from bioinfo_assets.errors import BioinfoAssetsError, JobError, ResourceError
 from bioinfo_assets.launch.job import Input, Output, Resources
 from bioinfo_assets.launch.publish import publish
+from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets.records import commit as commit_module
 from bioinfo_assets.records.commit import commit, start
 from bioinfo_assets_tests.records.bench import Bench
@@ -51,22 +52,21 @@ def test_the_same_job_again_is_found(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "named"),
     [
-        {"version": "2"},
-        {"script": "cp name.txt greeting.txt"},
-        {"parameters": {"loud": True}},
-        {"tools": ("bgzip",)},
+        ({"version": "2"}, "step version (1, now 2)"),
+        ({"script": "cp name.txt greeting.txt"}, "script"),
+        ({"parameters": {"loud": True}}, "parameters (loud)"),
+        ({"tools": ("bgzip",)}, f"tools (bgzip none, now {tool_versions(['bgzip'], os.environ['PATH'])['bgzip']})"),
     ],
-    ids=lambda other: next(iter(other)),
+    ids=["version", "script", "parameters", "tools"],
 )
-def test_what_could_change_the_result_makes_it_again(bench: Bench, other: dict[str, object]) -> None:
+def test_what_could_change_the_result_makes_it_again(bench: Bench, other: dict[str, object], named: str) -> None:
     bench.make(bench.job())
 
     wanted = bench.consider(bench.job(**other))
 
     assert wanted.record is None
-    named = {"version": "step version", "tools": "tools"}.get(next(iter(other)), next(iter(other)))
     assert wanted.reason == f"changed: {named}"
 
 

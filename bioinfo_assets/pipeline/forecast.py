@@ -1,0 +1,176 @@
+"""What a run would do, told before it is run: which results would be reused, which made, and why.
+
+It builds the jobs that a run would build and compares their fingerprints with the records beside the data. It starts
+no job and asks Dagster nothing, so that a project in which all is up to date is seen to be in a second.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
+from bioinfo_assets.launch.backend import Backend
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.pipeline import jobs
+from bioinfo_assets.pipeline.graph import GRAPH, OVER_SAMPLES, SOURCES, SUBJECTS
+from bioinfo_assets.pipeline.jobs import Upstream
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.sources import Sources
+from bioinfo_assets.records.commit import Wanted, compare, imported
+from bioinfo_assets.records.record import Record
+from bioinfo_assets.records.record_set import ONE, RecordSet
+
+READERS: Final = 16
+"""Results looked at side by side; they wait for a disk or the network."""
+
+
+class Outlook(Enum):
+    """What a run would do about one result."""
+
+    REUSED = "reused"
+    MADE = "made"
+    UNDECIDED = "undecided"
+    """One of its inputs would be made before; whether that changes it, the run will see."""
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is foretold of one result.
+
+    Attributes:
+        asset: Which result.
+        subject: Of which sample, or of what all samples share.
+        outlook: What a run would do.
+        reason: Why, in a few words; empty where it is reused.
+        record: The record that is there, whole or not; None where there is none.
+        wanted: The job that would make it, compared with that record; None where it could not be told.
+    """
+
+    asset: str
+    subject: str
+    outlook: Outlook
+    reason: str = ""
+    record: Record | None = None
+    wanted: Wanted | None = None
+
+    @property
+    def partition(self) -> str:
+        """The sample, or `ONE`."""
+        return ONE if self.asset in SUBJECTS else self.subject
+
+
+@dataclass
+class Look:
+    """One look at a project.
+
+    Attributes:
+        project: Which project.
+        backend: Where its jobs would run; it is asked for the versions of tools, and for nothing else.
+        assets: What would be made, in the order of the graph.
+        samples: For which samples.
+        all_samples: Those that a report would be on.
+        sources: What comes from outside, as it is now.
+        unknown_tools: Why the versions of tools could not be told; results then count as made with those of today.
+    """
+
+    project: Project
+    backend: Backend
+    assets: Sequence[str]
+    samples: Sequence[str]
+    all_samples: Sequence[str]
+    sources: Sources
+    unknown_tools: str = ""
+    _found: dict[str, dict[str, Record]] = field(default_factory=dict)
+    _outlooks: dict[tuple[str, str], Outlook] = field(default_factory=dict)
+
+    def forecasts(self) -> Iterator[Forecast]:
+        """All results, in the order in which they would be made."""
+        with ThreadPoolExecutor(READERS) as pool:
+            for asset in self.assets:
+                up = Upstream(self.project, self.sources, dict(self._upstream(asset)))
+                subjects = [SUBJECTS[asset]] if asset in SUBJECTS else self.samples
+                looked = list(pool.map(lambda subject: self._look(asset, subject, up), subjects))  # noqa: B023
+                self._keep(asset, looked)
+                yield from looked
+
+    def _look(self, asset: str, subject: str, up: Upstream) -> Forecast:
+        ledger = self.project.ledger
+        record = None
+        try:
+            record = ledger.read(subject, asset)
+            if record is not None and record.imported and imported(ledger, subject, asset):
+                return Forecast(asset, subject, Outlook.REUSED, record=record)
+            before = self._before(asset, subject)
+            if before is not None:
+                return Forecast(asset, subject, *before, record)
+            if record is None:
+                return Forecast(asset, subject, Outlook.MADE, "not made yet")
+            wanted = self._compared(self._job(asset, subject, up), record)
+        except BioinfoAssetsError as problem:
+            return Forecast(asset, subject, Outlook.BLOCKED, str(problem), record)
+        if wanted.record is not None:
+            return Forecast(asset, subject, Outlook.REUSED, record=wanted.record, wanted=wanted)
+        return Forecast(asset, subject, Outlook.MADE, wanted.reason, record, wanted)
+
+    def _compared(self, job: Job, record: Record) -> Wanted:
+        try:
+            tools = self.backend.tool_versions(job.tools, job.options)
+        except ResourceError as problem:
+            self.unknown_tools = str(problem)
+            tools = record.tools
+        return compare(self.project.ledger, job, tools)
+
+    def _job(self, asset: str, subject: str, up: Upstream) -> Job:
+        options = self.project.settings.options_of(asset)
+        match asset:
+            case "reference_genome":
+                job = jobs.reference_genome(up)
+            case "reference_index":
+                job = jobs.reference_index(up, self.project.aligner(self.backend, options))
+            case "known_sites":
+                job = jobs.known_sites(up)
+            case "multiqc_report":
+                job = jobs.multiqc_report(up)
+            case _:
+                job = jobs.OF_SAMPLES[asset](up, subject)
+        return job.with_options(options)
+
+    def _before(self, asset: str, subject: str) -> tuple[Outlook, str] | None:
+        """What an upstream result that is not there yet means for this one; None where all are."""
+        for name in _made_from(asset):
+            subjects = self.samples if asset in OVER_SAMPLES else [SUBJECTS.get(name, subject)]
+            outlooks = {self._outlooks.get((name, one), Outlook.REUSED): one for one in subjects}
+            for outlook in (Outlook.MADE, Outlook.UNDECIDED):
+                if outlook in outlooks:
+                    return Outlook.UNDECIDED, f"after {name} of {outlooks[outlook]}"
+            if Outlook.BLOCKED in outlooks and asset not in OVER_SAMPLES:
+                return Outlook.BLOCKED, f"{name} of {outlooks[Outlook.BLOCKED]} cannot be made"
+        return None
+
+    def _keep(self, asset: str, looked: Iterable[Forecast]) -> None:
+        found = self._found.setdefault(asset, {})
+        for one in looked:
+            self._outlooks[asset, one.subject] = one.outlook
+            # What cannot be made stays as it is, and a report takes what is there.
+            if one.record is not None and one.outlook in {Outlook.REUSED, Outlook.BLOCKED}:
+                found[one.partition] = one.record
+
+    def _upstream(self, asset: str) -> Iterator[tuple[str, RecordSet]]:
+        """The records upstream of an asset: as foretold, or where they would not be made now as they are."""
+        for name in _made_from(asset):
+            found = self._found.setdefault(name, {})
+            partitions = (ONE,) if name in SUBJECTS else self.all_samples if asset in OVER_SAMPLES else self.samples
+            others = {
+                one: one or SUBJECTS[name]
+                for one in partitions
+                if one not in found and (name, one or SUBJECTS[name]) not in self._outlooks
+            }
+            found.update(RecordSet.read(self.project.ledger, name, others).records)
+            yield name, RecordSet.of_whole(name, found)
+
+
+def _made_from(asset: str) -> list[str]:
+    return [name for name in GRAPH[asset].upstream if name not in SOURCES]
