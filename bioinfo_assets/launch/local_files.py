@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bioinfo_assets.errors import InputError
@@ -67,6 +67,20 @@ def listed(folder: Path, *, recursive: bool) -> Iterator[str]:
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         yield from (f"{parent}/{name}" for name in names if not name.startswith("."))
+
+
+def scanned(folder: Path) -> Iterator[tuple[str, FileStat]]:
+    """The files that `listed` finds in a folder and in those within it, each with what `stat` says of it."""
+    for uri in listed(folder, recursive=True):
+        with suppress(InputError):  # one that went while the folder was read, or a pipe
+            yield uri, stat(Path(uri))
+
+
+def folders(folder: Path) -> Iterator[str]:
+    """The names of the folders in a folder, those with a leading dot left out."""
+    if folder.is_dir():
+        with _wrong_path_is_told(folder), os.scandir(folder) as entries:
+            yield from (entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
 
 @contextmanager

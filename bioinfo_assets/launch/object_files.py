@@ -25,6 +25,7 @@ from bioinfo_assets.launch.disk import written_whole
 from bioinfo_assets.launch.file_stat import FileStat
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
 
 SCHEMES: Final = frozenset({"s3", "gs", "https", "http"})
@@ -51,8 +52,7 @@ def stat(uri: str) -> FileStat:
     with _errors_are_told(uri):
         store, path = _opened(uri)
         meta = obstore.head(store, path)
-    etag = meta["e_tag"]
-    return FileStat(size=meta["size"], stamp=etag or meta["last_modified"].isoformat(), etag=etag)
+    return _facts(meta)
 
 
 def read(uri: str, start: int, length: int | None) -> bytes:
@@ -165,9 +165,7 @@ def listed(folder: str, *, recursive: bool) -> Iterator[str]:
     Raises:
         InputError: it may not be listed; a web server has no listing.
     """
-    scheme, place = _place(folder)
-    if scheme in {"https", "http"}:
-        raise InputError(f"{folder} cannot be listed: name the files of a web server one by one")
+    scheme, place = _listable(folder)
     with _errors_are_told(folder):
         store, prefix = _opened(folder)
         if recursive:
@@ -175,6 +173,44 @@ def listed(folder: str, *, recursive: bool) -> Iterator[str]:
         else:
             objects = list(obstore.list_with_delimiter(store, prefix)["objects"])
     yield from (f"{scheme}://{place}/{item['path']}" for item in objects)
+
+
+def scanned(folder: str) -> Iterator[tuple[str, FileStat]]:
+    """The files under a prefix, each with what `stat` says of it: a thousand at a request.
+
+    Raises:
+        InputError: it may not be listed; a web server has no listing.
+    """
+    scheme, place = _listable(folder)
+    with _errors_are_told(folder):
+        store, prefix = _opened(folder)
+        for page in obstore.list(store, prefix):
+            yield from ((f"{scheme}://{place}/{item['path']}", _facts(item)) for item in page)
+
+
+def folders(folder: str) -> Iterator[str]:
+    """The names of what one may take for the folders in a folder.
+
+    Raises:
+        InputError: it may not be listed; a web server has no listing.
+    """
+    _listable(folder)
+    with _errors_are_told(folder):
+        store, prefix = _opened(folder)
+        found = obstore.list_with_delimiter(store, prefix)["common_prefixes"]
+    yield from (path.rstrip("/").rpartition("/")[2] for path in found)
+
+
+def _listable(folder: str) -> tuple[str, str]:
+    scheme, place = _place(folder)
+    if scheme in {"https", "http"}:
+        raise InputError(f"{folder} cannot be listed: name the files of a web server one by one")
+    return scheme, place
+
+
+def _facts(meta: "ObjectMeta") -> FileStat:
+    etag = meta["e_tag"]
+    return FileStat(size=meta["size"], stamp=etag or meta["last_modified"].isoformat(), etag=etag)
 
 
 def _download(uri: str, size: int, target: Path) -> None:

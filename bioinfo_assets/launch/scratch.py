@@ -2,11 +2,13 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.disk import disk_errors_are_told, locked
 from bioinfo_assets.launch.job import Job
 
@@ -119,6 +121,26 @@ def host_is_alive(root: Path) -> bool:
             return False
     except BlockingIOError:
         return True
+
+
+def dead_hosts(scratch: Path) -> Iterator[Path]:
+    """The folders that hosts left which run no more, in order: scripts, logs and reports of jobs that failed."""
+    for alive in sorted(scratch.glob(f"{_HOST}*/{_ALIVE}")):
+        if not host_is_alive(alive.parent):
+            yield alive.parent
+
+
+def remove_dead_host(root: Path) -> None:
+    """Removes what a host left.
+
+    Raises:
+        InputError: the host is alive, or its folder cannot be written to.
+    """
+    try:
+        with locked(root / _ALIVE, wait=False), disk_errors_are_told(root):
+            shutil.rmtree(root)
+    except BlockingIOError as error:
+        raise InputError(f"{root} is in use by a run: wait until that is over") from error
 
 
 def _free_dead_hosts(scratch: Path) -> None:

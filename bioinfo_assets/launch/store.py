@@ -5,7 +5,7 @@ from several threads.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -161,20 +161,39 @@ class Store:
         )
         return tuple(sorted(found))
 
-    def digest(self, uri: str) -> str:
-        """`sha256:` and the hex digest of a file's bytes, all of which are read."""
+    def scan(self, folder: str) -> Iterator[tuple[str, FileStat]]:
+        """The files of a folder and of those within it, each with size and stamp; no order, nothing hidden."""
+        path = local_path(folder)
+        if path is not None:
+            yield from local_files.scanned(path)
+            return
+        above = len(folder.rstrip("/"))
+        for uri, stat in object_files.scanned(folder):
+            if "/." not in uri[above:]:
+                yield uri, stat
+
+    def folders(self, folder: str) -> tuple[str, ...]:
+        """The names of the folders in a folder, sorted, without hidden ones; none where there is no such folder."""
+        path = local_path(folder)
+        found = object_files.folders(folder) if path is None else local_files.folders(path)
+        return tuple(sorted(name for name in found if not name.startswith(".")))
+
+    def digest(self, uri: str, on_bytes: Callable[[int], None] | None = None) -> str:
+        """`sha256:` and the hex digest of a file's bytes, all of which are read; `on_bytes` is told how many came."""
         sha256 = hashlib.sha256()
         for chunk in self._chunks(uri):
             sha256.update(chunk)
+            if on_bytes is not None:
+                on_bytes(len(chunk))
         return f"sha256:{sha256.hexdigest()}"
 
-    def content_of(self, uri: str) -> str:
+    def content_of(self, uri: str, on_bytes: Callable[[int], None] | None = None) -> str:
         """What names a source's content: a remote file's `etag:…` where its server gives one, else its `digest`."""
         if local_path(uri) is None:
             etag = self.stat(uri).etag
             if etag is not None:
                 return "etag:" + etag.strip('"')
-        return self.digest(uri)
+        return self.digest(uri, on_bytes)
 
     def _chunks(self, uri: str) -> Iterator[bytes]:
         path = local_path(uri)

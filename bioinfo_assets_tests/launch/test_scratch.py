@@ -1,8 +1,11 @@
 import subprocess
 import sys
 
+import pytest
+
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.scratch import HostScratch, new_attempt
+from bioinfo_assets.launch.scratch import HostScratch, dead_hosts, new_attempt, remove_dead_host
 
 JOB = Job("aligned_bam", "1", "expt", "true")
 
@@ -49,3 +52,20 @@ def test_what_a_living_host_works_on_is_left_alone(tmp_path):
 def test_a_host_that_ends_with_nothing_left_leaves_no_folder(tmp_path):
     HostScratch(tmp_path / "scratch").close()
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_what_a_host_left_is_found_and_removed_once_it_is_over(tmp_path):
+    living, ended = HostScratch(tmp_path), HostScratch(tmp_path)
+    new_attempt(living.root, JOB)
+    new_attempt(ended.root, JOB)
+    ended.close()
+    assert list(dead_hosts(tmp_path)) == [ended.root]
+    with pytest.raises(InputError, match="is in use by a run"):
+        remove_dead_host(living.root)
+    remove_dead_host(ended.root)
+    assert list(tmp_path.iterdir()) == [living.root]
+    living.close()
+
+
+def test_a_scratch_that_nobody_used_has_nothing_left(tmp_path):
+    assert list(dead_hosts(tmp_path / "scratch")) == []

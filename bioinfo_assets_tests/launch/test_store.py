@@ -42,6 +42,27 @@ class TestEveryPlaceThatCanBeWritten:
         STORE.delete_all(join(place, "a.1"))
         assert STORE.list(place, recursive=True) == (join(place, "a.10/x"),)
 
+    def test_a_scan_tells_of_every_file_what_a_look_at_it_tells(self, place):
+        for name in ("expt/expt.bam", "expt/records/depth.json", "expt/.part", "expt/.hidden/x", "expt2/x"):
+            STORE.write_bytes(join(place, name), name.encode())
+        found = dict(STORE.scan(join(place, "expt")))
+        assert found == {uri: STORE.stat(uri) for uri in found}
+        assert set(found) == {join(place, "expt/expt.bam"), join(place, "expt/records/depth.json")}
+        assert dict(STORE.scan(join(place, "nothing"))) == {}
+
+    def test_folders_are_named(self, place):
+        for name in ("expt/expt.bam", "expt/records/depth.json", ".scratch/x", "b/x", "a file"):
+            STORE.write_bytes(join(place, name), b"x")
+        assert STORE.folders(place) == ("b", "expt")
+        assert STORE.folders(place + "/") == ("b", "expt")
+        assert STORE.folders(join(place, "nothing")) == ()
+
+    def test_a_digest_tells_how_many_bytes_it_has_read(self, place):
+        uri, told = join(place, "x"), []
+        STORE.write_bytes(uri, bytes(5_000_000))
+        assert STORE.digest(uri, told.append) == f"sha256:{hashlib.sha256(bytes(5_000_000)).hexdigest()}"
+        assert sum(told) == 5_000_000
+
     def test_parts_are_read(self, place):
         uri = join(place, "x")
         STORE.write_bytes(uri, b"0123456789")
