@@ -1,7 +1,5 @@
 """The composition root: assets, resources, executor, jobs and sensors as Dagster finds them by `workspace.yaml`."""
 
-import json
-from hashlib import sha256
 from typing import Final
 
 import dagster as dg
@@ -13,8 +11,9 @@ from bioinfo_assets.assets.sensors import look_after_runs, look_at_sources
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import launcher_of
 from bioinfo_assets.orchestration.record_io import RecordIOManager
-from bioinfo_assets.pipeline.graph import GRAPH, SUBJECTS
+from bioinfo_assets.pipeline.graph import SUBJECTS
 from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.versions import code_versions
 from bioinfo_assets.settings import Settings
 
 ASSETS: Final = (
@@ -33,19 +32,12 @@ ASSETS: Final = (
 )
 
 
-def code_version(asset: str, settings: Settings) -> str:
-    """An asset's code version: its step's version, and a digest of the settings that shape it, where there are any."""
-    made = GRAPH[asset]
-    if not made.settings:
-        return made.version
-    shaping = settings.model_dump(mode="json", include=set(made.settings))
-    return f"{made.version}+{sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:12]}"
-
-
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Everything that Dagster needs to know of a project with these settings."""
+    project = Project(settings)
+    versions = code_versions(project)
     versioned = dg.map_asset_specs(
-        lambda spec: spec.replace_attributes(code_version=code_version(spec.key.path[-1], settings)), ASSETS
+        lambda spec: spec.replace_attributes(code_version=versions[spec.key.path[-1]]), ASSETS
     )
     definitions = dg.Definitions(
         assets=[*sources.SOURCES, *versioned],
@@ -63,7 +55,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         sensors=[look_at_sources, look_after_runs],
         executor=one_process_executor,
         resources={
-            "project": Project(settings),
+            "project": project,
             "launcher": launcher_of(settings.output_path, settings.means, settings.jobs, settings.steps),
             RECORDS: RecordIOManager(output_path=settings.output_path, subjects=dict(SUBJECTS)),
         },

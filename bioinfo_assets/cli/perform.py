@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,14 +15,17 @@ from rich.console import Console
 from rich.live import Live
 
 from bioinfo_assets.cli.board import Board
+from bioinfo_assets.cli.foretold import explain, reused
 from bioinfo_assets.cli.hangup import hangup_interrupts
+from bioinfo_assets.cli.known import forget, is_known, keep
 from bioinfo_assets.cli.paths import own_command
-from bioinfo_assets.cli.preflight import Plan, check
+from bioinfo_assets.cli.preflight import Plan, check, plan_of
 from bioinfo_assets.cli.request import Request, home_of, settings_of
 from bioinfo_assets.cli.results import files_of
 from bioinfo_assets.cli.told import ExitCode
 from bioinfo_assets.launch.disk import disk_errors_are_told, locked
 from bioinfo_assets.orchestration.progress import JobState, JobUpdate, listening
+from bioinfo_assets.pipeline.forecast import Forecast
 from bioinfo_assets.pipeline.graph import PER_SAMPLE
 from bioinfo_assets.pipeline.project import COHORT, REFERENCES, Project
 from bioinfo_assets.records.samples import save_sample
@@ -42,7 +45,7 @@ class Outcome:
         run_ids: The runs in Dagster.
         success: Whether all jobs succeeded.
         seconds: By the clock.
-        log: Dagster's own log.
+        log: Dagster's own log; None where there was nothing to do.
     """
 
     plan: Plan
@@ -50,7 +53,7 @@ class Outcome:
     run_ids: tuple[str, ...]
     success: bool
     seconds: float
-    log: Path
+    log: Path | None
 
     def files(self) -> dict[str, dict[str, list[str]]]:
         """The files to name, by subject and asset."""
@@ -66,7 +69,7 @@ class Outcome:
             "seconds": round(self.seconds, 1),
             "output_path": self.plan.project.settings.output_path,
             "home": str(self.plan.home),
-            "log": str(self.log),
+            "log": str(self.log) if self.log else None,
             "runs": list(self.run_ids),
             "jobs": self.board.counts(),
             "failures": [
@@ -91,10 +94,15 @@ def perform(request: Request) -> None:
     home = home_of(request.output_path)
     with hangup_interrupts():
         with console.status("looking at samples, reference, known sites and tools"):
-            plan = check(request, Project(settings_of(request, home)), home)
-            log = _keep(plan)
-        with disk_errors_are_told(home), locked(log):
-            outcome = _run(plan, log, console, began)
+            plan = plan_of(request, Project(settings_of(request, home)), home)
+            if request.explain:
+                explain(plan, console, as_json=request.json)
+                return
+            found = _found(plan)
+            if found is None:
+                check(plan)
+            _keep(plan)
+        outcome = _made(plan, console, began) if found is None else _unchanged(plan, found, began)
     if request.json:
         typer.echo(json.dumps(outcome.document(), indent=2))
     else:
@@ -103,15 +111,42 @@ def perform(request: Request) -> None:
         raise typer.Exit(ExitCode.JOBS_FAILED)
 
 
-def _keep(plan: Plan) -> Path:
-    """Keeps settings and samples; gives a new file for Dagster's log."""
-    logs = plan.home / "logs"
+def _found(plan: Plan) -> list[Forecast] | None:
+    """All results of a plan, if none has to be made and Dagster knows of all; it is not asked, nor imported."""
+    found = reused(plan)
+    if found is None or not is_known(plan, (one.record for one in found if one.record is not None)):
+        return None
+    return found
+
+
+def _keep(plan: Plan) -> None:
+    """Keeps settings and samples."""
     with disk_errors_are_told(plan.home):
         save(plan.project.settings, plan.home)
-        logs.mkdir(exist_ok=True)
     for sample in plan.new:
         save_sample(plan.project.ledger, sample)
-    return logs / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.log"
+
+
+def _unchanged(plan: Plan, found: Sequence[Forecast], began: float) -> Outcome:
+    """The outcome of a run that had nothing to do."""
+    board = Board.of(plan.assets, PER_SAMPLE, len(plan.names))
+    for one in found:
+        board.update(JobUpdate(one.asset, one.partition, JobState.CACHED))
+    return Outcome(plan, board, (), success=True, seconds=time.monotonic() - began, log=None)
+
+
+def _made(plan: Plan, console: Console, began: float) -> Outcome:
+    """The outcome of a run by Dagster, whose own log is a file in the home."""
+    logs = plan.home / "logs"
+    with disk_errors_are_told(plan.home):
+        logs.mkdir(exist_ok=True)
+    log = logs / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.log"
+    with disk_errors_are_told(plan.home), locked(log):
+        forget(plan)
+        outcome = _run(plan, log, console, began)
+        if outcome.success:
+            keep(plan)
+        return outcome
 
 
 def _run(plan: Plan, log: Path, console: Console, began: float) -> Outcome:

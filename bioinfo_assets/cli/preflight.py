@@ -15,8 +15,9 @@ from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.disk import full_disk
 from bioinfo_assets.launch.means import batch_scratch, open_backend
 from bioinfo_assets.launch.store import local_path
-from bioinfo_assets.pipeline.graph import ALIGNER, ASSETS, GRAPH
+from bioinfo_assets.pipeline.graph import ASSETS
 from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.versions import ToolsByAsset, keep_tools, tools_of
 from bioinfo_assets.records.samples import check_reads, load_sample, read_samples_file, sample_names
 from bioinfo_assets.settings import Settings
 
@@ -46,12 +47,11 @@ class Plan:
     assets: tuple[str, ...]
 
 
-def check(request: Request, project: Project, home: Path) -> Plan:
-    """Checks a request.
+def plan_of(request: Request, project: Project, home: Path) -> Plan:
+    """What a request asks for, checked as far as its own words, the settings and the samples file tell.
 
     Raises:
         InputError: a file, a name or a setting is wrong.
-        ResourceError: a tool is missing.
     """
     check_room(home)
     assets = _with_something_to_make(selected(request.select), project)
@@ -60,16 +60,25 @@ def check(request: Request, project: Project, home: Path) -> Plan:
     check_means(project.settings, assets)
     check_adapters(project)
     new = read_samples_file(project.store, request.samples_file) if request.samples_file else ()
-    names = _names(request, project, new)
+    return Plan(project, home, new, _names(request, project, new), assets)
+
+
+def check(plan: Plan) -> None:
+    """Checks what jobs of a plan would read, and the tools that they would call.
+
+    Raises:
+        InputError: a file or a setting is wrong.
+        ResourceError: a tool is missing.
+    """
+    project, assets = plan.project, plan.assets
     if "merged_reads" in assets:
-        _check_samples(project, new, names)
+        _check_samples(project, plan.new, plan.names)
     contigs = check_reference(project) if {"reference_genome", "known_sites"} & set(assets) else None
     if "known_sites" in assets:
         check_known_sites(project, contigs)
     if project.settings.backend == "batch":
         check_batch_takes_jobs(project.settings, assets)
-    check_tools(project, assets)
-    return Plan(project, home, new, names, assets)
+    keep_tools(check_tools(project, assets), plan.home)
 
 
 def selected(expressions: Sequence[str]) -> tuple[str, ...]:
@@ -161,8 +170,8 @@ def check_adapters(project: Project) -> None:
             raise InputError(f"{adapter.uri} is no FASTA of adapters: give plain text that begins with >")
 
 
-def check_tools(project: Project, assets: Collection[str]) -> None:
-    """Checks that the tools of these assets' jobs are there.
+def check_tools(project: Project, assets: Collection[str]) -> ToolsByAsset:
+    """Checks that the tools of these assets' jobs are there; gives their versions.
 
     Raises:
         ResourceError: one is missing; the sentence names what installs it.
@@ -170,11 +179,7 @@ def check_tools(project: Project, assets: Collection[str]) -> None:
     settings = project.settings
     backend = open_backend(settings.means, settings.output_path, project.store, "none", "none")
     try:
-        for asset in assets:
-            options = settings.options_of(asset)
-            aligner = project.aligner(backend, options)
-            commands = {str(aligner) if tool == ALIGNER else tool for tool in GRAPH[asset].tools}
-            backend.tool_versions(commands, options)
+        return {asset: tools_of(project, backend, asset) for asset in assets}
     except ResourceError as error:
         if settings.backend != "local":
             raise

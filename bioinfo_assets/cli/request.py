@@ -34,6 +34,7 @@ class Request:
         select: Which assets, in Dagster's selection syntax; all if empty.
         samples: Which of the samples; all if empty.
         json: Whether the outcome is told as JSON.
+        explain: Whether to tell only what would be made, and why.
     """
 
     output_path: str
@@ -42,6 +43,7 @@ class Request:
     select: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
     json: bool = False
+    explain: bool = False
 
 
 def home_of(output_path: str) -> Path:

@@ -128,6 +128,9 @@ def run(  # noqa: PLR0913 - each is an option
             rich_help_panel=MEANS,
         ),
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell only what would be made, and why; run and keep nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Align samples: from FASTQs to BAMs, metrics and a report.
@@ -167,6 +170,7 @@ def run(  # noqa: PLR0913 - each is an option
             select=tuple(select or ()),
             samples=tuple(samples or ()),
             json=json,
+            explain=explain,
         )
     )
 

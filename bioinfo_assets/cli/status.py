@@ -1,8 +1,7 @@
-"""`bioinfo-assets status`: what is made, told from the records beside the data."""
+"""`bioinfo-assets status`: what is made and still up to date, told from the records beside the data."""
 
 import json as json_module
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,17 +10,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bioinfo_assets.cli.foretold import look_of
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.cli.paths import absolute
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.pipeline.graph import PER_SAMPLE, SUBJECTS
+from bioinfo_assets.cli.preflight import Plan
+from bioinfo_assets.cli.request import Request, home_of, settings_of
+from bioinfo_assets.pipeline.forecast import Forecast, Outlook
+from bioinfo_assets.pipeline.graph import ASSETS
+from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import sample_names
 
-READERS: Final = 16
-"""Records read at once; they wait for a disk or the network."""
-
-_STYLES: Final = {"made": "green", "damaged": "bold red", "not made": "dim"}
+_STYLES: Final = {"made": "green", "stale": "yellow", "damaged": "bold red", "not made": "dim"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +31,33 @@ class ResultStatus:
     Attributes:
         subject: The sample, or what all samples share.
         asset: Which result.
-        state: `made`, `not made`, or `damaged`: made, and not as it was published any more.
+        state: `made`, and up to date; `stale`: made of what is now another; `damaged`: not as it was published any
+            more; `not made`.
         finished: When its job ended.
-        problem: What of it is gone or changed.
+        reason: Why it is stale or damaged, or what hinders it.
     """
 
     subject: str
     asset: str
     state: str
     finished: datetime | None = None
-    problem: str = ""
+    reason: str = ""
 
 
 def status(*, output_path: OutputPath, json: Json = False) -> None:
-    """Tell what is made, what is not, and what was changed or removed since. Exit code 0 in any case."""
-    ledger = Ledger(Store(), absolute(output_path))
-    with ThreadPoolExecutor(READERS) as pool:
-        found = list(pool.map(lambda wanted: _look(ledger, *wanted), _wanted(ledger)))
+    """Tell what is made, what is stale and why, what is not made, and what was changed since. Exit code 0 in any case.
+
+    A result is stale where reads, reference, known sites, a parameter, a step or a tool is another now than when it was
+    made, or where a result that it was made from is stale.
+    """
+    place = absolute(output_path)
+    home = home_of(place)
+    project = Project(settings_of(Request(place), home))
+    assets = tuple(asset for asset in ASSETS if asset != "known_sites" or project.settings.known_sites)
+    with look_of(Plan(project, home, (), sample_names(project.ledger), assets)) as look:
+        found = [_status(project.ledger, forecast) for forecast in _in_order(list(look.forecasts()))]
+    if look.unknown_tools:
+        typer.echo(f"whether tools are others now is not known: {look.unknown_tools}", err=True)
     if json:
         typer.echo(json_module.dumps([_document(one) for one in found], indent=2))
         return
@@ -58,22 +68,40 @@ def status(*, output_path: OutputPath, json: Json = False) -> None:
     console = Console(markup=False, highlight=False)
     console.print(table)
     for one in found:
-        if one.problem:
-            console.print(f"{one.asset} of {one.subject}: {one.problem}; run again to make it anew", soft_wrap=True)
+        if one.reason:
+            again = "; run again to make it anew" if one.state == "damaged" else ""
+            console.print(f"{one.asset} of {one.subject}: {one.reason}{again}", soft_wrap=True)
 
 
-def _wanted(ledger: Ledger) -> Iterator[tuple[str, str]]:
-    """Subjects and assets: what is shared, then sample by sample."""
-    yield from ((subject, asset) for asset, subject in SUBJECTS.items())
-    yield from ((name, asset) for name in sample_names(ledger) for asset in PER_SAMPLE)
+def _in_order(forecasts: list[Forecast]) -> Iterator[Forecast]:
+    """What is shared first, then sample by sample."""
+    yield from (one for one in forecasts if one.partition == "")
+    by_sample: dict[str, list[Forecast]] = {}
+    for one in forecasts:
+        if one.partition:
+            by_sample.setdefault(one.subject, []).append(one)
+    for subject in sorted(by_sample):
+        yield from by_sample[subject]
 
 
-def _look(ledger: Ledger, subject: str, asset: str) -> ResultStatus:
-    record = ledger.read(subject, asset)
+def _status(ledger: Ledger, forecast: Forecast) -> ResultStatus:
+    state, reason = _state(ledger, forecast)
+    finished = forecast.record.finished if forecast.record else None
+    return ResultStatus(forecast.subject, forecast.asset, state, finished, reason)
+
+
+def _state(ledger: Ledger, forecast: Forecast) -> tuple[str, str]:
+    record, wanted = forecast.record, forecast.wanted
     if record is None:
-        return ResultStatus(subject, asset, "not made")
+        return "not made", forecast.reason if forecast.outlook is Outlook.BLOCKED else ""
+    if forecast.outlook is Outlook.REUSED:
+        return "made", ""
     damage = ledger.verify(record).damage
-    return ResultStatus(subject, asset, "damaged" if damage else "made", record.finished, damage)
+    if damage:
+        return "damaged", damage
+    if forecast.outlook is Outlook.BLOCKED:  # nothing is known of a change
+        return "made", forecast.reason
+    return "stale", wanted.reason if wanted else forecast.reason
 
 
 def _document(one: ResultStatus) -> dict[str, object]:
@@ -82,5 +110,5 @@ def _document(one: ResultStatus) -> dict[str, object]:
         "asset": one.asset,
         "state": one.state,
         "finished": one.finished.isoformat() if one.finished else None,
-        "problem": one.problem or None,
+        "problem": one.reason or None,
     }

@@ -4,7 +4,7 @@ It builds the jobs that a run would build and compares their fingerprints with t
 no job and asks Dagster nothing, so that a project in which all is up to date is seen to be in a second.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum

@@ -7,9 +7,10 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.assets.sensors import look_at_sources
-from bioinfo_assets.definitions import build_definitions, code_version
+from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.progress import JobState
 from bioinfo_assets.pipeline.graph import ASSETS
+from bioinfo_assets.pipeline.versions import code_version
 from bioinfo_assets_tests.assets.graph import Graph, open_graph
 
 READS = ("merged_reads", "trimmed_reads")
@@ -98,7 +99,7 @@ def test_a_setting_changes_the_code_version_of_what_it_shapes(
 ) -> None:
     before = project.project.settings
     after = before.model_copy(update=setting)
-    assert {asset for asset in ASSETS if code_version(asset, before) != code_version(asset, after)} == assets
+    assert {asset for asset in ASSETS if code_version(asset, before, {}) != code_version(asset, after, {})} == assets
 
 
 def test_a_truncated_fastq_fails_its_sample_and_no_other(two_samples: Graph) -> None:

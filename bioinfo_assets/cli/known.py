@@ -1,0 +1,59 @@
+"""Whether Dagster knows of the results that a run would find.
+
+A run that finds everything as it should be needs no Dagster, if Dagster was told of just that before. What it was told
+last is kept as one digest in the project's home: of every result's record and code version, and of when each source was
+last seen to be another. Any other run takes its place.
+"""
+
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from typing import Final
+
+from bioinfo_assets.cli.preflight import Plan
+from bioinfo_assets.launch.disk import written_whole
+from bioinfo_assets.pipeline.graph import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, SUBJECTS
+from bioinfo_assets.pipeline.project import REFERENCES
+from bioinfo_assets.pipeline.versions import code_versions
+from bioinfo_assets.records.record import Record
+
+FILE_NAME: Final = "told-to-dagster"
+
+
+def is_known(plan: Plan, records: Iterable[Record]) -> bool:
+    """Whether Dagster was told last of just these results of a plan."""
+    file = plan.home / FILE_NAME
+    return file.exists() and file.read_text(encoding="utf-8") == _digest(plan, records)
+
+
+def forget(plan: Plan) -> None:
+    """Says that Dagster is being told of something else."""
+    (plan.home / FILE_NAME).unlink(missing_ok=True)
+
+
+def keep(plan: Plan) -> None:
+    """Says that Dagster was told of the results of a plan as they are."""
+    ledger = plan.project.ledger
+    wanted = ((SUBJECTS.get(asset, name), asset) for asset in plan.assets for name in plan.names)
+    found = (ledger.read(subject, asset) for subject, asset in dict.fromkeys(wanted))
+    digest = _digest(plan, (record for record in found if record is not None))
+    with written_whole(plan.home / FILE_NAME) as part:
+        part.write_text(digest, encoding="utf-8")
+
+
+def _digest(plan: Plan, records: Iterable[Record]) -> str:
+    lines = sorted([*_results(plan, records), *_sources(plan)])
+    return sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _results(plan: Plan, records: Iterable[Record]) -> Iterator[str]:
+    versions = code_versions(plan.project)
+    for record in records:
+        yield f"{record.step}\t{record.subject}\t{record.fingerprint}\t{record.data_version}\t{versions[record.step]}"
+
+
+def _sources(plan: Plan) -> Iterator[str]:
+    subjects = [(REFERENCES, REFERENCE_SOURCE), (REFERENCES, KNOWN_SITES_SOURCE)]
+    for subject, source in [*subjects, *((name, RAW_READS) for name in plan.names)]:
+        seen = plan.project.ledger.read_observation(subject, source)
+        if seen is not None:
+            yield f"{source}\t{subject}\t{seen.data_version}\t{seen.observed.isoformat()}"
