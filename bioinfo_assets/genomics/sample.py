@@ -73,16 +73,22 @@ class Lane:
 class Sample:
     """A sample and its lanes, which stand in the order of library, flow cell and lane number.
 
+    Attributes:
+        name: What it is called.
+        lanes: Its lanes; at least one, unless it was imported.
+        imported: Whether it came as a result that was made elsewhere, so that it may have no FASTQs here.
+
     Raises:
         InputError: No lane, the same lane twice in one library, or one FASTQ used twice.
     """
 
     name: str
     lanes: tuple[Lane, ...]
+    imported: bool = False
 
     def __post_init__(self) -> None:
         check_sample_name(self.name)
-        if not self.lanes:
+        if not self.lanes and not self.imported:
             raise InputError(f"sample {self.name} has no FASTQs: give it at least one pair, or leave it out")
         object.__setattr__(self, "lanes", tuple(sorted(self.lanes, key=_lane_order)))
         self._check_files()

@@ -1,19 +1,24 @@
 """The samples of a project: read from a samples file, checked, and kept under the output path.
 
 Each sample is one small JSON file, `OUTPUT/records/samples/NAME.json`, so that adding one of ten thousand touches one
-file, and the samples are known without Dagster's database.
+file, and the samples are known without Dagster's database. One that was removed or renamed is kept in
+`OUTPUT/records/samples/history`.
 """
 
+import getpass
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.fastq import check_pair, lane_of
 from bioinfo_assets.genomics.fastq_head import HEAD_BYTES, FastqHead, read_head
-from bioinfo_assets.genomics.sample import Lane, Sample
+from bioinfo_assets.genomics.sample import Lane, Sample, check_sample_name
 from bioinfo_assets.genomics.samplesheet import (
     SheetRow,
     is_samplesheet,
@@ -28,6 +33,30 @@ READERS = 16
 """FASTQs whose first records are read at once; they wait for the network more than for a processor."""
 
 _SAMPLE = TypeAdapter(Sample)
+
+
+class PastSample(BaseModel):
+    """A sample that the project had.
+
+    Attributes:
+        end: What became of it.
+        new_name: What it was renamed to; empty where it was removed.
+        at: When.
+        by: Who did it.
+        sample: The sample as it was.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format: Literal[1] = 1
+    end: Literal["removed", "renamed"]
+    new_name: str = ""
+    at: datetime
+    by: str
+    sample: Sample
+
+    def __str__(self) -> str:
+        return f"renamed to {self.new_name}" if self.new_name else "removed"
 
 
 def read_samples_file(store: Store, samples_file: str) -> tuple[Sample, ...]:
@@ -63,7 +92,7 @@ def samples_of(store: Store, rows: Iterable[SheetRow]) -> tuple[Sample, ...]:
 def save_sample(ledger: Ledger, sample: Sample) -> bool:
     """Keeps a sample; tells whether anything changed."""
     uri = _uri(ledger, sample.name)
-    data = _SAMPLE.dump_json(sample, indent=2) + b"\n"
+    data = _SAMPLE.dump_json(sample, indent=2, exclude=None if sample.imported else {"imported"}) + b"\n"
     if ledger.store.exists(uri) and ledger.store.read_bytes(uri) == data:
         return False
     ledger.store.write_bytes(uri, data)
@@ -89,8 +118,14 @@ def check_reads(store: Store, sample: Sample) -> None:
     """Looks at the first records of a sample's FASTQs again: they may have been replaced since it was added.
 
     Raises:
-        InputError: a FASTQ is missing, is not what it should be, or is now of another lane.
+        InputError: a FASTQ is missing, is not what it should be, or is now of another lane; or there is none, because
+            the sample was imported.
     """
+    if not sample.lanes:
+        raise InputError(
+            f"sample {sample.name} has no FASTQs, for it was imported: add them with `samples add`, or `--select` "
+            "what is made of the import"
+        )
     for lane in sample.lanes:
         row = SheetRow(sample.name, lane.read1, lane.read2, lane.library, str(lane.number))
         if _lane(store, row) != lane:
@@ -104,6 +139,70 @@ def sample_names(ledger: Ledger) -> tuple[str, ...]:
     """The names of all samples kept, in order."""
     files = ledger.store.list(_folder(ledger))
     return tuple(sorted(file.rsplit("/", 1)[-1].removesuffix(".json") for file in files if file.endswith(".json")))
+
+
+def remove_samples(ledger: Ledger, names: Sequence[str]) -> None:
+    """Takes samples out of the project: all of them, or where one is not there none. Results and records stay.
+
+    Raises:
+        InputError: there is no such sample.
+    """
+    found = [load_sample(ledger, name) for name in dict.fromkeys(names)]
+    for sample in found:
+        _keep_past(ledger, PastSample(end="removed", at=datetime.now(UTC), by=getpass.getuser(), sample=sample))
+        ledger.store.delete(_uri(ledger, sample.name))
+
+
+def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
+    """Gives a sample's FASTQs to a new name; results and records of the old one stay where they are.
+
+    A library that was only named for the sample gets the new name too.
+
+    Raises:
+        InputError: there is no such sample, the new name is taken or cannot be one, or the sample has no FASTQs.
+    """
+    check_sample_name(new)
+    before = load_sample(ledger, old)
+    if ledger.store.exists(_uri(ledger, new)):
+        raise InputError(f"there is a sample {new} already: remove it first, or choose another name than {new}")
+    if not before.lanes:
+        raise InputError(
+            f"sample {old} was imported, and its read groups name it: change their SM with `samtools reheader`, and "
+            f"import the result as {new}"
+        )
+    lanes = (replace(lane, library=new) if lane.library == old else lane for lane in before.lanes)
+    sample = replace(before, name=new, lanes=tuple(lanes))
+    at, by = datetime.now(UTC), getpass.getuser()
+    # In this order a process that dies in between leaves a sample too many, which can be removed, and never one less.
+    _keep_past(ledger, PastSample(end="renamed", new_name=new, at=at, by=by, sample=before))
+    save_sample(ledger, sample)
+    ledger.store.delete(_uri(ledger, old))
+    return sample
+
+
+def past_samples(ledger: Ledger) -> tuple[PastSample, ...]:
+    """The samples that were removed or renamed, the latest last; a name may have been there more than once.
+
+    Raises:
+        InputError: a file among them is none of this project.
+    """
+    with ThreadPoolExecutor(READERS) as pool:
+        files = ledger.store.list(join(_folder(ledger), "history"))
+        found = pool.map(lambda uri: _past(ledger, uri), [uri for uri in files if uri.endswith(".json")])
+        return tuple(sorted(found, key=lambda past: past.at))
+
+
+def _past(ledger: Ledger, uri: str) -> PastSample:
+    try:
+        return PastSample.model_validate_json(ledger.store.read_bytes(uri))
+    except ValidationError as error:
+        raise InputError(f"{uri} is not a sample that this project had: move it away") from error
+
+
+def _keep_past(ledger: Ledger, past: PastSample) -> None:
+    name = f"{past.sample.name}.{past.at:%Y%m%dT%H%M%S%fZ}.json"
+    data = past.model_dump_json(indent=2) + "\n"
+    ledger.store.write_bytes(join(_folder(ledger), "history", name), data.encode())
 
 
 def _text(store: Store, samples_file: str) -> str:

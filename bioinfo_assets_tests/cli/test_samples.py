@@ -60,3 +60,62 @@ def test_status_of_a_project_that_was_not_run(tmp_path: Path) -> None:
     assert said.exit_code == 0
     assert {one["state"] for one in json.loads(said.stdout)} == {"not made"}
     assert {one["subject"] for one in json.loads(said.stdout)} == {"expt", "references", "multiqc"}
+
+
+def project_with(tmp_path: Path, *names: str) -> Path:
+    for name in names:
+        write_pair(tmp_path / "reads" / name, name)
+    folders = [tmp_path / "reads" / name for name in names]
+    out = tmp_path / "out"
+    call("samples", "add", list_folders(tmp_path / "samples.txt", *folders), "--output-path", out)
+    return out
+
+
+def listed(out: Path) -> list[str]:
+    return list(json.loads(call("samples", "list", "--output-path", out, "--json").stdout))
+
+
+def test_a_sample_is_renamed_and_the_way_on_is_told(tmp_path: Path) -> None:
+    out = project_with(tmp_path, "expt", "toy")
+    said = call("samples", "rename", "expt", "child", "--output-path", out)
+    assert said.exit_code == 0
+    assert f"run --output-path {out} --samples child" in said.stdout
+    assert "(SM)" in said.stdout
+    assert "gc" not in said.stdout  # there are no results of the old name
+    assert listed(out) == ["child", "toy"]
+
+
+def test_a_removed_sample_is_listed_as_past_and_its_results_are_told_of(tmp_path: Path) -> None:
+    out = project_with(tmp_path, "expt", "toy")
+    (out / "expt" / "records").mkdir(parents=True)
+    (out / "expt" / "records" / "depth.json").write_text("{}")
+    said = call("samples", "remove", "expt", "--output-path", out)
+    assert said.exit_code == 0
+    assert said.stdout.startswith("expt: removed\n")
+    assert f"gc --dry-run --output-path {out}" in said.stdout
+    call("samples", "rename", "toy", "child", "--output-path", out)
+    assert listed(out) == ["child"]
+    rows = call("samples", "list", "--past", "--output-path", out).stdout.splitlines()[1:]
+    assert [row.split()[:2] for row in rows] == [["expt", "removed"], ["toy", "renamed"]]
+    past = json.loads(call("samples", "list", "--past", "--output-path", out, "--json").stdout)
+    assert [(one["sample"], one["end"], one["new_name"]) for one in past] == [
+        ("expt", "removed", None),
+        ("toy", "renamed", "child"),
+    ]
+    assert past[0]["lanes"][0]["read1"] == str(tmp_path / "reads" / "expt" / "expt_FC1_L1_1.fastq.gz")
+    samples_file = list_folders(tmp_path / "again.txt", tmp_path / "reads" / "expt")
+    assert call("samples", "add", samples_file, "--output-path", out).stdout == "expt: added, 1 lane\n"
+
+
+def test_what_cannot_be_removed_or_renamed_is_a_sentence(tmp_path: Path) -> None:
+    out = project_with(tmp_path, "expt", "toy")
+    for words, sentence in (
+        (("remove", "toy", "nobody"), "there is no sample 'nobody'"),
+        (("rename", "nobody", "x"), "there is no sample 'nobody'"),
+        (("rename", "toy", "expt"), "there is a sample expt already"),
+        (("rename", "toy", "../x"), "'../x' cannot name a sample"),
+    ):
+        said = call("samples", *words, "--output-path", out)
+        assert said.exit_code == 2
+        assert sentence in said.stderr
+    assert listed(out) == ["expt", "toy"]

@@ -80,6 +80,10 @@ def test_a_sample_without_reads_is_refused():
         Sample("expt", ())
 
 
+def test_an_imported_sample_may_have_no_reads():
+    assert Sample("expt", (), imported=True).lanes == ()
+
+
 def test_the_same_lane_twice_is_refused_by_the_names_of_both_files():
     with pytest.raises(InputError, match=r"flow cell FC1, lane 4 twice, in /a/\S+_1\S+ and /b/\S+_1\S+:"):
         Sample("expt", (lane(at="/a"), lane(at="/b")))

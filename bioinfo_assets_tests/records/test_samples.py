@@ -6,9 +6,19 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.samples import check_reads, load_sample, read_samples_file, sample_names, save_sample
+from bioinfo_assets.records.samples import (
+    check_reads,
+    load_sample,
+    past_samples,
+    read_samples_file,
+    remove_samples,
+    rename_sample,
+    sample_names,
+    save_sample,
+)
 
 STORE = Store()
 
@@ -81,3 +91,98 @@ def test_reads_replaced_by_those_of_another_lane_are_told(tmp_path: Path) -> Non
 
     with pytest.raises(InputError, match="no longer of flow cell FC1, lane 1"):
         check_reads(STORE, sample)
+
+
+def lane(library: str, number: int = 1) -> Lane:
+    return Lane(
+        "FC1", number, f"/reads/{library}_L{number}_1.fastq.gz", f"/reads/{library}_L{number}_2.fastq.gz", library
+    )
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    ledger = Ledger(STORE, str(tmp_path / "output"))
+    for name in ("expt", "toy"):
+        save_sample(ledger, Sample(name, (lane(name),)))
+    return ledger
+
+
+def test_a_removed_sample_is_past_with_who_and_when_and_all_that_it_was(ledger: Ledger) -> None:
+    was = load_sample(ledger, "toy")
+
+    remove_samples(ledger, ["toy"])
+
+    assert sample_names(ledger) == ("expt",)
+    (past,) = past_samples(ledger)
+    assert (past.sample, past.end, past.new_name) == (was, "removed", "")
+    assert past.by
+    assert past.at.utcoffset() is not None
+
+
+def test_none_is_removed_where_one_is_unknown(ledger: Ledger) -> None:
+    with pytest.raises(InputError, match="there is no sample 'nobody'"):
+        remove_samples(ledger, ["toy", "nobody"])
+
+    assert sample_names(ledger) == ("expt", "toy")
+    assert past_samples(ledger) == ()
+
+
+def test_a_name_can_come_again_and_go_again(ledger: Ledger) -> None:
+    was = load_sample(ledger, "toy")
+    for _ in range(2):
+        save_sample(ledger, was)
+        remove_samples(ledger, ["toy"])
+    save_sample(ledger, was)
+
+    assert sample_names(ledger) == ("expt", "toy")
+    assert [past.sample.name for past in past_samples(ledger)] == ["toy", "toy"]
+
+
+def test_a_renamed_sample_keeps_its_lanes_and_the_library_that_was_only_its_name_follows(ledger: Ledger) -> None:
+    save_sample(ledger, Sample("toy", (lane("toy", 1), lane("lib2", 2))))
+
+    rename_sample(ledger, "toy", "child")
+
+    assert sample_names(ledger) == ("child", "expt")
+    lanes = load_sample(ledger, "child").lanes
+    assert {(lane.number, lane.library, lane.read1) for lane in lanes} == {
+        (1, "child", "/reads/toy_L1_1.fastq.gz"),
+        (2, "lib2", "/reads/lib2_L2_1.fastq.gz"),
+    }
+    (past,) = past_samples(ledger)
+    assert (past.sample.name, past.end, past.new_name) == ("toy", "renamed", "child")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("nobody", "child", "there is no sample 'nobody'"),
+        ("toy", "expt", "there is a sample expt already"),
+        ("toy", "toy", "there is a sample toy already"),
+        ("toy", "a/b", "'a/b' cannot name a sample"),
+        ("toy", "references", "taken by a folder"),
+    ],
+)
+def test_a_rename_that_cannot_be_changes_nothing(ledger: Ledger, old: str, new: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        rename_sample(ledger, old, new)
+
+    assert sample_names(ledger) == ("expt", "toy")
+    assert past_samples(ledger) == ()
+
+
+def test_an_imported_sample_is_kept_without_lanes(ledger: Ledger) -> None:
+    save_sample(ledger, Sample("alien", (), imported=True))
+
+    assert load_sample(ledger, "alien").lanes == ()
+    with pytest.raises(InputError, match="alien has no FASTQs, for it was imported"):
+        check_reads(STORE, load_sample(ledger, "alien"))
+    with pytest.raises(InputError, match="alien was imported, and its read groups name it"):
+        rename_sample(ledger, "alien", "human")
+
+
+def test_a_file_without_lanes_that_was_not_imported_is_none_of_a_sample(ledger: Ledger) -> None:
+    STORE.write_bytes(f"{ledger.output_path}/records/samples/bad.json", b'{"name": "bad", "lanes": []}')
+
+    with pytest.raises(InputError, match="bad has no FASTQs"):
+        load_sample(ledger, "bad")
