@@ -7,7 +7,7 @@ import dagster as dg
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.assets import alignment, metrics, reads, reference, report, sources
 from bioinfo_assets.assets.declare import RECORDS
-from bioinfo_assets.assets.sensors import look_after_runs, look_at_sources
+from bioinfo_assets.assets.sensors import look_after_runs, look_at_cohort, look_at_sources
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import launcher_of
 from bioinfo_assets.orchestration.record_io import RecordIOManager
@@ -52,7 +52,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
                 },
             )
         ],
-        sensors=[look_at_sources, look_after_runs],
+        sensors=[look_at_sources, look_at_cohort, look_after_runs],
         executor=one_process_executor,
         resources={
             "project": project,

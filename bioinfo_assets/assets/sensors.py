@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from bioinfo_assets.assets.cohort import see_cohort
 from bioinfo_assets.assets.sources import known_sites_source, raw_reads, reference_source
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.observations import unseen_observations
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 EVERY_S = 300
 """How often the sources are looked at, in seconds. Files that were not rewritten are not read again."""
+
+COHORT_S = 30
+"""How often it is looked whether samples have other results, in seconds."""
 
 LOOK_AFTER_S = 60
 """How often runs are looked after, in seconds: no job outlives its run for longer than that."""
@@ -67,6 +71,17 @@ def _look(
 
 def _reads(project: Project, name: str) -> Observation:
     return project.observe_reads(project.sample(name))
+
+
+@dg.sensor(
+    minimum_interval_seconds=COHORT_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Observes the cohort: the report is stale when a sample has other results, is new, or was removed.",
+)
+def look_at_cohort(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Observes the cohort where it changed."""
+    seen = see_cohort(context.instance)
+    return dg.SkipReason("no sample has other results") if seen is None else dg.SensorResult(asset_events=[seen])
 
 
 @dg.sensor(

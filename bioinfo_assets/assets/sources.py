@@ -4,6 +4,7 @@ from typing import Final
 
 import dagster as dg
 
+from bioinfo_assets.assets.cohort import cohort
 from bioinfo_assets.assets.declare import source_asset
 from bioinfo_assets.orchestration.metadata import files_table
 from bioinfo_assets.orchestration.observations import report_observations
@@ -45,7 +46,7 @@ def _result(seen: Observation) -> dg.ObserveResult:
     return dg.ObserveResult(data_version=dg.DataVersion(seen.data_version), metadata={"files": files_table(seen.files)})
 
 
-SOURCES: Final = (raw_reads, reference_source, known_sites_source)
+SOURCES: Final = (raw_reads, reference_source, known_sites_source, cohort)
 
 
 def see_reads(instance: dg.DagsterInstance, project: Project, names: tuple[str, ...]) -> Sources:

@@ -7,6 +7,7 @@ from typing import Final
 
 import dagster as dg
 
+from bioinfo_assets.assets.cohort import tell_cohort
 from bioinfo_assets.cli.board import Board, Failure
 from bioinfo_assets.cli.instance import LOG_TAG, open_instance, report_ended
 from bioinfo_assets.cli.preflight import Plan
@@ -46,7 +47,9 @@ def run_plan(plan: Plan, log: str, board: Board) -> tuple[RunResult, ...]:
         report_ended(instance, plan.home)
         add_samples(instance, [sample.name for sample in plan.new])
         add_samples(instance, plan.names)
-        return tuple(_run(definitions, instance, *part, board) for part in _parts(plan, instance, log))
+        results = tuple(_run(definitions, instance, *part, board) for part in _parts(plan, instance, log))
+        tell_cohort(instance)
+        return results
 
 
 def _parts(plan: Plan, instance: dg.DagsterInstance, log: str) -> Iterator[tuple[list[str], Mapping[str, str]]]:

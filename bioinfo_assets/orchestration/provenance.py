@@ -82,7 +82,7 @@ def provenance_of(step_context: StepExecutionContext, asset_key: dg.AssetKey, pa
         if not node.is_partitioned:
             shared[parent] = _version_of_asset(step_context.instance, parent)
         elif partitions:
-            found = _versions_of_partitions(step_context.instance, parent, partitions)
+            found = versions_of_partitions(step_context.instance, parent, partitions)
             by_partition[parent] = {
                 partition: UpstreamVersion(_joined([found[partition][0]]), found[partition][1])
                 for partition in partitions
@@ -95,7 +95,7 @@ def provenance_of(step_context: StepExecutionContext, asset_key: dg.AssetKey, pa
 def newest_versions(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Iterable[str]) -> dict[str, str]:
     """The newest observed data version of an external asset by partition, or by `ONE` where it has none."""
     named = [partition for partition in partitions if partition != ONE]
-    versions = {name: seen[0] for name, seen in _versions_of_partitions(instance, key, named).items()}
+    versions = {name: seen[0] for name, seen in versions_of_partitions(instance, key, named).items()}
     return versions | {ONE: _version_of_asset(instance, key).data_version}
 
 
@@ -108,13 +108,13 @@ def _version_of_asset(instance: dg.DagsterInstance, key: dg.AssetKey) -> Upstrea
 
 
 def _version_of_all_partitions(instance: dg.DagsterInstance, key: dg.AssetKey) -> UpstreamVersion:
-    found = _versions_of_partitions(instance, key, None)
+    found = versions_of_partitions(instance, key, None)
     versions = [version for _, (version, _) in sorted(found.items())]
     storage_ids = [storage_id for _, storage_id in found.values() if storage_id is not None]
     return UpstreamVersion(_joined(versions), max(storage_ids, default=None))
 
 
-def _versions_of_partitions(
+def versions_of_partitions(
     instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Sequence[str] | None
 ) -> dict[str, tuple[str, int | None]]:
     """By partition: its data version, and the storage id of its newest event.

@@ -85,6 +85,7 @@ class Look:
     unknown_tools: str = ""
     _found: dict[str, dict[str, Record]] = field(default_factory=dict)
     _outlooks: dict[tuple[str, str], Outlook] = field(default_factory=dict)
+    _roots: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def forecasts(self) -> Iterator[Forecast]:
         """All results, in the order in which they would be made."""
@@ -142,10 +143,12 @@ class Look:
         """What an upstream result that is not there yet means for this one; None where all are."""
         for name in _made_from(asset):
             subjects = self.samples if asset in OVER_SAMPLES else [SUBJECTS.get(name, subject)]
-            outlooks = {self._outlooks.get((name, one), Outlook.REUSED): one for one in subjects}
+            outlooks = {self._outlooks.get((name, one), Outlook.REUSED): one for one in reversed(subjects)}
             for outlook in (Outlook.MADE, Outlook.UNDECIDED):
                 if outlook in outlooks:
-                    return Outlook.UNDECIDED, f"after {name} of {outlooks[outlook]}"
+                    root = self._roots.get((name, outlooks[outlook]), f"{name} of {outlooks[outlook]}")
+                    self._roots[asset, subject] = root
+                    return Outlook.UNDECIDED, f"after {root}"
             if Outlook.BLOCKED in outlooks and asset not in OVER_SAMPLES:
                 return Outlook.BLOCKED, f"{name} of {outlooks[Outlook.BLOCKED]} cannot be made"
         return None

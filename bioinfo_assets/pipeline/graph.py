@@ -39,8 +39,9 @@ class Made:
 RAW_READS: Final = "raw_reads"
 REFERENCE_SOURCE: Final = "reference_source"
 KNOWN_SITES_SOURCE: Final = "known_sites_source"
-SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE)
-"""What comes from outside."""
+COHORT_SOURCE: Final = "cohort"
+SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE, COHORT_SOURCE)
+"""What is looked at and not made: what comes from outside, and which samples there are results of."""
 
 _INDEXED: Final = ("reference_genome", "reference_index")
 
@@ -111,6 +112,7 @@ GRAPH: Final[Mapping[str, Made]] = {
                 "alignment_metrics",
                 "insert_size_metrics",
                 "depth",
+                COHORT_SOURCE,
             ),
             tools=("multiqc",),
             subject=COHORT,
