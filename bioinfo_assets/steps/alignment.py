@@ -12,7 +12,7 @@ from bioinfo_assets.steps.reads import in_order
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 
 
 def align(
@@ -20,7 +20,8 @@ def align(
 ) -> Job:
     """Align read pairs; each read's group is told by its FASTQ comment, the groups' lines by the header.
 
-    The BAM has all records of a read together, as MarkDuplicates wants them. The script fails with a sentence when the
+    The BAM has all records of a read together, as MarkDuplicates wants them, and the reference's contigs with their M5s
+    in its header. The script fails with a sentence when the
     aligner took reads for single ones, lost any, knew no contig of the `.alt`, or left a read without a group. Facts:
     `records`, `primary` and `mapped` (primary records that are mapped).
     """
@@ -38,6 +39,7 @@ def align(
             sample=sample,
             aligner=reference.aligner,
             fasta=reference.name,
+            dictionary=reference.dictionary_name,
             has_alt="alt" in reference.index,
             reads1=local1,
             reads2=local2,
@@ -45,7 +47,12 @@ def align(
             group_ids=[group.id for group in groups],
             aligned=aligned,
         ),
-        inputs=(Input(local1, reads.reads1), Input(local2, reads.reads2), *reference.staged_index()),
+        inputs=(
+            Input(local1, reads.reads1),
+            Input(local2, reads.reads2),
+            reference.staged_dictionary(),
+            *reference.staged_index(),
+        ),
         outputs=(layout.output("bam", sample, "aln.bam", canonical.BAM),),
         tools=(reference.aligner.value, "samtools", "bgzip"),
         parameters={"aligner": reference.aligner.value, "read_groups": tuple(group.header_line() for group in groups)},

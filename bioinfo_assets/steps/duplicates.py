@@ -9,7 +9,7 @@ from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 
 _METRICS: Final = "mark_dup.markdup.metrics.txt"
 
@@ -29,7 +29,8 @@ def mark_duplicates(
 
     `optical_distance` is in pixels: duplicates within it are one cluster that was seen twice. MD has the reference's
     letters in upper case, however its FASTA has them. UMIs are not used to tell duplicates apart: a warning says so
-    where read names have them. Fact: `records`.
+    where read names have them. The script fails with a sentence when the BAM's contigs are not the reference's. Fact:
+    `records`.
 
     Raises:
         InputError: The distance is negative.
@@ -46,6 +47,7 @@ def mark_duplicates(
             sample=sample,
             aligned=local,
             fasta=reference.name,
+            dictionary=reference.dictionary_name,
             optical_distance=optical_distance,
             marked=marked,
             metrics=metrics,

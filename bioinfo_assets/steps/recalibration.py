@@ -13,7 +13,7 @@ from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,11 @@ def recalibrate(
 
     Original qualities (`OQ`) are used where the reads carry them. Facts: `recalibrated` is `yes` or `no`, `records`,
     `observed_bases` and `observed_bases.PU` of each read group. A warning names read groups below 100 million observed
-    bases: GATK's documentation of BQSR expects well over that many for each.
+    bases: GATK's documentation of BQSR expects well over that many for each. The script fails with a sentence when the
+    BAM's contigs are not the reference's.
     """
     if not recalibration.known_sites:
-        return _copy(sample, marked, layout)
+        return _copy(sample, marked, reference, layout)
     local, made, table = (f"{sample}.{suffix}" for suffix in ("mark_dup.bam", "recalib.bam", "recalib.recal.table"))
     names = [sites.name for sites in recalibration.known_sites]
     return Job(
@@ -61,6 +62,7 @@ def recalibrate(
             sample=sample,
             marked=local,
             fasta=reference.name,
+            dictionary=reference.dictionary_name,
             known_sites=[word for name in names for word in ("--known-sites", name)],
             quantized=[word for qual in recalibration.quantized_quals for word in ("--static-quantized-quals", qual)],
             table=table,
@@ -77,14 +79,14 @@ def recalibrate(
     )
 
 
-def _copy(sample: str, marked: IndexedBam, layout: Layout) -> Job:
+def _copy(sample: str, marked: IndexedBam, reference: IndexedReference, layout: Layout) -> Job:
     local, made = f"{sample}.mark_dup.bam", f"{sample}.recalib.bam"
     return Job(
         step="recalibrated_bam",
         version=VERSION,
         subject=sample,
-        script=render("copy_marked", "bam", marked=local, recalibrated=made),
-        inputs=marked.staged(local),
+        script=render("copy_marked", "bam", marked=local, dictionary=reference.dictionary_name, recalibrated=made),
+        inputs=(*marked.staged(local), reference.staged_dictionary()),
         outputs=layout.sorted_bam(sample, "recalib.bam"),
         tools=("samtools", "bgzip"),
         parameters={"known_sites": ()},

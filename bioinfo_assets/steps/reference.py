@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from bioinfo_assets.genomics import refget
 from bioinfo_assets.genomics.reference import fasta_name
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
 from bioinfo_assets.steps import resources
 from bioinfo_assets.steps.files import Outputs
 from bioinfo_assets.steps.layout import Layout
-from bioinfo_assets.steps.script import render
+from bioinfo_assets.steps.script import render, source_of
 
 FETCH_VERSION: Final = "1"
-INDEX_VERSION: Final = "1"
+INDEX_VERSION: Final = "2"
 
 
 class Aligner(StrEnum):
@@ -74,8 +75,17 @@ class IndexedReference:
         return (
             Input(self.name, self.fasta, shared=True),
             Input(f"{self.name}.fai", self.fai, shared=True),
-            Input(_dictionary_name(self.name), self.dictionary, shared=True),
+            self.staged_dictionary(),
         )
+
+    @property
+    def dictionary_name(self) -> str:
+        """The local name of the dictionary, by which the contigs of BAMs are checked."""
+        return _dictionary_name(self.name)
+
+    def staged_dictionary(self) -> Input:
+        """The dictionary alone."""
+        return Input(self.dictionary_name, self.dictionary, shared=True)
 
     def staged_index(self) -> tuple[Input, ...]:
         """The aligner's files, as the aligner looks for them."""
@@ -102,20 +112,34 @@ def fetch_reference(source: StoredFile, layout: Layout) -> Job:
 
 
 def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner, layout: Layout) -> Job:
-    """Index a FASTA for samtools, GATK and the aligner; `alt` is the `.alt` file of an ALT-aware reference."""
+    """Index a FASTA for samtools, GATK and the aligner; `alt` is the `.alt` file of an ALT-aware reference.
+
+    `references/NAME.fa.refget.json` names the sequences by what they are (`genomics.refget`); the script fails with a
+    sentence when their M5s are not those of the dictionary. Facts: `contigs`, `bases`, `seqcol`, which is the digest of
+    the sequence collection, and `m5.CONTIG` of each contig, if there are no more than 100.
+    """
     name = file_name(fasta.uri)
-    dictionary = _dictionary_name(name)
+    dictionary, identities = _dictionary_name(name), f"{name}.refget.json"
     suffixes = (*aligner.index_suffixes, *(("alt",) if alt else ()))
     return Job(
         step="reference_index",
         version=INDEX_VERSION,
         subject="references",
-        script=render("index_reference", "java", fasta=name, dictionary=dictionary, aligner=aligner, has_alt=bool(alt)),
+        script=render(
+            *("index_reference", "java"),
+            fasta=name,
+            dictionary=dictionary,
+            identities=identities,
+            aligner=aligner,
+            has_alt=bool(alt),
+            refget=source_of(refget),
+        ),
         inputs=(Input(name, fasta), *((Input("alternate_contigs", alt),) if alt else ())),
         outputs=(
             *(Output(suffix, f"{name}.{suffix}", layout.reference(f"{name}.{suffix}")) for suffix in suffixes),
             Output("fai", f"{name}.fai", layout.reference(f"{name}.fai")),
             Output("dict", dictionary, layout.reference(dictionary)),
+            Output("refget", identities, layout.reference(identities)),
         ),
         tools=(aligner.value, "samtools", "picard"),
         parameters={"aligner": aligner.value},

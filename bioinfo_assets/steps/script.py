@@ -11,6 +11,8 @@ quals=(10 20)
 import shlex
 from collections.abc import Sequence
 from importlib.resources import files
+from inspect import getsource
+from types import ModuleType
 from typing import Final
 
 Value = str | int | float | bool
@@ -42,3 +44,8 @@ def _quoted(value: Value | Sequence[Value]) -> str:
 def read(name: str) -> str:
     """A file of `scripts/` as it stands."""
     return (_SCRIPTS / name).read_text(encoding="utf-8")
+
+
+def source_of(module: ModuleType) -> str:
+    """A module's own text, for `python3 -c` in a script: one that uses nothing but the standard library."""
+    return getsource(module)

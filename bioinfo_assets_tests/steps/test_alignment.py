@@ -1,5 +1,6 @@
 import subprocess
 from collections import Counter
+from hashlib import md5
 from pathlib import Path
 
 from bioinfo_assets.genomics.fastq import check_pair, read_head
@@ -125,6 +126,42 @@ class TestFailures:
         assert reason.startswith("bwa found no contig of genome.fa.alt in genome.fa")
 
 
+class TestContigs:
+    def test_the_header_has_them_with_their_m5s_and_no_path(self, chain):
+        header = samtools("view", "-H", "--no-PG", str(chain.made["aligned_bam"].path("bam")))
+        contigs = [line for line in header if line.startswith("@SQ")]
+        # The M5 that dictionaries of GRCh38 have for chrM.
+        assert contigs == ["@SQ\tSN:chrM\tLN:16569\tM5:c68f52674c9fb33aef52dcf399755519"]
+
+    def test_all_other_lines_and_all_records_are_those_of_the_aligner_by_itself(self, chain, tmp_path):
+        bam = str(chain.made["aligned_bam"].path("bam"))
+        groups = tmp_path / "groups.sam"
+        groups.write_text("".join(f"{line}\n" for line in samtools("view", "-H", bam) if line.startswith("@RG")))
+        names = [str(chain.made["trimmed_reads"].path(key)) for key in ("reads1", "reads2")]
+        index = chain.made["reference_index"].path("bwt").with_suffix("")
+        command = ["bwa", "mem", "-t", "1", "-K", "100000000", "-Y", "-C", "-H", groups, index, *names]
+        alone = subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()
+        with_m5 = [line for line in samtools("view", "-h", "--no-PG", bam) if not line.startswith("@PG")]
+        assert with_m5[0].startswith(f"{alone[0]}\tM5:")
+        assert with_m5[1:] == [line for line in alone[1:] if not line.startswith("@PG")]
+
+    def test_alternate_ones_are_marked_as_the_aligner_marks_them(self, bench, tmp_path):
+        sequences = {"chr1": READ1, "chr1_KI270762v1_alt": READ2[::-1], "chr2": READ2}
+        path, alt = tmp_path / "tiny.fa", tmp_path / "given.alt"
+        path.write_text("".join(f">{name}\n{bases}\n" for name, bases in sequences.items()))
+        alt.write_text("@SQ\tSN:chr2\nchr1_KI270762v1_alt\t0\tchr1\t1\n")
+        layout = Layout(str(tmp_path / "out"))
+        indexed = bench.run(index_reference(stored(path), stored(alt), Aligner.BWA, layout))
+        tiny = IndexedReference.of(stored(path), Aligner.BWA, indexed.files)
+        files = pairs(tmp_path, grouped("a"), grouped("a", sequence=READ2))
+        made = bench.run(align("expt", files, [read_group()], tiny, layout))
+        contigs = [line for line in samtools("view", "-H", str(made.path("bam"))) if line.startswith("@SQ")]
+        assert contigs == [
+            f"@SQ\tSN:{name}\tLN:{len(bases)}\tM5:{md5(bases.encode(), usedforsecurity=False).hexdigest()}{mark}"
+            for (name, bases), mark in zip(sequences.items(), ("", "\tAH:*", ""), strict=True)
+        ]
+
+
 def test_an_alt_file_that_belongs_to_the_reference_is_used(chain, bench, tmp_path):
     alt = tmp_path / "given.alt"
     alt.write_text("chrM\t0\n")
@@ -145,6 +182,7 @@ def test_bwa_mem2_gets_its_own_index():
     job = align("expt", reads(), [read_group()], reference(Aligner.BWA_MEM2), LAYOUT)
     assert job.tools == ("bwa-mem2", "samtools", "bgzip")
     assert "aligner=bwa-mem2" in job.script
-    assert {item.local for item in job.inputs[2:]} == {
-        f"chr22.fa.{suffix}" for suffix in ("0123", "amb", "ann", "bwt.2bit.64", "pac")
-    }
+    assert [item.local for item in job.inputs[2:]] == [
+        "chr22.dict",
+        *(f"chr22.fa.{suffix}" for suffix in ("0123", "amb", "ann", "bwt.2bit.64", "pac")),
+    ]

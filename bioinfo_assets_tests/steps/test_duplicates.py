@@ -114,3 +114,13 @@ def test_a_bam_that_was_cut_is_refused(bench, chain, tmp_path):
     cut = tmp_path / "cut.bam"
     cut.write_bytes(whole[: len(whole) // 2])
     assert "failed with exit code 1" in bench.failure(mark_duplicates("expt", stored(cut), chain.reference, LAYOUT))
+
+
+def test_a_bam_of_another_reference_is_refused_before_anything_is_done(bench, chain, tmp_path):
+    given = tmp_path / "given.bam"
+    header = "@SQ\tSN:chr1\tLN:248956422\n@SQ\tSN:chrM\tLN:16569\n"
+    subprocess.run(["samtools", "view", "-b", "-o", given], input=header, text=True, check=True)
+    assert bench.failure(mark_duplicates("expt", stored(given), chain.reference, LAYOUT)) == (
+        "expt.aln.bam is of another reference: its contig 1 is chr1 of 248956422 bases, and that of genome.dict is "
+        "chrM of 16569 bases: align the reads to the reference of this project"
+    )

@@ -1,13 +1,13 @@
-import hashlib
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
-from bioinfo_assets_tests.steps.bench import TOOL_PATH, samtools
+from bioinfo_assets_tests.steps.bench import TOOL_PATH, Bench, samtools, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, bam, reference, sites
 from bioinfo_assets_tests.steps.chain import LANES, SAMPLE
 
@@ -52,9 +52,78 @@ def test_too_few_observed_bases_are_warned_of_in_one_sentence(recalibrated):
 
 
 def test_index_and_md5_belong_to_it(recalibrated):
-    digest = hashlib.md5(recalibrated.path("bam").read_bytes()).hexdigest()  # noqa: S324 - GATK's
-    assert recalibrated.path("md5").read_text() == digest
+    line = f"{recalibrated.path('md5').read_text()}  {recalibrated.path('bam')}\n"
+    assert (
+        subprocess.run(["md5sum", "--check"], input=line, capture_output=True, check=False, text=True).returncode == 0
+    )
     assert samtools("idxstats", str(recalibrated.path("bam")))[0].startswith("chrM\t16569\t")
+
+
+def test_its_programs_are_one_chain_from_the_aligner_on(chain, recalibrated):
+    """Each @PG names the one before by PP (SAM specification, section 1.3); the aligner's is the first."""
+
+    def programs(path: Path) -> list[tuple[str, str | None]]:
+        lines = [line.split("\t")[1:] for line in samtools("view", "-H", "--no-PG", str(path)) if line[:3] == "@PG"]
+        tags = [dict(field.split(":", 1) for field in line) for line in lines]
+        return [(one["ID"], one.get("PP")) for one in tags]
+
+    aligned, marked = ("bwa", None), ("MarkDuplicates", "bwa")
+    assert programs(chain.made["aligned_bam"].path("bam")) == [aligned]
+    assert programs(chain.made["marked_bam"].path("bam")) == [aligned, marked]
+    assert programs(recalibrated.path("bam")) == [aligned, marked, ("GATK ApplyBQSR", "MarkDuplicates")]
+
+
+def test_the_contigs_keep_their_m5s(chain, recalibrated):
+    def contigs(step: str) -> list[str]:
+        return [line for line in samtools("view", "-H", str(chain.made[step].path("bam"))) if line[:3] == "@SQ"]
+
+    assert "M5:" in contigs("aligned_bam")[0]
+    assert contigs("recalibrated_bam") == contigs("marked_bam") == contigs("aligned_bam")
+
+
+def test_a_failure_while_qualities_are_written_ends_the_job(chain, tmp_path):
+    """What waits for ApplyBQSR's BAM is not waited for when that never comes."""
+    (tmp_path / "bin").mkdir()
+    broken = tmp_path / "bin" / "gatk"
+    broken.write_text(f'#!/bin/bash\n[[ $1 != ApplyBQSR ]] || exit 3\nexec "{TOOL_PATH[0] / "gatk"}" "$@"\n')
+    broken.chmod(0o755)
+    bench = Bench(tmp_path / "scratch", (broken.parent, *TOOL_PATH))
+    job = recalibrate(SAMPLE, chain.marked, chain.reference, Recalibration(chain.sites), LAYOUT)
+    assert "failed with exit code 3" in bench.failure(job)
+
+
+CONTIG, M5 = "@SQ\tSN:chrM\tLN:16569", "c68f52674c9fb33aef52dcf399755519"
+
+
+@pytest.mark.parametrize(
+    ("contigs", "difference"),
+    [
+        (CONTIG, None),  # a BAM from elsewhere without M5
+        (f"{CONTIG}\tAS:GRCh38\tM5:{M5.upper()}", None),
+        (
+            f"{CONTIG}\tM5:{'0' * 32}",
+            f"1 is chrM of 16569 bases with M5 {'0' * 32}, and that of genome.dict is chrM of 16569 bases with M5 {M5}",
+        ),
+        ("@SQ\tSN:MT\tLN:16569", "1 is MT of 16569 bases, and that of genome.dict is chrM of 16569 bases"),
+        ("@SQ\tSN:chrM\tLN:16571", "1 is chrM of 16571 bases, and that of genome.dict is chrM of 16569 bases"),
+        (f"{CONTIG}\n@SQ\tSN:chr1\tLN:9", "2 is chr1 of 9 bases, and that of genome.dict is none"),
+        ("@CO\tnone", "1 is none, and that of genome.dict is chrM of 16569 bases"),
+    ],
+)
+def test_a_bam_of_another_reference_is_told(chain, bench, tmp_path, contigs, difference):
+    path = tmp_path / "given.bam"
+    command = ["samtools", "view", "-b", "--no-PG", "-o", path]
+    subprocess.run(command, input=f"@HD\tVN:1.6\tSO:coordinate\n{contigs}\n", text=True, check=True)
+    subprocess.run(["samtools", "index", path], check=True)
+    given = IndexedBam(stored(path), stored(Path(f"{path}.bai")))
+    job = recalibrate("expt", given, chain.reference, Recalibration(), Layout(str(tmp_path / "out")))
+    if difference is None:
+        assert bench.run(job).report.facts["records"] == "0"
+    else:
+        assert bench.failure(job) == (
+            f"expt.mark_dup.bam is of another reference: its contig {difference}: "
+            "align the reads to the reference of this project"
+        )
 
 
 def test_picard_finds_no_error_in_it(chain, recalibrated):

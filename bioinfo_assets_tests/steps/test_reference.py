@@ -1,4 +1,7 @@
 import gzip
+import json
+import re
+from hashlib import md5
 from pathlib import Path
 
 import pytest
@@ -52,7 +55,7 @@ class TestIndexing:
             for aligner in Aligner
             for job in [index_reference(fasta, None, aligner, LAYOUT)]
         }
-        both = {".fa.amb", ".fa.ann", ".fa.pac", ".fa.fai", ".dict"}
+        both = {".fa.amb", ".fa.ann", ".fa.pac", ".fa.fai", ".fa.refget.json", ".dict"}
         assert made[Aligner.BWA] == both | {".fa.bwt", ".fa.sa"}
         assert made[Aligner.BWA_MEM2] == both | {".fa.0123", ".fa.bwt.2bit.64"}
 
@@ -61,12 +64,43 @@ class TestIndexing:
         made = bench.run(index_reference(fasta, alt, Aligner.BWA, Layout(str(tmp_path / "out"))))
         assert made.files["alt"].uri == str(tmp_path / "out/references/tiny.fa.alt")
         assert made.path("alt").read_bytes() == b"chr2\t0\n"
-        assert made.report.facts == {"contigs": "2", "bases": "19"}
+        assert made.report.facts["contigs"] == "2"
+        assert made.report.facts["bases"] == "19"
 
     def test_the_dictionary_does_not_tell_where_it_was_made(self, chain):
         dictionary = chain.made["reference_index"].path("dict").read_text()
         assert dictionary.splitlines()[1].split("\t")[1:3] == ["SN:chrM", "LN:16569"]
         assert dictionary.rstrip().endswith("UR:genome.fa")
+
+    def test_sequences_are_named_by_what_they_are(self, bench, tmp_path):
+        """The digests are those of the same collection in github.com/refgenie/refget, test_fasta_digests.json."""
+        fasta = source(tmp_path / "base.fa", b">chrX a comment\r\nTTGG\r\nggaa\r\n>chr1\r\nGGAA\r\n>chr2\r\nGcGc\r\n")
+        made = bench.run(index_reference(fasta, None, Aligner.BWA, Layout(str(tmp_path / "out"))))
+        document = json.loads(made.path("refget").read_text())
+        assert made.report.facts["seqcol"] == document["seqcol"] == "XZlrcEGi6mlopZ2uD8ObHkQB1d0oDwKk"
+        md5s = {
+            name: md5(bases, usedforsecurity=False).hexdigest()
+            for name, bases in (("chrX", b"TTGGGGAA"), ("chr1", b"GGAA"), ("chr2", b"GCGC"))
+        }
+        assert {contig["name"]: contig["md5"] for contig in document["contigs"]} == md5s
+        assert {name: text for name, text in made.report.facts.items() if name.startswith("m5.")} == {
+            f"m5.{name}": digest for name, digest in md5s.items()
+        }
+        dictionary = made.path("dict").read_text()
+        assert re.findall(r"SN:(\w+).*M5:(\w+)", dictionary) == list(md5s.items())
+
+    @pytest.mark.parametrize(("contigs", "told"), [(100, 100), (101, 0)])
+    def test_m5s_of_many_contigs_are_in_the_file_alone(self, bench, tmp_path, contigs, told):
+        fasta = source(tmp_path / "many.fa", b"".join(b">c%d\nACGT\n" % number for number in range(contigs)))
+        made = bench.run(index_reference(fasta, None, Aligner.BWA, Layout(str(tmp_path / "out"))))
+        assert sum(name.startswith("m5.") for name in made.report.facts) == told
+        assert len(json.loads(made.path("refget").read_text())["contigs"]) == contigs
+
+    def test_what_is_no_letter_of_a_sequence_is_told(self, bench, tmp_path):
+        fasta = source(tmp_path / "tiny.fa", b">chr1\nACGT\n>chr2\nAC-T\n")
+        assert bench.failure(index_reference(fasta, None, Aligner.BWA, LAYOUT)) == (
+            "tiny.fa has '-' in chr2, which is no letter of a sequence: take it out"
+        )
 
     def test_one_name_twice_is_told(self, bench, tmp_path):
         fasta = source(tmp_path / "tiny.fa", b">chr1\nACGT\n>chr1\nACGT\n")
@@ -114,6 +148,7 @@ class TestIndexing:
 def test_an_aligner_finds_its_index_and_gatk_its_files():
     indexed = reference(alt=True)
     assert [item.local for item in indexed.staged()] == ["chr22.fa", "chr22.fa.fai", "chr22.dict"]
+    assert indexed.staged_dictionary() == indexed.staged()[2]
     assert {item.local for item in indexed.staged_index()} == {
         f"chr22.fa.{suffix}" for suffix in ("amb", "ann", "bwt", "pac", "sa", "alt")
     }

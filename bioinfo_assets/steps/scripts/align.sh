@@ -1,4 +1,14 @@
-printf '%s\n' "${read_groups[@]}" > read_groups.sam
+# The contigs with their M5s, in the order of the dictionary, which is the index's: an aligner that is given @SQ lines
+# leaves its own out. UR is where the dictionary was made; AH marks alternate contigs, as the aligner would.
+alternate_contigs=/dev/null
+[[ -z $has_alt ]] || alternate_contigs=$fasta.alt
+awk -F '\t' -v OFS='\t' -v alternate_contigs="$alternate_contigs" '
+    FILENAME == alternate_contigs { if ($1 !~ /^@/) alternate["SN:" $1]; next }
+    /^@SQ/ {
+        line = $1
+        for (i = 2; i <= NF; i++) if ($i !~ /^(UR|AH):/) line = line OFS $i
+        print line ($2 in alternate ? OFS "AH:*" : "") }' "$alternate_contigs" "$dictionary" > header.sam
+printf '%s\n' "${read_groups[@]}" >> header.sam
 printf '%s\n' "${group_ids[@]}" > group_ids.txt
 
 # Beside the aligner, which takes far longer: the pairs as the FASTQ has them. In a shell of its own, for bash forgets
@@ -13,7 +23,7 @@ logging=$!
 
 # -C makes tags of FASTQ comments, and so each read's RG; -R would add a second one. -K fixes the batch, in bases:
 # without it the records depend on the number of threads. -Y keeps the whole sequence in supplementary records.
-"$aligner" mem -t "$JOB_CPUS" -K 100000000 -Y -C -H read_groups.sam "$fasta" "$reads1" "$reads2" 2> log |
+"$aligner" mem -t "$JOB_CPUS" -K 100000000 -Y -C -H header.sam "$fasta" "$reads1" "$reads2" 2> log |
     samtools view -b -@ "$JOB_CPUS" --no-PG -o "$aligned" -
 wait "$logging"
 wait "$counting" || fail "$reads1 is not a whole gzip file: trim the reads of $sample again"
@@ -23,6 +33,7 @@ wait "$counting" || fail "$reads1 is not a whole gzip file: trim the reads of $s
 [[ -z $has_alt ]] || grep -qE 'read [1-9][0-9]* ALT contigs' aligner.log ||
     fail "$aligner found no contig of $fasta.alt in $fasta: give the .alt that belongs to this reference, or none"
 require_whole "$aligned"
+require_contigs "$aligned" "$dictionary"
 
 samtools flagstat -@ "$JOB_CPUS" -O tsv "$aligned" > flagstat.tsv
 flagstat() { awk -F '\t' -v row="$1" 'index($3, row) == 1 { printf "%.0f\n", $1 + $2; exit }' flagstat.tsv; }

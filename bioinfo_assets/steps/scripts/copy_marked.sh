@@ -1,4 +1,5 @@
 # No known sites: nothing to tell errors from variants by, so the qualities stay as the sequencer gave them.
+require_contigs "$marked" "$dictionary"
 cp --reflink=auto "$marked" "$recalibrated"
 cp "$marked.bai" "$recalibrated.bai"
 touch "$recalibrated.bai"

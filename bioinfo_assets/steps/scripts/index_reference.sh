@@ -20,8 +20,19 @@ long=$(awk -F '\t' '$2 > 536870911 { print $1 " of " $2; exit }' "$fasta.fai")
 # A fixed UR, for Picard would write the scratch folder there.
 JAVA_TOOL_OPTIONS=$(jvm 75) picard CreateSequenceDictionary --REFERENCE "$fasta" --OUTPUT "$dictionary" --URI "$fasta"
 
+# One pass of MD5 and SHA-512. Python's last line is its sentence.
+python3 -I -S -c "$refget" "$fasta" "$identities" > identities.tsv 2> refget.log || fail "$(tail -n 1 refget.log)"
+awk -F '\t' '/^@SQ/ {
+    for (i = 2; i <= NF; i++) value[substr($i, 1, 2)] = substr($i, 4)
+    print value["SN"] "\t" value["LN"] "\t" value["M5"] }' "$dictionary" > dictionary.tsv
+cut -f 1-3 identities.tsv | cmp -s - dictionary.tsv ||
+    fail "Picard reads other contigs in $fasta than its sequences are: check that each line holds letters alone"
+
 [[ -z $has_alt ]] || cp alternate_contigs "$fasta.alt"
 "$aligner" index "$fasta"
 
 fact contigs "$contigs"
 fact bases "$(awk '{ n += $2 } END { printf "%.0f", n }' "$fasta.fai")"
+fact seqcol "$(sed -n 's/^  "seqcol": "\(.*\)",$/\1/p' "$identities")"
+# Each fact is shown by itself: those of thousands of contigs are in the file alone.
+[[ $contigs -gt 100 ]] || while IFS=$'\t' read -r name _ md5 _; do fact "m5.$name" "$md5"; done < identities.tsv

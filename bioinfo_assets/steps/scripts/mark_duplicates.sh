@@ -1,10 +1,11 @@
+require_contigs "$aligned" "$dictionary"
 records=$(samtools view -c -@ "$JOB_CPUS" "$aligned")
 
 # A soft-masked reference would give MD lower-case letters, and SAM tags (section 1) has upper-case ones. No byte moves,
 # so the index stays true.
 LC_ALL=C awk '/^>/ { print; next } { print toupper($0) }' "$fasta" > upper_case.fa
 cp "$fasta.fai" upper_case.fa.fai
-cp "${fasta%.fa}.dict" upper_case.dict
+cp "$dictionary" upper_case.dict
 
 # Names with a UMI as their eighth field: Picard's own parser, which is faster, finds no place on the flow cell in them.
 places=()
@@ -20,6 +21,7 @@ fi
 JAVA_TOOL_OPTIONS=$(jvm 45) picard MarkDuplicates --INPUT "$aligned" --OUTPUT /dev/stdout --METRICS_FILE "$metrics" \
     --ASSUME_SORT_ORDER queryname --OPTICAL_DUPLICATE_PIXEL_DISTANCE "$optical_distance" "${places[@]}" \
     --VALIDATION_STRINGENCY SILENT --COMPRESSION_LEVEL 0 |
+    link_programs - |
     samtools sort -u --no-PG -@ "$JOB_CPUS" -m "$((JOB_MEMORY_MIB / 5 / JOB_CPUS + 1))M" -T "$TMPDIR/sort" - |
     JAVA_TOOL_OPTIONS=$(jvm 20) picard SetNmMdAndUqTags --INPUT /dev/stdin --OUTPUT "$marked" \
         --REFERENCE_SEQUENCE upper_case.fa --VALIDATION_STRINGENCY SILENT --CREATE_INDEX true --CREATE_MD5_FILE true
@@ -27,6 +29,7 @@ rm upper_case.*
 mv "${marked%.bam}.bai" "$marked.bai"
 
 require_whole "$marked"
+require_contigs "$marked" "$dictionary"
 require_records "$marked" "$(indexed_records "$marked")" "$records"
 [[ $(samtools view -H "$marked" | grep '^@HD') == *SO:coordinate* ]] || fail "$marked is not sorted: run the step again"
 fact records "$records"

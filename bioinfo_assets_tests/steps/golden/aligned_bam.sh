@@ -1,6 +1,7 @@
 sample=expt
 aligner=bwa
 fasta=chr22.fa
+dictionary=chr22.dict
 has_alt=yes
 reads1=expt.cutadapt.1.fastq.gz
 reads2=expt.cutadapt.2.fastq.gz
@@ -19,7 +20,65 @@ require_records() {
     [[ $2 -eq $3 ]] || fail "$1 holds $2 records where its input holds $3: run the step again"
 }
 
-printf '%s\n' "${read_groups[@]}" > read_groups.sam
+# Names, lengths and M5s of a header's @SQ lines (SAM specification, section 1.3.2).
+contigs_of_header() {
+    awk -F '\t' '/^@SQ/ {
+        name = bases = md5 = ""
+        for (i = 2; i <= NF; i++) {
+            value = substr($i, 4)
+            if ($i ~ /^SN:/) name = value
+            if ($i ~ /^LN:/) bases = value
+            if ($i ~ /^M5:/) md5 = tolower(value) }
+        print name "\t" bases "\t" md5 }'
+}
+
+# Fails unless a BAM's contigs are those of a dictionary in their order; M5s count where both have them.
+require_contigs() { # BAM, dictionary
+    local other
+    samtools view -H "$1" | contigs_of_header > contigs.bam.tsv
+    contigs_of_header < "$2" > contigs.dict.tsv
+    other=$(awk -F '\t' -v bam="$1" -v dictionary="$2" '
+        function told(contig, with_md5) {
+            if (contig == "") return "none"
+            split(contig, field, "\t")
+            return field[1] " of " field[2] " bases" (with_md5 ? " with M5 " field[3] : "") }
+        function compare(number, ours, theirs, with_md5) {
+            split(ours, a, "\t"); split(theirs, b, "\t")
+            with_md5 = a[3] != "" && b[3] != ""
+            if (a[1] == b[1] && a[2] == b[2] && (!with_md5 || a[3] == b[3])) return 0
+            with_md5 = with_md5 && a[1] == b[1] && a[2] == b[2]
+            print bam " is of another reference: its contig " number " is " told(ours, with_md5) \
+                ", and that of " dictionary " is " told(theirs, with_md5)
+            return 1 }
+        FILENAME == "contigs.bam.tsv" { contigs[FNR] = $0; n = FNR; next }
+        { last = FNR; if (compare(FNR, contigs[FNR], $0)) { told_of = 1; exit } }
+        END { if (!told_of && n > last) compare(last + 1, contigs[last + 1], "") }' contigs.bam.tsv contigs.dict.tsv)
+    [[ -z $other ]] || fail "$other: align the reads to the reference of this project"
+}
+
+# Copies a BAM and has each @PG line of its header follow the one before: neither Picard nor GATK sets PP where no record
+# names its program, and the aligner's records name none. Only the header is written anew.
+link_programs() { # BAM, or - for standard input
+    link='/^@PG/ {
+        linked = 0
+        for (i = 2; i <= NF; i++) { if ($i ~ /^ID:/) at = i; if ($i ~ /^PP:/) linked = 1 }
+        id = substr($at, 4)
+        if (previous != "" && !linked) $at = $at OFS "PP:" previous
+        previous = id }
+        { print }' samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$link"' "$1"
+}
+
+# The contigs with their M5s, in the order of the dictionary, which is the index's: an aligner that is given @SQ lines
+# leaves its own out. UR is where the dictionary was made; AH marks alternate contigs, as the aligner would.
+alternate_contigs=/dev/null
+[[ -z $has_alt ]] || alternate_contigs=$fasta.alt
+awk -F '\t' -v OFS='\t' -v alternate_contigs="$alternate_contigs" '
+    FILENAME == alternate_contigs { if ($1 !~ /^@/) alternate["SN:" $1]; next }
+    /^@SQ/ {
+        line = $1
+        for (i = 2; i <= NF; i++) if ($i !~ /^(UR|AH):/) line = line OFS $i
+        print line ($2 in alternate ? OFS "AH:*" : "") }' "$alternate_contigs" "$dictionary" > header.sam
+printf '%s\n' "${read_groups[@]}" >> header.sam
 printf '%s\n' "${group_ids[@]}" > group_ids.txt
 
 # Beside the aligner, which takes far longer: the pairs as the FASTQ has them. In a shell of its own, for bash forgets
@@ -34,7 +93,7 @@ logging=$!
 
 # -C makes tags of FASTQ comments, and so each read's RG; -R would add a second one. -K fixes the batch, in bases:
 # without it the records depend on the number of threads. -Y keeps the whole sequence in supplementary records.
-"$aligner" mem -t "$JOB_CPUS" -K 100000000 -Y -C -H read_groups.sam "$fasta" "$reads1" "$reads2" 2> log |
+"$aligner" mem -t "$JOB_CPUS" -K 100000000 -Y -C -H header.sam "$fasta" "$reads1" "$reads2" 2> log |
     samtools view -b -@ "$JOB_CPUS" --no-PG -o "$aligned" -
 wait "$logging"
 wait "$counting" || fail "$reads1 is not a whole gzip file: trim the reads of $sample again"
@@ -44,6 +103,7 @@ wait "$counting" || fail "$reads1 is not a whole gzip file: trim the reads of $s
 [[ -z $has_alt ]] || grep -qE 'read [1-9][0-9]* ALT contigs' aligner.log ||
     fail "$aligner found no contig of $fasta.alt in $fasta: give the .alt that belongs to this reference, or none"
 require_whole "$aligned"
+require_contigs "$aligned" "$dictionary"
 
 samtools flagstat -@ "$JOB_CPUS" -O tsv "$aligned" > flagstat.tsv
 flagstat() { awk -F '\t' -v row="$1" 'index($3, row) == 1 { printf "%.0f\n", $1 + $2; exit }' flagstat.tsv; }

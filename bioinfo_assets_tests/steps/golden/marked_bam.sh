@@ -1,6 +1,7 @@
 sample=expt
 aligned=expt.aln.bam
 fasta=chr22.fa
+dictionary=chr22.dict
 optical_distance=2500
 marked=expt.mark_dup.bam
 metrics=expt.mark_dup.markdup.metrics.txt
@@ -19,13 +20,62 @@ require_records() {
     [[ $2 -eq $3 ]] || fail "$1 holds $2 records where its input holds $3: run the step again"
 }
 
+# Names, lengths and M5s of a header's @SQ lines (SAM specification, section 1.3.2).
+contigs_of_header() {
+    awk -F '\t' '/^@SQ/ {
+        name = bases = md5 = ""
+        for (i = 2; i <= NF; i++) {
+            value = substr($i, 4)
+            if ($i ~ /^SN:/) name = value
+            if ($i ~ /^LN:/) bases = value
+            if ($i ~ /^M5:/) md5 = tolower(value) }
+        print name "\t" bases "\t" md5 }'
+}
+
+# Fails unless a BAM's contigs are those of a dictionary in their order; M5s count where both have them.
+require_contigs() { # BAM, dictionary
+    local other
+    samtools view -H "$1" | contigs_of_header > contigs.bam.tsv
+    contigs_of_header < "$2" > contigs.dict.tsv
+    other=$(awk -F '\t' -v bam="$1" -v dictionary="$2" '
+        function told(contig, with_md5) {
+            if (contig == "") return "none"
+            split(contig, field, "\t")
+            return field[1] " of " field[2] " bases" (with_md5 ? " with M5 " field[3] : "") }
+        function compare(number, ours, theirs, with_md5) {
+            split(ours, a, "\t"); split(theirs, b, "\t")
+            with_md5 = a[3] != "" && b[3] != ""
+            if (a[1] == b[1] && a[2] == b[2] && (!with_md5 || a[3] == b[3])) return 0
+            with_md5 = with_md5 && a[1] == b[1] && a[2] == b[2]
+            print bam " is of another reference: its contig " number " is " told(ours, with_md5) \
+                ", and that of " dictionary " is " told(theirs, with_md5)
+            return 1 }
+        FILENAME == "contigs.bam.tsv" { contigs[FNR] = $0; n = FNR; next }
+        { last = FNR; if (compare(FNR, contigs[FNR], $0)) { told_of = 1; exit } }
+        END { if (!told_of && n > last) compare(last + 1, contigs[last + 1], "") }' contigs.bam.tsv contigs.dict.tsv)
+    [[ -z $other ]] || fail "$other: align the reads to the reference of this project"
+}
+
+# Copies a BAM and has each @PG line of its header follow the one before: neither Picard nor GATK sets PP where no record
+# names its program, and the aligner's records name none. Only the header is written anew.
+link_programs() { # BAM, or - for standard input
+    link='/^@PG/ {
+        linked = 0
+        for (i = 2; i <= NF; i++) { if ($i ~ /^ID:/) at = i; if ($i ~ /^PP:/) linked = 1 }
+        id = substr($at, 4)
+        if (previous != "" && !linked) $at = $at OFS "PP:" previous
+        previous = id }
+        { print }' samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$link"' "$1"
+}
+
+require_contigs "$aligned" "$dictionary"
 records=$(samtools view -c -@ "$JOB_CPUS" "$aligned")
 
 # A soft-masked reference would give MD lower-case letters, and SAM tags (section 1) has upper-case ones. No byte moves,
 # so the index stays true.
 LC_ALL=C awk '/^>/ { print; next } { print toupper($0) }' "$fasta" > upper_case.fa
 cp "$fasta.fai" upper_case.fa.fai
-cp "${fasta%.fa}.dict" upper_case.dict
+cp "$dictionary" upper_case.dict
 
 # Names with a UMI as their eighth field: Picard's own parser, which is faster, finds no place on the flow cell in them.
 places=()
@@ -41,6 +91,7 @@ fi
 JAVA_TOOL_OPTIONS=$(jvm 45) picard MarkDuplicates --INPUT "$aligned" --OUTPUT /dev/stdout --METRICS_FILE "$metrics" \
     --ASSUME_SORT_ORDER queryname --OPTICAL_DUPLICATE_PIXEL_DISTANCE "$optical_distance" "${places[@]}" \
     --VALIDATION_STRINGENCY SILENT --COMPRESSION_LEVEL 0 |
+    link_programs - |
     samtools sort -u --no-PG -@ "$JOB_CPUS" -m "$((JOB_MEMORY_MIB / 5 / JOB_CPUS + 1))M" -T "$TMPDIR/sort" - |
     JAVA_TOOL_OPTIONS=$(jvm 20) picard SetNmMdAndUqTags --INPUT /dev/stdin --OUTPUT "$marked" \
         --REFERENCE_SEQUENCE upper_case.fa --VALIDATION_STRINGENCY SILENT --CREATE_INDEX true --CREATE_MD5_FILE true
@@ -48,6 +99,7 @@ rm upper_case.*
 mv "${marked%.bam}.bai" "$marked.bai"
 
 require_whole "$marked"
+require_contigs "$marked" "$dictionary"
 require_records "$marked" "$(indexed_records "$marked")" "$records"
 [[ $(samtools view -H "$marked" | grep '^@HD') == *SO:coordinate* ]] || fail "$marked is not sorted: run the step again"
 fact records "$records"

@@ -1,6 +1,7 @@
 sample=expt
 marked=expt.mark_dup.bam
 fasta=chr22.fa
+dictionary=chr22.dict
 known_sites=(--known-sites mills.vcf.gz)
 quantized=(--static-quantized-quals 10 --static-quantized-quals 20 --static-quantized-quals 30)
 table=expt.recalib.recal.table
@@ -20,21 +21,77 @@ require_records() {
     [[ $2 -eq $3 ]] || fail "$1 holds $2 records where its input holds $3: run the step again"
 }
 
+# Names, lengths and M5s of a header's @SQ lines (SAM specification, section 1.3.2).
+contigs_of_header() {
+    awk -F '\t' '/^@SQ/ {
+        name = bases = md5 = ""
+        for (i = 2; i <= NF; i++) {
+            value = substr($i, 4)
+            if ($i ~ /^SN:/) name = value
+            if ($i ~ /^LN:/) bases = value
+            if ($i ~ /^M5:/) md5 = tolower(value) }
+        print name "\t" bases "\t" md5 }'
+}
+
+# Fails unless a BAM's contigs are those of a dictionary in their order; M5s count where both have them.
+require_contigs() { # BAM, dictionary
+    local other
+    samtools view -H "$1" | contigs_of_header > contigs.bam.tsv
+    contigs_of_header < "$2" > contigs.dict.tsv
+    other=$(awk -F '\t' -v bam="$1" -v dictionary="$2" '
+        function told(contig, with_md5) {
+            if (contig == "") return "none"
+            split(contig, field, "\t")
+            return field[1] " of " field[2] " bases" (with_md5 ? " with M5 " field[3] : "") }
+        function compare(number, ours, theirs, with_md5) {
+            split(ours, a, "\t"); split(theirs, b, "\t")
+            with_md5 = a[3] != "" && b[3] != ""
+            if (a[1] == b[1] && a[2] == b[2] && (!with_md5 || a[3] == b[3])) return 0
+            with_md5 = with_md5 && a[1] == b[1] && a[2] == b[2]
+            print bam " is of another reference: its contig " number " is " told(ours, with_md5) \
+                ", and that of " dictionary " is " told(theirs, with_md5)
+            return 1 }
+        FILENAME == "contigs.bam.tsv" { contigs[FNR] = $0; n = FNR; next }
+        { last = FNR; if (compare(FNR, contigs[FNR], $0)) { told_of = 1; exit } }
+        END { if (!told_of && n > last) compare(last + 1, contigs[last + 1], "") }' contigs.bam.tsv contigs.dict.tsv)
+    [[ -z $other ]] || fail "$other: align the reads to the reference of this project"
+}
+
+# Copies a BAM and has each @PG line of its header follow the one before: neither Picard nor GATK sets PP where no record
+# names its program, and the aligner's records name none. Only the header is written anew.
+link_programs() { # BAM, or - for standard input
+    link='/^@PG/ {
+        linked = 0
+        for (i = 2; i <= NF; i++) { if ($i ~ /^ID:/) at = i; if ($i ~ /^PP:/) linked = 1 }
+        id = substr($at, 4)
+        if (previous != "" && !linked) $at = $at OFS "PP:" previous
+        previous = id }
+        { print }' samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$link"' "$1"
+}
+
 JAVA_TOOL_OPTIONS=$(jvm 75)
 export JAVA_TOOL_OPTIONS
 
+require_contigs "$marked" "$dictionary"
 records=$(indexed_records "$marked")
 
 gatk BaseRecalibrator --input "$marked" --reference "$fasta" --output "$table" --use-original-qualities \
     "${known_sites[@]}"
 
+# ApplyBQSR writes into a pipe, and its md5 would be that of the BAM before its programs are linked.
+mkfifo applied.bam
+link_programs applied.bam | tee "$recalibrated" | md5sum | cut -c 1-32 | tr -d '\n' > "$recalibrated.md5" &
+linking=$!
+
 # A read group without an observation is not in the table; its qualities stay.
-gatk ApplyBQSR --input "$marked" --reference "$fasta" --bqsr-recal-file "$table" --output "$recalibrated" \
-    --use-original-qualities "${quantized[@]}" --add-output-sam-program-record --create-output-bam-md5 \
+gatk ApplyBQSR --input "$marked" --reference "$fasta" --bqsr-recal-file "$table" --output applied.bam \
+    --use-original-qualities "${quantized[@]}" --add-output-sam-program-record --create-output-bam-md5 false \
     --create-output-bam-index false --allow-missing-read-group
+wait "$linking"
 samtools index -@ "$JOB_CPUS" "$recalibrated" "$recalibrated.bai"
 
 require_whole "$recalibrated"
+require_contigs "$recalibrated" "$dictionary"
 require_records "$recalibrated" "$(indexed_records "$recalibrated")" "$records"
 fact recalibrated yes
 fact records "$records"
