@@ -1,0 +1,24 @@
+"""How many bytes of large files are read by now, shown on a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+
+@contextmanager
+def bytes_read(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Gives what to call, from any thread, with each number of bytes read; nothing is shown but on a terminal.
+
+    Args:
+        what: What is read.
+        total: All of its bytes, where that is known.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    console = Console(stderr=True)
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)

@@ -1,0 +1,79 @@
+"""`bioinfo-assets import`: a BAM or FASTQs that were made elsewhere, registered as a result."""
+
+import json as json_module
+import shlex
+from typing import Annotated
+
+import typer
+
+from bioinfo_assets.cli.bytes_read import bytes_read
+from bioinfo_assets.cli.options import Json, OutputPath
+from bioinfo_assets.cli.paths import absolute, own_command
+from bioinfo_assets.genomics.bam_header import parse_read_group
+from bioinfo_assets.launch.store import Store
+from bioinfo_assets.records.import_checks import check_import
+from bioinfo_assets.records.imports import IMPORTABLE, Import, Imported, register
+from bioinfo_assets.records.ledger import Ledger
+
+
+def import_(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="A BAM, with its index if that lies elsewhere; or two FASTQs."),
+    ],
+    *,
+    sample: Annotated[str, typer.Option(metavar="NAME", help="Of which sample; the project need not have it yet.")],
+    asset: Annotated[str, typer.Option("--as", metavar="ASSET", help=f"As what: {', '.join(IMPORTABLE)}.")],
+    output_path: OutputPath,
+    read_group: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="@RG", help=r"A read group of the FASTQs, '@RG\tID:…\tSM:…\tLB:…\tPL:…\tPU:…'; may be repeated."
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also where a job made this result; its record goes to the history.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Register a BAM or FASTQs that were made elsewhere as a result, with their digests. The files stay where they are.
+
+    Checked before: the BAM is whole, of this sample, in the right order, indexed, and aligned to this project's
+    reference; FASTQs are pairs, and their comments tell read groups that are known.
+    """
+    ledger = Ledger(Store(), absolute(output_path))
+    groups = tuple(parse_read_group(line) for line in read_group or ())
+    asked = Import(asset, sample, tuple(absolute(file) for file in files), groups)
+    checked = check_import(ledger, asked, replace=replace)
+    with bytes_read(f"{asset} of {sample}", checked.size) as on_bytes:
+        imported = register(ledger, checked, on_bytes)
+    if json:
+        typer.echo(json_module.dumps(_document(imported), indent=2))
+        return
+    _tell(imported, ledger.output_path)
+
+
+def _tell(imported: Imported, output_path: str) -> None:
+    record = imported.record
+    for warning in record.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    what = "is registered" if imported.is_new else "is there already"
+    typer.echo(f"{record.step} of {record.subject} {what}:")
+    for file in record.outputs:
+        typer.echo(f"  {file.uri} ({file.size:,} bytes, sha256 {file.sha256})")
+    run = ["run", "--output-path", output_path, "--select", f"{record.step}*", "--samples", record.subject]
+    typer.echo(f"what is made of it: {shlex.join([own_command(), *run])}")
+
+
+def _document(imported: Imported) -> dict[str, object]:
+    record = imported.record
+    return {
+        "asset": record.step,
+        "sample": record.subject,
+        "new": imported.is_new,
+        "files": [
+            {"key": file.key, "uri": file.uri, "size": file.size, "sha256": file.sha256} for file in record.outputs
+        ],
+        "data_version": record.data_version,
+        "warnings": list(record.warnings),
+    }

@@ -1,0 +1,188 @@
+"""Is everything still as it was recorded? What is missing, changed, or has no record is told; nothing is written."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from threading import Event
+from typing import Final
+
+from bioinfo_assets.errors import BioinfoAssetsError, InputError
+from bioinfo_assets.launch.store import FileStat
+from bioinfo_assets.records.bounded import mapped
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.record import FileRecord, Observation
+from bioinfo_assets.records.samples import sample_names
+from bioinfo_assets.records.subject_folder import READERS, SubjectFolder, look, subjects
+
+HASHERS: Final = 8
+"""Files read at once, which keeps a fast disk busy; each is hashed by a processor of its own, where there is one."""
+
+_READS: Final = "raw_reads"
+
+
+class Trouble(StrEnum):
+    """What can be wrong with a file."""
+
+    MISSING = "missing"
+    CHANGED = "changed"
+    NO_RECORD = "has no record"
+    UNREADABLE = "cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A file with which something is wrong.
+
+    Attributes:
+        subject: Whose it is.
+        asset: Which result, or source; empty where no record tells.
+        uri: The file.
+        trouble: What is wrong.
+        says: More of it; empty where there is no more to say.
+    """
+
+    subject: str
+    asset: str
+    uri: str
+    trouble: Trouble
+    says: str = ""
+
+    def __str__(self) -> str:
+        whose = f" ({self.asset} of {self.subject})" if self.asset else ""
+        return f"{self.trouble}: {self.uri}{whose}{f': {self.says}' if self.says else ''}"
+
+
+@dataclass(slots=True)
+class Audit:
+    """A look at all that was recorded under an output path.
+
+    Attributes:
+        ledger: Of which project.
+        deep: Whether the bytes of every file are read and compared; else only those of files with another stamp are.
+        on_bytes: Is told, from any thread, how many bytes were read.
+        looked_at: How many subjects, records and files there were, and the files' bytes; complete at the end.
+    """
+
+    ledger: Ledger
+    deep: bool = False
+    on_bytes: Callable[[int], None] | None = None
+    looked_at: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("subjects", "records", "files", "bytes"), 0)
+    )
+    _stopped: Event = field(default_factory=Event)
+    _unnamed: list[tuple[str, str]] = field(default_factory=list)
+    _named_elsewhere: set[str] = field(default_factory=set)
+
+    def findings(self, names: Collection[str] = ()) -> Iterator[Finding]:
+        """All that is wrong, while it is found.
+
+        Args:
+            names: Of these subjects only; of all unless given.
+
+        Raises:
+            InputError: there is no project here, or no such subject.
+        """
+        everything = subjects(self.ledger)
+        unknown = next((name for name in names if name not in everything), None)
+        if unknown is not None:
+            raise InputError(f"there is no sample {unknown!r} in {self.ledger.output_path}, and no results of one")
+        self._stopped.clear()
+        for found in mapped(self._checked, self._checks(names or everything), HASHERS, self._stopped):
+            yield from found
+        if names and self._unnamed:
+            self._look_at_others(set(everything) - set(names))
+        for subject, uri in self._unnamed:
+            if uri not in self._named_elsewhere:
+                yield Finding(subject, "", uri, Trouble.NO_RECORD)
+
+    def _checks(self, names: Collection[str]) -> "Iterator[_Check | Finding]":
+        """What there is to check, folder by folder; what is wrong with the records themselves among it."""
+        for folder in self._folders(names):
+            if folder.is_empty:
+                continue
+            self.looked_at["subjects"] += 1
+            self.looked_at["records"] += len(folder.records) + len(folder.observations)
+            self._unnamed += [(folder.name, uri) for uri in folder.unnamed]
+            self._named_elsewhere |= _elsewhere(self.ledger, folder)
+            for problem in folder.problems:
+                yield Finding(folder.name, "", problem.uri, Trouble.UNREADABLE, problem.says)
+            for check in _checks_of(folder):
+                self.looked_at["files"] += 1
+                self.looked_at["bytes"] += check.file.size
+                yield check
+
+    def _folders(self, names: Collection[str]) -> Iterator[SubjectFolder]:
+        samples = set(sample_names(self.ledger))
+        return mapped(lambda name: look(self.ledger, name, samples), names, READERS)
+
+    def _look_at_others(self, names: Collection[str]) -> None:
+        for folder in self._folders(names):
+            self._named_elsewhere |= _elsewhere(self.ledger, folder)
+
+    def _checked(self, check: "_Check | Finding") -> tuple[Finding, ...]:
+        if isinstance(check, Finding):
+            return (check,)
+        try:
+            trouble = self._trouble(check)
+        except BioinfoAssetsError as error:
+            trouble = (Trouble.UNREADABLE, str(error))
+        return (Finding(check.subject, check.asset, check.file.uri, *trouble),) if trouble else ()
+
+    def _trouble(self, check: "_Check") -> tuple[Trouble, str] | None:
+        file = check.file
+        stat = check.stat or self.ledger.store.find(file.uri)
+        if stat is None:
+            return Trouble.MISSING, ""
+        if stat.size != file.size:
+            return Trouble.CHANGED, f"{stat.size} bytes, recorded with {file.size}"
+        if stat.stamp == file.stamp and not self.deep:
+            return None
+        if self._content(file) != (f"sha256:{file.sha256}" if file.sha256 else file.content):
+            return Trouble.CHANGED, "other bytes than were recorded"
+        return None
+
+    def _content(self, file: FileRecord) -> str:
+        """What names a file's bytes in its record: their digest, or of a remote source its ETag."""
+        if file.sha256 is None:
+            return self.ledger.store.content_of(file.uri, self._tell)
+        return self.ledger.store.digest(file.uri, self._tell)
+
+    def _tell(self, count: int) -> None:
+        if self._stopped.is_set():
+            raise InputError("nobody waits for this any more")
+        if self.on_bytes is not None:
+            self.on_bytes(count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """A file to be looked at, and what the listing of its folder told of it."""
+
+    subject: str
+    asset: str
+    file: FileRecord
+    stat: FileStat | None
+
+
+def _checks_of(folder: SubjectFolder) -> Iterator[_Check]:
+    for record in folder.records:
+        for file in record.outputs:
+            yield _Check(folder.name, record.step, file, folder.files.get(file.uri))
+    for observation in folder.observations:
+        for file in _still_used(folder, observation):
+            yield _Check(folder.name, observation.asset, file, folder.files.get(file.uri))
+
+
+def _still_used(folder: SubjectFolder, observation: Observation) -> Iterator[FileRecord]:
+    """The files of a source; of FASTQs those that the sample still has, and none once it was removed."""
+    lanes = folder.sample.lanes if folder.sample else ()
+    used = {uri for lane in lanes for uri in (lane.read1, lane.read2)}
+    for file in observation.files:
+        if observation.asset != _READS or file.uri in used:
+            yield file
+
+
+def _elsewhere(ledger: Ledger, folder: SubjectFolder) -> set[str]:
+    """What a subject's records name under the output path and outside of its own folder."""
+    root, own = f"{ledger.output_path}/", f"{folder.uri}/"
+    return {uri for uri in folder.named if uri.startswith(root) and not uri.startswith(own)}
