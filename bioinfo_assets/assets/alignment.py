@@ -5,7 +5,7 @@ from functools import partial
 import dagster as dg
 
 from bioinfo_assets.assets.declare import sample_asset
-from bioinfo_assets.assets.figures import duplication_figures, recalibration_figures
+from bioinfo_assets.assets.figures import figures_of
 from bioinfo_assets.orchestration.launcher import JobLauncher
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.pipeline import jobs
@@ -39,7 +39,7 @@ def marked_bam(
 ) -> StepEvents:
     """The alignment in genome order, with copies of one DNA fragment (PCR and optical duplicates) flagged."""
     up = Upstream.of(project, aligned_bam, reference_genome, reference_index)
-    figures = partial(duplication_figures, project.store)
+    figures = partial(figures_of, project.store)
     yield from launcher.materialize_samples(context, partial(jobs.marked_bam, up), figures)
 
 
@@ -55,4 +55,6 @@ def recalibrated_bam(
 ) -> StepEvents:
     """The final alignment, ready for variant calling: base qualities corrected for the errors each lane really made."""
     up = Upstream.of(project, marked_bam, reference_genome, reference_index, known_sites)
-    yield from launcher.materialize_samples(context, partial(jobs.recalibrated_bam, up), recalibration_figures)
+    yield from launcher.materialize_samples(
+        context, partial(jobs.recalibrated_bam, up), partial(figures_of, project.store)
+    )

@@ -1,6 +1,7 @@
 """The figures and pictures that Dagit shows of a result, read from the tables that the tools left."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import dagster as dg
 
@@ -27,7 +28,7 @@ def duplication_figures(store: Store, record: Record) -> Metadata:
     return _numbers(picard_numbers(_text(store, record, "metrics")))
 
 
-def recalibration_figures(record: Record) -> Metadata:
+def recalibration_figures(_: Store, record: Record) -> Metadata:
     """Whether base qualities were recalibrated, in words."""
     done = record.facts.get("recalibrated") == "yes"
     said = "recalibrated" if done else "not recalibrated: no known sites are set, so this is the marked BAM"
@@ -55,6 +56,23 @@ def depth_figures(store: Store, record: Record) -> Metadata:
         "coverage": coverage_picture(record.subject, distribution),
         **_numbers(mosdepth_numbers(summary, genome_length)),
     }
+
+
+FIGURES: Final[Mapping[str, Callable[[Store, Record], Metadata]]] = {
+    "trimmed_reads": trimming_figures,
+    "marked_bam": duplication_figures,
+    "recalibrated_bam": recalibration_figures,
+    "alignment_metrics": alignment_figures,
+    "insert_size_metrics": insert_size_figures,
+    "depth": depth_figures,
+}
+"""By asset that has any."""
+
+
+def figures_of(store: Store, record: Record) -> Metadata:
+    """The figures of a result; none of one that was made elsewhere, whose files may be of other programs."""
+    figures = FIGURES.get(record.step)
+    return figures(store, record) if figures is not None and not record.imported else {}
 
 
 def _text(store: Store, record: Record, key: str) -> str:

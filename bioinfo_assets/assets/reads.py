@@ -5,7 +5,7 @@ from functools import partial
 import dagster as dg
 
 from bioinfo_assets.assets.declare import sample_asset
-from bioinfo_assets.assets.figures import trimming_figures
+from bioinfo_assets.assets.figures import figures_of
 from bioinfo_assets.assets.sources import raw_reads, see_reads
 from bioinfo_assets.orchestration.launcher import JobLauncher
 from bioinfo_assets.orchestration.step_run import StepEvents
@@ -37,5 +37,5 @@ def trimmed_reads(
 ) -> StepEvents:
     """The reads without adapters, where any were given, and without pairs that are unknown bases for the most part."""
     up = Upstream.of(project, merged_reads)
-    figures = partial(trimming_figures, project.store)
+    figures = partial(figures_of, project.store)
     yield from launcher.materialize_samples(context, partial(jobs.trimmed_reads, up), figures)

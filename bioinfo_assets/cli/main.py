@@ -15,6 +15,7 @@ from bioinfo_assets.cli.prepare import prepare_samples
 from bioinfo_assets.cli.run import run
 from bioinfo_assets.cli.samples import samples
 from bioinfo_assets.cli.status import status
+from bioinfo_assets.cli.sync import sync
 from bioinfo_assets.cli.told import EXIT_CODES, ErrorsAreTold
 
 app = typer.Typer(
@@ -45,7 +46,7 @@ def before_any_command(
         warnings.simplefilter("ignore")  # Dagster's words to developers are no help to who runs a command
 
 
-for command in (run, demo, prepare_samples, status, doctor, dagit):
+for command in (run, demo, prepare_samples, status, sync, doctor, dagit):
     app.command(epilog=EXIT_CODES)(command)
 app.add_typer(samples, name="samples")
 app.add_typer(jobs, name="jobs")

@@ -19,6 +19,13 @@ def add_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
         instance.add_dynamic_partitions(str(samples.name), new)
 
 
+def set_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
+    """Makes partitions of these samples, and of no others; what was recorded of others stays in the event log."""
+    add_samples(instance, names)
+    for gone in set(instance.get_dynamic_partitions(str(samples.name))).difference(names):
+        instance.delete_dynamic_partition(str(samples.name), gone)
+
+
 def ranges(all_keys: Sequence[str], wanted: Collection[str]) -> Iterator[tuple[str, str]]:
     """The ranges, as first and last key, that hold what is wanted and nothing else.
 

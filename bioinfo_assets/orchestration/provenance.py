@@ -75,31 +75,47 @@ class Provenance:
 def provenance_of(step_context: StepExecutionContext, asset_key: dg.AssetKey, partitions: Sequence[str]) -> Provenance:
     """Looks up what is upstream of an asset now; `partitions` is empty for an asset that has none."""
     layer = step_context.job_def.asset_layer
+    parents = {parent: layer.get(parent).is_partitioned for parent in layer.get(asset_key).parent_keys}
+    code_version = layer.get(asset_key).code_version or step_context.run_id
+    return provenance_at(step_context.instance, parents, partitions, code_version)
+
+
+def provenance_at(
+    instance: dg.DagsterInstance, parents: Mapping[dg.AssetKey, bool], partitions: Sequence[str], code_version: str
+) -> Provenance:
+    """The same outside of any step.
+
+    Args:
+        instance: Whose events are looked up.
+        parents: The assets upstream, and whether each has partitions.
+        partitions: Of the asset; empty where it has none.
+        code_version: Of the asset.
+    """
     shared: dict[dg.AssetKey, UpstreamVersion] = {}
     by_partition: dict[dg.AssetKey, Mapping[str, UpstreamVersion]] = {}
-    for parent in sorted(layer.get(asset_key).parent_keys):
-        node = layer.get(parent)
-        if not node.is_partitioned:
-            shared[parent] = _version_of_asset(step_context.instance, parent)
+    for parent, is_partitioned in sorted(parents.items()):
+        if not is_partitioned:
+            shared[parent] = version_of_asset(instance, parent)
         elif partitions:
-            found = versions_of_partitions(step_context.instance, parent, partitions)
+            found = versions_of_partitions(instance, parent, partitions)
             by_partition[parent] = {
-                partition: UpstreamVersion(_joined([found[partition][0]]), found[partition][1])
+                partition: UpstreamVersion(joined([found[partition][0]]), found[partition][1])
                 for partition in partitions
             }
         else:
-            shared[parent] = _version_of_all_partitions(step_context.instance, parent)
-    return Provenance(layer.get(asset_key).code_version or step_context.run_id, shared, by_partition)
+            shared[parent] = _version_of_all_partitions(instance, parent)
+    return Provenance(code_version, shared, by_partition)
 
 
 def newest_versions(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Iterable[str]) -> dict[str, str]:
     """The newest observed data version of an external asset by partition, or by `ONE` where it has none."""
     named = [partition for partition in partitions if partition != ONE]
     versions = {name: seen[0] for name, seen in versions_of_partitions(instance, key, named).items()}
-    return versions | {ONE: _version_of_asset(instance, key).data_version}
+    return versions | {ONE: version_of_asset(instance, key).data_version}
 
 
-def _version_of_asset(instance: dg.DagsterInstance, key: dg.AssetKey) -> UpstreamVersion:
+def version_of_asset(instance: dg.DagsterInstance, key: dg.AssetKey) -> UpstreamVersion:
+    """The newest version of an asset without partitions."""
     record = instance.get_latest_data_version_record(key)
     if record is None:
         return UpstreamVersion(DEFAULT_DATA_VERSION.value, None)
@@ -111,7 +127,7 @@ def _version_of_all_partitions(instance: dg.DagsterInstance, key: dg.AssetKey) -
     found = versions_of_partitions(instance, key, None)
     versions = [version for _, (version, _) in sorted(found.items())]
     storage_ids = [storage_id for _, storage_id in found.values() if storage_id is not None]
-    return UpstreamVersion(_joined(versions), max(storage_ids, default=None))
+    return UpstreamVersion(joined(versions), max(storage_ids, default=None))
 
 
 def versions_of_partitions(
@@ -135,6 +151,6 @@ def versions_of_partitions(
     return found
 
 
-def _joined(versions: Sequence[str]) -> str:
+def joined(versions: Sequence[str]) -> str:
     """The version of a partitioned upstream: Dagster's digest of its partitions' versions in key order."""
     return sha256("".join(versions).encode()).hexdigest()
