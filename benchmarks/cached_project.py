@@ -1,0 +1,162 @@
+"""The seed's shape of work, made once by this project's `run`, and by redun from the same scripts.
+
+Steps, files, scripts and records are the real ones. The work is not, for only reruns are timed, in which none is done:
+a hundred samples of a few reads each, and stand-ins for GATK, Picard and R, whose starts alone would take most
+of an hour. Aligner, samtools, bgzip, tabix, cutadapt, mosdepth and MultiQC are the real ones.
+"""
+
+import gzip
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from benchmarks import redun_plan
+from benchmarks.bench import REPOSITORY, Figures
+from benchmarks.other_tools import REDUN, installed
+from benchmarks.processes import run
+from bioinfo_assets.genomics.simulated_genome import haplotypes, simulate_contigs, simulate_sites, vcf_text
+from bioinfo_assets.genomics.simulated_reads import Barcoded, Sequencer
+from bioinfo_assets.genomics.simulation import compress_sites
+
+_GENOME_LENGTH: Final = 20_000
+_PAIRS_PER_LANE: Final = 60
+_LANES: Final = (("FC1", 1), ("FC1", 2))
+_BARCODES: Final = tuple(map("".join, product("ACGT", repeat=4)))
+_STAND_INS: Final = Path(__file__).parent / "stand_ins"
+
+
+@dataclass(frozen=True)
+class CachedProject:
+    """A project of so many samples, in a folder of its own.
+
+    Attributes:
+        folder: Holds data, our output path and redun's.
+        samples: How many.
+    """
+
+    folder: Path
+    samples: int
+
+    def prepare(self) -> None:
+        """Makes data and results, by this project and by redun.
+
+        Raises:
+            RuntimeError: Something failed, or is not there afterwards.
+        """
+        self._simulate()
+        self._link_stand_ins()
+        self._ours()
+        results = self.folder / "redun" / "results"
+        plan = redun_plan.of_records(self.folder / "ours", results)
+        for records in (self.folder / "ours").glob("*/records"):
+            (results / records.parent.name).mkdir(parents=True, exist_ok=True)
+        (self.folder / "redun" / "jobs.json").write_text(json.dumps(plan))
+        self._redun()
+        # In redun's first rerun a Python task runs once more: its arguments, read from the database, hash otherwise.
+        self._redun()
+
+    def rerun_ours(self) -> Figures:
+        """Our command once more.
+
+        Raises:
+            RuntimeError: A job was run.
+        """
+        figures, told = self._ours()
+        jobs = json.loads(told)["jobs"].values()
+        cached, total = (sum(row[key] for row in jobs) for key in ("cached", "total"))
+        if not cached == total == self.jobs:
+            raise RuntimeError(f"{cached} of {total} of our jobs were cached, of {self.jobs} that should have been")
+        return figures
+
+    def rerun_redun(self) -> Figures:
+        """Redun's command once more.
+
+        Raises:
+            RuntimeError: A job was run.
+        """
+        figures, log = self._redun()
+        table = redun_plan.job_counts(log)
+        scripts = table["redun.script"]
+        if not scripts["CACHED"] == scripts["TOTAL"] == self.jobs or table["ALL"]["CACHED"] != table["ALL"]["TOTAL"]:
+            raise RuntimeError(f"redun ran jobs that should have been cached: {table}")
+        return figures
+
+    @property
+    def jobs(self) -> int:
+        """Scripts in all: three for the references, eight a sample, one report."""
+        return 3 + 8 * self.samples + 1
+
+    def our_command(self, *more: str) -> list[str]:
+        """The command line of our run."""
+        data = self.folder / "data"
+        program = Path(sys.executable).parent / "bioinfo-assets"
+        sites = [word for vcf in sorted(data.glob("*.vcf.gz")) for word in ("--known-sites", str(vcf))]
+        files = ["--samples-file", str(data / "samples.txt"), "--reference", str(data / "simulated.fa.gz"), *sites]
+        return [str(program), "run", "--output-path", str(self.folder / "ours"), *files, *more]
+
+    @cached_property
+    def environment(self) -> Mapping[str, str]:
+        """Stand-ins come before the real tools, for both; for us by the setting `tool_path`."""
+        stand_ins = str(self.folder / "stand_ins")
+        path = os.pathsep.join([stand_ins, str(Path(sys.executable).parent), os.environ["PATH"]])
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("BIOINFO_", "DAGSTER_"))}
+        return {**kept, "PATH": path, "BIOINFO_ASSETS_TOOL_PATH": stand_ins}
+
+    def _ours(self) -> tuple[Figures, str]:
+        figures, told, _ = run(self.our_command("--json"), self.folder, self.environment)
+        return figures, told
+
+    def _redun(self) -> tuple[Figures, str]:
+        program = str(installed(REDUN) / "redun")
+        workflow = str(REPOSITORY / "benchmarks" / "redun_workflow.py")
+        command = [program, "run", workflow, "main", "--jobs", "jobs.json"]
+        figures, out, log = run(command, self.folder / "redun", self.environment)
+        return figures, out + log
+
+    def _link_stand_ins(self) -> None:
+        """Puts them where versions of GATK and Picard are told by the names of jars, as those of the real ones are."""
+        folder = self.folder / "stand_ins"
+        folder.mkdir(exist_ok=True)
+        for jar in ("gatk-package-0-stand-in-local.jar", "picard-0-stand-in.jar"):
+            (folder / jar).touch()
+        for tool in _STAND_INS.iterdir():
+            if not (folder / tool.name).exists():
+                shutil.copy2(tool, folder)
+
+    def _simulate(self) -> None:
+        data = self.folder / "data"
+        if (data / "samples.txt").exists():
+            return
+        data.mkdir(parents=True)
+        rng = Random(7)  # noqa: S311 - chance that can be repeated is what is wanted
+        contigs = simulate_contigs(rng, _GENOME_LENGTH)
+        sites = simulate_sites(rng, contigs)
+        fasta = "".join(f">{name}\n{sequence}\n" for name, sequence in contigs.items())
+        (data / "simulated.fa.gz").write_bytes(gzip.compress(fasta.encode()))
+        for name, chosen in (("snps", True), ("indels", False)):
+            vcf = data / f"simulated.{name}.vcf"
+            vcf.write_text(vcf_text(contigs, [site for site in sites if site.is_snp is chosen]))
+            compress_sites(vcf)
+        names = [f"sample{number:04}" for number in range(1, self.samples + 1)]
+        for name, barcode in zip(names, _BARCODES, strict=False):
+            sequences = [sequence for haplotype in haplotypes(rng, contigs, sites) for sequence in haplotype]
+            for file, text in _fastqs(name, barcode, Sequencer(rng, sequences)):
+                path = data / "samples" / name / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(gzip.compress(text.encode()))
+        (data / "samples.txt").write_text("".join(f"samples/{name}\n" for name in names))
+
+
+def _fastqs(name: str, barcode: str, sequencer: Sequencer) -> Iterator[tuple[str, str]]:
+    for flowcell, number in _LANES:
+        pairs = list(sequencer.pairs(Barcoded(flowcell, number, barcode * 2), _PAIRS_PER_LANE))
+        for read in (1, 2):
+            yield f"{name}_{flowcell}_L{number}_{read}.fastq.gz", "".join(pair[read - 1] for pair in pairs)

@@ -1,0 +1,164 @@
+"""The seed's shape of work as a redun workflow: `redun run redun_workflow.py main --jobs jobs.json`.
+
+It runs in an environment of redun's own. Its scripts are those that this project's steps wrote, read from a file; what
+is made from what is told here, in redun's way, by tasks that call `script` on staged files.
+"""
+# mypy: disable-error-code="import-not-found, untyped-decorator, no-any-return"
+
+import json
+from typing import Any
+
+from redun import File, script, task
+
+redun_namespace = "seed"
+
+Job = dict[str, Any]
+Made = dict[str, dict[str, File]]
+
+# What scripts may call, as `launch/prologue.sh` has it, without the account of outputs: redun takes its own.
+PROLOGUE = """#!/usr/bin/env bash
+set -euo pipefail
+export JOB_CPUS=1 JOB_MEMORY_MIB=1024 TMPDIR=$PWD
+fail() { echo "$@" >&2; exit 65; }
+warn() { echo "$@" >&2; }
+fact() { echo "$@"; }
+"""
+
+
+def run_script(job: Job, files: dict[str, File]) -> Any:  # noqa: ANN401 - an expression, of whatever redun makes of it
+    """A job's script in a folder of its own, with its inputs copied there and its outputs copied back."""
+    return script(
+        PROLOGUE + job["script"],
+        tempdir=True,
+        inputs=[file.stage(local) for local, file in files.items()],
+        outputs={key: File(path).stage(path.rpartition("/")[2]) for key, path in job["outputs"].items()},
+    )
+
+
+@task(version="1")
+def download_reference(job: Job, files: dict[str, File]) -> dict[str, File]:
+    """The genome as plain FASTA."""
+    return run_script(job, files)
+
+
+@task(version="1")
+def index_reference(job: Job, files: dict[str, File]) -> dict[str, File]:
+    """Its index for the aligner, for samtools and for GATK."""
+    return run_script(job, files)
+
+
+@task(version="1")
+def download_known_sites(job: Job, files: dict[str, File]) -> dict[str, File]:
+    """Known sites with their indexes."""
+    return run_script(job, files)
+
+
+@task(version="1")
+def merge_fastqs(job: Job, files: dict[str, File]) -> dict[str, File]:
+    """A sample's lanes in one pair of files."""
+    return run_script(job, files)
+
+
+@task(version="1")
+def cut_adapters(job: Job, files: dict[str, File]) -> dict[str, File]:
+    """The reads without adapters."""
+    return run_script(job, files)
+
+
+@task(version="1")
+def run_bwa(job: Job, files: dict[str, File]) -> dict[str, File]:
+    """The reads aligned."""
+    return run_script(job, files)
+
+
+@task(version="1")
+def mark_duplicates(job: Job, files: dict[str, File]) -> dict[str, File]:
+    """Duplicates marked, sorted, tagged."""
+    return run_script(job, files)
+
+
+@task(version="1")
+def base_recalibration(job: Job, files: dict[str, File]) -> dict[str, File]:
+    """Base qualities recalibrated."""
+    return run_script(job, files)
+
+
+@task(version="1")
+def collect_alignment_metrics(job: Job, files: dict[str, File]) -> dict[str, File]:
+    """Metrics of the alignment."""
+    return run_script(job, files)
+
+
+@task(version="1")
+def collect_insert_metrics(job: Job, files: dict[str, File]) -> dict[str, File]:
+    """Metrics of insert sizes."""
+    return run_script(job, files)
+
+
+@task(version="1")
+def collect_depth(job: Job, files: dict[str, File]) -> dict[str, File]:
+    """Depth at each position."""
+    return run_script(job, files)
+
+
+@task(version="1")
+def report(job: Job, files: dict[str, File]) -> dict[str, File]:
+    """One report of all samples."""
+    return run_script(job, files)
+
+
+SHARED = {
+    "reference_genome": download_reference,
+    "reference_index": index_reference,
+    "known_sites": download_known_sites,
+}
+PER_SAMPLE = {
+    "merged_reads": merge_fastqs,
+    "trimmed_reads": cut_adapters,
+    "aligned_bam": run_bwa,
+    "marked_bam": mark_duplicates,
+    "recalibrated_bam": base_recalibration,
+    "alignment_metrics": collect_alignment_metrics,
+    "insert_size_metrics": collect_insert_metrics,
+    "depth": collect_depth,
+}
+
+
+def inputs_of(job: Job, made: Made) -> dict[str, File]:
+    """A job's input files by local name: results of former tasks, or files from outside."""
+    return {
+        one["local"]: made[one["step"]][one["key"]] if "step" in one else File(one["path"]) for one in job["inputs"]
+    }
+
+
+@task(version="1")
+def align_sample(jobs: dict[str, Job], shared: Made) -> Made:
+    """All steps of one sample."""
+    made = dict(shared)
+    for step, task_of_step in PER_SAMPLE.items():
+        made[step] = task_of_step(jobs[step], inputs_of(jobs[step], made))
+    return {step: made[step] for step in PER_SAMPLE}
+
+
+@task(version="1")
+def align_samples(samples: dict[str, dict[str, Job]], shared: Made) -> dict[str, Made]:
+    """All samples."""
+    return {name: align_sample(jobs, shared) for name, jobs in samples.items()}
+
+
+@task(version="1")
+def report_samples(job: Job, samples: dict[str, Made]) -> dict[str, File]:
+    """The report of what the samples gave."""
+    files = {one["local"]: samples[one["subject"]][one["step"]][one["key"]] for one in job["inputs"]}
+    return report(job, files)
+
+
+@task(version="1")
+def main(jobs: File) -> dict[str, Any]:
+    """The whole of it."""
+    plan = json.loads(jobs.read())
+    shared: Made = {}
+    for step, task_of_step in SHARED.items():
+        shared[step] = task_of_step(plan["shared"][step], inputs_of(plan["shared"][step], shared))
+    samples = align_samples(plan["samples"], shared)
+    return {"samples": samples, "report": report_samples(plan["report"], samples)}
