@@ -124,12 +124,9 @@ class CachedProject:
     def _link_stand_ins(self) -> None:
         """Puts them where versions of GATK and Picard are told by the names of jars, as those of the real ones are."""
         folder = self.folder / "stand_ins"
-        folder.mkdir(exist_ok=True)
+        shutil.copytree(_STAND_INS, folder, dirs_exist_ok=True)
         for jar in ("gatk-package-0-stand-in-local.jar", "picard-0-stand-in.jar"):
             (folder / jar).touch()
-        for tool in _STAND_INS.iterdir():
-            if not (folder / tool.name).exists():
-                shutil.copy2(tool, folder)
 
     def _simulate(self) -> None:
         data = self.folder / "data"
