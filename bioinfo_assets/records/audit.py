@@ -98,12 +98,12 @@ class Audit:
     def _checks(self, names: Collection[str]) -> "Iterator[_Check | Finding]":
         """What there is to check, folder by folder; what is wrong with the records themselves among it."""
         for folder in self._folders(names):
+            self._named_elsewhere |= _elsewhere(self.ledger, folder)
             if folder.is_empty:
                 continue
             self.looked_at["subjects"] += 1
             self.looked_at["records"] += len(folder.records) + len(folder.observations)
             self._unnamed += [(folder.name, uri) for uri in folder.unnamed]
-            self._named_elsewhere |= _elsewhere(self.ledger, folder)
             for problem in folder.problems:
                 yield Finding(folder.name, "", problem.uri, Trouble.UNREADABLE, problem.says)
             for check in _checks_of(folder):

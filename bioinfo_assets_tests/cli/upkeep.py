@@ -1,0 +1,61 @@
+"""A small project as runs leave it, and how tests of its upkeep call the commands."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.testing import CliRunner
+
+from bioinfo_assets.cli.told import ErrorsAreTold
+from bioinfo_assets.genomics.sample import Lane, Sample
+from bioinfo_assets.launch.store import Store
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.observe import Subject, observe
+from bioinfo_assets.records.samples import save_sample
+from bioinfo_assets_tests.cli.commands import Said
+from bioinfo_assets_tests.records.elsewhere import made_record
+
+
+def call_one(command: Callable[..., Any], *arguments: object) -> Said:
+    """Runs one command in this process, its errors told as `bioinfo-assets` tells them."""
+    app = typer.Typer(cls=ErrorsAreTold)
+    app.callback()(lambda: None)
+    app.command("it")(command)
+    result = CliRunner().invoke(app, ["it", *map(str, arguments)], catch_exceptions=False)
+    return Said(result.exit_code, result.stdout, result.stderr)
+
+
+def documents(said: Said) -> Any:
+    return json.loads(said.stdout)
+
+
+def small_project(folder: Path, *names: str) -> Ledger:
+    """Samples with FASTQs outside, a result of two files each and a report; every file is as it was recorded."""
+    ledger = Ledger(Store(), str(folder / "out"))
+    for name in names or ("expt", "toy"):
+        files = [folder / "reads" / f"{name}_{read}.fastq.gz" for read in (1, 2)]
+        for file in files:
+            ledger.store.write_bytes(str(file), f"reads {file.name}".encode())
+        save_sample(ledger, Sample(name, (Lane("FC1", 1, str(files[0]), str(files[1]), name),)))
+        observe(ledger, Subject("raw_reads", name), {f"{name}.FC1.1.{file.stem}": str(file) for file in files})
+        make_result(ledger, "depth", name, f"{name}.depth.txt", f"{name}.summary.txt")
+    make_result(ledger, "multiqc_report", "multiqc", "multiqc_report.html")
+    return ledger
+
+
+def make_result(ledger: Ledger, step: str, subject: str, *files: str, **changes: object) -> None:
+    uris = [f"{ledger.output_path}/{subject}/{file}" for file in files]
+    for uri in uris:
+        ledger.store.write_bytes(uri, f"{step} of {subject}: {uri}".encode())
+    made_record(ledger, step, subject, *uris, **changes)
+
+
+def all_files(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder and what is in it, locks left out."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.endswith(".lock")
+    }
