@@ -1,4 +1,4 @@
-"""A rerun in which all is cached, ours beside redun's: the same scripts, files and number of samples, by turns."""
+"""A rerun in which all is cached, ours beside redun's and Snakemake's, by turns: the same scripts and files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks.bench import Figures
 from benchmarks.cached_project import CachedProject
-from benchmarks.other_tools import REDUN
+from benchmarks.other_tools import REDUN, SNAKEMAKE
 from benchmarks.processes import medians
 
 
@@ -32,12 +32,12 @@ class CachedResult:
 
 
 def measure(folder: Path, samples: int, runs: int, console: Console) -> CachedResult:
-    """Makes a project of so many samples, and runs it again and again; each program goes first every second time."""
+    """Makes a project of so many samples, and runs it again and again; the order turns each time."""
     project = CachedProject(folder, samples)
     with console.status(f"{samples} samples are made, by us and by redun"):
         folder.mkdir(parents=True, exist_ok=True)
         project.prepare()
-    reruns = {"bioinfo-assets": project.rerun_ours, REDUN: project.rerun_redun}
+    reruns = {"bioinfo-assets": project.rerun_ours, REDUN: project.rerun_redun, SNAKEMAKE: project.rerun_snakemake}
     found: dict[str, list[Figures]] = {name: [] for name in reruns}
     for number in range(runs):
         with console.status(f"{samples} samples, rerun {number + 1} of {runs}"):
@@ -54,7 +54,7 @@ def show(results: list[CachedResult], console: Console) -> None:
     for column in ("wall s", "ratio", "CPU s", "ratio", "peak MiB", "ratio"):
         table.add_column(column, justify="right")
     for result in results:
-        *_, theirs = result.took.values()
+        theirs = result.took[REDUN]
         for name, took in result.took.items():
             table.add_row(
                 *(str(result.samples), str(result.jobs), str(result.runs), name),

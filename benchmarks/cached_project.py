@@ -20,7 +20,7 @@ from typing import Final
 
 from benchmarks import redun_plan
 from benchmarks.bench import REPOSITORY, Figures
-from benchmarks.other_tools import REDUN, installed
+from benchmarks.other_tools import REDUN, SNAKEMAKE, installed
 from benchmarks.processes import run
 from bioinfo_assets.genomics.simulated_genome import haplotypes, simulate_contigs, simulate_sites, vcf_text
 from bioinfo_assets.genomics.simulated_reads import Barcoded, Sequencer
@@ -87,6 +87,19 @@ class CachedProject:
         scripts = table["redun.script"]
         if not scripts["CACHED"] == scripts["TOTAL"] == self.jobs or table["ALL"]["CACHED"] != table["ALL"]["TOTAL"]:
             raise RuntimeError(f"redun ran jobs that should have been cached: {table}")
+        return figures
+
+    def rerun_snakemake(self) -> Figures:
+        """Snakemake on what redun made.
+
+        Raises:
+            RuntimeError: It found something to be done.
+        """
+        program = str(installed(SNAKEMAKE) / "snakemake")
+        command = [program, "--snakefile", str(REPOSITORY / "benchmarks" / "Snakefile"), "--cores", "2"]
+        figures, _, log = run(command, self.folder / "redun", self.environment)
+        if "Nothing to be done" not in log:
+            raise RuntimeError(f"Snakemake found something to be done:\n{log[-4000:]}")
         return figures
 
     @property

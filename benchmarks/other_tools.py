@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 REDUN: Final = "redun==0.44.1"
-SNAKEMAKE: Final = "snakemake==9.13.4"
+SNAKEMAKE: Final = "snakemake==9.27.1"
 
 
 def installed(requirement: str) -> Path:
