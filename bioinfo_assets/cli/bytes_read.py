@@ -16,15 +16,17 @@ def bytes_read(what: str, total: int | None = None) -> Iterator[Callable[[int], 
         what: What is read.
         total: All of its bytes, where that is known.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(
         *columns,
         TimeRemainingColumn(),
         console=console,
         transient=True,
         redirect_stdout=sys.stdout.isatty(),  # what goes into a file or a pipe goes there all the same
-        disable=not console.is_terminal,
     ) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)

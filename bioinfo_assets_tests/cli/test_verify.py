@@ -1,0 +1,91 @@
+"""`bioinfo-assets verify`: exit codes, what is said, and JSON."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+from bioinfo_assets.cli.verify import verify
+from bioinfo_assets_tests.cli.upkeep import call_one, documents, small_project
+
+
+def test_all_is_well(tmp_path: Path):
+    small_project(tmp_path)
+    for deep in ((), ("--deep",)):
+        said = call_one(verify, "--output-path", tmp_path / "out", *deep)
+        assert (said.exit_code, said.stderr) == (0, "")
+        assert said.stdout.startswith("all is well: 5 records and 9 files (")
+
+
+def test_all_problems_are_told_and_the_exit_code_says_so(tmp_path: Path):
+    small_project(tmp_path)
+    depth, summary, mine = (tmp_path / "out" / "expt" / f"expt.{name}.txt" for name in ("depth", "summary", "mine"))
+    depth.unlink()
+    summary.write_text("x")
+    mine.write_text("x")
+    said = call_one(verify, "--output-path", tmp_path / "out")
+    assert said.exit_code == 1
+    *lines, last = said.stdout.splitlines()
+    assert min(lines).startswith(f"changed: {summary} (depth of expt): 1 bytes, recorded with")
+    assert sorted(lines)[1:] == [f"has no record: {mine}", f"missing: {depth} (depth of expt)"]
+    assert last.startswith("3 found: ")
+    one = documents(call_one(verify, "--output-path", tmp_path / "out", "--json"))
+    assert one["looked_at"]["files"] == 9
+    assert {"subject": "expt", "asset": "depth", "uri": str(depth), "trouble": "missing", "says": None} in one["found"]
+    assert len(one["found"]) == 3
+
+
+def test_one_sample_only(tmp_path: Path):
+    small_project(tmp_path)
+    (tmp_path / "out" / "expt" / "expt.depth.txt").unlink()
+    assert call_one(verify, "--output-path", tmp_path / "out", "--samples", "toy").exit_code == 0
+    assert call_one(verify, "--output-path", tmp_path / "out", "--samples", "toy", "--samples", "expt").exit_code == 1
+
+
+def test_bad_input(tmp_path: Path):
+    small_project(tmp_path)
+    for arguments, sentence in (
+        (("--output-path", tmp_path / "reads"), f"bioinfo-assets: there is no project in {tmp_path / 'reads'}"),
+        (("--output-path", tmp_path / "out", "--samples", "nobody"), "bioinfo-assets: there is no sample 'nobody'"),
+    ):
+        said = call_one(verify, *arguments)
+        assert (said.exit_code, said.stdout) == (2, "")
+        assert said.stderr.startswith(sentence)
+
+
+def test_progress_is_shown_on_a_terminal_and_findings_go_where_stdout_goes(tmp_path: Path):
+    small_project(tmp_path)
+    (tmp_path / "out" / "expt" / "expt.depth.txt").unlink()
+    program = f"""
+import typer
+from bioinfo_assets.cli.verify import verify
+app = typer.Typer()
+app.command()(verify)
+app(["--deep", "--output-path", {str(tmp_path / "out")!r}])
+"""
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        check=False,
+        env=os.environ | {"TERM": "xterm"},
+    )
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert done.returncode == 1
+    assert "reading" in shown
+    assert "missing" not in shown
+    assert done.stdout.decode().startswith("missing: ")
+
+
+def test_dagster_is_not_imported(tmp_path: Path):
+    small_project(tmp_path)
+    program = """
+import sys
+import bioinfo_assets.cli.gc, bioinfo_assets.cli.import_, bioinfo_assets.cli.verify
+print([name for name in sys.modules if name.split(".")[0] == "dagster"])
+"""
+    assert subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True).stdout == b"[]\n"
