@@ -94,6 +94,7 @@ class Settings(BaseSettings):
         cpus: Processors that jobs share.
         memory_mib: Memory that jobs share, in MiB.
         tool_path: Folders with tools, looked at before those of this project and of `PATH`.
+        cache: A prefix that holds the records of results of other projects too: what one made the others copy.
         backend: Where jobs run: as processes or containers of this machine, or on AWS Batch.
         jobs: How all jobs run.
         steps: How the jobs of one asset run, where that differs.
@@ -118,6 +119,7 @@ class Settings(BaseSettings):
     cpus: int | None = Field(default=None, ge=1)
     memory_mib: int | None = Field(default=None, ge=1)
     tool_path: Annotated[tuple[str, ...], NoDecode, _items(os.pathsep)] = ()
+    cache: str | None = None
     backend: BackendName = "local"
     jobs: JobOptions = JobOptions()
     steps: dict[str, JobOptions] = {}

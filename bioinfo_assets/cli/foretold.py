@@ -17,6 +17,7 @@ from bioinfo_assets.records.samples import sample_names
 
 _STYLES: Final = {
     Outlook.REUSED: "blue",
+    Outlook.COPIED: "cyan",
     Outlook.MADE: "green",
     Outlook.UNDECIDED: "yellow",
     Outlook.BLOCKED: "bold red",

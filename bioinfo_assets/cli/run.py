@@ -128,6 +128,14 @@ def run(  # noqa: PLR0913 - each is an option
             rich_help_panel=MEANS,
         ),
     ] = None,
+    cache: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Share results with other projects and users: what one made the others copy. '' for none.",
+            show_default="none",
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Tell only what would be made, and why; run and keep nothing.")
     ] = False,
@@ -161,6 +169,7 @@ def run(  # noqa: PLR0913 - each is an option
         "cpus": cpus,
         "memory_mib": memory_mib,
         "scratch": _absolute(scratch),
+        "cache": _absolute(cache) if cache else cache,
     }
     perform(
         Request(

@@ -111,13 +111,18 @@ class Store:
             local_files.stat(here)
             moved(here, there)
             return
+        self.copy(source, uri)
+        self.delete(source)
+
+    def copy(self, source: str, uri: str) -> None:
+        """Copies a file: by S3 itself within S3, else through this machine."""
+        here, there = local_path(source), local_path(uri)
         if here is not None:
             self.put(here, uri)
         elif there is not None:
             self.fetch(source, there)
         else:
             object_files.copy(source, uri)
-        self.delete(source)
 
     def delete(self, uri: str) -> None:
         """Removes a file; one that is not there stays so."""

@@ -49,6 +49,7 @@ from bioinfo_assets.orchestration.step_run import StepEvents, StepRun
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import ONE
+from bioinfo_assets.records.shared_cache import SharedCache
 
 
 def nothing_more(_: Record) -> Metadata:
@@ -65,6 +66,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
 
     Attributes:
         output_path: Where results and their records are published: a local folder or a URI.
+        cache: A prefix of records that are shared with other projects.
         backend: Where jobs run.
         scratch: Where jobs work; beside the results unless given.
         cpus: Processors of this machine that jobs share; all unless given.
@@ -78,6 +80,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
     """
 
     output_path: str = Field(description="Where results and their records are published.")
+    cache: str | None = Field(default=None, description="Records of results that are shared with other projects.")
     backend: str = Field(default="local", description="Where jobs run: local, docker or batch.")
     scratch: str | None = Field(default=None, description="Where jobs work: a folder, or s3://BUCKET/FOLDER for batch.")
     cpus: int | None = Field(default=None, description="Processors that jobs share; all unless given.")
@@ -210,10 +213,13 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
             batch=batch_settings_of(self.batch),
         )
         backend = open_backend(means, self.output_path, store, run.run_id, budget_of(run))
-        return Session(Ledger(store, self.output_path), backend, Watcher(backend))
+        cache = SharedCache(store, self.cache) if self.cache else None
+        return Session(Ledger(store, self.output_path), backend, Watcher(backend), cache)
 
 
-def launcher_of(output_path: str, means: Means, jobs: JobOptions, steps: Mapping[str, JobOptions]) -> JobLauncher:
+def launcher_of(
+    output_path: str, means: Means, jobs: JobOptions, steps: Mapping[str, JobOptions], cache: str | None = None
+) -> JobLauncher:
     """The launcher of a project with these settings; a run's configuration changes what it names, and nothing else.
 
     Dagster keeps what a resource was made with as one default: a run that sets `jobs` alone would lose all the rest.
@@ -221,6 +227,7 @@ def launcher_of(output_path: str, means: Means, jobs: JobOptions, steps: Mapping
     """
     project: dict[str, object] = {
         "output_path": output_path,
+        "cache": cache,
         "backend": means.backend,
         "scratch": means.scratch,
         "cpus": means.cpus,

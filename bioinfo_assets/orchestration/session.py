@@ -9,6 +9,7 @@ import dagster as dg
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.watch import Watcher
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.shared_cache import SharedCache
 
 
 @dataclass(slots=True)
@@ -19,11 +20,13 @@ class Session:
         ledger: The records under the run's output path.
         backend: Where its jobs run.
         watcher: The one poller of all its jobs.
+        cache: The results that are shared with other projects, where there is such a place.
     """
 
     ledger: Ledger
     backend: Backend
     watcher: Watcher
+    cache: SharedCache | None = None
     _failed: dict[dg.AssetKey, set[str]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 

@@ -22,9 +22,10 @@ from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
 from bioinfo_assets.orchestration.progress import JobState, JobUpdate, tell
 from bioinfo_assets.orchestration.provenance import Provenance, provenance_of
 from bioinfo_assets.orchestration.session import Session
-from bioinfo_assets.records.commit import Committed, Run, Wanted, commit, consider, start
+from bioinfo_assets.records.commit import Committed, Run, Wanted, commit, consider, imported, start
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import ONE, RecordSet
+from bioinfo_assets.records.shared_cache import copied
 
 TICK_S = 0.05
 """How long a step lets its jobs be before it looks after them again, in seconds."""
@@ -120,12 +121,28 @@ class StepRun:
             ended = [partition for partition, run in self._running.items() if self._has_ended(run)]
             for partition in ended:
                 run = self._running.pop(partition)
-                self._publishing[partition] = pool.submit(commit, self.session.ledger, self.session.backend, run)
+                self._publishing[partition] = pool.submit(self._committed, run)
             published = [partition for partition, future in self._publishing.items() if future.done()]
             for partition in published:
                 yield from self._end(partition, self._publishing.pop(partition))
             if not ended and not published:
                 time.sleep(max(TICK_S, REST * (time.monotonic() - began)))
+
+    def _committed(self, run: Run) -> Committed:
+        committed = commit(self.session.ledger, self.session.backend, run)
+        self._share(committed.record)
+        return committed
+
+    def _share(self, record: Record) -> None:
+        """Tells other projects of a result; one that cannot be told is not worth failing for."""
+        cache = self.session.cache
+        if cache is None:
+            return
+        try:
+            if cache.find(record.fingerprint) is None:
+                cache.keep(record)
+        except BioinfoAssetsError as error:
+            self.context.log.warning("%s of %s is not shared: %s", record.step, record.subject, error)
 
     def _has_ended(self, run: Run) -> bool:
         return run.ticket.is_over or run.ticket.wait(0).state.is_over
@@ -136,19 +153,29 @@ class StepRun:
             self._failures[partition] = "skipped: a step before it failed"
             self._tell(partition, JobState.SKIPPED)
 
-    def _considered(self, partition: str) -> Wanted:
-        return consider(self.session.ledger, self.session.backend, self.build(partition))
+    def _considered(self, partition: str) -> Wanted | Committed:
+        """The result of a partition, if it is there or others share it; else the job that makes it."""
+        ledger, cache = self.session.ledger, self.session.cache
+        registered = None if partition == ONE else imported(ledger, partition, self.asset_key.path[-1])
+        if registered is not None:
+            return Committed(registered, reused=True)
+        wanted = consider(ledger, self.session.backend, self.build(partition))
+        if wanted.record is not None:
+            self._share(wanted.record)
+            return Committed(wanted.record, reused=True)
+        return (copied(ledger, cache, wanted) if cache else None) or wanted
 
-    def _begin(self, partition: str, considered: "Future[Wanted]") -> Iterator[tuple[str, Committed]]:
+    def _begin(self, partition: str, considered: "Future[Wanted | Committed]") -> Iterator[tuple[str, Committed]]:
         raise_if_interrupted()
         try:
-            wanted = considered.result()
-            if wanted.record is not None:
-                self._show(wanted.job, "CACHED, its result is there and whole", {})
+            found = considered.result()
+            if isinstance(found, Committed):
+                origin = f"copied from {found.record.copied_from}" if found.record.copied_from else "there and whole"
+                self._show(f"{found.record.step}-{found.record.subject}", f"CACHED, its result is {origin}", {})
                 self._tell(partition, JobState.CACHED)
-                yield partition, Committed(wanted.record, reused=True)
+                yield partition, found
             else:
-                self._submit(partition, wanted)
+                self._submit(partition, found)
         except BioinfoAssetsError as error:
             self._fail(partition, str(error))
 
@@ -163,7 +190,7 @@ class StepRun:
         self._running[partition] = run
         self._tell(partition, JobState.PENDING)
         self._show(
-            wanted.job,
+            wanted.job.name,
             f"job submitted to {self.session.backend.name} ({wanted.reason})",
             {
                 "job_id": dg.MetadataValue.text(run.submission.job_id),
@@ -181,7 +208,7 @@ class StepRun:
         if status.state is State.RUNNING:
             self._tell(partition, JobState.RUNNING)
         links = {name: dg.MetadataValue.url(url) for name, url in status.links.items()}
-        self._show(job, f"{status.state.value}. {status.reason}".rstrip(". "), links)
+        self._show(job.name, f"{status.state.value}. {status.reason}".rstrip(". "), links)
 
     def _end(self, partition: str, published: "Future[Committed]") -> Iterator[tuple[str, Committed]]:
         try:
@@ -239,13 +266,13 @@ class StepRun:
         if run.ticket.wait(max(0.0, deadline - time.monotonic())).state.is_over:
             self.session.backend.discard(run.submission.job_id, keep_log=True)
 
-    def _show(self, job: Job, what: str, metadata: Mapping[str, dg.MetadataValue]) -> None:
+    def _show(self, job_name: str, what: str, metadata: Mapping[str, dg.MetadataValue]) -> None:
         """Logs an engine event of this step, unless it was logged of many jobs before; to build one is to log it."""
         self._shown[what] += 1
         if self._shown[what] > SHOWN:
             return
         last = " (of further jobs this is not shown)" if self._shown[what] == SHOWN else ""
-        DagsterEvent.engine_event(self.context, f"{job.name}: {what}{last}", EngineEventData(metadata=dict(metadata)))
+        DagsterEvent.engine_event(self.context, f"{job_name}: {what}{last}", EngineEventData(metadata=dict(metadata)))
 
     def _tell(self, partition: str, state: JobState, reason: str = "") -> None:
         tell(JobUpdate(self.asset_key.path[-1], partition, state, reason))

@@ -30,6 +30,8 @@ class Outlook(Enum):
     """What a run would do about one result."""
 
     REUSED = "reused"
+    COPIED = "copied"
+    """Another project made it, and shares it."""
     MADE = "made"
     UNDECIDED = "undecided"
     """One of its inputs would be made before; whether that changes it, the run will see."""
@@ -107,21 +109,27 @@ class Look:
             before = self._before(asset, subject)
             if before is not None:
                 return Forecast(asset, subject, *before, record)
-            if record is None:
+            if record is None and self.project.cache is None:
                 return Forecast(asset, subject, Outlook.MADE, "not made yet")
-            wanted = self._compared(self._job(asset, subject, up), record)
+            return self._judged(asset, subject, self._compared(self._job(asset, subject, up), record), record)
         except BioinfoAssetsError as problem:
             return Forecast(asset, subject, Outlook.BLOCKED, str(problem), record)
+
+    def _judged(self, asset: str, subject: str, wanted: Wanted, record: Record | None) -> Forecast:
         if wanted.record is not None:
             return Forecast(asset, subject, Outlook.REUSED, record=wanted.record, wanted=wanted)
+        cache = self.project.cache
+        if cache is not None and cache.find(wanted.fingerprint) is not None:
+            reason = f"{wanted.reason}; there in {cache.place}"
+            return Forecast(asset, subject, Outlook.COPIED, reason, record, wanted)
         return Forecast(asset, subject, Outlook.MADE, wanted.reason, record, wanted)
 
-    def _compared(self, job: Job, record: Record) -> Wanted:
+    def _compared(self, job: Job, record: Record | None) -> Wanted:
         try:
             tools = self.backend.tool_versions(job.tools, job.options)
         except ResourceError as problem:
             self.unknown_tools = str(problem)
-            tools = record.tools
+            tools = record.tools if record else {}
         return compare(self.project.ledger, job, tools)
 
     def _job(self, asset: str, subject: str, up: Upstream) -> Job:
@@ -144,7 +152,7 @@ class Look:
         for name in _made_from(asset):
             subjects = self.samples if asset in OVER_SAMPLES else [SUBJECTS.get(name, subject)]
             outlooks = {self._outlooks.get((name, one), Outlook.REUSED): one for one in reversed(subjects)}
-            for outlook in (Outlook.MADE, Outlook.UNDECIDED):
+            for outlook in (Outlook.MADE, Outlook.COPIED, Outlook.UNDECIDED):
                 if outlook in outlooks:
                     root = self._roots.get((name, outlooks[outlook]), f"{name} of {outlooks[outlook]}")
                     self._roots[asset, subject] = root

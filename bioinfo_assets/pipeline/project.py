@@ -16,6 +16,7 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observe import Subject, observe
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import check_reads, load_sample
+from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.known_sites import KnownSites
 from bioinfo_assets.steps.layout import Layout
@@ -55,6 +56,11 @@ class Project:
     def ledger(self) -> Ledger:
         """The records under the output path."""
         return Ledger(self.store, self.settings.output_path)
+
+    @cached_property
+    def cache(self) -> SharedCache | None:
+        """The results that are shared with other projects, where the settings name a place."""
+        return SharedCache(self.store, self.settings.cache) if self.settings.cache else None
 
     @cached_property
     def layout(self) -> Layout:

@@ -137,19 +137,40 @@ def commit(ledger: Ledger, backend: Backend, run: Run) -> Committed:
 
 def _publish(ledger: Ledger, backend_name: str, run: Run, report: Report) -> Committed:
     job = run.wanted.job
-    before = ledger.read(job.subject, job.step)
-    if before is not None and before.fingerprint == run.wanted.fingerprint and not ledger.verify(before).damage:
-        return Committed(before, reused=True)  # another process made the same result meanwhile
-    for item in job.inputs:
-        check_unchanged(item.file, ledger.store)
-    if before is not None:
-        ledger.withdraw(before)
-        _remove_outdated(ledger, before, job)
+    already = make_room(ledger, run.wanted)
+    if already is not None:
+        return already
     publish(ledger.store, job, report)
     ledger.store.remove_parts(ledger.uri(job.subject, job.step))
     record = _record(ledger, backend_name, run, report)
     ledger.write(record)
     return Committed(record, reused=False)
+
+
+def make_room(ledger: Ledger, wanted: Wanted) -> Committed | None:
+    """Withdraws the result that a new one is about to replace; gives it instead if another process made the new one.
+
+    Raises:
+        InputError: what the new one was made from was written again meanwhile.
+    """
+    job = wanted.job
+    before = ledger.read(job.subject, job.step)
+    if before is not None and before.fingerprint == wanted.fingerprint and not ledger.verify(before).damage:
+        return Committed(before, reused=True)
+    for item in job.inputs:
+        check_unchanged(item.file, ledger.store)
+    if before is not None:
+        ledger.withdraw(before)
+        _remove_outdated(ledger, before, job)
+    return None
+
+
+def inputs_of(job: Job) -> tuple[InputRecord, ...]:
+    """What a job reads, as its record tells it."""
+    return tuple(
+        InputRecord(local=item.local, uri=item.file.uri, size=item.file.size, content=item.file.content)
+        for item in job.inputs
+    )
 
 
 def _remove_outdated(ledger: Ledger, before: Record, job: Job) -> None:
@@ -170,10 +191,7 @@ def _record(ledger: Ledger, backend_name: str, run: Run, report: Report) -> Reco
         fingerprint=wanted.fingerprint,
         script=job.script,
         parameters=dict(job.parameters),
-        inputs=tuple(
-            InputRecord(local=item.local, uri=item.file.uri, size=item.file.size, content=item.file.content)
-            for item in job.inputs
-        ),
+        inputs=inputs_of(job),
         outputs=tuple(_published(ledger, made[item.key], item.uri) for item in job.outputs),
         tools=dict(wanted.tools),
         backend=backend_name,

@@ -47,7 +47,15 @@ class Ledger:
         Raises:
             InputError: the file is there but is not a record.
         """
-        return self._load(self.uri(subject, step), Record)
+        return self.read_at(self.uri(subject, step))
+
+    def read_at(self, uri: str) -> Record | None:
+        """The record that lies in a file of its own, as in the shared cache; None where there is none.
+
+        Raises:
+            InputError: the file is there but is not a record.
+        """
+        return self._load(uri, Record)
 
     def read_observation(self, subject: str, asset: str) -> Observation | None:
         """What was last seen of an external asset; None where it was never looked at."""
