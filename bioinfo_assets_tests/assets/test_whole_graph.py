@@ -119,6 +119,34 @@ def test_md5_files_are_those_of_the_bams(graph: Graph) -> None:
             assert md5.read_text().split()[0] == digest
 
 
+def test_the_final_bam_names_the_references_sequences_by_their_m5s(graph: Graph) -> None:
+    """So do the record and the dictionary; an M5 is that of the letters in upper case."""
+    subject = SUBJECTS["reference_index"]
+    fasta = graph.file("reference_genome", SUBJECTS["reference_genome"], "fasta").read_text()
+    sequences = dict(part.split("\n", 1) for part in fasta.split(">")[1:])
+    expected = {
+        name.split()[0]: hashlib.md5(bases.replace("\n", "").upper().encode(), usedforsecurity=False).hexdigest()
+        for name, bases in sequences.items()
+    }
+    headers = [samtools("view", "-H", graph.file("recalibrated_bam", sample, "bam")) for sample in graph.samples]
+    for header in [*headers, graph.file("reference_index", subject, "dict").read_text()]:
+        lines = [line.split("\t")[1:] for line in header.splitlines() if line.startswith("@SQ")]
+        contigs = [dict(field.split(":", 1) for field in line) for line in lines]
+        assert {contig["SN"]: contig["M5"] for contig in contigs} == expected
+    facts = graph.record("reference_index", subject).facts
+    assert {f"m5.{name}": digest for name, digest in expected.items()}.items() <= facts.items()
+
+
+def test_the_programs_of_the_final_bam_are_one_chain(graph: Graph) -> None:
+    for sample in graph.samples:
+        header = samtools("view", "--no-PG", "-H", graph.file("recalibrated_bam", sample, "bam"))
+        lines = [line.split("\t")[1:] for line in header.splitlines() if line.startswith("@PG")]
+        programs = [dict(field.split(":", 1) for field in line) for line in lines]
+        ids = [program["ID"] for program in programs]
+        assert ids == ["bwa", "MarkDuplicates", "GATK ApplyBQSR"]
+        assert [program.get("PP") for program in programs] == [None, *ids[:-1]]
+
+
 def test_depth_is_what_samtools_says_of_the_final_bam(graph: Graph) -> None:
     for sample in graph.samples:
         table = graph.file("depth", sample, "depth")

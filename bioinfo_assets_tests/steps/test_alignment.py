@@ -157,7 +157,7 @@ class TestContigs:
         made = bench.run(align("expt", files, [read_group()], tiny, layout))
         contigs = [line for line in samtools("view", "-H", str(made.path("bam"))) if line.startswith("@SQ")]
         assert contigs == [
-            f"@SQ\tSN:{name}\tLN:{len(bases)}\tM5:{md5(bases.encode(), usedforsecurity=False).hexdigest()}{mark}"
+            f"@SQ\tSN:{name}\tLN:{len(bases)}{mark}\tM5:{md5(bases.encode(), usedforsecurity=False).hexdigest()}"
             for (name, bases), mark in zip(sequences.items(), ("", "\tAH:*", ""), strict=True)
         ]
 

@@ -1,14 +1,4 @@
-# The contigs with their M5s, in the order of the dictionary, which is the index's: an aligner that is given @SQ lines
-# leaves its own out. UR is where the dictionary was made; AH marks alternate contigs, as the aligner would.
-alternate_contigs=/dev/null
-[[ -z $has_alt ]] || alternate_contigs=$fasta.alt
-awk -F '\t' -v OFS='\t' -v alternate_contigs="$alternate_contigs" '
-    FILENAME == alternate_contigs { if ($1 !~ /^@/) alternate["SN:" $1]; next }
-    /^@SQ/ {
-        line = $1
-        for (i = 2; i <= NF; i++) if ($i !~ /^(UR|AH):/) line = line OFS $i
-        print line ($2 in alternate ? OFS "AH:*" : "") }' "$alternate_contigs" "$dictionary" > header.sam
-printf '%s\n' "${read_groups[@]}" >> header.sam
+printf '%s\n' "${read_groups[@]}" > read_groups.sam
 printf '%s\n' "${group_ids[@]}" > group_ids.txt
 
 # Beside the aligner, which takes far longer: the pairs as the FASTQ has them. In a shell of its own, for bash forgets
@@ -21,10 +11,18 @@ mkfifo log
 tee aligner.log < log >&2 &
 logging=$!
 
+# The aligner's own @SQ lines, each with the M5 that the dictionary has for its name. Lines given by -H would do too, but
+# bwa takes 40 s for those of 200,000 contigs, and longer by the square of their number.
+export dictionary m5s='
+    NR == FNR { for (i = 2; i <= NF; i++) { if ($i ~ /^SN:/) name = $i; if ($i ~ /^M5:/) m5[name] = $i }; next }
+    /^@SQ/ { for (i = 2; i <= NF; i++) if ($i in m5) $0 = $0 OFS m5[$i] }
+    { print }'
+
 # -C makes tags of FASTQ comments, and so each read's RG; -R would add a second one. -K fixes the batch, in bases:
 # without it the records depend on the number of threads. -Y keeps the whole sequence in supplementary records.
-"$aligner" mem -t "$JOB_CPUS" -K 100000000 -Y -C -H header.sam "$fasta" "$reads1" "$reads2" 2> log |
-    samtools view -b -@ "$JOB_CPUS" --no-PG -o "$aligned" -
+"$aligner" mem -t "$JOB_CPUS" -K 100000000 -Y -C -H read_groups.sam "$fasta" "$reads1" "$reads2" 2> log |
+    samtools view -b -@ "$JOB_CPUS" --no-PG - |
+    samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$m5s" "$dictionary" -' - > "$aligned"
 wait "$logging"
 wait "$counting" || fail "$reads1 is not a whole gzip file: trim the reads of $sample again"
 

@@ -37,22 +37,14 @@ require_contigs() { # BAM, dictionary
     local other
     samtools view -H "$1" | contigs_of_header > contigs.bam.tsv
     contigs_of_header < "$2" > contigs.dict.tsv
-    other=$(awk -F '\t' -v bam="$1" -v dictionary="$2" '
-        function told(contig, with_md5) {
-            if (contig == "") return "none"
-            split(contig, field, "\t")
-            return field[1] " of " field[2] " bases" (with_md5 ? " with M5 " field[3] : "") }
-        function compare(number, ours, theirs, with_md5) {
-            split(ours, a, "\t"); split(theirs, b, "\t")
-            with_md5 = a[3] != "" && b[3] != ""
-            if (a[1] == b[1] && a[2] == b[2] && (!with_md5 || a[3] == b[3])) return 0
-            with_md5 = with_md5 && a[1] == b[1] && a[2] == b[2]
-            print bam " is of another reference: its contig " number " is " told(ours, with_md5) \
-                ", and that of " dictionary " is " told(theirs, with_md5)
-            return 1 }
-        FILENAME == "contigs.bam.tsv" { contigs[FNR] = $0; n = FNR; next }
-        { last = FNR; if (compare(FNR, contigs[FNR], $0)) { told_of = 1; exit } }
-        END { if (!told_of && n > last) compare(last + 1, contigs[last + 1], "") }' contigs.bam.tsv contigs.dict.tsv)
+    # Line by line, one of each in turn; a line is empty where one has no more. To the end, for the sake of pipefail.
+    other=$(paste -d '\n' contigs.bam.tsv contigs.dict.tsv | awk -F '\t' -v bam="$1" -v dictionary="$2" '
+        { contig = $1 == "" ? "none" : $1 " of " $2 " bases"; place = $1 FS $2 }
+        NR % 2 { ours = contig; our_place = place; our_md5 = $3; next }
+        place == our_place && (our_md5 == $3 || our_md5 == "" || $3 == "") { next }
+        place == our_place { ours = ours " with M5 " our_md5; contig = contig " with M5 " $3 }
+        !told++ { print bam " is of another reference: its contig " NR / 2 " is " ours \
+            ", and that of " dictionary " is " contig }')
     [[ -z $other ]] || fail "$other: align the reads to the reference of this project"
 }
 
@@ -68,17 +60,7 @@ link_programs() { # BAM, or - for standard input
         { print }' samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$link"' "$1"
 }
 
-# The contigs with their M5s, in the order of the dictionary, which is the index's: an aligner that is given @SQ lines
-# leaves its own out. UR is where the dictionary was made; AH marks alternate contigs, as the aligner would.
-alternate_contigs=/dev/null
-[[ -z $has_alt ]] || alternate_contigs=$fasta.alt
-awk -F '\t' -v OFS='\t' -v alternate_contigs="$alternate_contigs" '
-    FILENAME == alternate_contigs { if ($1 !~ /^@/) alternate["SN:" $1]; next }
-    /^@SQ/ {
-        line = $1
-        for (i = 2; i <= NF; i++) if ($i !~ /^(UR|AH):/) line = line OFS $i
-        print line ($2 in alternate ? OFS "AH:*" : "") }' "$alternate_contigs" "$dictionary" > header.sam
-printf '%s\n' "${read_groups[@]}" >> header.sam
+printf '%s\n' "${read_groups[@]}" > read_groups.sam
 printf '%s\n' "${group_ids[@]}" > group_ids.txt
 
 # Beside the aligner, which takes far longer: the pairs as the FASTQ has them. In a shell of its own, for bash forgets
@@ -91,10 +73,18 @@ mkfifo log
 tee aligner.log < log >&2 &
 logging=$!
 
+# The aligner's own @SQ lines, each with the M5 that the dictionary has for its name. Lines given by -H would do too, but
+# bwa takes 40 s for those of 200,000 contigs, and longer by the square of their number.
+export dictionary m5s='
+    NR == FNR { for (i = 2; i <= NF; i++) { if ($i ~ /^SN:/) name = $i; if ($i ~ /^M5:/) m5[name] = $i }; next }
+    /^@SQ/ { for (i = 2; i <= NF; i++) if ($i in m5) $0 = $0 OFS m5[$i] }
+    { print }'
+
 # -C makes tags of FASTQ comments, and so each read's RG; -R would add a second one. -K fixes the batch, in bases:
 # without it the records depend on the number of threads. -Y keeps the whole sequence in supplementary records.
-"$aligner" mem -t "$JOB_CPUS" -K 100000000 -Y -C -H header.sam "$fasta" "$reads1" "$reads2" 2> log |
-    samtools view -b -@ "$JOB_CPUS" --no-PG -o "$aligned" -
+"$aligner" mem -t "$JOB_CPUS" -K 100000000 -Y -C -H read_groups.sam "$fasta" "$reads1" "$reads2" 2> log |
+    samtools view -b -@ "$JOB_CPUS" --no-PG - |
+    samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$m5s" "$dictionary" -' - > "$aligned"
 wait "$logging"
 wait "$counting" || fail "$reads1 is not a whole gzip file: trim the reads of $sample again"
 

@@ -38,22 +38,14 @@ require_contigs() { # BAM, dictionary
     local other
     samtools view -H "$1" | contigs_of_header > contigs.bam.tsv
     contigs_of_header < "$2" > contigs.dict.tsv
-    other=$(awk -F '\t' -v bam="$1" -v dictionary="$2" '
-        function told(contig, with_md5) {
-            if (contig == "") return "none"
-            split(contig, field, "\t")
-            return field[1] " of " field[2] " bases" (with_md5 ? " with M5 " field[3] : "") }
-        function compare(number, ours, theirs, with_md5) {
-            split(ours, a, "\t"); split(theirs, b, "\t")
-            with_md5 = a[3] != "" && b[3] != ""
-            if (a[1] == b[1] && a[2] == b[2] && (!with_md5 || a[3] == b[3])) return 0
-            with_md5 = with_md5 && a[1] == b[1] && a[2] == b[2]
-            print bam " is of another reference: its contig " number " is " told(ours, with_md5) \
-                ", and that of " dictionary " is " told(theirs, with_md5)
-            return 1 }
-        FILENAME == "contigs.bam.tsv" { contigs[FNR] = $0; n = FNR; next }
-        { last = FNR; if (compare(FNR, contigs[FNR], $0)) { told_of = 1; exit } }
-        END { if (!told_of && n > last) compare(last + 1, contigs[last + 1], "") }' contigs.bam.tsv contigs.dict.tsv)
+    # Line by line, one of each in turn; a line is empty where one has no more. To the end, for the sake of pipefail.
+    other=$(paste -d '\n' contigs.bam.tsv contigs.dict.tsv | awk -F '\t' -v bam="$1" -v dictionary="$2" '
+        { contig = $1 == "" ? "none" : $1 " of " $2 " bases"; place = $1 FS $2 }
+        NR % 2 { ours = contig; our_place = place; our_md5 = $3; next }
+        place == our_place && (our_md5 == $3 || our_md5 == "" || $3 == "") { next }
+        place == our_place { ours = ours " with M5 " our_md5; contig = contig " with M5 " $3 }
+        !told++ { print bam " is of another reference: its contig " NR / 2 " is " ours \
+            ", and that of " dictionary " is " contig }')
     [[ -z $other ]] || fail "$other: align the reads to the reference of this project"
 }
 
