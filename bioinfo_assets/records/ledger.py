@@ -5,15 +5,16 @@ A record that is replaced is not lost: it moves to `records/history`, where the 
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.publish import lock
 from bioinfo_assets.launch.store import FileStat, Store, join
 from bioinfo_assets.records.record import FileRecord, Observation, Record
 
+_KEPT: Final[TypeAdapter[Record | Observation]] = TypeAdapter(Record | Observation)
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -56,6 +57,17 @@ class Ledger:
             InputError: the file is there but is not a record.
         """
         return self._load(uri, Record)
+
+    def read_any(self, uri: str) -> Record | Observation:
+        """The record or observation that lies in a file.
+
+        Raises:
+            InputError: there is none.
+        """
+        try:
+            return _KEPT.validate_json(self.store.read_bytes(uri))
+        except ValidationError as error:
+            raise InputError(f"{uri} is not a record of this project: move it away and run again") from error
 
     def read_observation(self, subject: str, asset: str) -> Observation | None:
         """What was last seen of an external asset; None where it was never looked at."""
