@@ -30,6 +30,7 @@ _GENOME_LENGTH: Final = 20_000
 _PAIRS_PER_LANE: Final = 60
 _LANES: Final = (("FC1", 1), ("FC1", 2))
 _BARCODES: Final = tuple(map("".join, product("ACGT", repeat=4)))
+_LEFT_OUT: Final = ("BIOINFO_", "DAGSTER_", "PYTHONDONTWRITEBYTECODE")
 _STAND_INS: Final = Path(__file__).parent / "stand_ins"
 
 
@@ -117,10 +118,10 @@ class CachedProject:
 
     @cached_property
     def environment(self) -> Mapping[str, str]:
-        """Stand-ins come before the real tools, for both; for us by the setting `tool_path`."""
+        """Stand-ins come before the real tools, for us by the setting `tool_path`; Python may keep its bytecode."""
         stand_ins = str(self.folder / "stand_ins")
         path = os.pathsep.join([stand_ins, str(Path(sys.executable).parent), os.environ["PATH"]])
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("BIOINFO_", "DAGSTER_"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
         return {**kept, "PATH": path, "BIOINFO_ASSETS_TOOL_PATH": stand_ins}
 
     def _ours(self) -> tuple[Figures, str]:
