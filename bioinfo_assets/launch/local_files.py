@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.disk import copied_whole, disk_errors_are_told, written_whole
@@ -72,8 +73,10 @@ def listed(folder: Path, *, recursive: bool) -> Iterator[str]:
 def scanned(folder: Path) -> Iterator[tuple[str, FileStat]]:
     """The files that `listed` finds in a folder and in those within it, each with what `stat` says of it."""
     for uri in listed(folder, recursive=True):
-        with suppress(InputError):  # one that went while the folder was read, or a pipe
-            yield uri, stat(Path(uri))
+        with suppress(FileNotFoundError):  # it went while the folder was read
+            facts = os.stat(uri)  # noqa: PTH116 - a Path for each of millions takes longer than the disk
+            if S_ISREG(facts.st_mode):
+                yield uri, FileStat(size=facts.st_size, stamp=str(facts.st_mtime_ns))
 
 
 def folders(folder: Path) -> Iterator[str]:

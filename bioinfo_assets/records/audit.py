@@ -87,17 +87,19 @@ class Audit:
         if unknown is not None:
             raise InputError(f"there is no sample {unknown!r} in {self.ledger.output_path}, and no results of one")
         self._stopped.clear()
-        for found in mapped(self._checked, self._checks(names or everything), HASHERS, self._stopped):
-            yield from found
+        for finding in mapped(self._read, self._seen(names or everything), HASHERS, self._stopped):
+            if finding is not None:
+                yield finding
         if names and self._unnamed:
             self._look_at_others(set(everything) - set(names))
         for subject, uri in self._unnamed:
             if uri not in self._named_elsewhere:
                 yield Finding(subject, "", uri, Trouble.NO_RECORD)
 
-    def _checks(self, names: Collection[str]) -> "Iterator[_Check | Finding]":
-        """What there is to check, folder by folder; what is wrong with the records themselves among it."""
-        for folder in self._folders(names):
+    def _seen(self, names: Collection[str]) -> "Iterator[_Check | Finding]":
+        """What is found without reading files, and the files that must be read, folder by folder."""
+        samples = set(sample_names(self.ledger))
+        for folder, seen in mapped(lambda name: self._looked(name, samples), names, READERS):
             self._named_elsewhere |= _elsewhere(self.ledger, folder)
             if folder.is_empty:
                 continue
@@ -106,40 +108,39 @@ class Audit:
             self._unnamed += [(folder.name, uri) for uri in folder.unnamed]
             for problem in folder.problems:
                 yield Finding(folder.name, "", problem.uri, Trouble.UNREADABLE, problem.says)
-            for check in _checks_of(folder):
+            for file, found in seen:
                 self.looked_at["files"] += 1
-                self.looked_at["bytes"] += check.file.size
-                yield check
+                self.looked_at["bytes"] += file.size
+                if found is not None:
+                    yield found
 
-    def _folders(self, names: Collection[str]) -> Iterator[SubjectFolder]:
-        samples = set(sample_names(self.ledger))
-        return mapped(lambda name: look(self.ledger, name, samples), names, READERS)
+    def _looked(self, name: str, samples: Collection[str]) -> "tuple[SubjectFolder, list[_Seen]]":
+        folder = look(self.ledger, name, samples)
+        return folder, [(check.file, self._at_sight(check)) for check in _checks_of(folder)]
 
-    def _look_at_others(self, names: Collection[str]) -> None:
-        for folder in self._folders(names):
-            self._named_elsewhere |= _elsewhere(self.ledger, folder)
-
-    def _checked(self, check: "_Check | Finding") -> tuple[Finding, ...]:
-        if isinstance(check, Finding):
-            return (check,)
-        try:
-            trouble = self._trouble(check)
-        except BioinfoAssetsError as error:
-            trouble = (Trouble.UNREADABLE, str(error))
-        return (Finding(check.subject, check.asset, check.file.uri, *trouble),) if trouble else ()
-
-    def _trouble(self, check: "_Check") -> tuple[Trouble, str] | None:
+    def _at_sight(self, check: "_Check") -> "_Check | Finding | None":
+        """What size and stamp tell of a file: nothing is wrong, or something is, or it must be read."""
         file = check.file
-        stat = check.stat or self.ledger.store.find(file.uri)
+        try:
+            stat = check.stat or self.ledger.store.find(file.uri)
+        except BioinfoAssetsError as error:
+            return check.finding(Trouble.UNREADABLE, str(error))
         if stat is None:
-            return Trouble.MISSING, ""
+            return check.finding(Trouble.MISSING)
         if stat.size != file.size:
-            return Trouble.CHANGED, f"{stat.size} bytes, recorded with {file.size}"
-        if stat.stamp == file.stamp and not self.deep:
-            return None
-        if self._content(file) != (f"sha256:{file.sha256}" if file.sha256 else file.content):
-            return Trouble.CHANGED, "other bytes than were recorded"
-        return None
+            return check.finding(Trouble.CHANGED, f"{stat.size} bytes, recorded with {file.size}")
+        return check if self.deep or stat.stamp != file.stamp else None
+
+    def _read(self, check: "_Check | Finding") -> Finding | None:
+        """Reads a file whole and compares it; what was found at sight is given back."""
+        if isinstance(check, Finding):
+            return check
+        file = check.file
+        try:
+            is_same = self._content(file) == (f"sha256:{file.sha256}" if file.sha256 else file.content)
+        except BioinfoAssetsError as error:
+            return check.finding(Trouble.UNREADABLE, str(error))
+        return None if is_same else check.finding(Trouble.CHANGED, "other bytes than were recorded")
 
     def _content(self, file: FileRecord) -> str:
         """What names a file's bytes in its record: their digest, or of a remote source its ETag."""
@@ -153,6 +154,11 @@ class Audit:
         if self.on_bytes is not None:
             self.on_bytes(count)
 
+    def _look_at_others(self, names: Collection[str]) -> None:
+        samples = set(sample_names(self.ledger))
+        for folder in mapped(lambda name: look(self.ledger, name, samples), names, READERS):
+            self._named_elsewhere |= _elsewhere(self.ledger, folder)
+
 
 @dataclass(frozen=True, slots=True)
 class _Check:
@@ -162,6 +168,12 @@ class _Check:
     asset: str
     file: FileRecord
     stat: FileStat | None
+
+    def finding(self, trouble: Trouble, says: str = "") -> Finding:
+        return Finding(self.subject, self.asset, self.file.uri, trouble, says)
+
+
+_Seen = tuple[FileRecord, _Check | Finding | None]
 
 
 def _checks_of(folder: SubjectFolder) -> Iterator[_Check]:

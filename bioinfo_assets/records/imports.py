@@ -6,16 +6,17 @@ All that the steps after it rely on is checked before (`records.import_checks`).
 import getpass
 import socket
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from threading import Event
 from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.genomics.sample import Sample, check_sample_name
 from bioinfo_assets.launch.store import FileStat
+from bioinfo_assets.records.bounded import mapped
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Record, data_version_of
 from bioinfo_assets.records.samples import sample_names, save_sample
@@ -128,23 +129,23 @@ def register(ledger: Ledger, checked: Checked, on_bytes: Callable[[int], None] |
 
 
 def _digested(ledger: Ledger, checked: Checked, on_bytes: Callable[[int], None] | None) -> tuple[FileRecord, ...]:
+    stopped = Event()
+
+    def tell(count: int) -> None:
+        if stopped.is_set():  # whoever interrupts this does not wait until hundreds of GB are read
+            raise InputError("nobody waits for this any more")
+        if on_bytes is not None:
+            on_bytes(count)
+
     def digested(item: tuple[str, tuple[str, FileStat]]) -> FileRecord:
         key, (uri, stat) = item
-        content = ledger.store.digest(uri, on_bytes)
+        content = ledger.store.digest(uri, tell)
         if ledger.store.stat(uri) != stat:
             raise InputError(f"{uri} was written to while it was read: import it when it is whole")
-        sha256 = content.removeprefix("sha256:")
-        return FileRecord(
-            key=key,
-            uri=uri,
-            size=stat.size,
-            sha256=sha256,
-            content=content if key in _MAIN else None,
-            stamp=stat.stamp,
-        )
+        sha256, own = content.removeprefix("sha256:"), content if key in _MAIN else None
+        return FileRecord(key=key, uri=uri, size=stat.size, sha256=sha256, content=own, stamp=stat.stamp)
 
-    with ThreadPoolExecutor(_READERS) as pool:
-        return tuple(pool.map(digested, checked.files.items()))
+    return tuple(mapped(digested, checked.files.items(), _READERS, stopped))
 
 
 def _record(checked: Checked, started: datetime, files: tuple[FileRecord, ...]) -> Record:

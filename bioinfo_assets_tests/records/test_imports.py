@@ -1,6 +1,7 @@
 """What was made elsewhere becomes a result, if it is what it is said to be."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -173,6 +174,26 @@ def test_contigs_are_compared_with_the_reference(ledger: Ledger, tmp_path: Path)
     index_reference(ledger, [("chr1", 5000), ("chrM", 16569)])
     with pytest.raises(InputError, match=r"not aligned to the reference of this project: its contig 1 is chrM \(16569"):
         do_import(ledger, "marked_bam", bam)
+
+
+def test_an_index_that_is_older_than_its_bam_is_registered_with_a_warning(ledger: Ledger, tmp_path: Path):
+    bam = write_bam(tmp_path / "x.bam")
+    index_reference(ledger)
+    os.utime(f"{bam}.bai", ns=(0, 1))
+    (said,) = do_import(ledger, "marked_bam", bam).record.warnings
+    assert said.startswith(f"{bam}.bai is older than its BAM")
+
+
+def test_who_interrupts_does_not_wait_until_all_is_read(ledger: Ledger, tmp_path: Path):
+    bam = write_bam(tmp_path / "x.bam")
+    checked = check_import(ledger, Import("marked_bam", "expt", (str(bam),)))
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        register(ledger, checked, interrupt)
+    assert ledger.read("expt", "marked_bam") is None
 
 
 class TestNothingIsWritten:
