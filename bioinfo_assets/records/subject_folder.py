@@ -3,8 +3,6 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter, ValidationError
-
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.store import FileStat, join
@@ -14,8 +12,6 @@ from bioinfo_assets.records.samples import load_sample, sample_names
 
 READERS = 16
 """Folders looked at at once; they wait for a disk or the network."""
-
-_KEPT: TypeAdapter[Record | Observation] = TypeAdapter(Record | Observation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +123,7 @@ def _sample(ledger: Ledger, name: str, problems: list[Problem]) -> Sample | None
 def _kept(ledger: Ledger, name: str, problems: list[Problem]) -> Iterator[Record | Observation]:
     for uri in _records(ledger, name):
         try:
-            found = _KEPT.validate_json(ledger.store.read_bytes(uri))
-        except ValidationError:
-            problems.append(Problem(uri, f"{uri} is not a record of this project: move it away and run again"))
+            found = ledger.read_any(uri)
         except BioinfoAssetsError as error:
             problems.append(Problem(uri, str(error)))
         else:
