@@ -35,6 +35,7 @@ from bioinfo_assets.orchestration.provenance import (
 from bioinfo_assets.pipeline.forecast import Forecast, Outlook
 from bioinfo_assets.pipeline.graph import ASSETS, COHORT_SOURCE, GRAPH, OVER_SAMPLES, PER_SAMPLE, RAW_READS, SOURCES
 from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.records.lineage import Lineage
 from bioinfo_assets.records.record import Observation, Record
 from bioinfo_assets.records.record_set import ONE
 
@@ -289,14 +290,13 @@ class _Sync:
 
     def _metadata(self, record: Record) -> Metadata:
         ledger = self.known.project.ledger
-        uri = ledger.uri(record.subject, record.step)
         try:
             figures = figures_of(ledger.store, record)
         except BioinfoAssetsError:  # a damaged result: its record is all there is to show
             figures = {}
         return {
             **figures,
-            **record_metadata(record, uri, reused=False),
+            **record_metadata(Lineage(ledger).of_record(record), reused=False),
             "told_from_record": dg.MetadataValue.bool(True),
         }
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
+from bioinfo_assets.records.lineage import TracedJob, as_markdown
 from bioinfo_assets.records.record import FileRecord, Record
 
 Metadata = Mapping[str, dg.MetadataValue]
@@ -16,14 +17,31 @@ _FILE_COLUMNS = dg.TableSchema(
     ]
 )
 
+_INPUT_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("file", "string", description="What the job read."),
+        dg.TableColumn("bytes", "int"),
+        dg.TableColumn("digest", "string", description="SHA-256 of its bytes, where it is known."),
+    ]
+)
 
-def record_metadata(record: Record, record_uri: str, *, reused: bool) -> dict[str, dg.MetadataValue]:
-    """A record as metadata; without run-time figures where an earlier result was reused."""
+CONTIG_MD5 = "m5."
+"""What facts begin with that tell the MD5 of a contig (SAM specification, 1.3.2, M5)."""
+
+MOST_INPUTS = 200
+"""Inputs that are shown; the record names all."""
+
+
+def record_metadata(job: TracedJob, *, reused: bool) -> dict[str, dg.MetadataValue]:
+    """A record and what led to it as metadata; without run-time figures where an earlier result was reused."""
+    record = job.record
     metadata: dict[str, dg.MetadataValue] = {
         "reused": dg.MetadataValue.bool(reused),
         "files": files_table(record.outputs),
         "size_bytes": dg.MetadataValue.int(sum(file.size for file in record.outputs)),
-        "record": dg.MetadataValue.path(record_uri),
+        "made_from": _inputs_table(job),
+        "provenance": dg.MetadataValue.md(as_markdown(job)),
+        "record": dg.MetadataValue.path(job.record_uri),
         "command": dg.MetadataValue.md(f"```bash\n{record.script.strip()}\n```"),
         "tools": dg.MetadataValue.json(dict(record.tools)),
         "job_id": dg.MetadataValue.text(record.job_id),
@@ -33,7 +51,15 @@ def record_metadata(record: Record, record_uri: str, *, reused: bool) -> dict[st
         metadata["image"] = dg.MetadataValue.text(record.image)
     if record.warnings:
         metadata["warnings"] = dg.MetadataValue.md("\n".join(f"- {warning}" for warning in record.warnings))
-    metadata |= {name: _figure(text) for name, text in record.facts.items()}
+    if record.imported:
+        metadata["imported"] = dg.MetadataValue.bool(True)
+    if record.copied_from:
+        metadata["copied_from"] = dg.MetadataValue.path(record.copied_from)
+    metadata |= {name: _figure(text) for name, text in record.facts.items() if not name.startswith(CONTIG_MD5)}
+    contigs = {name.removeprefix(CONTIG_MD5): md5 for name, md5 in record.facts.items() if name.startswith(CONTIG_MD5)}
+    if contigs:
+        rows = [dg.TableRecord({"contig": name, "md5": md5}) for name, md5 in contigs.items()]
+        metadata["contigs_md5"] = dg.MetadataValue.table(records=rows)
     if not reused:
         metadata |= _cost(record)
     return metadata
@@ -43,6 +69,14 @@ def files_table(files: Iterable[FileRecord]) -> dg.TableMetadataValue:
     """Files with size and digest, as a table."""
     rows = [dg.TableRecord({"file": file.uri, "bytes": file.size, "sha256": file.sha256 or ""}) for file in files]
     return dg.MetadataValue.table(records=rows, schema=_FILE_COLUMNS)
+
+
+def _inputs_table(job: TracedJob) -> dg.TableMetadataValue:
+    rows = [
+        dg.TableRecord({"file": file.uri, "bytes": file.size, "digest": file.sha256 or file.content or ""})
+        for file in job.inputs[:MOST_INPUTS]
+    ]
+    return dg.MetadataValue.table(records=rows, schema=_INPUT_COLUMNS)
 
 
 def _cost(record: Record) -> dict[str, dg.MetadataValue]:

@@ -6,9 +6,13 @@ from threading import Lock
 
 import dagster as dg
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Backend
+from bioinfo_assets.launch.store import join
 from bioinfo_assets.launch.watch import Watcher
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.lineage import Folder, Lineage, TracedJob
+from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.shared_cache import SharedCache
 
 
@@ -29,6 +33,21 @@ class Session:
     cache: SharedCache | None = None
     _failed: dict[dg.AssetKey, set[str]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
+    _references: dict[str, Folder] = field(default_factory=dict)
+
+    def trace(self, record: Record) -> TracedJob:
+        """The job that made a result, and what it was made from."""
+        lineage = Lineage(self.ledger, folders=dict(self._references))
+        try:
+            job = lineage.of_record(record)
+        except InputError:  # a record upstream cannot be read: the result is whole all the same
+            return lineage.alone(record)
+        # What all samples share is read once; of ten thousand samples' folders none is kept.
+        self._references |= {place: folder for place, folder in lineage.folders.items() if self._is_shared(place)}
+        return job
+
+    def _is_shared(self, place: str) -> bool:
+        return place == join(self.ledger.output_path, "references")
 
     def failed_upstream(self, parents: Iterable[dg.AssetKey]) -> set[str]:
         """The partitions that failed, or were skipped, in this run in one of these assets."""

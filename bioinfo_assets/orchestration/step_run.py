@@ -46,6 +46,15 @@ AT_ONCE = 16
 NAMED_FAILURES = 20
 """How many failed partitions a step's failure names."""
 
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A result that is there, and what Dagit shows of it."""
+
+    committed: Committed
+    metadata: Metadata
+
+
 StepEvents = Iterator[dg.AssetMaterialization | dg.Output[RecordSet]]
 """What an asset's body yields."""
 
@@ -72,7 +81,7 @@ class StepRun:
     build: Callable[[str], Job]
     describe: Callable[[Record], Metadata]
     _running: dict[str, Run] = field(default_factory=dict)
-    _publishing: "dict[str, Future[Committed]]" = field(default_factory=dict)
+    _publishing: "dict[str, Future[Result]]" = field(default_factory=dict)
     _made: dict[str, Record] = field(default_factory=dict)
     _failures: dict[str, str] = field(default_factory=dict)
     _shown: Counter[str] = field(default_factory=Counter)
@@ -86,14 +95,14 @@ class StepRun:
         named = [partition for partition in self.partitions if partition != ONE]
         provenance = provenance_of(self.context, self.asset_key, named)
         try:
-            for committed in self._results():
-                yield self._materialization(committed, provenance)
+            for partition, result in self._results():
+                yield self._materialization(partition, result, provenance)
         except BaseException:  # an interrupt is a BaseException: whatever ends the step ends its jobs
             self._cancel_all()
             raise
         yield from self._finish()
 
-    def _results(self) -> Iterator[tuple[str, Committed]]:
+    def _results(self) -> Iterator[tuple[str, Result]]:
         """The results by partition: those that are there first, the others as they are published."""
         self._skip_failed_upstream()
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix=f"{self.context.step.key} records") as pool:
@@ -104,7 +113,7 @@ class StepRun:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _begin_all(self, pool: ThreadPoolExecutor) -> Iterator[tuple[str, Committed]]:
+    def _begin_all(self, pool: ThreadPoolExecutor) -> Iterator[tuple[str, Result]]:
         wanted = {
             partition: pool.submit(self._considered, partition)
             for partition in self.partitions
@@ -113,7 +122,7 @@ class StepRun:
         for partition, considered in wanted.items():
             yield from self._begin(partition, considered)
 
-    def _end_all(self, pool: ThreadPoolExecutor) -> Iterator[tuple[str, Committed]]:
+    def _end_all(self, pool: ThreadPoolExecutor) -> Iterator[tuple[str, Result]]:
         while self._running or self._publishing:
             raise_if_interrupted()
             began = time.monotonic()
@@ -128,10 +137,16 @@ class StepRun:
             if not ended and not published:
                 time.sleep(max(TICK_S, REST * (time.monotonic() - began)))
 
-    def _committed(self, run: Run) -> Committed:
+    def _committed(self, run: Run) -> Result:
         committed = commit(self.session.ledger, self.session.backend, run)
         self._share(committed.record)
-        return committed
+        return self._described(committed)
+
+    def _described(self, committed: Committed) -> Result:
+        """A result with what Dagit shows of it, read from its files and from the records of what it was made from."""
+        record = committed.record
+        shown = record_metadata(self.session.trace(record), reused=committed.reused)
+        return Result(committed, {**self.describe(record), **shown})
 
     def _share(self, record: Record) -> None:
         """Tells other projects of a result; one that cannot be told is not worth failing for."""
@@ -153,8 +168,12 @@ class StepRun:
             self._failures[partition] = "skipped: a step before it failed"
             self._tell(partition, JobState.SKIPPED)
 
-    def _considered(self, partition: str) -> Wanted | Committed:
+    def _considered(self, partition: str) -> Wanted | Result:
         """The result of a partition, if it is there or others share it; else the job that makes it."""
+        found = self._found(partition)
+        return self._described(found) if isinstance(found, Committed) else found
+
+    def _found(self, partition: str) -> Wanted | Committed:
         ledger, cache = self.session.ledger, self.session.cache
         registered = None if partition == ONE else imported(ledger, partition, self.asset_key.path[-1])
         if registered is not None:
@@ -165,13 +184,14 @@ class StepRun:
             return Committed(wanted.record, reused=True)
         return (copied(ledger, cache, wanted) if cache else None) or wanted
 
-    def _begin(self, partition: str, considered: "Future[Wanted | Committed]") -> Iterator[tuple[str, Committed]]:
+    def _begin(self, partition: str, considered: "Future[Wanted | Result]") -> Iterator[tuple[str, Result]]:
         raise_if_interrupted()
         try:
             found = considered.result()
-            if isinstance(found, Committed):
-                origin = f"copied from {found.record.copied_from}" if found.record.copied_from else "there and whole"
-                self._show(f"{found.record.step}-{found.record.subject}", f"CACHED, its result is {origin}", {})
+            if isinstance(found, Result):
+                record = found.committed.record
+                origin = f"copied from {record.copied_from}" if record.copied_from else "there and whole"
+                self._show(f"{record.step}-{record.subject}", f"CACHED, its result is {origin}", {})
                 self._tell(partition, JobState.CACHED)
                 yield partition, found
             else:
@@ -210,26 +230,24 @@ class StepRun:
         links = {name: dg.MetadataValue.url(url) for name, url in status.links.items()}
         self._show(job.name, f"{status.state.value}. {status.reason}".rstrip(". "), links)
 
-    def _end(self, partition: str, published: "Future[Committed]") -> Iterator[tuple[str, Committed]]:
+    def _end(self, partition: str, published: "Future[Result]") -> Iterator[tuple[str, Result]]:
         try:
-            committed = published.result()
+            result = published.result()
         except BioinfoAssetsError as error:
             self._fail(partition, str(error))
             return
-        self._tell(partition, JobState.CACHED if committed.reused else JobState.DONE)
-        yield partition, committed
+        self._tell(partition, JobState.CACHED if result.committed.reused else JobState.DONE)
+        yield partition, result
 
-    def _materialization(self, result: tuple[str, Committed], provenance: Provenance) -> dg.AssetMaterialization:
-        partition, committed = result
-        record = committed.record
+    def _materialization(self, partition: str, result: Result, provenance: Provenance) -> dg.AssetMaterialization:
+        record = result.committed.record
         self._made[partition] = record
         for warning in record.warnings:
             self.context.log.warning("%s of %s: %s", record.step, record.subject, warning)
-        uri = self.session.ledger.uri(record.subject, record.step)
         return dg.AssetMaterialization(
             asset_key=self.asset_key,
             partition=None if partition == ONE else partition,
-            metadata={**self.describe(record), **record_metadata(record, uri, reused=committed.reused)},
+            metadata=result.metadata,
             tags=provenance.tags(partition, record.data_version),
         )
 

@@ -77,7 +77,7 @@ class TracedJob:
 
 
 @dataclass
-class _Folder:
+class Folder:
     """The records in the folder of one subject, read when they are asked for."""
 
     ledger: Ledger
@@ -91,10 +91,17 @@ class _Folder:
 
     @cached_property
     def records(self) -> Mapping[str, Record | Observation]:
+        """By URI: of the results that are there, and what was seen of sources."""
         return {uri: self.ledger.read_any(uri) for uri in self.makers.values()}
+
+    def reread(self) -> None:
+        """Has the records read again when they are asked for next."""
+        for name in ("makers", "records", "past"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def past(self) -> Mapping[str, Record | Observation]:
+        """By URI: of results that were replaced."""
         uris = self.ledger.store.list(join(self.place, "records", "history"))
         return {uri: self.ledger.read_any(uri) for uri in uris if uri.endswith(".json")}
 
@@ -106,11 +113,12 @@ class Lineage:
     Attributes:
         ledger: The records.
         widest: See `WIDEST`.
+        folders: The folders that were read, by place; one who asks again later may hand over those of before.
     """
 
     ledger: Ledger
     widest: int = WIDEST
-    _folders: dict[str, _Folder] = field(default_factory=dict)
+    folders: dict[str, Folder] = field(default_factory=dict)
     _jobs: dict[tuple[str, str], TracedJob] = field(default_factory=dict)
     _tracing: list[tuple[str, str]] = field(default_factory=list)
     _lock: RLock = field(default_factory=RLock)
@@ -138,6 +146,15 @@ class Lineage:
                 finally:
                     self._tracing.pop()
             return self._jobs[key]
+
+    def alone(self, record: Record) -> TracedJob:
+        """The job that made a result, and the files it read, without what was done before it."""
+        return TracedJob(
+            record,
+            self.ledger.uri(record.subject, record.step),
+            past=False,
+            inputs=tuple(map(_untraced, record.inputs)),
+        )
 
     def of_file(self, uri: str, content: str | None = None) -> TracedFile:
         """A file under the output path, or a source that a sample or the reference was made from.
@@ -172,7 +189,14 @@ class Lineage:
         return found or TracedFile(item.uri, item.size, None, item.content, note="nothing is known of it")
 
     def _made(self, uri: str, content: str | None) -> TracedFile | None:
-        """A result, of the version that has this content."""
+        """A result, of the version that has this content; looked for once more if it was published meanwhile."""
+        found = self._made_before(uri, content)
+        if found is None or found.maker is None:
+            self._folder(folder_of(uri)).reread()
+            found = self._made_before(uri, content)
+        return found
+
+    def _made_before(self, uri: str, content: str | None) -> TracedFile | None:
         folder = self._folder(folder_of(uri))
         named = False
         for past, kept in ((False, folder.records), (True, folder.past if content is not None else {})):
@@ -198,8 +222,8 @@ class Lineage:
             return TracedFile(uri, file.size, None, content, note="another file lies there now")
         return None
 
-    def _folder(self, place: str) -> _Folder:
-        return self._folders.setdefault(place, _Folder(self.ledger, place))
+    def _folder(self, place: str) -> Folder:
+        return self.folders.setdefault(place, Folder(self.ledger, place))
 
 
 def folder_of(uri: str) -> str:
