@@ -28,26 +28,28 @@ def check_import(ledger: Ledger, asked: Import, *, replace: bool = False) -> Che
     Raises:
         InputError: a file is missing, or is not what it must be; or a job made this result.
     """
-    places = _places(ledger, asked)
-    for uri in places.values():
+    named = _named(asked)
+    for uri in named.values():
         _check_place(ledger, uri, asked.sample)
+        ledger.store.stat(uri)
     before = ledger.read(asked.sample, asked.asset)
     if before is not None and not before.imported and not replace:
         raise InputError(
             f"there is a {asked.asset} of {asked.sample} that a job made on {before.finished:%Y-%m-%d}: give --replace "
             "to register these files in its place"
         )
-    files = {key: (uri, ledger.store.stat(uri)) for key, uri in places.items()}
-    if before is not None and before.imported and _is_of(before, asked, files):
-        return Checked(asked, files, before.warnings, there=before)
+    warnings: list[str] = []
     if asked.asset in READS:
         _check_reads(ledger, asked)
-        return Checked(asked, files, ())
-    return Checked(asked, files, tuple(_check_bam(ledger, asked.asset, asked.sample, files)))
+    else:
+        named = _check_bam(ledger, asked, named, warnings)
+    files = {key: (uri, ledger.store.stat(uri)) for key, uri in named.items()}
+    there = before if before is not None and before.imported and _is_of(before, asked, files) else None
+    return Checked(asked, files, tuple(warnings), there)
 
 
-def _places(ledger: Ledger, asked: Import) -> dict[str, str]:
-    """The files' addresses by their keys; a BAM's index is looked for where it is not named."""
+def _named(asked: Import) -> dict[str, str]:
+    """The files that were named, by their keys."""
     if asked.asset in READS:
         if len(asked.files) != 2:
             raise InputError(f"{asked.asset} is two FASTQs, not {len(asked.files)}: name those of read 1 and read 2")
@@ -57,10 +59,7 @@ def _places(ledger: Ledger, asked: Import) -> dict[str, str]:
     if len(bams) != 1 or len(indexes) > (asked.asset in SORTED_BAMS):
         index = " and its index (.bai)" if asked.asset in SORTED_BAMS else ""
         raise InputError(f"{asked.asset} is one BAM{index}, not {', '.join(asked.files)}: name what belongs to it")
-    if asked.asset not in SORTED_BAMS:
-        return {"bam": bams[0]}
-    ledger.store.stat(bams[0])  # a BAM that is not there is told, not its index
-    return {"bam": bams[0], "bai": indexes[0] if indexes else imported_files.find_index(ledger.store, bams[0])}
+    return {"bam": bams[0], **({"bai": indexes[0]} if indexes else {})}
 
 
 def _check_place(ledger: Ledger, uri: str, sample: str) -> None:
@@ -89,27 +88,34 @@ def _check_reads(ledger: Ledger, asked: Import) -> None:
     imported_files.check_read_groups(asked.files, found, [group.id for group in known], asked.sample)
 
 
-def _check_bam(ledger: Ledger, asset: str, sample: str, files: Mapping[str, tuple[str, FileStat]]) -> list[str]:
-    uri, stat = files["bam"]
+def _check_bam(ledger: Ledger, asked: Import, named: Mapping[str, str], warnings: list[str]) -> dict[str, str]:
+    """Checks a BAM and its index; gives both, for the index is looked for where it was not named."""
+    uri = named["bam"]
     header = imported_files.read_bam_header(ledger.store, uri)
-    imported_files.check_sample_of(uri, header, sample)
-    warnings = []
+    imported_files.check_sample_of(uri, header, asked.sample)
     reference = _reference(ledger)
     if reference is None:
         warnings.append("the reference has no index here yet, so that the contigs of the BAM were not compared with it")
     else:
         imported_files.check_contigs(uri, header, reference)
-    if asset in GROUPED_BAMS:
+    if asked.asset in GROUPED_BAMS:
         imported_files.check_grouped(uri, header)
-        return warnings
+        return {"bam": uri}
     imported_files.check_sorted(uri, header)
-    index, index_stat = files["bai"]
+    index = named.get("bai") or imported_files.find_index(ledger.store, uri)
     imported_files.check_index(ledger.store, index, uri, header)
-    if local_path(uri) and local_path(index) and int(index_stat.stamp) < int(stat.stamp):
+    if _is_older(ledger, index, uri):
         warnings.append(
             f"{index} is older than its BAM: make it again with `samtools index -b`, if the BAM was changed"
         )
-    return warnings
+    return {"bam": uri, "bai": index}
+
+
+def _is_older(ledger: Ledger, index: str, bam: str) -> bool:
+    """Whether an index was written before its BAM; of files of this machine alone is that known."""
+    if local_path(index) is None or local_path(bam) is None:
+        return False
+    return int(ledger.store.stat(index).stamp) < int(ledger.store.stat(bam).stamp)
 
 
 def _reference(ledger: Ledger) -> tuple[Sequenced, ...] | None:

@@ -113,14 +113,16 @@ def register(ledger: Ledger, checked: Checked, on_bytes: Callable[[int], None] |
     """
     asked = checked.asked
     if checked.there is not None:
+        there = checked.there.model_copy(update={"warnings": checked.warnings})
+        ledger.keep_stamps(checked.there, there)  # which keeps what is told of them too
         _keep_sample(ledger, asked.sample)
-        return Imported(checked.there, is_new=False)
+        return Imported(there, is_new=False)
     record = _record(checked, datetime.now(UTC), _digested(ledger, checked, on_bytes))
     with ledger.publishing(asked.sample):
         before = ledger.read(asked.sample, asked.asset)
         is_same = before is not None and (before.fingerprint, _uris(before)) == (record.fingerprint, _uris(record))
         if before is not None and is_same:  # of the same bytes, which were written again
-            record = before.model_copy(update={"outputs": record.outputs})
+            record = before.model_copy(update={"outputs": record.outputs, "warnings": record.warnings})
         elif before is not None:
             ledger.withdraw(before)
         ledger.write(record)
