@@ -55,14 +55,7 @@ class CachedProject:
         self._simulate()
         self._link_stand_ins()
         self._ours()
-        results = self.folder / "redun" / "results"
-        plan = redun_plan.of_records(self.folder / "ours", results)
-        for records in (self.folder / "ours").glob("*/records"):
-            (results / records.parent.name).mkdir(parents=True, exist_ok=True)
-        (self.folder / "redun" / "jobs.json").write_text(json.dumps(plan))
-        self._redun()
-        # In redun's first rerun a Python task runs once more: its arguments, read from the database, hash otherwise.
-        self._redun()
+        self._prepare_redun(self.folder / "redun")
 
     def rerun_ours(self) -> Figures:
         """Our command once more.
@@ -127,6 +120,19 @@ class CachedProject:
     def _ours(self) -> tuple[Figures, str]:
         figures, told, _ = run(self.our_command("--json"), self.folder, self.environment)
         return figures, told
+
+    def _prepare_redun(self, folder: Path) -> None:
+        whole = folder / "is-whole"
+        if not whole.exists():  # redun cannot go on from where it was stopped: its database names folders that are gone
+            shutil.rmtree(folder, ignore_errors=True)
+        plan = redun_plan.of_records(self.folder / "ours", folder / "results")
+        for records in (self.folder / "ours").glob("*/records"):
+            (folder / "results" / records.parent.name).mkdir(parents=True, exist_ok=True)
+        (folder / "jobs.json").write_text(json.dumps(plan))
+        self._redun()
+        whole.touch()
+        # In redun's first rerun a Python task runs once more: its arguments, read from the database, hash otherwise.
+        self._redun()
 
     def _redun(self) -> tuple[Figures, str]:
         program = str(installed(REDUN) / "redun")

@@ -28,7 +28,7 @@ def installed(requirement: str) -> Path:
     whole = environment / "is-compiled"
     if not whole.exists():
         subprocess.run(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, environment], check=True)
-        python = environment / "bin" / "python"
+        python = str(environment / "bin" / "python")
         command = ["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", python, requirement]
         subprocess.run(command, check=True)
         whole.touch()
