@@ -11,9 +11,11 @@ from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.cli.paths import absolute, own_command
 from bioinfo_assets.genomics.bam_header import parse_read_group
 from bioinfo_assets.launch.store import Store
+from bioinfo_assets.pipeline.graph import REFERENCES, SHARED
 from bioinfo_assets.records.import_checks import check_import
 from bioinfo_assets.records.imports import IMPORTABLE, Import, Imported, register
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.record import Record
 
 
 def import_(
@@ -50,10 +52,10 @@ def import_(
     if json:
         typer.echo(json_module.dumps(_document(imported), indent=2))
         return
-    _tell(imported, ledger.output_path)
+    _tell(ledger, imported)
 
 
-def _tell(imported: Imported, output_path: str) -> None:
+def _tell(ledger: Ledger, imported: Imported) -> None:
     record = imported.record
     for warning in record.warnings:
         typer.echo(f"warning: {warning}", err=True)
@@ -61,8 +63,14 @@ def _tell(imported: Imported, output_path: str) -> None:
     typer.echo(f"{record.step} of {record.subject} {what}:")
     for file in record.outputs:
         typer.echo(f"  {file.uri} ({file.size:,} bytes, sha256 {file.sha256})")
-    run = ["run", "--output-path", output_path, "--select", f"{record.step}*", "--samples", record.subject]
-    typer.echo(f"what is made of it: {shlex.join([own_command(), *run])}")
+    typer.echo(f"what is made of it: {shlex.join([own_command(), *_run(ledger, record)])}")
+
+
+def _run(ledger: Ledger, record: Record) -> list[str]:
+    """The command that goes on from here, with what all samples share where that is not there yet."""
+    missing = [asset for asset in SHARED if ledger.read(REFERENCES, asset) is None]
+    chosen = [word for asset in (*missing, f"{record.step}*") for word in ("--select", asset)]
+    return ["run", "--output-path", ledger.output_path, *chosen, "--samples", record.subject]
 
 
 def _document(imported: Imported) -> dict[str, object]:

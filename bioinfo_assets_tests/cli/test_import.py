@@ -8,7 +8,7 @@ from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets_tests.cli.commands import call
 from bioinfo_assets_tests.cli.upkeep import all_files, call_one, documents
-from bioinfo_assets_tests.records.elsewhere import write_bam, write_reads
+from bioinfo_assets_tests.records.elsewhere import index_reference, made_record, write_bam, write_reads
 
 
 def test_a_bam_is_registered_and_the_way_on_is_told(tmp_path: Path):
@@ -17,7 +17,8 @@ def test_a_bam_is_registered_and_the_way_on_is_told(tmp_path: Path):
     said = call_one(import_, *words)
     assert said.exit_code == 0
     assert said.stdout.startswith(f"recalibrated_bam of expt is registered:\n  {bam} (")
-    assert f"run --output-path {out} --select 'recalibrated_bam*' --samples expt\n" in said.stdout
+    shared = "--select reference_genome --select reference_index --select known_sites"  # not there yet
+    assert f"run --output-path {out} {shared} --select 'recalibrated_bam*' --samples expt\n" in said.stdout
     assert "were not compared" in said.stderr
     record = Ledger(Store(), str(out)).read("expt", "recalibrated_bam")
     assert record is not None
@@ -25,6 +26,22 @@ def test_a_bam_is_registered_and_the_way_on_is_told(tmp_path: Path):
     assert "recalibrated_bam of expt is there already:" in call_one(import_, *words).stdout
     listed = call("samples", "list", "--output-path", out)
     assert [line.split() for line in listed.stdout.splitlines()[1:]] == [["expt", "(imported)"]]
+
+
+def test_what_all_samples_share_is_not_made_again(tmp_path: Path):
+    ledger = Ledger(Store(), str(tmp_path / "out"))
+    index_reference(ledger)
+    made_record(ledger, "reference_genome", "references")
+    made_record(ledger, "known_sites", "references")
+    said = call_one(
+        import_,
+        write_bam(tmp_path / "x.bam"),
+        *("--sample", "expt", "--as", "marked_bam"),
+        "--output-path",
+        tmp_path / "out",
+    )
+    assert said.stderr == ""
+    assert f"run --output-path {tmp_path / 'out'} --select 'marked_bam*' --samples expt\n" in said.stdout
 
 
 def test_the_result_as_json(tmp_path: Path):
