@@ -15,7 +15,7 @@ from rich.console import Console
 from benchmarks import cached as cached_module
 from benchmarks import chain as chain_module
 from benchmarks import executors as executors_module
-from benchmarks import reads
+from benchmarks import provenance, reads
 
 app = typer.Typer(add_completion=False)
 console = Console(width=None if sys.stdout.isatty() else 150)
@@ -100,6 +100,20 @@ def cached(
         results = [cached_module.measure(place / str(one), one, runs, console) for one in samples or (2, 100)]
     cached_module.show(results, console)
     found.keep("cached rerun", [asdict(one) for one in results])
+
+
+@app.command()
+def log(
+    output_path: Annotated[Path, typer.Option(help="A project, of many samples.")],
+    record: Annotated[Path, typer.Option(help="The record of a result in it.")],
+    catalog: Annotated[Path | None, typer.Option(help="What `log` keeps, removed before each first run.")] = None,
+    runs: Annotated[int, typer.Option(help="Warm runs of each command.")] = 5,
+) -> None:
+    """How long it takes to tell where a file comes from."""
+    samples = sum(1 for _ in (output_path / "records" / "samples").glob("*.json"))
+    results = provenance.measure(output_path.absolute(), record, catalog, runs, console)
+    provenance.show(results, samples, console)
+    found.keep("log", [asdict(one) for one in results])
 
 
 @contextmanager
