@@ -32,13 +32,14 @@ LOOK_AFTER_S = 60
 @dg.sensor(
     minimum_interval_seconds=EVERY_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Makes a partition of every new sample, and observes FASTQs, reference and known sites by digest.",
+    description="Makes a partition of every sample, and observes FASTQs, reference and known sites by digest.",
 )
 def look_at_sources(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
-    """Adds new samples as partitions, and observes sources that changed."""
+    """Makes the samples the partitions, and observes sources that changed."""
     names = sample_names(project.ledger)
     known = set(context.instance.get_dynamic_partitions(str(samples.name)))
     new = [name for name in names if name not in known]
+    gone = sorted(known.difference(names))
     seen = _look(context, project, names)
     events = [
         event
@@ -46,7 +47,10 @@ def look_at_sources(context: dg.SensorEvaluationContext, project: dg.ResourcePar
         for event in unseen_observations(context.instance, key, seen.get(key, {}))
     ]
     return dg.SensorResult(
-        dynamic_partitions_requests=[samples.build_add_request(new)] if new else [],
+        dynamic_partitions_requests=[
+            *([samples.build_add_request(new)] if new else []),
+            *([samples.build_delete_request(gone)] if gone else []),
+        ],
         asset_events=events,
     )
 
@@ -58,7 +62,7 @@ def _look(
     looks: list[tuple[dg.AssetKey, str, Callable[[], Observation]]] = [
         (reference_source.key, ONE, project.observe_reference),
         (known_sites_source.key, ONE, project.observe_known_sites),
-        *((raw_reads.key, name, partial(_reads, project, name)) for name in names),
+        *((raw_reads.key, name, partial(_reads, project, name)) for name in names if _has_reads(project, name)),
     ]
     seen: dict[dg.AssetKey, dict[str, Observation]] = {}
     for key, partition, look in looks:
@@ -67,6 +71,11 @@ def _look(
         except BioinfoAssetsError as problem:
             context.log.warning("%s", problem)
     return seen
+
+
+def _has_reads(project: Project, name: str) -> bool:
+    """Whether a sample has FASTQs here; one that was imported may have none."""
+    return bool(project.sample(name).lanes)
 
 
 def _reads(project: Project, name: str) -> Observation:

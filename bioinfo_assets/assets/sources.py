@@ -24,7 +24,7 @@ def raw_reads(context: dg.OpExecutionContext, project: dg.ResourceParam[Project]
     records (reads in pairs, qualities in Phred+33, the same lane for both reads).
     """
     sources = Sources(project)
-    sources.look_at_reads(sample_names(project.ledger))
+    sources.look_at_reads(name for name in sample_names(project.ledger) if project.sample(name).lanes)
     for problem in sources.problems.values():
         context.log.warning("%s", problem)
     return dg.DataVersionsByPartition({name: seen.data_version for name, seen in sources.reads.items()})

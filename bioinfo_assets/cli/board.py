@@ -47,11 +47,6 @@ class Board:
     _failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    @classmethod
-    def of(cls, assets: Sequence[str], per_sample: Sequence[str], samples: int) -> "Board":
-        """A board on which nothing has begun."""
-        return cls({asset: samples if asset in per_sample else 1 for asset in assets})
-
     def update(self, update: JobUpdate) -> None:
         """Takes in a change; called from the threads of steps."""
         job = (update.asset, update.partition)

@@ -11,7 +11,6 @@ from rich.console import Console
 from bioinfo_assets.cli.preflight import Plan
 from bioinfo_assets.launch.means import open_backend
 from bioinfo_assets.pipeline.forecast import Forecast, Look, Outlook
-from bioinfo_assets.pipeline.graph import SUBJECTS
 from bioinfo_assets.pipeline.sources import Sources
 from bioinfo_assets.records.samples import sample_names
 
@@ -32,7 +31,7 @@ def look_of(plan: Plan) -> Iterator[Look]:
     new = {sample.name: sample for sample in plan.new}
     everyone = tuple(dict.fromkeys([*sample_names(project.ledger), *new]))
     try:
-        yield Look(project, backend, plan.assets, plan.names, everyone, Sources(project, new))
+        yield Look(project, backend, plan.assets, plan.names, everyone, Sources(project, new), plan.left_out)
     finally:
         backend.close()
 
@@ -44,7 +43,7 @@ def reused(plan: Plan) -> list[Forecast] | None:
     """
     ledger = plan.project.ledger
     for asset in plan.assets:
-        for subject in [SUBJECTS[asset]] if asset in SUBJECTS else plan.names:
+        for subject in plan.subjects(asset):
             if not ledger.store.exists(ledger.uri(subject, asset)):
                 return None
     found = []

@@ -11,8 +11,7 @@ from typing import Final
 
 from bioinfo_assets.cli.preflight import Plan
 from bioinfo_assets.launch.disk import written_whole
-from bioinfo_assets.pipeline.graph import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, SUBJECTS
-from bioinfo_assets.pipeline.project import REFERENCES
+from bioinfo_assets.pipeline.graph import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, REFERENCES
 from bioinfo_assets.pipeline.versions import code_versions
 from bioinfo_assets.records.record import Record
 
@@ -33,8 +32,7 @@ def forget(plan: Plan) -> None:
 def keep(plan: Plan) -> None:
     """Says that Dagster was told of the results of a plan as they are."""
     ledger = plan.project.ledger
-    wanted = ((SUBJECTS.get(asset, name), asset) for asset in plan.assets for name in plan.names)
-    found = (ledger.read(subject, asset) for subject, asset in dict.fromkeys(wanted))
+    found = (ledger.read(subject, asset) for asset in plan.assets for subject in plan.subjects(asset))
     digest = _digest(plan, (record for record in found if record is not None))
     with written_whole(plan.home / FILE_NAME) as part:
         part.write_text(digest, encoding="utf-8")

@@ -26,8 +26,8 @@ from bioinfo_assets.cli.told import ExitCode
 from bioinfo_assets.launch.disk import disk_errors_are_told, locked
 from bioinfo_assets.orchestration.progress import JobState, JobUpdate, listening
 from bioinfo_assets.pipeline.forecast import Forecast
-from bioinfo_assets.pipeline.graph import PER_SAMPLE
-from bioinfo_assets.pipeline.project import COHORT, REFERENCES, Project
+from bioinfo_assets.pipeline.graph import COHORT, REFERENCES
+from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.settings import save
 
@@ -129,7 +129,7 @@ def _keep(plan: Plan) -> None:
 
 def _unchanged(plan: Plan, found: Sequence[Forecast], began: float) -> Outcome:
     """The outcome of a run that had nothing to do."""
-    board = Board.of(plan.assets, PER_SAMPLE, len(plan.names))
+    board = Board({asset: len(plan.subjects(asset)) for asset in plan.assets})
     for one in found:
         board.update(JobUpdate(one.asset, one.partition, JobState.CACHED))
     return Outcome(plan, board, (), success=True, seconds=time.monotonic() - began, log=None)
@@ -150,7 +150,7 @@ def _made(plan: Plan, console: Console, began: float) -> Outcome:
 
 
 def _run(plan: Plan, log: Path, console: Console, began: float) -> Outcome:
-    board = Board.of(plan.assets, PER_SAMPLE, len(plan.names))
+    board = Board({asset: len(plan.subjects(asset)) for asset in plan.assets})
     with _progress(board, console, began), log.open("w", encoding="utf-8") as file, redirect_stderr(file):
         from bioinfo_assets.cli.runs import run_plan  # noqa: PLC0415 - Dagster takes seconds to import
 

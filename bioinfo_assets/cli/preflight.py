@@ -1,8 +1,8 @@
 """All that can be checked before anything is written or run, so that a mistake costs seconds and leaves nothing."""
 
 import shutil
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.disk import full_disk
 from bioinfo_assets.launch.means import batch_scratch, open_backend
 from bioinfo_assets.launch.store import local_path
-from bioinfo_assets.pipeline.graph import ASSETS
+from bioinfo_assets.pipeline.graph import ASSETS, SUBJECTS
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.versions import ToolsByAsset, keep_tools, tools_of
 from bioinfo_assets.records.samples import check_reads, load_sample, read_samples_file, sample_names
@@ -38,6 +38,7 @@ class Plan:
         new: Samples to keep before the run.
         names: The samples to run.
         assets: The assets to make, in their order.
+        left_out: By sample, those of them that nothing would be made from, since a later one was imported.
     """
 
     project: Project
@@ -45,6 +46,20 @@ class Plan:
     new: tuple[Sample, ...]
     names: tuple[str, ...]
     assets: tuple[str, ...]
+    left_out: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def subjects(self, asset: str) -> tuple[str, ...]:
+        """Of what an asset is to be made: of which samples, or of what all share."""
+        if asset in SUBJECTS:
+            return (SUBJECTS[asset],)
+        return tuple(name for name in self.names if asset not in self.left_out.get(name, ()))
+
+
+def whole_plan(project: Project, home: Path) -> Plan:
+    """All that a project can make of the samples that it has."""
+    names = sample_names(project.ledger)
+    assets = tuple(asset for asset in ASSETS if asset != "known_sites" or project.settings.known_sites)
+    return Plan(project, home, (), names, assets, _left_out(project, (), names))
 
 
 def plan_of(request: Request, project: Project, home: Path) -> Plan:
@@ -60,7 +75,8 @@ def plan_of(request: Request, project: Project, home: Path) -> Plan:
     check_means(project.settings, assets)
     check_adapters(project)
     new = read_samples_file(project.store, request.samples_file) if request.samples_file else ()
-    return Plan(project, home, new, _names(request, project, new), assets)
+    names = _names(request, project, new)
+    return Plan(project, home, new, names, assets, _left_out(project, new, names))
 
 
 def check(plan: Plan) -> None:
@@ -72,7 +88,9 @@ def check(plan: Plan) -> None:
     """
     project, assets = plan.project, plan.assets
     if "merged_reads" in assets:
-        _check_samples(project, plan.new, plan.names)
+        if not plan.names:
+            raise InputError(f"there are no samples in {project.settings.output_path}: give --samples-file")
+        _check_samples(project, plan.new, plan.subjects("merged_reads"))
     contigs = check_reference(project) if {"reference_genome", "known_sites"} & set(assets) else None
     if "known_sites" in assets:
         check_known_sites(project, contigs)
@@ -221,9 +239,15 @@ def _names(request: Request, project: Project, new: Sequence[Sample]) -> tuple[s
     return tuple(sample.name for sample in new) or known
 
 
+def _left_out(project: Project, new: Sequence[Sample], names: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    """By sample with an imported result, what would be made before that."""
+    fresh = {sample.name for sample in new}
+    kept = (project.sample(name) for name in names if name not in fresh)
+    found = {sample.name: project.not_needed(sample) for sample in kept if sample.imported}
+    return {name: assets for name, assets in found.items() if assets}
+
+
 def _check_samples(project: Project, new: Sequence[Sample], names: Sequence[str]) -> None:
-    if not names:
-        raise InputError(f"there are no samples in {project.settings.output_path}: give --samples-file")
     fresh = {sample.name: sample for sample in new}
     for name in names:
         sample = fresh.get(name) or load_sample(project.ledger, name)

@@ -14,9 +14,10 @@ from bioinfo_assets.cli.preflight import Plan
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.interruption import CANCELLED_BY_INTERRUPT
-from bioinfo_assets.orchestration.partitions import add_samples, range_tags, ranges, samples
+from bioinfo_assets.orchestration.partitions import range_tags, ranges, samples, set_samples
 from bioinfo_assets.orchestration.progress import JobState, listening
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES, PER_SAMPLE, SHARED
+from bioinfo_assets.records.samples import sample_names
 
 JOB: Final = "align_samples"
 OURS: Final = "bioinfo_assets.errors."
@@ -45,8 +46,7 @@ def run_plan(plan: Plan, log: str, board: Board) -> tuple[RunResult, ...]:
     definitions = build_definitions(plan.project.settings)
     with open_instance(plan.home) as instance, listening(board.update):
         report_ended(instance, plan.home)
-        add_samples(instance, [sample.name for sample in plan.new])
-        add_samples(instance, plan.names)
+        set_samples(instance, [*plan.names, *sample_names(plan.project.ledger)])
         results = tuple(_run(definitions, instance, *part, board) for part in _parts(plan, instance, log))
         tell_cohort(instance)
         return results
@@ -57,12 +57,21 @@ def _parts(plan: Plan, instance: dg.DagsterInstance, log: str) -> Iterator[tuple
 
     What the samples share is made in the first of them, what is made of all samples in the last.
     """
-    order = instance.get_dynamic_partitions(str(samples.name))
-    spans = list(ranges(order, set(plan.names))) if set(plan.assets) & set(PER_SAMPLE) else []
-    for number, span in enumerate(spans or [None]):
-        left_out = {*(SHARED if number else ()), *(OVER_SAMPLES if number < len(spans) - 1 else ())}
+    spans = list(_spans(plan, instance.get_dynamic_partitions(str(samples.name))))
+    for number, (left_out, span) in enumerate(spans or [(frozenset(), ())]):
+        elsewhere = {*left_out, *(SHARED if number else ()), *(OVER_SAMPLES if number < len(spans) - 1 else ())}
         tags = {LOG_TAG: log, **(range_tags(*span) if span else {})}
-        yield [asset for asset in plan.assets if asset not in left_out], tags
+        yield [asset for asset in plan.assets if asset not in elsewhere], tags
+
+
+def _spans(plan: Plan, order: Sequence[str]) -> Iterator[tuple[frozenset[str], tuple[str, str] | tuple[()]]]:
+    """Ranges of samples of which the same is to be made: what is left out of it, first and last sample."""
+    alike: dict[frozenset[str], set[str]] = {}
+    for name in plan.names:
+        alike.setdefault(plan.left_out.get(name, frozenset()), set()).add(name)
+    for left_out, names in alike.items():
+        if set(plan.assets) & set(PER_SAMPLE) - left_out:
+            yield from ((left_out, span) for span in ranges(order, names))
 
 
 def _run(

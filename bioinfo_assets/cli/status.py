@@ -13,13 +13,11 @@ from rich.table import Table
 from bioinfo_assets.cli.foretold import look_of
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.cli.paths import absolute
-from bioinfo_assets.cli.preflight import Plan
+from bioinfo_assets.cli.preflight import whole_plan
 from bioinfo_assets.cli.request import Request, home_of, settings_of
 from bioinfo_assets.pipeline.forecast import Forecast, Outlook
-from bioinfo_assets.pipeline.graph import ASSETS
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.samples import sample_names
 
 _STYLES: Final = {"made": "green", "stale": "yellow", "damaged": "bold red", "not made": "dim"}
 
@@ -53,8 +51,7 @@ def status(*, output_path: OutputPath, json: Json = False) -> None:
     place = absolute(output_path)
     home = home_of(place)
     project = Project(settings_of(Request(place), home))
-    assets = tuple(asset for asset in ASSETS if asset != "known_sites" or project.settings.known_sites)
-    with look_of(Plan(project, home, (), sample_names(project.ledger), assets)) as look:
+    with look_of(whole_plan(project, home)) as look:
         found = [_status(project.ledger, forecast) for forecast in _in_order(list(look.forecasts()))]
     if look.unknown_tools:
         typer.echo(f"whether tools are others now is not known: {look.unknown_tools}", err=True)

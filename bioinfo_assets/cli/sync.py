@@ -12,17 +12,16 @@ from bioinfo_assets.cli.foretold import look_of
 from bioinfo_assets.cli.known import keep
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.cli.paths import absolute
-from bioinfo_assets.cli.preflight import Plan
+from bioinfo_assets.cli.preflight import whole_plan
 from bioinfo_assets.cli.request import Request, home_of, settings_of
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.disk import disk_errors_are_told
 from bioinfo_assets.pipeline.forecast import Look
-from bioinfo_assets.pipeline.graph import ASSETS, KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE
-from bioinfo_assets.pipeline.project import REFERENCES, Project
+from bioinfo_assets.pipeline.graph import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, REFERENCES
+from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.versions import code_versions
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.record_set import ONE
-from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.settings import save
 
 
@@ -35,10 +34,8 @@ def sync(*, output_path: OutputPath, json: Json = False) -> None:
     place = absolute(output_path)
     home = home_of(place)
     project = Project(settings_of(Request(place), home))
-    names = sample_names(project.ledger)
     console = Console(file=sys.stderr, highlight=False, markup=False)
-    assets = tuple(asset for asset in ASSETS if asset != "known_sites" or project.settings.known_sites)
-    plan = Plan(project, home, (), names, assets)
+    plan = whole_plan(project, home)
     with console.status("looking at records and sources"), look_of(plan) as look:
         forecasts = tuple(look.forecasts())
         seen = _observations(look)
@@ -53,7 +50,7 @@ def sync(*, output_path: OutputPath, json: Json = False) -> None:
         from bioinfo_assets.assets import sync as events  # noqa: PLC0415 - Dagster takes seconds to import
         from bioinfo_assets.cli.instance import open_instance  # noqa: PLC0415
 
-        known = events.Known(project, names, seen, forecasts, code_versions(project))
+        known = events.Known(project, plan.names, seen, forecasts, code_versions(project))
         with open_instance(home) as instance:
             for told, (asset, partition) in enumerate(events.sync(instance, known), start=1):
                 shown.update(f"telling Dagster: {told}, {asset} {partition}")

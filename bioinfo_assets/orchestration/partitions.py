@@ -14,7 +14,7 @@ samples: Final = dg.DynamicPartitionsDefinition(name="samples")
 def add_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
     """Makes partitions of samples that are none yet."""
     known = set(instance.get_dynamic_partitions(str(samples.name)))
-    new = [name for name in names if name not in known]
+    new = [name for name in dict.fromkeys(names) if name not in known]
     if new:
         instance.add_dynamic_partitions(str(samples.name), new)
 

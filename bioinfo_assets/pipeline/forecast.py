@@ -4,7 +4,7 @@ It builds the jobs that a run would build and compares their fingerprints with t
 no job and asks Dagster nothing, so that a project in which all is up to date is seen to be in a second.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
@@ -75,6 +75,7 @@ class Look:
         samples: For which samples.
         all_samples: Those that a report would be on.
         sources: What comes from outside, as it is now.
+        left_out: By sample, the assets that are not to be made of it.
         unknown_tools: Why the versions of tools could not be told; results then count as made with those of today.
     """
 
@@ -84,6 +85,7 @@ class Look:
     samples: Sequence[str]
     all_samples: Sequence[str]
     sources: Sources
+    left_out: Mapping[str, Collection[str]] = field(default_factory=dict)
     unknown_tools: str = ""
     _found: dict[str, dict[str, Record]] = field(default_factory=dict)
     _outlooks: dict[tuple[str, str], Outlook] = field(default_factory=dict)
@@ -94,7 +96,8 @@ class Look:
         with ThreadPoolExecutor(READERS) as pool:
             for asset in self.assets:
                 up = Upstream(self.project, self.sources, dict(self._upstream(asset)))
-                subjects = [SUBJECTS[asset]] if asset in SUBJECTS else self.samples
+                made_of = [name for name in self.samples if asset not in self.left_out.get(name, ())]
+                subjects = [SUBJECTS[asset]] if asset in SUBJECTS else made_of
                 looked = list(pool.map(lambda subject: self._look(asset, subject, up), subjects))  # noqa: B023
                 self._keep(asset, looked)
                 yield from looked

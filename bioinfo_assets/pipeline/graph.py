@@ -7,9 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bioinfo_assets.pipeline.project import COHORT, REFERENCES
 from bioinfo_assets.steps import alignment, duplicates, known_sites, metrics, reads, recalibration, reference, report
 from bioinfo_assets.steps import trimming as trimming_step
+
+REFERENCES: Final = "references"
+"""The subject of what all samples share."""
+
+COHORT: Final = "multiqc"
+"""The subject of the report over all samples."""
 
 ALIGNER: Final = "ALIGNER"
 """Stands for the command of the aligner, which is a setting."""
@@ -134,3 +139,9 @@ OVER_SAMPLES: Final = tuple(made.name for made in GRAPH.values() if made.subject
 
 SUBJECTS: Final[Mapping[str, str]] = {made.name: made.subject for made in GRAPH.values() if made.subject is not None}
 """The subject of the record, of assets that are not made per sample."""
+
+
+def upstream_of(asset: str) -> frozenset[str]:
+    """All that an asset is made from, and that this project makes, directly or not."""
+    parents = frozenset(name for name in GRAPH[asset].upstream if name in GRAPH)
+    return parents.union(*map(upstream_of, parents))

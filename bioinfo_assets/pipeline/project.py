@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
@@ -12,6 +12,7 @@ from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.launch.means import batch_scratch
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.store import Store
+from bioinfo_assets.pipeline.graph import GRAPH, REFERENCES, SUBJECTS, upstream_of
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observe import Subject, observe
 from bioinfo_assets.records.record import Observation
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
 
     from bioinfo_assets.launch.batch.client import Client
     from bioinfo_assets.launch.batch.jobs import ActiveJob
-
-REFERENCES: Final = "references"
-"""The subject of what all samples share."""
-
-COHORT: Final = "multiqc"
-"""The subject of the report over all samples."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +70,22 @@ class Project:
         """
         return load_sample(self.ledger, name)
 
+    def not_needed(self, sample: Sample) -> frozenset[str]:
+        """The assets of a sample that nothing is to be made from: those before one that was imported."""
+        if not sample.imported:
+            return frozenset()
+        records = (self.ledger.read(sample.name, asset) for asset in GRAPH if asset not in SUBJECTS)
+        imported = [record.step for record in records if record is not None and record.imported]
+        return frozenset().union(*map(upstream_of, imported)).difference(SUBJECTS)
+
     def observe_reads(self, sample: Sample) -> Observation:
         """A sample's FASTQs as they are now, their first records checked.
 
         Raises:
             InputError: one of them is missing or wrong.
         """
+        if not sample.lanes:
+            raise InputError(f"sample {sample.name} has no FASTQs here, but what was imported")
         files: dict[str, str] = {}
         notes: dict[str, str] = {}
         for lane in sample.lanes:

@@ -5,7 +5,7 @@ from bioinfo_assets.orchestration.progress import JobState, JobUpdate
 
 
 def board() -> Board:
-    return Board.of(("known_sites", "depth"), ("depth",), samples=3)
+    return Board({"known_sites": 1, "depth": 3})
 
 
 def lines(shown: Board) -> list[list[str]]:
