@@ -11,7 +11,7 @@ from bioinfo_assets.records import imported_files
 from bioinfo_assets.records.imports import GROUPED_BAMS, READS, SORTED_BAMS, Checked, Import
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
-from bioinfo_assets.records.samples import load_sample, sample_names
+from bioinfo_assets.records.samples import has_sample, load_sample
 
 _ANY_PLATFORM: Final = "ILLUMINA"
 """The names of read groups, which are all that is asked for, do not depend on it."""
@@ -83,7 +83,7 @@ def _is_of(record: Record, asked: Import, files: Mapping[str, tuple[str, FileSta
 def _check_reads(ledger: Ledger, asked: Import) -> None:
     found = imported_files.read_groups_in(ledger.store, asked.files)
     known = asked.read_groups
-    if not known and asked.sample in sample_names(ledger):
+    if not known and has_sample(ledger, asked.sample):
         known = read_groups_of(load_sample(ledger, asked.sample), _ANY_PLATFORM)
     imported_files.check_read_groups(asked.files, found, [group.id for group in known], asked.sample)
 

@@ -19,7 +19,7 @@ from bioinfo_assets.launch.store import FileStat
 from bioinfo_assets.records.bounded import mapped
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Record, data_version_of
-from bioinfo_assets.records.samples import sample_names, save_sample
+from bioinfo_assets.records.samples import has_sample, save_sample
 
 READS: Final = ("merged_reads", "trimmed_reads")
 GROUPED_BAMS: Final = ("aligned_bam",)
@@ -182,7 +182,7 @@ def _record(checked: Checked, started: datetime, files: tuple[FileRecord, ...]) 
 
 
 def _keep_sample(ledger: Ledger, name: str) -> None:
-    if name not in sample_names(ledger):
+    if not has_sample(ledger, name):
         save_sample(ledger, Sample(name, (), imported=True))
 
 

@@ -13,7 +13,7 @@ from bioinfo_assets.launch.store import local_path
 from bioinfo_assets.records.bounded import mapped
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
-from bioinfo_assets.records.samples import past_samples, sample_names
+from bioinfo_assets.records.samples import has_sample, past_samples, sample_names
 from bioinfo_assets.records.subject_folder import READERS, SubjectFolder, look, subjects
 
 Assets = Mapping[str, str | None]
@@ -97,9 +97,10 @@ def delete(ledger: Ledger, assets: Assets, known: Leftovers, names: Sequence[str
         InputError: a name is none of a leftover: nothing is deleted. Or one is needed by now: nothing more is.
     """
     chosen = sorted(named(ledger, known, names), key=lambda one: one.subject)
+    search = _Search.of(ledger, assets)
     for subject, group in groupby(chosen, key=lambda one: one.subject):
         if subject:
-            yield from _deleted(ledger, assets, subject, tuple(group))
+            yield from _deleted(search, subject, tuple(group))
             continue
         for one in group:
             remove_dead_host(Path(one.uri))
@@ -211,10 +212,10 @@ def _has_nothing_else(ledger: Ledger, place: str, within: Sequence[Leftover]) ->
     return all(uri in files or uri.startswith(records) for uri, _ in ledger.store.scan(place))
 
 
-def _deleted(ledger: Ledger, assets: Assets, subject: str, chosen: Sequence[Leftover]) -> Iterator[Leftover]:
+def _deleted(search: _Search, subject: str, chosen: Sequence[Leftover]) -> Iterator[Leftover]:
+    ledger = search.ledger
     with ledger.publishing(subject):
-        search = _Search.of(ledger, assets)
-        now = search.within(look(ledger, subject, search.samples))
+        now = search.within(look(ledger, subject, {subject} if has_sample(ledger, subject) else set()))
         for one in chosen:
             if one not in now:
                 raise InputError(f"{one.uri} is another one by now: look at `gc --dry-run` again")

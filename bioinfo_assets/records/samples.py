@@ -141,6 +141,11 @@ def sample_names(ledger: Ledger) -> tuple[str, ...]:
     return tuple(sorted(file.rsplit("/", 1)[-1].removesuffix(".json") for file in files if file.endswith(".json")))
 
 
+def has_sample(ledger: Ledger, name: str) -> bool:
+    """Whether the project has a sample of this name now."""
+    return ledger.store.exists(_uri(ledger, name))
+
+
 def remove_samples(ledger: Ledger, names: Sequence[str]) -> None:
     """Takes samples out of the project: all of them, or where one is not there none. Results and records stay.
 
@@ -163,7 +168,7 @@ def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
     """
     check_sample_name(new)
     before = load_sample(ledger, old)
-    if ledger.store.exists(_uri(ledger, new)):
+    if has_sample(ledger, new):
         raise InputError(f"there is a sample {new} already: remove it first, or choose another name than {new}")
     if not before.lanes:
         raise InputError(

@@ -12,7 +12,7 @@ from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.leftovers import Leftovers, delete, leftovers
 from bioinfo_assets.records.record import InputRecord
-from bioinfo_assets.records.samples import remove_samples, rename_sample, save_sample
+from bioinfo_assets.records.samples import load_sample, remove_samples, rename_sample, save_sample
 from bioinfo_assets_tests.cli.upkeep import all_files, make_result, small_project
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.records.elsewhere import made_record
@@ -150,6 +150,16 @@ def test_what_is_needed_by_now_is_not_deleted(ledger: Ledger, tmp_path: Path):
     with pytest.raises(InputError, match=r"toy.bam is another one by now"):
         gone(ledger, "toy/toy.bam", known=known)
     assert (tmp_path / "out" / "toy" / "toy.bam").exists()
+
+
+def test_the_results_of_a_sample_that_came_again_meanwhile_are_not_deleted(ledger: Ledger, tmp_path: Path):
+    was = load_sample(ledger, "expt")
+    remove_samples(ledger, ["expt"])
+    known = leftovers(ledger, ASSETS)
+    save_sample(ledger, was)
+    with pytest.raises(InputError, match=r"depth.json is another one by now"):
+        gone(ledger, "expt/records/depth.json", known=known)
+    assert ledger.read("expt", "depth") is not None
 
 
 def test_a_file_of_a_result_that_another_result_has_now_stays(ledger: Ledger, tmp_path: Path):
