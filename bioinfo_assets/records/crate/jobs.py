@@ -21,7 +21,7 @@ def jobs_of(ledger: Ledger, subjects: Iterable[str]) -> tuple[TracedJob, ...]:
     for subject in subjects:
         records = _records(ledger, subject)
         if not records:
-            raise InputError(f"{subject} has no results under {ledger.output_path}: run it first, or check the name")
+            raise InputError(f"{subject!r} has no results under {ledger.output_path}: run it first, or check the name")
         for record in records:
             _collect(lineage.of_record(record), found)
     return tuple(found.values())
