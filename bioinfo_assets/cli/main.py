@@ -10,6 +10,8 @@ import typer
 from bioinfo_assets.cli.dagit import dagit
 from bioinfo_assets.cli.demo import demo
 from bioinfo_assets.cli.doctor import doctor
+from bioinfo_assets.cli.gc import gc
+from bioinfo_assets.cli.import_ import import_
 from bioinfo_assets.cli.jobs import jobs
 from bioinfo_assets.cli.prepare import prepare_samples
 from bioinfo_assets.cli.run import run
@@ -17,6 +19,7 @@ from bioinfo_assets.cli.samples import samples
 from bioinfo_assets.cli.status import status
 from bioinfo_assets.cli.sync import sync
 from bioinfo_assets.cli.told import EXIT_CODES, ErrorsAreTold
+from bioinfo_assets.cli.verify import verify
 
 app = typer.Typer(
     cls=ErrorsAreTold,
@@ -46,7 +49,8 @@ def before_any_command(
         warnings.simplefilter("ignore")  # Dagster's words to developers are no help to who runs a command
 
 
-for command in (run, demo, prepare_samples, status, sync, doctor, dagit):
+for command in (run, demo, prepare_samples, status, verify, sync, gc, doctor, dagit):
     app.command(epilog=EXIT_CODES)(command)
+app.command("import", epilog=EXIT_CODES)(import_)
 app.add_typer(samples, name="samples")
 app.add_typer(jobs, name="jobs")

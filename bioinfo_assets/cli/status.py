@@ -88,7 +88,7 @@ def _status(ledger: Ledger, forecast: Forecast) -> ResultStatus:
 
 
 def _state(ledger: Ledger, forecast: Forecast) -> tuple[str, str]:
-    record, wanted = forecast.record, forecast.wanted
+    record = forecast.record
     if record is None:
         return "not made", forecast.reason if forecast.outlook is Outlook.BLOCKED else ""
     if forecast.outlook is Outlook.REUSED:
@@ -96,9 +96,9 @@ def _state(ledger: Ledger, forecast: Forecast) -> tuple[str, str]:
     damage = ledger.verify(record).damage
     if damage:
         return "damaged", damage
-    if forecast.outlook is Outlook.BLOCKED:  # nothing is known of a change
-        return "made", forecast.reason
-    return "stale", wanted.reason if wanted else forecast.reason
+    if forecast.is_stale:
+        return "stale", forecast.reason
+    return "made", forecast.reason if forecast.outlook is Outlook.BLOCKED else ""
 
 
 def _document(one: ResultStatus) -> dict[str, object]:

@@ -18,8 +18,8 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-EXIT_CODES = """Exit codes: 0 all is well; 1 jobs failed, or a tool is missing (doctor); 2 what was given is wrong, and
-nothing was run; 130 interrupted."""
+EXIT_CODES = """Exit codes: 0 all is well; 1 jobs failed, a tool is missing (doctor), or something was found (verify,
+diff); 2 what was given is wrong, and nothing was run; 130 interrupted."""
 
 
 class ErrorsAreTold(TyperGroup):

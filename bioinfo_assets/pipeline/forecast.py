@@ -49,6 +49,7 @@ class Forecast:
         reason: Why, in a few words; empty where it is reused.
         record: The record that is there, whole or not; None where there is none.
         wanted: The job that would make it, compared with that record; None where it could not be told.
+        is_stale: Whether the record is there and was made from, or by, what is another now.
     """
 
     asset: str
@@ -57,6 +58,12 @@ class Forecast:
     reason: str = ""
     record: Record | None = None
     wanted: Wanted | None = None
+    is_stale: bool = False
+
+    @property
+    def name(self) -> str:
+        """Asset and subject, for people."""
+        return f"{self.asset} of {self.subject}"
 
     @property
     def partition(self) -> str:
@@ -88,8 +95,7 @@ class Look:
     left_out: Mapping[str, Collection[str]] = field(default_factory=dict)
     unknown_tools: str = ""
     _found: dict[str, dict[str, Record]] = field(default_factory=dict)
-    _outlooks: dict[tuple[str, str], Outlook] = field(default_factory=dict)
-    _roots: dict[tuple[str, str], str] = field(default_factory=dict)
+    _told: dict[tuple[str, str], Forecast] = field(default_factory=dict)
 
     def forecasts(self) -> Iterator[Forecast]:
         """All results, in the order in which they would be made."""
@@ -109,9 +115,9 @@ class Look:
             record = ledger.read(subject, asset)
             if record is not None and record.imported and imported(ledger, subject, asset):
                 return Forecast(asset, subject, Outlook.REUSED, record=record)
-            before = self._before(asset, subject)
+            before = self._before(asset, subject, record)
             if before is not None:
-                return Forecast(asset, subject, *before, record)
+                return before
             if record is None and self.project.cache is None:
                 return Forecast(asset, subject, Outlook.MADE, "not made yet")
             return self._judged(asset, subject, self._compared(self._job(asset, subject, up), record), record)
@@ -121,11 +127,12 @@ class Look:
     def _judged(self, asset: str, subject: str, wanted: Wanted, record: Record | None) -> Forecast:
         if wanted.record is not None:
             return Forecast(asset, subject, Outlook.REUSED, record=wanted.record, wanted=wanted)
+        is_stale = record is not None and record.fingerprint != wanted.fingerprint
         cache = self.project.cache
         if cache is not None and cache.find(wanted.fingerprint) is not None:
             reason = f"{wanted.reason}; there in {cache.place}"
-            return Forecast(asset, subject, Outlook.COPIED, reason, record, wanted)
-        return Forecast(asset, subject, Outlook.MADE, wanted.reason, record, wanted)
+            return Forecast(asset, subject, Outlook.COPIED, reason, record, wanted, is_stale=is_stale)
+        return Forecast(asset, subject, Outlook.MADE, wanted.reason, record, wanted, is_stale=is_stale)
 
     def _compared(self, job: Job, record: Record | None) -> Wanted:
         try:
@@ -150,24 +157,28 @@ class Look:
                 job = jobs.OF_SAMPLES[asset](up, subject)
         return job.with_options(options)
 
-    def _before(self, asset: str, subject: str) -> tuple[Outlook, str] | None:
-        """What an upstream result that is not there yet means for this one; None where all are."""
+    def _before(self, asset: str, subject: str, record: Record | None) -> Forecast | None:
+        """What upstream results that are not there yet mean for this one; None where all are."""
+        first: dict[Outlook, Forecast] = {}
+        is_stale = False
         for name in _made_from(asset):
-            subjects = self.samples if asset in OVER_SAMPLES else [SUBJECTS.get(name, subject)]
-            outlooks = {self._outlooks.get((name, one), Outlook.REUSED): one for one in reversed(subjects)}
-            for outlook in (Outlook.MADE, Outlook.COPIED, Outlook.UNDECIDED):
-                if outlook in outlooks:
-                    root = self._roots.get((name, outlooks[outlook]), f"{name} of {outlooks[outlook]}")
-                    self._roots[asset, subject] = root
-                    return Outlook.UNDECIDED, f"after {root}"
-            if Outlook.BLOCKED in outlooks and asset not in OVER_SAMPLES:
-                return Outlook.BLOCKED, f"{name} of {outlooks[Outlook.BLOCKED]} cannot be made"
+            for one in self.samples if asset in OVER_SAMPLES else [SUBJECTS.get(name, subject)]:
+                told = self._told.get((name, one))
+                if told is not None:
+                    first.setdefault(told.outlook, told)
+                    is_stale |= told.is_stale
+        for outlook in (Outlook.MADE, Outlook.COPIED, Outlook.UNDECIDED):
+            if outlook in first:
+                reason = first[outlook].reason if outlook is Outlook.UNDECIDED else f"after {first[outlook].name}"
+                return Forecast(asset, subject, Outlook.UNDECIDED, reason, record, is_stale=is_stale and bool(record))
+        if Outlook.BLOCKED in first and asset not in OVER_SAMPLES:
+            return Forecast(asset, subject, Outlook.BLOCKED, f"{first[Outlook.BLOCKED].name} cannot be made", record)
         return None
 
     def _keep(self, asset: str, looked: Iterable[Forecast]) -> None:
         found = self._found.setdefault(asset, {})
         for one in looked:
-            self._outlooks[asset, one.subject] = one.outlook
+            self._told[asset, one.subject] = one
             # What cannot be made stays as it is, and a report takes what is there.
             if one.record is not None and one.outlook in {Outlook.REUSED, Outlook.BLOCKED}:
                 found[one.partition] = one.record
@@ -180,7 +191,7 @@ class Look:
             others = {
                 one: one or SUBJECTS[name]
                 for one in partitions
-                if one not in found and (name, one or SUBJECTS[name]) not in self._outlooks
+                if one not in found and (name, one or SUBJECTS[name]) not in self._told
             }
             found.update(RecordSet.read(self.project.ledger, name, others).records)
             yield name, RecordSet.of_whole(name, found)

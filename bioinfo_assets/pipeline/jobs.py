@@ -5,12 +5,13 @@ here is why what is foretold is what happens.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bioinfo_assets.genomics.bam_header import parse_read_group
 from bioinfo_assets.genomics.known_sites import check_known_sites
-from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
+from bioinfo_assets.genomics.read_group import ReadGroup, check_platform, read_groups_of
 from bioinfo_assets.genomics.reference import parse_fai
 from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.pipeline.contigs import contigs_of
@@ -128,10 +129,10 @@ def trimmed_reads(up: Upstream, sample: str) -> Job:
 
 def aligned_bam(up: Upstream, sample: str) -> Job:
     """Aligns a sample's reads."""
-    project = up.project
-    groups = read_groups_of(up.sources.sample(sample), check_platform(project.settings.platform))
-    reads = ReadFiles.of(up.record("trimmed_reads", sample).files)
-    return align(sample, reads, groups, up.reference, project.layout)
+    trimmed = up.record("trimmed_reads", sample)
+    return align(
+        sample, ReadFiles.of(trimmed.files), _read_groups(up, sample, trimmed), up.reference, up.project.layout
+    )
 
 
 def marked_bam(up: Upstream, sample: str) -> Job:
@@ -186,6 +187,16 @@ OF_SAMPLES: Final[Mapping[str, Callable[[Upstream, str], Job]]] = {
     "depth": depth,
 }
 """The job of a sample, by asset."""
+
+
+def _read_groups(up: Upstream, sample: str, trimmed: Record) -> Sequence[ReadGroup]:
+    """The read groups of a sample's lanes; of reads that were imported without them, those that were given then."""
+    lanes = up.sources.sample(sample)
+    if lanes.lanes:
+        return read_groups_of(lanes, check_platform(up.project.settings.platform))
+    read = trimmed if trimmed.imported else up.project.ledger.read(sample, "merged_reads")
+    given = read.parameters.get("read_groups") if read is not None else None
+    return [parse_read_group(str(line)) for line in given] if isinstance(given, tuple | list) else ()
 
 
 def _final(up: Upstream, sample: str) -> IndexedBam:

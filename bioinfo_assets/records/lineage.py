@@ -122,6 +122,10 @@ class Lineage:
     _jobs: dict[tuple[str, str], TracedJob] = field(default_factory=dict)
     _tracing: list[tuple[str, str]] = field(default_factory=list)
     _lock: RLock = field(default_factory=RLock)
+    _handed_over: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._handed_over = set(self.folders)
 
     def of_record(self, record: Record, uri: str | None = None, *, past: bool = False) -> TracedJob:
         """The job that made a result, and all that was done before it.
@@ -185,19 +189,24 @@ class Lineage:
         return TracedJob(record, place, past, tuple(self._input(item, own) for item in record.inputs))
 
     def _input(self, item: InputRecord, own: str) -> TracedFile:
-        found = self._made(item.uri, item.content) or self._seen(item.uri, item.content, own)
+        found = (
+            self._made(item.uri, item.content)
+            or self._seen(item.uri, item.content, own)
+            or self._made(item.uri, item.content, own)  # imported: its file lies elsewhere
+        )
         return found or TracedFile(item.uri, item.size, None, item.content, note="nothing is known of it")
 
-    def _made(self, uri: str, content: str | None) -> TracedFile | None:
-        """A result, of the version that has this content; looked for once more if it was published meanwhile."""
-        found = self._made_before(uri, content)
-        if found is None or found.maker is None:
-            self._folder(folder_of(uri)).reread()
-            found = self._made_before(uri, content)
+    def _made(self, uri: str, content: str | None, place: str | None = None) -> TracedFile | None:
+        """A result, of the version that has this content; looked for again in a folder that was read long ago."""
+        folder = self._folder(place or folder_of(uri))
+        found = self._made_in(folder, uri, content)
+        if (found is None or found.maker is None) and folder.place in self._handed_over:
+            self._handed_over.remove(folder.place)
+            folder.reread()
+            found = self._made_in(folder, uri, content)
         return found
 
-    def _made_before(self, uri: str, content: str | None) -> TracedFile | None:
-        folder = self._folder(folder_of(uri))
+    def _made_in(self, folder: Folder, uri: str, content: str | None) -> TracedFile | None:
         named = False
         for past, kept in ((False, folder.records), (True, folder.past if content is not None else {})):
             for place, record in kept.items():

@@ -43,7 +43,7 @@ def test_a_defect_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("bioinfo_assets.cli.status.sample_names", broken)
+    monkeypatch.setattr("bioinfo_assets.cli.status.whole_plan", broken)
     with pytest.raises(ZeroDivisionError):
         call("status", "--output-path", "/nonexistent")
     assert app.info.no_args_is_help
