@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.records.crate.contents import NO_LICENSE
+from bioinfo_assets.records.crate.contents import NO_LICENSE, Wanted
+from bioinfo_assets.records.crate.write import write_crate
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets_tests.records.bench import Bench
@@ -23,6 +24,7 @@ from bioinfo_assets_tests.records.crates import (
     times,
     write,
 )
+from bioinfo_assets_tests.records.elsewhere import made_record
 
 # What the profiles recommend and a crate has not: tools have no address of their own for each version, this project
 # has no page, nobody said who publishes, and of whoever ran it only the user name is known.
@@ -197,6 +199,32 @@ def test_a_target_that_is_there_is_refused(history: Ledger, tmp_path: Path) -> N
     (tmp_path / "crate").mkdir()
     with pytest.raises(InputError, match="crate is there already: remove it, or give another name"):
         write(history, tmp_path / "crate")
+
+
+def test_a_place_that_cannot_be_written_is_told(history: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    wanted = Wanted(("expt",), "Alignment of expt", tmp_path / "file", "0.1.0")
+    with pytest.raises(InputError, match=r"file/crate cannot be written \(.*\): give another place"):
+        write_crate(history, wanted, tmp_path / "file" / "crate")
+
+
+def test_what_was_made_elsewhere_is_told_so(history: Ledger, tmp_path: Path) -> None:
+    bam = tmp_path / "elsewhere" / "toy.bam"
+    history.store.write_bytes(str(bam), b"BAM")
+    made_record(history, "recalibrated_bam", "toy", str(bam), imported=True, script="", backend="import", user="ada")
+    crate = write(history, tmp_path / "crate", "toy", with_data=True)
+    run = crate.run_of("recalibrated_bam of toy")
+    assert run["description"] == "Made elsewhere and registered here by ada."
+    assert run["result"] == {"@id": bam.as_uri()}
+    assert "object" not in run
+    assert not (crate.folder / "scripts").exists()
+
+
+def test_a_copy_of_another_projects_result_names_the_record_it_is_from(history: Ledger, tmp_path: Path) -> None:
+    original = "s3://shared/project 1/toy/records/depth.json"
+    made(history, "depth", "toy", {"toy.depth.txt": "1"}, copied_from=original)
+    run = write(history, tmp_path / "crate", "toy").run_of("depth of toy")
+    assert run["description"].endswith(f"Its files were copied from {original}.")
 
 
 def test_a_sample_without_results_is_refused_and_nothing_is_written(history: Ledger, tmp_path: Path) -> None:

@@ -32,9 +32,16 @@ def write_crate(ledger: Ledger, wanted: Wanted, target: Path) -> int:
 
 @contextmanager
 def _built(target: Path) -> Iterator[Path]:
-    """A folder to build in; it becomes the target once it is complete."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    """A folder to build in; it becomes the target once it is complete.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise InputError(f"{target} cannot be written ({error.strerror}): give another place") from error
     try:
         folder = temporary / "crate"
         folder.mkdir()
@@ -42,6 +49,8 @@ def _built(target: Path) -> Iterator[Path]:
         if target.suffix == ".zip":
             folder = _zipped(folder, temporary / "crate.zip")
         folder.rename(target)
+    except OSError as error:
+        raise InputError(f"{target} could not be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary)
 
