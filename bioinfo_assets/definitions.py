@@ -56,7 +56,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         executor=one_process_executor,
         resources={
             "project": project,
-            "launcher": launcher_of(settings.output_path, settings.means, settings.jobs, settings.steps, settings.cache),
+            "launcher": launcher_of(
+                settings.output_path, settings.means, settings.jobs, settings.steps, settings.cache
+            ),
             RECORDS: RecordIOManager(output_path=settings.output_path, subjects=dict(SUBJECTS)),
         },
     )

@@ -61,7 +61,8 @@ def crate(
     if json:
         typer.echo(json_module.dumps({"crate": str(target), "samples": chosen, "runs": runs}, indent=2))
     else:
-        typer.echo(f"{target}: {runs} runs that led to the results of {len(chosen)} samples")
+        results = chosen[0] if len(chosen) == 1 else f"{len(chosen)} samples"
+        typer.echo(f"{target}: {runs} runs that led to the results of {results}")
 
 
 def _with_results(ledger: Ledger) -> tuple[str, ...]:

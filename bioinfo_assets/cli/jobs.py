@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 jobs: Final = typer.Typer(
     cls=ErrorsAreTold,
     no_args_is_help=True,
+    add_completion=False,
     epilog=EXIT_CODES,
     help="The jobs of a project on AWS Batch: list them, read their logs, end them.",
 )

@@ -2,27 +2,62 @@
 
 import sys
 import warnings
-from importlib.metadata import version
-from typing import Annotated
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Annotated, Final
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from bioinfo_assets.cli.dagit import dagit
-from bioinfo_assets.cli.demo import demo
-from bioinfo_assets.cli.doctor import doctor
-from bioinfo_assets.cli.gc import gc
-from bioinfo_assets.cli.import_ import import_
-from bioinfo_assets.cli.jobs import jobs
-from bioinfo_assets.cli.prepare import prepare_samples
-from bioinfo_assets.cli.run import run
-from bioinfo_assets.cli.samples import samples
-from bioinfo_assets.cli.status import status
-from bioinfo_assets.cli.sync import sync
 from bioinfo_assets.cli.told import EXIT_CODES, ErrorsAreTold
-from bioinfo_assets.cli.verify import verify
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "run": "run",
+    "demo": "demo",
+    "prepare-samples": "prepare.prepare_samples",
+    "status": "status",
+    "verify": "verify",
+    "import": "import_",
+    "sync": "sync",
+    "crate": "crate",
+    "gc": "gc",
+    "samples": "samples",
+    "jobs": "jobs",
+    "doctor": "doctor",
+    "dagit": "dagit",
+}
+"""By name: the module, and the function or group of commands in it, where that has not the module's name."""
+
+
+class Commands(ErrorsAreTold):
+    """The commands of `COMMANDS`; each is imported when it is asked for, since all of them take a while."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override] # its base has no public name
+        """Their names, in the order in which help shows them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | TyperGroup | None:  # type: ignore[override]
+        """One of them; None where there is none of this name, nor one like it."""
+        if cmd_name not in COMMANDS:
+            near = get_close_matches(cmd_name, COMMANDS, n=1)
+            if near:
+                ctx.fail(f"No such command {cmd_name!r}. Did you mean {near[0]!r}?")
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(".")
+        found = getattr(import_module(f"bioinfo_assets.cli.{module}"), attribute or module)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            alone.command(cmd_name, epilog=EXIT_CODES)(found)
+            found = alone
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command  # type: ignore[return-value] # typer's own two classes, by its docs
+
 
 app = typer.Typer(
-    cls=ErrorsAreTold,
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -33,6 +68,8 @@ app = typer.Typer(
 
 def _say_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - what every command would wait for
+
         typer.echo(f"bioinfo-assets {version('bioinfo-assets')}")
         raise typer.Exit
 
@@ -47,10 +84,3 @@ def before_any_command(
     """Whole-genome read alignment as Dagster assets: FASTQs to BAMs, metrics and a report."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # Dagster's words to developers are no help to who runs a command
-
-
-for command in (run, demo, prepare_samples, status, verify, sync, gc, doctor, dagit):
-    app.command(epilog=EXIT_CODES)(command)
-app.command("import", epilog=EXIT_CODES)(import_)
-app.add_typer(samples, name="samples")
-app.add_typer(jobs, name="jobs")

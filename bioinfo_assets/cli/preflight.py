@@ -18,7 +18,7 @@ from bioinfo_assets.launch.store import local_path
 from bioinfo_assets.pipeline.graph import ASSETS, SUBJECTS
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.versions import ToolsByAsset, keep_tools, tools_of
-from bioinfo_assets.records.samples import check_reads, load_sample, read_samples_file, sample_names
+from bioinfo_assets.records.samples import KnownLanes, check_reads, load_sample, read_samples_file, sample_names
 from bioinfo_assets.settings import Settings
 
 LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
@@ -74,7 +74,8 @@ def plan_of(request: Request, project: Project, home: Path) -> Plan:
     check_steps(project.settings)
     check_means(project.settings, assets)
     check_adapters(project)
-    new = read_samples_file(project.store, request.samples_file) if request.samples_file else ()
+    known = KnownLanes(project.ledger)
+    new = read_samples_file(project.store, request.samples_file, known) if request.samples_file else ()
     names = _names(request, project, new)
     return Plan(project, home, new, names, assets, _left_out(project, new, names))
 

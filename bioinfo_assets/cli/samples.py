@@ -29,6 +29,7 @@ from bioinfo_assets.records.samples import (
 samples = typer.Typer(
     cls=ErrorsAreTold,
     no_args_is_help=True,
+    add_completion=False,
     help="The samples of a project: add them from a file, list them, rename and remove them.",
 )
 

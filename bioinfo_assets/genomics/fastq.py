@@ -76,7 +76,7 @@ def lane_of(read1: FastqHead, read2: FastqHead, *, library: str, lane: str | Non
     """
     name = _name_if_known(read1.uri)
     reads = read1.reads
-    number = _first(reads[0].lane, name.lane if name else None, _number_in(lane))
+    number = _first(reads[0].lane, name.lane if name else None, number_in(lane))
     if number is None:
         raise InputError(
             f"nothing tells which lane {read1.uri} is from: put a number into the samplesheet's lane column, "
@@ -131,7 +131,12 @@ def _flowcell_of(named: str | None, read: ReadName) -> str:
     return named or UNKNOWN_FLOWCELL
 
 
-def _number_in(label: str | None) -> int | None:
+def number_in(label: str | None) -> int | None:
+    """The number that what somebody calls a lane ends with; None where there is none.
+
+    >>> number_in("lane_1"), number_in("L004"), number_in(None)
+    (1, 4, None)
+    """
     match = re.search(r"(\d+)\D*$", label or "")
     return int(match[1]) if match else None
 

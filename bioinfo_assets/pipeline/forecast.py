@@ -18,7 +18,7 @@ from bioinfo_assets.pipeline.graph import GRAPH, OVER_SAMPLES, SOURCES, SUBJECTS
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.sources import Sources
-from bioinfo_assets.records.commit import Wanted, compare, imported
+from bioinfo_assets.records.commit import NOT_MADE, Wanted, compare, imported
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import ONE, RecordSet
 
@@ -95,6 +95,7 @@ class Look:
     left_out: Mapping[str, Collection[str]] = field(default_factory=dict)
     unknown_tools: str = ""
     _found: dict[str, dict[str, Record]] = field(default_factory=dict)
+    _tools: dict[tuple[tuple[str, ...], str | None], Mapping[str, str]] = field(default_factory=dict)
     _told: dict[tuple[str, str], Forecast] = field(default_factory=dict)
 
     def forecasts(self) -> Iterator[Forecast]:
@@ -119,7 +120,8 @@ class Look:
             if before is not None:
                 return before
             if record is None and self.project.cache is None:
-                return Forecast(asset, subject, Outlook.MADE, "not made yet")
+                self._check_upstream(asset, subject, up)  # without a look at FASTQs, which takes long the first time
+                return Forecast(asset, subject, Outlook.MADE, NOT_MADE)
             return self._judged(asset, subject, self._compared(self._job(asset, subject, up), record), record)
         except BioinfoAssetsError as problem:
             return Forecast(asset, subject, Outlook.BLOCKED, str(problem), record)
@@ -135,12 +137,15 @@ class Look:
         return Forecast(asset, subject, Outlook.MADE, wanted.reason, record, wanted, is_stale=is_stale)
 
     def _compared(self, job: Job, record: Record | None) -> Wanted:
+        key = job.tools, job.options.image
         try:
-            tools = self.backend.tool_versions(job.tools, job.options)
+            if key not in self._tools:
+                self._tools[key] = self.backend.tool_versions(job.tools, job.options)
+            tools = self._tools[key]
         except ResourceError as problem:
             self.unknown_tools = str(problem)
             tools = record.tools if record else {}
-        return compare(self.project.ledger, job, tools)
+        return compare(self.project.ledger, record, job, tools)
 
     def _job(self, asset: str, subject: str, up: Upstream) -> Job:
         options = self.project.settings.options_of(asset)
@@ -157,6 +162,19 @@ class Look:
                 job = jobs.OF_SAMPLES[asset](up, subject)
         return job.with_options(options)
 
+    def _check_upstream(self, asset: str, subject: str, up: Upstream) -> None:
+        """Checks that the results that one would be made from are there.
+
+        Raises:
+            InputError: one is not.
+        """
+        if asset in OVER_SAMPLES:
+            self._job(asset, subject, up)
+            return
+        for name in _made_from(asset):
+            if name != "known_sites" or self.project.settings.known_sites:
+                up.record(name, ONE if name in SUBJECTS else subject)
+
     def _before(self, asset: str, subject: str, record: Record | None) -> Forecast | None:
         """What upstream results that are not there yet mean for this one; None where all are."""
         first: dict[Outlook, Forecast] = {}
@@ -169,6 +187,8 @@ class Look:
                     is_stale |= told.is_stale
         for outlook in (Outlook.MADE, Outlook.COPIED, Outlook.UNDECIDED):
             if outlook in first:
+                if record is None and self.project.cache is None:
+                    return Forecast(asset, subject, Outlook.MADE, NOT_MADE)
                 reason = first[outlook].reason if outlook is Outlook.UNDECIDED else f"after {first[outlook].name}"
                 return Forecast(asset, subject, Outlook.UNDECIDED, reason, record, is_stale=is_stale and bool(record))
         if Outlook.BLOCKED in first and asset not in OVER_SAMPLES:
@@ -193,8 +213,9 @@ class Look:
                 for one in partitions
                 if one not in found and (name, one or SUBJECTS[name]) not in self._told
             }
-            found.update(RecordSet.read(self.project.ledger, name, others).records)
-            yield name, RecordSet.of_whole(name, found)
+            read = RecordSet.read(self.project.ledger, name, others)
+            found.update(read.records)
+            yield name, RecordSet(name, dict(found), read.problems)
 
 
 def _made_from(asset: str) -> list[str]:

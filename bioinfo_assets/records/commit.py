@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, JobError
 from bioinfo_assets.launch.backend import Backend, MadeFile, Report, State, Status, Stream, Submission
@@ -19,6 +20,9 @@ from bioinfo_assets.launch.watch import Ticket, Watcher
 from bioinfo_assets.records.fingerprint import difference, fingerprint_of
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, InputRecord, Record
+
+NOT_MADE: Final = "not made yet"
+"""Why a job must run whose result nobody has made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,15 @@ def consider(ledger: Ledger, backend: Backend, job: Job) -> Wanted:
     Raises:
         ResourceError: a tool of the job is missing.
     """
-    return compare(ledger, job, backend.tool_versions(job.tools, job.options))
+    tools = backend.tool_versions(job.tools, job.options)
+    return compare(ledger, ledger.read(job.subject, job.step), job, tools)
 
 
-def compare(ledger: Ledger, job: Job, tools: Mapping[str, str]) -> Wanted:
-    """Tells the same for tools of these versions."""
+def compare(ledger: Ledger, record: Record | None, job: Job, tools: Mapping[str, str]) -> Wanted:
+    """Tells the same of a record that was read, and for tools of these versions."""
     fingerprint = fingerprint_of(job, tools)
-    record = ledger.read(job.subject, job.step)
     if record is None:
-        return Wanted(job, tools, fingerprint, None, "not made yet")
+        return Wanted(job, tools, fingerprint, None, NOT_MADE)
     if record.fingerprint != fingerprint:
         reason = f"changed: {difference(record, job, tools) or 'outputs'}"
         return Wanted(job, tools, fingerprint, None, reason)
@@ -70,7 +74,7 @@ def compare(ledger: Ledger, job: Job, tools: Mapping[str, str]) -> Wanted:
     if found.damage:
         return Wanted(job, tools, fingerprint, None, found.damage)
     if not ledger.keep_stamps(record, found.record):
-        return compare(ledger, job, tools)  # another process published meanwhile
+        return compare(ledger, ledger.read(job.subject, job.step), job, tools)  # another process published meanwhile
     return Wanted(job, tools, fingerprint, found.record, "")
 
 

@@ -9,14 +9,14 @@ import getpass
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.fastq import check_pair, lane_of
+from bioinfo_assets.genomics.fastq import check_pair, lane_of, number_in
 from bioinfo_assets.genomics.fastq_head import HEAD_BYTES, FastqHead, read_head
 from bioinfo_assets.genomics.sample import Lane, Sample, check_sample_name
 from bioinfo_assets.genomics.samplesheet import (
@@ -28,6 +28,7 @@ from bioinfo_assets.genomics.samplesheet import (
 )
 from bioinfo_assets.launch.store import Store, join
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.record import FileRecord
 
 READERS = 16
 """FASTQs whose first records are read at once; they wait for the network more than for a processor."""
@@ -59,15 +60,59 @@ class PastSample(BaseModel):
         return f"renamed to {self.new_name}" if self.new_name else "removed"
 
 
-def read_samples_file(store: Store, samples_file: str) -> tuple[Sample, ...]:
+@dataclass(frozen=True)
+class KnownLanes:
+    """The lanes that a project has already, whose FASTQs need no second look while they are not written again.
+
+    Attributes:
+        ledger: Of which project.
+    """
+
+    ledger: Ledger
+    _found: dict[str, tuple[Sample | None, dict[str, FileRecord]]] = field(default_factory=dict)
+
+    def of(self, row: SheetRow) -> Lane | None:
+        """The lane of a pair of FASTQs; None where it has to be looked at."""
+        sample, seen = self._sample(row.sample)
+        for lane in sample.lanes if sample else ():
+            if (lane.read1, lane.read2) == (row.read1, row.read2) and _is_said_of(row, lane):
+                return lane if all(self._is_as_it_was(seen.get(uri)) for uri in (row.read1, row.read2)) else None
+        return None
+
+    def _sample(self, name: str) -> tuple[Sample | None, dict[str, FileRecord]]:
+        if name not in self._found:
+            sample = load_sample(self.ledger, name) if self.ledger.store.exists(_uri(self.ledger, name)) else None
+            observation = self.ledger.read_observation(name, "raw_reads") if sample else None
+            self._found[name] = sample, observation.by_uri() if observation else {}
+        return self._found[name]
+
+    def _is_as_it_was(self, seen: FileRecord | None) -> bool:
+        if seen is None:
+            return False
+        stat = self.ledger.store.find(seen.uri)
+        return stat is not None and (stat.size, stat.stamp) == (seen.size, seen.stamp)
+
+
+def _is_said_of(row: SheetRow, lane: Lane) -> bool:
+    """Whether a row says of a lane what is known of it."""
+    number = number_in(row.lane)
+    return (row.library or row.sample) == lane.library and number in {None, lane.number}
+
+
+def read_samples_file(store: Store, samples_file: str, known: KnownLanes | None = None) -> tuple[Sample, ...]:
     """The samples of a samplesheet, or of a list of folders, with the first records of every FASTQ checked.
+
+    Args:
+        store: Files by URI.
+        samples_file: Where it is.
+        known: The lanes that need no second look.
 
     Raises:
         InputError: the file or one of its FASTQs is not what it should be; the sentence names it.
     """
     text = _text(store, samples_file)
     if is_samplesheet(text):
-        return samples_of(store, parse_samplesheet(text, samples_file))
+        return samples_of(store, parse_samplesheet(text, samples_file), known)
     folders = parse_folder_list(text, samples_file)
     found = {folder: store.list(folder) for folder in folders}
     for folder, files in found.items():
@@ -76,15 +121,16 @@ def read_samples_file(store: Store, samples_file: str) -> tuple[Sample, ...]:
     rows = pair_up(uri for files in found.values() for uri in files)
     if not rows:
         raise InputError(f"{samples_file}: none of its folders has FASTQs named SAMPLE_FLOWCELL_LANE_READ.fastq.gz")
-    return samples_of(store, rows)
+    return samples_of(store, rows, known)
 
 
-def samples_of(store: Store, rows: Iterable[SheetRow]) -> tuple[Sample, ...]:
+def samples_of(store: Store, rows: Iterable[SheetRow], known: KnownLanes | None = None) -> tuple[Sample, ...]:
     """The samples that rows of read pairs make up, each with its lanes joined, in order of name."""
     lanes: dict[str, list[Lane]] = defaultdict(list)
     rows = tuple(rows)
     with ThreadPoolExecutor(READERS) as pool:
-        for row, lane in zip(rows, pool.map(lambda row: _lane(store, row), rows), strict=True):
+        looked = pool.map(lambda row: (known.of(row) if known else None) or _lane(store, row), rows)
+        for row, lane in zip(rows, looked, strict=True):
             lanes[row.sample].append(lane)
     return tuple(Sample(name, tuple(found)) for name, found in sorted(lanes.items()))
 

@@ -10,6 +10,7 @@ quals=(10 20)
 
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from inspect import getsource
 from types import ModuleType
@@ -41,11 +42,13 @@ def _quoted(value: Value | Sequence[Value]) -> str:
     return f"({' '.join(_quoted(each) for each in value)})"
 
 
+@cache
 def read(name: str) -> str:
     """A file of `scripts/` as it stands."""
     return (_SCRIPTS / name).read_text(encoding="utf-8")
 
 
+@cache
 def source_of(module: ModuleType) -> str:
     """A module's own text, for `python3 -c` in a script: one that uses nothing but the standard library."""
     return getsource(module)
