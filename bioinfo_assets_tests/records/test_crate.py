@@ -8,10 +8,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.crate.contents import NO_LICENSE, Wanted
 from bioinfo_assets.records.crate.write import write_crate
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
+from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.records.bench import Bench
 from bioinfo_assets_tests.records.crates import (
     IMAGE,
@@ -25,6 +27,8 @@ from bioinfo_assets_tests.records.crates import (
     write,
 )
 from bioinfo_assets_tests.records.elsewhere import made_record
+
+__all__ = ["s3", "s3_server"]  # the servers of `launch`, asked for by name below
 
 # What the profiles recommend and a crate has not: tools have no address of their own for each version, this project
 # has no page, nobody said who publishes, and of whoever ran it only the user name is known.
@@ -199,6 +203,18 @@ def test_a_target_that_is_there_is_refused(history: Ledger, tmp_path: Path) -> N
     (tmp_path / "crate").mkdir()
     with pytest.raises(InputError, match="crate is there already: remove it, or give another name"):
         write(history, tmp_path / "crate")
+
+
+def test_results_in_s3_are_named_by_their_address(s3: str, tmp_path: Path) -> None:
+    ledger = Ledger(Store(), f"{s3}/run 7")
+    genome = made(ledger, "reference_genome", "references", {"toy #1.fa": ">1\n"})
+    made(ledger, "depth", "expt", {"expt.depth.txt": "1"}, inputs=read(*genome.outputs))
+    crate = write(ledger, tmp_path / "crate", with_data=True)
+    run = crate.run_of("depth of expt")
+    assert crate.named(run["object"])[0]["@id"] == f"{s3}/run%207/references/toy%20%231.fa"
+    copy = crate.named(run["result"])[0]
+    assert (copy["@id"], copy["url"]) == ("data/expt/expt.depth.txt", f"{s3}/run%207/expt/expt.depth.txt")
+    assert (crate.folder / "data" / "expt" / "expt.depth.txt").read_text() == "1"
 
 
 def test_a_place_that_cannot_be_written_is_told(history: Ledger, tmp_path: Path) -> None:
