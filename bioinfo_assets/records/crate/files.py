@@ -16,9 +16,6 @@ from bioinfo_assets.records.record import FileRecord
 LARGEST_COPY: Final = 10 * 1024 * 1024
 """Bytes of the largest report, plot, log or table of metrics that is copied where copies are wanted."""
 
-_Version = tuple[str, str]
-"""One version of a file: its address and what tells it from others that lay there."""
-
 
 @dataclass
 class Files:
@@ -28,42 +25,44 @@ class Files:
         entities: Where they are described.
         ledger: The records that tell of them.
         copied: Whether small results are copied into the crate.
+        sources: What came from outside, by the asset that it was observed as.
     """
 
     entities: Entities
     ledger: Ledger
     copied: bool = False
     sources: dict[str, list[Ref]] = field(default_factory=dict)
-    _known: dict[_Version, Ref] = field(default_factory=dict)
+    _known: dict[str, Ref] = field(default_factory=dict)
 
     def made(self, job: TracedJob, file: FileRecord) -> Ref:
         """A file that a job wrote."""
         seen = TracedFile(file.uri, file.size, file.sha256, file.content, job, note="replaced since" * job.past)
+        iri = _iri(seen)
+        if iri in self._known:
+            return self._known[iri]
         properties = self._properties(seen) | {
             "sdDatePublished": time_of(job.record.finished),
             "exampleOfWork": {"@id": local_id(job.record.step, "outputs", file.key)},
         }
         if self._is_copied(job, file):
-            ref = self._copy(file, properties)
-        else:
-            ref = self.entities.refer(_iri(seen), properties)
-        return self._known.setdefault(_version(seen), ref)
+            return self._known.setdefault(iri, self._copy(file, properties))
+        return self._known.setdefault(iri, self.entities.refer(iri, properties))
 
     def read(self, file: TracedFile) -> Ref:
         """A file that a job read: another job's result, or a source."""
-        version = _version(file)
-        if version not in self._known:
-            self._known[version] = self._source(file)
-        return self._known[version]
+        iri = _iri(file)
+        if iri not in self._known:
+            self._known[iri] = self._source(file, iri)
+        return self._known[iri]
 
-    def _source(self, file: TracedFile) -> Ref:
+    def _source(self, file: TracedFile, iri: str) -> Ref:
         properties = self._properties(file)
         if file.observation is None:
-            return self.entities.refer(_iri(file), properties)
+            return self.entities.refer(iri, properties)
         asset = file.observation.asset
         properties["exampleOfWork"] = {"@id": local_id("inputs", asset)}
         properties["sdDatePublished"] = time_of(file.observation.observed)
-        ref = self.entities.refer(_iri(file), properties)
+        ref = self.entities.refer(iri, properties)
         self.sources.setdefault(asset, []).append(ref)
         return ref
 
@@ -99,11 +98,7 @@ class Files:
         }
 
 
-def _version(file: TracedFile) -> _Version:
-    return file.uri, file.sha256 or file.content or str(file.size)
-
-
 def _iri(file: TracedFile) -> str:
     """Where a file lies; of one that is there no more, with its digest, for another file may lie there."""
-    uri, digest = _version(file)
-    return f"{iri_of(uri)}#{digest.rpartition(':')[2][:12]}" if file.note else iri_of(uri)
+    digest = (file.sha256 or file.content or str(file.size)).rpartition(":")[2]
+    return f"{iri_of(file.uri)}#{digest[:12]}" if file.note else iri_of(file.uri)
