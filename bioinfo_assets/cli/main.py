@@ -17,6 +17,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "demo": "demo",
     "prepare-samples": "prepare.prepare_samples",
     "status": "status",
+    "log": "log",
     "verify": "verify",
     "import": "import_",
     "sync": "sync",

@@ -198,6 +198,8 @@ class Lineage:
 
     def _made(self, uri: str, content: str | None, place: str | None = None) -> TracedFile | None:
         """A result, of the version that has this content; looked for again in a folder that was read long ago."""
+        if not (place or uri).startswith(f"{self.ledger.output_path}/"):
+            return None  # a source, whose folder may be nobody's to list
         folder = self._folder(place or folder_of(uri))
         found = self._made_in(folder, uri, content)
         if (found is None or found.maker is None) and folder.place in self._handed_over:

@@ -15,7 +15,7 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.records.bench import Bench
-from bioinfo_assets_tests.records.crates import (
+from bioinfo_assets_tests.records.crates import WEB_REFERENCE, (
     IMAGE,
     Crate,
     complaints,
@@ -247,3 +247,11 @@ def test_a_sample_without_results_is_refused_and_nothing_is_written(history: Led
     with pytest.raises(InputError, match=r"'nobody' has no results under .*: run it first, or check the name"):
         write(history, tmp_path / "new" / "crate", "expt", "nobody")
     assert not (tmp_path / "new" / "crate").exists()
+
+
+def test_a_reference_of_the_web_has_its_address_and_what_its_server_calls_it(tmp_path: Path) -> None:
+    crate = write(small_history(tmp_path, reference=WEB_REFERENCE), tmp_path / "crate")
+    source = crate.entities["https://example.org/genomes/toy.fa.gz"]
+    assert (source["version"], source["contentSize"]) == ("etag:abc", "7")
+    assert "sha256" not in source
+    assert source["sdDatePublished"] == "2026-04-30T12:00:00.000+00:00"
