@@ -15,8 +15,9 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.records.bench import Bench
-from bioinfo_assets_tests.records.crates import WEB_REFERENCE, (
+from bioinfo_assets_tests.records.crates import (
     IMAGE,
+    WEB_REFERENCE,
     Crate,
     complaints,
     listed,
