@@ -72,7 +72,7 @@ def log(
             raise InputError("give a file to tell of, or --output-path to tell of all files")
         _tell_all(_ledger(absolute(output_path)), console, past=past, as_json=json)
         return
-    found = _found(file, output_path)
+    found = find(file, output_path)
     if script:
         typer.echo(_script(found.file))
     elif down:
@@ -97,7 +97,7 @@ def _catalog(ledger: Ledger) -> Iterator[Catalog]:
         yield catalog
 
 
-def _found(given: str, output_path: str | None) -> Found:
+def find(given: str, output_path: str | None) -> Found:
     """Finds what was asked for: a result, a source, or the origin of a copy.
 
     Raises:

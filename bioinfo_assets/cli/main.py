@@ -18,6 +18,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "prepare-samples": "prepare.prepare_samples",
     "status": "status",
     "log": "log",
+    "diff": "diff",
     "verify": "verify",
     "import": "import_",
     "sync": "sync",
