@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic import ValidationError
+
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.store import Store, join
 from bioinfo_assets.records.commit import Committed, Wanted, inputs_of, make_room
@@ -42,9 +44,8 @@ class SharedCache:
         Raises:
             InputError: the cache cannot be read.
         """
-        ledger = Ledger(self.store, self.place)
-        record = ledger.read_at(self.uri(fingerprint))
-        if record is None or record.fingerprint != fingerprint or not record.outputs:
+        record = self._entry(fingerprint)
+        if record is None or record.fingerprint != fingerprint or record.imported or not record.outputs:
             return None
         for file in record.outputs:
             try:
@@ -55,6 +56,14 @@ class SharedCache:
                 return None
         return record
 
+    def _entry(self, fingerprint: str) -> Record | None:
+        try:
+            return Ledger(self.store, self.place).read_at(self.uri(fingerprint))
+        except InputError as error:
+            if isinstance(error.__cause__, ValidationError):  # damaged: whoever makes the result writes it anew
+                return None
+            raise
+
     def keep(self, record: Record) -> None:
         """Tells others of a result."""
         self.store.write_bytes(self.uri(record.fingerprint), (record.model_dump_json(indent=2) + "\n").encode())
@@ -63,7 +72,8 @@ class SharedCache:
 def copied(ledger: Ledger, cache: SharedCache, wanted: Wanted) -> Committed | None:
     """Copies a result that the shared cache knows to where a job would publish it.
 
-    None where the cache knows none, or where it was changed or removed while it was copied: then the job has to run.
+    None where the cache knows none, or where it was changed or removed while it was copied, or may not be read: then
+    the job has to run.
 
     Raises:
         InputError: the cache cannot be read, or the output path not be written to.
@@ -88,12 +98,25 @@ def copied(ledger: Ledger, cache: SharedCache, wanted: Wanted) -> Committed | No
 
 
 def _copied(store: Store, file: FileRecord, uri: str) -> FileRecord | None:
-    """A file at its new place; None if it was not the same before and after."""
-    store.copy(file.uri, uri)
+    """A file at its new place; None if it was not the same before and after, or may not be read."""
+    try:
+        store.copy(file.uri, uri)
+    except InputError:
+        if not _is_readable(store, file.uri):
+            return None
+        raise
     source, target = store.find(file.uri), store.stat(uri)
     if source is None or source.stamp != file.stamp or target.size != file.size:
         return None
     return file.model_copy(update={"uri": uri, "stamp": target.stamp})
+
+
+def _is_readable(store: Store, uri: str) -> bool:
+    try:
+        store.read_bytes(uri, 0, 1)
+    except InputError:
+        return False
+    return True
 
 
 def _uri(record: Record) -> str:
