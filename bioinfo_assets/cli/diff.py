@@ -1,185 +1,140 @@
-"""`bioinfo-assets diff`: why two results differ, or why one would be made again."""
+"""`bioinfo-assets diff`: why two results differ, or why one would be computed again."""
 
 import json as json_module
-from collections.abc import Sequence
-from typing import Annotated
+import sys
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
+from rich.text import Text
 from rich.tree import Tree
 
-from bioinfo_assets.cli.foretold import look_of
-from bioinfo_assets.cli.log import WIDTH, find
+from bioinfo_assets.cli.named import named
 from bioinfo_assets.cli.options import Json
-from bioinfo_assets.cli.paths import absolute
-from bioinfo_assets.cli.preflight import whole_plan
-from bioinfo_assets.cli.request import Request, home_of, settings_of
+from bioinfo_assets.cli.remade import remade
 from bioinfo_assets.cli.told import ExitCode
-from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.store import Store
-from bioinfo_assets.pipeline.forecast import Forecast, Outlook
-from bioinfo_assets.pipeline.graph import ASSETS, upstream_of
-from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.records.comparison import Comparison, Difference, Recipe, changes_of
-from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.lineage import Lineage, TracedJob, folder_of
-from bioinfo_assets.records.record import Record
+from bioinfo_assets.records.comparer import Comparer
+from bioinfo_assets.records.comparison import Cause, Change, Comparison
 
-RESULT = "A file, its record, or SAMPLE/ASSET with --output-path."
+WIDTH_OF_FILES: Final = 10_000
+"""Columns where nobody looks on: lines are not folded."""
+
+_A: Final = "A result: its file, its record (of records/history too), or SAMPLE/ASSET with --output-path."
+_B: Final = "Another result; if none is given, A is compared with what would be made now."
 
 
 def diff(
-    first: Annotated[str, typer.Argument(metavar="A", help=RESULT)],
-    second: Annotated[
-        str | None, typer.Argument(metavar="B", help="The same.", show_default="what would be made now")
-    ] = None,
     *,
+    a: Annotated[str, typer.Argument(metavar="A", help=_A)],
+    b: Annotated[str | None, typer.Argument(metavar="[B]", help=_B, show_default=False)] = None,
     output_path: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where results are; needed for SAMPLE/ASSET.")
+        str | None,
+        typer.Option(metavar="DIR", help="Where results are; needed for SAMPLE/ASSET.", show_default=False),
     ] = None,
     script: Annotated[bool, typer.Option("--script", help="Show the lines of scripts that differ.")] = False,
     json: Json = False,
 ) -> None:
-    """Tell why two results differ: which input, parameter, tool, step or script; exit code 1 if they do.
+    """Tell why two results differ, or why one would be computed again.
 
-    Where an input differs, it is followed to what made it, up to FASTQs, reference, tools and parameters. With A alone,
-    it is compared with what would be made now.
+    Compared are step version, parameters, tools, script and what the inputs say; where an input differs, what made it
+    is compared too, up to FASTQs, reference and known sites. Exit code 0 if nothing differs, 1 if something does.
     """
-    before = _job(first, output_path)
-    if second is None:
-        found = _would_differ(before)
+    store, unknown_tools = Store(), ""
+    first = named(a, output_path, store)
+    if b is None:
+        comparison, unknown_tools = remade(first)
     else:
-        difference = Comparison().of(before, _job(second, output_path))
-        found = [difference] if difference.changes or not difference.is_same else []
+        second = named(b, output_path, store)
+        comparison = Comparer(first.lineage, second.lineage).compare(first.job, second.job)
+    if unknown_tools:
+        typer.echo(f"whether tools are others now is not known: {unknown_tools}", err=True)
     if json:
-        typer.echo(json_module.dumps(_document(found), indent=2))
+        typer.echo(json_module.dumps(_document(comparison), indent=2))
     else:
-        _tell(found, with_scripts=script, alone=second is None)
-    if found:
+        width = None if sys.stdout.isatty() else WIDTH_OF_FILES
+        _show(comparison, Console(markup=False, highlight=False, width=width), is_now=b is None, with_script=script)
+    if not comparison.is_same:
         raise typer.Exit(ExitCode.JOBS_FAILED)
 
 
-def _job(given: str, output_path: str | None) -> TracedJob:
-    """The job that made what was named.
-
-    Raises:
-        InputError: there is no such result, or it is a source.
-    """
-    subject, _, asset = given.partition("/")
-    if output_path is not None and asset in ASSETS:
-        ledger = Ledger(Store(), absolute(output_path).rstrip("/"))
-        record = ledger.read(subject, asset)
-        if record is None:
-            raise InputError(f"there is no {asset} of {subject} in {ledger.output_path}: check both names")
-        return Lineage(ledger).of_record(record)
-    uri = absolute(given)
-    if uri.endswith(".json") and "/records/" in uri:
-        place = folder_of(uri.partition("/records/")[0])
-        ledger = Ledger(Store(), place)
-        kept = ledger.read_any(uri)
-        if not isinstance(kept, Record):
-            raise InputError(f"{uri} tells of a source: give a result")
-        return Lineage(ledger).of_record(kept, uri, past="/history/" in uri)
-    file = find(given, output_path).file
-    if file.maker is None:
-        raise InputError(f"{file.uri} is a source: give a result")
-    return file.maker
+def _show(comparison: Comparison, console: Console, *, is_now: bool, with_script: bool) -> None:
+    console.print(_verdict(comparison, is_now=is_now), soft_wrap=True, style="bold")
+    for cause in comparison.causes:
+        console.print(f"- {cause}", soft_wrap=True)
+    if any(change.because for change in comparison.changes) or with_script:
+        tree = Tree(Text(comparison.name))
+        _grow(tree, comparison, set(), with_script=with_script)
+        console.print()
+        console.print(tree)
+    before, after = comparison.images
+    if before != after and not is_now:
+        console.print(f"image, which is no part of the result: {before or 'none'} → {after or 'none'}", soft_wrap=True)
 
 
-def _would_differ(job: TracedJob) -> list[Difference]:
-    """What is not as it was among all that led to a result; a root cause each.
-
-    Raises:
-        InputError: it was replaced since, or it cannot be told what would be made.
-    """
-    if job.past:
-        raise InputError(f"{job.name} was replaced since: give what replaced it too")
-    place = folder_of(job.record_uri.partition("/records/")[0])
-    home = home_of(place)
-    plan = whole_plan(Project(settings_of(Request(place), home)), home)
-    record = job.record
-    names = (record.subject,) if record.subject in plan.names else plan.names
-    assets = tuple(asset for asset in plan.assets if asset in {record.step, *upstream_of(record.step)})
-    with look_of(type(plan)(plan.project, home, (), names, assets, plan.left_out)) as look:
-        forecasts = list(look.forecasts())
-    own = next((one for one in forecasts if (one.asset, one.subject) == (record.step, record.subject)), None)
-    if own is None:
-        raise InputError(f"{job.name} is made no more: the project has neither such a sample nor such an asset")
-    if own.outlook is Outlook.BLOCKED:
-        raise InputError(f"what {job.name} would be now cannot be told: {own.reason}")
-    if own.outlook is Outlook.REUSED:
-        return []
-    return [_anew(one) for one in forecasts if one.outlook in {Outlook.MADE, Outlook.COPIED}]
+def _verdict(comparison: Comparison, *, is_now: bool) -> str:
+    if is_now:
+        said = "is what would be made now" if comparison.is_same else "would be made again"
+        return f"{comparison.name} {said}{'' if comparison.is_same else ', because of'}"
+    if comparison.is_same:
+        return f"{comparison.name}: the same, made in the same way"
+    others = [key for key, is_same in comparison.contents.items() if not is_same]
+    if others:
+        return f"{comparison.name}: other contents of {', '.join(others)}, because of"
+    same = "the same contents, " if comparison.contents else ""
+    return f"{comparison.name}: {same}not made in the same way, because of"
 
 
-def _anew(forecast: Forecast) -> Difference:
-    """A result that would be made, and why."""
-    record, wanted = forecast.record, forecast.wanted
-    if record is None or wanted is None or not forecast.is_stale:
-        return Difference(forecast.name, forecast.name, (), sources=(forecast.reason,))
-    changes = changes_of(Recipe.of_record(record), Recipe.of_job(wanted.job, wanted.tools))
-    now = {item.local: item.file.uri for item in wanted.job.inputs}
-    was = {item.local: item.uri for item in record.inputs}
-    inputs = [change.name for change in changes if change.kind == "input"]
-    named = {name.replace("SAMPLE", record.subject): name for name in inputs}
-    sources = tuple(
-        f"input {name}: {was.get(local, 'none')} → {now.get(local, 'none')}, with other contents"
-        for local, name in named.items()
-    )
-    return Difference(forecast.name, forecast.name, changes, sources=sources)
+def _grow(tree: Tree, comparison: Comparison, told: set[int], *, with_script: bool) -> None:
+    told.add(id(comparison))
+    for change in comparison.changes:
+        if change.because is None:
+            tree.add(Text(str(change)))
+            continue
+        branch = tree.add(Text(f"{change}, from {change.because.name}"))
+        if id(change.because) in told:
+            branch.add(Text("as above"))
+        else:
+            _grow(branch, change.because, told, with_script=with_script)
+    if with_script and comparison.script:
+        tree.add(Text("\n".join(comparison.script)))
 
 
-def _tell(found: Sequence[Difference], *, with_scripts: bool, alone: bool) -> None:
-    console = Console(markup=False, highlight=False, width=WIDTH)
-    if not found:
-        console.print("up to date: nothing would be made again" if alone else "the same results, made in the same way")
-        return
-    for root in dict.fromkeys(root for one in found for root in one.roots()):
-        console.print(root, soft_wrap=True)
-    for one in found:
-        tree = Tree(_title(one))
-        _grow(tree, one, with_scripts=with_scripts, told=set())
-        console.print("")
-        console.print(tree, soft_wrap=True)
-
-
-def _title(one: Difference) -> str:
-    names = one.after if one.before == one.after else f"{one.before}  |  {one.after}"
-    return f"{names}{'  (the same contents)' if one.is_same else ''}"
-
-
-def _grow(tree: Tree, one: Difference, *, with_scripts: bool, told: set[tuple[str, str]]) -> None:
-    key = one.before, one.after
-    if key in told:
-        tree.add("as above")
-        return
-    told.add(key)
-    for change in one.changes:
-        if change.kind == "script" and with_scripts:
-            tree.add(f"{change}\n{change.after}")
-        elif change.kind != "input":
-            tree.add(str(change))
-    for source in one.sources:
-        tree.add(source)
-    for cause in one.causes:
-        _grow(tree.add(f"from {_title(cause)}"), cause, with_scripts=with_scripts, told=told)
-
-
-def _document(found: Sequence[Difference]) -> dict[str, object]:
-    roots = dict.fromkeys(root for one in found for root in one.roots())
-    return {"same": not found, "causes": list(roots), "results": [_difference(one) for one in found]}
-
-
-def _difference(one: Difference) -> dict[str, object]:
-    changes = [
-        {"kind": change.kind, "name": change.name or None, "before": change.before, "after": change.after}
-        for change in one.changes
-    ]
+def _document(comparison: Comparison) -> dict[str, object]:
+    before, after = comparison.images
     return {
-        "before": one.before,
-        "after": one.after,
-        "same_contents": one.is_same,
-        "changes": changes,
-        "sources": list(one.sources),
-        "from": [_difference(cause) for cause in one.causes],
+        "is_same": comparison.is_same,
+        "causes": list(map(_cause, comparison.causes)),
+        "images": {"before": before or None, "after": after or None},
+        **_branch(comparison, set()),
+    }
+
+
+def _cause(cause: Cause) -> dict[str, object]:
+    return {**_change(cause.change), "results": list(cause.results), "says": str(cause)}
+
+
+def _branch(comparison: Comparison, told: set[int]) -> dict[str, object]:
+    """A comparison; told in full where it comes first, and by its name after that."""
+    if id(comparison) in told:
+        return {"name": comparison.name, "changes": None}
+    told.add(id(comparison))
+    return {
+        "name": comparison.name,
+        "changes": [
+            {**_change(one), "because": _branch(one.because, told) if one.because else None}
+            for one in comparison.changes
+        ],
+        "script": list(comparison.script),
+        "contents": dict(comparison.contents),
+    }
+
+
+def _change(change: Change) -> dict[str, object]:
+    return {
+        "kind": change.kind,
+        "name": change.name or None,
+        "before": change.before or None,
+        "after": change.after or None,
+        "note": change.note or None,
     }
