@@ -5,13 +5,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
+from bioinfo_assets.launch.asked_once import versions_asked_once
 from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.host import HostBackend
 from bioinfo_assets.launch.options import JobOptions
 from bioinfo_assets.launch.process import Process
 from bioinfo_assets.launch.run import Run
 from bioinfo_assets.launch.store import Store
-from bioinfo_assets.launch.tools import tool_versions
 
 _PASSED_ON: Final = ("JAVA_HOME", "LD_LIBRARY_PATH")  # where tools that are not the system's own find their parts
 
@@ -46,7 +46,7 @@ class LocalBackend(HostBackend):
         Raises:
             ResourceError: a tool is missing; the sentence names the command that installs it.
         """
-        return tool_versions(tools, self._path)
+        return versions_asked_once(tools, self._path)
 
     def _start(self, run: Run) -> Process:
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

@@ -1,27 +1,20 @@
 """The command-line tools that jobs use: how to ask each for its version, and what installs it."""
 
-import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Final
 
-from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
-from bioinfo_assets.launch.disk import written_whole
+from bioinfo_assets.errors import ResourceError
 
 IMAGE_LIST: Final = "/opt/bioinfo-assets/tools.tsv"
 """The file of a container image that lists its tools: command, tab, version."""
 
 _TIMEOUT_S = 60.0
-
-_keeping: Final = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,66 +68,33 @@ TOOLS: Final[Mapping[str, Tool]] = {
 """What is known of each tool by its command; one that is not here is asked `--version`, and installed by hand."""
 
 
-def tool_versions(commands: Collection[str], path: str) -> Mapping[str, str]:
+Ask = Callable[[Tool, str, str], str | None]
+"""Tells the version of a tool whose program is in that file, with that `$PATH`."""
+
+
+def tool_versions(commands: Collection[str], path: str, ask: Ask | None = None) -> Mapping[str, str]:
     """The version of each command as it is found on `path`.
 
     Args:
         commands: Names of tools.
         path: Folders to look in, separated by colons, as in `$PATH`.
+        ask: How to ask a program that is found; it is started if None.
 
     Raises:
         ResourceError: a tool is missing, or does not run; the sentence names the command that installs it.
     """
-    return {command: _version_of(command, path) for command in sorted(set(commands))}
+    return {command: _version_of(command, path, ask or version_by_asking) for command in sorted(set(commands))}
 
 
-def _version_of(command: str, path: str) -> str:
+def _version_of(command: str, path: str, ask: Ask) -> str:
     tool = TOOLS.get(command, Tool(command, f"your system's way for {command}"))
     found = shutil.which(command, path=path)
     if found is None:
         raise ResourceError(f"the tool {command} is not on this machine's PATH; what installs it: {tool.install}")
-    version = _version_by_jar(tool, Path(found).resolve()) or _version_asked_once(tool, found, path)
+    version = _version_by_jar(tool, Path(found).resolve()) or ask(tool, found, path)
     if version is None:
         raise ResourceError(f"{found} does not tell its version, so it may not work; what installs it: {tool.install}")
     return version
-
-
-def _version_asked_once(tool: Tool, found: str, path: str) -> str | None:
-    """The version that a program tells; it is started again only when its file is another.
-
-    Some programs take seconds to say it. What they said is kept for the next process too, in the user's cache.
-    """
-    facts = os.stat(found)  # noqa: PTH116 - follows links as exec does
-    asked = "\t".join([*tool.ask, tool.version, str(facts.st_mtime_ns), str(facts.st_size), str(facts.st_ino)])
-    told = _told_before().get(found)
-    if told is not None and told["asked"] == asked:
-        return told["version"]
-    version = _version_by_asking(tool, found, path)
-    if version is not None:
-        with _keeping:
-            _told_before()[found] = {"asked": asked, "version": version}
-            _keep_told()
-    return version
-
-
-@lru_cache(maxsize=1)
-def _told_before() -> dict[str, dict[str, str]]:
-    """What programs said, in this process or one before; a file that is no such list counts as none."""
-    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-        read = json.loads(_told_file().read_text(encoding="utf-8"))
-        return {str(found): {key: str(one[key]) for key in ("asked", "version")} for found, one in read.items()}
-    return {}
-
-
-def _keep_told() -> None:
-    """Programs that are gone are forgotten. Another process may keep others meanwhile: those are asked again, then."""
-    kept = {found: told for found, told in _told_before().items() if Path(found).exists()}
-    with suppress(BioinfoAssetsError, OSError, RuntimeError), written_whole(_told_file()) as part:
-        part.write_text(json.dumps(kept), encoding="utf-8")
-
-
-def _told_file() -> Path:
-    return Path.home() / ".cache" / "bioinfo-assets" / "tool-versions.json"
 
 
 def _version_by_jar(tool: Tool, command: Path) -> str | None:
@@ -151,7 +111,12 @@ def _version_by_jar(tool: Tool, command: Path) -> str | None:
     return next((match[1] for match in versions if match), None)
 
 
-def _version_by_asking(tool: Tool, found: str, path: str) -> str | None:
+def version_by_asking(tool: Tool, found: str, path: str) -> str | None:
+    """The version that a program tells when it is started; None where it tells none.
+
+    Raises:
+        ResourceError: it does not run.
+    """
     try:
         asked = subprocess.run(
             [found, *tool.ask],
