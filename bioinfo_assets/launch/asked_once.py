@@ -1,7 +1,7 @@
-"""What the tools of this machine say of their versions, kept in the user's cache: each is asked once by all processes.
+"""What the tools of this machine say of their versions, kept in the user's cache: one asks for all processes.
 
-Some take seconds to say it, and a run that has nothing to do takes less than one. A tool is asked again when its file is
-another, by the time it was written, its size and its inode.
+Some take seconds to say it, and a run that has nothing to do takes less than one. A tool is asked again when its file
+is another, by the time it was written, its size and its inode.
 """
 
 import json
