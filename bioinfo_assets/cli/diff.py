@@ -91,7 +91,8 @@ def _grow(tree: Tree, comparison: Comparison, told: set[int], *, with_script: bo
         if change.because is None:
             tree.add(Text(str(change)))
             continue
-        branch = tree.add(Text(f"{change}, from {change.because.name}"))
+        named = "," if change.name else ""
+        branch = tree.add(Text(f"{change}{named} from {change.because.name}"))
         if id(change.because) in told:
             branch.add(Text("as above"))
         else:

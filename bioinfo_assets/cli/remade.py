@@ -71,7 +71,7 @@ class _Sight:
 
     def _compared(self, forecast: Forecast, result: NamedResult | None) -> Comparison:
         if forecast.outlook is Outlook.BLOCKED:
-            raise InputError(f"what {forecast.name} would be made of now cannot be told: {forecast.reason}")
+            raise InputError(f"what {forecast.name} would be made of now cannot be told: {self._hindrance(forecast)}")
         if forecast.outlook is Outlook.UNDECIDED:
             return Comparison(forecast.name, tuple(self._made_first(forecast)))
         wanted, record = forecast.wanted, forecast.record
@@ -87,6 +87,11 @@ class _Sight:
             return Comparison(forecast.name, (Change("damage", note=wanted.reason),))
         return comparison
 
+    def _hindrance(self, forecast: Forecast) -> str:
+        """What hinders the making of a result, or of the first one upstream that cannot be made."""
+        first = next(one for one in self._told.values() if one.outlook is Outlook.BLOCKED)
+        return forecast.reason if forecast.asset in OVER_SAMPLES else first.reason
+
     def _made_first(self, forecast: Forecast) -> Iterator[Change]:
         """The results upstream that would be made first, and why."""
         for asset in GRAPH[forecast.asset].upstream:
@@ -94,4 +99,4 @@ class _Sight:
             for subject in (SUBJECTS[asset],) if asset in SUBJECTS else subjects:
                 one = self._told.get((asset, subject))
                 if one is not None and one.outlook in {Outlook.MADE, Outlook.COPIED, Outlook.UNDECIDED}:
-                    yield Change("input", f"from {one.name}", because=self.compared(one))
+                    yield Change("input", because=self.compared(one))

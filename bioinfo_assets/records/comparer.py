@@ -156,14 +156,14 @@ def _recipe(before: Record, after: Record, names: TwoNames) -> Iterator[Change]:
 
 
 def _script(before: Record, after: Record, names: TwoNames) -> Iterator[str]:
-    if not names.alike(before.script, after.script):
-        one, other = (names.neutral(record.script, record.subject).splitlines() for record in (before, after))
-        yield from unified_diff(one, other, before.subject, after.subject, lineterm="")
+    """The difference of the scripts; lines that differ by the samples' names only are the same."""
+    lines, others = before.script.splitlines(), after.script.splitlines()
+    yield from unified_diff(lines, names.matched(lines, others), before.subject, after.subject, lineterm="")
 
 
 def _script_change(script: tuple[str, ...], *, follows: bool) -> Change:
     gone, new = (sum(line.startswith(sign) for line in script[2:]) for sign in "-+")
-    return Change("script", note=f"lines: {gone} removed, {new} added", follows=follows)
+    return Change("script", note=f"{gone} {'line' if gone == 1 else 'lines'} removed, {new} added", follows=follows)
 
 
 def _shapes_scripts(change: Change) -> bool:

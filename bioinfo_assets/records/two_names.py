@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 STAND_IN: Final = "SAMPLE"
-"""Stands for either sample's name where texts of both are shown."""
+"""Stands for either sample's name where a file of both is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +33,33 @@ class TwoNames:
             return len(one) == len(other) and all(map(self.alike, one, other))
         if one == other or self.are_same or not (isinstance(one, str) and isinstance(other, str)):
             return one == other
-        # A sample may have the name of a word that scripts are made of, such as `bam`: the other sample tells then.
-        return (
-            _renamed(one, self.one, self.other) == other
-            or _renamed(other, self.other, self.one) == one
-            or self.neutral(one, self.one) == self.neutral(other, self.other)
-        )
+        return self._alike(one, other)
 
-    def neutral(self, text: str, name: str) -> str:
-        """A text of a sample, with its name replaced where two samples are compared."""
-        return text if self.are_same else _renamed(text, name, STAND_IN)
+    def matched(self, lines: Sequence[str], others: Sequence[str]) -> list[str]:
+        """The lines of the second text; each that is alike to one of the first in that one's words."""
+        own = list(dict.fromkeys(line for line in lines if line not in set(others)))
+        known = set(lines)
+        return [
+            line if line in known else next((mine for mine in own if self.alike(mine, line)), line) for line in others
+        ]
 
     def file(self, local: str, name: str) -> str:
         """The name of a file of a sample, which begins with the sample's, so replaced."""
         begins = not self.are_same and local.startswith(f"{name}.")
         return f"{STAND_IN}{local[len(name) :]}" if begins else local
+
+    def _alike(self, one: str, other: str) -> bool:
+        """Goes through both texts side by side: words of scripts may be names of samples too, such as `bam` or `a`."""
+        names = _name(self.one), _name(self.other)
+        at = of_other = 0
+        while at < len(one) and of_other < len(other):
+            if names[0].match(one, at) and names[1].match(other, of_other):
+                at, of_other = at + len(self.one), of_other + len(self.other)
+            elif one[at] == other[of_other]:
+                at, of_other = at + 1, of_other + 1
+            else:
+                return False
+        return at == len(one) and of_other == len(other)
 
     def told(self, one: object, other: object) -> tuple[str, str]:
         """Two values as texts; of lists, what only one of them has.
@@ -55,7 +69,7 @@ class TwoNames:
         """
         if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
             own = [item for item in one if not any(self.alike(item, its) for its in other)]
-            its = [item for item in other if not any(self.alike(item, mine) for mine in one)]
+            its = [item for item in other if not any(self.alike(mine, item) for mine in one)]
             if own or its:
                 return _text(own), _text(its)
         return _text(one), _text(other)
@@ -65,5 +79,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _renamed(text: str, name: str, to: str) -> str:
-    return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: to, text)
+@cache
+def _name(name: str) -> re.Pattern[str]:
+    """A name that stands alone."""
+    return re.compile(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])")
