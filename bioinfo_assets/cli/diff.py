@@ -27,7 +27,7 @@ _B: Final = "Another result; if none is given, A is compared with what would be 
 def diff(
     *,
     a: Annotated[str, typer.Argument(metavar="A", help=_A)],
-    b: Annotated[str | None, typer.Argument(metavar="[B]", help=_B, show_default=False)] = None,
+    b: Annotated[str | None, typer.Argument(metavar="B", help=_B, show_default=False)] = None,
     output_path: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="Where results are; needed for SAMPLE/ASSET.", show_default=False),
