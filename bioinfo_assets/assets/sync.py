@@ -7,7 +7,6 @@ version gets an event too, which says what it is.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import Final
 
 import dagster as dg
@@ -32,20 +31,16 @@ from bioinfo_assets.orchestration.provenance import (
     version_of_asset,
     versions_of_partitions,
 )
-from bioinfo_assets.pipeline.forecast import Forecast, Outlook
-from bioinfo_assets.pipeline.graph import ASSETS, COHORT_SOURCE, GRAPH, OVER_SAMPLES, PER_SAMPLE, RAW_READS, SOURCES
+from bioinfo_assets.pipeline.forecast import Forecast
+from bioinfo_assets.pipeline.graph import COHORT_SOURCE, GRAPH, OVER_SAMPLES, PER_SAMPLE, SHARED, SOURCES
+from bioinfo_assets.pipeline.past import PARTITIONED, AsItWas, Past, Place, made_from, place_of
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.lineage import Lineage
 from bioinfo_assets.records.record import Observation, Record
 from bioinfo_assets.records.record_set import ONE
 
-Place = tuple[str, str]
-"""An asset or a source, and the sample, or `ONE`."""
-
 AT_ONCE: Final = 500
 """Events that Dagster is asked for in one call."""
-
-_PARTITIONED: Final = frozenset({RAW_READS, *PER_SAMPLE})
 
 
 def batched(values: Sequence[int], size: int) -> Iterator[Sequence[int]]:
@@ -75,94 +70,43 @@ class Known:
 def sync(instance: dg.DagsterInstance, known: Known) -> Iterator[Place]:
     """Tells Dagster what the records know and it does not; yields each result that is told."""
     set_samples(instance, known.samples)
-    yield from _Sync(instance, known).run()
-
-
-@dataclass(slots=True)
-class _Told:
-    """A result to tell: its code version then, and the versions it was made from that are others now."""
-
-    forecast: Forecast
-    record: Record
-    code_version: str
-    earlier: dict[Place, str]
+    past = Past.of_all(known.forecasts, known.observations, known.code_versions)
+    yield from _Sync(instance, known, past).run()
 
 
 @dataclass(slots=True)
 class _Sync:
     instance: dg.DagsterInstance
     known: Known
-    _versions: dict[Place, str] = field(default_factory=dict)
-    _contents: dict[Place, dict[str, str | None]] = field(default_factory=dict)
-    _to_tell: dict[Place, _Told] = field(default_factory=dict)
+    past: Past
+    _to_tell: dict[Place, AsItWas] = field(default_factory=dict)
     _earlier: dict[Place, str] = field(default_factory=dict)
     _events: dict[Place, UpstreamVersion] = field(default_factory=dict)
 
     def run(self) -> Iterator[Place]:
-        self._take_in()
-        for asset in ASSETS:
+        for asset in (*SHARED, *PER_SAMPLE):
             self._decide(asset)
         self._tell_sources()
-        for asset in ASSETS:
+        for asset in (*SHARED, *PER_SAMPLE):
             yield from self._tell(asset)
-
-    def _take_in(self) -> None:
-        for place, seen in self.known.observations.items():
-            self._versions[place] = seen.data_version
-            self._contents[place] = {file.uri: file.content for file in seen.files}
-        for forecast in self.known.forecasts:
-            if forecast.record is not None:
-                place = forecast.asset, forecast.partition
-                self._versions[place] = forecast.record.data_version
-                self._contents[place] = {file.uri: file.content for file in forecast.record.outputs}
+        for asset in OVER_SAMPLES:
+            self._tell_cohort(asset)
+            yield from self._tell(asset)
 
     def _decide(self, asset: str) -> None:
         """Notes which results of an asset Dagster does not know, and what must be told before them."""
         found = [one for one in self.known.forecasts if one.asset == asset and one.record is not None]
         latest = self._latest(asset, [one.partition for one in found])
         for forecast in found:
-            told = self._as_it_was(forecast)
+            told = self.past.of(forecast)
             if told is not None and not self._is_known(told, latest.get(forecast.partition, {})):
                 self._to_tell[asset, forecast.partition] = told
                 self._earlier.update(told.earlier)
 
-    def _as_it_was(self, forecast: Forecast) -> _Told | None:
-        record = forecast.record
-        if record is None:
-            return None
-        code_version = self.known.code_versions[forecast.asset]
-        if forecast.outlook is not Outlook.MADE and record.imported:
-            return _Told(forecast, record, code_version, {})
-        earlier = {} if forecast.outlook is Outlook.REUSED else self._changed(forecast, record)
-        if forecast.outlook is Outlook.MADE and not earlier and forecast.asset not in OVER_SAMPLES:
-            code_version = f"{record.version}+{record.fingerprint[:12]}"  # another step, parameter or tool
-        return _Told(forecast, record, code_version, earlier)
-
-    def _changed(self, forecast: Forecast, record: Record) -> dict[Place, str]:
-        """The places upstream that are others now, with a name for what they were: the digest of what was read."""
-        places = [self._place(parent, forecast.partition) for parent in _parents(forecast.asset)]
-        made = {uri for place in places if place[0] not in SOURCES for uri in self._contents.get(place, {})}
-        changed: dict[Place, str] = {}
-        for place in places:
-            now = self._contents.get(place, {})
-            if place[0] in SOURCES:
-                read = [item for item in record.inputs if item.uri not in made]
-                differs = {item.content for item in read} != set(now.values()) and bool(read)
-            else:
-                read = [item for item in record.inputs if item.uri in now]
-                differs = any(item.content != now[item.uri] for item in read)
-            if differs:
-                lines = sorted(f"{item.local}\t{item.content}\n" for item in read)
-                changed[place] = sha256("".join(lines).encode()).hexdigest()
-        return changed
-
-    def _place(self, parent: str, partition: str) -> Place:
-        return (parent, partition) if parent in _PARTITIONED else (parent, ONE)
-
     def _latest(self, asset: str, partitions: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
         """By partition, the tags of the newest materialization that Dagster knows."""
         key, storage = dg.AssetKey(asset), self.instance.event_log_storage
-        if asset not in _PARTITIONED:
+        if asset not in PARTITIONED:
             event = self.instance.get_latest_materialization_event(key)
             made = event.asset_materialization if event else None
             return {ONE: dict(made.tags or {})} if made else {}
@@ -177,7 +121,7 @@ class _Sync:
                     tags[found.partition_key or ONE] = found.asset_materialization.tags or {}
         return tags
 
-    def _is_known(self, told: _Told, tags: Mapping[str, str]) -> bool:
+    def _is_known(self, told: AsItWas, tags: Mapping[str, str]) -> bool:
         if tags.get(DATA_VERSION_TAG) != told.record.data_version:
             return False
         current = self.known.code_versions[told.forecast.asset]
@@ -186,13 +130,13 @@ class _Sync:
         if told.forecast.asset in OVER_SAMPLES:
             seen = tags.get(get_input_data_version_tag(cohort.key))
             is_fresh = seen == version_of_asset(self.instance, cohort.key).data_version
-            return seen is not None and is_fresh == (told.forecast.outlook is Outlook.REUSED)
-        for parent in _parents(told.forecast.asset):
-            place = self._place(parent, told.forecast.partition)
-            version = self._versions.get(place)
+            return seen is not None and is_fresh == (not told.earlier)
+        for parent in made_from(told.forecast.asset):
+            place = place_of(parent, told.forecast.partition)
+            version = self.past.versions.get(place)
             if version is None:
                 continue
-            expected = joined([version]) if parent in _PARTITIONED else version
+            expected = joined([version]) if parent in PARTITIONED else version
             same = tags.get(get_input_data_version_tag(dg.AssetKey(parent))) == expected
             if same == (place in told.earlier):
                 return False
@@ -224,33 +168,32 @@ class _Sync:
         forecasts = (one for one in self.known.forecasts if one.asset == asset and one.record is not None)
         places = [(asset, one.partition) for one in forecasts]
         wanted = [place for place in places if place in self._to_tell or place[1] in earlier]
-        if asset in OVER_SAMPLES:
-            self._tell_cohort(stale=any(place in self._to_tell and not self._is_fresh(place) for place in wanted))
         if not wanted:
             return
-        parents = {dg.AssetKey(parent): parent in _PARTITIONED for parent in GRAPH[asset].upstream}
+        parents = {dg.AssetKey(parent): parent in PARTITIONED for parent in GRAPH[asset].upstream}
         partitions = [partition for _, partition in wanted if partition != ONE]
         found = provenance_at(self.instance, parents, partitions, self.known.code_versions[asset])
         for place in wanted:
             self.instance.report_runless_asset_event(self._event(place, found))
             yield place
 
-    def _is_fresh(self, place: Place) -> bool:
-        return self._to_tell[place].forecast.outlook is Outlook.REUSED
-
-    def _tell_cohort(self, *, stale: bool) -> None:
-        if stale:
-            tags = _tags(sha256(b"an earlier cohort").hexdigest())
-            self.instance.report_runless_asset_event(dg.AssetObservation(cohort.key, tags=tags, metadata=_EARLIER))
-            self._events[COHORT_SOURCE, ONE] = version_of_asset(self.instance, cohort.key)
+    def _tell_cohort(self, asset: str) -> None:
+        """Tells what the samples gave, all of which Dagster knows by now; and before it what a report was made of."""
         tell_cohort(self.instance)
+        self._decide(asset)
+        earlier = self._earlier.get((COHORT_SOURCE, ONE))
+        if earlier is not None:
+            seen = dg.AssetObservation(cohort.key, tags=_tags(earlier), metadata=_EARLIER)
+            self.instance.report_runless_asset_event(seen)
+            self._note(COHORT_SOURCE, [ONE])
+            tell_cohort(self.instance)
 
     def _note(self, asset: str, partitions: list[str]) -> None:
         """Notes the events of earlier versions, before they are followed by those of now."""
         if not partitions:
             return
         key = dg.AssetKey(asset)
-        if asset not in _PARTITIONED:
+        if asset not in PARTITIONED:
             self._events[asset, ONE] = version_of_asset(self.instance, key)
             return
         for name, (version, storage_id) in versions_of_partitions(self.instance, key, partitions).items():
@@ -275,15 +218,14 @@ class _Sync:
             tags=provenance.tags(partition, told.record.data_version),
         )
 
-    def _upstream(self, told: _Told, parent: str, now: UpstreamVersion) -> UpstreamVersion:
-        place = self._place(parent, told.forecast.partition)
-        is_earlier = place in told.earlier or (parent == COHORT_SOURCE and told.forecast.outlook is not Outlook.REUSED)
-        return self._events.get(place, now) if is_earlier else now
+    def _upstream(self, told: AsItWas, parent: str, now: UpstreamVersion) -> UpstreamVersion:
+        place = place_of(parent, told.forecast.partition)
+        return self._events.get(place, now) if place in told.earlier else now
 
-    def _again(self, place: Place) -> _Told:
+    def _again(self, place: Place) -> AsItWas:
         """A result that Dagster knew, and that is told again since an earlier version of it was told after it."""
         forecast = next(one for one in self.known.forecasts if (one.asset, one.partition) == place)
-        told = self._as_it_was(forecast)
+        told = self.past.of(forecast)
         if told is None:
             raise RuntimeError(f"{place} has no record")
         return told
@@ -306,8 +248,3 @@ _EARLIER: Final = {"note": "an earlier version, known from the record of what wa
 
 def _tags(version: str) -> dict[str, str]:
     return {DATA_VERSION_TAG: version, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}
-
-
-def _parents(asset: str) -> list[str]:
-    """What an asset is made from, without the cohort, of which Dagster itself tells."""
-    return [parent for parent in GRAPH[asset].upstream if parent != COHORT_SOURCE]
