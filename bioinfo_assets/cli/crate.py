@@ -32,8 +32,8 @@ def crate(
         str | None,
         typer.Option(metavar="URL", help="The license of what is in the crate.", show_default="none is told"),
     ] = None,
-    with_data: Annotated[
-        bool, typer.Option("--with-data", help="Copy reports, plots, metrics and logs of up to 10 MiB into it.")
+    with_small_files: Annotated[
+        bool, typer.Option("--with-small-files", help="Copy reports, plots, metrics and logs of up to 10 MiB into it.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -54,7 +54,7 @@ def crate(
         workflow=Path(graph.__file__),
         version=version("bioinfo-assets"),
         license=_license(license) or NO_LICENSE,
-        with_data=with_data,
+        with_small_files=with_small_files,
     )
     target = _local(to)
     runs = write_crate(ledger, wanted, target)

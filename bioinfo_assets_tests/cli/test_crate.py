@@ -62,7 +62,7 @@ def test_a_sample_goes_without_the_report_that_tells_of_others_too(ledger: Ledge
 
 def test_the_report_goes_with_all_the_samples_that_it_tells_of(ledger: Ledger, tmp_path: Path) -> None:
     where = ("--output-path", ledger.output_path, "--to", tmp_path / "both")
-    said = call_one(crate, *where, "--samples", "toy", "--samples", "expt", "--with-data")
+    said = call_one(crate, *where, "--samples", "toy", "--samples", "expt", "--with-small-files")
     assert said.exit_code == 0
     copies = {path.name for path in (tmp_path / "both" / "data").rglob("*") if path.is_file()}
     assert copies == {f"{name}.{what}.txt" for name in ("expt", "toy") for what in ("depth", "summary")} | {

@@ -115,11 +115,11 @@ def _given(ledger: Ledger, path: Path, data: bytes) -> FileRecord:
     return FileRecord(key=path.name, uri=str(path), size=len(data), sha256=sha256, content=digest, stamp="1")
 
 
-def write(ledger: Ledger, target: Path, *subjects: str, with_data: bool = False) -> Crate:
+def write(ledger: Ledger, target: Path, *subjects: str, with_small_files: bool = False) -> Crate:
     target.parent.mkdir(parents=True, exist_ok=True)
     workflow = target.parent / "graph.py"
     workflow.write_text("STEPS = ()\n")
-    wanted = Wanted(subjects or ("expt",), "Alignment of expt", workflow, "0.1.0", with_data=with_data)
+    wanted = Wanted(subjects or ("expt",), "Alignment of expt", workflow, "0.1.0", with_small_files=with_small_files)
     write_crate(ledger, wanted, target)
     return Crate(target)
 

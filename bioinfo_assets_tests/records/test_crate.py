@@ -60,7 +60,7 @@ def record_of(history: Ledger, subject: str, step: str) -> Record:
 
 
 def test_the_public_validator_finds_nothing_that_is_required_missing(history: Ledger, tmp_path: Path) -> None:
-    crate = write(history, tmp_path / "crate", with_data=True)
+    crate = write(history, tmp_path / "crate", with_small_files=True)
     assert complaints(crate.folder, tmp_path) == {"RECOMMENDED": NOT_SAID}
 
 
@@ -133,7 +133,7 @@ def test_addresses_are_iris(crate: Crate, tmp_path: Path) -> None:
 
 
 def test_all_digests_agree_with_the_files(history: Ledger, tmp_path: Path) -> None:
-    crate = write(history, tmp_path / "crate", with_data=True)
+    crate = write(history, tmp_path / "crate", with_small_files=True)
     looked_at = 0
     for id_, entity in crate.of_type("File").items():
         path = Path(unquote(urlsplit(id_).path)) if id_.startswith("file://") else crate.folder / unquote(id_)
@@ -146,14 +146,14 @@ def test_all_digests_agree_with_the_files(history: Ledger, tmp_path: Path) -> No
 
 def test_only_what_people_read_is_copied_and_only_when_asked(history: Ledger, tmp_path: Path) -> None:
     assert not (write(history, tmp_path / "lean").folder / "data").exists()
-    data = write(history, tmp_path / "full", with_data=True).folder / "data"
+    data = write(history, tmp_path / "full", with_small_files=True).folder / "data"
     assert [path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file()] == ["expt/expt.aln.log"]
 
 
 def test_a_copy_that_is_not_what_was_recorded_is_refused(history: Ledger, tmp_path: Path) -> None:
     Path(history.output_path, "expt", "expt.aln.log").write_text("ALIGNED ALL")
     with pytest.raises(InputError, match=r"expt\.aln\.log is not what its record says"):
-        write(history, tmp_path / "crate", with_data=True)
+        write(history, tmp_path / "crate", with_small_files=True)
     assert list(tmp_path.glob("*crate*")) == []
 
 
@@ -210,7 +210,7 @@ def test_results_in_s3_are_named_by_their_address(s3: str, tmp_path: Path) -> No
     ledger = Ledger(Store(), f"{s3}/run 7")
     genome = made(ledger, "reference_genome", "references", {"toy #1.fa": ">1\n"})
     made(ledger, "depth", "expt", {"expt.depth.txt": "1"}, inputs=read(*genome.outputs))
-    crate = write(ledger, tmp_path / "crate", with_data=True)
+    crate = write(ledger, tmp_path / "crate", with_small_files=True)
     run = crate.run_of("depth of expt")
     assert crate.named(run["object"])[0]["@id"] == f"{s3}/run%207/references/toy%20%231.fa"
     copy = crate.named(run["result"])[0]
@@ -229,7 +229,7 @@ def test_what_was_made_elsewhere_is_told_so(history: Ledger, tmp_path: Path) -> 
     bam = tmp_path / "elsewhere" / "toy.bam"
     history.store.write_bytes(str(bam), b"BAM")
     made_record(history, "recalibrated_bam", "toy", str(bam), imported=True, script="", backend="import", user="ada")
-    crate = write(history, tmp_path / "crate", "toy", with_data=True)
+    crate = write(history, tmp_path / "crate", "toy", with_small_files=True)
     run = crate.run_of("recalibrated_bam of toy")
     assert run["description"] == "Made elsewhere and registered here by ada."
     assert run["result"] == {"@id": bam.as_uri()}

@@ -46,7 +46,7 @@ class Wanted:
         workflow: The source file that says what is made from what.
         version: Of the project that the workflow is a file of.
         license: The address of the license of what is in the crate.
-        with_data: Whether small results are copied into it.
+        with_small_files: Whether small results are copied into it.
     """
 
     subjects: tuple[str, ...]
@@ -54,7 +54,7 @@ class Wanted:
     workflow: Path
     version: str
     license: str = NO_LICENSE
-    with_data: bool = False
+    with_small_files: bool = False
 
 
 def describe(entities: Entities, files: Files, jobs: tuple[TracedJob, ...], wanted: Wanted) -> None:

@@ -14,7 +14,10 @@ from bioinfo_assets.records.lineage import TracedFile, TracedJob
 from bioinfo_assets.records.record import FileRecord
 
 LARGEST_COPY: Final = 10 * 1024 * 1024
-"""Bytes of the largest report, plot, log or table of metrics that is copied where copies are wanted."""
+"""Bytes of the largest report, plot, log or table of metrics that is copied where copies are wanted.
+
+MultiQC's report takes 2.2 MB of two samples already.
+"""
 
 
 @dataclass

@@ -26,7 +26,7 @@ def write_crate(ledger: Ledger, wanted: Wanted, target: Path) -> int:
     jobs = jobs_of(ledger, wanted.subjects)
     with _built(target) as folder:
         entities = Entities(folder)
-        describe(entities, Files(entities, ledger, copied=wanted.with_data), jobs, wanted)
+        describe(entities, Files(entities, ledger, copied=wanted.with_small_files), jobs, wanted)
     return len(jobs)
 
 
