@@ -7,6 +7,7 @@ last seen to be another. Any other run takes its place.
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.cli.preflight import Plan
@@ -15,7 +16,8 @@ from bioinfo_assets.pipeline.graph import KNOWN_SITES_SOURCE, RAW_READS, REFEREN
 from bioinfo_assets.pipeline.versions import code_versions
 from bioinfo_assets.records.record import Record
 
-FILE_NAME: Final = "told-to-dagster"
+FILE_NAME: Final = Path("history", "told-to-dagster")
+"""Within the home, beside Dagster's database of events, so that it is lost with it."""
 
 
 def is_known(plan: Plan, records: Iterable[Record]) -> bool:
@@ -34,7 +36,9 @@ def keep(plan: Plan) -> None:
     ledger = plan.project.ledger
     found = (ledger.read(subject, asset) for asset in plan.assets for subject in plan.subjects(asset))
     digest = _digest(plan, (record for record in found if record is not None))
-    with written_whole(plan.home / FILE_NAME) as part:
+    file = plan.home / FILE_NAME
+    file.parent.mkdir(exist_ok=True)  # which is not there where Dagster's database is elsewhere
+    with written_whole(file) as part:
         part.write_text(digest, encoding="utf-8")
 
 

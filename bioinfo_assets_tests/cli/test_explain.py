@@ -275,7 +275,7 @@ def test_a_part_of_what_dagster_knows_goes_by_dagster_once(made: Reads) -> None:
 
 
 def test_dagster_is_told_where_that_is_not_known(made: Reads) -> None:
-    (made.home / "told-to-dagster").unlink()
+    (made.home / "history" / "told-to-dagster").unlink()
     told = made.ran()
     assert counts(told) == {"cached": 4}
     assert len(told["runs"]) == 1
@@ -283,10 +283,11 @@ def test_dagster_is_told_where_that_is_not_known(made: Reads) -> None:
     assert made.ran()["runs"] == []
 
 
-def test_dagster_knows_all_again_after_the_loss_of_its_home(made: Reads) -> None:
+@pytest.mark.parametrize("lost", [".", "history"], ids=["home", "database"])
+def test_dagster_knows_all_again_after_a_loss(made: Reads, lost: str) -> None:
     before = made.known_to_dagster()
     assert set(before) == {(asset, sample) for asset in READS for sample in ("one", "two")}
-    shutil.rmtree(made.home)
+    shutil.rmtree(made.home / lost)
     assert made.known_to_dagster() == {}
     assert counts(made.ran()) == {"cached": 4}
     assert made.known_to_dagster() == before
@@ -305,6 +306,18 @@ def test_a_run_that_fails_leaves_dagster_to_be_told_again(made: Reads) -> None:
 def test_a_fastq_that_was_touched_is_cached_still(made: Reads) -> None:
     os.utime(made.fastq("one"), (1e9, 1e9))
     assert counts(made.ran()) == {"cached": 4}
+    assert made.ran()["runs"] == []
+
+
+def test_dagster_is_told_of_a_fastq_that_was_another_for_a_while(made: Reads) -> None:
+    """Whoever looked meanwhile, as Dagit's sensor does, may have told it of the other."""
+    kept = made.fastq("one").read_bytes()
+    made.fastq("one").write_bytes(gzip.compress(gzip.decompress(kept), 1, mtime=7))
+    assert made.states()["merged_reads", "one"][0] == "stale"
+    made.fastq("one").write_bytes(kept)
+    told = made.ran()
+    assert counts(told) == {"cached": 4}
+    assert told["runs"]
     assert made.ran()["runs"] == []
 
 
