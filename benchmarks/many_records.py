@@ -1,0 +1,162 @@
+"""A project of very many samples as its records tell it: there are records, and none of the files that they name."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from bioinfo_assets.genomics.sample import Lane, Sample
+from bioinfo_assets.launch.store import Store
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.record import FileRecord, InputRecord, Observation, Record
+from bioinfo_assets.records.samples import save_sample
+
+_BEGUN: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_STAND_IN: Final = "SAMPLE_OF_MANY"
+_SCRIPT: Final = f"sample={_STAND_IN}\n" + "# What a step runs has about this length.\n" * 60
+_REFERENCE: Final = tuple(f"genome.fa{end}" for end in ("", ".fai", ".amb", ".ann", ".bwt", ".pac", ".sa"))
+_STEPS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "merged_reads": (("FC1.1.1.fastq.gz", "FC1.1.2.fastq.gz"), ("1.fastq.gz", "2.fastq.gz")),
+    "trimmed_reads": (
+        ("1.fastq.gz", "2.fastq.gz"),
+        ("cutadapt.1.fastq.gz", "cutadapt.2.fastq.gz", "cutadapt.log", "cutadapt.json"),
+    ),
+    "aligned_bam": (("cutadapt.1.fastq.gz", "cutadapt.2.fastq.gz"), ("aln.bam",)),
+    "marked_bam": (
+        ("aln.bam",),
+        ("mark_dup.bam", "mark_dup.bam.bai", "mark_dup.bam.md5", "mark_dup.markdup.metrics.txt"),
+    ),
+    "recalibrated_bam": (
+        ("mark_dup.bam", "mark_dup.bam.bai"),
+        ("recalib.bam", "recalib.bam.bai", "recalib.bam.md5", "recalib.recal.table"),
+    ),
+    "alignment_metrics": (("recalib.bam", "recalib.bam.bai"), ("alignment_metrics.txt",)),
+    "insert_size_metrics": (("recalib.bam",), ("insert_metrics.txt", "insert_size_histogram.pdf")),
+    "depth": (("recalib.bam", "recalib.bam.bai"), ("depth.txt.gz", "depth.txt.gz.tbi", "mosdepth.summary.txt")),
+    "coverage": (("recalib.bam", "recalib.bam.bai"), ("coverage.txt",)),
+    "contamination": (("recalib.bam", "recalib.bam.bai"), ("contamination.txt",)),
+}
+"""Of each step, what it reads and makes of a sample; ten, and with the observation of the FASTQs eleven records."""
+
+_WITH_REFERENCE: Final = ("aligned_bam", "marked_bam", "recalibrated_bam", "alignment_metrics")
+
+
+def write_records(output_path: str, samples: int) -> None:
+    """Writes the records of a project that has made everything for so many samples, S00001 and on, and a report.
+
+    Args:
+        output_path: An empty folder of this machine, or one that is not there.
+        samples: How many.
+    """
+    ledger = Ledger(Store(), output_path)
+    names = [f"S{number:05d}" for number in range(1, samples + 1)]
+    _write_reference(ledger)
+    model = [_observation(output_path), *(_record(output_path, step) for step in _STEPS)]
+    texts = {_name(kept): kept.model_dump_json(indent=2) for kept in model}
+    for name in names:
+        save_sample(ledger, Sample(name, (Lane("FC1", 1, *_fastqs(output_path, name), name),)))
+        _write_sample(Path(output_path), name, texts)
+    ledger.write(_report(output_path, names))
+
+
+def _write_sample(output_path: Path, name: str, texts: Mapping[str, str]) -> None:
+    """The model's records with the sample's name in place of the model's, and digests of its own."""
+    folder = output_path / name / "records"
+    folder.mkdir(parents=True)
+    mask = sha256(name.encode()).hexdigest()[:12]
+    for step, text in texts.items():
+        own = text.replace(_STAND_IN, name).replace(_MARK, mask)
+        (folder / f"{step}.json").write_text(own, encoding="utf-8")
+
+
+_MARK: Final = "0123456789ab"
+"""Where a digest of the model has these digits, that of a sample has its own."""
+
+
+def digest(sample: str, file: str) -> str:
+    """The digest that a sample's file has in its records."""
+    mask = _MARK if sample == _STAND_IN else sha256(sample.encode()).hexdigest()[:12]
+    return mask + sha256(file.encode()).hexdigest()[12:]
+
+
+def _name(kept: Record | Observation) -> str:
+    return kept.step if isinstance(kept, Record) else kept.asset
+
+
+def _fastqs(output_path: str, sample: str) -> tuple[str, str]:
+    first, second = (f"{output_path}/fastqs/{sample}.FC1.1.{read}.fastq.gz" for read in (1, 2))
+    return first, second
+
+
+def _place(output_path: str, sample: str, file: str) -> str:
+    folder = "fastqs" if file.startswith("FC1.") else sample
+    return f"{output_path}/{folder}/{sample}.{file}"
+
+
+def _observation(output_path: str) -> Observation:
+    files = [_file(_place(output_path, _STAND_IN, name), digest(_STAND_IN, name)) for name in _STEPS["merged_reads"][0]]
+    return Observation(asset="raw_reads", subject=_STAND_IN, files=tuple(files), observed=_BEGUN)
+
+
+def _record(output_path: str, step: str) -> Record:
+    reads, makes = _STEPS[step]
+    inputs = [_input(_place(output_path, _STAND_IN, name), digest(_STAND_IN, name)) for name in reads]
+    if step in _WITH_REFERENCE:
+        inputs += [_input(f"{output_path}/references/{name}", digest("", name)) for name in _REFERENCE]
+    outputs = [_file(_place(output_path, _STAND_IN, name), digest(_STAND_IN, name)) for name in makes]
+    return _made(step, _STAND_IN, inputs, outputs)
+
+
+def _write_reference(ledger: Ledger) -> None:
+    source = _file("https://genomes.example/genome.fa.gz", digest("", "genome.fa.gz"))
+    ledger.write_observation(
+        Observation(asset="reference_source", subject="references", files=(source,), observed=_BEGUN)
+    )
+    outputs = [_file(f"{ledger.output_path}/references/{name}", digest("", name)) for name in _REFERENCE]
+    fetched = [_input(source.uri, digest("", "genome.fa.gz"))]
+    ledger.write(_made("reference_genome", "references", fetched, outputs[:1]))
+    ledger.write(_made("reference_index", "references", [_input(outputs[0].uri, outputs[0].sha256)], outputs[1:]))
+
+
+def _report(output_path: str, names: Sequence[str]) -> Record:
+    read = ("cutadapt.log", "mark_dup.markdup.metrics.txt", "alignment_metrics.txt", "insert_metrics.txt")
+    inputs = [_input(_place(output_path, name, file), digest(name, file)) for name in names for file in read]
+    html = _file(f"{output_path}/multiqc/multiqc_report.html", digest("", "multiqc_report.html"))
+    return _made("multiqc_report", "multiqc", inputs, [html])
+
+
+def _file(uri: str, sha: str) -> FileRecord:
+    key = uri.rpartition("/")[2].partition(".")[2]
+    return FileRecord(key=key, uri=uri, size=1000, sha256=sha, content=f"sha256:{sha}", stamp="1")
+
+
+def _input(uri: str, sha: str | None) -> InputRecord:
+    return InputRecord(local=uri.rpartition("/")[2], uri=uri, size=1000, content=f"sha256:{sha}")
+
+
+def _made(step: str, subject: str, inputs: Sequence[InputRecord], outputs: Sequence[FileRecord]) -> Record:
+    return Record(
+        step=step,
+        version="1",
+        subject=subject,
+        fingerprint=sha256(json.dumps([step, subject]).encode()).hexdigest(),
+        script=_SCRIPT,
+        parameters={"platform": "ILLUMINA"},
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        tools={"bgzip": "1.16", "samtools": "1.16.1"},
+        backend="local",
+        job_id=f"{step}-{subject}.xyz",
+        host="here",
+        user="me",
+        project="0.1.0",
+        started=_BEGUN,
+        finished=_BEGUN + timedelta(minutes=list(_STEPS).index(step) if step in _STEPS else 0),
+        wall_s=1.5,
+        cpu_s=1.0,
+        peak_memory_mib=100.0,
+        facts={},
+        warnings=(),
+    )
