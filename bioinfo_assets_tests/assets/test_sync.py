@@ -340,3 +340,18 @@ def test_a_result_whose_files_are_gone_is_told_by_its_record(changed: Told, empt
 
     assert set(changed.sync(empty)) == ALL
     assert changed.graph(empty).stale() == set()
+
+
+def test_the_report_of_a_run_names_the_cohort_that_it_was_made_of(made: Told) -> None:
+    """It is told in the run, after the samples' results and before the report reads them: Dagit has it fresh."""
+    cohort = dg.AssetKey("cohort")
+    wanted = dg.AssetRecordsFilter(cohort)
+    newest = made.dagster.fetch_observations(wanted, limit=1).records[0]
+    (report,) = made.dagster.fetch_materializations(dg.AssetKey("multiqc_report"), limit=2).records
+
+    assert newest.asset_observation is not None
+    assert report.asset_materialization is not None
+    tags = report.asset_materialization.tags or {}
+    assert tags["dagster/input_data_version/cohort"] == (newest.asset_observation.tags or {})["dagster/data_version"]
+    assert tags["dagster/input_event_pointer/cohort"] == str(newest.storage_id)
+    assert newest.asset_observation.metadata["samples"].value == len(NAMES)
