@@ -1,49 +1,26 @@
 """`bioinfo-assets log`: which files the work read and wrote, what made one of them, and what was made from it."""
 
 import json as json_module
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.tree import Tree
 
+from bioinfo_assets.cli.found import Found, catalog_of, find, ledger_of
 from bioinfo_assets.cli.options import Json
 from bioinfo_assets.cli.paths import absolute
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.records.catalog import Catalog, Entry, open_catalog
+from bioinfo_assets.records.catalog import Catalog, Entry
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.lineage import Lineage, TracedFile, TracedJob, folder_of
-from bioinfo_assets.records.record import Record
-from bioinfo_assets.settings import home_of
+from bioinfo_assets.records.lineage import TracedFile, TracedJob
 
 MOST_ALIKE: Final = 20
 """Results of one asset that are named in a tree of what was made; of more, their number is told."""
 
 WIDTH: Final = 4000
 """Of a line, so that none is cut off; a terminal wraps it."""
-
-_DIGEST: Final = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What was asked for, and where it is known from.
-
-    Attributes:
-        ledger: The records of the project.
-        file: The file, with all that came before it.
-        note: What is to be said of it first; empty where there is nothing.
-    """
-
-    ledger: Ledger
-    file: TracedFile
-    note: str = ""
 
 
 def log(
@@ -70,7 +47,7 @@ def log(
     if file is None:
         if output_path is None:
             raise InputError("give a file to tell of, or --output-path to tell of all files")
-        _tell_all(_ledger(absolute(output_path)), console, past=past, as_json=json)
+        _tell_all(ledger_of(absolute(output_path)), console, past=past, as_json=json)
         return
     found = find(file, output_path)
     if script:
@@ -83,97 +60,8 @@ def log(
         _tell(found, console)
 
 
-def _ledger(output_path: str) -> Ledger:
-    return Ledger(Store(), output_path.rstrip("/"))
-
-
-@contextmanager
-def _catalog(ledger: Ledger) -> Iterator[Catalog]:
-    try:
-        home = home_of(ledger.output_path)
-    except InputError:  # in the cloud, and no home is set
-        home = None
-    with open_catalog(ledger, home) as catalog:
-        yield catalog
-
-
-def find(given: str, output_path: str | None) -> Found:
-    """Finds what was asked for: a result, a source, or the origin of a copy.
-
-    Raises:
-        InputError: nothing is known of it.
-    """
-    digest = _DIGEST.fullmatch(given.lower())
-    if digest is not None and not Path(given).exists():
-        if output_path is None:
-            raise InputError(f"give --output-path with a digest: where are the results among which {given} is?")
-        return _by_digest(_ledger(absolute(output_path)), digest[1], given)
-    uri = absolute(given)
-    place = absolute(output_path) if output_path else folder_of(folder_of(uri))
-    ledger = _ledger(place)
-    is_result = folder_of(folder_of(uri)) == ledger.output_path and bool(ledger.store.list(f"{folder_of(uri)}/records"))
-    if is_result:
-        file = Lineage(ledger).of_file(uri)
-        return Found(ledger, file, _changed(ledger.store, file))
-    if output_path is None:
-        raise InputError(f"{uri} lies beside no records: give --output-path, to look for it among those of a project")
-    return _elsewhere(ledger, uri)
-
-
-def _by_digest(ledger: Ledger, digest: str, given: str) -> Found:
-    with _catalog(ledger) as catalog:
-        entries = catalog.by_digest(digest)
-    if not entries:
-        raise InputError(f"no record under {ledger.output_path} names a file with the digest {given}")
-    others = {entry.sha256 or entry.content for entry in entries if entry.role == entries[0].role}
-    note = f"{len(others)} files begin with these digits: give more of them to be sure" if len(others) > 1 else ""
-    return Found(ledger, _traced(ledger, entries[0]), note)
-
-
-def _elsewhere(ledger: Ledger, uri: str) -> Found:
-    """A source, or a copy of a file that lies somewhere else."""
-    with _catalog(ledger) as catalog:
-        entries = catalog.by_uri(uri)
-        if entries:
-            file = _traced(ledger, entries[0])
-            return Found(ledger, file, _changed(ledger.store, file))
-        digest = ledger.store.digest(uri).removeprefix("sha256:")
-        entries = catalog.by_digest(digest)
-    if not entries:
-        raise InputError(f"no record under {ledger.output_path} names {uri}, or a file with its bytes")
-    return Found(ledger, _traced(ledger, entries[0]), f"{uri} has the bytes of this file")
-
-
-def _traced(ledger: Ledger, entry: Entry) -> TracedFile:
-    """What the catalog found, with all that came before it."""
-    lineage = Lineage(ledger)
-    kept = ledger.read_any(entry.record)
-    maker = None
-    observation = None
-    if isinstance(kept, Record):
-        maker = lineage.of_record(kept, entry.record, past=entry.past) if entry.role == "w" else None
-    else:
-        observation = kept
-    note = "replaced since" if entry.past else ""
-    return TracedFile(entry.uri, entry.size, entry.sha256, entry.content, maker, observation, note)
-
-
-def _changed(store: Store, file: TracedFile) -> str:
-    """Whether the file is still the one that records speak of, in words; empty where it is."""
-    kept = file.maker.record.outputs if file.maker else file.observation.files if file.observation else ()
-    recorded = next((one for one in kept if one.uri == file.uri), None)
-    stat = store.find(file.uri)
-    if stat is None:
-        return "It is gone; this is what was there."
-    if recorded is None or (stat.size, stat.stamp) == (recorded.size, recorded.stamp):
-        return ""
-    if stat.size == recorded.size and store.content_of(file.uri) in {f"sha256:{recorded.sha256}", recorded.content}:
-        return ""
-    return "It was changed since: this is told of what was there before."
-
-
 def _tell_all(ledger: Ledger, console: Console, *, past: bool, as_json: bool) -> None:
-    with _catalog(ledger) as catalog:
+    with catalog_of(ledger) as catalog:
         lines = list(_merged(catalog.all_files(past=past)))
     if not lines:
         raise InputError(f"there are no records in {ledger.output_path}: check --output-path")
@@ -290,7 +178,7 @@ def _named(file: TracedFile) -> str:
 
 
 def _tell_down(found: Found, console: Console, *, as_json: bool) -> None:
-    with _catalog(found.ledger) as catalog:
+    with catalog_of(found.ledger) as catalog:
         made = _made_of(catalog, found.ledger, [found.file.uri], found.file.content, set())
     if as_json:
         typer.echo(json_module.dumps({"file": _file(found.file), "made": made}, indent=2))

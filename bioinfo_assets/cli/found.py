@@ -1,0 +1,125 @@
+"""A file as a user names it, found in the records: a result, a source, a digest, or a copy of one of them."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bioinfo_assets.cli.paths import absolute
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.store import Store
+from bioinfo_assets.records.catalog import Catalog, Entry, open_catalog
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.lineage import Lineage, TracedFile, folder_of
+from bioinfo_assets.records.record import Record
+from bioinfo_assets.settings import home_of
+
+_DIGEST: Final = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was asked for, and where it is known from.
+
+    Attributes:
+        ledger: The records of the project.
+        file: The file, with all that came before it.
+        note: What is to be said of it first; empty where there is nothing.
+    """
+
+    ledger: Ledger
+    file: TracedFile
+    note: str = ""
+
+
+def ledger_of(output_path: str) -> Ledger:
+    """The records under an output path."""
+    return Ledger(Store(), output_path.rstrip("/"))
+
+
+@contextmanager
+def catalog_of(ledger: Ledger) -> Iterator[Catalog]:
+    """The index of all records, kept in the project's home where there is one."""
+    try:
+        home = home_of(ledger.output_path)
+    except InputError:  # in the cloud, and no home is set
+        home = None
+    with open_catalog(ledger, home) as catalog:
+        yield catalog
+
+
+def find(given: str, output_path: str | None) -> Found:
+    """Finds what was asked for: a result, a source, or the origin of a copy.
+
+    Raises:
+        InputError: nothing is known of it.
+    """
+    digest = _DIGEST.fullmatch(given.lower())
+    if digest is not None and not Path(given).exists():
+        if output_path is None:
+            raise InputError(f"give --output-path with a digest: where are the results among which {given} is?")
+        return _by_digest(ledger_of(absolute(output_path)), digest[1], given)
+    uri = absolute(given)
+    place = absolute(output_path) if output_path else folder_of(folder_of(uri))
+    ledger = ledger_of(place)
+    is_result = folder_of(folder_of(uri)) == ledger.output_path and bool(ledger.store.list(f"{folder_of(uri)}/records"))
+    if is_result:
+        file = Lineage(ledger).of_file(uri)
+        return Found(ledger, file, _changed(ledger.store, file))
+    if output_path is None:
+        raise InputError(f"{uri} lies beside no records: give --output-path, to look for it among those of a project")
+    return _elsewhere(ledger, uri)
+
+
+def _by_digest(ledger: Ledger, digest: str, given: str) -> Found:
+    with catalog_of(ledger) as catalog:
+        entries = catalog.by_digest(digest)
+    if not entries:
+        raise InputError(f"no record under {ledger.output_path} names a file with the digest {given}")
+    others = {entry.sha256 or entry.content for entry in entries if entry.role == entries[0].role}
+    note = f"{len(others)} files begin with these digits: give more of them to be sure" if len(others) > 1 else ""
+    return Found(ledger, _traced(ledger, entries[0]), note)
+
+
+def _elsewhere(ledger: Ledger, uri: str) -> Found:
+    """A source, or a copy of a file that lies somewhere else."""
+    with catalog_of(ledger) as catalog:
+        entries = catalog.by_uri(uri)
+        if entries:
+            file = _traced(ledger, entries[0])
+            return Found(ledger, file, _changed(ledger.store, file))
+        digest = ledger.store.digest(uri).removeprefix("sha256:")
+        entries = catalog.by_digest(digest)
+    if not entries:
+        raise InputError(f"no record under {ledger.output_path} names {uri}, or a file with its bytes")
+    return Found(ledger, _traced(ledger, entries[0]), f"{uri} has the bytes of this file")
+
+
+def _traced(ledger: Ledger, entry: Entry) -> TracedFile:
+    """What the catalog found, with all that came before it."""
+    lineage = Lineage(ledger)
+    kept = ledger.read_any(entry.record)
+    maker = None
+    observation = None
+    if isinstance(kept, Record):
+        maker = lineage.of_record(kept, entry.record, past=entry.past) if entry.role == "w" else None
+    else:
+        observation = kept
+    note = "replaced since" if entry.past else ""
+    return TracedFile(entry.uri, entry.size, entry.sha256, entry.content, maker, observation, note)
+
+
+def _changed(store: Store, file: TracedFile) -> str:
+    """Whether the file is still the one that records speak of, in words; empty where it is."""
+    kept = file.maker.record.outputs if file.maker else file.observation.files if file.observation else ()
+    recorded = next((one for one in kept if one.uri == file.uri), None)
+    stat = store.find(file.uri)
+    if stat is None:
+        return "It is gone; this is what was there."
+    if recorded is None or (stat.size, stat.stamp) == (recorded.size, recorded.stamp):
+        return ""
+    if stat.size == recorded.size and store.content_of(file.uri) in {f"sha256:{recorded.sha256}", recorded.content}:
+        return ""
+    return "It was changed since: this is told of what was there before."
