@@ -9,10 +9,11 @@ from typing import Final
 
 from bioinfo_assets.cli.paths import absolute
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.uri import folder_of
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.catalog import Catalog, Entry, open_catalog
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.lineage import Lineage, TracedFile, folder_of
+from bioinfo_assets.records.lineage import Lineage, TracedFile
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.settings import home_of
 

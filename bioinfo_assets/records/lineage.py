@@ -11,6 +11,7 @@ from threading import RLock
 from typing import Final
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.uri import folder_of
 from bioinfo_assets.launch.store import join
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, InputRecord, Observation, Record
@@ -235,11 +236,6 @@ class Lineage:
 
     def _folder(self, place: str) -> Folder:
         return self.folders.setdefault(place, Folder(self.ledger, place))
-
-
-def folder_of(uri: str) -> str:
-    """The folder that a file lies in."""
-    return uri.rpartition("/")[0]
 
 
 def as_markdown(job: TracedJob) -> str:

@@ -10,6 +10,9 @@ from typing import Final
 STAND_IN: Final = "SAMPLE"
 """Stands for either sample's name where a file of both is named."""
 
+SHORT: Final = 2
+"""Items of a list that are all told."""
+
 
 @dataclass(frozen=True, slots=True)
 class TwoNames:
@@ -66,13 +69,22 @@ class TwoNames:
 
         >>> TwoNames("a", "a").told([1, 2, 3], [1, 3, 4])
         ('[2]', '[4]')
+        >>> TwoNames("a", "a").told([1], [2, 3, 4])
+        ('[1]', '2 and 2 more')
         """
         if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
             own = [item for item in one if not any(self.alike(item, its) for its in other)]
             its = [item for item in other if not any(self.alike(mine, item) for mine in one)]
             if own or its:
-                return _text(own), _text(its)
+                return _listed(own), _listed(its)
         return _text(one), _text(other)
+
+
+def _listed(items: list[object]) -> str:
+    """A list as text; of more than two items, such as the read groups of many lanes, the first and how many more."""
+    if len(items) <= SHORT:
+        return _text(items)
+    return f"{' '.join(_text(items[0]).split())} and {len(items) - 1} more"
 
 
 def _text(value: object) -> str:
