@@ -83,27 +83,28 @@ needed_kib() {
 
 # inputs.tsv has SIZE, LOCAL, NAME (`-` where it is not shared) and URI of each input.
 stage() {
-  local size local_name name uri running=0 needed free
+  local size local_name name uri needed free fetching=()
   [[ ! -d $root/inputs ]] || find "$root/inputs" -type f -exec mv -t "$work" {} +
   mkdir -p "$cache"
   needed=$(needed_kib)
   free=$(df --output=avail -k "$root" | tail -n 1)
   ((free > needed)) || give_up "the job needs some $((needed / 1024)) MiB of disk by the sizes of its inputs, and the machine has $((free / 1024)) MiB free in $disk: give the compute environment's machines a larger disk"
   while IFS=$'\t' read -r size local_name name uri; do
-    if ((running >= AT_ONCE)); then
-      wait -n || return
-      running=$((running - 1))
+    # By their process ids: `wait -n` knows nothing of a fetch that a sourced script's bash has tidied away already.
+    if ((${#fetching[@]} >= AT_ONCE)); then
+      wait "${fetching[0]}" || return
+      fetching=("${fetching[@]:1}")
     fi
     if [[ $name == - ]]; then
       fetch "$uri" "$work/$local_name" "$size" &
     else
       fetch_shared "$uri" "$work/$local_name" "$size" "$name" &
     fi
-    running=$((running + 1))
+    fetching+=($!)
   done <"$root/inputs.tsv"
-  while ((running > 0)); do
-    wait -n || return
-    running=$((running - 1))
+  while ((${#fetching[@]} > 0)); do
+    wait "${fetching[0]}" || return
+    fetching=("${fetching[@]:1}")
   done
 }
 
