@@ -137,7 +137,8 @@ def run(  # noqa: PLR0913 - each is an option
         ),
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Tell only what would be made, and why; run and keep nothing.")
+        bool,
+        typer.Option("--explain", help="Tell only what would be made, and why: nothing is run, no setting is kept."),
     ] = False,
     json: Json = False,
 ) -> None:
