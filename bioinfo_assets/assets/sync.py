@@ -35,7 +35,7 @@ from bioinfo_assets.pipeline.forecast import Forecast
 from bioinfo_assets.pipeline.graph import COHORT_SOURCE, GRAPH, OVER_SAMPLES, PER_SAMPLE, SHARED, SOURCES
 from bioinfo_assets.pipeline.past import PARTITIONED, AsItWas, Past, Place, made_from, place_of
 from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.records.lineage import Lineage
+from bioinfo_assets.records.lineage import Lineage, TracedJob
 from bioinfo_assets.records.record import Observation, Record
 from bioinfo_assets.records.record_set import ONE
 
@@ -238,9 +238,16 @@ class _Sync:
             figures = {}
         return {
             **figures,
-            **record_metadata(Lineage(ledger).of_record(record), reused=False),
+            **record_metadata(_traced(Lineage(ledger), record), reused=False),
             "told_from_record": dg.MetadataValue.bool(True),
         }
+
+
+def _traced(lineage: Lineage, record: Record) -> TracedJob:
+    try:
+        return lineage.of_record(record)
+    except BioinfoAssetsError:  # a record upstream cannot be read: what this one tells is told all the same
+        return lineage.alone(record)
 
 
 _EARLIER: Final = {"note": "an earlier version, known from the record of what was made from it"}

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.xdist_group("sync")  # one run of the whole graph is wh
 
 Place = tuple[str, str | None]
 
+DEPTH = dg.AssetKey("depth")
 NAMES = ("a", "b")
 ALL = {(asset, "") for asset in (*SHARED, "multiqc_report")} | {(asset, name) for asset in PER_SAMPLE for name in NAMES}
 
@@ -271,6 +272,13 @@ def test_a_reference_with_an_alt_file_is_stale_for_no_other_reason(
     assert told.graph(empty).stale() == set()
 
 
+def test_a_broken_record_is_passed_by(changed: Told, empty: dg.DagsterInstance) -> None:
+    (changed.lab.folder / "out" / "b" / "records" / "unheard_of.json").write_bytes(b"{}")
+
+    assert set(changed.sync(empty)) == ALL
+    assert changed.graph(empty).stale() == set()
+
+
 def test_the_partitions_are_the_samples(made: Told, empty: dg.DagsterInstance) -> None:
     set_samples(empty, ["a", "long-gone"])
 
@@ -344,14 +352,16 @@ def test_a_result_whose_files_are_gone_is_told_by_its_record(changed: Told, empt
 
 def test_the_report_of_a_run_names_the_cohort_that_it_was_made_of(made: Told) -> None:
     """It is told in the run, after the samples' results and before the report reads them: Dagit has it fresh."""
-    cohort = dg.AssetKey("cohort")
-    wanted = dg.AssetRecordsFilter(cohort)
-    newest = made.dagster.fetch_observations(wanted, limit=1).records[0]
     (report,) = made.dagster.fetch_materializations(dg.AssetKey("multiqc_report"), limit=2).records
-
-    assert newest.asset_observation is not None
     assert report.asset_materialization is not None
     tags = report.asset_materialization.tags or {}
-    assert tags["dagster/input_data_version/cohort"] == (newest.asset_observation.tags or {})["dagster/data_version"]
-    assert tags["dagster/input_event_pointer/cohort"] == str(newest.storage_id)
-    assert newest.asset_observation.metadata["samples"].value == len(NAMES)
+
+    pointer = int(tags["dagster/input_event_pointer/cohort"])
+    wanted = dg.AssetRecordsFilter(dg.AssetKey("cohort"), storage_ids=[pointer])
+    (seen,) = made.dagster.fetch_observations(wanted, limit=2).records
+
+    assert pointer < report.storage_id
+    assert seen.asset_observation is not None
+    assert tags["dagster/input_data_version/cohort"] == (seen.asset_observation.tags or {})["dagster/data_version"]
+    assert seen.asset_observation.metadata["samples"].value == len(NAMES)
+    assert all(record.storage_id < pointer for record in made.dagster.fetch_materializations(DEPTH, limit=2).records)
