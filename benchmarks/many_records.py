@@ -1,6 +1,7 @@
 """A project of very many samples as its records tell it: there are records, and none of the files that they name."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -43,56 +44,55 @@ _STEPS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 _WITH_REFERENCE: Final = ("aligned_bam", "marked_bam", "recalibrated_bam", "alignment_metrics")
 
 
-def write_records(output_path: str, samples: int) -> None:
-    """Writes the records of a project that has made everything for so many samples, S00001 and on, and a report.
+def write_records(output_path: Path, samples: int) -> None:
+    """Writes the records of a project that has made everything for so many samples, sample00001 and on, and a report.
 
     Args:
         output_path: An empty folder of this machine, or one that is not there.
         samples: How many.
     """
-    ledger = Ledger(Store(), output_path)
-    names = [f"S{number:05d}" for number in range(1, samples + 1)]
+    place = str(output_path)
+    ledger = Ledger(Store(), place)
+    names = [f"sample{number:05d}" for number in range(1, samples + 1)]
     _write_reference(ledger)
-    model = [_observation(output_path), *(_record(output_path, step) for step in _STEPS)]
+    model: list[Record | Observation] = [_observation(place), *(_record(place, step) for step in _STEPS)]
     texts = {_name(kept): kept.model_dump_json(indent=2) for kept in model}
     for name in names:
-        save_sample(ledger, Sample(name, (Lane("FC1", 1, *_fastqs(output_path, name), name),)))
-        _write_sample(Path(output_path), name, texts)
-    ledger.write(_report(output_path, names))
+        save_sample(ledger, Sample(name, (Lane("FC1", 1, *_fastqs(name), name),)))
+        _write_sample(output_path, name, texts)
+    ledger.write(_report(place, names))
 
 
 def _write_sample(output_path: Path, name: str, texts: Mapping[str, str]) -> None:
     """The model's records with the sample's name in place of the model's, and digests of its own."""
     folder = output_path / name / "records"
     folder.mkdir(parents=True)
-    mask = sha256(name.encode()).hexdigest()[:12]
+    own = {digest(_STAND_IN, file): digest(name, file) for file in _FILES}
     for step, text in texts.items():
-        own = text.replace(_STAND_IN, name).replace(_MARK, mask)
-        (folder / f"{step}.json").write_text(own, encoding="utf-8")
+        told = re.sub("[0-9a-f]{64}", lambda found: own.get(found[0], found[0]), text)
+        (folder / f"{step}.json").write_text(told.replace(_STAND_IN, name), encoding="utf-8")
 
 
-_MARK: Final = "0123456789ab"
-"""Where a digest of the model has these digits, that of a sample has its own."""
+_FILES: Final = tuple(dict.fromkeys(name for reads, makes in _STEPS.values() for name in (*reads, *makes)))
 
 
 def digest(sample: str, file: str) -> str:
-    """The digest that a sample's file has in its records."""
-    mask = _MARK if sample == _STAND_IN else sha256(sample.encode()).hexdigest()[:12]
-    return mask + sha256(file.encode()).hexdigest()[12:]
+    """The digest that a sample's file has in its records; of what all share the sample is empty."""
+    return sha256(f"{sample} {file}".encode()).hexdigest()
 
 
 def _name(kept: Record | Observation) -> str:
     return kept.step if isinstance(kept, Record) else kept.asset
 
 
-def _fastqs(output_path: str, sample: str) -> tuple[str, str]:
-    first, second = (f"{output_path}/fastqs/{sample}.FC1.1.{read}.fastq.gz" for read in (1, 2))
+def _fastqs(sample: str) -> tuple[str, str]:
+    first, second = (f"/data/run7/{sample}/{sample}.FC1.1.{read}.fastq.gz" for read in (1, 2))
     return first, second
 
 
 def _place(output_path: str, sample: str, file: str) -> str:
-    folder = "fastqs" if file.startswith("FC1.") else sample
-    return f"{output_path}/{folder}/{sample}.{file}"
+    folder = "/data/run7" if file.startswith("FC1.") else output_path
+    return f"{folder}/{sample}/{sample}.{file}"
 
 
 def _observation(output_path: str) -> Observation:
@@ -129,11 +129,15 @@ def _report(output_path: str, names: Sequence[str]) -> Record:
 
 def _file(uri: str, sha: str) -> FileRecord:
     key = uri.rpartition("/")[2].partition(".")[2]
-    return FileRecord(key=key, uri=uri, size=1000, sha256=sha, content=f"sha256:{sha}", stamp="1")
+    return FileRecord(key=key, uri=uri, size=1000, sha256=sha, content=_content(uri, sha), stamp="1")
 
 
 def _input(uri: str, sha: str | None) -> InputRecord:
-    return InputRecord(local=uri.rpartition("/")[2], uri=uri, size=1000, content=f"sha256:{sha}")
+    return InputRecord(local=uri.rpartition("/")[2], uri=uri, size=1000, content=_content(uri, sha))
+
+
+def _content(uri: str, sha: str | None) -> str | None:
+    return None if uri.endswith((".bai", ".tbi", ".md5")) else f"sha256:{sha}"
 
 
 def _made(step: str, subject: str, inputs: Sequence[InputRecord], outputs: Sequence[FileRecord]) -> Record:
