@@ -187,7 +187,12 @@ class Lineage:
         if len(subjects) > self.widest:
             return TracedJob(record, place, past, tuple(map(_untraced, record.inputs)), len(subjects))
         own = place.partition("/records/")[0]
-        return TracedJob(record, place, past, tuple(self._input(item, own) for item in record.inputs))
+        traced = {item.uri: self._input(item, own) for item in record.inputs if item.content is not None}
+        makers = [file.maker for file in traced.values() if file.maker is not None]
+        for item in record.inputs:
+            if item.content is None:
+                traced[item.uri] = _made_beside(item, makers) or self._input(item, own)
+        return TracedJob(record, place, past, tuple(traced[item.uri] for item in record.inputs))
 
     def _input(self, item: InputRecord, own: str) -> TracedFile:
         found = (
@@ -279,6 +284,16 @@ def _named(files: Iterable[TracedFile]) -> str:
 def _output(record: Record | Observation, uri: str) -> FileRecord | None:
     outputs = record.outputs if isinstance(record, Record) else ()
     return next((file for file in outputs if file.uri == uri), None)
+
+
+def _made_beside(item: InputRecord, makers: Iterable[TracedJob]) -> TracedFile | None:
+    """A file that has no digest to tell its version by, such as a BAM's index: it came with what was read beside it."""
+    for maker in makers:
+        file = _output(maker.record, item.uri)
+        if file is not None:
+            note = "replaced since" if maker.past else ""
+            return TracedFile(item.uri, file.size, file.sha256, file.content, maker, note=note)
+    return None
 
 
 def _untraced(item: InputRecord) -> TracedFile:
