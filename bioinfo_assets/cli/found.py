@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.cli.paths import absolute
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.genomics.uri import folder_of
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.catalog import Catalog, Entry, open_catalog
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.lineage import Lineage, TracedFile
-from bioinfo_assets.records.record import Record
-from bioinfo_assets.settings import home_of
+from bioinfo_assets.records.record import FileRecord, Record
+from bioinfo_assets.settings import home_of, output_path_of
 
 _DIGEST: Final = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})")
+
+_DEPTH: Final = 4
+"""Folders above a file that are looked at for records: a result lies in its subject's, or in one within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,16 @@ def ledger_of(output_path: str) -> Ledger:
 @contextmanager
 def catalog_of(ledger: Ledger) -> Iterator[Catalog]:
     """The index of all records, kept in the project's home where there is one."""
-    try:
-        home = home_of(ledger.output_path)
-    except InputError:  # in the cloud, and no home is set
-        home = None
-    with open_catalog(ledger, home) as catalog:
+    with open_catalog(ledger, _home(ledger.output_path)) as catalog:
         yield catalog
+
+
+def _home(output_path: str) -> Path | None:
+    try:
+        home = home_of(output_path)
+        return home if output_path_of(home) in {None, output_path} else None  # another project's is left as it is
+    except InputError:  # in the cloud, and no home is set; or its settings cannot be read
+        return None
 
 
 def find(given: str, output_path: str | None) -> Found:
@@ -63,15 +70,31 @@ def find(given: str, output_path: str | None) -> Found:
             raise InputError(f"give --output-path with a digest: where are the results among which {given} is?")
         return _by_digest(ledger_of(absolute(output_path)), digest[1], given)
     uri = absolute(given)
-    place = absolute(output_path) if output_path else folder_of(folder_of(uri))
-    ledger = ledger_of(place)
-    is_result = folder_of(folder_of(uri)) == ledger.output_path and bool(ledger.store.list(f"{folder_of(uri)}/records"))
-    if is_result:
-        file = Lineage(ledger).of_file(uri)
-        return Found(ledger, file, _changed(ledger.store, file))
-    if output_path is None:
+    place = absolute(output_path) if output_path else _output_path_above(uri)
+    if place is None:
         raise InputError(f"{uri} lies beside no records: give --output-path, to look for it among those of a project")
-    return _elsewhere(ledger, uri)
+    ledger = ledger_of(place)
+    return _result(ledger, uri) or _elsewhere(ledger, uri)
+
+
+def _output_path_above(uri: str) -> str | None:
+    """The folder of a project that a file lies in: its subject's folder has records; None where it lies in none."""
+    folder = folder_of(uri)
+    for _ in range(_DEPTH):
+        if not folder.strip("/") or folder.endswith(":/"):
+            return None
+        if any(one.endswith(".json") for one in Store().list(f"{folder}/records")):
+            return folder_of(folder)
+        folder = folder_of(folder)
+    return None
+
+
+def _result(ledger: Ledger, uri: str) -> Found | None:
+    """A result in its subject's folder, by the records there; None where they do not name it."""
+    if not uri.startswith(f"{ledger.output_path}/"):
+        return None
+    file = Lineage(ledger).find(uri)
+    return Found(ledger, file, _changed(ledger.store, file)) if file else None
 
 
 def _by_digest(ledger: Ledger, digest: str, given: str) -> Found:
@@ -95,32 +118,39 @@ def _elsewhere(ledger: Ledger, uri: str) -> Found:
         entries = catalog.by_digest(digest)
     if not entries:
         raise InputError(f"no record under {ledger.output_path} names {uri}, or a file with its bytes")
-    return Found(ledger, _traced(ledger, entries[0]), f"{uri} has the bytes of this file")
+    return Found(ledger, _traced(ledger, entries[0]), f"{uri} has the bytes of this file.")
 
 
 def _traced(ledger: Ledger, entry: Entry) -> TracedFile:
     """What the catalog found, with all that came before it."""
-    lineage = Lineage(ledger)
     kept = ledger.read_any(entry.record)
-    maker = None
-    observation = None
-    if isinstance(kept, Record):
-        maker = lineage.of_record(kept, entry.record, past=entry.past) if entry.role == "w" else None
-    else:
-        observation = kept
     note = "replaced since" if entry.past else ""
-    return TracedFile(entry.uri, entry.size, entry.sha256, entry.content, maker, observation, note)
+    if not isinstance(kept, Record):
+        return TracedFile(entry.uri, entry.size, entry.sha256, entry.content, observation=kept, note=note)
+    job = Lineage(ledger).of_record(kept, entry.record, past=entry.past)
+    if entry.role == "w":
+        return TracedFile(entry.uri, entry.size, entry.sha256, entry.content, job, note=note)
+    return next(file for file in job.inputs if (file.uri, file.content) == (entry.uri, entry.content))
 
 
 def _changed(store: Store, file: TracedFile) -> str:
     """Whether the file is still the one that records speak of, in words; empty where it is."""
     kept = file.maker.record.outputs if file.maker else file.observation.files if file.observation else ()
     recorded = next((one for one in kept if one.uri == file.uri), None)
-    stat = store.find(file.uri)
-    if stat is None:
-        return "It is gone; this is what was there."
-    if recorded is None or (stat.size, stat.stamp) == (recorded.size, recorded.stamp):
-        return ""
-    if stat.size == recorded.size and store.content_of(file.uri) in {f"sha256:{recorded.sha256}", recorded.content}:
-        return ""
+    try:
+        stat = store.find(file.uri)
+        if stat is None:
+            return "It is gone; this is what was there."
+        if recorded is None or (stat.size, stat.stamp) == (recorded.size, recorded.stamp):
+            return ""
+        if stat.size == recorded.size and _same_bytes(store, recorded):
+            return ""
+    except BioinfoAssetsError as error:
+        return f"Whether it is there still is not known: {error}"
     return "It was changed since: this is told of what was there before."
+
+
+def _same_bytes(store: Store, recorded: FileRecord) -> bool:
+    if recorded.sha256 is None:
+        return store.content_of(recorded.uri) == recorded.content
+    return store.digest(recorded.uri) == f"sha256:{recorded.sha256}"

@@ -171,11 +171,15 @@ class Lineage:
         Raises:
             InputError: no record names it.
         """
-        with self._lock:
-            found = self._made(uri, content) or self._seen(uri, content, folder_of(uri))
+        found = self.find(uri, content)
         if found is None:
             raise InputError(f"no record under {self.ledger.output_path} names {uri}: check the path")
         return found
+
+    def find(self, uri: str, content: str | None = None) -> TracedFile | None:
+        """As `of_file`; None where no record names it."""
+        with self._lock:
+            return self._made(uri, content) or self._seen(uri, content, folder_of(uri))
 
     def of_source(self, uri: str, subject: str) -> TracedFile | None:
         """A source as it was last seen for a subject; None where it was not."""
