@@ -174,7 +174,7 @@ class StepRun:
         return self._described(found) if isinstance(found, Committed) else found
 
     def _found(self, partition: str) -> Wanted | Committed:
-        ledger, cache = self.session.ledger, self.session.cache
+        ledger = self.session.ledger
         registered = None if partition == ONE else imported(ledger, partition, self.asset_key.path[-1])
         if registered is not None:
             return Committed(registered, reused=True)
@@ -182,7 +182,17 @@ class StepRun:
         if wanted.record is not None:
             self._share(wanted.record)
             return Committed(wanted.record, reused=True)
-        return (copied(ledger, cache, wanted) if cache else None) or wanted
+        return self._copied(wanted) or wanted
+
+    def _copied(self, wanted: Wanted) -> Committed | None:
+        """The result as another project shares it; a cache that cannot be used costs time, and no result."""
+        if self.session.cache is None:
+            return None
+        try:
+            return copied(self.session.ledger, self.session.cache, wanted)
+        except BioinfoAssetsError as error:
+            self.context.log.warning("%s is not copied from the shared cache: %s", wanted.job.name, error)
+            return None
 
     def _begin(self, partition: str, considered: "Future[Wanted | Result]") -> Iterator[tuple[str, Result]]:
         raise_if_interrupted()
