@@ -130,10 +130,13 @@ class Catalog:
         return [Result(*row) for row in rows]
 
     def made_from(self, results: Collection[int]) -> Iterator[tuple[int, Result]]:
-        """The results whose jobs read what was made by these, each with the number of the one it was made from."""
+        """The results whose jobs read what was made by these, each with the number of the one it was made from.
+
+        A BAM's index has no digest that tells its version: what read it counts by the BAM that it read beside it.
+        """
         rows = self.connection.execute(
             f"SELECT DISTINCT w.record, {_RESULT} FROM files w "  # noqa: S608 - no value is in it
-            "CROSS JOIN files f ON f.uri = w.uri AND f.role = 'r' AND f.content IS w.content "
+            "CROSS JOIN files f ON f.uri = w.uri AND f.role = 'r' AND f.content = w.content "
             f"JOIN records r ON r.id = f.record WHERE w.role = 'w' AND w.record IN {_NUMBERS} AND r.past = 0",
             (_numbers(results),),
         )
