@@ -92,6 +92,7 @@ def copied(ledger: Ledger, cache: SharedCache, wanted: Wanted) -> Committed | No
         if len(whole) < len(files):
             return None
         told = {"inputs": inputs_of(wanted.job), "outputs": whole, "copied_from": origin.copied_from or _uri(origin)}
+        told |= {"step": wanted.job.step, "subject": wanted.job.subject}  # an entry may not say where it is written
         record = origin.model_copy(update=told)
         ledger.write(record)
     return Committed(record, reused=True)
