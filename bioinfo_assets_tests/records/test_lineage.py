@@ -1,199 +1,173 @@
-"""A result's history is told from the records beside the data: what made it, of what, up to the sources."""
+"""What a result was made from is told from the records beside the data, version by version."""
 
-from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.lineage import Lineage, TracedFile, TracedJob, as_markdown
-from bioinfo_assets.records.record import Record
+from bioinfo_assets.records.record import InputRecord
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.records.histories import digest, keep_result, keep_source, place
+from bioinfo_assets_tests.records.dataflow import Dataflow, made_all
 
 __all__ = ["s3", "s3_server"]  # the servers of `launch`, asked for by name below
 
-READS = "/data/expt_1.fastq.gz"
-GENOME = "https://genomes.example/hg38.fa.gz"
-
-
-def write_history(ledger: Ledger) -> Record:
-    """FASTQ and reference to a BAM with its index, and the depth over it, of the sample `expt`."""
-    keep_source(ledger, "raw_reads", "expt", {READS: "reads"})
-    keep_source(ledger, "reference_source", "references", {GENOME: "genome.gz"})
-    keep_result(ledger, "reference_genome", "references", {GENOME: "genome.gz"}, {"hg38.fa": "genome"})
-    made_of = {READS: "reads", place(ledger, "references", "hg38.fa"): "genome"}
-    keep_result(ledger, "aligned_bam", "expt", made_of, {"expt.bam": "alignments", "expt.bam.bai": None})
-    return keep_depth(ledger, "alignments")
-
-
-def keep_depth(ledger: Ledger, alignments: str) -> Record:
-    bam = place(ledger, "expt", "expt.bam")
-    return keep_result(ledger, "depth", "expt", {bam: alignments, f"{bam}.bai": None}, {"expt.depth.txt": "depth"})
-
-
-def align_again(ledger: Ledger) -> None:
-    """Another BAM takes the place of that which the depth was made of."""
-    before = ledger.read("expt", "aligned_bam")
-    assert before is not None
-    ledger.withdraw(before)
-    keep_result(
-        ledger, "aligned_bam", "expt", {READS: "other reads"}, {"expt.bam": "other alignments", "expt.bam.bai": None}
-    )
-
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(Store(), str(tmp_path / "out"))
+def flow(tmp_path: Path) -> Dataflow:
+    return made_all(str(tmp_path), "expt", "toy")
 
 
-def only(files: tuple[TracedFile, ...], name: str) -> TracedFile:
-    (found,) = [file for file in files if file.name == name]
-    return found
+def made_by(file: TracedFile) -> TracedJob:
+    assert file.maker is not None
+    return file.maker
 
 
-def maker_of(job: TracedJob, name: str) -> TracedJob:
-    maker = only(job.inputs, name).maker
-    assert maker is not None
-    return maker
+def shape(file: TracedFile) -> object:
+    """A file's name, and what its maker read."""
+    return {file.name: [shape(one) for one in file.maker.inputs]} if file.maker else file.name
 
 
-def check_history(ledger: Ledger) -> None:
-    depth = Lineage(ledger).of_record(write_history(ledger))
-    assert (depth.name, depth.past, depth.record_uri) == (
-        "depth of expt",
-        False,
-        f"{ledger.output_path}/expt/records/depth.json",
-    )
-    alignment = maker_of(depth, "expt.bam")
-    assert alignment.name == "aligned_bam of expt"
-    reads, genome = alignment.inputs
+def test_a_file_is_traced_to_the_reads_and_the_reference(flow: Dataflow):
+    genome = {"genome.fa": ["genome.fa.gz"]}
+    file = Lineage(flow.ledger).of_file(flow.place("expt", "expt.depth.txt"))
+    bam = {"expt.bam": [{"expt.1.fastq.gz": ["expt.fastq.gz"]}, genome]}
+    assert shape(file) == {"expt.depth.txt": [bam, genome]}
+    assert file.sha256 == sha256(b"depth of expt").hexdigest()
+    job = made_by(file)
+    assert (job.name, job.past, job.untraced) == ("depth of expt", False, 0)
+    assert job.record_uri == flow.ledger.uri("expt", "depth")
+
+
+def test_a_source_has_its_observation_and_no_maker(flow: Dataflow):
+    merged = made_by(Lineage(flow.ledger).of_file(flow.place("expt", "expt.1.fastq.gz")))
+    (reads,) = merged.inputs
     assert reads.maker is None
     assert reads.observation is not None
-    assert (reads.observation.asset, reads.content, reads.note) == ("raw_reads", digest("reads"), "")
-    fetched = maker_of(alignment, "hg38.fa")
-    assert genome.sha256 == digest("genome").removeprefix("sha256:")
-    (source,) = fetched.inputs
-    assert (source.uri, source.content, source.maker) == (GENOME, digest("genome.gz"), None)
-    assert source.observation is not None
-    assert source.observation.asset == "reference_source"
+    assert (reads.observation.asset, reads.observation.subject) == ("raw_reads", "expt")
+    assert reads.sha256 == sha256(b"source expt.fastq.gz").hexdigest()
+    assert reads.digest == sha256(b"source expt.fastq.gz").hexdigest()[:8]
+    assert Lineage(flow.ledger).of_source(reads.uri, "expt") == reads
+    assert Lineage(flow.ledger).of_source(reads.uri, "toy") is None
 
 
-def test_a_result_is_traced_to_its_fastqs_and_the_reference_on_the_web(ledger: Ledger):
-    check_history(ledger)
+def test_what_two_jobs_read_is_traced_once(flow: Dataflow):
+    depth = made_by(Lineage(flow.ledger).of_file(flow.place("expt", "expt.depth.txt")))
+    bam, genome = depth.inputs
+    assert made_by(genome) is made_by(made_by(bam).inputs[1])
 
 
-def test_records_in_a_bucket_tell_the_same(s3: str):
-    check_history(Ledger(Store(), f"{s3}/out"))
+def test_the_version_that_was_read_is_traced_and_not_the_one_that_is_there_now(flow: Dataflow):
+    flow.make_reads("expt", "other")
+    flow.make_bam("expt", "other bam")
+    lineage = Lineage(flow.ledger)
+    depth = made_by(lineage.of_file(flow.place("expt", "expt.depth.txt")))
+    bam = depth.inputs[0]
+    assert (bam.note, bam.sha256) == ("replaced since", sha256(b"aligned_bam of expt").hexdigest())
+    old = made_by(bam)
+    assert old.past
+    assert "/expt/records/history/aligned_bam." in old.record_uri
+    merged = old.inputs[0]
+    assert merged.note == "replaced since"
+    (reads,) = made_by(merged).inputs
+    assert (reads.note, reads.sha256) == ("another file lies there now", None)
+    assert reads.content == f"sha256:{sha256(b'source expt.fastq.gz').hexdigest()}"
+    now = lineage.of_file(flow.place("expt", "expt.bam"))
+    assert (now.note, now.sha256, made_by(now).past) == ("", sha256(b"other bam").hexdigest(), False)
+    before = lineage.of_file(now.uri, f"sha256:{sha256(b'aligned_bam of expt').hexdigest()}")
+    assert before == bam
 
 
-def test_a_file_is_found_by_its_path(ledger: Ledger):
-    write_history(ledger)
-    bam = Lineage(ledger).of_file(place(ledger, "expt", "expt.bam"))
-    assert bam.maker is not None
-    assert (bam.maker.name, bam.content, bam.digest) == ("aligned_bam of expt", digest("alignments"), bam.sha256[:8])
+def test_a_version_whose_record_is_gone_is_told(flow: Dataflow, tmp_path: Path):
+    flow.make_bam("expt", "other bam")
+    for past in (tmp_path / "out" / "expt" / "records" / "history").iterdir():
+        past.unlink()
+    bam = made_by(Lineage(flow.ledger).of_file(flow.place("expt", "expt.depth.txt"))).inputs[0]
+    assert (bam.maker, bam.note) == (None, "replaced since, and its record is gone")
 
 
-def test_a_file_that_no_record_names_is_an_error(ledger: Ledger):
-    write_history(ledger)
-    with pytest.raises(InputError, match=r"no record under .*/out names .*/out/expt/notes\.txt: check the path"):
-        Lineage(ledger).of_file(place(ledger, "expt", "notes.txt"))
+def test_a_file_that_no_record_names_is_told(flow: Dataflow, tmp_path: Path):
+    (tmp_path / "out" / "expt" / "notes.txt").write_text("mine")
+    for uri in (flow.place("expt", "notes.txt"), flow.place("nobody", "x.bam"), str(tmp_path / "x.bam")):
+        assert Lineage(flow.ledger).find(uri) is None
+        with pytest.raises(InputError, match=r"no record under .* names"):
+            Lineage(flow.ledger).of_file(uri)
 
 
-def test_what_many_read_is_traced_once(ledger: Ledger):
-    write_history(ledger)
-    keep_result(ledger, "both", "expt", dict.fromkeys([place(ledger, "references", "hg38.fa")], "genome"), {"x": "x"})
-    lineage = Lineage(ledger)
-    traced = [lineage.of_file(place(ledger, "expt", name)).maker for name in ("expt.bam", "x")]
-    first, second = (maker_of(job, "hg38.fa") for job in traced if job is not None)
-    assert first is second
+def test_an_input_of_which_nothing_is_known_is_told(flow: Dataflow):
+    uri = flow.source("mystery.bed")
+    flow.make("regions", "expt", "expt.bed", uri)
+    (file,) = made_by(Lineage(flow.ledger).of_file(flow.place("expt", "expt.bed"))).inputs
+    assert (file.uri, file.maker, file.note) == (uri, None, "nothing is known of it")
 
 
-def test_of_a_replaced_input_the_record_is_found_in_the_history(ledger: Ledger):
-    depth = write_history(ledger)
-    align_again(ledger)
-    traced = Lineage(ledger).of_record(depth)
-    bam, index = traced.inputs
-    assert (bam.content, bam.note) == (digest("alignments"), "replaced since")
-    alignment = maker_of(traced, "expt.bam")
-    assert alignment.past
-    assert alignment.record_uri.startswith(f"{ledger.output_path}/expt/records/history/aligned_bam.")
-    assert only(alignment.inputs, "hg38.fa").maker is not None
-    # The index has no digest of its own; it came with the BAM that was read beside it, and not with the present one.
-    assert index.maker is alignment
-    assert index.note == "replaced since"
+def test_an_imported_bam_that_lies_elsewhere_has_its_record(flow: Dataflow):
+    theirs = flow.source("theirs.bam")
+    record = flow.make("marked_bam", "expt", "x", text="x")
+    outputs = tuple(
+        one.model_copy(update={"uri": theirs, "content": flow.ledger.store.digest(theirs)}) for one in record.outputs
+    )
+    flow.ledger.write(record.model_copy(update={"outputs": outputs, "imported": True}))
+    flow.make("coverage", "expt", "expt.coverage.txt", theirs)
+    (file,) = made_by(Lineage(flow.ledger).of_file(flow.place("expt", "expt.coverage.txt"))).inputs
+    assert made_by(file).record.imported
+    assert "made elsewhere, imported by me" in as_markdown(made_by(file))
 
 
-def test_where_the_history_is_gone_too_that_is_told(ledger: Ledger):
-    depth = write_history(ledger)
-    align_again(ledger)
-    for uri in ledger.store.list(f"{ledger.output_path}/expt/records/history"):
-        ledger.store.delete(uri)
-    bam = Lineage(ledger).of_record(depth).inputs[0]
-    assert (bam.content, bam.maker, bam.note) == (digest("alignments"), None, "replaced since, and its record is gone")
+def test_records_that_were_made_from_each_other_are_an_error(flow: Dataflow):
+    record = flow.ledger.read("expt", "aligned_bam")
+    depth = flow.ledger.read("expt", "depth")
+    assert record
+    assert depth
+    made = depth.outputs[0]
+    round_trip = InputRecord(local="x", uri=made.uri, size=made.size, content=made.content)
+    flow.ledger.write(record.model_copy(update={"inputs": (round_trip,)}))
+    with pytest.raises(InputError, match="was made from itself"):
+        Lineage(flow.ledger).of_file(made.uri)
 
 
-def test_a_source_that_was_replaced_is_told_as_it_was_read(ledger: Ledger):
-    depth = write_history(ledger)
-    keep_source(ledger, "raw_reads", "expt", {READS: "reads of another run"})
-    alignment = maker_of(Lineage(ledger).of_record(depth), "expt.bam")
-    reads = alignment.inputs[0]
-    assert (reads.content, reads.sha256, reads.note) == (digest("reads"), None, "another file lies there now")
+def test_of_more_subjects_than_people_read_the_number_is_told(flow: Dataflow):
+    report = flow.place("multiqc", "multiqc_report.html")
+    both = made_by(Lineage(flow.ledger, widest=2).of_file(report))
+    assert both.untraced == 0
+    assert [made_by(file).name for file in both.inputs] == ["depth of expt", "depth of toy"]
+    one = made_by(Lineage(flow.ledger, widest=1).of_file(report))
+    assert one.untraced == 2
+    assert [(file.name, file.maker) for file in one.inputs] == [("expt.depth.txt", None), ("toy.depth.txt", None)]
+    assert "2 files of 2 samples" in as_markdown(one)
 
 
-def test_an_input_of_which_nothing_is_known(ledger: Ledger):
-    record = keep_result(ledger, "depth", "expt", {"/elsewhere/x.bam": "x"}, {"depth.txt": "depth"})
-    (file,) = Lineage(ledger).of_record(record).inputs
-    assert (file.uri, file.content, file.note) == ("/elsewhere/x.bam", digest("x"), "nothing is known of it")
+def test_folders_that_were_read_before_are_read_again_where_they_lack_something(flow: Dataflow):
+    first = Lineage(flow.ledger)
+    first.of_file(flow.place("expt", "expt.depth.txt"))
+    flow.make("coverage", "expt", "expt.coverage.txt", flow.place("expt", "expt.bam"))
+    again = Lineage(flow.ledger, folders=first.folders)
+    assert made_by(again.of_file(flow.place("expt", "expt.coverage.txt"))).name == "coverage of expt"
 
 
-def test_records_that_go_in_a_circle_are_an_error(ledger: Ledger):
-    a, b = place(ledger, "expt", "a"), place(ledger, "expt", "b")
-    record = keep_result(ledger, "one", "expt", {b: "b"}, {"a": "a"})
-    keep_result(ledger, "two", "expt", {a: "a"}, {"b": "b"})
-    with pytest.raises(InputError, match=r"expt/records/one\.json says that one of expt was made from itself"):
-        Lineage(ledger).of_record(record)
+def test_markdown_tells_every_job_once_and_every_source_with_its_digest(flow: Dataflow):
+    told = as_markdown(made_by(Lineage(flow.ledger).of_file(flow.place("expt", "expt.depth.txt"))))
+    fastq, fasta = f"{flow.folder}/sources/expt.fastq.gz", f"{flow.folder}/sources/genome.fa.gz"
+    assert told.splitlines()[0] == "- **depth of expt**: samtools 1.16.1; 2026-01-01 00:04 UTC"
+    assert f"`{fastq}` {sha256(b'source expt.fastq.gz').hexdigest()[:8]}" in told
+    assert told.count(fasta) == 1
+    assert "- **reference_genome of references**, as above" in told
 
 
-def test_a_broken_record_is_an_error_that_names_it(ledger: Ledger):
-    depth = write_history(ledger)
-    ledger.store.write_bytes(ledger.uri("expt", "aligned_bam"), b'{"step": ')
-    with pytest.raises(InputError, match=r"expt/records/aligned_bam\.json is not a record of this project"):
-        Lineage(ledger).of_record(depth)
+def test_a_damaged_record_upstream_is_told(flow: Dataflow, tmp_path: Path):
+    (tmp_path / "out" / "references" / "records" / "reference_genome.json").write_text("{")
+    with pytest.raises(InputError, match=r"reference_genome\.json is not a record of this project"):
+        Lineage(flow.ledger).of_file(flow.place("expt", "expt.depth.txt"))
 
 
-def test_a_report_on_many_samples_is_not_traced_through_all_of_them(ledger: Ledger):
-    reads = {place(ledger, f"s{number}", "x.txt"): "x" for number in range(21)}
-    report = keep_result(ledger, "multiqc_report", "multiqc", reads, {"report.html": "report"})
-    job = Lineage(ledger).of_record(report)
-    assert (job.untraced, len(job.inputs)) == (21, 21)
-    assert Lineage(ledger, widest=21).of_record(report).untraced == 0
-
-
-def test_several_threads_may_ask(ledger: Ledger):
-    write_history(ledger)
-    lineage = Lineage(ledger)
-    names = [place(ledger, "expt", name) for name in ("expt.bam", "expt.depth.txt")] * 8
-    with ThreadPoolExecutor(8) as pool:
-        makers = {id(file.maker) for file in pool.map(lineage.of_file, names)}
-    assert len(makers) == 2
-
-
-def test_dagit_gets_a_list_of_jobs_and_files(ledger: Ledger):
-    lines = as_markdown(Lineage(ledger).of_record(write_history(ledger))).splitlines()
-    short = {text: digest(text).removeprefix("sha256:")[:8] for text in ("alignments", "reads", "genome", "genome.gz")}
-    assert lines[0] == "- **depth of expt**: samtools 1.16.1; 2026-11-01 12:30 UTC"
-    assert f"`expt.bam` {short['alignments']}" in lines[1]
-    assert "    - **aligned_bam of expt**: samtools 1.16.1; 2026-11-01 12:30 UTC" in lines
-    assert f"      - `{READS}` {short['reads']}" in lines
-    assert f"          - `{GENOME}` {short['genome.gz']}" in lines
-    assert f"      - `hg38.fa` {short['genome']} from" in lines
-
-
-def test_dagit_is_told_the_number_of_samples_of_a_report(ledger: Ledger):
-    reads = {place(ledger, f"s{number}", name): "x" for number in range(21) for name in ("x.txt", "y.txt")}
-    report = keep_result(ledger, "multiqc_report", "multiqc", reads, {"report.html": "report"})
-    told = as_markdown(Lineage(ledger).of_record(report)).splitlines()
-    assert told[1:] == ["  - 42 files of 21 samples: the page of each tells its own"]
+def test_a_project_in_s3(s3: str):
+    flow = made_all(s3, "expt")
+    flow.make_bam("expt", "other bam")
+    depth = made_by(Lineage(flow.ledger).of_file(f"{s3}/out/expt/expt.depth.txt"))
+    bam, genome = depth.inputs
+    assert shape(genome) == {"genome.fa": ["genome.fa.gz"]}
+    source = made_by(genome).inputs[0]
+    assert source.content is not None
+    assert source.content.startswith("etag:")
+    assert bam.uri == f"{s3}/out/expt/expt.bam"
