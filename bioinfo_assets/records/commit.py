@@ -183,7 +183,7 @@ def _remove_outdated(ledger: Ledger, before: Record, job: Job) -> None:
     """Removes what the last result had and this one has not: a table beside a BAM that it does not tell of misleads."""
     made_now = {output.uri for output in job.outputs}
     for file in before.outputs:
-        if file.uri not in made_now and file.uri.startswith(f"{ledger.output_path}/"):  # a copied project names the first
+        if file.uri not in made_now and file.uri.startswith(f"{ledger.output_path}/"):  # a copy names the first
             ledger.store.delete(file.uri)
 
 
