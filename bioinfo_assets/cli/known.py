@@ -43,7 +43,8 @@ def keep(plan: Plan) -> None:
 
 
 def _digest(plan: Plan, records: Iterable[Record]) -> str:
-    lines = sorted([*_results(plan, records), *_sources(plan)])
+    # A cache that is new to the project is to get its results, which a run by Dagster sees to.
+    lines = sorted([*_results(plan, records), *_sources(plan), f"cache\t{plan.project.settings.cache or ''}"])
     return sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -21,6 +21,7 @@ from bioinfo_assets.pipeline.sources import Sources
 from bioinfo_assets.records.commit import NOT_MADE, Wanted, compare, imported
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import ONE, RecordSet
+from bioinfo_assets.records.shared_cache import SharedCache
 
 READERS: Final = 16
 """Results looked at side by side; they wait for a disk or the network."""
@@ -131,7 +132,7 @@ class Look:
             return Forecast(asset, subject, Outlook.REUSED, record=wanted.record, wanted=wanted)
         is_stale = record is not None and record.fingerprint != wanted.fingerprint
         cache = self.project.cache
-        if cache is not None and cache.find(wanted.fingerprint) is not None:
+        if cache is not None and _is_shared(cache, wanted.fingerprint):
             reason = f"{wanted.reason}; there in {cache.place}"
             return Forecast(asset, subject, Outlook.COPIED, reason, record, wanted, is_stale=is_stale)
         return Forecast(asset, subject, Outlook.MADE, wanted.reason, record, wanted, is_stale=is_stale)
@@ -216,6 +217,14 @@ class Look:
             read = RecordSet.read(self.project.ledger, name, others)
             found.update(read.records)
             yield name, RecordSet(name, dict(found), read.problems)
+
+
+def _is_shared(cache: SharedCache, fingerprint: str) -> bool:
+    """Whether others share a result; where they cannot be asked it is made, as a run does."""
+    try:
+        return cache.find(fingerprint) is not None
+    except BioinfoAssetsError:
+        return False
 
 
 def _made_from(asset: str) -> list[str]:

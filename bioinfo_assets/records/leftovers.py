@@ -78,6 +78,18 @@ def leftovers(ledger: Ledger, assets: Assets, scratch: Path | None = None) -> Le
     return Leftovers((*found, *_left_in(scratch)), tuple(problems))
 
 
+def _other_paths(folder: SubjectFolder) -> list[str]:
+    """Why files that no record names may be those that one names by another path: a link, or where they were before."""
+    unnamed = {uri.rpartition("/")[2]: uri for uri in folder.unnamed}
+    for uri in sorted(folder.named):
+        beside = unnamed.get(uri.rpartition("/")[2])
+        if beside is not None:
+            return [
+                f"{beside} may be {uri}, which {folder.name} is made from: give the output path as it was given then"
+            ]
+    return []
+
+
 def named(ledger: Ledger, known: Leftovers, names: Sequence[str]) -> tuple[Leftover, ...]:
     """The leftovers that names mean: one itself, or all in a folder that has nothing else.
 
@@ -148,7 +160,7 @@ class _Search:
                     "moved? Files there are left alone"
                 )
                 break
-        return problems
+        return problems or _other_paths(folder)
 
     def _why(self, folder: SubjectFolder, record: Record) -> str:
         """Why nothing needs a result; empty where something does."""

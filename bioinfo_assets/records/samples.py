@@ -9,6 +9,7 @@ import getpass
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -28,7 +29,7 @@ from bioinfo_assets.genomics.samplesheet import (
 )
 from bioinfo_assets.launch.store import Store, join
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.record import FileRecord
+from bioinfo_assets.records.record import FileRecord, Record
 
 READERS = 16
 """FASTQs whose first records are read at once; they wait for the network more than for a processor."""
@@ -202,6 +203,7 @@ def remove_samples(ledger: Ledger, names: Sequence[str]) -> None:
     for sample in found:
         _keep_past(ledger, PastSample(end="removed", at=datetime.now(UTC), by=getpass.getuser(), sample=sample))
         ledger.store.delete(_uri(ledger, sample.name))
+        _withdraw_imports(ledger, sample.name)
 
 
 def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
@@ -228,7 +230,18 @@ def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
     _keep_past(ledger, PastSample(end="renamed", new_name=new, at=at, by=by, sample=before))
     save_sample(ledger, sample)
     ledger.store.delete(_uri(ledger, old))
+    _withdraw_imports(ledger, old)
     return sample
+
+
+def _withdraw_imports(ledger: Ledger, name: str) -> None:
+    """Moves the records of imports to the history: no job would replace them for a later sample of that name."""
+    for uri in ledger.store.list(join(ledger.output_path, name, "records")):
+        if uri.endswith(".json"):
+            with suppress(InputError):  # no record of ours, and no import
+                kept = ledger.read_any(uri)
+                if isinstance(kept, Record) and kept.imported:
+                    ledger.withdraw(kept)
 
 
 def past_samples(ledger: Ledger) -> tuple[PastSample, ...]:

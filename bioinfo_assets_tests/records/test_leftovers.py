@@ -11,6 +11,7 @@ from bioinfo_assets.launch.scratch import HostScratch, new_attempt
 from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.leftovers import Leftovers, delete, leftovers
+from bioinfo_assets.records.observe import Subject, observe
 from bioinfo_assets.records.record import InputRecord
 from bioinfo_assets.records.samples import load_sample, remove_samples, rename_sample, save_sample
 from bioinfo_assets_tests.cli.upkeep import all_files, make_result, small_project
@@ -195,8 +196,23 @@ def test_files_of_an_imported_result_stay(ledger: Ledger, tmp_path: Path):
     made_record(ledger, "marked_bam", "expt", str(theirs), imported=True)
     assert found(ledger) == []
     remove_samples(ledger, ["expt"])
-    assert gone(ledger, "expt") == ["expt/records/depth.json", "expt/records/marked_bam.json"]
+    assert gone(ledger, "expt") == ["expt/records/depth.json"]  # what was imported is no result of the project any more
     assert theirs.read_bytes() == b"bam"
+
+
+def test_fastqs_in_the_samples_folder_stay_though_the_project_is_reached_by_another_path(
+    ledger: Ledger, tmp_path: Path
+):
+    """Records name them by the path that was given then; by a link, no record seems to name them."""
+    within = [str(tmp_path / "out" / "new" / f"raw_{read}.fastq.gz") for read in (1, 2)]
+    for uri in within:
+        ledger.store.write_bytes(uri, b"reads")
+    sample = Sample("new", (Lane("FC1", 1, within[0], within[1], "new"),))
+    save_sample(ledger, sample)
+    observe(ledger, Subject("raw_reads", "new"), {"1": within[0], "2": within[1]})
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    linked = Ledger(ledger.store, str(tmp_path / "link"))
+    assert [one.uri for one in leftovers(linked, ASSETS, tmp_path / "scratch").found if "raw_" in one.uri] == []
 
 
 def test_where_a_record_cannot_be_read_no_file_is_taken_for_a_leftover(ledger: Ledger, tmp_path: Path):

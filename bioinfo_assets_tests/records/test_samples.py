@@ -8,6 +8,7 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.launch.store import Store
+from bioinfo_assets.records.commit import imported
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import (
     check_reads,
@@ -19,6 +20,7 @@ from bioinfo_assets.records.samples import (
     sample_names,
     save_sample,
 )
+from bioinfo_assets_tests.records.elsewhere import made_record
 
 STORE = Store()
 
@@ -179,6 +181,23 @@ def test_an_imported_sample_is_kept_without_lanes(ledger: Ledger) -> None:
         check_reads(STORE, load_sample(ledger, "alien"))
     with pytest.raises(InputError, match="alien was imported, and its read groups name it"):
         rename_sample(ledger, "alien", "human")
+
+
+@pytest.mark.parametrize(
+    "take_away", [lambda ledger: remove_samples(ledger, ["toy"]), lambda ledger: rename_sample(ledger, "toy", "boy")]
+)
+def test_what_was_imported_for_a_sample_is_not_taken_for_a_later_one_of_its_name(ledger: Ledger, take_away) -> None:
+    """No job would replace an import; its record stays readable in the history."""
+    bam = Path(ledger.output_path).parent / "theirs.bam"
+    bam.write_bytes(b"bam")
+    made_record(ledger, "recalibrated_bam", "toy", str(bam), imported=True)
+
+    take_away(ledger)
+
+    assert imported(ledger, "toy", "recalibrated_bam") is None
+    history = ledger.store.list(f"{ledger.output_path}/toy/records/history")
+    assert [uri.rpartition("/")[2].partition(".")[0] for uri in history] == ["recalibrated_bam"]
+    assert bam.exists()
 
 
 def test_a_file_without_lanes_that_was_not_imported_is_none_of_a_sample(ledger: Ledger) -> None:
