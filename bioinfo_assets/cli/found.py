@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from rich.console import Console
 
 from bioinfo_assets.cli.paths import absolute
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
@@ -46,7 +48,9 @@ def ledger_of(output_path: str) -> Ledger:
 @contextmanager
 def catalog_of(ledger: Ledger) -> Iterator[Catalog]:
     """The index of all records, kept in the project's home where there is one."""
-    with open_catalog(ledger, _home(ledger.output_path)) as catalog:
+    with ExitStack() as stack:
+        with Console(stderr=True).status("reading records"):  # of ten thousand samples, half a minute the first time
+            catalog = stack.enter_context(open_catalog(ledger, _home(ledger.output_path)))
         yield catalog
 
 

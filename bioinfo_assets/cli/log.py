@@ -96,7 +96,7 @@ def _lines(entries: Iterator[Entry]) -> Iterator[dict[str, object]]:
     """One for each version of each file: written, read, or both; with the digest that is known best."""
     for _, same_file in groupby(entries, key=lambda entry: entry.uri):
         versions: dict[str, list[Entry]] = {}
-        for entry in same_file:
+        for entry in sorted(same_file, key=lambda entry: entry.time):
             versions.setdefault(entry.content or "", []).append(entry)
         yield from map(_line, versions.values())
 

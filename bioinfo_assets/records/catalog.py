@@ -105,9 +105,9 @@ class Catalog:
     connection: sqlite3.Connection
 
     def all_files(self, *, past: bool = False) -> Iterator[Entry]:
-        """All files that were read or written, in the order of their paths; those of replaced results too if `past`."""
+        """All files that were read or written, by path and while they are found; of replaced results too if `past`."""
         where = "" if past else "WHERE r.past = 0"
-        return self._entries(f"{where} ORDER BY f.uri, r.time")
+        return self._entries(f"{where} ORDER BY f.uri")
 
     def by_digest(self, digest: str) -> list[Entry]:
         """The files whose SHA-256, or whose content's digest, begins with these hex digits; first those made here."""

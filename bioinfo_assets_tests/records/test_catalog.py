@@ -93,6 +93,13 @@ def test_all_files_are_told_in_the_order_of_their_paths(tmp_path: Path, home: Pa
     assert uris == sorted(uris)
 
 
+def test_the_first_files_are_told_before_the_last_are_looked_for(flow: Dataflow, home: Path):
+    with open_catalog(flow.ledger, home) as catalog:
+        plan = catalog.connection.execute("EXPLAIN QUERY PLAN SELECT f.size FROM files f ORDER BY f.uri").fetchall()
+        assert not [step for *_, step in plan if "TEMP B-TREE" in step]
+        assert next(catalog.all_files()).uri == flow.place("expt", "expt.1.fastq.gz")
+
+
 def test_what_was_replaced_is_told_when_the_past_is_asked_for(flow: Dataflow, home: Path):
     before = len(told(flow.ledger, home))
     flow.make_bam("expt", "other")
