@@ -32,6 +32,9 @@ jobs: Final = typer.Typer(
     help="The jobs of a project on AWS Batch: list them, read their logs, end them.",
 )
 
+WIDTH: Final = 1000
+"""Of a line, so that no id or reason is cut off; a terminal wraps it."""
+
 JobIds = Annotated[
     list[str], typer.Argument(metavar="JOB", help="Batch's id of a job, or of an array; several may be given.")
 ]
@@ -62,8 +65,8 @@ def list_jobs(*, output_path: OutputPath, json: Json = False) -> None:
     for job in found:
         since = _ago(job.started or job.created)
         table.add_row(job.batch_id, job.step, _subject(job), job.status, since, job.run_id[:8], job.reason)
-    console = Console(markup=False, highlight=False, soft_wrap=True)
-    console.print(table if found else "no job waits or runs")
+    console = Console(markup=False, highlight=False, width=WIDTH)
+    console.print(table if found else "no job waits or runs", soft_wrap=True)
 
 
 @jobs.command("logs", epilog=EXIT_CODES)

@@ -42,7 +42,6 @@ def _quoted(value: Value | Sequence[Value]) -> str:
     return f"({' '.join(_quoted(each) for each in value)})"
 
 
-@cache
 def read(name: str) -> str:
     """A file of `scripts/` as it stands."""
     return (_SCRIPTS / name).read_text(encoding="utf-8")

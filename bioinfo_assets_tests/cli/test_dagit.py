@@ -91,7 +91,7 @@ def test_the_page_comes_without_questions(page: Page) -> None:
 def test_all_assets_are_on_it(page: Page) -> None:
     nodes = page.ask("{ assetNodes { assetKey { path } groupName description } }")["assetNodes"]
 
-    assert len(nodes) == 15
+    assert len(nodes) == 16
     assert {node["groupName"] for node in nodes} == {
         "sources", "reference", "reads", "alignment", "metrics", "report",
     }  # fmt: skip
