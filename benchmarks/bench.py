@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.launch import script
-from bioinfo_assets.launch.backend import Report, Stream, Usage
+from bioinfo_assets.launch.backend import JobReport, Stream, Usage
 from bioinfo_assets.launch.job import Job, StoredFile
-from bioinfo_assets.launch.local import LocalBackend
+from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.launch.process import Process
 from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.launch.scratch import Attempt
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.storage.store import Store
 
 REPOSITORY: Final = Path(__file__).parents[1]
 TOOL_PATH: Final = (REPOSITORY / ".tools" / "bin", Path(sys.executable).parent)
@@ -107,7 +107,7 @@ class Bench:
         return Figures(ending.wall_s, ending.cpu_s or 0.0, (ending.peak_memory_kib or 0) / 1024)
 
 
-def _published(job: Job, report: Report) -> Mapping[str, StoredFile]:
+def _published(job: Job, report: JobReport) -> Mapping[str, StoredFile]:
     return {
         output.key: StoredFile(output.uri, made.size, made.content)
         for output, made in zip(job.outputs, report.files, strict=True)

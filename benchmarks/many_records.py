@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.genomics.sample import Lane, Sample
-from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, InputRecord, Observation, Record
 from bioinfo_assets.records.samples import save_sample
+from bioinfo_assets.storage.store import Store
 
 _BEGUN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _STAND_IN: Final = "SAMPLE_OF_MANY"
@@ -97,7 +97,7 @@ def _place(output_path: str, sample: str, file: str) -> str:
 
 def _observation(output_path: str) -> Observation:
     files = [_file(_place(output_path, _STAND_IN, name), digest(_STAND_IN, name)) for name in _STEPS["merged_reads"][0]]
-    return Observation(asset="raw_reads", subject=_STAND_IN, files=tuple(files), observed=_BEGUN)
+    return Observation(asset="raw_reads", scope=_STAND_IN, files=tuple(files), observed=_BEGUN)
 
 
 def _record(output_path: str, step: str) -> Record:
@@ -112,7 +112,7 @@ def _record(output_path: str, step: str) -> Record:
 def _write_reference(ledger: Ledger) -> None:
     source = _file("https://genomes.example/genome.fa.gz", digest("", "genome.fa.gz"))
     ledger.write_observation(
-        Observation(asset="reference_source", subject="references", files=(source,), observed=_BEGUN)
+        Observation(asset="reference_source", scope="references", files=(source,), observed=_BEGUN)
     )
     outputs = [_file(f"{ledger.output_path}/references/{name}", digest("", name)) for name in _REFERENCE]
     fetched = [_input(source.uri, digest("", "genome.fa.gz"))]
@@ -140,19 +140,19 @@ def _content(uri: str, sha: str | None) -> str | None:
     return None if uri.endswith((".bai", ".tbi", ".md5")) else f"sha256:{sha}"
 
 
-def _made(step: str, subject: str, inputs: Sequence[InputRecord], outputs: Sequence[FileRecord]) -> Record:
+def _made(step: str, scope: str, inputs: Sequence[InputRecord], outputs: Sequence[FileRecord]) -> Record:
     return Record(
         step=step,
         version="1",
-        subject=subject,
-        fingerprint=sha256(json.dumps([step, subject]).encode()).hexdigest(),
+        scope=scope,
+        fingerprint=sha256(json.dumps([step, scope]).encode()).hexdigest(),
         script=_SCRIPT,
         parameters={"platform": "ILLUMINA"},
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         tools={"bgzip": "1.16", "samtools": "1.16.1"},
         backend="local",
-        job_id=f"{step}-{subject}.xyz",
+        job_id=f"{step}-{scope}.xyz",
         host="here",
         user="me",
         project="0.1.0",

@@ -8,10 +8,10 @@ from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.genomics.samplesheet import pair_up
 from bioinfo_assets.genomics.simulation import LANES, compress_sites, simulate
 from bioinfo_assets.launch.job import StoredFile
-from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.samples import samples_of
 from bioinfo_assets.steps.known_sites import KnownSites
 from bioinfo_assets.steps.reads import LaneFiles
+from bioinfo_assets.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ _ROW: Final = re.compile(r"\|\s+(?P<task>[\w.]+)\s+(?P<counts>\d[\d ]*)$", re.MU
 _STATES: Final = ("PENDING", "RUNNING", "FAILED", "CACHED", "DONE", "TOTAL")
 
 Origins = dict[str, tuple[str, str, str]]
-"""By address of a file, the subject, the step and the key that it is the output of."""
+"""By address of a file, the scope, the step and the key that it is the output of."""
 
 
 def of_records(ours: Path, results: Path) -> dict[str, object]:
@@ -24,9 +24,9 @@ def of_records(ours: Path, results: Path) -> dict[str, object]:
     steps = {*SHARED, *PER_SAMPLE, *OVER_SAMPLES}
     paths = [path for path in sorted(ours.glob("*/records/*.json")) if path.stem in steps]
     records = [Record.model_validate_json(path.read_bytes()) for path in paths]
-    origins = {file.uri: (one.subject, one.step, file.key) for one in records for file in one.outputs}
-    jobs = {(one.subject, one.step): _job(one, origins, ours, results) for one in records}
-    samples = sorted({subject for subject, step in jobs if step in PER_SAMPLE})
+    origins = {file.uri: (one.scope, one.step, file.key) for one in records for file in one.outputs}
+    jobs = {(one.scope, one.step): _job(one, origins, ours, results) for one in records}
+    samples = sorted({scope for scope, step in jobs if step in PER_SAMPLE})
     return {
         "shared": {step: job for (_, step), job in jobs.items() if step in SHARED},
         "samples": {name: {step: jobs[name, step] for step in PER_SAMPLE} for name in samples},
@@ -38,8 +38,8 @@ def _job(record: Record, origins: Origins, ours: Path, results: Path) -> dict[st
     inputs: list[dict[str, str]] = []
     for one in record.inputs:
         if one.uri in origins:
-            subject, step, key = origins[one.uri]
-            inputs.append({"local": one.local, "subject": subject, "step": step, "key": key})
+            scope, step, key = origins[one.uri]
+            inputs.append({"local": one.local, "scope": scope, "step": step, "key": key})
         else:
             inputs.append({"local": one.local, "path": one.uri})
     outputs = {file.key: str(results / Path(file.uri).relative_to(ours)) for file in record.outputs}

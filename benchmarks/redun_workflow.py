@@ -149,7 +149,7 @@ def align_samples(samples: dict[str, dict[str, Job]], shared: Made) -> dict[str,
 @task(version="1")
 def report_samples(job: Job, samples: dict[str, Made]) -> dict[str, File]:
     """The report of what the samples gave."""
-    files = {one["local"]: samples[one["subject"]][one["step"]][one["key"]] for one in job["inputs"]}
+    files = {one["local"]: samples[one["scope"]][one["step"]][one["key"]] for one in job["inputs"]}
     return report(job, files)
 
 

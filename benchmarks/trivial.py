@@ -14,15 +14,15 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.declare import RECORDS, shared_asset
+from bioinfo_assets.assets.decorators import RECORDS, shared_asset
 from bioinfo_assets.launch.job import Job, Output
-from bioinfo_assets.launch.local import LocalBackend
+from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.launch.publish import publish
-from bioinfo_assets.launch.store import Store
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import JobLauncher
-from bioinfo_assets.orchestration.record_io import RecordIOManager
+from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.orchestration.step_run import StepEvents
+from bioinfo_assets.storage.store import Store
 
 ALL: Final = "all_steps"
 
@@ -30,7 +30,7 @@ ALL: Final = "all_steps"
 def job_of(name: str, folder: Path) -> Job:
     """A job that writes its name into a file."""
     output = Output("text", "name.txt", str(folder / "output" / "cohort" / f"{name}.txt"))
-    return Job(step=name, version="1", subject="cohort", script=f"echo {name} > name.txt", outputs=(output,))
+    return Job(step=name, version="1", scope="cohort", script=f"echo {name} > name.txt", outputs=(output,))
 
 
 def run_job(job: Job, folder: Path) -> None:
@@ -76,7 +76,7 @@ def our_assets(steps: int, folder: Path) -> dg.Definitions:
         executor=one_process_executor,
         resources={
             "launcher": JobLauncher(output_path=output),
-            RECORDS: RecordIOManager(output_path=output, subjects=dict.fromkeys(names(steps), "cohort")),
+            RECORDS: RecordIOManager(output_path=output, scopes=dict.fromkeys(names(steps), "cohort")),
         },
     )
 

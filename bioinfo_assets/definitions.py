@@ -6,14 +6,14 @@ import dagster as dg
 
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.assets import alignment, metrics, reads, reference, report, sources
-from bioinfo_assets.assets.declare import RECORDS
-from bioinfo_assets.assets.sensors import look_after_runs, look_at_cohort, look_at_sources
+from bioinfo_assets.assets.decorators import RECORDS
+from bioinfo_assets.assets.sensors import monitor_runs, observe_cohort, observe_sources
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import launcher_of
-from bioinfo_assets.orchestration.record_io import RecordIOManager
-from bioinfo_assets.pipeline.graph import SUBJECTS
+from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
+from bioinfo_assets.pipeline.code_versions import code_versions
+from bioinfo_assets.pipeline.graph import SCOPES
 from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.pipeline.versions import code_versions
 from bioinfo_assets.settings import Settings
 
 ASSETS: Final = (
@@ -52,14 +52,14 @@ def build_definitions(settings: Settings) -> dg.Definitions:
                 },
             )
         ],
-        sensors=[look_at_sources, look_at_cohort, look_after_runs],
+        sensors=[observe_sources, observe_cohort, monitor_runs],
         executor=one_process_executor,
         resources={
             "project": project,
             "launcher": launcher_of(
                 settings.output_path, settings.means, settings.jobs, settings.steps, settings.cache
             ),
-            RECORDS: RecordIOManager(output_path=settings.output_path, subjects=dict(SUBJECTS)),
+            RECORDS: RecordIOManager(output_path=settings.output_path, scopes=dict(SCOPES)),
         },
     )
     check_launchers(definitions)

@@ -28,8 +28,8 @@ from pydantic_settings import (
 )
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.means import BackendName, BatchSettings, Means
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.backend_config import BackendConfig, BackendName, BatchSettings
+from bioinfo_assets.launch.job_options import JobOptions
 
 FILE_NAME = "bioinfo-assets.toml"
 HOME_VARIABLE = "DAGSTER_HOME"
@@ -126,9 +126,9 @@ class Settings(BaseSettings):
     batch: BatchSettings = BatchSettings()
 
     @property
-    def means(self) -> Means:
+    def means(self) -> BackendConfig:
         """Where jobs run."""
-        return Means(
+        return BackendConfig(
             backend=self.backend,
             scratch=self.scratch,
             cpus=self.cpus,

@@ -12,14 +12,14 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from bioinfo_assets.launch.means import BatchSettings, Means
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.backend_config import BackendConfig, BatchSettings
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets_tests.launch.batch.machines import PATH, container_environment
 from bioinfo_assets_tests.simulator import BatchSimulator, Queue
 
 IMAGE = "tools:1"
-MEANS = Means(backend="batch", batch=BatchSettings(poll_s=0.1, scratch_volume=""))
+MEANS = BackendConfig(backend="batch", batch=BatchSettings(poll_s=0.1, scratch_volume=""))
 JOBS = JobOptions(image=IMAGE, queue="default")
 
 

@@ -4,8 +4,8 @@ from functools import partial
 
 import dagster as dg
 
-from bioinfo_assets.assets.declare import sample_asset
-from bioinfo_assets.assets.figures import figures_of
+from bioinfo_assets.assets.decorators import sample_asset
+from bioinfo_assets.assets.result_metrics import metrics_of
 from bioinfo_assets.orchestration.launcher import JobLauncher
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.pipeline import jobs
@@ -39,7 +39,7 @@ def marked_bam(
 ) -> StepEvents:
     """The alignment in genome order, with copies of one DNA fragment (PCR and optical duplicates) flagged."""
     up = Upstream.of(project, aligned_bam, reference_genome, reference_index)
-    figures = partial(figures_of, project.store)
+    figures = partial(metrics_of, project.store)
     yield from launcher.materialize_samples(context, partial(jobs.marked_bam, up), figures)
 
 
@@ -56,5 +56,5 @@ def recalibrated_bam(
     """The final alignment, ready for variant calling: base qualities corrected for the errors each lane really made."""
     up = Upstream.of(project, marked_bam, reference_genome, reference_index, known_sites)
     yield from launcher.materialize_samples(
-        context, partial(jobs.recalibrated_bam, up), partial(figures_of, project.store)
+        context, partial(jobs.recalibrated_bam, up), partial(metrics_of, project.store)
     )

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import dagster as dg
 
-from bioinfo_assets.assets.declare import source_asset
+from bioinfo_assets.assets.decorators import source_asset
 from bioinfo_assets.orchestration.internals import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.provenance import newest_versions, versions_of_partitions
@@ -25,7 +25,7 @@ def cohort(context: dg.OpExecutionContext) -> dg.ObserveResult:
     return dg.ObserveResult(data_version=dg.DataVersion(version), metadata={"samples": count})
 
 
-def see_cohort(instance: dg.DagsterInstance) -> dg.AssetObservation | None:
+def cohort_observation(instance: dg.DagsterInstance) -> dg.AssetObservation | None:
     """What Dagster is to be told of the cohort; None where it knows."""
     version, count = _version(instance)
     if newest_versions(instance, cohort.key, [])[ONE] == version:
@@ -37,9 +37,9 @@ def see_cohort(instance: dg.DagsterInstance) -> dg.AssetObservation | None:
     )
 
 
-def tell_cohort(instance: dg.DagsterInstance) -> None:
+def report_cohort(instance: dg.DagsterInstance) -> None:
     """Tells Dagster of the cohort, where it does not know."""
-    seen = see_cohort(instance)
+    seen = cohort_observation(instance)
     if seen is not None:
         instance.report_runless_asset_event(seen)
 

@@ -4,8 +4,8 @@ from functools import partial
 
 import dagster as dg
 
-from bioinfo_assets.assets.declare import sample_asset
-from bioinfo_assets.assets.figures import figures_of
+from bioinfo_assets.assets.decorators import sample_asset
+from bioinfo_assets.assets.result_metrics import metrics_of
 from bioinfo_assets.orchestration.launcher import JobLauncher
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.pipeline import jobs
@@ -25,7 +25,7 @@ def alignment_metrics(
 ) -> StepEvents:
     """How many reads were aligned, how well they match the genome, and how many pairs do not fit together."""
     up = Upstream.of(project, recalibrated_bam, reference_genome, reference_index)
-    figures = partial(figures_of, project.store)
+    figures = partial(metrics_of, project.store)
     yield from launcher.materialize_samples(context, partial(jobs.alignment_metrics, up), figures)
 
 
@@ -38,7 +38,7 @@ def insert_size_metrics(
 ) -> StepEvents:
     """How long the sequenced DNA fragments were. A sample without proper pairs has the status `fail`."""
     up = Upstream.of(project, recalibrated_bam)
-    figures = partial(figures_of, project.store)
+    figures = partial(metrics_of, project.store)
     yield from launcher.materialize_samples(context, partial(jobs.insert_size_metrics, up), figures)
 
 
@@ -54,4 +54,4 @@ def depth(
     The table counts both reads of a pair where they overlap (samtools), the summary counts them once (mosdepth).
     """
     up = Upstream.of(project, recalibrated_bam)
-    yield from launcher.materialize_samples(context, partial(jobs.depth, up), partial(figures_of, project.store))
+    yield from launcher.materialize_samples(context, partial(jobs.depth, up), partial(metrics_of, project.store))

@@ -4,9 +4,9 @@ from functools import partial
 
 import dagster as dg
 
-from bioinfo_assets.assets.declare import sample_asset
-from bioinfo_assets.assets.figures import figures_of
-from bioinfo_assets.assets.sources import raw_reads, see_reads
+from bioinfo_assets.assets.decorators import sample_asset
+from bioinfo_assets.assets.result_metrics import metrics_of
+from bioinfo_assets.assets.sources import observe_reads, raw_reads
 from bioinfo_assets.orchestration.launcher import JobLauncher
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.pipeline import jobs
@@ -24,7 +24,7 @@ def merged_reads(
     Each read says which read group it is of, the lane of the flow cell it was sequenced on, so that later steps can
     tell the errors of one lane from those of another.
     """
-    up = Upstream.of(project, sources=see_reads(context.instance, project, tuple(context.partition_keys)))
+    up = Upstream.of(project, sources=observe_reads(context.instance, project, tuple(context.partition_keys)))
     yield from launcher.materialize_samples(context, partial(jobs.merged_reads, up))
 
 
@@ -37,5 +37,5 @@ def trimmed_reads(
 ) -> StepEvents:
     """The reads without adapters, where any were given, and without pairs that are unknown bases for the most part."""
     up = Upstream.of(project, merged_reads)
-    figures = partial(figures_of, project.store)
+    figures = partial(metrics_of, project.store)
     yield from launcher.materialize_samples(context, partial(jobs.trimmed_reads, up), figures)

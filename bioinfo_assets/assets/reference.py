@@ -4,8 +4,8 @@ from functools import partial
 
 import dagster as dg
 
-from bioinfo_assets.assets.declare import shared_asset
-from bioinfo_assets.assets.sources import known_sites_source, reference_source, see_known_sites, see_reference
+from bioinfo_assets.assets.decorators import shared_asset
+from bioinfo_assets.assets.sources import known_sites_source, observe_known_sites, observe_reference, reference_source
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.launcher import JobLauncher
 from bioinfo_assets.orchestration.step_run import StepEvents
@@ -20,7 +20,7 @@ def reference_genome(
     context: dg.AssetExecutionContext, launcher: JobLauncher, project: dg.ResourceParam[Project]
 ) -> StepEvents:
     """The genome's sequence: every chromosome, uncompressed, as aligners and GATK want it."""
-    up = Upstream.of(project, sources=see_reference(context.instance, project))
+    up = Upstream.of(project, sources=observe_reference(context.instance, project))
     yield from launcher.materialize(context, partial(jobs.reference_genome, up))
 
 
@@ -32,7 +32,7 @@ def reference_index(
     reference_genome: RecordSet,
 ) -> StepEvents:
     """What lets a program find a place in the genome at once: the aligner's index, samtools' and GATK's."""
-    up = Upstream.of(project, reference_genome, sources=see_reference(context.instance, project))
+    up = Upstream.of(project, reference_genome, sources=observe_reference(context.instance, project))
 
     def job() -> Job:
         return jobs.reference_index(up, project.aligner(launcher.session.backend, launcher.options(context)))
@@ -56,5 +56,5 @@ def known_sites(
         context.log.info("no known sites are set: base qualities will not be recalibrated")
         yield dg.Output(RecordSet.of_whole(context.asset_key.path[-1], {}))
         return
-    up = Upstream.of(project, reference_index, sources=see_known_sites(context.instance, project))
+    up = Upstream.of(project, reference_index, sources=observe_known_sites(context.instance, project))
     yield from launcher.materialize(context, partial(jobs.known_sites, up))

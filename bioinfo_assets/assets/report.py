@@ -4,8 +4,8 @@ from functools import partial
 
 import dagster as dg
 
-from bioinfo_assets.assets.cohort import cohort, tell_cohort
-from bioinfo_assets.assets.declare import shared_asset
+from bioinfo_assets.assets.cohort import cohort, report_cohort
+from bioinfo_assets.assets.decorators import shared_asset
 from bioinfo_assets.orchestration.launcher import JobLauncher
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.pipeline import jobs
@@ -28,5 +28,5 @@ def multiqc_report(  # noqa: PLR0913, PLR0917 - each is an upstream asset, an ar
 ) -> StepEvents:
     """One page that shows all samples side by side, those whose results are there."""
     read = (trimmed_reads, marked_bam, recalibrated_bam, alignment_metrics, insert_size_metrics, depth)
-    tell_cohort(context.instance)
+    report_cohort(context.instance)
     yield from launcher.materialize(context, partial(jobs.multiqc_report, Upstream.of(project, *read)))

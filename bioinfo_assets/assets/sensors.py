@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from bioinfo_assets.assets.cohort import see_cohort
+from bioinfo_assets.assets.cohort import cohort_observation
 from bioinfo_assets.assets.sources import known_sites_source, raw_reads, reference_source
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.orchestration.observations import unseen_observations
 from bioinfo_assets.orchestration.partitions import samples
-from bioinfo_assets.orchestration.run_life import report_dead_runs
+from bioinfo_assets.orchestration.run_liveness import report_dead_runs
+from bioinfo_assets.orchestration.source_observations import unseen_observations
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.record_set import ONE
@@ -19,22 +19,22 @@ from bioinfo_assets.records.samples import sample_names
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EVERY_S = 300
+SOURCES_INTERVAL_S = 300
 """How often the sources are looked at, in seconds. Files that were not rewritten are not read again."""
 
-COHORT_S = 30
+COHORT_INTERVAL_S = 30
 """How often it is looked whether samples have other results, in seconds."""
 
-LOOK_AFTER_S = 60
+MONITOR_INTERVAL_S = 60
 """How often runs are looked after, in seconds: no job outlives its run for longer than that."""
 
 
 @dg.sensor(
-    minimum_interval_seconds=EVERY_S,
+    minimum_interval_seconds=SOURCES_INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Makes a partition of every sample, and observes FASTQs, reference and known sites by digest.",
 )
-def look_at_sources(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
+def observe_sources(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
     """Makes the samples the partitions, and observes sources that changed."""
     names = sample_names(project.ledger)
     known = set(context.instance.get_dynamic_partitions(str(samples.name)))
@@ -83,22 +83,22 @@ def _reads(project: Project, name: str) -> Observation:
 
 
 @dg.sensor(
-    minimum_interval_seconds=COHORT_S,
+    minimum_interval_seconds=COHORT_INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Observes the cohort: the report is stale when a sample has other results, is new, or was removed.",
 )
-def look_at_cohort(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+def observe_cohort(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Observes the cohort where it changed."""
-    seen = see_cohort(context.instance)
+    seen = cohort_observation(context.instance)
     return dg.SkipReason("no sample has other results") if seen is None else dg.SensorResult(asset_events=[seen])
 
 
 @dg.sensor(
-    minimum_interval_seconds=LOOK_AFTER_S,
+    minimum_interval_seconds=MONITOR_INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Reports runs whose process was killed as failed, and ends the jobs on AWS Batch whose run is over.",
 )
-def look_after_runs(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SkipReason:
+def monitor_runs(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SkipReason:
     """Ends what a host that was killed could not."""
     for run_id in report_dead_runs(context.instance):
         context.log.warning("run %s lost its process, and is reported as failed", run_id)

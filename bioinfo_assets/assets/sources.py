@@ -5,10 +5,10 @@ from typing import Final
 import dagster as dg
 
 from bioinfo_assets.assets.cohort import cohort
-from bioinfo_assets.assets.declare import source_asset
+from bioinfo_assets.assets.decorators import source_asset
 from bioinfo_assets.orchestration.metadata import files_table
-from bioinfo_assets.orchestration.observations import report_observations
 from bioinfo_assets.orchestration.partitions import samples
+from bioinfo_assets.orchestration.source_observations import report_observations
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.sources import Sources
 from bioinfo_assets.records.record import Observation
@@ -49,7 +49,7 @@ def _result(seen: Observation) -> dg.ObserveResult:
 SOURCES: Final = (raw_reads, reference_source, known_sites_source, cohort)
 
 
-def see_reads(instance: dg.DagsterInstance, project: Project, names: tuple[str, ...]) -> Sources:
+def observe_reads(instance: dg.DagsterInstance, project: Project, names: tuple[str, ...]) -> Sources:
     """Looks at the FASTQs of samples, and tells Dagster what changed."""
     sources = Sources(project)
     sources.look_at_reads(names)
@@ -57,14 +57,14 @@ def see_reads(instance: dg.DagsterInstance, project: Project, names: tuple[str, 
     return sources
 
 
-def see_reference(instance: dg.DagsterInstance, project: Project) -> Sources:
+def observe_reference(instance: dg.DagsterInstance, project: Project) -> Sources:
     """Looks at the reference, and tells Dagster if it changed."""
     sources = Sources(project)
     report_observations(instance, reference_source.key, {ONE: sources.reference})
     return sources
 
 
-def see_known_sites(instance: dg.DagsterInstance, project: Project) -> Sources:
+def observe_known_sites(instance: dg.DagsterInstance, project: Project) -> Sources:
     """Looks at the known sites, and tells Dagster if they changed."""
     sources = Sources(project)
     report_observations(instance, known_sites_source.key, {ONE: sources.known_sites})

@@ -11,8 +11,8 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.cohort import cohort, tell_cohort
-from bioinfo_assets.assets.figures import figures_of
+from bioinfo_assets.assets.cohort import cohort, report_cohort
+from bioinfo_assets.assets.result_metrics import metrics_of
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.internals import (
     CODE_VERSION_TAG,
@@ -21,21 +21,28 @@ from bioinfo_assets.orchestration.internals import (
     get_input_data_version_tag,
 )
 from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
-from bioinfo_assets.orchestration.observations import report_observations
 from bioinfo_assets.orchestration.partitions import set_samples
 from bioinfo_assets.orchestration.provenance import (
     Provenance,
     UpstreamVersion,
-    joined,
+    combined_version,
     provenance_at,
     version_of_asset,
     versions_of_partitions,
 )
-from bioinfo_assets.pipeline.forecast import Forecast
+from bioinfo_assets.orchestration.source_observations import report_observations
+from bioinfo_assets.pipeline.dry_run import PlannedResult
 from bioinfo_assets.pipeline.graph import COHORT_SOURCE, GRAPH, OVER_SAMPLES, PER_SAMPLE, SHARED, SOURCES
-from bioinfo_assets.pipeline.past import PARTITIONED, AsItWas, Past, Place, made_from, place_of
 from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.records.lineage import Lineage, TracedJob
+from bioinfo_assets.pipeline.recorded_versions import (
+    PARTITIONED,
+    CurrentState,
+    Place,
+    RecordedState,
+    made_from,
+    place_of,
+)
+from bioinfo_assets.provenance.lineage import Lineage, TracedJob
 from bioinfo_assets.records.record import Observation, Record
 from bioinfo_assets.records.record_set import ONE
 
@@ -49,7 +56,7 @@ def batched(values: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ProjectState:
     """What is known of a project without Dagster.
 
     Attributes:
@@ -63,23 +70,23 @@ class Known:
     project: Project
     samples: Sequence[str]
     observations: Mapping[Place, Observation]
-    forecasts: Sequence[Forecast]
+    forecasts: Sequence[PlannedResult]
     code_versions: Mapping[str, str]
 
 
-def sync(instance: dg.DagsterInstance, known: Known) -> Iterator[Place]:
+def sync(instance: dg.DagsterInstance, known: ProjectState) -> Iterator[Place]:
     """Tells Dagster what the records know and it does not; yields each result that is told."""
     set_samples(instance, known.samples)
-    past = Past.of_all(known.forecasts, known.observations, known.code_versions)
+    past = CurrentState.of_all(known.forecasts, known.observations, known.code_versions)
     yield from _Sync(instance, known, past).run()
 
 
 @dataclass(slots=True)
 class _Sync:
     instance: dg.DagsterInstance
-    known: Known
-    past: Past
-    _to_tell: dict[Place, AsItWas] = field(default_factory=dict)
+    known: ProjectState
+    past: CurrentState
+    _to_tell: dict[Place, RecordedState] = field(default_factory=dict)
     _earlier: dict[Place, str] = field(default_factory=dict)
     _events: dict[Place, UpstreamVersion] = field(default_factory=dict)
 
@@ -121,7 +128,7 @@ class _Sync:
                     tags[found.partition_key or ONE] = found.asset_materialization.tags or {}
         return tags
 
-    def _is_known(self, told: AsItWas, tags: Mapping[str, str]) -> bool:
+    def _is_known(self, told: RecordedState, tags: Mapping[str, str]) -> bool:
         if tags.get(DATA_VERSION_TAG) != told.record.data_version:
             return False
         current = self.known.code_versions[told.forecast.asset]
@@ -136,7 +143,7 @@ class _Sync:
             version = self.past.versions.get(place)
             if version is None:
                 continue
-            expected = joined([version]) if parent in PARTITIONED else version
+            expected = combined_version([version]) if parent in PARTITIONED else version
             same = tags.get(get_input_data_version_tag(dg.AssetKey(parent))) == expected
             if same == (place in told.earlier):
                 return False
@@ -179,14 +186,14 @@ class _Sync:
 
     def _tell_cohort(self, asset: str) -> None:
         """Tells what the samples gave, all of which Dagster knows by now; and before it what a report was made of."""
-        tell_cohort(self.instance)
+        report_cohort(self.instance)
         self._decide(asset)
         earlier = self._earlier.get((COHORT_SOURCE, ONE))
         if earlier is not None:
             seen = dg.AssetObservation(cohort.key, tags=_tags(earlier), metadata=_EARLIER)
             self.instance.report_runless_asset_event(seen)
             self._note(COHORT_SOURCE, [ONE])
-            tell_cohort(self.instance)
+            report_cohort(self.instance)
 
     def _note(self, asset: str, partitions: list[str]) -> None:
         """Notes the events of earlier versions, before they are followed by those of now."""
@@ -197,7 +204,7 @@ class _Sync:
             self._events[asset, ONE] = version_of_asset(self.instance, key)
             return
         for name, (version, storage_id) in versions_of_partitions(self.instance, key, partitions).items():
-            self._events[asset, name] = UpstreamVersion(joined([version]), storage_id)
+            self._events[asset, name] = UpstreamVersion(combined_version([version]), storage_id)
 
     def _event(self, place: Place, found: Provenance) -> dg.AssetMaterialization:
         asset, partition = place
@@ -218,11 +225,11 @@ class _Sync:
             tags=provenance.tags(partition, told.record.data_version),
         )
 
-    def _upstream(self, told: AsItWas, parent: str, now: UpstreamVersion) -> UpstreamVersion:
+    def _upstream(self, told: RecordedState, parent: str, now: UpstreamVersion) -> UpstreamVersion:
         place = place_of(parent, told.forecast.partition)
         return self._events.get(place, now) if place in told.earlier else now
 
-    def _again(self, place: Place) -> AsItWas:
+    def _again(self, place: Place) -> RecordedState:
         """A result that Dagster knew, and that is told again since an earlier version of it was told after it."""
         forecast = next(one for one in self.known.forecasts if (one.asset, one.partition) == place)
         told = self.past.of(forecast)
@@ -233,7 +240,7 @@ class _Sync:
     def _metadata(self, record: Record) -> Metadata:
         ledger = self.known.project.ledger
         try:
-            figures = figures_of(ledger.store, record)
+            figures = metrics_of(ledger.store, record)
         except BioinfoAssetsError:  # a damaged result: its record is all there is to show
             figures = {}
         return {

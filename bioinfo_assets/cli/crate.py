@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
+from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.cli.options import Json, OutputPath
-from bioinfo_assets.cli.paths import absolute
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import file_name, folder_of, is_remote
-from bioinfo_assets.launch.store import Store
 from bioinfo_assets.pipeline import graph
 from bioinfo_assets.pipeline.graph import COHORT, PER_SAMPLE
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import sample_names
+from bioinfo_assets.storage.store import Store
 
 NAMED = 5
 """Samples that the crate's name names; of more, it tells the number."""
@@ -43,13 +43,13 @@ def crate(
     where they lie, with size and SHA-256. Scripts and records are in it.
     """
     # rocrate takes a third of a second to import, which no other command should wait for.
-    from bioinfo_assets.records.crate.contents import NO_LICENSE, Wanted  # noqa: PLC0415
-    from bioinfo_assets.records.crate.write import write_crate  # noqa: PLC0415
+    from bioinfo_assets.provenance.crate.contents import NO_LICENSE, CrateRequest  # noqa: PLC0415
+    from bioinfo_assets.provenance.crate.write import write_crate  # noqa: PLC0415
 
-    ledger = Ledger(Store(), absolute(output_path))
+    ledger = Ledger(Store(), absolute_path(output_path))
     chosen = tuple(dict.fromkeys(samples)) if samples else _with_results(ledger)
-    wanted = Wanted(
-        subjects=(*chosen, *_report(ledger, chosen if samples else None)),
+    wanted = CrateRequest(
+        scopes=(*chosen, *_report(ledger, chosen if samples else None)),
         name=f"Alignment of {', '.join(chosen) if len(chosen) <= NAMED else f'{len(chosen)} samples'}",
         workflow=Path(graph.__file__),
         version=version("bioinfo-assets"),
@@ -92,7 +92,7 @@ def _license(given: str | None) -> str | None:
 
 
 def _local(to: str) -> Path:
-    target = absolute(to)
+    target = absolute_path(to)
     if is_remote(target):
         raise InputError(f"{to} is no place for a crate: give a folder or a .zip file of this machine")
     return Path(target)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from bioinfo_assets.application.paths import absolute_path
+from bioinfo_assets.application.request import home_of
 from bioinfo_assets.cli.options import OutputPath
-from bioinfo_assets.cli.paths import absolute
-from bioinfo_assets.cli.request import home_of
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.settings import FILE_NAME, HOME_VARIABLE
 
@@ -25,7 +25,7 @@ def dagit(
 
     Only this machine can reach it, for whoever can may run jobs.
     """
-    place = absolute(output_path)
+    place = absolute_path(output_path)
     home = home_of(place)
     if not (home / FILE_NAME).exists():
         raise InputError(

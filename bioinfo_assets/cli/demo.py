@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
+from bioinfo_assets.application.paths import absolute_path
+from bioinfo_assets.application.request import Request, home_of
+from bioinfo_assets.application.simulated_data import simulated
 from bioinfo_assets.cli.options import Backend, Image, Json, Queue, jobs_given
-from bioinfo_assets.cli.paths import absolute
-from bioinfo_assets.cli.perform import perform
-from bioinfo_assets.cli.request import Request, home_of
-from bioinfo_assets.cli.simulated import simulated
+from bioinfo_assets.cli.run_pipeline import run_pipeline
 from bioinfo_assets.genomics.simulation import SimulatedData
 from bioinfo_assets.genomics.uri import is_remote
-from bioinfo_assets.launch.store import Store, join
+from bioinfo_assets.storage.store import Store, join
 
 
 def demo(
@@ -33,13 +33,13 @@ def demo(
 
     It takes about two minutes on two CPUs; a second time, everything is found and nothing is made again.
     """
-    place = absolute(output_path)
+    place = absolute_path(output_path)
     if is_remote(place):
         data = simulated(home_of(place) / "data", seed)
         uri_of = _uploaded(Store(), data, join(place, "data"))
     else:
         data, uri_of = simulated(Path(place) / "data", seed), str
-    perform(
+    run_pipeline(
         Request(
             output_path=place,
             samples_file=uri_of(data.samples_file),

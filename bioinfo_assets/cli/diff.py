@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from bioinfo_assets.cli.named import named
+from bioinfo_assets.application.compare_with_current import compare_with_current
+from bioinfo_assets.application.resolve_result import resolve_result
+from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Json
-from bioinfo_assets.cli.remade import remade
-from bioinfo_assets.cli.told import ExitCode
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.records.comparer import Comparer
-from bioinfo_assets.records.comparison import Cause, Change, Comparison
+from bioinfo_assets.provenance.comparer import Comparer
+from bioinfo_assets.provenance.comparison import Cause, Change, Comparison
+from bioinfo_assets.storage.store import Store
 
 WIDTH_OF_FILES: Final = 10_000
 """Columns where nobody looks on: lines are not folded."""
@@ -41,11 +41,11 @@ def diff(
     is compared too, up to FASTQs, reference and known sites. Exit code 0 if nothing differs, 1 if something does.
     """
     store, unknown_tools = Store(), ""
-    first = named(a, output_path, store)
+    first = resolve_result(a, output_path, store)
     if b is None:
-        comparison, unknown_tools = remade(first)
+        comparison, unknown_tools = compare_with_current(first)
     else:
-        second = named(b, output_path, store)
+        second = resolve_result(b, output_path, store)
         comparison = Comparer(first.lineage, second.lineage).compare(first.job, second.job)
     if unknown_tools:
         typer.echo(f"whether tools are others now is not known: {unknown_tools}", err=True)

@@ -17,16 +17,16 @@ from rich.console import Console
 from rich.table import Table
 
 from bioinfo_assets import settings as settings_module
+from bioinfo_assets.application.paths import absolute_path
+from bioinfo_assets.application.request import at_home, home_of
+from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Backend, Image, Json, Queue, jobs_given
-from bioinfo_assets.cli.paths import absolute
-from bioinfo_assets.cli.request import at_home, home_of
-from bioinfo_assets.cli.told import ExitCode
 from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch import backend as launch_backend
-from bioinfo_assets.launch.means import batch_scratch, open_backend
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.launch.backend_config import batch_scratch, open_backend
 from bioinfo_assets.launch.tools import TOOLS, tool_versions
 from bioinfo_assets.settings import HOME_VARIABLE, Settings
+from bioinfo_assets.storage.store import Store
 
 JAVA: Final = "java"
 OPTIONAL: Final = frozenset({"bwa-mem2"})
@@ -93,7 +93,7 @@ def _settings(output_path: str | None, backend: str | None, jobs: Mapping[str, s
     home = os.environ.get(HOME_VARIABLE)
     named = output_path or (settings_module.output_path_of(Path(home)) if home else None)
     if named is not None:
-        place = absolute(named)
+        place = absolute_path(named)
         with at_home(home_of(place)):
             return settings_module.load(output_path=place, **given)
     if backend == "batch":

@@ -10,15 +10,15 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
+from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.cli.options import Json, OutputPath
-from bioinfo_assets.cli.paths import absolute
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import is_remote
-from bioinfo_assets.launch.means import default_scratch
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.launch.backend_config import default_scratch
+from bioinfo_assets.maintenance.garbage import GarbageItem, delete_items, find_garbage, select_items
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.leftovers import Leftover, delete, leftovers, named
+from bioinfo_assets.storage.store import Store
 
 
 def gc(
@@ -41,16 +41,16 @@ def gc(
     """
     if not paths and not dry_run:
         raise InputError("nothing is deleted that is not named: look at `gc --dry-run`, then name paths that it lists")
-    ledger = Ledger(Store(), absolute(output_path))
-    assets = {made.name: made.subject for made in GRAPH.values()}
-    known = leftovers(ledger, assets, _scratch(ledger.output_path))
+    ledger = Ledger(Store(), absolute_path(output_path))
+    assets = {made.name: made.scope for made in GRAPH.values()}
+    known = find_garbage(ledger, assets, _scratch(ledger.output_path))
     for problem in known.problems:
         typer.echo(f"warning: {problem}", err=True)
-    places = [absolute(path) for path in paths or ()]
+    places = [absolute_path(path) for path in paths or ()]
     if dry_run:
-        _tell(named(ledger, known, places) if places else known.found, "can be deleted", json=json)
+        _tell(select_items(ledger, known, places) if places else known.found, "can be deleted", json=json)
         return
-    _tell(tuple(delete(ledger, assets, known, places)), "deleted", json=json)
+    _tell(tuple(delete_items(ledger, assets, known, places)), "deleted", json=json)
 
 
 def _scratch(output_path: str) -> Path | None:
@@ -58,7 +58,7 @@ def _scratch(output_path: str) -> Path | None:
     return None if is_remote(output_path) else default_scratch(output_path)
 
 
-def _tell(found: Sequence[Leftover], what: str, *, json: bool) -> None:
+def _tell(found: Sequence[GarbageItem], what: str, *, json: bool) -> None:
     if json:
         typer.echo(json_module.dumps([_document(one) for one in found], indent=2))
         return
@@ -72,14 +72,14 @@ def _tell(found: Sequence[Leftover], what: str, *, json: bool) -> None:
     typer.echo(f"{len(found)} {what}, {decimal(sum(one.size for one in found))}")
 
 
-def _why(one: Leftover) -> str:
+def _why(one: GarbageItem) -> str:
     return f"{one.why}; its files are elsewhere and stay" if one.record and one.record.imported else one.why
 
 
-def _document(one: Leftover) -> dict[str, object]:
+def _document(one: GarbageItem) -> dict[str, object]:
     return {
         "path": one.uri,
-        "subject": one.subject or None,
+        "scope": one.scope or None,
         "asset": one.record.step if one.record else None,
         "why": one.why,
         "size": one.size,

@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from bioinfo_assets.cli.bytes_read import bytes_read
+from bioinfo_assets.application.paths import absolute_path, own_command
 from bioinfo_assets.cli.options import Json, OutputPath
-from bioinfo_assets.cli.paths import absolute, own_command
+from bioinfo_assets.cli.progress_bar import progress_bar
 from bioinfo_assets.genomics.bam_header import parse_read_group
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.maintenance.import_checks import check_import
+from bioinfo_assets.maintenance.imports import IMPORTABLE, Import, Imported, register
 from bioinfo_assets.pipeline.graph import REFERENCES, SHARED
-from bioinfo_assets.records.import_checks import check_import
-from bioinfo_assets.records.imports import IMPORTABLE, Import, Imported, register
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.storage.store import Store
 
 
 def import_(
@@ -43,11 +43,11 @@ def import_(
     Checked before: the BAM is whole, of this sample, in the right order, indexed, and aligned to this project's
     reference; FASTQs are pairs, and their comments tell read groups that are known.
     """
-    ledger = Ledger(Store(), absolute(output_path))
+    ledger = Ledger(Store(), absolute_path(output_path))
     groups = tuple(parse_read_group(line) for line in read_group or ())
-    asked = Import(asset, sample, tuple(absolute(file) for file in files), groups)
+    asked = Import(asset, sample, tuple(absolute_path(file) for file in files), groups)
     checked = check_import(ledger, asked, replace=replace)
-    with bytes_read(f"{asset} of {sample}", checked.size) as on_bytes:
+    with progress_bar(f"{asset} of {sample}", checked.size) as on_bytes:
         imported = register(ledger, checked, on_bytes)
     if json:
         typer.echo(json_module.dumps(_document(imported), indent=2))
@@ -60,7 +60,7 @@ def _tell(ledger: Ledger, imported: Imported) -> None:
     for warning in record.warnings:
         typer.echo(f"warning: {warning}", err=True)
     what = "is registered" if imported.is_new else "is there already"
-    typer.echo(f"{record.step} of {record.subject} {what}:")
+    typer.echo(f"{record.step} of {record.scope} {what}:")
     for file in record.outputs:
         typer.echo(f"  {file.uri} ({file.size:,} bytes, sha256 {file.sha256})")
     typer.echo(f"what is made of it: {shlex.join([own_command(), *_run(ledger, record)])}")
@@ -70,14 +70,14 @@ def _run(ledger: Ledger, record: Record) -> list[str]:
     """The command that goes on from here, with what all samples share where that is not there yet."""
     missing = [asset for asset in SHARED if ledger.read(REFERENCES, asset) is None]
     chosen = [word for asset in (*missing, f"{record.step}*") for word in ("--select", asset)]
-    return ["run", "--output-path", ledger.output_path, *chosen, "--samples", record.subject]
+    return ["run", "--output-path", ledger.output_path, *chosen, "--samples", record.scope]
 
 
 def _document(imported: Imported) -> dict[str, object]:
     record = imported.record
     return {
         "asset": record.step,
-        "sample": record.subject,
+        "sample": record.scope,
         "new": imported.is_new,
         "files": [
             {"key": file.key, "uri": file.uri, "size": file.size, "sha256": file.sha256} for file in record.outputs

@@ -11,21 +11,21 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from bioinfo_assets import settings as settings_module
+from bioinfo_assets.application.paths import absolute_path
+from bioinfo_assets.application.request import at_home, home_of
+from bioinfo_assets.cli.exit_codes import EXIT_CODES, FriendlyErrorsGroup
 from bioinfo_assets.cli.options import Json, OutputPath
-from bioinfo_assets.cli.paths import absolute
-from bioinfo_assets.cli.request import at_home, home_of
-from bioinfo_assets.cli.told import EXIT_CODES, ErrorsAreTold
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bioinfo_assets.launch.batch.active_jobs import ActiveJob
     from bioinfo_assets.launch.batch.client import Client
-    from bioinfo_assets.launch.batch.jobs import ActiveJob
 
 jobs: Final = typer.Typer(
-    cls=ErrorsAreTold,
+    cls=FriendlyErrorsGroup,
     no_args_is_help=True,
     add_completion=False,
     epilog=EXIT_CODES,
@@ -64,7 +64,7 @@ def list_jobs(*, output_path: OutputPath, json: Json = False) -> None:
     table = Table(job_column, "STEP", "SAMPLE", "STATE", "SINCE", "RUN", "WHY", box=None, pad_edge=False)
     for job in found:
         since = _ago(job.started or job.created)
-        table.add_row(job.batch_id, job.step, _subject(job), job.status, since, job.run_id[:8], job.reason)
+        table.add_row(job.batch_id, job.step, _scope(job), job.status, since, job.run_id[:8], job.reason)
     console = Console(markup=False, highlight=False, width=WIDTH)
     console.print(table if found else "no job waits or runs", soft_wrap=True)
 
@@ -77,7 +77,7 @@ def show_log(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job is over.")] = False,
 ) -> None:
     """Print what a job has said."""
-    from bioinfo_assets.launch.batch.jobs import read_log  # noqa: PLC0415 - boto3 takes a while to import
+    from bioinfo_assets.launch.batch.active_jobs import read_log  # noqa: PLC0415 - boto3 takes a while to import
 
     for line in read_log(_place(output_path).client, job, follow=follow):
         typer.echo(line)
@@ -86,7 +86,7 @@ def show_log(
 @jobs.command("kill", epilog=EXIT_CODES)
 def kill(job: JobIds, *, output_path: OutputPath) -> None:
     """End jobs; the run that waits for one is told that it was ended."""
-    from bioinfo_assets.launch.batch.jobs import terminate  # noqa: PLC0415 - as above
+    from bioinfo_assets.launch.batch.active_jobs import terminate  # noqa: PLC0415 - as above
 
     place = _place(output_path)
     own = {one.batch_id for one in place.active()}
@@ -104,7 +104,7 @@ def reap(*, output_path: OutputPath, json: Json = False) -> None:
 
     To go on with such jobs instead, start the run again: it takes them over.
     """
-    from bioinfo_assets.cli.instance import open_instance, report_ended  # noqa: PLC0415 - Dagster takes seconds
+    from bioinfo_assets.application.dagster_instance import open_instance, report_ended  # noqa: PLC0415 - Dagster takes seconds
     from bioinfo_assets.orchestration.orphans import end_orphans  # noqa: PLC0415
 
     place = _place(output_path)
@@ -115,7 +115,7 @@ def reap(*, output_path: OutputPath, json: Json = False) -> None:
         typer.echo(json_module.dumps([asdict(job) for job in ended], indent=2, default=str))
         return
     for job in ended:
-        typer.echo(f"{job.batch_id} {job.step} {_subject(job)}: its run {job.run_id[:8]} is over, it is being ended")
+        typer.echo(f"{job.batch_id} {job.step} {_scope(job)}: its run {job.run_id[:8]} is over, it is being ended")
     if not ended:
         typer.echo("no job is left of a run that is over")
 
@@ -126,7 +126,7 @@ def _place(output_path: str) -> Place:
     Raises:
         InputError: its jobs run on this machine.
     """
-    place = absolute(output_path)
+    place = absolute_path(output_path)
     home = home_of(place)
     with at_home(home):
         settings = settings_module.load(output_path=place)
@@ -140,9 +140,9 @@ def _place(output_path: str) -> Place:
     return Place(home, Project(settings), Client())
 
 
-def _subject(job: "ActiveJob") -> str:
+def _scope(job: "ActiveJob") -> str:
     if job.size == 1:
-        return job.subject
+        return job.scope
     counts = ", ".join(f"{count} {state.lower()}" for state, count in sorted(job.children.items()))
     return f"{job.size} samples ({counts})" if counts else f"{job.size} samples"
 

@@ -3,19 +3,21 @@
 import json as json_module
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import groupby
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
-from bioinfo_assets.cli.found import Found, catalog_of, find, ledger_of
-from bioinfo_assets.cli.made_from import down_document, tell_down
+from bioinfo_assets.application.paths import absolute_path
+from bioinfo_assets.application.resolve_file import ResolvedFile, catalog_of, ledger_of, resolve_file
+from bioinfo_assets.cli.downstream_view import downstream_document, show_downstream
 from bioinfo_assets.cli.options import Json
-from bioinfo_assets.cli.paths import absolute
-from bioinfo_assets.cli.provenance import document, tell
+from bioinfo_assets.cli.progress_bar import reading_records
+from bioinfo_assets.cli.provenance_view import provenance_document, show_provenance
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.records.catalog import Entry
+from bioinfo_assets.provenance.catalog import Entry
 from bioinfo_assets.records.ledger import Ledger
 
 WIDTH: Final = 4000
@@ -45,30 +47,33 @@ def log(
     if file is None:
         if output_path is None or down or script:
             raise InputError("give a file to tell of; or --output-path alone, to tell of all files")
-        _tell_all(ledger_of(absolute(output_path)), past=past, as_json=json)
+        _tell_all(ledger_of(absolute_path(output_path)), past=past, as_json=json)
         return
-    found = find(file, output_path)
+    with reading_records():
+        found = resolve_file(file, output_path)
     console = Console(markup=False, highlight=False, width=WIDTH)
     if script:
         typer.echo(_script(found))
     elif down and json:
-        typer.echo(down_document(found))
+        typer.echo(downstream_document(found))
     elif down:
-        tell_down(found, console)
+        show_downstream(found, console)
     elif json:
-        typer.echo(json_module.dumps(document(found), indent=2))
+        typer.echo(json_module.dumps(provenance_document(found), indent=2))
     else:
-        tell(found, console)
+        show_provenance(found, console)
 
 
-def _script(found: Found) -> str:
+def _script(found: ResolvedFile) -> str:
     if found.file.maker is None or not found.file.maker.record.script:
         raise InputError(f"no script made {found.file.uri}: it is a source, or was imported")
     return found.file.maker.record.script
 
 
 def _tell_all(ledger: Ledger, *, past: bool, as_json: bool) -> None:
-    with catalog_of(ledger) as catalog:
+    with ExitStack() as stack:
+        with reading_records():
+            catalog = stack.enter_context(catalog_of(ledger))
         lines = _lines(catalog.all_files(past=past))
         first = next(lines, None)
         if first is None:

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from bioinfo_assets.cli.told import EXIT_CODES, ErrorsAreTold
+from bioinfo_assets.cli.exit_codes import EXIT_CODES, FriendlyErrorsGroup
 
 COMMANDS: Final[Mapping[str, str]] = {
     "run": "run",
@@ -32,7 +32,7 @@ COMMANDS: Final[Mapping[str, str]] = {
 """By name: the module, and the function or group of commands in it, where that has not the module's name."""
 
 
-class Commands(ErrorsAreTold):
+class Commands(FriendlyErrorsGroup):
     """The commands of `COMMANDS`; each is imported when it is asked for, since all of them take a while."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override] # its base has no public name

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from bioinfo_assets.application.paths import absolute_adapter, absolute_path
+from bioinfo_assets.application.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE, Request
 from bioinfo_assets.cli.options import MEANS, Backend, Image, Json, OutputPath, Queue, jobs_given
-from bioinfo_assets.cli.paths import absolute, adapter
-from bioinfo_assets.cli.perform import perform
-from bioinfo_assets.cli.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE, Request
+from bioinfo_assets.cli.run_pipeline import run_pipeline
 from bioinfo_assets.errors import InputError
 
 TRIMMING = "Trimming"
@@ -149,7 +149,7 @@ def run(  # noqa: PLR0913 - each is an option
     """
     if known_sites and no_known_sites:
         raise InputError("--known-sites and --no-known-sites exclude each other: give one of them")
-    sites = () if no_known_sites else tuple(map(absolute, known_sites or ())) or None
+    sites = () if no_known_sites else tuple(map(absolute_path, known_sites or ())) or None
     adapters = {
         "three_prime_1": adapter_3p_1,
         "three_prime_2": adapter_3p_2,
@@ -172,9 +172,9 @@ def run(  # noqa: PLR0913 - each is an option
         "scratch": _absolute(scratch),
         "cache": _absolute(cache) if cache else cache,
     }
-    perform(
+    run_pipeline(
         Request(
-            output_path=absolute(output_path),
+            output_path=absolute_path(output_path),
             samples_file=_absolute(samples_file),
             given=given,
             select=tuple(select or ()),
@@ -186,10 +186,10 @@ def run(  # noqa: PLR0913 - each is an option
 
 
 def _absolute(given: str | None) -> str | None:
-    return None if given is None else absolute(given)
+    return None if given is None else absolute_path(given)
 
 
 def _trimming(adapters: Mapping[str, str | None], **others: object) -> dict[str, object] | None:
     """The trimming settings that were given; an empty adapter takes back one that was set."""
-    given = {name: adapter(value) if value else None for name, value in adapters.items() if value is not None}
+    given = {name: absolute_adapter(value) if value else None for name, value in adapters.items() if value is not None}
     return {**given, **{name: value for name, value in others.items() if value is not None}} or None

@@ -9,11 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bioinfo_assets.application.paths import absolute_path, own_command
+from bioinfo_assets.cli.exit_codes import FriendlyErrorsGroup
 from bioinfo_assets.cli.options import Json, OutputPath
-from bioinfo_assets.cli.paths import absolute, own_command
-from bioinfo_assets.cli.told import ErrorsAreTold
 from bioinfo_assets.genomics.sample import Sample
-from bioinfo_assets.launch.store import Store, join
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import (
     PastSample,
@@ -25,9 +24,10 @@ from bioinfo_assets.records.samples import (
     sample_names,
     save_sample,
 )
+from bioinfo_assets.storage.store import Store, join
 
 samples = typer.Typer(
-    cls=ErrorsAreTold,
+    cls=FriendlyErrorsGroup,
     no_args_is_help=True,
     add_completion=False,
     help="The samples of a project: add them from a file, list them, rename and remove them.",
@@ -44,7 +44,7 @@ def add(
     A sample's lanes are those of the file: a name that the project has gets its lanes from here.
     """
     ledger = _ledger(output_path)
-    found = read_samples_file(ledger.store, absolute(samples_file))
+    found = read_samples_file(ledger.store, absolute_path(samples_file))
     kept = set(sample_names(ledger))
     for sample in found:
         changed = save_sample(ledger, sample)
@@ -110,7 +110,7 @@ def remove(
 
 
 def _ledger(output_path: str) -> Ledger:
-    return Ledger(Store(), absolute(output_path))
+    return Ledger(Store(), absolute_path(output_path))
 
 
 def _lanes(sample: Sample) -> str:

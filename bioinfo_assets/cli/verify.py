@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 from rich.filesize import decimal
 
-from bioinfo_assets.cli.bytes_read import bytes_read
+from bioinfo_assets.application.paths import absolute_path
+from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Json, OutputPath
-from bioinfo_assets.cli.paths import absolute
-from bioinfo_assets.cli.told import ExitCode
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.records.audit import Audit, Finding
+from bioinfo_assets.cli.progress_bar import progress_bar
+from bioinfo_assets.maintenance.verification import Audit, Finding
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.storage.store import Store
 
 
 def verify(
@@ -30,8 +30,8 @@ def verify(
     Sizes and times are compared (of remote files, ETags), and the bytes of files with another time; with --deep the
     bytes of all, of FASTQs, reference and known sites too. Exit code 1 if something was found.
     """
-    audit, found = Audit(Ledger(Store(), absolute(output_path)), deep=deep), []
-    with bytes_read("reading") if deep else nullcontext() as audit.on_bytes:
+    audit, found = Audit(Ledger(Store(), absolute_path(output_path)), deep=deep), []
+    with progress_bar("reading") if deep else nullcontext() as audit.on_bytes:
         for finding in audit.findings(samples or ()):
             found.append(finding)
             if not json:
@@ -53,7 +53,7 @@ def _summary(audit: Audit, findings: int) -> str:
 
 def _document(finding: Finding) -> dict[str, object]:
     return {
-        "subject": finding.subject,
+        "scope": finding.scope,
         "asset": finding.asset or None,
         "uri": finding.uri,
         "trouble": finding.trouble.value,

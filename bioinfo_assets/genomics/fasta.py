@@ -9,7 +9,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.gzipped import is_gzip
 from bioinfo_assets.genomics.reference import Contig
 
-MOST_BYTES: Final = 256 * 1024 * 1024
+MAX_BYTES: Final = 256 * 1024 * 1024
 """A larger file takes longer to read than a user wants to wait before anything starts."""
 
 

@@ -9,7 +9,7 @@ _TAG: Final = re.compile(r"[A-Za-z][A-Za-z0-9]:[AifZHB]:[ -~]*")
 """A tag as a SAM record has it (SAM specification, section 1.5)."""
 
 _BLANK: Final = re.compile(r"[ \t]")
-_MOST_TEXT: Final = 8 * 1024 * 1024
+_MAX_TEXT: Final = 8 * 1024 * 1024
 
 
 def read_group_ids(data: bytes, records: int) -> tuple[str | None, ...]:
@@ -23,7 +23,7 @@ def read_group_ids(data: bytes, records: int) -> tuple[str | None, ...]:
     >>> read_group_ids(gzip.compress(b"@r1 RG:Z:FC1.4\nA\n+\nF\n@r2\nA\n+\nF\n"), records=2)
     ('FC1.4', None)
     """
-    lines = inflate(data, most=_MOST_TEXT).data.decode("latin-1").split("\n")
+    lines = inflate(data, most=_MAX_TEXT).data.decode("latin-1").split("\n")
     return tuple(dict.fromkeys(_id_of(header) for header in lines[: 4 * records : 4]))
 
 

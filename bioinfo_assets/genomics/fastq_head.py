@@ -17,7 +17,7 @@ HEAD_BYTES: Final = 256 * 1024
 """As many bytes of a gzipped FASTQ as `read_head` wants: enough for its records, unless they are very long."""
 
 _RECORDS: Final = 1000
-_MOST_TEXT: Final = 8 * 1024 * 1024
+_MAX_TEXT: Final = 8 * 1024 * 1024
 _SEQUENCE: Final = re.compile(r"[A-Za-z.*-]+")
 _QUALITY: Final = re.compile(r"[!-~]+")
 _LOWEST_OF_PHRED_64: Final = ";"  # Solexa's -5, the lowest that was ever written with an offset of 64
@@ -56,7 +56,7 @@ def read_head(uri: str, data: bytes, *, whole: bool = False) -> FastqHead:
     if not data:
         raise InputError(f"{uri} is empty: copy it again from where it came, or leave its lane out")
     text, ended = _decompress(uri, data)
-    if whole and not ended and len(text) < _MOST_TEXT:
+    if whole and not ended and len(text) < _MAX_TEXT:
         raise InputError(f"{uri} is cut short, its gzip stream has no end: copy it again from where it came")
     if not text and ended:
         raise InputError(f"{uri} holds no reads: copy it again from where it came, or leave its lane out")
@@ -77,7 +77,7 @@ def _decompress(uri: str, data: bytes) -> tuple[str, bool]:
     if not is_gzip(data):
         raise InputError(f"{uri} is not compressed with gzip: compress it with `gzip`")
     try:
-        inflated = inflate(data, most=_MOST_TEXT)
+        inflated = inflate(data, most=_MAX_TEXT)
     except zlib.error as error:
         raise InputError(f"{uri} is damaged within its gzip stream: copy it again from where it came") from error
     return inflated.data.decode("latin-1"), inflated.ended

@@ -14,7 +14,7 @@ from bioinfo_assets.genomics.reference import Contig
 
 __all__ = ["check_known_sites", "contigs_of_vcf", "is_bgzf"]
 
-_MOST_HEADER: Final = 64 * 1024 * 1024
+_MAX_HEADER: Final = 64 * 1024 * 1024
 _CONTIG: Final = re.compile(r"##contig=<(?P<fields>.*)>")
 _FIELD: Final = re.compile(r'(?P<key>[^=,<>]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^,>]*)')
 _SHOWN: Final = 3
@@ -36,7 +36,7 @@ def contigs_of_vcf(uri: str, data: bytes, *, whole: bool = False) -> Mapping[str
         InputError: The file is empty, not compressed, plain gzip, damaged, or no VCF.
     """
     _check_compression(uri, data)
-    header = _inflate(uri, data, most=_MOST_HEADER).decode("utf-8", errors="replace")
+    header = _inflate(uri, data, most=_MAX_HEADER).decode("utf-8", errors="replace")
     if not header.startswith("##fileformat=VCF"[: len(header)]):
         raise InputError(f"{uri} is not a VCF: its first line should begin with '##fileformat=VCF'")
     contigs: dict[str, int | None] = {}
@@ -49,7 +49,7 @@ def contigs_of_vcf(uri: str, data: bytes, *, whole: bool = False) -> Mapping[str
         if match := _CONTIG.fullmatch(line.rstrip("\r")):
             _add_contig(contigs, match["fields"])
     else:
-        if not whole and len(header) < _MOST_HEADER:
+        if not whole and len(header) < _MAX_HEADER:
             return None
     raise InputError(f"{uri} has no line that begins with '#CHROM': copy it again from where it came")
 

@@ -13,7 +13,7 @@ from typing import Final
 from bioinfo_assets.errors import InputError
 
 RESERVED_NAMES: Final = frozenset({"references", "records", "samples", "multiqc", "data"})
-"""Names that no sample can have: folders under the output path, and subjects of jobs on more than one sample."""
+"""Names that no sample can have: folders under the output path, and scopes of jobs on more than one sample."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_NAME: Final = 64

@@ -23,7 +23,7 @@ _SHORTEST: Final = 30
 _PCR_DUPLICATES: Final = 0.05
 _OPTICAL_DUPLICATES: Final = 0.01
 _READS_WITH_N: Final = 0.004
-_MOST_N: Final = 20
+_MAX_N: Final = 20
 _TILES: Final = tuple(range(1101, 1117))
 _WIDEST: Final = 30_000
 _OPTICAL_PIXELS: Final = 40
@@ -127,7 +127,7 @@ class Sequencer:
             wrong = _OTHER_BASES[bases[place]]
             bases = f"{bases[:place]}{wrong[int(random() * len(wrong))]}{bases[place + 1 :]}"
         if random() < _READS_WITH_N:
-            unread = 1 + int(random() * _MOST_N)
+            unread = 1 + int(random() * _MAX_N)
             bases = bases[:-unread] + "N" * unread
             qualities = qualities[:-unread] + "#" * unread
         return f"{bases}\n+\n{qualities}\n"

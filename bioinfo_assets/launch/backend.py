@@ -1,8 +1,8 @@
 """The seam between a job and where it runs: submit, poll, cancel, logs.
 
 A backend takes a job, stages its inputs into a scratch folder of that attempt, runs the script there, and leaves the
-outputs and a `Report` in that folder. It publishes nothing: `launch.publish` moves the outputs to their places, so that
-every backend publishes in the same way. Each backend passes the contract suite in `bioinfo_assets_tests/launch`.
+outputs and a `JobReport` in that folder. It publishes nothing: `launch.publish` moves the outputs to their places, so
+that every backend publishes in the same way. Each backend passes the contract suite in `bioinfo_assets_tests/launch`.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
 
 
@@ -32,7 +32,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class MadeFile:
+class OutputFile:
     """An output as the job left it in its scratch folder.
 
     Attributes:
@@ -67,7 +67,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class JobReport:
     """What a finished job says of itself.
 
     Attributes:
@@ -86,7 +86,7 @@ class Report:
     finished: datetime
     usage: Usage
     exit_code: int | None
-    files: tuple[MadeFile, ...] = ()
+    files: tuple[OutputFile, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     image: str = ""
@@ -107,7 +107,7 @@ class Status:
 
     state: State
     reason: str = ""
-    report: Report | None = None
+    report: JobReport | None = None
     outcome: Outcome | None = None
     links: Mapping[str, str] = field(default_factory=dict)
 

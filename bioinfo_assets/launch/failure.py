@@ -14,7 +14,7 @@ JAVA_ERRORS: Final = ("A USER ERROR has occurred", "Exception in thread")
 
 
 @dataclass(frozen=True, slots=True)
-class Remains:
+class FailureEvidence:
     """What a failed job leaves to tell its cause by.
 
     Attributes:
@@ -32,11 +32,11 @@ class Remains:
     scratch: str
 
 
-def failure_reason(job: Job, left: Remains) -> str:
+def failure_reason(job: Job, left: FailureEvidence) -> str:
     """Why a job failed: its own sentence, or else what its exit code and the end of its log say."""
     if left.problem:
         return left.problem
-    who = f"step {job.step} of {job.subject}"
+    who = f"step {job.step} of {job.scope}"
     if any(words in left.stderr for words in FULL_DISK):
         return (
             f"{who} found no space left in {left.scratch}: free some there, or set scratch to a folder on a larger disk"
@@ -49,10 +49,10 @@ def failure_reason(job: Job, left: Remains) -> str:
     ended = (
         f"failed with exit code {left.exit_code}" if left.exit_code >= 0 else f"was ended by signal {-left.exit_code}"
     )
-    return f"{who} {ended}: {_telling_line(left.stderr) or 'it said nothing on stderr'}; its log is {left.log}"
+    return f"{who} {ended}: {_cause_line(left.stderr) or 'it said nothing on stderr'}; its log is {left.log}"
 
 
-def failure_outcome(left: Remains) -> Outcome:
+def failure_outcome(left: FailureEvidence) -> Outcome:
     """How a job that failed came out. A job that SIGKILL ended was short of memory as far as this machine can tell."""
     return Outcome.OUT_OF_MEMORY if left.exit_code in _KILLED and not left.problem else Outcome.FAILED
 
@@ -60,7 +60,7 @@ def failure_outcome(left: Remains) -> Outcome:
 def timeout_reason(job: Job, log: str) -> str:
     """Why a job was ended at its time limit, and what to do."""
     return (
-        f"step {job.step} of {job.subject} was ended after {job.options.timeout_s} s, the time it was given: "
+        f"step {job.step} of {job.scope} was ended after {job.options.timeout_s} s, the time it was given: "
         f"{Outcome.TIMED_OUT.advice} if it was at work; its log is {log}"
     )
 
@@ -68,15 +68,15 @@ def timeout_reason(job: Job, log: str) -> str:
 def out_of_memory_reason(job: Job, memory_mib: int, log: str) -> str:
     """Why a job was ended that needed more memory than it was held to, and what to do."""
     return (
-        f"step {job.step} of {job.subject} ran out of memory, of which it was given {memory_mib} MiB: "
+        f"step {job.step} of {job.scope} ran out of memory, of which it was given {memory_mib} MiB: "
         f"{Outcome.OUT_OF_MEMORY.advice}; its log is {log}"
     )
 
 
-def _telling_line(stderr: str) -> str:
+def _cause_line(stderr: str) -> str:
     r"""The line that tells the cause: GATK's and Java's own, which more lines follow, or else the last.
 
-    >>> _telling_line("A USER ERROR has occurred: no such contig\nSet the system property GATK_STACKTRACE\n")
+    >>> _cause_line("A USER ERROR has occurred: no such contig\nSet the system property GATK_STACKTRACE\n")
     'A USER ERROR has occurred: no such contig'
     """
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]

@@ -6,7 +6,7 @@ and leaves every output there under its local name; a backend stages the one and
 >>> job = Job(
 ...     step="greeting",
 ...     version="1",
-...     subject="expt",
+...     scope="expt",
 ...     script="cat name.txt > greeting.txt",
 ...     inputs=(Input("name.txt", StoredFile("/data/name.txt", size=5, content="sha256:ab")),),
 ...     outputs=(Output("text", "greeting.txt", "/results/expt/greeting.txt"),),
@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.job_options import JobOptions
 
 Scalar = str | int | float | bool | None
 Parameter = Scalar | tuple[Scalar, ...]
@@ -28,7 +28,7 @@ Parameter = Scalar | tuple[Scalar, ...]
 _LOCAL_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
-BYTES_AS_THEY_ARE: Final = "cat"
+RAW_BYTES: Final = "cat"
 """The canonical form of a file whose every byte is content."""
 
 
@@ -104,7 +104,7 @@ class Output:
     key: str
     local: str
     uri: str
-    canonical: str | None = BYTES_AS_THEY_ARE
+    canonical: str | None = RAW_BYTES
 
     def __post_init__(self) -> None:
         _check_local_name(self.local)
@@ -117,7 +117,7 @@ class Job:
     Attributes:
         step: The step it is a run of, such as `aligned_bam`.
         version: The step's version, set by hand: raised when results change, left alone by a refactoring.
-        subject: What it is run on: a sample's name, `references`, or `multiqc`; also the folder under the output path
+        scope: What it is run on: a sample's name, `references`, or `multiqc`; also the folder under the output path
             that its results are published in.
         script: Bash, run under `set -euo pipefail` in the working folder. Beside the inputs it has `$JOB_CPUS`,
             `$JOB_MEMORY_MIB`, `$TMPDIR`, and the functions of `launch/prologue.sh`: `fail SENTENCE`, `warn SENTENCE`,
@@ -132,7 +132,7 @@ class Job:
 
     step: str
     version: str
-    subject: str
+    scope: str
     script: str
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
@@ -142,7 +142,7 @@ class Job:
     options: JobOptions = field(default_factory=JobOptions)
 
     def __post_init__(self) -> None:
-        for label in (self.step, self.subject):
+        for label in (self.step, self.scope):
             if not _LABEL.fullmatch(label):
                 raise ValueError(f"{label!r} cannot name a job: letters, digits, '.', '_' and '-' only")
         _check_unique("input", [item.local for item in self.inputs])
@@ -151,8 +151,8 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The job's name for people: step and subject."""
-        return f"{self.step}-{self.subject}"
+        """The job's name for people: step and scope."""
+        return f"{self.step}-{self.scope}"
 
     def with_options(self, options: JobOptions) -> "Job":
         """The job run in the way that options say; those of processors and memory go before what it asked for."""

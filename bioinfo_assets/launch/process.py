@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from bioinfo_assets.launch import warden
-from bioinfo_assets.launch.disk import disk_errors_are_told
-from bioinfo_assets.launch.run import Ending
+from bioinfo_assets.launch import job_supervisor
+from bioinfo_assets.launch.host_job import ProcessExit
 from bioinfo_assets.launch.scratch import Attempt
+from bioinfo_assets.storage.atomic import translate_disk_errors
 
 
 class Process:
@@ -28,10 +28,10 @@ class Process:
     def __init__(self, attempt: Attempt, environment: Mapping[str, str]) -> None:
         self._line, far = socket.socketpair()
         self._started, self._clock = datetime.now(UTC), time.monotonic()
-        command = [sys.executable, "-I", "-S", warden.__file__, str(far.fileno()), "bash", str(attempt.script)]
+        command = [sys.executable, "-I", "-S", job_supervisor.__file__, str(far.fileno()), "bash", str(attempt.script)]
         with (
             far,
-            disk_errors_are_told(attempt.root),
+            translate_disk_errors(attempt.root),
             attempt.stdout.open("wb") as out,
             attempt.stderr.open("wb") as err,
         ):
@@ -51,7 +51,7 @@ class Process:
         with suppress(OSError):  # it is over, and the line is closed
             self._line.shutdown(socket.SHUT_WR)
 
-    def ending(self) -> Ending:
+    def ending(self) -> ProcessExit:
         """Waits until the script and all it started are gone."""
         told = b""
         with self._line:
@@ -61,7 +61,7 @@ class Process:
         if not told:  # the warden died; while it is not reaped, its process group is not yet another's
             os.killpg(self._warden.pid, signal.SIGKILL)
         exit_code = self._warden.wait()
-        return Ending(
+        return ProcessExit(
             started=self._started,
             finished=datetime.now(UTC),
             wall_s=time.monotonic() - self._clock,

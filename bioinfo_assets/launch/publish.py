@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from typing import Final
 
 from bioinfo_assets.errors import JobError
-from bioinfo_assets.launch.backend import MadeFile, Report
-from bioinfo_assets.launch.disk import locked
+from bioinfo_assets.launch.backend import JobReport, OutputFile
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.store import Store, local_path
+from bioinfo_assets.storage.atomic import file_lock
+from bioinfo_assets.storage.store import Store, local_path
 
 _AT_ONCE: Final = 4  # a network's or disk's bandwidth is used up by a few streams
 
 
-def publish(store: Store, job: Job, report: Report) -> None:
+def publish(store: Store, job: Job, report: JobReport) -> None:
     """Moves what a job made to where its outputs belong; each is there whole or not at all.
 
     The caller holds the `lock`, so that what lies half written beside a place was left by a process that was killed; it
@@ -39,7 +39,7 @@ def publish(store: Store, job: Job, report: Report) -> None:
 
 
 @contextmanager
-def lock(uri: str) -> Iterator[None]:
+def publish_lock(uri: str) -> Iterator[None]:
     """Lets one process of this machine at a time publish what belongs together, such as the files of one sample.
 
     Object stores have no locks: for `s3://` nothing is held, and two runs that publish one sample at the same time are
@@ -52,11 +52,11 @@ def lock(uri: str) -> Iterator[None]:
     if path is None:
         yield
         return
-    with locked(path.with_name(f".{path.name}.lock")):
+    with file_lock(path.with_name(f".{path.name}.lock")):
         yield
 
 
-def _publish(store: Store, made: MadeFile, uri: str) -> None:
+def _publish(store: Store, made: OutputFile, uri: str) -> None:
     store.move(made.path, uri)
     size = store.stat(uri).size
     if size != made.size:

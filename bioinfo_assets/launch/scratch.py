@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.disk import disk_errors_are_told, locked
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.storage.atomic import file_lock, translate_disk_errors
 
 _HOST: Final = "host."
 _ALIVE: Final = ".alive"
@@ -66,7 +66,7 @@ def new_attempt(scratch: Path, job: Job) -> Attempt:
     Raises:
         ResourceError: the disk is full.
     """
-    with disk_errors_are_told(scratch):
+    with translate_disk_errors(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
         attempt = Attempt(Path(tempfile.mkdtemp(prefix=f"{job.name[:_LONGEST_NAME]}.", dir=scratch)))
         for folder in (attempt.work, attempt.tmp, attempt.report):
@@ -91,12 +91,12 @@ class HostScratch:
     """
 
     def __init__(self, scratch: Path) -> None:
-        with disk_errors_are_told(scratch):
+        with translate_disk_errors(scratch):
             scratch.mkdir(parents=True, exist_ok=True)
             self.root = Path(tempfile.mkdtemp(prefix=_HOST, dir=scratch))
             self.inputs.mkdir()
         self._life = ExitStack()
-        self._life.enter_context(locked(self.root / _ALIVE))
+        self._life.enter_context(file_lock(self.root / _ALIVE))
         _free_dead_hosts(scratch)
 
     @property
@@ -117,7 +117,7 @@ def host_is_alive(root: Path) -> bool:
     if not (root / _ALIVE).exists():
         return False
     try:
-        with locked(root / _ALIVE, wait=False):
+        with file_lock(root / _ALIVE, wait=False):
             return False
     except BlockingIOError:
         return True
@@ -137,7 +137,7 @@ def remove_dead_host(root: Path) -> None:
         InputError: the host is alive, or its folder cannot be written to.
     """
     try:
-        with locked(root / _ALIVE, wait=False), disk_errors_are_told(root):
+        with file_lock(root / _ALIVE, wait=False), translate_disk_errors(root):
             shutil.rmtree(root)
     except BlockingIOError as error:
         raise InputError(f"{root} is in use by a run: wait until that is over") from error
@@ -145,7 +145,7 @@ def remove_dead_host(root: Path) -> None:
 
 def _free_dead_hosts(scratch: Path) -> None:
     for alive in scratch.glob(f"{_HOST}*/{_ALIVE}"):
-        with suppress(BlockingIOError, FileNotFoundError), locked(alive, wait=False):
+        with suppress(BlockingIOError, FileNotFoundError), file_lock(alive, wait=False):
             shutil.rmtree(alive.parent / "inputs", ignore_errors=True)
             for attempt in alive.parent.glob("*.*/"):
                 for folder in (Attempt(attempt).work, Attempt(attempt).tmp):

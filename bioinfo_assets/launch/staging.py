@@ -4,10 +4,10 @@ import hashlib
 from pathlib import Path
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.disk import disk_errors_are_told, locked
 from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.launch.scratch import Attempt
-from bioinfo_assets.launch.store import Store, local_path
+from bioinfo_assets.storage.atomic import file_lock, translate_disk_errors
+from bioinfo_assets.storage.store import Store, local_path
 
 
 def stage(job: Job, attempt: Attempt, store: Store, cache: Path) -> None:
@@ -27,7 +27,7 @@ def stage(job: Job, attempt: Attempt, store: Store, cache: Path) -> None:
         check_unchanged(item.file, store)
         path = local_path(item.file.uri)
         source = _cached(item.file, store, cache) if path is None else path
-        with disk_errors_are_told(attempt.work):
+        with translate_disk_errors(attempt.work):
             (attempt.work / item.local).symlink_to(source.resolve())
 
 
@@ -36,7 +36,7 @@ def _cached(file: StoredFile, store: Store, cache: Path) -> Path:
     # By address too: two files may mean the same (`content`) in different bytes.
     name = hashlib.sha256(f"{file.uri}\n{file.size}\n{file.content}".encode()).hexdigest()
     copy = cache / name
-    with locked(cache / f"{name}.lock"):
+    with file_lock(cache / f"{name}.lock"):
         if not copy.exists():
             store.fetch(file.uri, copy)
     return copy

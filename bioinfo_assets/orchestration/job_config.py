@@ -9,8 +9,8 @@ import dagster as dg
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.means import BatchSettings
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.backend_config import BatchSettings
+from bioinfo_assets.launch.job_options import JobOptions
 
 TAG: Final = "bioinfo-assets/config"
 """The tag that holds options as JSON: of an asset's op (`op_tags`), or of a run."""
@@ -67,7 +67,7 @@ def op_tags(options: JobOptions) -> dict[str, str]:
     return {TAG: json.dumps(options.given())}
 
 
-def tagged(tags: Mapping[str, str]) -> JobOptions:
+def options_from_tags(tags: Mapping[str, str]) -> JobOptions:
     """The options that a tag holds; none where there is no such tag.
 
     >>> tagged({TAG: '{"queue": "spot", "memory_mib": 4096}'}).given()
@@ -90,10 +90,10 @@ def _checked(model: type[Checked], where: str, given: object) -> Checked:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise InputError(f"{where}: {_sentence(error, model)}") from error
+        raise InputError(f"{where}: {_error_sentence(error, model)}") from error
 
 
-def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
+def _error_sentence(error: ValidationError, model: type[BaseModel]) -> str:
     """What is wrong with the first wrong one, and what to do."""
     problem = error.errors()[0]
     name = ".".join(map(str, problem["loc"]))

@@ -20,11 +20,10 @@ import dagster as dg
 from pydantic import Field, PrivateAttr, create_model
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.backend_config import BackendConfig, BackendName, open_backend
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.means import BackendName, Means, open_backend
-from bioinfo_assets.launch.options import JobOptions
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.launch.watch import Watcher
+from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.watcher import Watcher
 from bioinfo_assets.orchestration.compute_logs import StepLogs, step_logs
 from bioinfo_assets.orchestration.internals import (
     RETRY_NUMBER_TAG,
@@ -39,17 +38,18 @@ from bioinfo_assets.orchestration.job_config import (
     JobConfig,
     as_config,
     batch_settings_of,
+    options_from_tags,
     options_of,
-    tagged,
 )
 from bioinfo_assets.orchestration.metadata import Metadata
-from bioinfo_assets.orchestration.run_life import alive
+from bioinfo_assets.orchestration.run_liveness import hold_run_lock
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_run import StepEvents, StepRun
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import ONE
 from bioinfo_assets.records.shared_cache import SharedCache
+from bioinfo_assets.storage.store import Store
 
 
 def nothing_more(_: Record) -> Metadata:
@@ -104,7 +104,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         run, instance = context.run, context.instance
         if run is None or instance is None:
             raise RuntimeError("the launcher is for runs")
-        with alive(instance, run.run_id):
+        with hold_run_lock(instance, run.run_id):
             self._session = self._open(run)
             try:
                 yield self
@@ -167,11 +167,11 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         nothing = JobConfig()
         layers = (
             options_of(self.project_jobs),
-            tagged(context.get_step_execution_context().step.tags),
+            options_from_tags(context.get_step_execution_context().step.tags),
             options_of(self.project_steps.get(asset, nothing)),
             options_of(self.jobs),
             options_of(self.steps.get(asset, nothing)),
-            tagged(context.run.tags),
+            options_from_tags(context.run.tags),
         )
         return reduce(JobOptions.then, layers)
 
@@ -201,9 +201,9 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
             raise InputError(f"backend {self.backend!r} is not there: set local, docker or batch")
         for config in (self.project_jobs, self.jobs, *self.project_steps.values(), *self.steps.values()):
             options_of(config)  # what is out of its limits fails the run before its first step
-        tagged(run.tags)
+        options_from_tags(run.tags)
         store = Store()
-        means = Means(
+        means = BackendConfig(
             backend=cast("BackendName", self.backend),
             scratch=self.scratch,
             cpus=self.cpus,
@@ -218,7 +218,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
 
 
 def launcher_of(
-    output_path: str, means: Means, jobs: JobOptions, steps: Mapping[str, JobOptions], cache: str | None = None
+    output_path: str, means: BackendConfig, jobs: JobOptions, steps: Mapping[str, JobOptions], cache: str | None = None
 ) -> JobLauncher:
     """The launcher of a project with these settings; a run's configuration changes what it names, and nothing else.
 

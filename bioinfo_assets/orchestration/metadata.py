@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-from bioinfo_assets.records.lineage import TracedJob, as_markdown
+from bioinfo_assets.provenance.lineage import TracedJob, as_markdown
 from bioinfo_assets.records.record import FileRecord, Record
 
 Metadata = Mapping[str, dg.MetadataValue]
@@ -28,7 +28,7 @@ _INPUT_COLUMNS = dg.TableSchema(
 CONTIG_MD5 = "m5."
 """What facts begin with that tell the MD5 of a contig (SAM specification, 1.3.2, M5)."""
 
-MOST_INPUTS = 200
+MAX_INPUTS = 200
 """Inputs that are shown; the record names all."""
 
 
@@ -74,7 +74,7 @@ def files_table(files: Iterable[FileRecord]) -> dg.TableMetadataValue:
 def _inputs_table(job: TracedJob) -> dg.TableMetadataValue:
     rows = [
         dg.TableRecord({"file": file.uri, "bytes": file.size, "digest": file.sha256 or file.content or ""})
-        for file in job.inputs[:MOST_INPUTS]
+        for file in job.inputs[:MAX_INPUTS]
     ]
     return dg.MetadataValue.table(records=rows, schema=_INPUT_COLUMNS)
 

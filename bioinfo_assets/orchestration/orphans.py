@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from bioinfo_assets.launch.batch.active_jobs import REAP_REASON, ActiveJob, orphans, terminate
 from bioinfo_assets.launch.batch.client import Client
-from bioinfo_assets.launch.batch.jobs import REAPED, ActiveJob, orphans, terminate
-from bioinfo_assets.orchestration.run_life import is_over, report_dead_runs
+from bioinfo_assets.orchestration.run_liveness import is_over, report_dead_runs
 
 
 def end_orphans(instance: dg.DagsterInstance, client: Client, jobs: Iterable[ActiveJob]) -> tuple[ActiveJob, ...]:
@@ -21,5 +21,5 @@ def end_orphans(instance: dg.DagsterInstance, client: Client, jobs: Iterable[Act
     report_dead_runs(instance)
     ended = tuple(orphans(jobs, lambda run_id: is_over(instance, run_id) is True))
     for job in ended:
-        terminate(client, job.batch_id, REAPED)
+        terminate(client, job.batch_id, REAP_REASON)
     return ended

@@ -99,7 +99,7 @@ def provenance_at(
         elif partitions:
             found = versions_of_partitions(instance, parent, partitions)
             by_partition[parent] = {
-                partition: UpstreamVersion(joined([found[partition][0]]), found[partition][1])
+                partition: UpstreamVersion(combined_version([found[partition][0]]), found[partition][1])
                 for partition in partitions
             }
         else:
@@ -127,7 +127,7 @@ def _version_of_all_partitions(instance: dg.DagsterInstance, key: dg.AssetKey) -
     found = versions_of_partitions(instance, key, None)
     versions = [version for _, (version, _) in sorted(found.items())]
     storage_ids = [storage_id for _, storage_id in found.values() if storage_id is not None]
-    return UpstreamVersion(joined(versions), max(storage_ids, default=None))
+    return UpstreamVersion(combined_version(versions), max(storage_ids, default=None))
 
 
 def versions_of_partitions(
@@ -151,6 +151,6 @@ def versions_of_partitions(
     return found
 
 
-def joined(versions: Sequence[str]) -> str:
+def combined_version(versions: Sequence[str]) -> str:
     """The version of a partitioned upstream: Dagster's digest of its partitions' versions in key order."""
     return sha256("".join(versions).encode()).hexdigest()

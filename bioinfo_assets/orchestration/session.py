@@ -8,12 +8,12 @@ import dagster as dg
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Backend
-from bioinfo_assets.launch.store import join
-from bioinfo_assets.launch.watch import Watcher
+from bioinfo_assets.launch.watcher import Watcher
+from bioinfo_assets.provenance.lineage import Lineage, ScopeRecords, TracedJob
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.lineage import Folder, Lineage, TracedJob
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.shared_cache import SharedCache
+from bioinfo_assets.storage.store import join
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Session:
     cache: SharedCache | None = None
     _failed: dict[dg.AssetKey, set[str]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
-    _references: dict[str, Folder] = field(default_factory=dict)
+    _references: dict[str, ScopeRecords] = field(default_factory=dict)
 
     def trace(self, record: Record) -> TracedJob:
         """The job that made a result, and what it was made from."""

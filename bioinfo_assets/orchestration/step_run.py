@@ -18,14 +18,22 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.compute_logs import StepLogs
 from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
 from bioinfo_assets.orchestration.interruption import raise_if_interrupted
+from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
 from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
-from bioinfo_assets.orchestration.progress import JobState, JobUpdate, tell
 from bioinfo_assets.orchestration.provenance import Provenance, provenance_of
 from bioinfo_assets.orchestration.session import Session
-from bioinfo_assets.records.commit import Committed, Run, Wanted, commit, consider, imported, start
+from bioinfo_assets.records.commit import (
+    Committed,
+    ReuseDecision,
+    SubmittedJob,
+    check_reuse,
+    commit,
+    imported_result,
+    submit,
+)
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import ONE, RecordSet
-from bioinfo_assets.records.shared_cache import copied
+from bioinfo_assets.records.shared_cache import copy_shared_result
 
 TICK_S = 0.05
 """How long a step lets its jobs be before it looks after them again, in seconds."""
@@ -80,7 +88,7 @@ class StepRun:
     partitions: Sequence[str]
     build: Callable[[str], Job]
     describe: Callable[[Record], Metadata]
-    _running: dict[str, Run] = field(default_factory=dict)
+    _running: dict[str, SubmittedJob] = field(default_factory=dict)
     _publishing: "dict[str, Future[Result]]" = field(default_factory=dict)
     _made: dict[str, Record] = field(default_factory=dict)
     _failures: dict[str, str] = field(default_factory=dict)
@@ -137,7 +145,7 @@ class StepRun:
             if not ended and not published:
                 time.sleep(max(TICK_S, REST * (time.monotonic() - began)))
 
-    def _committed(self, run: Run) -> Result:
+    def _committed(self, run: SubmittedJob) -> Result:
         committed = commit(self.session.ledger, self.session.backend, run)
         self._share(committed.record)
         return self._described(committed)
@@ -157,9 +165,9 @@ class StepRun:
             if cache.find(record.fingerprint) is None:
                 cache.keep(record)
         except BioinfoAssetsError as error:
-            self.context.log.warning("%s of %s is not shared: %s", record.step, record.subject, error)
+            self.context.log.warning("%s of %s is not shared: %s", record.step, record.scope, error)
 
-    def _has_ended(self, run: Run) -> bool:
+    def _has_ended(self, run: SubmittedJob) -> bool:
         return run.ticket.is_over or run.ticket.wait(0).state.is_over
 
     def _skip_failed_upstream(self) -> None:
@@ -168,40 +176,40 @@ class StepRun:
             self._failures[partition] = "skipped: a step before it failed"
             self._tell(partition, JobState.SKIPPED)
 
-    def _considered(self, partition: str) -> Wanted | Result:
+    def _considered(self, partition: str) -> ReuseDecision | Result:
         """The result of a partition, if it is there or others share it; else the job that makes it."""
         found = self._found(partition)
         return self._described(found) if isinstance(found, Committed) else found
 
-    def _found(self, partition: str) -> Wanted | Committed:
+    def _found(self, partition: str) -> ReuseDecision | Committed:
         ledger = self.session.ledger
-        registered = None if partition == ONE else imported(ledger, partition, self.asset_key.path[-1])
+        registered = None if partition == ONE else imported_result(ledger, partition, self.asset_key.path[-1])
         if registered is not None:
             return Committed(registered, reused=True)
-        wanted = consider(ledger, self.session.backend, self.build(partition))
+        wanted = check_reuse(ledger, self.session.backend, self.build(partition))
         if wanted.record is not None:
             self._share(wanted.record)
             return Committed(wanted.record, reused=True)
         return self._copied(wanted) or wanted
 
-    def _copied(self, wanted: Wanted) -> Committed | None:
+    def _copied(self, wanted: ReuseDecision) -> Committed | None:
         """The result as another project shares it; a cache that cannot be used costs time, and no result."""
         if self.session.cache is None:
             return None
         try:
-            return copied(self.session.ledger, self.session.cache, wanted)
+            return copy_shared_result(self.session.ledger, self.session.cache, wanted)
         except BioinfoAssetsError as error:
             self.context.log.warning("%s is not copied from the shared cache: %s", wanted.job.name, error)
             return None
 
-    def _begin(self, partition: str, considered: "Future[Wanted | Result]") -> Iterator[tuple[str, Result]]:
+    def _begin(self, partition: str, considered: "Future[ReuseDecision | Result]") -> Iterator[tuple[str, Result]]:
         raise_if_interrupted()
         try:
             found = considered.result()
             if isinstance(found, Result):
                 record = found.committed.record
                 origin = f"copied from {record.copied_from}" if record.copied_from else "there and whole"
-                self._show(f"{record.step}-{record.subject}", f"CACHED, its result is {origin}", {})
+                self._show(f"{record.step}-{record.scope}", f"CACHED, its result is {origin}", {})
                 self._tell(partition, JobState.CACHED)
                 yield partition, found
             else:
@@ -209,9 +217,9 @@ class StepRun:
         except BioinfoAssetsError as error:
             self._fail(partition, str(error))
 
-    def _submit(self, partition: str, wanted: Wanted) -> None:
+    def _submit(self, partition: str, wanted: ReuseDecision) -> None:
         speaker = partition if len(self.partitions) > 1 else ""
-        run = start(
+        run = submit(
             self.session.watcher,
             wanted,
             on_change=lambda status: self._follow(partition, wanted.job, status),
@@ -253,7 +261,7 @@ class StepRun:
         record = result.committed.record
         self._made[partition] = record
         for warning in record.warnings:
-            self.context.log.warning("%s of %s: %s", record.step, record.subject, warning)
+            self.context.log.warning("%s of %s: %s", record.step, record.scope, warning)
         return dg.AssetMaterialization(
             asset_key=self.asset_key,
             partition=None if partition == ONE else partition,
@@ -290,7 +298,7 @@ class StepRun:
             self._tell(partition, JobState.FAILED, "cancelled")
         self._running.clear()
 
-    def _see_off(self, run: Run, deadline: float) -> None:
+    def _see_off(self, run: SubmittedJob, deadline: float) -> None:
         if run.ticket.wait(max(0.0, deadline - time.monotonic())).state.is_over:
             self.session.backend.discard(run.submission.job_id, keep_log=True)
 
@@ -303,4 +311,4 @@ class StepRun:
         DagsterEvent.engine_event(self.context, f"{job_name}: {what}{last}", EngineEventData(metadata=dict(metadata)))
 
     def _tell(self, partition: str, state: JobState, reason: str = "") -> None:
-        tell(JobUpdate(self.asset_key.path[-1], partition, state, reason))
+        notify(JobUpdate(self.asset_key.path[-1], partition, state, reason))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bioinfo_assets.genomics.known_sites import contigs_of_vcf
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.storage.store import Store
 
 HEADER_BYTES: Final = 256 * 1024
 """How much of a VCF is read for its header at first; doubled until the header is whole."""

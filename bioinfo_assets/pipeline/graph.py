@@ -11,17 +11,17 @@ from bioinfo_assets.steps import alignment, duplicates, known_sites, metrics, re
 from bioinfo_assets.steps import trimming as trimming_step
 
 REFERENCES: Final = "references"
-"""The subject of what all samples share."""
+"""The scope of what all samples share."""
 
 COHORT: Final = "multiqc"
-"""The subject of the report over all samples."""
+"""The scope of the report over all samples."""
 
 ALIGNER: Final = "ALIGNER"
 """Stands for the command of the aligner, which is a setting."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class AssetSpec:
     """An asset that is made here.
 
     Attributes:
@@ -30,7 +30,7 @@ class Made:
         upstream: The assets it is made from, and the sources.
         settings: The settings that shape it.
         tools: The tools that its job calls.
-        subject: The subject of its record; None where there is one for each sample.
+        scope: The scope of its record; None where there is one for each sample.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Made:
     upstream: tuple[str, ...]
     settings: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
-    subject: str | None = None
+    scope: str | None = None
 
 
 RAW_READS: Final = "raw_reads"
@@ -50,11 +50,11 @@ SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE, COHORT_SOURCE
 
 _INDEXED: Final = ("reference_genome", "reference_index")
 
-GRAPH: Final[Mapping[str, Made]] = {
+GRAPH: Final[Mapping[str, AssetSpec]] = {
     made.name: made
     for made in (
-        Made("reference_genome", reference.FETCH_VERSION, (REFERENCE_SOURCE,), ("reference",), (), REFERENCES),
-        Made(
+        AssetSpec("reference_genome", reference.FETCH_VERSION, (REFERENCE_SOURCE,), ("reference",), (), REFERENCES),
+        AssetSpec(
             "reference_index",
             reference.INDEX_VERSION,
             (REFERENCE_SOURCE, "reference_genome"),
@@ -62,7 +62,7 @@ GRAPH: Final[Mapping[str, Made]] = {
             (ALIGNER, "samtools", "picard"),
             REFERENCES,
         ),
-        Made(
+        AssetSpec(
             "known_sites",
             known_sites.VERSION,
             (KNOWN_SITES_SOURCE, "reference_index"),
@@ -70,44 +70,44 @@ GRAPH: Final[Mapping[str, Made]] = {
             ("bgzip", "tabix"),
             REFERENCES,
         ),
-        Made("merged_reads", reads.VERSION, (RAW_READS,), ("platform",), ("bgzip",)),
-        Made("trimmed_reads", trimming_step.VERSION, ("merged_reads",), ("trimming",), ("cutadapt",)),
-        Made(
+        AssetSpec("merged_reads", reads.VERSION, (RAW_READS,), ("platform",), ("bgzip",)),
+        AssetSpec("trimmed_reads", trimming_step.VERSION, ("merged_reads",), ("trimming",), ("cutadapt",)),
+        AssetSpec(
             "aligned_bam",
             alignment.VERSION,
             ("trimmed_reads", *_INDEXED),
             ("platform",),
             (ALIGNER, "samtools", "bgzip"),
         ),
-        Made(
+        AssetSpec(
             "marked_bam",
             duplicates.VERSION,
             ("aligned_bam", *_INDEXED),
             ("optical_distance",),
             ("picard", "samtools", "bgzip"),
         ),
-        Made(
+        AssetSpec(
             "recalibrated_bam",
             recalibration.VERSION,
             ("marked_bam", *_INDEXED, "known_sites"),
             ("known_sites", "quantized_quals"),
             ("gatk", "samtools", "bgzip"),
         ),
-        Made(
+        AssetSpec(
             "alignment_metrics",
             metrics.ALIGNMENT_VERSION,
             ("recalibrated_bam", *_INDEXED),
             tools=("picard",),
         ),
-        Made("insert_size_metrics", metrics.INSERT_SIZE_VERSION, ("recalibrated_bam",), (), ("picard", "Rscript")),
-        Made(
+        AssetSpec("insert_size_metrics", metrics.INSERT_SIZE_VERSION, ("recalibrated_bam",), (), ("picard", "Rscript")),
+        AssetSpec(
             "depth",
             metrics.DEPTH_VERSION,
             ("recalibrated_bam",),
             ("depth_as_text",),
             ("samtools", "bgzip", "tabix", "mosdepth"),
         ),
-        Made(
+        AssetSpec(
             "multiqc_report",
             report.VERSION,
             (
@@ -120,7 +120,7 @@ GRAPH: Final[Mapping[str, Made]] = {
                 COHORT_SOURCE,
             ),
             tools=("multiqc",),
-            subject=COHORT,
+            scope=COHORT,
         ),
     )
 }
@@ -129,16 +129,16 @@ GRAPH: Final[Mapping[str, Made]] = {
 ASSETS: Final = tuple(GRAPH)
 """All of them."""
 
-SHARED: Final = tuple(made.name for made in GRAPH.values() if made.subject == REFERENCES)
+SHARED: Final = tuple(made.name for made in GRAPH.values() if made.scope == REFERENCES)
 """Made once for all samples, before them."""
 
-PER_SAMPLE: Final = tuple(made.name for made in GRAPH.values() if made.subject is None)
+PER_SAMPLE: Final = tuple(made.name for made in GRAPH.values() if made.scope is None)
 
-OVER_SAMPLES: Final = tuple(made.name for made in GRAPH.values() if made.subject == COHORT)
+OVER_SAMPLES: Final = tuple(made.name for made in GRAPH.values() if made.scope == COHORT)
 """Made once, of what the samples gave."""
 
-SUBJECTS: Final[Mapping[str, str]] = {made.name: made.subject for made in GRAPH.values() if made.subject is not None}
-"""The subject of the record, of assets that are not made per sample."""
+SCOPES: Final[Mapping[str, str]] = {made.name: made.scope for made in GRAPH.values() if made.scope is not None}
+"""The scope of the record, of assets that are not made per sample."""
 
 
 def upstream_of(asset: str) -> frozenset[str]:

@@ -8,13 +8,12 @@ from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend import Backend
+from bioinfo_assets.launch.backend_config import batch_scratch
 from bioinfo_assets.launch.job import StoredFile
-from bioinfo_assets.launch.means import batch_scratch
-from bioinfo_assets.launch.options import JobOptions
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.pipeline.graph import GRAPH, REFERENCES, SUBJECTS, upstream_of
+from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.pipeline.graph import GRAPH, REFERENCES, SCOPES, upstream_of
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observe import Subject, observe
+from bioinfo_assets.records.observations import Scope, observe
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import check_reads, load_sample
 from bioinfo_assets.records.shared_cache import SharedCache
@@ -24,12 +23,13 @@ from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reads import LaneFiles
 from bioinfo_assets.steps.reference import Aligner
 from bioinfo_assets.steps.trimming import TRUSEQ_1, TRUSEQ_2, Adapter, Trimming
+from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bioinfo_assets.launch.batch.active_jobs import ActiveJob
     from bioinfo_assets.launch.batch.client import Client
-    from bioinfo_assets.launch.batch.jobs import ActiveJob
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ class Project:
         """The assets of a sample that nothing is to be made from: those before one that was imported."""
         if not sample.imported:
             return frozenset()
-        records = (self.ledger.read(sample.name, asset) for asset in GRAPH if asset not in SUBJECTS)
+        records = (self.ledger.read(sample.name, asset) for asset in GRAPH if asset not in SCOPES)
         imported = [record.step for record in records if record is not None and record.imported]
-        return frozenset().union(*map(upstream_of, imported)).difference(SUBJECTS)
+        return frozenset().union(*map(upstream_of, imported)).difference(SCOPES)
 
     def observe_reads(self, sample: Sample) -> Observation:
         """A sample's FASTQs as they are now, their first records checked.
@@ -93,7 +93,7 @@ class Project:
             files |= {f"{key}.1": lane.read1, f"{key}.2": lane.read2}
             notes[key] = f"library {lane.library}, flow cell {lane.flowcell}, lane {lane.number}"
         look_closely = partial(check_reads, self.store, sample)
-        return observe(self.ledger, Subject("raw_reads", sample.name), files, notes, when_changed=look_closely)
+        return observe(self.ledger, Scope("raw_reads", sample.name), files, notes, when_changed=look_closely)
 
     def observe_reference(self) -> Observation:
         """The reference's FASTA, and its `.alt` file where there is one, as they are now.
@@ -108,7 +108,7 @@ class Project:
         alt = self.settings.reference_alt or _alt_beside(self.store, fasta.removesuffix(".gz"))
         if alt is not None:
             files["alt"] = alt
-        return observe(self.ledger, Subject("reference_source", REFERENCES), files)
+        return observe(self.ledger, Scope("reference_source", REFERENCES), files)
 
     def observe_known_sites(self) -> Observation:
         """The known sites' VCFs as they are now. Indexes beside them are not used: each VCF is indexed anew.
@@ -117,7 +117,7 @@ class Project:
             InputError: one of them is missing.
         """
         files = {uri: uri for uri in self.settings.known_sites}
-        return observe(self.ledger, Subject("known_sites_source", REFERENCES), files)
+        return observe(self.ledger, Scope("known_sites_source", REFERENCES), files)
 
     def known_sites(self, seen: Observation) -> tuple[KnownSites, ...]:
         """The known sites that were seen, in the order of the settings."""
@@ -163,7 +163,7 @@ class Project:
 
     def active_jobs(self, client: "Client") -> "Iterator[ActiveJob]":
         """Its jobs on AWS Batch that are not over, in all queues that its settings name."""
-        from bioinfo_assets.launch.batch.jobs import active_jobs  # noqa: PLC0415 - boto3 takes a while to import
+        from bioinfo_assets.launch.batch.active_jobs import active_jobs  # noqa: PLC0415 - boto3 takes a while to import
 
         scratch = batch_scratch(self.settings.means, self.settings.output_path)
         for queue, prefix in self.settings.queues:

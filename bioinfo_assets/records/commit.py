@@ -12,11 +12,11 @@ from importlib.metadata import version
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, JobError
-from bioinfo_assets.launch.backend import Backend, MadeFile, Report, State, Status, Stream, Submission
+from bioinfo_assets.launch.backend import Backend, JobReport, OutputFile, State, Status, Stream, Submission
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.launch.staging import check_unchanged
-from bioinfo_assets.launch.watch import Ticket, Watcher
+from bioinfo_assets.launch.watcher import JobHandle, Watcher
 from bioinfo_assets.records.fingerprint import difference, fingerprint_of
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, InputRecord, Record
@@ -34,7 +34,7 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReuseDecision:
     """A job with its fingerprint, and whether its result is there.
 
     Attributes:
@@ -52,54 +52,54 @@ class Wanted:
     reason: str
 
 
-def consider(ledger: Ledger, backend: Backend, job: Job) -> Wanted:
+def check_reuse(ledger: Ledger, backend: Backend, job: Job) -> ReuseDecision:
     """Tells whether a job's result is there and whole, and if not, why the job must run.
 
     Raises:
         ResourceError: a tool of the job is missing.
     """
     tools = backend.tool_versions(job.tools, job.options)
-    return compare(ledger, ledger.read(job.subject, job.step), job, tools)
+    return decide_reuse(ledger, ledger.read(job.scope, job.step), job, tools)
 
 
-def compare(ledger: Ledger, record: Record | None, job: Job, tools: Mapping[str, str]) -> Wanted:
+def decide_reuse(ledger: Ledger, record: Record | None, job: Job, tools: Mapping[str, str]) -> ReuseDecision:
     """Tells the same of a record that was read, and for tools of these versions."""
     fingerprint = fingerprint_of(job, tools)
     if record is None:
-        return Wanted(job, tools, fingerprint, None, NOT_MADE)
+        return ReuseDecision(job, tools, fingerprint, None, NOT_MADE)
     if record.fingerprint != fingerprint:
         reason = f"changed: {difference(record, job, tools) or 'outputs'}"
-        return Wanted(job, tools, fingerprint, None, reason)
+        return ReuseDecision(job, tools, fingerprint, None, reason)
     found = ledger.verify(record)
     if found.damage:
-        return Wanted(job, tools, fingerprint, None, found.damage)
+        return ReuseDecision(job, tools, fingerprint, None, found.damage)
     if not ledger.keep_stamps(record, found.record):
-        return compare(ledger, ledger.read(job.subject, job.step), job, tools)  # another process published meanwhile
-    return Wanted(job, tools, fingerprint, found.record, "")
+        return decide_reuse(ledger, ledger.read(job.scope, job.step), job, tools)  # another process published meanwhile
+    return ReuseDecision(job, tools, fingerprint, found.record, "")
 
 
-def imported(ledger: Ledger, subject: str, step: str) -> Record | None:
+def imported_result(ledger: Ledger, scope: str, step: str) -> Record | None:
     """The record of a result that was made elsewhere and registered here; no job makes it, and none may replace it.
 
     Raises:
         InputError: its files are not as they were.
     """
-    record = ledger.read(subject, step)
+    record = ledger.read(scope, step)
     if record is None or not record.imported:
         return None
     found = ledger.verify(record)
     if found.damage:
-        raise InputError(f"the imported {step} of {subject} is not what it was: {found.damage}; import it again")
+        raise InputError(f"the imported {step} of {scope} is not what it was: {found.damage}; import it again")
     ledger.keep_stamps(record, found.record)
     return found.record
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SubmittedJob:
     """A wanted job that was handed to the backend."""
 
-    wanted: Wanted
-    ticket: Ticket
+    wanted: ReuseDecision
+    ticket: JobHandle
 
     @property
     def submission(self) -> Submission:
@@ -107,17 +107,17 @@ class Run:
         return self.ticket.submission
 
 
-def start(
+def submit(
     watcher: Watcher,
-    wanted: Wanted,
+    wanted: ReuseDecision,
     on_change: Callable[[Status], None] | None = None,
     on_output: Callable[[Stream, bytes], None] | None = None,
-) -> Run:
+) -> SubmittedJob:
     """Hands a wanted job to the backend; its changes and its output are told while it runs."""
-    return Run(wanted, watcher.submit(wanted.job, wanted.fingerprint, on_change, on_output))
+    return SubmittedJob(wanted, watcher.submit(wanted.job, wanted.fingerprint, on_change, on_output))
 
 
-def commit(ledger: Ledger, backend: Backend, run: Run) -> Committed:
+def commit(ledger: Ledger, backend: Backend, run: SubmittedJob) -> Committed:
     """Waits for a job, publishes its files and records them. The log of a job that failed is kept.
 
     Raises:
@@ -130,7 +130,7 @@ def commit(ledger: Ledger, backend: Backend, run: Run) -> Committed:
         raise JobError(status.reason or f"{run.wanted.job.name} ended as {status.state.value}")
     job = run.wanted.job
     try:
-        with ledger.publishing(job.subject):
+        with ledger.publishing(job.scope):
             committed = _publish(ledger, backend.name, run, status.report)
     except BioinfoAssetsError as error:
         # Hours of work may lie in scratch: it is left there for a person, until the next run frees it.
@@ -139,26 +139,26 @@ def commit(ledger: Ledger, backend: Backend, run: Run) -> Committed:
     return committed
 
 
-def _publish(ledger: Ledger, backend_name: str, run: Run, report: Report) -> Committed:
+def _publish(ledger: Ledger, backend_name: str, run: SubmittedJob, report: JobReport) -> Committed:
     job = run.wanted.job
-    already = make_room(ledger, run.wanted)
+    already = withdraw_previous(ledger, run.wanted)
     if already is not None:
         return already
     publish(ledger.store, job, report)
-    ledger.store.remove_parts(ledger.uri(job.subject, job.step))
+    ledger.store.remove_parts(ledger.uri(job.scope, job.step))
     record = _record(ledger, backend_name, run, report)
     ledger.write(record)
     return Committed(record, reused=False)
 
 
-def make_room(ledger: Ledger, wanted: Wanted) -> Committed | None:
+def withdraw_previous(ledger: Ledger, wanted: ReuseDecision) -> Committed | None:
     """Withdraws the result that a new one is about to replace; gives it instead if another process made the new one.
 
     Raises:
         InputError: what the new one was made from was written again meanwhile.
     """
     job = wanted.job
-    before = ledger.read(job.subject, job.step)
+    before = ledger.read(job.scope, job.step)
     if before is not None and before.imported:  # meanwhile: its files are somebody's own, and stay
         return Committed(before, reused=True)
     if before is not None and before.fingerprint == wanted.fingerprint and not ledger.verify(before).damage:
@@ -187,13 +187,13 @@ def _remove_outdated(ledger: Ledger, before: Record, job: Job) -> None:
             ledger.store.delete(file.uri)
 
 
-def _record(ledger: Ledger, backend_name: str, run: Run, report: Report) -> Record:
+def _record(ledger: Ledger, backend_name: str, run: SubmittedJob, report: JobReport) -> Record:
     wanted, job = run.wanted, run.wanted.job
     made = {file.key: file for file in report.files}
     return Record(
         step=job.step,
         version=job.version,
-        subject=job.subject,
+        scope=job.scope,
         fingerprint=wanted.fingerprint,
         script=job.script,
         parameters=dict(job.parameters),
@@ -217,6 +217,6 @@ def _record(ledger: Ledger, backend_name: str, run: Run, report: Report) -> Reco
     )
 
 
-def _published(ledger: Ledger, made: MadeFile, uri: str) -> FileRecord:
+def _published(ledger: Ledger, made: OutputFile, uri: str) -> FileRecord:
     stamp = ledger.store.stat(uri).stamp
     return FileRecord(key=made.key, uri=uri, size=made.size, sha256=made.sha256, content=made.content, stamp=stamp)

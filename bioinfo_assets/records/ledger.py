@@ -1,4 +1,4 @@
-"""Where records lie and how they are read and written: `OUTPUT/SUBJECT/records/STEP.json`, beside the data.
+"""Where records lie and how they are read and written: `OUTPUT/SCOPE/records/STEP.json`, beside the data.
 
 A record that is replaced is not lost: it moves to `records/history`, where the past of a result can be read.
 """
@@ -10,9 +10,9 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.publish import lock
-from bioinfo_assets.launch.store import FileStat, Store, join
+from bioinfo_assets.launch.publish import publish_lock
 from bioinfo_assets.records.record import FileRecord, Observation, Record
+from bioinfo_assets.storage.store import FileStat, Store, join
 
 _KEPT: Final[TypeAdapter[Record | Observation]] = TypeAdapter(Record | Observation)
 Model = TypeVar("Model", bound=BaseModel)
@@ -38,17 +38,17 @@ class Ledger:
     store: Store
     output_path: str
 
-    def uri(self, subject: str, step: str) -> str:
-        """Where the record of a step's result on a subject lies."""
-        return join(self.output_path, subject, "records", f"{step}.json")
+    def uri(self, scope: str, step: str) -> str:
+        """Where the record of a step's result on a scope lies."""
+        return join(self.output_path, scope, "records", f"{step}.json")
 
-    def read(self, subject: str, step: str) -> Record | None:
+    def read(self, scope: str, step: str) -> Record | None:
         """The record of a result; None where there is no result.
 
         Raises:
             InputError: the file is there but is not a record.
         """
-        return self.read_at(self.uri(subject, step))
+        return self.read_at(self.uri(scope, step))
 
     def read_at(self, uri: str) -> Record | None:
         """The record that lies in a file of its own, as in the shared cache; None where there is none.
@@ -69,23 +69,23 @@ class Ledger:
         except ValidationError as error:
             raise InputError(f"{uri} is not a record of this project: move it away and run again") from error
 
-    def read_observation(self, subject: str, asset: str) -> Observation | None:
+    def read_observation(self, scope: str, asset: str) -> Observation | None:
         """What was last seen of an external asset; None where it was never looked at."""
-        return self._load(self.uri(subject, asset), Observation)
+        return self._load(self.uri(scope, asset), Observation)
 
     def write(self, record: Record) -> None:
         """Writes a record, in one piece."""
-        self._save(self.uri(record.subject, record.step), record)
+        self._save(self.uri(record.scope, record.step), record)
 
     def write_observation(self, observation: Observation) -> None:
         """Writes an observation, in one piece."""
-        self._save(self.uri(observation.subject, observation.asset), observation)
+        self._save(self.uri(observation.scope, observation.asset), observation)
 
     def withdraw(self, record: Record) -> None:
         """Takes a record back, before its files are replaced; it stays readable in `records/history`."""
         name = f"{record.step}.{record.finished:%Y%m%dT%H%M%SZ}.{record.fingerprint[:12]}.json"
-        past = join(self.output_path, record.subject, "records", "history", name)
-        self.store.move(self.uri(record.subject, record.step), past)
+        past = join(self.output_path, record.scope, "records", "history", name)
+        self.store.move(self.uri(record.scope, record.step), past)
 
     def verify(self, record: Record) -> Verified:
         """Looks whether a result is whole: its files as they were published.
@@ -109,15 +109,15 @@ class Ledger:
         """
         if verified == before:
             return True
-        with self.publishing(before.subject):
-            if self.read(before.subject, before.step) != before:
+        with self.publishing(before.scope):
+            if self.read(before.scope, before.step) != before:
                 return False
             self.write(verified)
             return True
 
-    def publishing(self, subject: str) -> AbstractContextManager[None]:
-        """Held by whoever changes a subject's files or records; one process of this machine at a time."""
-        return lock(self.uri(subject, "publishing"))
+    def publishing(self, scope: str) -> AbstractContextManager[None]:
+        """Held by whoever changes a scope's files or records; one process of this machine at a time."""
+        return publish_lock(self.uri(scope, "publishing"))
 
     def _damage(self, file: FileRecord, stat: FileStat | None) -> str:
         if stat is None:

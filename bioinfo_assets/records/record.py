@@ -58,7 +58,7 @@ class Observation(_Frozen):
 
     Attributes:
         asset: The external asset, such as `raw_reads`.
-        subject: The sample, or `references`.
+        scope: The sample, or `references`.
         files: The files, with their digests.
         notes: What else was seen of them, such as flow cell and lane.
         observed: When.
@@ -66,7 +66,7 @@ class Observation(_Frozen):
 
     format: Literal[1] = 1
     asset: str
-    subject: str
+    scope: str
     files: tuple[FileRecord, ...]
     notes: Mapping[str, str] = Field(default_factory=dict)
     observed: datetime
@@ -87,7 +87,7 @@ class Record(_Frozen):
     Attributes:
         step: The asset, such as `recalibrated_bam`.
         version: The step's version, set by hand.
-        subject: The sample, `references`, or `multiqc`.
+        scope: The sample, `references`, or `multiqc`.
         fingerprint: Digest of all that could change the result; see `records.fingerprint`.
         script: The bash script as it was run.
         parameters: What a user set that shaped the script.
@@ -115,7 +115,7 @@ class Record(_Frozen):
     format: Literal[1] = 1
     step: str
     version: str
-    subject: str
+    scope: str
     fingerprint: str
     script: str
     parameters: Mapping[str, Parameter]
@@ -160,7 +160,7 @@ class Record(_Frozen):
         except KeyError:
             has = ", ".join(sorted(self.files))
             raise InputError(
-                f"{self.step} of {self.subject} has no {key!r} (it has {has}): materialize {self.step} again"
+                f"{self.step} of {self.scope} has no {key!r} (it has {has}): materialize {self.step} again"
             ) from None
 
 

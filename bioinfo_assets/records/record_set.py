@@ -12,7 +12,7 @@ READERS = 16
 """Records read side by side: in S3 each takes tenths of a second."""
 
 ONE = ""
-"""Stands for the only subject of an asset without partitions."""
+"""Stands for the only scope of an asset without partitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +35,17 @@ class RecordSet:
         return cls(step, dict(records))
 
     @classmethod
-    def read(cls, ledger: Ledger, step: str, subjects: Mapping[str, str]) -> "RecordSet":
+    def read(cls, ledger: Ledger, step: str, scopes: Mapping[str, str]) -> "RecordSet":
         """Reads records beside the data, and looks whether their files are still as they were published.
 
         Args:
             ledger: The records.
             step: The asset.
-            subjects: The subject of each partition's record.
+            scopes: The scope of each partition's record.
         """
         with ThreadPoolExecutor(READERS) as pool:
-            found = pool.map(lambda subject: _read(ledger, step, subject), subjects.values())
-            read = dict(zip(subjects, found, strict=True))
+            found = pool.map(lambda scope: _read(ledger, step, scope), scopes.values())
+            read = dict(zip(scopes, found, strict=True))
         records = {partition: one for partition, one in read.items() if isinstance(one, Record)}
         problems = {partition: one for partition, one in read.items() if isinstance(one, str)}
         return cls(step, records, problems)
@@ -71,13 +71,13 @@ class RecordSet:
         return self.of(ONE)
 
 
-def _read(ledger: Ledger, step: str, subject: str) -> Record | str | None:
+def _read(ledger: Ledger, step: str, scope: str) -> Record | str | None:
     """A record that is whole, a sentence on one that is not, or None where there is none."""
-    record = ledger.read(subject, step)
+    record = ledger.read(scope, step)
     if record is None:
         return None
     found = ledger.verify(record)
-    return f"{found.damage}: materialize {step} of {subject} again" if found.damage else found.record
+    return f"{found.damage}: materialize {step} of {scope} again" if found.damage else found.record
 
 
 def _missing(step: str, partition: str) -> str:

@@ -27,9 +27,9 @@ from bioinfo_assets.genomics.samplesheet import (
     parse_folder_list,
     parse_samplesheet,
 )
-from bioinfo_assets.launch.store import Store, join
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Record
+from bioinfo_assets.storage.store import Store, join
 
 READERS = 16
 """FASTQs whose first records are read at once; they wait for the network more than for a processor."""

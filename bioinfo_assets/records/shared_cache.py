@@ -13,10 +13,10 @@ from typing import Final
 from pydantic import ValidationError
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.store import Store, join
-from bioinfo_assets.records.commit import Committed, Wanted, inputs_of, make_room
+from bioinfo_assets.records.commit import Committed, ReuseDecision, inputs_of, withdraw_previous
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Record
+from bioinfo_assets.storage.store import Store, join
 
 AT_ONCE: Final = 4
 """Files of one result that are copied side by side."""
@@ -69,7 +69,7 @@ class SharedCache:
         self.store.write_bytes(self.uri(record.fingerprint), (record.model_dump_json(indent=2) + "\n").encode())
 
 
-def copied(ledger: Ledger, cache: SharedCache, wanted: Wanted) -> Committed | None:
+def copy_shared_result(ledger: Ledger, cache: SharedCache, wanted: ReuseDecision) -> Committed | None:
     """Copies a result that the shared cache knows to where a job would publish it.
 
     None where the cache knows none, or where it was changed or removed while it was copied, or may not be read: then
@@ -82,23 +82,23 @@ def copied(ledger: Ledger, cache: SharedCache, wanted: Wanted) -> Committed | No
     places = {output.key: output.uri for output in wanted.job.outputs}
     if origin is None or places.keys() != {file.key for file in origin.outputs}:
         return None
-    with ledger.publishing(wanted.job.subject):
-        already = make_room(ledger, wanted)
+    with ledger.publishing(wanted.job.scope):
+        already = withdraw_previous(ledger, wanted)
         if already is not None:
             return already
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            files = list(pool.map(lambda file: _copied(ledger.store, file, places[file.key]), origin.outputs))
+            files = list(pool.map(lambda file: _copy_file(ledger.store, file, places[file.key]), origin.outputs))
         whole = tuple(file for file in files if file is not None)
         if len(whole) < len(files):
             return None
         told = {"inputs": inputs_of(wanted.job), "outputs": whole, "copied_from": origin.copied_from or _uri(origin)}
-        told |= {"step": wanted.job.step, "subject": wanted.job.subject}  # an entry may not say where it is written
+        told |= {"step": wanted.job.step, "scope": wanted.job.scope}  # an entry may not say where it is written
         record = origin.model_copy(update=told)
         ledger.write(record)
     return Committed(record, reused=True)
 
 
-def _copied(store: Store, file: FileRecord, uri: str) -> FileRecord | None:
+def _copy_file(store: Store, file: FileRecord, uri: str) -> FileRecord | None:
     """A file at its new place; None if it was not the same before and after, or may not be read."""
     try:
         store.copy(file.uri, uri)

@@ -32,7 +32,7 @@ def align(
     return Job(
         step="aligned_bam",
         version=VERSION,
-        subject=sample,
+        scope=sample,
         script=render(
             "align",
             "bam",

@@ -41,7 +41,7 @@ def mark_duplicates(
     return Job(
         step="marked_bam",
         version=VERSION,
-        subject=sample,
+        scope=sample,
         script=render(
             *("mark_duplicates", "java", "bam"),
             sample=sample,

@@ -67,7 +67,7 @@ def fetch_known_sites(sources: Sequence[KnownSites], contigs: StoredFile, layout
     return Job(
         step="known_sites",
         version=VERSION,
-        subject="references",
+        scope="references",
         script=render(
             "fetch_known_sites",
             names=[file_name(source.vcf.uri) for source in sources],

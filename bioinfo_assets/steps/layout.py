@@ -12,7 +12,7 @@
 from dataclasses import dataclass
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.job import BYTES_AS_THEY_ARE, Output
+from bioinfo_assets.launch.job import RAW_BYTES, Output
 from bioinfo_assets.steps import canonical
 
 
@@ -44,7 +44,7 @@ class Layout:
         """A file of one sample, named by the sample and what it is."""
         return f"{self.output_path}/{sample}/{sample}.{suffix}"
 
-    def output(self, key: str, sample: str, suffix: str, form: str | None = BYTES_AS_THEY_ARE) -> Output:
+    def output(self, key: str, sample: str, suffix: str, form: str | None = RAW_BYTES) -> Output:
         """A file of one sample as an output; its local name tells the sample, and so do logs and reports about it."""
         return Output(key, f"{sample}.{suffix}", self.sample(sample, suffix), canonical=form)
 

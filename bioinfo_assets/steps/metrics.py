@@ -20,7 +20,7 @@ def alignment_metrics(sample: str, bam: IndexedBam, reference: IndexedReference,
     return Job(
         step="alignment_metrics",
         version=ALIGNMENT_VERSION,
-        subject=sample,
+        scope=sample,
         script=render("alignment_metrics", "java", bam=local, fasta=reference.name, metrics=metrics),
         inputs=(Input(local, bam.bam), *reference.staged()),
         outputs=(layout.output("metrics", sample, "alignment_metrics.txt", canonical.PICARD_METRICS),),
@@ -40,7 +40,7 @@ def insert_size_metrics(sample: str, bam: IndexedBam, layout: Layout) -> Job:
     return Job(
         step="insert_size_metrics",
         version=INSERT_SIZE_VERSION,
-        subject=sample,
+        scope=sample,
         script=render(
             "insert_size_metrics", "java", sample=sample, bam=local, metrics=metrics, status=status, histogram=histogram
         ),
@@ -72,7 +72,7 @@ def depth(sample: str, bam: IndexedBam, layout: Layout, *, plain_text: bool = Fa
     return Job(
         step="depth",
         version=DEPTH_VERSION,
-        subject=sample,
+        scope=sample,
         script=render("depth", sample=sample, bam=local, depth=f"{sample}.{suffix}", plain_text=plain_text),
         inputs=bam.staged(local),
         outputs=(

@@ -44,7 +44,7 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
     return Job(
         step="merged_reads",
         version=VERSION,
-        subject=sample,
+        scope=sample,
         script=render(
             "merge_reads",
             merged1=f"{sample}.1.fastq.gz",

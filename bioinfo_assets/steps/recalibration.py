@@ -54,7 +54,7 @@ def recalibrate(
     return Job(
         step="recalibrated_bam",
         version=VERSION,
-        subject=sample,
+        scope=sample,
         script=render(
             "recalibrate",
             "java",
@@ -84,7 +84,7 @@ def _copy(sample: str, marked: IndexedBam, reference: IndexedReference, layout: 
     return Job(
         step="recalibrated_bam",
         version=VERSION,
-        subject=sample,
+        scope=sample,
         script=render("copy_marked", "bam", marked=local, dictionary=reference.dictionary_name, recalibrated=made),
         inputs=(*marked.staged(local), reference.staged_dictionary()),
         outputs=layout.sorted_bam(sample, "recalib.bam"),

@@ -102,7 +102,7 @@ def fetch_reference(source: StoredFile, layout: Layout) -> Job:
     return Job(
         step="reference_genome",
         version=FETCH_VERSION,
-        subject="references",
+        scope="references",
         script=render("fetch_reference", source_name=file_name(source.uri), fasta=fasta),
         inputs=(Input("source", source),),
         outputs=(Output("fasta", fasta, layout.reference(fasta)),),
@@ -124,7 +124,7 @@ def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner,
     return Job(
         step="reference_index",
         version=INDEX_VERSION,
-        subject="references",
+        scope="references",
         script=render(
             *("index_reference", "java"),
             fasta=name,

@@ -33,7 +33,7 @@ def multiqc(metrics: Mapping[str, Sequence[StoredFile]], layout: Layout) -> Job:
     return Job(
         step="multiqc_report",
         version=VERSION,
-        subject="multiqc",
+        scope="multiqc",
         script=render("multiqc", config=json.dumps(_config(sample_of), indent=1)),
         inputs=tuple(Input(name, file) for name, file in files.items()),
         outputs=(

@@ -121,7 +121,7 @@ def trim_reads(sample: str, reads: ReadFiles, trimming: Trimming, layout: Layout
     return Job(
         step="trimmed_reads",
         version=VERSION,
-        subject=sample,
+        scope=sample,
         script=render(
             "trim_reads",
             sample=sample,

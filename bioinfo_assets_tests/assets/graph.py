@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from bioinfo_assets.assets.sources import see_reads
+from bioinfo_assets.assets.sources import observe_reads
 from bioinfo_assets.definitions import ASSETS, build_definitions
 from bioinfo_assets.orchestration.internals import (
     CachingStaleStatusResolver,
@@ -15,8 +15,8 @@ from bioinfo_assets.orchestration.internals import (
     LoadingContextForTest,
     execute_run,
 )
+from bioinfo_assets.orchestration.job_updates import JobUpdate, listen
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
-from bioinfo_assets.orchestration.progress import JobUpdate, listening
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.samples import read_samples_file, sample_names, save_sample
@@ -50,7 +50,7 @@ class Graph:
 
     def look(self) -> None:
         """Looks at the FASTQs, as a run does before anything else."""
-        see_reads(self.instance, self.project, self.samples)
+        observe_reads(self.instance, self.project, self.samples)
 
     @property
     def samples(self) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ class Graph:
         tags = range_tags(chosen[0], chosen[-1])
         run = self.instance.create_run_for_job(job_def=job, asset_selection=keys, tags=tags)
         self.updates.clear()
-        with listening(self.updates.append):
+        with listen(self.updates.append):
             return execute_run(InMemoryJob(job), run, self.instance).success
 
     def failures(self) -> dict[str, str]:
@@ -77,13 +77,13 @@ class Graph:
         failed = self.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
         return {entry.step_key: entry.dagster_event.step_failure_data.user_failure_data.description for entry in failed}
 
-    def record(self, step: str, subject: str) -> Record:
-        found = self.project.ledger.read(subject, step)
-        assert found is not None, f"{step} of {subject} was not made"
+    def record(self, step: str, scope: str) -> Record:
+        found = self.project.ledger.read(scope, step)
+        assert found is not None, f"{step} of {scope} was not made"
         return found
 
-    def file(self, step: str, subject: str, key: str) -> Path:
-        return Path(self.record(step, subject).file(key).uri)
+    def file(self, step: str, scope: str, key: str) -> Path:
+        return Path(self.record(step, scope).file(key).uri)
 
     def metadata(self, step: str, sample: str | None = None) -> dict[str, object]:
         """What Dagit shows of the last materialization."""

@@ -6,11 +6,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.assets.sensors import look_at_sources
+from bioinfo_assets.assets.sensors import observe_sources
 from bioinfo_assets.definitions import build_definitions
-from bioinfo_assets.orchestration.progress import JobState
+from bioinfo_assets.orchestration.job_updates import JobState
+from bioinfo_assets.pipeline.code_versions import code_version
 from bioinfo_assets.pipeline.graph import ASSETS
-from bioinfo_assets.pipeline.versions import code_version
 from bioinfo_assets_tests.assets.graph import Graph, open_graph
 
 READS = ("merged_reads", "trimmed_reads")
@@ -132,10 +132,10 @@ def test_the_sensor_adds_samples_and_observes_what_is_new(two_samples: Graph) ->
     write_reads(two_samples.folder / "fastq", "c", 1)
     two_samples.register([two_samples.folder / "fastq"])
 
-    first, again = look_at_sources(context), None
+    first, again = observe_sources(context), None
     for event in first.asset_events:
         two_samples.instance.report_runless_asset_event(event)
-    again = look_at_sources(context)
+    again = observe_sources(context)
 
     assert [request.partition_keys for request in first.dynamic_partitions_requests or ()] == [["c"]]
     seen = [(event.asset_key.path[-1], event.partition) for event in first.asset_events]

@@ -7,8 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.assets.cohort import cohort, see_cohort, tell_cohort
-from bioinfo_assets.assets.sensors import look_at_cohort
+from bioinfo_assets.assets.cohort import cohort, cohort_observation, report_cohort
+from bioinfo_assets.assets.sensors import observe_cohort
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.internals import CachingStaleStatusResolver, LoadingContextForTest
 from bioinfo_assets.orchestration.provenance import provenance_at
@@ -65,7 +65,7 @@ def of_many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         for asset in REPORTED:
             for name in names:
                 opened.make(asset, name)
-        tell_cohort(instance)
+        report_cohort(instance)
         opened.report()
         yield opened
 
@@ -79,7 +79,7 @@ def many(of_many: Cohort) -> Cohort:
 
 def told(many: Cohort) -> bool:
     """Whether the report is stale after the sensor has looked."""
-    tell_cohort(many.instance)
+    report_cohort(many.instance)
     return many.is_report_stale
 
 
@@ -155,11 +155,11 @@ def few(tmp_path: Path) -> Iterator[Cohort]:
 def test_the_sensor_tells_of_a_change_once(few: Cohort) -> None:
     few.make("depth", "a")
 
-    first = look_at_cohort(dg.build_sensor_context(instance=few.instance))
+    first = observe_cohort(dg.build_sensor_context(instance=few.instance))
     assert isinstance(first, dg.SensorResult)
     (event,) = first.asset_events
     few.instance.report_runless_asset_event(event)
-    again = look_at_cohort(dg.build_sensor_context(instance=few.instance))
+    again = observe_cohort(dg.build_sensor_context(instance=few.instance))
 
     assert event.asset_key == cohort.key
     assert event.metadata["samples"].value == 1
@@ -167,7 +167,7 @@ def test_the_sensor_tells_of_a_change_once(few: Cohort) -> None:
 
 
 def test_the_sensor_is_on_without_being_asked(few: Cohort) -> None:
-    sensor = few.definitions.resolve_sensor_def("look_at_cohort")
+    sensor = few.definitions.resolve_sensor_def("observe_cohort")
 
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert sensor.minimum_interval_seconds <= 60
@@ -176,15 +176,15 @@ def test_the_sensor_is_on_without_being_asked(few: Cohort) -> None:
 def test_the_digest_depends_on_results_and_not_on_their_order(tmp_path: Path, few: Cohort) -> None:
     few.make("depth", "a")
     few.make("marked_bam", "b")
-    first = see_cohort(few.instance)
+    first = cohort_observation(few.instance)
     with dg.DagsterInstance.ephemeral() as other:
         again = Cohort(other, few.definitions, ["b", "a"])
         other.add_dynamic_partitions("samples", again.names)
         again.make("marked_bam", "b")
         again.make("depth", "a", "second")
-        between = see_cohort(other)
+        between = cohort_observation(other)
         again.make("depth", "a")
-        last = see_cohort(other)
+        last = cohort_observation(other)
 
     assert first is not None
     assert between is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.assets.sensors import LOOK_AFTER_S, look_after_runs
+from bioinfo_assets.assets.sensors import MONITOR_INTERVAL_S, monitor_runs
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings
@@ -58,11 +58,11 @@ def begun(instance: dg.DagsterInstance) -> str:
 
 def evaluated(instance: dg.DagsterInstance, project: Project) -> str:
     context = dg.build_sensor_context(instance, resources={"project": project})
-    return next(iter(look_after_runs(context).skip_message.splitlines()))
+    return next(iter(monitor_runs(context).skip_message.splitlines()))
 
 
 def test_it_looks_often_enough_for_no_orphan_to_cost_much() -> None:
-    assert look_after_runs.minimum_interval_seconds == LOOK_AFTER_S <= 60
+    assert monitor_runs.minimum_interval_seconds == MONITOR_INTERVAL_S <= 60
 
 
 def test_jobs_of_a_run_whose_process_was_killed_are_ended_by_the_next_tick(instance, project, scratch) -> None:

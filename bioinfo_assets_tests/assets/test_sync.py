@@ -8,14 +8,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.assets.cohort import tell_cohort
-from bioinfo_assets.assets.sources import see_known_sites, see_reads, see_reference
-from bioinfo_assets.assets.sync import Known, sync
+from bioinfo_assets.assets.cohort import report_cohort
+from bioinfo_assets.assets.sources import observe_known_sites, observe_reads, observe_reference
+from bioinfo_assets.assets.sync import ProjectState, sync
 from bioinfo_assets.cli.sync import _observations
+from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.orchestration.partitions import add_samples, set_samples
-from bioinfo_assets.orchestration.progress import JobState
+from bioinfo_assets.pipeline.code_versions import code_versions
 from bioinfo_assets.pipeline.graph import ASSETS, COHORT, GRAPH, PER_SAMPLE, REFERENCES, SHARED
-from bioinfo_assets.pipeline.versions import code_versions
 from bioinfo_assets_tests.assets.graph import Graph
 from bioinfo_assets_tests.pipeline.lab import Lab, Tools, open_lab
 
@@ -42,16 +42,16 @@ class Told:
         """Tells Dagster what its sensors see."""
         project = self.lab.project
         set_samples(self.dagster, self.lab.samples)
-        see_reads(self.dagster, project, self.lab.samples)
-        see_reference(self.dagster, project)
-        see_known_sites(self.dagster, project)
-        tell_cohort(self.dagster)
+        observe_reads(self.dagster, project, self.lab.samples)
+        observe_reference(self.dagster, project)
+        observe_known_sites(self.dagster, project)
+        report_cohort(self.dagster)
 
-    def known(self) -> Known:
+    def known(self) -> ProjectState:
         """What the command finds out before it asks Dagster anything."""
         with self.lab.look() as look:
             forecasts = tuple(look.forecasts())
-            return Known(
+            return ProjectState(
                 self.lab.project, self.lab.samples, _observations(look), forecasts, code_versions(self.lab.project)
             )
 
@@ -70,8 +70,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
 
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
         patch.setattr("bioinfo_assets.orchestration.launcher.open_backend", open_tools)
-        patch.setattr("bioinfo_assets.pipeline.versions.open_backend", open_tools)
-        patch.setattr("bioinfo_assets.assets.figures.FIGURES", {})  # made-up files have none
+        patch.setattr("bioinfo_assets.pipeline.code_versions.open_backend", open_tools)
+        patch.setattr("bioinfo_assets.assets.result_metrics.FIGURES", {})  # made-up files have none
         told = Told(lab, instance)
         add_samples(instance, NAMES)
         told.look()
@@ -228,7 +228,7 @@ def test_results_that_dagster_did_not_see_made_are_told_and_no_others(changed: T
     told = changed.sync(empty)
 
     # What a sample's file says is made from its input here, so that all that comes after it is another too.
-    assert set(told) == {(asset, "" if subject in {REFERENCES, COHORT} else subject) for asset, subject in made}
+    assert set(told) == {(asset, "" if scope in {REFERENCES, COHORT} else scope) for asset, scope in made}
     assert set(told) == {*((asset, "b") for asset in PER_SAMPLE), ("multiqc_report", "")}
     assert changed.graph(empty).stale() == set()
 

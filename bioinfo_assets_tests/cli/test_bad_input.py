@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.cli.preflight import check_steps
+from bioinfo_assets.application.preflight import check_steps
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.cli.commands import Said, call, list_folders, take_lanes, write_fastq, write_pair, write_vcf
@@ -226,7 +226,7 @@ if can_mount():
         tmp_path: Path, reads: Path, full_disk: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Its database, its logs or a result: whichever comes first."""
-        monkeypatch.setattr("bioinfo_assets.cli.preflight.LEAST_FREE_BYTES", 0)
+        monkeypatch.setattr("bioinfo_assets.application.preflight.MIN_FREE_BYTES", 0)
         samples_file = list_folders(tmp_path / "samples.txt", reads)
         said = run(full_disk, "--samples-file", samples_file, "--select", "merged_reads")
         assert said.exit_code == 2

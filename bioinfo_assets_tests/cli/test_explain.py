@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from bioinfo_assets.cli.instance import open_instance
+from bioinfo_assets.application.dagster_instance import open_instance
 from bioinfo_assets.steps.trimming import TRUSEQ_1, TRUSEQ_2
 from bioinfo_assets_tests.cli.commands import Said, call, list_folders, write_pair
 
@@ -64,13 +64,13 @@ class Reads:
     def explained(self, *options: object) -> dict[tuple[str, str], dict[str, Any]]:
         said = self.run("--explain", "--json", *options)
         assert said.exit_code == 0, said
-        return {(one.pop("asset"), one.pop("subject")): one for one in json.loads(said.stdout)}
+        return {(one.pop("asset"), one.pop("scope")): one for one in json.loads(said.stdout)}
 
     def states(self) -> dict[tuple[str, str], tuple[str, str | None]]:
         """What `status` tells of the reads."""
         said = call("status", "--output-path", self.out, "--json")
         assert said.exit_code == 0, said
-        found = {(one["asset"], one["subject"]): (one["state"], one["problem"]) for one in json.loads(said.stdout)}
+        found = {(one["asset"], one["scope"]): (one["state"], one["problem"]) for one in json.loads(said.stdout)}
         return {place: found[place] for place in found if place[0] in READS}
 
     def alone(self, *words: object, env: Mapping[str, str]) -> Said:

@@ -47,7 +47,7 @@ def test_the_list_tells_paths_sizes_and_why_and_deletes_nothing(ledger: Ledger, 
 
 def test_the_list_as_json(ledger: Ledger, tmp_path: Path):
     (one,) = documents(call_one(gc, "--dry-run", "--output-path", tmp_path / "out", "--json"))
-    assert (one["path"], one["asset"], one["subject"]) == (
+    assert (one["path"], one["asset"], one["scope"]) == (
         f"{ledger.output_path}/expt/records/depth.json",
         "depth",
         "expt",
@@ -101,4 +101,4 @@ def test_what_hinders_is_told(ledger: Ledger, tmp_path: Path):
     (tmp_path / "out" / "toy" / "records" / "depth.json").write_text("{")
     said = call_one(gc, "--dry-run", "--output-path", tmp_path / "out", "--json")
     assert "depth.json is not a record" in said.stderr
-    assert [one["subject"] for one in documents(said)] == ["expt"]
+    assert [one["scope"] for one in documents(said)] == ["expt"]

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from bioinfo_assets.cli.import_ import import_
-from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.commands import call
 from bioinfo_assets_tests.cli.upkeep import all_files, call_one, documents
 from bioinfo_assets_tests.records.elsewhere import index_reference, made_record, write_bam, write_reads

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from bioinfo_assets.cli.instance import open_instance, report_ended
+from bioinfo_assets.application.dagster_instance import open_instance, report_ended
 from bioinfo_assets_tests.cli.commands import COMMAND, list_folders, write_pair
 
 SLOW_BGZIP = """#!/bin/bash

@@ -7,9 +7,9 @@ import dagster as dg
 import pytest
 import tomli_w
 
-from bioinfo_assets.cli.instance import open_instance
+from bioinfo_assets.application.dagster_instance import open_instance
 from bioinfo_assets.launch.backend import Stream
-from bioinfo_assets.launch.store import join
+from bioinfo_assets.storage.store import join
 from bioinfo_assets_tests.cli.commands import call
 from bioinfo_assets_tests.launch.batch.conftest import scratch, second_s, simulator
 from bioinfo_assets_tests.launch.batch.machines import opened
@@ -67,7 +67,7 @@ def finished_run(home: Path) -> str:
 
 def test_jobs_are_listed_with_step_sample_and_run(place, sleeper) -> None:
     (one,) = listed(place)
-    assert (one["step"], one["subject"], one["status"], one["run_id"]) == ("prints", "expt", "RUNNING", "run-1")
+    assert (one["step"], one["scope"], one["status"], one["run_id"]) == ("prints", "expt", "RUNNING", "run-1")
     said = call("jobs", "list", "--output-path", place)
     assert [sleeper, "prints", "expt", "RUNNING"] == said.stdout.splitlines()[1].split()[:4]
 
@@ -96,12 +96,12 @@ def test_jobs_whose_run_is_over_are_reaped(place, scratch, simulator, tmp_path) 
     over = finished_run(tmp_path / "home")
     with opened(scratch, run=over) as backend, opened(scratch, run="a-colleagues") as other:
         for number, host in enumerate((backend, other)):
-            host.submit(job("sleeps", subject=f"expt{number}"), f"{number}" * 64)
+            host.submit(job("sleeps", scope=f"expt{number}"), f"{number}" * 64)
         wait_until(lambda: len(listed(place)) == 2)
         said = call("jobs", "reap", "--output-path", place)
         assert said.exit_code == 0, said
         assert "sleeps expt0: its run" in said.stdout
-        assert [one["subject"] for one in wait_until(lambda: listed(place), lambda left: len(left) == 1)] == ["expt1"]
+        assert [one["scope"] for one in wait_until(lambda: listed(place), lambda left: len(left) == 1)] == ["expt1"]
         again = call("jobs", "reap", "--output-path", place)
         assert again.stdout == "no job is left of a run that is over\n"
 

@@ -204,7 +204,7 @@ def test_what_was_made_as_a_document(flow: Dataflow, tmp_path: Path):
     genome = tmp_path / "out" / "references" / "genome.fa"
     told = documents(call_one(log, genome, "--down", "--json"))
     assert told["file"]["uri"] == str(genome)
-    made = {(one["asset"], one["subject"]): one for one in told["made"]}
+    made = {(one["asset"], one["scope"]): one for one in told["made"]}
     assert set(made) == {(step, sample) for step in ("aligned_bam", "depth") for sample in ("expt", "toy")} | {
         ("multiqc_report", "multiqc")
     }

@@ -10,11 +10,11 @@ import pytest
 from typer.main import get_command
 
 from bioinfo_assets import settings
+from bioinfo_assets.application.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE
 from bioinfo_assets.cli.main import COMMANDS as COMMANDS_BY_NAME
 from bioinfo_assets.cli.main import app
-from bioinfo_assets.cli.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE
-from bioinfo_assets.launch.means import BatchSettings
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.backend_config import BatchSettings
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.pipeline.graph import ASSETS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

@@ -59,7 +59,7 @@ def test_status_of_a_project_that_was_not_run(tmp_path: Path) -> None:
     said = call("status", "--output-path", tmp_path / "out", "--json")
     assert said.exit_code == 0
     assert {one["state"] for one in json.loads(said.stdout)} == {"not made"}
-    assert {one["subject"] for one in json.loads(said.stdout)} == {"expt", "references", "multiqc"}
+    assert {one["scope"] for one in json.loads(said.stdout)} == {"expt", "references", "multiqc"}
 
 
 def project_with(tmp_path: Path, *names: str) -> Path:

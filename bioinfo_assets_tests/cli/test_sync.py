@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.cli.instance import open_instance
+from bioinfo_assets.application.dagster_instance import open_instance
 from bioinfo_assets.settings import save
 from bioinfo_assets_tests.cli.commands import Said, call, call_process, list_folders, write_pair
 from bioinfo_assets_tests.pipeline.lab import Lab, Tools, open_lab
@@ -34,7 +34,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
     for room in ("cli.foretold", "cli.preflight", "pipeline.versions", "orchestration.launcher"):
         monkeypatch.setattr(f"bioinfo_assets.{room}.open_backend", open_tools)
-    monkeypatch.setattr("bioinfo_assets.assets.figures.FIGURES", {})  # made-up files have none
+    monkeypatch.setattr("bioinfo_assets.assets.result_metrics.FIGURES", {})  # made-up files have none
     save(opened.project.settings, home(opened))
     opened.run()
     return opened

@@ -32,7 +32,7 @@ def test_all_problems_are_told_and_the_exit_code_says_so(tmp_path: Path):
     assert last.startswith("3 found: ")
     one = documents(call_one(verify, "--output-path", tmp_path / "out", "--json"))
     assert one["looked_at"]["files"] == 9
-    assert {"subject": "expt", "asset": "depth", "uri": str(depth), "trouble": "missing", "says": None} in one["found"]
+    assert {"scope": "expt", "asset": "depth", "uri": str(depth), "trouble": "missing", "says": None} in one["found"]
     assert len(one["found"]) == 3
 
 

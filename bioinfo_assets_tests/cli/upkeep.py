@@ -8,19 +8,19 @@ from typing import Any
 import typer
 from typer.testing import CliRunner
 
-from bioinfo_assets.cli.told import ErrorsAreTold
+from bioinfo_assets.cli.exit_codes import FriendlyErrorsGroup
 from bioinfo_assets.genomics.sample import Lane, Sample
-from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observe import Subject, observe
+from bioinfo_assets.records.observations import Scope, observe
 from bioinfo_assets.records.samples import save_sample
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.commands import Said
 from bioinfo_assets_tests.records.elsewhere import made_record
 
 
 def call_one(command: Callable[..., Any], *arguments: object) -> Said:
     """Runs one command in this process, its errors told as `bioinfo-assets` tells them."""
-    app = typer.Typer(cls=ErrorsAreTold)
+    app = typer.Typer(cls=FriendlyErrorsGroup)
     app.callback()(lambda: None)
     app.command("it")(command)
     result = CliRunner().invoke(app, ["it", *map(str, arguments)], catch_exceptions=False)
@@ -39,17 +39,17 @@ def small_project(folder: Path, *names: str) -> Ledger:
         for file in files:
             ledger.store.write_bytes(str(file), f"reads {file.name}".encode())
         save_sample(ledger, Sample(name, (Lane("FC1", 1, str(files[0]), str(files[1]), name),)))
-        observe(ledger, Subject("raw_reads", name), {f"{name}.FC1.1.{file.stem}": str(file) for file in files})
+        observe(ledger, Scope("raw_reads", name), {f"{name}.FC1.1.{file.stem}": str(file) for file in files})
         make_result(ledger, "depth", name, f"{name}.depth.txt", f"{name}.summary.txt")
     make_result(ledger, "multiqc_report", "multiqc", "multiqc_report.html")
     return ledger
 
 
-def make_result(ledger: Ledger, step: str, subject: str, *files: str, **changes: object) -> None:
-    uris = [f"{ledger.output_path}/{subject}/{file}" for file in files]
+def make_result(ledger: Ledger, step: str, scope: str, *files: str, **changes: object) -> None:
+    uris = [f"{ledger.output_path}/{scope}/{file}" for file in files]
     for uri in uris:
-        ledger.store.write_bytes(uri, f"{step} of {subject}: {uri}".encode())
-    made_record(ledger, step, subject, *uris, **changes)
+        ledger.store.write_bytes(uri, f"{step} of {scope}: {uri}".encode())
+    made_record(ledger, step, scope, *uris, **changes)
 
 
 def all_files(folder: Path) -> dict[str, bytes]:

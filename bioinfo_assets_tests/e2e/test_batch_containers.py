@@ -15,9 +15,9 @@ import dagster as dg
 import pytest
 import tomli_w
 
-from bioinfo_assets.launch.store import Store, join
-from bioinfo_assets.pipeline.graph import ASSETS, PER_SAMPLE, SUBJECTS
+from bioinfo_assets.pipeline.graph import ASSETS, PER_SAMPLE, SCOPES
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.storage.store import Store, join
 from bioinfo_assets_tests.cli.commands import COMMAND
 from bioinfo_assets_tests.e2e.account import Account, account
 from bioinfo_assets_tests.engine import engine, tools_image
@@ -27,7 +27,7 @@ __all__ = ["account", "engine", "tools_image"]
 pytestmark = pytest.mark.xdist_group("docker")
 
 SAMPLES = ("sparrow", "tumbler")
-RESULTS = [(asset, subject) for asset in ASSETS for subject in (SAMPLES if asset in PER_SAMPLE else (SUBJECTS[asset],))]
+RESULTS = [(asset, scope) for asset in ASSETS for scope in (SAMPLES if asset in PER_SAMPLE else (SCOPES[asset],))]
 WITH_TIMES = MappingProxyType(
     {
         "trimmed_reads": {"log", "json"},
@@ -118,9 +118,9 @@ def test_every_asset_is_made_by_a_job_on_batch(project, first) -> None:
     assert submitted() == len(RESULTS) + 1  # and one that read the image's list of tools
 
 
-@pytest.mark.parametrize(("asset", "subject"), RESULTS)
-def test_a_result_is_what_this_machine_makes(project, first, here, asset, subject) -> None:
-    there, local = project.ledger.read(subject, asset), here.read(subject, asset)
+@pytest.mark.parametrize(("asset", "scope"), RESULTS)
+def test_a_result_is_what_this_machine_makes(project, first, here, asset, scope) -> None:
+    there, local = project.ledger.read(scope, asset), here.read(scope, asset)
     assert there.data_version == local.data_version
     assert [(file.key, file.content) for file in there.outputs] == [(file.key, file.content) for file in local.outputs]
     differs = {
@@ -130,9 +130,9 @@ def test_a_result_is_what_this_machine_makes(project, first, here, asset, subjec
     assert (there.script, there.tools, there.facts) == (local.script, local.tools, local.facts)
 
 
-@pytest.mark.parametrize(("asset", "subject"), RESULTS)
-def test_what_is_published_has_the_bytes_that_the_record_tells(project, first, asset, subject) -> None:
-    for file in project.ledger.read(subject, asset).outputs:
+@pytest.mark.parametrize(("asset", "scope"), RESULTS)
+def test_what_is_published_has_the_bytes_that_the_record_tells(project, first, asset, scope) -> None:
+    for file in project.ledger.read(scope, asset).outputs:
         assert project.ledger.store.digest(file.uri) == f"sha256:{file.sha256}"
 
 

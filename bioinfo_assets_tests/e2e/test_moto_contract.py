@@ -6,11 +6,11 @@ Moto shows a log only when its container is gone, so that what is read while a j
 import pytest
 
 from bioinfo_assets.launch.batch.backend import BatchBackend, Limits
-from bioinfo_assets.launch.batch.definition import Machine
-from bioinfo_assets.launch.batch.tracked import RunIdentity
+from bioinfo_assets.launch.batch.batch_job import RunIdentity
+from bioinfo_assets.launch.batch.job_definition import MachineConfig
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.options import JobOptions
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.e2e.account import Account, account
 from bioinfo_assets_tests.engine import engine, tools_image
 from bioinfo_assets_tests.launch.contract import ScriptContract
@@ -41,7 +41,7 @@ class TestBatchOnMoto(ScriptContract):
 
     @pytest.fixture
     def backend(self, account: Account, tools_image):
-        machine = Machine(account.made["LogGroupName"], str(account.disk))
+        machine = MachineConfig(account.made["LogGroupName"], str(account.disk))
         scratch = f"{account.made['BucketUri']}/scratch"
         backend = OnMoto(scratch, Store(), RunIdentity("run-1", "run-1"), machine, ONE_BY_ONE)
         backend.options = JobOptions(

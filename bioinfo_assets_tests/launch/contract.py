@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.launch.backend import Backend, State, Status, Stream, Submission
-from bioinfo_assets.launch.fake import Behaviour
+from bioinfo_assets.launch.fake_backend import Behaviour
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import Attempt
-from bioinfo_assets.launch.store import Store, join
+from bioinfo_assets.storage.store import Store, join
 
 PATIENCE_S = 120.0
 PAUSE_S = 0.005
@@ -160,7 +160,7 @@ class BackendContract:
         assert status.reason == "the script ended without making its output text (greeting.txt)"
         assert status.report.files == ()
 
-    def test_a_broken_script_fails_with_step_subject_code_last_words_and_log(self, backend):
+    def test_a_broken_script_fails_with_step_scope_code_last_words_and_log(self, backend):
         submission = backend.submit(job("breaks", outputs=(TEXT,)))
         status = self.finished(backend, submission.job_id)
         assert (status.state, status.outcome) == (State.FAILED, Outcome.FAILED)
@@ -208,7 +208,7 @@ class BackendContract:
         assert backend.poll([job_id])[job_id].state is State.SUCCEEDED
 
     def test_many_jobs_are_asked_for_together(self, backend):
-        job_ids = [backend.submit(job("prints", subject=f"expt{i}")).job_id for i in range(20)]
+        job_ids = [backend.submit(job("prints", scope=f"expt{i}")).job_id for i in range(20)]
         assert len(set(job_ids)) == 20
         statuses = self.wait_until(
             lambda: backend.poll(job_ids), lambda polled: all(status.state.is_over for status in polled.values())

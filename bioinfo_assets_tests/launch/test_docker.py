@@ -14,13 +14,13 @@ from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch.backend import State, Stream
 from bioinfo_assets.launch.docker.backend import DockerBackend
 from bioinfo_assets.launch.docker.container import _user
-from bioinfo_assets.launch.docker.engine import engine_errors_are_told
+from bioinfo_assets.launch.docker.engine import translate_engine_errors
 from bioinfo_assets.launch.docker.images import reference
 from bioinfo_assets.launch.job import Input, Resources, StoredFile
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import HostScratch
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.engine import engine
 from bioinfo_assets_tests.launch.contract import TEXT, WORK_GATE, HostContract, finished, job, run, wait_until
 from bioinfo_assets_tests.launch.registry import registry
@@ -337,5 +337,5 @@ class TestEngine:
             ask(backend)
 
     def test_one_that_does_not_answer_any_more_is_told(self):
-        with pytest.raises(ResourceError, match=r"^no docker engine answers at "), engine_errors_are_told():
+        with pytest.raises(ResourceError, match=r"^no docker engine answers at "), translate_engine_errors():
             raise docker.errors.DockerException("Error while fetching server API version")

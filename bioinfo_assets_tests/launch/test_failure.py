@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from bioinfo_assets.launch.failure import Remains, failure_reason
+from bioinfo_assets.launch.failure import FailureEvidence, failure_reason
 from bioinfo_assets.launch.job import Job, Resources
 
 JOB = Job("aligned_bam", "1", "expt", "true", resources=Resources(memory_mib=30_000))
-LEFT = Remains(exit_code=2, problem="", stderr="", log="/scratch/a/stderr.log", scratch="/scratch")
+LEFT = FailureEvidence(exit_code=2, problem="", stderr="", log="/scratch/a/stderr.log", scratch="/scratch")
 
 
 def test_the_scripts_own_sentence_comes_before_all_else():

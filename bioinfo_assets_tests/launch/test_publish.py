@@ -10,9 +10,9 @@ import pytest
 from bioinfo_assets.errors import JobError
 from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.job import Output
-from bioinfo_assets.launch.local import LocalBackend
-from bioinfo_assets.launch.publish import lock, publish
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.launch.local_backend import LocalBackend
+from bioinfo_assets.launch.publish import publish, publish_lock
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.contract import job, run
 
 
@@ -75,7 +75,7 @@ def test_who_holds_the_lock_is_alone(tmp_path):
     inside, most = [], []
 
     def enter():
-        with lock(str(tmp_path / "results" / "expt")):
+        with publish_lock(str(tmp_path / "results" / "expt")):
             inside.append(1)
             most.append(len(inside))
             time.sleep(0.01)
@@ -89,6 +89,11 @@ def test_who_holds_the_lock_is_alone(tmp_path):
     assert most == [1] * 8
 
 
-def test_other_subjects_do_not_wait(tmp_path):
-    with lock(str(tmp_path / "expt")), lock(str(tmp_path / "other")), lock("s3://bucket/x"), lock("s3://bucket/x"):
+def test_other_scopes_do_not_wait(tmp_path):
+    with (
+        publish_lock(str(tmp_path / "expt")),
+        publish_lock(str(tmp_path / "other")),
+        publish_lock("s3://bucket/x"),
+        publish_lock("s3://bucket/x"),
+    ):
         pass

@@ -6,7 +6,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Input, Job, StoredFile
 from bioinfo_assets.launch.scratch import new_attempt
 from bioinfo_assets.launch.staging import stage
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.storage.store import Store
 
 
 def job_reading(*inputs):

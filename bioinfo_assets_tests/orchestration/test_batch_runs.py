@@ -15,12 +15,12 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.store import Store
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
-from bioinfo_assets.orchestration.progress import JobState, JobUpdate, listening
-from bioinfo_assets.orchestration.record_io import RecordIOManager
+from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cloud import IMAGE, JOBS, MEANS, Cloud, opened_cloud
 from bioinfo_assets_tests.orchestration.toy import Toy, toy_definitions
 from bioinfo_assets_tests.simulator import OutOfMemory, SpotReclaim
@@ -127,7 +127,7 @@ def test_results_do_not_tell_where_they_were_made(ran: Ran) -> None:
             name: value for name, value in theirs.items() if "pointer" not in name
         }
     theirs, ours = ran.local.record("a"), ran.toy.record("a")
-    for field in ("step", "version", "subject", "fingerprint", "script", "parameters", "tools", "facts", "warnings"):
+    for field in ("step", "version", "scope", "fingerprint", "script", "parameters", "tools", "facts", "warnings"):
         assert getattr(ours, field) == getattr(theirs, field)
     assert [(file.local, file.size, file.content) for file in ours.inputs] == [
         (file.local, file.size, file.content) for file in theirs.inputs
@@ -157,7 +157,7 @@ def test_re_execution_from_failure_runs_what_failed(cloud: Cloud, ran: Ran) -> N
     ran.toy.write("f", 7)
     before = len(cloud.submitted())
     updates: list[JobUpdate] = []
-    with listening(updates.append):
+    with listen(updates.append):
         again = from_failure(ran.toy, ran.result.run_id)
 
     assert again.success
@@ -301,7 +301,7 @@ def waiting_definitions(place: str, gate: Path, samples: int) -> dg.Definitions:
             job = Job(
                 step=f"waits{number}",
                 version="1",
-                subject="references",
+                scope="references",
                 script=f"echo begun; echo words >&2; until [[ -e {gate} ]]; do sleep 0.05; done",
             )
             yield from launcher.materialize(context, lambda: job)
@@ -313,7 +313,7 @@ def waiting_definitions(place: str, gate: Path, samples: int) -> dg.Definitions:
         executor=one_process_executor,
         resources={
             "launcher": launcher_of(f"{place}/output", MEANS, JOBS, {}),
-            "records": RecordIOManager(output_path=f"{place}/output", subjects={}),
+            "records": RecordIOManager(output_path=f"{place}/output", scopes={}),
         },
     )
 

@@ -106,7 +106,7 @@ HOST = """
         @dg.asset(name=f"sleeper{number}", io_manager_key="records")
         def body(context: dg.AssetExecutionContext, launcher: JobLauncher):
             job = Job(
-                step=f"sleeper{number}", version="1", subject="references",
+                step=f"sleeper{number}", version="1", scope="references",
                 script='echo begun; sleep 600 & sleep 600; echo > out.txt',
                 outputs=(Output("out", "out.txt", f"{folder}/output/references/{number}.txt"),),
             )
@@ -118,7 +118,7 @@ HOST = """
         executor=one_process_executor,
         resources={
             "launcher": JobLauncher(output_path=f"{folder}/output", cpus=8, memory_mib=8192),
-            "records": RecordIOManager(output_path=f"{folder}/output", subjects={}),
+            "records": RecordIOManager(output_path=f"{folder}/output", scopes={}),
         },
     )
     job = definitions.resolve_implicit_global_asset_job_def()

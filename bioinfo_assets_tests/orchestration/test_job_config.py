@@ -8,17 +8,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from bioinfo_assets.assets.declare import sample_asset, shared_asset
+from bioinfo_assets.assets.decorators import sample_asset, shared_asset
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.fake import Behaviour, FakeBackend
+from bioinfo_assets.launch.backend_config import BackendConfig, BatchSettings
+from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.job import Job, Output
-from bioinfo_assets.launch.means import BatchSettings, Means
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
-from bioinfo_assets.orchestration.job_config import TAG, JobConfig, as_config, op_tags, options_of, tagged
+from bioinfo_assets.orchestration.job_config import TAG, JobConfig, as_config, op_tags, options_from_tags, options_of
 from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
-from bioinfo_assets.orchestration.record_io import RecordIOManager
+from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 
 
 class Project:
@@ -26,7 +26,7 @@ class Project:
 
     def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
         self.backend = FakeBackend(folder / "scratch", lambda _: Behaviour(files={"text": b"x\n"}))
-        self.opened: list[Means] = []
+        self.opened: list[BackendConfig] = []
         self._folder, self._instance = folder, instance
 
     def run(
@@ -45,12 +45,12 @@ class Project:
             job = Job("greeting", "1", "all", "", outputs=(Output("text", "a.txt", f"{self._folder}/a.txt"),))
             yield from launcher.materialize(context, lambda: job)
 
-        means = Means(backend="batch", scratch="s3://bucket/scratch", batch=BatchSettings(poll_s=0.5))
+        means = BackendConfig(backend="batch", scratch="s3://bucket/scratch", batch=BatchSettings(poll_s=0.5))
         launcher = launcher_of(str(self._folder / "output"), means, jobs, {"greeting": steps} if steps else {})
         job = dg.Definitions(
             assets=[greeting],
             executor=one_process_executor,
-            resources={"launcher": launcher, "records": RecordIOManager(output_path=str(self._folder), subjects={})},
+            resources={"launcher": launcher, "records": RecordIOManager(output_path=str(self._folder), scopes={})},
         ).resolve_implicit_global_asset_job_def()
         given = {"resources": {"launcher": {"config": config}}} if config else None
         run = self._instance.create_run_for_job(job_def=job, run_config=given, tags=tags)
@@ -68,7 +68,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     with dg.instance_for_test(temp_dir=str(tmp_path / "home")) as instance:
         made = Project(tmp_path, instance)
 
-        def open_backend(means: Means, *_: object) -> FakeBackend:
+        def open_backend(means: BackendConfig, *_: object) -> FakeBackend:
             made.opened.append(means)
             return made.backend
 
@@ -188,7 +188,7 @@ def cause(result: dg.ExecuteInProcessResult) -> str:
 )
 def test_a_tag_that_is_wrong_is_a_sentence(project: Project, tag: str, sentence: str) -> None:
     with pytest.raises(InputError) as refused:
-        tagged({TAG: tag})
+        options_from_tags({TAG: tag})
     assert sentence in str(refused.value)
     result = project.run(tags={TAG: tag})
     assert not result.success
@@ -204,7 +204,7 @@ def test_configuration_holds_every_option() -> None:
     )  # fmt: skip
     assert set(JobConfig.model_fields) == set(JobOptions.model_fields) == options.model_fields_set
     assert options_of(as_config(options)) == options
-    assert tagged(op_tags(options)) == options
+    assert options_from_tags(op_tags(options)) == options
 
 
 def test_assets_say_how_their_jobs_run_by_a_tag() -> None:
@@ -215,4 +215,4 @@ def test_assets_say_how_their_jobs_run_by_a_tag() -> None:
     def small(context: dg.AssetExecutionContext, launcher: JobLauncher): ...
 
     assert json.loads(large.op.tags["bioinfo-assets/config"]) == {"memory_mib": 65536}
-    assert tagged(small.op.tags) == JobOptions()
+    assert options_from_tags(small.op.tags) == JobOptions()

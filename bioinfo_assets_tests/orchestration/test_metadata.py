@@ -6,10 +6,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.orchestration.metadata import MOST_INPUTS, record_metadata
+from bioinfo_assets.orchestration.metadata import MAX_INPUTS, record_metadata
+from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.lineage import Lineage, TracedFile, TracedJob
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.orchestration.toy import Toy
 from bioinfo_assets_tests.records.elsewhere import made_record
 
@@ -157,8 +157,8 @@ def test_of_very_many_inputs_the_first_are_shown(ledger: Ledger) -> None:
     uri = f"{ledger.output_path}/expt/expt.txt"
     Store().write_bytes(uri, b"made")
     record = made_record(ledger, "depth", "expt", uri)
-    inputs = tuple(TracedFile(f"/data/{number}", 1, None, f"sha256:{number}") for number in range(MOST_INPUTS + 1))
+    inputs = tuple(TracedFile(f"/data/{number}", 1, None, f"sha256:{number}") for number in range(MAX_INPUTS + 1))
 
     made_from = rows(record_metadata(TracedJob(record, uri, past=False, inputs=inputs), reused=False)["made_from"])
 
-    assert [row["file"] for row in made_from] == [f"/data/{number}" for number in range(MOST_INPUTS)]
+    assert [row["file"] for row in made_from] == [f"/data/{number}" for number in range(MAX_INPUTS)]

@@ -5,8 +5,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.launch.fake import Behaviour, FakeBackend
-from bioinfo_assets.orchestration.progress import JobState, JobUpdate, listening
+from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
+from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets_tests.orchestration.toy import Toy
 
 
@@ -58,7 +58,7 @@ def test_facts_and_costs_are_shown(toy: Toy) -> None:
 def test_a_second_run_finds_everything(toy: Toy) -> None:
     toy.run()
     states: list[JobUpdate] = []
-    with listening(states.append):
+    with listen(states.append):
         assert toy.run().success
 
     assert {update.state for update in states} == {JobState.CACHED}
@@ -87,7 +87,7 @@ def test_nothing_is_built_on_the_old_result_of_a_sample_that_failed_now(toy: Toy
     toy.write("b", "bad")
 
     states: list[JobUpdate] = []
-    with listening(states.append):
+    with listen(states.append):
         toy.run()
 
     assert JobUpdate("parity", "b", JobState.SKIPPED) in states

@@ -8,10 +8,9 @@ from typing import Any
 import dagster as dg
 
 from bioinfo_assets.launch.backend import NO_OPTIONS
+from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
-from bioinfo_assets.launch.means import Means
-from bioinfo_assets.launch.options import JobOptions
-from bioinfo_assets.launch.store import Store, join
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import (
     CachingStaleStatusResolver,
@@ -21,12 +20,13 @@ from bioinfo_assets.orchestration.internals import (
 )
 from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags, samples
-from bioinfo_assets.orchestration.record_io import RecordIOManager
+from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
+from bioinfo_assets.storage.store import Store, join
 
-HERE = Means()
+HERE = BackendConfig()
 SAMPLE = {"partitions_def": samples, "io_manager_key": "records"}
 
 
@@ -44,7 +44,7 @@ def toy_definitions(place: str, launcher: JobLauncher) -> dg.Definitions:
         job = Job(
             step="factor",
             version="1",
-            subject="references",
+            scope="references",
             script="cat source.txt > factor.txt; echo factor on stdout; echo factor on stderr >&2",
             inputs=(Input("source.txt", stored(join(place, "factor.txt"))),),
             outputs=(Output("number", "factor.txt", f"{output}/references/factor.txt"),),
@@ -57,7 +57,7 @@ def toy_definitions(place: str, launcher: JobLauncher) -> dg.Definitions:
             return Job(
                 step="product",
                 version="1",
-                subject=sample,
+                scope=sample,
                 script='[[ $(cat own.txt) != bad ]] || fail "own.txt is bad: write a number"\n'
                 'echo $(( $(cat factor.txt) * $(cat own.txt) )) > product.txt; fact value "$(cat product.txt)"',
                 inputs=(
@@ -75,7 +75,7 @@ def toy_definitions(place: str, launcher: JobLauncher) -> dg.Definitions:
             return Job(
                 step="parity",
                 version="1",
-                subject=sample,
+                scope=sample,
                 script="echo $(( $(cat product.txt) % 2 )) > parity.txt",
                 inputs=(Input("product.txt", product.of(sample).file("number")),),
                 outputs=(Output("number", "parity.txt", f"{output}/{sample}/{sample}.parity.txt"),),
@@ -90,7 +90,7 @@ def toy_definitions(place: str, launcher: JobLauncher) -> dg.Definitions:
             return Job(
                 step="total",
                 version="1",
-                subject="multiqc",
+                scope="multiqc",
                 script="cat *.product.txt | awk '{ sum += $1 } END { print sum }' > total.txt",
                 inputs=tuple(Input(f"{name}.product.txt", record.file("number")) for name, record in found),
                 outputs=(Output("number", "total.txt", f"{output}/multiqc/total.txt"),),
@@ -103,7 +103,7 @@ def toy_definitions(place: str, launcher: JobLauncher) -> dg.Definitions:
         executor=one_process_executor,
         resources={
             "launcher": launcher,
-            "records": RecordIOManager(output_path=output, subjects={"factor": "references", "total": "multiqc"}),
+            "records": RecordIOManager(output_path=output, scopes={"factor": "references", "total": "multiqc"}),
         },
     )
 
@@ -124,7 +124,7 @@ class Toy:
     folder: Path
     instance: dg.DagsterInstance
     place: str = ""
-    means: Means = HERE
+    means: BackendConfig = HERE
     jobs: JobOptions = NO_OPTIONS
     samples: Mapping[str, int] = field(default_factory=lambda: {"a": 2, "b": 3, "c": 4})
 

@@ -14,17 +14,17 @@ from typing import Any
 
 from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
 from bioinfo_assets.launch.backend import NO_OPTIONS
-from bioinfo_assets.launch.fake import Behaviour, FakeBackend
+from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.options import JobOptions
-from bioinfo_assets.launch.watch import Watcher
+from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.watcher import Watcher
 from bioinfo_assets.pipeline import jobs
-from bioinfo_assets.pipeline.forecast import Forecast, Look, Outlook
-from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, OVER_SAMPLES, SOURCES, SUBJECTS
+from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, OVER_SAMPLES, SCOPES, SOURCES
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.sources import Sources
-from bioinfo_assets.records.commit import commit, consider, imported, start
+from bioinfo_assets.records.commit import check_reuse, commit, imported_result, submit
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import ONE, RecordSet
 from bioinfo_assets.records.samples import read_samples_file, sample_names, save_sample
@@ -34,7 +34,7 @@ from bioinfo_assets_tests.cli.commands import write_vcf
 
 CONTIG, LENGTH = "chrM", 16
 Place = tuple[str, str]
-"""An asset and its subject."""
+"""An asset and its scope."""
 
 
 class Tools(FakeBackend):
@@ -98,34 +98,34 @@ class Lab:
             rows = (f"@M:1:FC1:1:1:{row}:1 {read}:N:0:{name}\nACGT\n+\nFFFF\n" for row in range(pairs))
             self.fastq(name, read).write_bytes(gzip.compress("".join(rows).encode(), mtime=0))
 
-    def file(self, asset: str, subject: str, key: str) -> Path:
-        return Path(self.record(asset, subject).file(key).uri)
+    def file(self, asset: str, scope: str, key: str) -> Path:
+        return Path(self.record(asset, scope).file(key).uri)
 
-    def record(self, asset: str, subject: str) -> Record:
-        found = self.project.ledger.read(subject, asset)
-        assert found is not None, f"{asset} of {subject} is not there"
+    def record(self, asset: str, scope: str) -> Record:
+        found = self.project.ledger.read(scope, asset)
+        assert found is not None, f"{asset} of {scope} is not there"
         return found
 
     def places(self, assets: Collection[str], samples: Collection[str] | None = None) -> set[Place]:
-        """Assets with their subjects."""
+        """Assets with their scopes."""
         names = self.samples if samples is None else samples
-        return {(asset, one) for asset in assets for one in ([SUBJECTS[asset]] if asset in SUBJECTS else names)}
+        return {(asset, one) for asset in assets for one in ([SCOPES[asset]] if asset in SCOPES else names)}
 
     def foretell(
         self, assets: Collection[str] | None = None, samples: Collection[str] | None = None
-    ) -> dict[Place, Forecast]:
+    ) -> dict[Place, PlannedResult]:
         """What is foretold of each result."""
         with self.look(assets, samples) as look:
-            return {(one.asset, one.subject): one for one in look.forecasts()}
+            return {(one.asset, one.scope): one for one in look.forecasts()}
 
     @contextmanager
-    def look(self, assets: Collection[str] | None = None, samples: Collection[str] | None = None) -> Iterator[Look]:
+    def look(self, assets: Collection[str] | None = None, samples: Collection[str] | None = None) -> Iterator[DryRun]:
         project, names = self.project, self.samples
         chosen = tuple(names if samples is None else samples)
         wanted = [asset for asset in ASSETS if asset in (self.assets if assets is None else assets)]
         left_out = {name: project.not_needed(project.sample(name)) for name in chosen}
         backend = Tools(self.folder / "scratch", self.versions)
-        yield Look(project, backend, wanted, chosen, names, Sources(project), left_out)
+        yield DryRun(project, backend, wanted, chosen, names, Sources(project), left_out)
 
     def run(self, assets: Collection[str] | None = None, samples: Collection[str] | None = None) -> set[Place]:
         """Makes what is not there, asset by asset, as a run does; tells what jobs were run for."""
@@ -135,21 +135,21 @@ class Lab:
         watcher = Watcher(backend)
         try:
             for asset in (asset for asset in ASSETS if asset in wanted):
-                for _, subject in sorted(self.places([asset], chosen)):
-                    if subject not in SUBJECTS.values() and asset in project.not_needed(project.sample(subject)):
+                for _, scope in sorted(self.places([asset], chosen)):
+                    if scope not in SCOPES.values() and asset in project.not_needed(project.sample(scope)):
                         continue
-                    above = {(name, SUBJECTS.get(name, subject)) for name in GRAPH[asset].upstream}
+                    above = {(name, SCOPES.get(name, scope)) for name in GRAPH[asset].upstream}
                     if above & failed and asset not in OVER_SAMPLES:
-                        failed.add((asset, subject))
+                        failed.add((asset, scope))
                         continue
                     try:
-                        _make(project, backend, watcher, asset, subject)
+                        _make(project, backend, watcher, asset, scope)
                     except BioinfoAssetsError:
-                        failed.add((asset, subject))
+                        failed.add((asset, scope))
         finally:
             watcher.close()
             backend.close()
-        return {(job.step, job.subject) for job in backend.submitted}
+        return {(job.step, job.scope) for job in backend.submitted}
 
 
 def open_lab(folder: Path, *samples: str) -> Lab:
@@ -163,43 +163,43 @@ def open_lab(folder: Path, *samples: str) -> Lab:
     return lab
 
 
-def made_again(told: Mapping[Place, Forecast]) -> set[Place]:
+def made_again(told: Mapping[Place, PlannedResult]) -> set[Place]:
     """What is not foretold to be reused."""
-    return {place for place, one in told.items() if one.outlook is not Outlook.REUSED}
+    return {place for place, one in told.items() if one.outlook is not PlannedAction.REUSED}
 
 
-def stale(told: Mapping[Place, Forecast]) -> set[Place]:
+def stale(told: Mapping[Place, PlannedResult]) -> set[Place]:
     return {place for place, one in told.items() if one.is_stale}
 
 
-def of_outlook(told: Mapping[Place, Forecast], outlook: Outlook) -> set[Place]:
+def of_outlook(told: Mapping[Place, PlannedResult], outlook: PlannedAction) -> set[Place]:
     return {place for place, one in told.items() if one.outlook is outlook}
 
 
-def _make(project: Project, backend: Tools, watcher: Watcher, asset: str, subject: str) -> None:
-    if imported(project.ledger, subject, asset) is not None:
+def _make(project: Project, backend: Tools, watcher: Watcher, asset: str, scope: str) -> None:
+    if imported_result(project.ledger, scope, asset) is not None:
         return
-    job = _job(project, asset, subject)
-    wanted = consider(project.ledger, backend, job)
+    job = _job(project, asset, scope)
+    wanted = check_reuse(project.ledger, backend, job)
     if wanted.record is None:
-        commit(project.ledger, backend, start(watcher, wanted))
+        commit(project.ledger, backend, submit(watcher, wanted))
 
 
-def _job(project: Project, asset: str, subject: str) -> Job:
-    names = sample_names(project.ledger) if asset in OVER_SAMPLES else (subject,)
+def _job(project: Project, asset: str, scope: str) -> Job:
+    names = sample_names(project.ledger) if asset in OVER_SAMPLES else (scope,)
     above = {
-        name: RecordSet.read(project.ledger, name, {ONE: SUBJECTS[name]} if name in SUBJECTS else {n: n for n in names})
+        name: RecordSet.read(project.ledger, name, {ONE: SCOPES[name]} if name in SCOPES else {n: n for n in names})
         for name in GRAPH[asset].upstream
         if name not in SOURCES
     }
     up = Upstream(project, Sources(project), above)
     if asset == "reference_index":
         return jobs.reference_index(up, Aligner.BWA)
-    if asset in SUBJECTS:
+    if asset in SCOPES:
         return {"reference_genome": jobs.reference_genome, "known_sites": jobs.known_sites}.get(
             asset, jobs.multiqc_report
         )(up)
-    return jobs.OF_SAMPLES[asset](up, subject)
+    return jobs.OF_SAMPLES[asset](up, scope)
 
 
 def _made(job: Job) -> Behaviour:

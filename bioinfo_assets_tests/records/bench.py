@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
-from bioinfo_assets.launch.local import LocalBackend
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.launch.watch import Watcher
-from bioinfo_assets.records.commit import Committed, Wanted, commit, consider, start
+from bioinfo_assets.launch.local_backend import LocalBackend
+from bioinfo_assets.launch.watcher import Watcher
+from bioinfo_assets.records.commit import Committed, ReuseDecision, check_reuse, commit, submit
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.storage.store import Store
 
 STORE = Store()
 
@@ -35,21 +35,21 @@ class Bench:
         job = Job(
             step="greeting",
             version="1",
-            subject="expt",
+            scope="expt",
             script='{ printf "hello "; cat name.txt; } > greeting.txt\nfact letters "$(wc -m < greeting.txt)"',
             inputs=(Input("name.txt", self.name()),),
             outputs=(Output("text", "greeting.txt", str(self.greeting)),),
         )
         return replace(job, **changes)
 
-    def consider(self, job: Job) -> Wanted:
-        return consider(self.ledger, self.backend, job)
+    def check_reuse(self, job: Job) -> ReuseDecision:
+        return check_reuse(self.ledger, self.backend, job)
 
     def make(self, job: Job) -> Committed:
         wanted = self.consider(job)
         if wanted.record is not None:
             return Committed(wanted.record, reused=True)
-        return commit(self.ledger, self.backend, start(self.watcher, wanted))
+        return commit(self.ledger, self.backend, submit(self.watcher, wanted))
 
 
 @contextmanager

@@ -16,11 +16,11 @@ from requests.adapters import BaseAdapter
 from requests_cache import CachedSession
 from urllib3 import HTTPResponse
 
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.records.crate.contents import Wanted
-from bioinfo_assets.records.crate.write import write_crate
+from bioinfo_assets.provenance.crate.contents import CrateRequest
+from bioinfo_assets.provenance.crate.write import write_crate
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, InputRecord, Observation, Record
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.records.elsewhere import made_record
 
 IMAGE = f"registry.example.org:5000/genomics/tools:2@sha256:{64 * 'a'}"
@@ -57,12 +57,12 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def made(ledger: Ledger, step: str, subject: str, texts: Mapping[str, str], **changes: object) -> Record:
+def made(ledger: Ledger, step: str, scope: str, texts: Mapping[str, str], **changes: object) -> Record:
     """A result of files with these texts, made hours after what came before."""
-    uris = [f"{ledger.output_path}/{subject}/{name}" for name in texts]
+    uris = [f"{ledger.output_path}/{scope}/{name}" for name in texts]
     for uri, text in zip(uris, texts.values(), strict=True):
         ledger.store.write_bytes(uri, text.encode())
-    return made_record(ledger, step, subject, *uris, script=f"make {step}\n", **changes)
+    return made_record(ledger, step, scope, *uris, script=f"make {step}\n", **changes)
 
 
 def read(*results: FileRecord) -> tuple[InputRecord, ...]:
@@ -84,9 +84,9 @@ def small_history(folder: Path, *, reference: FileRecord | None = None) -> Ledge
     reads = _given(ledger, folder / "Käfer 1" / "expt_1.fastq.gz", b"reads")
     source = reference or _given(ledger, folder / "Käfer 1" / "toy.fa.gz", b"genome")
     observed = FIRST - timedelta(days=1)
-    ledger.write_observation(Observation(asset="raw_reads", subject="expt", files=(reads,), observed=observed))
+    ledger.write_observation(Observation(asset="raw_reads", scope="expt", files=(reads,), observed=observed))
     ledger.write_observation(
-        Observation(asset="reference_source", subject="references", files=(source,), observed=observed)
+        Observation(asset="reference_source", scope="references", files=(source,), observed=observed)
     )
     genome = made(ledger, "reference_genome", "references", {"toy.fa": ">1\nACGT\n"}, inputs=read(source), **times(0))
     made(
@@ -115,11 +115,13 @@ def _given(ledger: Ledger, path: Path, data: bytes) -> FileRecord:
     return FileRecord(key=path.name, uri=str(path), size=len(data), sha256=sha256, content=digest, stamp="1")
 
 
-def write(ledger: Ledger, target: Path, *subjects: str, with_small_files: bool = False) -> Crate:
+def write(ledger: Ledger, target: Path, *scopes: str, with_small_files: bool = False) -> Crate:
     target.parent.mkdir(parents=True, exist_ok=True)
     workflow = target.parent / "graph.py"
     workflow.write_text("STEPS = ()\n")
-    wanted = Wanted(subjects or ("expt",), "Alignment of expt", workflow, "0.1.0", with_small_files=with_small_files)
+    wanted = CrateRequest(
+        scopes or ("expt",), "Alignment of expt", workflow, "0.1.0", with_small_files=with_small_files
+    )
     write_crate(ledger, wanted, target)
     return Crate(target)
 

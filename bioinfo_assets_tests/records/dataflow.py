@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observe import Subject, observe
+from bioinfo_assets.records.observations import Scope, observe
 from bioinfo_assets.records.record import InputRecord, Record
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.records.elsewhere import made_record
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,16 +28,16 @@ class Dataflow:
         self.ledger.store.write_bytes(uri, (text or f"source {name}").encode())
         return uri
 
-    def place(self, subject: str, name: str) -> str:
-        return f"{self.ledger.output_path}/{subject}/{name}"
+    def place(self, scope: str, name: str) -> str:
+        return f"{self.ledger.output_path}/{scope}/{name}"
 
-    def make(self, step: str, subject: str, name: str, *inputs: str, text: str = "", **changes: object) -> Record:
+    def make(self, step: str, scope: str, name: str, *inputs: str, text: str = "", **changes: object) -> Record:
         """Makes a result of one file from what lies at `inputs` now; one that is there already is replaced."""
-        before = self.ledger.read(subject, step)
+        before = self.ledger.read(scope, step)
         if before is not None:
             self.ledger.withdraw(before)
-        uri = self.place(subject, name)
-        self.ledger.store.write_bytes(uri, (text or f"{step} of {subject}").encode())
+        uri = self.place(scope, name)
+        self.ledger.store.write_bytes(uri, (text or f"{step} of {scope}").encode())
         self.minutes += 1
         told = {
             "inputs": tuple(self._input(one) for one in inputs),
@@ -45,7 +45,7 @@ class Dataflow:
             "fingerprint": f"{self.minutes:064x}",
             "tools": {"samtools": "1.16.1"},
         }
-        return made_record(self.ledger, step, subject, uri, **(told | changes))
+        return made_record(self.ledger, step, scope, uri, **(told | changes))
 
     def _input(self, uri: str) -> InputRecord:
         store = self.ledger.store
@@ -55,12 +55,12 @@ class Dataflow:
 
     def make_genome(self) -> None:
         fasta = self.source("genome.fa.gz")
-        observe(self.ledger, Subject("reference_source", "references"), {"fasta": fasta})
+        observe(self.ledger, Scope("reference_source", "references"), {"fasta": fasta})
         self.make("reference_genome", "references", "genome.fa", fasta)
 
     def make_reads(self, sample: str, text: str = "") -> None:
         fastq = self.source(f"{sample}.fastq.gz", text)
-        observe(self.ledger, Subject("raw_reads", sample), {"1": fastq})
+        observe(self.ledger, Scope("raw_reads", sample), {"1": fastq})
         self.make("merged_reads", sample, f"{sample}.1.fastq.gz", fastq, text=f"merged {sample} {text}")
 
     def make_bam(self, sample: str, text: str = "") -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bioinfo_assets.launch.store import Store
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Record
+from bioinfo_assets.storage.store import Store
 
 STORE = Store()
 CONTIGS = (("chrM", 16569), ("chr1", 5000))
@@ -49,7 +49,7 @@ def write_reads(folder: Path, comment: str = "RG:Z:FC1.1", *, pairs: int = 3) ->
     return files[0], files[1]
 
 
-def made_record(ledger: Ledger, step: str, subject: str, *uris: str, **changes: object) -> Record:
+def made_record(ledger: Ledger, step: str, scope: str, *uris: str, **changes: object) -> Record:
     """Keeps a record as a job would have left it, of files that are there."""
     outputs = tuple(
         FileRecord(
@@ -66,7 +66,7 @@ def made_record(ledger: Ledger, step: str, subject: str, *uris: str, **changes: 
     record = Record(
         step=step,
         version="1",
-        subject=subject,
+        scope=scope,
         fingerprint="f" * 64,
         script="true",
         parameters={},

@@ -14,14 +14,14 @@ def digest(text: str) -> str:
     return f"sha256:{sha256(text.encode()).hexdigest()}"
 
 
-def place(ledger: Ledger, subject: str, name: str) -> str:
-    return f"{ledger.output_path}/{subject}/{name}"
+def place(ledger: Ledger, scope: str, name: str) -> str:
+    return f"{ledger.output_path}/{scope}/{name}"
 
 
 def keep_result(
     ledger: Ledger,
     step: str,
-    subject: str,
+    scope: str,
     reads: Mapping[str, str | None],
     makes: Mapping[str, str | None],
     **changes: object,
@@ -31,7 +31,7 @@ def keep_result(
     Args:
         ledger: Where.
         step: What was made.
-        subject: Of what.
+        scope: Of what.
         reads: By address: what was in the file; None of one that follows from others.
         makes: The same by name.
         changes: Other fields of the record.
@@ -40,19 +40,19 @@ def keep_result(
         InputRecord(local=uri.rpartition("/")[2], uri=uri, size=1, content=text and digest(text))
         for uri, text in reads.items()
     ]
-    outputs = [_file(place(ledger, subject, name), text, name) for name, text in makes.items()]
+    outputs = [_file(place(ledger, scope, name), text, name) for name, text in makes.items()]
     fields = {
         "step": step,
         "version": "1",
-        "subject": subject,
-        "fingerprint": sha256(f"{step} {subject} {dict(reads)}".encode()).hexdigest(),
+        "scope": scope,
+        "fingerprint": sha256(f"{step} {scope} {dict(reads)}".encode()).hexdigest(),
         "script": "true",
         "parameters": {},
         "inputs": tuple(inputs),
         "outputs": tuple(outputs),
         "tools": {"samtools": "1.16.1"},
         "backend": "local",
-        "job_id": f"{step}-{subject}.x",
+        "job_id": f"{step}-{scope}.x",
         "host": "here",
         "user": "me",
         "project": "0",
@@ -69,10 +69,10 @@ def keep_result(
     return record
 
 
-def keep_source(ledger: Ledger, asset: str, subject: str, files: Mapping[str, str]) -> Observation:
+def keep_source(ledger: Ledger, asset: str, scope: str, files: Mapping[str, str]) -> Observation:
     """Keeps what was seen of sources: by address, what was in them."""
     seen = tuple(_file(uri, text, uri) for uri, text in files.items())
-    observation = Observation(asset=asset, subject=subject, files=seen, observed=FINISHED)
+    observation = Observation(asset=asset, scope=scope, files=seen, observed=FINISHED)
     ledger.write_observation(observation)
     return observation
 

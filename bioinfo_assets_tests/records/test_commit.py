@@ -15,7 +15,7 @@ from bioinfo_assets.launch.job import Input, Output, Resources
 from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets.records import commit as commit_module
-from bioinfo_assets.records.commit import commit, start
+from bioinfo_assets.records.commit import commit, submit
 from bioinfo_assets_tests.records.bench import Bench
 
 
@@ -152,7 +152,7 @@ def test_an_input_that_was_rewritten_while_the_job_ran_gives_no_result(bench: Be
     """As long as before, so that only its time tells: what the record would say was read, was not."""
     began = bench.folder / "began"
     job = bench.job(script=f"touch {began}; while [[ -e {began} ]]; do sleep 0.05; done; cat name.txt > greeting.txt")
-    run = start(bench.watcher, bench.consider(job))
+    run = submit(bench.watcher, bench.consider(job))
     while not began.exists():
         run.ticket.wait(0.05)
     bench.name("WORLD")
@@ -170,7 +170,7 @@ def test_an_input_that_was_rewritten_before_the_job_began_is_refused(bench: Benc
     bench.name("WORLD")
 
     with pytest.raises(JobError, match=r"name\.txt was written again since the run began: start the run again"):
-        commit(bench.ledger, bench.backend, start(bench.watcher, wanted))
+        commit(bench.ledger, bench.backend, submit(bench.watcher, wanted))
 
 
 def test_stamps_are_not_kept_over_a_record_that_another_process_wrote(bench: Bench) -> None:

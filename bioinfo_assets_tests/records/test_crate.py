@@ -8,11 +8,11 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.records.crate.contents import NO_LICENSE, Wanted
-from bioinfo_assets.records.crate.write import write_crate
+from bioinfo_assets.provenance.crate.contents import NO_LICENSE, CrateRequest
+from bioinfo_assets.provenance.crate.write import write_crate
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.records.bench import Bench
 from bioinfo_assets_tests.records.crates import (
@@ -53,8 +53,8 @@ def crate(history: Ledger, tmp_path: Path) -> Crate:
     return write(history, tmp_path / "crate")
 
 
-def record_of(history: Ledger, subject: str, step: str) -> Record:
-    record = history.read(subject, step)
+def record_of(history: Ledger, scope: str, step: str) -> Record:
+    record = history.read(scope, step)
     assert record is not None
     return record
 
@@ -220,7 +220,7 @@ def test_results_in_s3_are_named_by_their_address(s3: str, tmp_path: Path) -> No
 
 def test_a_place_that_cannot_be_written_is_told(history: Ledger, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    wanted = Wanted(("expt",), "Alignment of expt", tmp_path / "file", "0.1.0")
+    wanted = CrateRequest(("expt",), "Alignment of expt", tmp_path / "file", "0.1.0")
     with pytest.raises(InputError, match=r"file/crate cannot be written \(.*\): give another place"):
         write_crate(history, wanted, tmp_path / "file" / "crate")
 

@@ -11,7 +11,7 @@ from bioinfo_assets.records.fingerprint import fingerprint_of
 JOB = Job(
     step="depth",
     version="1",
-    subject="expt",
+    scope="expt",
     script="samtools depth a.bam > depth.txt",
     inputs=(
         Input("a.bam", StoredFile("/x/a.bam", 10, "sha256:aa")),

@@ -7,8 +7,7 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.sample import Lane, Sample
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.records.commit import imported
+from bioinfo_assets.records.commit import imported_result
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import (
     check_reads,
@@ -20,6 +19,7 @@ from bioinfo_assets.records.samples import (
     sample_names,
     save_sample,
 )
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.records.elsewhere import made_record
 
 STORE = Store()
@@ -194,7 +194,7 @@ def test_what_was_imported_for_a_sample_is_not_taken_for_a_later_one_of_its_name
 
     take_away(ledger)
 
-    assert imported(ledger, "toy", "recalibrated_bam") is None
+    assert imported_result(ledger, "toy", "recalibrated_bam") is None
     history = ledger.store.list(f"{ledger.output_path}/toy/records/history")
     assert [uri.rpartition("/")[2].partition(".")[0] for uri in history] == ["recalibrated_bam"]
     assert bam.exists()

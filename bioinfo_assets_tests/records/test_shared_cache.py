@@ -14,14 +14,14 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.job import Output
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.launcher import launcher_of
-from bioinfo_assets.orchestration.progress import JobState, JobUpdate, listening
-from bioinfo_assets.pipeline.forecast import Outlook
+from bioinfo_assets.pipeline.dry_run import PlannedAction
 from bioinfo_assets.records.commit import Committed
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
-from bioinfo_assets.records.shared_cache import SharedCache, copied
+from bioinfo_assets.records.shared_cache import SharedCache, copy_shared_result
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.orchestration.toy import HERE, Toy, toy_definitions
 from bioinfo_assets_tests.pipeline.lab import open_lab
@@ -48,7 +48,7 @@ class Two:
 
     def take(self, **changes: object) -> Committed | None:
         """The second wants a greeting of its own."""
-        return copied(self.second.ledger, self.cache, self.second.consider(self.second.job(**changes)))
+        return copy_shared_result(self.second.ledger, self.cache, self.second.consider(self.second.job(**changes)))
 
     def make(self) -> Committed:
         return self.second.make(self.second.job())
@@ -111,7 +111,7 @@ def test_a_copy_of_a_copy_names_the_record_of_the_job_that_was_run(two: Two, tmp
     two.first.greeting.unlink()
     (tmp_path / "third").mkdir()
     with open_bench(tmp_path / "third") as third:
-        again = copied(third.ledger, two.cache, third.consider(third.job()))
+        again = copy_shared_result(third.ledger, two.cache, third.consider(third.job()))
 
     assert again is not None
     assert again.record.copied_from == f"{two.first.ledger.output_path}/expt/records/greeting.json"
@@ -165,7 +165,7 @@ def test_an_original_that_changes_while_it_is_copied_is_not_used(two: Two, harm,
     two.share()
     ledger = Ledger(Racing(), two.second.ledger.output_path)
 
-    assert copied(ledger, two.cache, two.second.consider(two.second.job())) is None
+    assert copy_shared_result(ledger, two.cache, two.second.consider(two.second.job())) is None
     assert ledger.read("expt", "greeting") is None
     assert not two.make().reused
     assert two.second.greeting.read_text() == "hello world"
@@ -186,7 +186,7 @@ def test_an_original_that_may_not_be_read_is_not_used(two: Two) -> None:
     two.share()
 
     ledger = Ledger(Closed(), two.second.ledger.output_path)
-    assert copied(ledger, two.cache, two.second.consider(two.second.job())) is None
+    assert copy_shared_result(ledger, two.cache, two.second.consider(two.second.job())) is None
 
 
 def test_an_output_path_that_cannot_be_written_to_is_told(two: Two) -> None:
@@ -196,7 +196,7 @@ def test_an_output_path_that_cannot_be_written_to_is_told(two: Two) -> None:
     two.second.greeting.parent.write_text("a file where the sample's folder should be")
 
     with pytest.raises(InputError, match="expt"):
-        copied(two.second.ledger, two.cache, wanted)
+        copy_shared_result(two.second.ledger, two.cache, wanted)
 
 
 @pytest.mark.parametrize("entry", [b"", b"{}", b'{"format": 1, "step": "gre'], ids=["empty", "no record", "cut off"])
@@ -241,7 +241,7 @@ def test_what_is_there_already_is_not_copied(two: Two) -> None:
     wanted = two.second.consider(two.second.job())
     own = two.make().record
 
-    found = copied(two.second.ledger, two.cache, wanted)
+    found = copy_shared_result(two.second.ledger, two.cache, wanted)
 
     assert found == Committed(own, reused=True)
     assert own.copied_from == ""
@@ -267,7 +267,7 @@ def test_a_result_in_s3_is_copied_by_s3_itself(two: Two, s3: str, caplog: pytest
     cache.keep(first[0].make(first[0].job(outputs=(Output("text", "greeting.txt", first[1]),))).record)
     wanted = second[0].consider(second[0].job(outputs=(Output("text", "greeting.txt", second[1]),)))
     with caplog.at_level(logging.INFO, "werkzeug"):
-        found = copied(second[0].ledger, cache, wanted)
+        found = copy_shared_result(second[0].ledger, cache, wanted)
 
     assert found is not None
     assert found.record.copied_from == f"{s3}/one/expt/records/greeting.json"
@@ -305,7 +305,7 @@ def toys(tmp_path: Path) -> Iterator[Toys]:
 def run(toy: Toy) -> set[tuple[str, str, JobState]]:
     """Runs all; tells what each result came to. Jobs that were handed to the backend were pending first."""
     updates: list[JobUpdate] = []
-    with listening(updates.append):
+    with listen(updates.append):
         assert toy.run().success
     return {(update.asset, update.partition, update.state) for update in updates}
 
@@ -411,8 +411,8 @@ def test_what_another_project_shares_is_foretold(tmp_path: Path) -> None:
     merged, genome, trimmed = (
         told[place] for place in (("merged_reads", "a"), ("reference_genome", "references"), ("trimmed_reads", "a"))
     )
-    assert (merged.outlook, merged.reason) == (Outlook.COPIED, f"not made yet; there in {cache.place}")
-    assert genome.outlook is Outlook.MADE
-    assert (trimmed.outlook, trimmed.reason) == (Outlook.UNDECIDED, "after merged_reads of a")
+    assert (merged.outlook, merged.reason) == (PlannedAction.COPIED, f"not made yet; there in {cache.place}")
+    assert genome.outlook is PlannedAction.MADE
+    assert (trimmed.outlook, trimmed.reason) == (PlannedAction.UNDECIDED, "after merged_reads of a")
     os.truncate(first.file("merged_reads", "a", "reads1"), 0)
-    assert second.foretell()["merged_reads", "a"].outlook is Outlook.MADE
+    assert second.foretell()["merged_reads", "a"].outlook is PlannedAction.MADE

@@ -7,10 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bioinfo_assets.launch.backend import Report, State, Status, Stream
+from bioinfo_assets.launch.backend import JobReport, State, Status, Stream
 from bioinfo_assets.launch.job import Job, Resources, StoredFile
-from bioinfo_assets.launch.local import LocalBackend
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.launch.local_backend import LocalBackend
+from bioinfo_assets.storage.store import Store
 
 REPOSITORY = Path(__file__).parents[2]
 TOOL_PATH = (REPOSITORY / ".tools" / "bin", REPOSITORY / ".venv" / "bin")
@@ -21,7 +21,7 @@ class Made:
     """What a job made: its published files by key, and what it said of itself."""
 
     files: Mapping[str, StoredFile]
-    report: Report
+    report: JobReport
 
     def path(self, key: str) -> Path:
         return Path(self.files[key].uri)
@@ -81,7 +81,7 @@ def _ended(backend: LocalBackend, job_id: str) -> Status:
     return status
 
 
-def _published(job: Job, report: Report) -> Made:
+def _published(job: Job, report: JobReport) -> Made:
     files = {}
     for output, made in zip(job.outputs, report.files, strict=True):
         Path(output.uri).parent.mkdir(parents=True, exist_ok=True)

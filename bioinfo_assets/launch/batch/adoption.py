@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bioinfo_assets.launch.backend import State, Status
+from bioinfo_assets.launch.batch.attempt_report import newest_report
+from bioinfo_assets.launch.batch.batch_job import BatchJob, RunIdentity
 from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.client import ACTIVE, Client, parent_of
-from bioinfo_assets.launch.batch.package import address
-from bioinfo_assets.launch.batch.told import newest_report
-from bioinfo_assets.launch.batch.tracked import RunIdentity, Tracked
-from bioinfo_assets.launch.store import Store, join
+from bioinfo_assets.launch.batch.job_package import package_uri
+from bioinfo_assets.storage.store import Store, join
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -33,7 +33,7 @@ class Adoption:
         self._run = run
         self._listed_s = listed_s
 
-    def is_taken_over(self, job: Tracked) -> bool:
+    def is_taken_over(self, job: BatchJob) -> bool:
         """Whether there is nothing to submit: the job is under way or done already, or must not be tried again."""
         claim = self._claims.read(job.fingerprint)
         if claim is None:
@@ -60,7 +60,7 @@ class Adoption:
             return bool(batch_id) and self._is_young(claim)
         return detail["status"] in ACTIVE and not (detail.get("isTerminated") or detail.get("isCancelled"))
 
-    def _is_done(self, job: Tracked, claim: Claim) -> bool:
+    def _is_done(self, job: BatchJob, claim: Claim) -> bool:
         """Whether all it made lies there still: a host may have died as it published that."""
         told = newest_report(self._store, claim.folder)
         if told is None or not told.is_done:
@@ -68,13 +68,13 @@ class Adoption:
         report = told.report(job.job, claim.folder, "", 1)
         return report is not None and all(self._store.exists(made.path) for made in report.files)
 
-    def _take_over(self, job: Tracked, claim: Claim, batch_id: str, note: SubmissionNote | None) -> None:
+    def _take_over(self, job: BatchJob, claim: Claim, batch_id: str, note: SubmissionNote | None) -> None:
         job.name, job.index, job.batch_id = claim.name, claim.index, batch_id
         job.array_size = note.size if note else 0
         job.folder, job.submitted = claim.folder, claim.submitted
         job.base, _, number = claim.folder.rpartition("/")
         job.submissions = int(number)
-        job.package = address(join(self._claims.scratch, "packages", claim.name), claim.index)
+        job.package = package_uri(join(self._claims.scratch, "packages", claim.name), claim.index)
         if batch_id:
             mine = SubmissionNote(
                 batch_id=parent_of(batch_id) or batch_id, run_id=self._run.run_id, size=job.array_size

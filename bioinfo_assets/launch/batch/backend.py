@@ -17,27 +17,27 @@ from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.backend import NO_OPTIONS, State, Status, Stream, Submission
+from bioinfo_assets.launch.batch.batch_job import CANCELLED, BatchJob, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
-from bioinfo_assets.launch.batch.definition import Definitions, Machine
+from bioinfo_assets.launch.batch.cloudwatch_logs import CloudWatchLogs
 from bioinfo_assets.launch.batch.dispatch import AT_ONCE, Dispatcher
-from bioinfo_assets.launch.batch.ending import Ending
-from bioinfo_assets.launch.batch.following import Follower
-from bioinfo_assets.launch.batch.image import Images
+from bioinfo_assets.launch.batch.images import Images
+from bioinfo_assets.launch.batch.job_definition import JobDefinitions, MachineConfig
 from bioinfo_assets.launch.batch.limits import Limits
-from bioinfo_assets.launch.batch.logs import Logs
-from bioinfo_assets.launch.batch.probe import ToolsProbe
-from bioinfo_assets.launch.batch.progress import OTHER_TOOLS, Progress, View, progress
-from bioinfo_assets.launch.batch.submitter import Place, Submitter
-from bioinfo_assets.launch.batch.tracked import CANCELLED, RunIdentity, Tracked
+from bioinfo_assets.launch.batch.poller import JobPoller
+from bioinfo_assets.launch.batch.progress import OTHER_TOOLS, PollContext, Progress, progress
+from bioinfo_assets.launch.batch.submitter import SubmissionContext, Submitter
+from bioinfo_assets.launch.batch.terminator import JobTerminator
+from bioinfo_assets.launch.batch.tool_probe import ToolsProbe
 from bioinfo_assets.launch.job import Job, Resources
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
-from bioinfo_assets.launch.store import Store, join
+from bioinfo_assets.storage.store import Store, join
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
 
-__all__ = ["BatchBackend", "Limits", "Machine", "RunIdentity"]
+__all__ = ["BatchBackend", "Limits", "MachineConfig", "RunIdentity"]
 
 LIMITS: Final = Limits()
 """Those of a user who set none."""
@@ -72,10 +72,10 @@ class BatchBackend:
         scratch: str,
         store: Store,
         run: RunIdentity,
-        machine: Machine,
+        machine: MachineConfig,
         limits: Limits = LIMITS,
         client: Client | None = None,
-        logs: Logs | None = None,
+        logs: CloudWatchLogs | None = None,
     ) -> None:
         if not _PLACE.fullmatch(scratch):
             raise InputError(
@@ -87,19 +87,19 @@ class BatchBackend:
         self._limits = limits
         self._log_group = machine.log_group
         self._client = client or Client()
-        self._logs = logs or Logs(machine.log_group)
-        definitions = Definitions(self._client, machine)
+        self._logs = logs or CloudWatchLogs(machine.log_group)
+        definitions = JobDefinitions(self._client, machine)
         probe = ToolsProbe(self._client, definitions, run.run_id, self._scratch, limits.poll_s)
         self._stop_probe = probe.closing.set
         self._images = Images(self._client, store, self._scratch, probe)
-        place = Place(self._scratch, run, machine.scratch_volume, limits)
+        place = SubmissionContext(self._scratch, run, machine.scratch_volume, limits)
         self._submitter = Submitter(self._client, store, self._images, definitions, place)
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="batch")
-        self._ending = Ending(self._client, self._submitter.claims, run.run_id, self._pool)
+        self._ending = JobTerminator(self._client, self._submitter.claims, run.run_id, self._pool)
         self._dispatcher = Dispatcher(self._submitter, self._ending, limits, self._going_on)
         self._lock = self._dispatcher.lock
-        self._follower = Follower(self._client, store, limits)
-        self._jobs: dict[str, Tracked] = {}
+        self._follower = JobPoller(self._client, store, limits)
+        self._jobs: dict[str, BatchJob] = {}
         self._looked_at = 0.0
         self._looking = threading.Lock()
 
@@ -119,7 +119,7 @@ class BatchBackend:
     def submit(self, job: Job, fingerprint: str = "") -> Submission:
         """Takes a job; it is submitted as soon as no more come in for a moment."""
         job_id = f"{job.name}.{fingerprint[:12] or 'x'}.{secrets.token_hex(4)}"
-        tracked = Tracked(job_id, job, fingerprint, join(self._scratch, "jobs", job_id))
+        tracked = BatchJob(job_id, job, fingerprint, join(self._scratch, "jobs", job_id))
         with self._lock:
             self._jobs[job_id] = tracked
             self._dispatcher.submit(tracked)
@@ -188,7 +188,7 @@ class BatchBackend:
         self._client.close()
         self._logs.close()
 
-    def _going_on(self) -> list[Tracked]:
+    def _going_on(self) -> list[BatchJob]:
         return [job for job in self._jobs.values() if job.is_submitted and not (job.is_over or job.ending)]
 
     def _look_in_time(self) -> None:
@@ -206,22 +206,22 @@ class BatchBackend:
         finally:
             self._looking.release()
 
-    def _attend(self, job: Tracked, detail: "JobDetailTypeDef | None") -> None:
+    def _attend(self, job: BatchJob, detail: "JobDetailTypeDef | None") -> None:
         """Sees to one job; what goes wrong there is that job's alone."""
         try:
             seen = self._follower.seen(job, detail)
             job.errors = 0
             if seen is not None:
-                view = View(self._client.region, self._log_group, self._limits)
+                view = PollContext(self._client.region, self._log_group, self._limits)
                 self._settle(job, progress(job, seen, view))
         except BioinfoAssetsError as error:
             job.errors += 1
             if job.errors == _ERRORS_BORNE:
-                job.fail(f"step {job.job.step} of {job.job.subject} was lost: {error}", Outcome.LOST)
+                job.fail(f"step {job.job.step} of {job.job.scope} was lost: {error}", Outcome.LOST)
         except Exception as error:  # noqa: BLE001 - a defect must end its job, which would else be waited for for ever
             job.fail(f"defect in the batch backend: {error!r}")
 
-    def _settle(self, job: Tracked, now: Progress) -> None:
+    def _settle(self, job: BatchJob, now: Progress) -> None:
         """Writes down what others need of a job's end, then tells it."""
         if now.status.state is State.FAILED:
             self._submitter.keep_spent(job, job.spent + now.attempts, now.status.reason)

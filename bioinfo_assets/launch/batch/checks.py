@@ -20,10 +20,10 @@ from botocore.exceptions import (
 )
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
-from bioinfo_assets.launch.batch.image import IN_ECR
-from bioinfo_assets.launch.batch.links import DEFAULT_GROUP
-from bioinfo_assets.launch.options import JobOptions
-from bioinfo_assets.launch.store import Store, join
+from bioinfo_assets.launch.batch.console_links import DEFAULT_GROUP
+from bioinfo_assets.launch.batch.images import IN_ECR
+from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.storage.store import Store, join
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import ComputeEnvironmentDetailTypeDef, JobDefinitionTypeDef
@@ -39,7 +39,7 @@ Given = ParamSpec("Given")
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckResult:
     """What was found of one thing.
 
     Attributes:
@@ -56,7 +56,7 @@ class Check:
 
 def check_batch(
     options: JobOptions, log_group: str, places: Sequence[str], session: boto3.Session | None = None
-) -> Iterator[Check]:
+) -> Iterator[CheckResult]:
     """Looks at all that jobs need; at credentials only where those are wrong.
 
     Args:
@@ -68,7 +68,7 @@ def check_batch(
     try:
         aws = session or boto3.Session()
     except ProfileNotFound as error:
-        yield Check("credentials", is_well=False, says=f"{error}: correct AWS_PROFILE")
+        yield CheckResult("credentials", is_well=False, says=f"{error}: correct AWS_PROFILE")
         return
     identity = _check("credentials", _identity, aws)
     yield identity
@@ -90,21 +90,21 @@ def check_batch(
     yield _check("execution role", _role, aws, "execution role", options.execution_role)
 
 
-def _check(name: str, look: Callable[Given, str], *args: Given.args, **named: Given.kwargs) -> Check:
+def _check(name: str, look: Callable[Given, str], *args: Given.args, **named: Given.kwargs) -> CheckResult:
     try:
-        return Check(name, is_well=True, says=look(*args, **named))
+        return CheckResult(name, is_well=True, says=look(*args, **named))
     except BioinfoAssetsError as error:
-        return Check(name, is_well=False, says=str(error))
+        return CheckResult(name, is_well=False, says=str(error))
     except ClientError as error:
         operation, told = error.operation_name, error.response["Error"]
         if operation in _MAY_BE_FORBIDDEN and told.get("Code") in _FORBIDDEN:
-            return Check(name, is_well=True, says=f"not checkable: you may not call {operation}")
+            return CheckResult(name, is_well=True, says=f"not checkable: you may not call {operation}")
         says = f"AWS refuses {operation} ({told.get('Message', error)}): check your credentials and their rights"
-        return Check(name, is_well=False, says=says)
+        return CheckResult(name, is_well=False, says=says)
     except BotoCoreError as error:
         wrong = str(error).rstrip(".")
         says = f"AWS cannot be asked ({wrong}): check credentials, network and AWS_ENDPOINT_URL"
-        return Check(name, is_well=False, says=says)
+        return CheckResult(name, is_well=False, says=says)
 
 
 def _identity(session: boto3.Session) -> str:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.store import Store, join
+from bioinfo_assets.storage.store import Store, join
 
 Model = TypeVar("Model", bound=BaseModel)
 

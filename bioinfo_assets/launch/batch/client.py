@@ -20,7 +20,7 @@ from tenacity import (
 )
 
 from bioinfo_assets.errors import InputError, ResourceError
-from bioinfo_assets.launch.batch.once import Once
+from bioinfo_assets.launch.batch.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
@@ -57,7 +57,7 @@ class Client:
 
     def __init__(self, look_again_s: float = 10.0) -> None:
         self._look_again_s = look_again_s
-        self._clients: Once[BatchClient] = Once()
+        self._clients: SingleFlight[BatchClient] = SingleFlight()
 
     def describe(self, ids: Collection[str]) -> dict[str, "JobDetailTypeDef"]:
         """Jobs by their ids; those that Batch does not know, or has forgotten, are left out."""

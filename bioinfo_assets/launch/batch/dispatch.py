@@ -6,10 +6,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
-from bioinfo_assets.launch.batch.ending import Ending
+from bioinfo_assets.launch.batch.batch_job import BatchJob
 from bioinfo_assets.launch.batch.limits import Limits
 from bioinfo_assets.launch.batch.submitter import Submitter
-from bioinfo_assets.launch.batch.tracked import Tracked
+from bioinfo_assets.launch.batch.terminator import JobTerminator
 
 AT_ONCE: Final = 16
 """Calls side by side: SubmitJob allows 50 a second in an account (AWS Batch service quotas)."""
@@ -27,24 +27,24 @@ class Dispatcher:
         going_on: Tells which jobs were submitted and are to go on.
 
     Attributes:
-        lock: Of what passes between threads (see `Tracked`).
+        lock: Of what passes between threads (see `BatchJob`).
         is_closed: Whether nothing is submitted any more.
     """
 
     def __init__(
-        self, submitter: Submitter, ending: Ending, limits: Limits, going_on: Callable[[], Sequence[Tracked]]
+        self, submitter: Submitter, ending: JobTerminator, limits: Limits, going_on: Callable[[], Sequence[BatchJob]]
     ) -> None:
         self._submitter = submitter
         self._ending = ending
         self._limits = limits
         self._going_on = going_on
-        self._came_in: list[Tracked] = []
-        self._to_end: list[Tracked] = []
+        self._came_in: list[BatchJob] = []
+        self._to_end: list[BatchJob] = []
         self._worker: threading.Thread | None = None
         self.lock = threading.Condition()
         self.is_closed = False
 
-    def submit(self, job: Tracked) -> None:
+    def submit(self, job: BatchJob) -> None:
         """Has a job submitted, for the first time or again."""
         if self.is_closed:
             job.drop("not submitted as its run ended")
@@ -52,7 +52,7 @@ class Dispatcher:
             self._came_in.append(job)
             self._wake()
 
-    def end(self, job: Tracked, reason: str) -> None:
+    def end(self, job: BatchJob, reason: str) -> None:
         """Has a job ended; one that is not submitted yet is dropped by whoever has it."""
         if job.is_over or job.ending:
             return
@@ -85,7 +85,7 @@ class Dispatcher:
                 if ending:
                     self._end(ending)
 
-    def _gathered(self) -> tuple[list[Tracked], list[Tracked]]:
+    def _gathered(self) -> tuple[list[BatchJob], list[BatchJob]]:
         """The jobs to submit and those to end, once no more come in for a moment."""
         with self.lock:
             self.lock.wait_for(lambda: self.is_closed or self._came_in or self._to_end)
@@ -97,19 +97,19 @@ class Dispatcher:
             ending, self._to_end = self._to_end, []
             return ([], []) if self.is_closed else (came_in, ending)
 
-    def _submit(self, jobs: Sequence[Tracked], submissions: Executor) -> None:
+    def _submit(self, jobs: Sequence[BatchJob], submissions: Executor) -> None:
         with self._defects_end(jobs):
             for group in self._submitter.groups(jobs):
                 if not self.is_closed:
                     submissions.submit(self._submit_group, group)
         self._handed_over(jobs)
 
-    def _submit_group(self, jobs: Sequence[Tracked]) -> None:
+    def _submit_group(self, jobs: Sequence[BatchJob]) -> None:
         with self._defects_end(jobs):
             self._submitter.submit(jobs)
         self._handed_over(jobs)
 
-    def _handed_over(self, jobs: Sequence[Tracked]) -> None:
+    def _handed_over(self, jobs: Sequence[BatchJob]) -> None:
         """From here on Batch is asked for the jobs that were submitted; some may have been cancelled meanwhile."""
         with self.lock:
             submitted = [job for job in jobs if job.is_submitted]
@@ -117,7 +117,7 @@ class Dispatcher:
             self._to_end += [job for job in submitted if job.ending]
             self.lock.notify_all()
 
-    def _end(self, jobs: Sequence[Tracked]) -> None:
+    def _end(self, jobs: Sequence[BatchJob]) -> None:
         with self.lock:
             going_on = self._going_on()
         failed = self._ending.end([job for job in jobs if job.is_submitted and not job.is_over], going_on)
@@ -127,7 +127,7 @@ class Dispatcher:
             self._to_end += failed
 
     @contextmanager
-    def _defects_end(self, jobs: Sequence[Tracked]) -> Iterator[None]:
+    def _defects_end(self, jobs: Sequence[BatchJob]) -> Iterator[None]:
         """Jobs that met a defect before they were submitted would else be waited for for ever."""
         try:
             yield

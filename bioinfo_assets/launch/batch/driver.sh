@@ -121,7 +121,7 @@ tidy() {
 run() {
   local code=0
   cd "$work"
-  python3 -I -S "$root/supervise.py" "$root/warden.py" "$JOB_REPORT" bash "$root/script.sh" </dev/null &
+  python3 -I -S "$root/supervise.py" "$root/job_supervisor.py" "$JOB_REPORT" bash "$root/script.sh" </dev/null &
   script=$!
   trap 'kill -TERM "$script" 2>/dev/null || true' TERM
   while true; do

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.launch.backend import State, Status
-from bioinfo_assets.launch.batch.following import Seen
-from bioinfo_assets.launch.batch.judgement import memory_mib, termination, unschedulable, verdict
+from bioinfo_assets.launch.batch.batch_job import CANCELLED, BatchJob
+from bioinfo_assets.launch.batch.classify_outcome import classify, memory_mib, termination_reason, unschedulable
+from bioinfo_assets.launch.batch.console_links import links_of, log_stream_of
 from bioinfo_assets.launch.batch.limits import Limits
-from bioinfo_assets.launch.batch.links import links_of, log_stream_of
-from bioinfo_assets.launch.batch.tracked import CANCELLED, Tracked
+from bioinfo_assets.launch.batch.poller import JobSnapshot
 from bioinfo_assets.launch.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ OTHER_TOOLS: Final = "the container image has not the tools"
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PollContext:
     """What is the same for all jobs.
 
     Attributes:
@@ -53,7 +53,7 @@ class Progress:
     ending: str = ""
 
 
-def progress(job: Tracked, seen: Seen, view: View) -> Progress:
+def progress(job: BatchJob, seen: JobSnapshot, view: PollContext) -> Progress:
     """What becomes of a job by what is seen of it."""
     detail = seen.detail
     if detail is None:
@@ -67,11 +67,13 @@ def progress(job: Tracked, seen: Seen, view: View) -> Progress:
     why = unschedulable(detail, view.limits.wait_s)
     said = earlier or detail.get("statusReason", "")
     status = Status(State.QUEUED, f"{detail['status']} {said}".strip(), links=links)
-    return Progress(status, log_stream=stream, ending=termination(why) if why else "")
+    return Progress(status, log_stream=stream, ending=termination_reason(why) if why else "")
 
 
-def _ended(job: Tracked, seen: Seen, detail: "JobDetailTypeDef", links: Mapping[str, str], view: View) -> Progress:
-    judged = verdict(job.job, detail, seen.told, links.get("log", ""))
+def _ended(
+    job: BatchJob, seen: JobSnapshot, detail: "JobDetailTypeDef", links: Mapping[str, str], view: PollContext
+) -> Progress:
+    judged = classify(job.job, detail, seen.told, links.get("log", ""))
     attempts = max(1, len(detail.get("attempts", ())))
     stream = log_stream_of(detail)
     image = detail.get("container", {}).get("image") or job.job.options.image or ""
@@ -91,7 +93,7 @@ def _ended(job: Tracked, seen: Seen, detail: "JobDetailTypeDef", links: Mapping[
     return Progress(Status(State.FAILED, judged.reason, report, judged.outcome, links), attempts, stream)
 
 
-def _with_more(job: Tracked, detail: "JobDetailTypeDef", attempts: int, limits: Limits) -> int:
+def _with_more(job: BatchJob, detail: "JobDetailTypeDef", attempts: int, limits: Limits) -> int:
     """The memory for another try; 0 where there is no more, or no try left."""
     had = memory_mib(job.job, detail)
     if job.spent + attempts >= job.tries or had >= limits.most_memory_mib:
@@ -99,7 +101,7 @@ def _with_more(job: Tracked, detail: "JobDetailTypeDef", attempts: int, limits: 
     return min(2 * had, limits.most_memory_mib)
 
 
-def _forgotten(job: Tracked) -> "JobDetailTypeDef":
+def _forgotten(job: BatchJob) -> "JobDetailTypeDef":
     """What is known of a job that Batch does not know."""
     known: JobDetailTypeDef = {  # type: ignore[typeddict-item] # the others are never read of a job that is over
         "jobId": job.batch_id,
@@ -108,7 +110,7 @@ def _forgotten(job: Tracked) -> "JobDetailTypeDef":
     return known
 
 
-def _earlier(job: Tracked, detail: "JobDetailTypeDef") -> str:
+def _earlier(job: BatchJob, detail: "JobDetailTypeDef") -> str:
     """Which attempt this is, and why those before it ended; empty for the first."""
     attempts = detail.get("attempts", ())
     if not attempts and not job.spent:

@@ -16,24 +16,30 @@ from typing import Final
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.backend import State, Status
 from bioinfo_assets.launch.batch.adoption import Adoption
+from bioinfo_assets.launch.batch.batch_job import BatchJob, RunIdentity
 from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.client import Client
-from bioinfo_assets.launch.batch.definition import Definitions
-from bioinfo_assets.launch.batch.image import Images
+from bioinfo_assets.launch.batch.images import Images
+from bioinfo_assets.launch.batch.job_definition import JobDefinitions
+from bioinfo_assets.launch.batch.job_package import bootstrap, check_inputs, pack, package_uri
 from bioinfo_assets.launch.batch.limits import Limits
-from bioinfo_assets.launch.batch.package import address, bootstrap, check, pack
-from bioinfo_assets.launch.batch.patience import time_s
-from bioinfo_assets.launch.batch.request import NO_QUEUE, Order, job_name, submission, tags_of
-from bioinfo_assets.launch.batch.tracked import RunIdentity, Tracked
+from bioinfo_assets.launch.batch.submission_request import (
+    NO_QUEUE,
+    SubmissionRequest,
+    job_name,
+    submit_job_arguments,
+    tags_of,
+)
+from bioinfo_assets.launch.batch.timeouts import default_timeout_s
 from bioinfo_assets.launch.job import Resources
-from bioinfo_assets.launch.store import Store, join
+from bioinfo_assets.storage.store import Store, join
 
 _AT_ONCE: Final = 16  # small objects written to S3 side by side
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SubmissionContext:
     """Where and for whom jobs are submitted.
 
     Attributes:
@@ -60,7 +66,9 @@ class Submitter:
         place: Where and for whom.
     """
 
-    def __init__(self, client: Client, store: Store, images: Images, definitions: Definitions, place: Place) -> None:
+    def __init__(
+        self, client: Client, store: Store, images: Images, definitions: JobDefinitions, place: SubmissionContext
+    ) -> None:
         self._client = client
         self._store = store
         self._images = images
@@ -74,7 +82,7 @@ class Submitter:
         """Frees the threads."""
         self._writers.shutdown()
 
-    def groups(self, jobs: Iterable[Tracked]) -> Iterator[list[Tracked]]:
+    def groups(self, jobs: Iterable[BatchJob]) -> Iterator[list[BatchJob]]:
         """Jobs that can go as one array, of its largest size at most; the others each alone.
 
         What is wrong with a job, or already done or under way for it, is told in its fields, and it is in no group.
@@ -88,7 +96,7 @@ class Submitter:
                 rest = rest[self._place.limits.arrays_to :]
             yield from ([job] for job in rest)
 
-    def submit(self, jobs: Sequence[Tracked]) -> None:
+    def submit(self, jobs: Sequence[BatchJob]) -> None:
         """Submits a group; what goes wrong is told in the fields of each job."""
         try:
             self._submit(jobs)
@@ -96,12 +104,12 @@ class Submitter:
             for job in jobs:
                 job.fail(str(error))
 
-    def keep_spent(self, job: Tracked, spent: int, reason: str) -> None:
+    def keep_spent(self, job: BatchJob, spent: int, reason: str) -> None:
         """Writes down that a job failed for good, for a run that Dagster begins by itself to try it again."""
         if job.fingerprint:
             self.claims.write(job.fingerprint, self._claim(job, spent=spent, reason=reason))
 
-    def give_up(self, job: Tracked) -> None:
+    def give_up(self, job: BatchJob) -> None:
         """Removes what was written for those who come after: the job's result has its record."""
         if job.fingerprint:
             self.claims.drop(job.fingerprint)
@@ -110,7 +118,7 @@ class Submitter:
         if job.package:
             self._store.delete(job.package)
 
-    def _is_new(self, job: Tracked) -> bool:
+    def _is_new(self, job: BatchJob) -> bool:
         """Whether a job is to be submitted: not one that runs already, has used up its tries, or cannot be packed."""
         try:
             if job.ending:
@@ -118,7 +126,7 @@ class Submitter:
                 return False
             if job.submissions == 0 and job.fingerprint and self._adoption.is_taken_over(job):
                 return False
-            check(job.job)
+            check_inputs(job.job)
         except BioinfoAssetsError as error:
             job.fail(str(error))
             return False
@@ -127,7 +135,7 @@ class Submitter:
             return False
         return True
 
-    def _submit(self, jobs: Sequence[Tracked]) -> None:
+    def _submit(self, jobs: Sequence[BatchJob]) -> None:
         first = jobs[0]
         if first.job.options.queue is None:
             raise InputError(NO_QUEUE)
@@ -135,7 +143,7 @@ class Submitter:
         definition = self._definitions.of(first.job.options, image)
         name = self._name(jobs)
         packages = join(self._place.scratch, "packages", name)
-        order = Order(
+        order = SubmissionRequest(
             name=name,
             command=("bash", "-c", bootstrap(), "bootstrap", packages),
             size=len(jobs),
@@ -144,12 +152,12 @@ class Submitter:
                 cpus=max(job.job.resources.cpus for job in jobs),
                 memory_mib=max(job.job.resources.memory_mib for job in jobs),
             ),
-            time_s=max(time_s(job.job) for job in jobs),
+            timeout_s=max(default_timeout_s(job.job) for job in jobs),
             tries=first.tries - first.spent,
             options=first.job.options,
             tags=tags_of(first.job, self._place.run.run_id, self._place.scratch, alone=len(jobs) == 1),
         )
-        request = submission(order, self._client.region, self._place.disk)
+        request = submit_job_arguments(order, self._client.region, self._place.disk)
         self._write_all(jobs, order, packages)
         if all(job.ending for job in jobs):
             for job in jobs:
@@ -163,12 +171,12 @@ class Submitter:
             job.is_submitted = True
         self._write_note(name, self._note(batch_id, first.array_size))
 
-    def _write_all(self, jobs: Sequence[Tracked], order: Order, packages: str) -> None:
+    def _write_all(self, jobs: Sequence[BatchJob], order: SubmissionRequest, packages: str) -> None:
         """Packages and claims of a group."""
         for index, job in enumerate(jobs):
             job.name, job.folder, job.submitted = order.name, job.next_folder(), datetime.now(UTC)
             job.index, job.array_size = (None, 0) if len(jobs) == 1 else (index, len(jobs))
-            job.package = address(packages, job.index)
+            job.package = package_uri(packages, job.index)
             job.job = replace(job.job, resources=order.resources)
         list(self._writers.map(self._write, jobs))
 
@@ -179,13 +187,13 @@ class Submitter:
         except BioinfoAssetsError as error:
             _log.warning("the id of job %s could not be kept: %s", name, error)
 
-    def _write(self, job: Tracked) -> None:
+    def _write(self, job: BatchJob) -> None:
         tools = self._images.versions(job.job.tools, job.job.options)
         self._store.write_bytes(job.package, pack(job.job, job.folder, tools, self._store))
         if job.fingerprint:
             self.claims.write(job.fingerprint, self._claim(job, spent=job.spent, reason=""))
 
-    def _claim(self, job: Tracked, *, spent: int, reason: str) -> Claim:
+    def _claim(self, job: BatchJob, *, spent: int, reason: str) -> Claim:
         return Claim(
             name=job.name,
             queue=job.job.options.queue or "",
@@ -200,14 +208,14 @@ class Submitter:
     def _note(self, batch_id: str, size: int) -> SubmissionNote:
         return SubmissionNote(batch_id=batch_id, run_id=self._place.run.run_id, size=size)
 
-    def _name(self, jobs: Sequence[Tracked]) -> str:
+    def _name(self, jobs: Sequence[BatchJob]) -> str:
         job = jobs[0]
         mark = "-".join([*([job.fingerprint[:12]] if job.fingerprint else []), secrets.token_hex(4)])
         what = job.job.name if len(jobs) == 1 else f"{job.job.step}-array"
         return job_name(job.job.options.prefix, what, mark)
 
 
-def _likeness(job: Tracked) -> tuple[str, ...]:
+def _likeness(job: BatchJob) -> tuple[str, ...]:
     """What jobs of one array have in common.
 
     Memory is compared by powers of two: a large sample among many small ones would else give all of them its machine.

@@ -1,4 +1,4 @@
-"""In a container: runs a command under `launch/warden.py`, passes its output on, and writes down how it ended.
+"""In a container: runs a command under `launch/job_supervisor.py`, passes its output on, and writes down how it ended.
 
 Run as `python -I -S supervise.py WARDEN FOLDER COMMAND...`; exits as the command does. SIGTERM ends the command.
 FOLDER gets `usage.json` with exit_code (negative for a signal), cpu_s, peak_memory_kib, started and finished (ISO

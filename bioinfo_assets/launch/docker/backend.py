@@ -10,14 +10,14 @@ from docker import DockerClient
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import NO_OPTIONS, Submission
 from bioinfo_assets.launch.docker.container import Container, remove_orphans
-from bioinfo_assets.launch.docker.engine import connected
+from bioinfo_assets.launch.docker.engine import connect
 from bioinfo_assets.launch.docker.images import Images
-from bioinfo_assets.launch.host import HostBackend
+from bioinfo_assets.launch.host_backend import HostBackend
+from bioinfo_assets.launch.host_job import HostJob, NotStartedError
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
-from bioinfo_assets.launch.run import NotStartedError, Run
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.storage.store import Store
 
 
 class DockerBackend(HostBackend):
@@ -78,10 +78,10 @@ class DockerBackend(HostBackend):
                 self._client.close()
             self._client = self._images = None
 
-    def _prepare(self, run: Run) -> None:
+    def _prepare(self, run: HostJob) -> None:
         self._engine()[1].fetched(self._image_of(run.job.options), lambda what: self._waits_for(run, what))
 
-    def _start(self, run: Run) -> Container:
+    def _start(self, run: HostJob) -> Container:
         client, images = self._engine()
         name = self._image_of(run.job.options)
         image = images.find(name)
@@ -98,7 +98,7 @@ class DockerBackend(HostBackend):
     def _engine(self) -> tuple[DockerClient, Images]:
         with self._connecting:
             if self._client is None or self._images is None:
-                client = connected(at_once=2 * self._shares.cpus + 8)  # a line and a question for each job
+                client = connect(at_once=2 * self._shares.cpus + 8)  # a line and a question for each job
                 remove_orphans(client)
                 self._client, self._images = client, Images(client)
             return self._client, self._images

@@ -17,15 +17,15 @@ from docker.types import DeviceRequest, HostConfig, LogConfig, Mount
 from docker.utils.socket import STDERR, STDOUT, frames_iter
 
 from bioinfo_assets.errors import ResourceError
-from bioinfo_assets.launch import warden
+from bioinfo_assets.launch import job_supervisor
 from bioinfo_assets.launch.docker import supervise
-from bioinfo_assets.launch.docker.engine import engine_errors_are_told, said
+from bioinfo_assets.launch.docker.engine import error_message, translate_engine_errors
 from bioinfo_assets.launch.docker.images import reference
-from bioinfo_assets.launch.run import Ending, Run
+from bioinfo_assets.launch.host_job import HostJob, ProcessExit
 from bioinfo_assets.launch.scratch import host_is_alive
 
 _MIB: Final = 1024 * 1024
-_LEAST_MEMORY: Final = 6 * _MIB  # the engine takes no less
+_MIN_MEMORY: Final = 6 * _MIB  # the engine takes no less
 _MACHINE: Final = "bioinfo-assets.machine"
 _HOST: Final = "bioinfo-assets.host"
 _JOB: Final = "bioinfo-assets.job"
@@ -46,10 +46,10 @@ class Container:
         ResourceError: the engine cannot start it.
     """
 
-    def __init__(self, client: DockerClient, run: Run, name: str, image: Image) -> None:
+    def __init__(self, client: DockerClient, run: HostJob, name: str, image: Image) -> None:
         self._client, self._run, self._name = client, run, name
         self._image = reference(name, image)
-        with engine_errors_are_told():
+        with translate_engine_errors():
             self._id: str = client.api.create_container(str(image.id), **_configuration(client, run))["Id"]
             self._attached = client.api.attach_socket(self._id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             self._line: socket.socket = self._attached._sock  # noqa: SLF001 - a file over it is all the SDK gives
@@ -59,7 +59,8 @@ class Container:
             except APIError as error:
                 self._drop()
                 raise ResourceError(
-                    f"step {run.job.step} of {run.job.subject} cannot be started in the image {name}: {said(error)}"
+                    f"step {run.job.step} of {run.job.scope} cannot be started in the image {name}: "
+                    f"{error_message(error)}"
                 ) from error
 
     def end(self) -> None:
@@ -67,14 +68,14 @@ class Container:
         with suppress(OSError):  # it is over, and the line is closed
             self._line.shutdown(socket.SHUT_WR)
 
-    def ending(self) -> Ending:
+    def ending(self) -> ProcessExit:
         """Waits until the container is gone.
 
         Raises:
             ResourceError: the engine does not answer any more.
         """
         told, problems = self._heard()
-        with engine_errors_are_told(), suppress(NotFound):
+        with translate_engine_errors(), suppress(NotFound):
             self._client.api.wait(self._id, condition="removed")
         if b"exec python3 failed" in problems:  # the words of the engine's init
             raise ResourceError(
@@ -82,7 +83,7 @@ class Container:
                 "make build-local"
             )
         finished = datetime.now(UTC)
-        return Ending(
+        return ProcessExit(
             started=datetime.fromtimestamp(told["started"], UTC) if "started" in told else self._started,
             finished=finished,
             wall_s=told.get("wall_s", (finished - self._started).total_seconds()),
@@ -116,17 +117,25 @@ def remove_orphans(client: DockerClient) -> None:
     Raises:
         ResourceError: the engine does not answer.
     """
-    with engine_errors_are_told():
+    with translate_engine_errors():
         for container in client.api.containers(all=True, filters={"label": f"{_MACHINE}={socket.gethostname()}"}):
             if not host_is_alive(Path(container["Labels"][_HOST])):
                 with suppress(APIError):  # another host removes it at the same time
                     client.api.remove_container(container["Id"], force=True)
 
 
-def _configuration(client: DockerClient, run: Run) -> dict[str, Any]:
+def _configuration(client: DockerClient, run: HostJob) -> dict[str, Any]:
     """What the engine's ContainerCreate is given."""
     attempt = run.attempt
-    watch = ["python3", "-I", "-S", supervise.__file__, warden.__file__, str(attempt.stdout), str(attempt.stderr)]
+    watch = [
+        "python3",
+        "-I",
+        "-S",
+        supervise.__file__,
+        job_supervisor.__file__,
+        str(attempt.stdout),
+        str(attempt.stderr),
+    ]
     return {
         "entrypoint": watch,
         "command": ["bash", str(attempt.script)],
@@ -142,9 +151,9 @@ def _configuration(client: DockerClient, run: Run) -> dict[str, Any]:
     }
 
 
-def _limits(client: DockerClient, run: Run) -> HostConfig:
+def _limits(client: DockerClient, run: HostJob) -> HostConfig:
     """A container's share of the machine: its attempt's folder, its inputs, CPUs, memory without swap; no network."""
-    options, memory = run.job.options, max(run.granted.memory_mib * _MIB, _LEAST_MEMORY)
+    options, memory = run.job.options, max(run.granted.memory_mib * _MIB, _MIN_MEMORY)
     return client.api.create_host_config(
         auto_remove=True,
         init=True,
@@ -161,10 +170,10 @@ def _limits(client: DockerClient, run: Run) -> HostConfig:
     )
 
 
-def _mounts(run: Run) -> list[Mount]:
+def _mounts(run: HostJob) -> list[Mount]:
     """Everything stands where it does outside, so that the links of staged inputs lead somewhere."""
     staged = [(run.attempt.work / item.local).resolve() for item in run.job.inputs]
-    only_read = sorted({*staged, Path(supervise.__file__), Path(warden.__file__)})
+    only_read = sorted({*staged, Path(supervise.__file__), Path(job_supervisor.__file__)})
     root = str(run.attempt.root)
     return [
         Mount(root, root, type="bind"),

@@ -16,7 +16,7 @@ _TIMEOUT_S: Final = 120  # an engine that starts many containers at once answers
 _DEFAULT_ADDRESS: Final = "unix:///var/run/docker.sock"
 
 
-def connected(at_once: int) -> docker.DockerClient:
+def connect(at_once: int) -> docker.DockerClient:
     """A client of the engine that `DOCKER_HOST` names, or of this machine's.
 
     Args:
@@ -26,12 +26,12 @@ def connected(at_once: int) -> docker.DockerClient:
         ResourceError: the engine does not run, or may not be used.
     """
     _check_socket(os.environ.get("DOCKER_HOST", _DEFAULT_ADDRESS))
-    with engine_errors_are_told():
+    with translate_engine_errors():
         return docker.from_env(timeout=_TIMEOUT_S, max_pool_size=at_once)
 
 
 @contextmanager
-def engine_errors_are_told() -> Iterator[None]:
+def translate_engine_errors() -> Iterator[None]:
     """Turns the errors of the engine and of the way to it into ours.
 
     Raises:
@@ -40,12 +40,12 @@ def engine_errors_are_told() -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        raise ResourceError(f"the docker engine says: {said(error)}") from error
+        raise ResourceError(f"the docker engine says: {error_message(error)}") from error
     except (DockerException, RequestException) as error:
         raise ResourceError(_unreachable()) from error
 
 
-def said(error: APIError) -> str:
+def error_message(error: APIError) -> str:
     """The engine's own words, on one line."""
     return " ".join(str(error.explanation or error).split()).rstrip(".")
 

@@ -14,9 +14,9 @@ from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
 
 from bioinfo_assets.errors import ResourceError
-from bioinfo_assets.launch.docker.engine import engine_errors_are_told, said
+from bioinfo_assets.launch.docker.engine import error_message, translate_engine_errors
+from bioinfo_assets.launch.host_job import NotStartedError
 from bioinfo_assets.launch.outcome import Outcome
-from bioinfo_assets.launch.run import NotStartedError
 from bioinfo_assets.launch.tools import IMAGE_LIST
 
 _GLANCE_S: Final = 0.2  # between two looks at a pull
@@ -60,7 +60,7 @@ class Images:
 
     def find(self, name: str) -> Image | None:
         """The image if it is on this machine."""
-        with engine_errors_are_told():
+        with translate_engine_errors():
             try:
                 return self._client.images.get(name)
             except ImageNotFound:
@@ -129,7 +129,7 @@ class Images:
             for line in self._client.api.pull(repository, tag or "latest", stream=True, decode=True):
                 pull.read(line)
         except APIError as error:
-            pull.problem = said(error)
+            pull.problem = error_message(error)
         except (DockerException, RequestException) as error:
             pull.problem = str(error)
         with self._lock:
@@ -137,7 +137,7 @@ class Images:
         pull.over.set()
 
     def _listed(self, name: str, image_id: str) -> Mapping[str, str]:
-        with engine_errors_are_told():
+        with translate_engine_errors():
             container = self._client.api.create_container(image_id, ["true"])["Id"]
             try:
                 chunks, _ = self._client.api.get_archive(container, IMAGE_LIST)

@@ -1,4 +1,4 @@
-"""In a container: runs a job's script under `launch/warden.py` for the host that holds the container's standard input.
+"""Runs a job's script in a container under `job_supervisor.py`, for the host that holds the container's stdin.
 
 Run as `python3 -I -S supervise.py WARDEN STDOUT STDERR COMMAND...`. The end of standard input, which comes with the
 host's wish or its death (SIGKILL included), ends the command. When all is over, one object of JSON goes to standard

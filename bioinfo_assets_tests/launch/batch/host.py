@@ -10,7 +10,7 @@ from bioinfo_assets_tests.launch.contract import TEXT, job
 def main(scratch, run, script, *fingerprints):
     with opened(scratch, run) as backend:
         ids = [
-            backend.submit(job("greets", script, subject=f"s{n}", outputs=(TEXT,)), fingerprint).job_id
+            backend.submit(job("greets", script, scope=f"s{n}", outputs=(TEXT,)), fingerprint).job_id
             for n, fingerprint in enumerate(fingerprints)
         ]
         while True:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.batch.backend import BatchBackend, Limits
+from bioinfo_assets.launch.batch.batch_job import RunIdentity
 from bioinfo_assets.launch.batch.client import Client
-from bioinfo_assets.launch.batch.definition import Machine
-from bioinfo_assets.launch.batch.logs import Logs
-from bioinfo_assets.launch.batch.tracked import RunIdentity
+from bioinfo_assets.launch.batch.cloudwatch_logs import CloudWatchLogs
+from bioinfo_assets.launch.batch.job_definition import MachineConfig
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.options import JobOptions
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.tools import tool_versions
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.contract import wait_until
 
 TOOLS = ("samtools", "bgzip")
@@ -64,10 +64,10 @@ def opened(scratch: str, run: str = "run-1", limits: Limits = FAST, budget: str 
         scratch,
         Store(),
         RunIdentity(run, budget or run),
-        Machine(LOG_GROUP, disk),
+        MachineConfig(LOG_GROUP, disk),
         limits,
         Client(look_again_s=1.0),
-        Logs(LOG_GROUP, lag_s=2.0, every_s=0.1),
+        CloudWatchLogs(LOG_GROUP, lag_s=2.0, every_s=0.1),
     )
     backend.options = OPTIONS.then(JobOptions(**options))
     try:

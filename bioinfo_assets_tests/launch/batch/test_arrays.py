@@ -7,7 +7,7 @@ import pytest
 
 from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.job import Resources
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets_tests.launch.batch.machines import FAST, opened, running, until
 from bioinfo_assets_tests.launch.contract import TEXT, job, wait_until
@@ -16,7 +16,7 @@ from bioinfo_assets_tests.simulator import OutOfMemory, SpotReclaim, Stuck
 
 def greets(n, script="", **changes):
     script = script or f"echo {n} >greeting.txt"
-    return job("greets", script, subject=f"s{n}", outputs=(TEXT,), **changes)
+    return job("greets", script, scope=f"s{n}", outputs=(TEXT,), **changes)
 
 
 def submit(backend, count, **changes):

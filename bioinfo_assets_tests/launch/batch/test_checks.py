@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import boto3
 import pytest
 
-from bioinfo_assets.launch.batch.checks import Check, check_batch
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.batch.checks import CheckResult, check_batch
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets_tests.deploy.stack import IGNORED, serving
 
 pytestmark = pytest.mark.filterwarnings(IGNORED)
@@ -49,7 +49,7 @@ def user(cloud, monkeypatch):
 def found(made, user):
     """The checks by name, with some options or places changed."""
 
-    def found(places=(), log_group=made["LogGroupName"], **changed) -> dict[str, Check]:
+    def found(places=(), log_group=made["LogGroupName"], **changed) -> dict[str, CheckResult]:
         options = JobOptions(
             **{
                 "queue": made["SpotQueueName"],
@@ -64,7 +64,7 @@ def found(made, user):
     return found
 
 
-def ill(says: str, check: Check) -> bool:
+def ill(says: str, check: CheckResult) -> bool:
     return not check.is_well and check.says == says
 
 
@@ -91,7 +91,7 @@ class TestCredentials:
     def test_without_them_nothing_else_is_asked(self, found, user, names, says):
         for name in names:
             user.delenv(name)
-        assert found() == {"credentials": Check("credentials", is_well=False, says=says)}
+        assert found() == {"credentials": CheckResult("credentials", is_well=False, says=says)}
 
     def test_a_profile_that_is_not_there(self, found, user):
         user.setenv("AWS_PROFILE", "genomics")
@@ -316,7 +316,7 @@ class TestPlaces:
 
 class TestLogGroup:
     def test_one_that_keeps_its_lines_for_a_time(self, found):
-        assert found()["log group"] == Check("log group", is_well=True, says="lines are kept for 90 days")
+        assert found()["log group"] == CheckResult("log group", is_well=True, says="lines are kept for 90 days")
 
     def test_one_that_keeps_them_for_ever(self, found, cloud):
         cloud.client("logs").create_log_group(logGroupName="/for/ever")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.storage.store import Store
 
 CLAIM = Claim(name="n", queue="q", index=3, folder="s3://b/x/1", budget="r", submitted=datetime(2026, 1, 2, tzinfo=UTC))
 

@@ -10,10 +10,10 @@ import boto3
 import pytest
 
 from bioinfo_assets.launch.backend import State, Stream
-from bioinfo_assets.launch.batch.package import pack
+from bioinfo_assets.launch.batch.job_package import pack
 from bioinfo_assets.launch.job import Input, Output, StoredFile
-from bioinfo_assets.launch.options import JobOptions
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch import machines
 from bioinfo_assets_tests.launch.batch.machines import ended, opened, running, tools_list, until
 from bioinfo_assets_tests.launch.contract import TEXT, job, sha256, wait_until
@@ -138,7 +138,7 @@ class TestAMachinesDisk:
         given = stored(f"{url}/reference.fa", b">chrM\n", shared=True)
         reads = replace(COPIES, script="stat -c %a x >greeting.txt; cat x >>greeting.txt", inputs=(given,))
         with opened(scratch, disk=str(disk)) as backend:
-            ids = [backend.submit(replace(reads, subject=f"s{n}")).job_id for n in range(3)]
+            ids = [backend.submit(replace(reads, scope=f"s{n}")).job_id for n in range(3)]
             for one in ids:
                 assert made(until(backend, one, lambda status: status.state.is_over)) == b"444\n>chrM\n"
         assert requests.count("GET /reference.fa") == 1

@@ -8,9 +8,9 @@ import pytest
 
 from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.job import Input, StoredFile
-from bioinfo_assets.launch.options import JobOptions
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch.machines import FAST, ended, opened, running, until
 from bioinfo_assets_tests.launch.contract import TEXT, job, wait_until
 from bioinfo_assets_tests.simulator import (
@@ -288,7 +288,7 @@ class TestTheService:
     def test_more_than_a_hundred_jobs_are_asked_for_in_parts(self, simulator, scratch):
         simulator.inject(Stuck(status_reason=Stuck.CAPACITY))
         with opened(scratch, limits=replace(FAST, arrays_from=1000)) as backend:
-            ids = [backend.submit(replace(GREETS, subject=f"s{n}")).job_id for n in range(130)]
+            ids = [backend.submit(replace(GREETS, scope=f"s{n}")).job_id for n in range(130)]
             until(backend, ids[-1], lambda status: "CAPACITY" in status.reason)
             wait_until(lambda: max(len(one["jobs"]) for one in simulator.payloads("DescribeJobs")), lambda n: n == 100)
             backend.poll(ids)

@@ -9,8 +9,8 @@ import pytest
 
 from bioinfo_assets.launch.backend import State, Stream
 from bioinfo_assets.launch.outcome import Outcome
-from bioinfo_assets.launch.store import Store
-from bioinfo_assets.launch.watch import Watcher
+from bioinfo_assets.launch.watcher import Watcher
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch.machines import FAST, opened, running
 from bioinfo_assets_tests.launch.contract import TEXT, job, wait_until
 from bioinfo_assets_tests.simulator import AnswerLost, Disconnected, ErrorAnswer, OutOfMemory, SpotReclaim, Throttled
@@ -41,7 +41,7 @@ def test_jobs_that_are_reclaimed_run_out_of_memory_and_are_cancelled_at_any_mome
 
         def waits(n):
             ticket = watcher.submit(
-                job(f"step{n % 4}", "echo begun; sleep 0.1; echo x >greeting.txt", subject=f"s{n}", outputs=(TEXT,)),
+                job(f"step{n % 4}", "echo begun; sleep 0.1; echo x >greeting.txt", scope=f"s{n}", outputs=(TEXT,)),
                 f"{seed}{n:063}",
                 on_output=lambda *_: None,
             )
@@ -91,7 +91,7 @@ def test_closing_at_any_moment_leaves_nothing_running(simulator, scratch):
     for pause_s in (0, 0.06, 0.15, 0.4):
         with opened(scratch) as backend:
             for n in range(8):
-                backend.submit(job("sleeps", subject=f"s{n}"))
+                backend.submit(job("sleeps", scope=f"s{n}"))
             time.sleep(pause_s)
         wait_until(lambda: active(simulator), lambda left: left == [])
 

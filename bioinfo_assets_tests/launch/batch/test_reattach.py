@@ -9,9 +9,9 @@ import pytest
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.batch import backend as module
-from bioinfo_assets.launch.batch import following
+from bioinfo_assets.launch.batch import poller
 from bioinfo_assets.launch.batch.claims import Claim, Claims
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch.machines import ended, opened, running, until
 from bioinfo_assets_tests.launch.contract import TEXT, job, wait_until
 from bioinfo_assets_tests.simulator import AnswerLost, Delays, ErrorAnswer, SlowAnswer
@@ -32,7 +32,7 @@ def script(starts):
 
 
 def greets(script):
-    return job("greets", script, subject="s0", outputs=(TEXT,))
+    return job("greets", script, scope="s0", outputs=(TEXT,))
 
 
 def go(starts):
@@ -80,7 +80,7 @@ class TestALostAnswer:
 
     def test_of_an_array_neither(self, simulator, backend):
         simulator.inject(AnswerLost(action="SubmitJob"))
-        ids = [backend.submit(job("greets", subject=f"s{n}", outputs=(TEXT,))).job_id for n in range(5)]
+        ids = [backend.submit(job("greets", scope=f"s{n}", outputs=(TEXT,))).job_id for n in range(5)]
         assert {until(backend, one, is_over).state for one in ids} == {State.SUCCEEDED}
         assert simulator.count("SubmitJob") == 1
 
@@ -149,7 +149,7 @@ class TestAHostThatWasKilled:
         go(starts)
         with opened(scratch, "next") as backend:
             ids = [
-                backend.submit(job("greets", script, subject=f"s{n}", outputs=(TEXT,)), OTHERS[n]).job_id
+                backend.submit(job("greets", script, scope=f"s{n}", outputs=(TEXT,)), OTHERS[n]).job_id
                 for n in range(5)
             ]
             assert {until(backend, one, is_over).state for one in ids} == {State.SUCCEEDED}
@@ -199,8 +199,8 @@ class TestAClaim:
     def test_of_a_failed_job_of_an_array_does_not_mean_the_array(self, simulator, scratch, starts):
         wait = f"until [[ -e {starts}.go ]]; do sleep 0.02; done"
         with opened(scratch, "one") as backend:
-            ids = [backend.submit(job("sleeps", wait, subject=f"s{n}"), OTHERS[n]).job_id for n in range(4)]
-            bad = backend.submit(job("sleeps", "exit 3", subject="bad"), FINGERPRINT).job_id
+            ids = [backend.submit(job("sleeps", wait, scope=f"s{n}"), OTHERS[n]).job_id for n in range(4)]
+            bad = backend.submit(job("sleeps", "exit 3", scope="bad"), FINGERPRINT).job_id
             # All five are one step; scripts differ, which an array does not mind.
             assert until(backend, bad, is_over).state is State.FAILED
             with opened(scratch, "two") as other:
@@ -273,26 +273,26 @@ class TestTwoRunsThatWantTheSame:
 
 class TestWhenS3Fails:
     def test_a_job_is_judged_at_a_later_look(self, simulator, backend, monkeypatch):
-        real, failures = following.read_report, [BioinfoAssetsError("S3 is busy")] * 3
+        real, failures = poller.read_report, [BioinfoAssetsError("S3 is busy")] * 3
 
         def flaky(*args):
             if failures:
                 raise failures.pop()
             return real(*args)
 
-        monkeypatch.setattr(following, "read_report", flaky)
+        monkeypatch.setattr(poller, "read_report", flaky)
         assert ended(backend, job("greets", outputs=(TEXT,))).state is State.SUCCEEDED
 
     def test_a_defect_in_judging_one_job_leaves_the_others_alone(self, simulator, backend, monkeypatch):
         real = module.progress
 
         def defective(tracked, *args):
-            if tracked.job.subject == "bad":
+            if tracked.job.scope == "bad":
                 raise RuntimeError("oops")
             return real(tracked, *args)
 
         monkeypatch.setattr(module, "progress", defective)
-        bad = backend.submit(job("greets", subject="bad", outputs=(TEXT,))).job_id
+        bad = backend.submit(job("greets", scope="bad", outputs=(TEXT,))).job_id
         good = backend.submit(job("greets", outputs=(TEXT,))).job_id
         assert until(backend, good, is_over).state is State.SUCCEEDED
         assert until(backend, bad, is_over).reason == "defect in the batch backend: RuntimeError('oops')"

@@ -1,0 +1,57 @@
+"""Small pictures for Dagit's pages: an insert-size histogram and a coverage curve, as PNG within Markdown."""
+
+import base64
+from collections.abc import Sequence
+from io import BytesIO
+
+import dagster as dg
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH_IN, HEIGHT_IN, DPI = 5.0, 2.6, 80
+COLOUR = "#3b6ea5"
+RARE = 0.001
+"""The axis of depth ends where less than this share of the genome is covered."""
+
+
+def insert_size_plot(sample: str, histogram: Sequence[tuple[int, int]]) -> dg.MarkdownMetadataValue:
+    """Pairs by the length of their fragment.
+
+    Args:
+        sample: The sample's name.
+        histogram: Rows of insert size in bases and number of pairs, in order of size.
+    """
+    figure, axes = _axes("insert size (bases)", "read pairs", f"{sample}: fragment lengths")
+    axes.fill_between([size for size, _ in histogram], [pairs for _, pairs in histogram], color=COLOUR, step="mid")
+    return _markdown(figure, f"Insert sizes of {sample}")
+
+
+def coverage_plot(sample: str, distribution: Sequence[tuple[int, float]]) -> dg.MarkdownMetadataValue:
+    """The share of the genome by the depth it is covered with at least.
+
+    Args:
+        sample: The sample's name.
+        distribution: Rows of depth and the fraction of the genome with at least that depth, in order of depth.
+    """
+    shown = [(depth, fraction) for depth, fraction in distribution if fraction >= RARE or depth == 0]
+    figure, axes = _axes("depth (reads)", "share of the genome", f"{sample}: covered at least this deep")
+    axes.step([depth for depth, _ in shown], [fraction for _, fraction in shown], color=COLOUR, where="post")
+    axes.set_ylim(0, 1.02)
+    return _markdown(figure, f"Coverage of {sample}")
+
+
+def _axes(x: str, y: str, title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.set_title(title, fontsize="medium")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _markdown(figure: Figure, title: str) -> dg.MarkdownMetadataValue:
+    png = BytesIO()
+    figure.savefig(png, format="png")
+    encoded = base64.b64encode(png.getvalue()).decode()
+    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{encoded})")

@@ -1,0 +1,1 @@
+"""Looking after results: verify, garbage collection, import."""

@@ -1,0 +1,73 @@
+"""Which runs have lost their process: a killed one ran no handler, and to Dagster its run goes on for ever.
+
+The process of a run holds a lock in Dagster's folder of this machine as long as it lives, however it ends. A file whose
+lock is free tells of a process that died; a run of another machine, or one that has not begun, has no file here.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+
+from bioinfo_assets.storage.atomic import file_lock
+
+NOT_OVER: Final = (
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+
+
+@contextmanager
+def hold_run_lock(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Tells others on this machine that this process drives a run, for as long as it lives."""
+    file = _file(instance, run_id)
+    with file_lock(file):
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Reports those runs as failed that are not over and whose process on this machine is gone; gives their ids."""
+    dead = [
+        run
+        for run in instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_OVER)))
+        if _has_died(_file(instance, run.run_id))
+    ]
+    for run in dead:
+        instance.report_run_failed(run, "its process ended before it did")
+        _file(instance, run.run_id).unlink(missing_ok=True)
+    return [run.run_id for run in dead]
+
+
+def is_over(instance: dg.DagsterInstance, run_id: str) -> bool | None:
+    """Whether a run is over; None where this Dagster does not know it."""
+    run = instance.get_run_by_id(run_id)
+    return None if run is None else run.is_finished
+
+
+def _file(instance: dg.DagsterInstance, run_id: str) -> Path:
+    return Path(instance.root_directory) / "runs" / f"{run_id}.alive"
+
+
+def _has_died(file: Path) -> bool:
+    """Whether the process that held this file is gone without having removed it."""
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.fstat(handle).st_nlink > 0  # none: its process ended as it should, a moment ago
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(handle)

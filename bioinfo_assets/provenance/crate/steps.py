@@ -1,0 +1,107 @@
+"""The plan behind the runs: the steps, the tools that carry them out, and their formal parameters."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from bioinfo_assets.launch.job import Parameter
+from bioinfo_assets.provenance.crate.entities import Entities, Ref
+from bioinfo_assets.provenance.crate.iri import local_id
+from bioinfo_assets.records.record import Record
+
+_HTSLIB: Final = "https://www.htslib.org/"
+
+_PAGES: Final = {
+    "Rscript": "https://www.r-project.org/",
+    "bgzip": _HTSLIB,
+    "bwa": "https://github.com/lh3/bwa",
+    "bwa-mem2": "https://github.com/bwa-mem2/bwa-mem2",
+    "cutadapt": "https://cutadapt.readthedocs.io/",
+    "gatk": "https://gatk.broadinstitute.org/",
+    "mosdepth": "https://github.com/brentp/mosdepth",
+    "multiqc": "https://multiqc.info/",
+    "picard": "https://broadinstitute.github.io/picard/",
+    "samtools": _HTSLIB,
+    "tabix": _HTSLIB,
+}
+"""Where each tool is published."""
+
+
+def tool_id(record: Record) -> str:
+    """What carried out a step: one version of it with these versions of the tools that it calls."""
+    called = (f"{tool}-{version}" for tool, version in sorted(record.tools.items()))
+    return local_id(record.step, record.version, *called)
+
+
+def step_id(step: str) -> str:
+    """A step of the workflow."""
+    return local_id(step)
+
+
+def describe_steps(entities: Entities, records: Iterable[Record]) -> dict[str, object]:
+    """Describes the steps that records are of, in this order; gives what the workflow says of them."""
+    records = tuple(records)
+    steps = {record.step: position for position, record in enumerate({one.step: one for one in records}.values())}
+    for record in records:
+        _describe_tool(entities, record)
+    for step, position in steps.items():
+        tools = {tool_id(record): record for record in records if record.step == step}
+        properties = {"name": step, "position": str(position), "workExample": [{"@id": tool} for tool in tools]}
+        entities.describe(step_id(step), "HowToStep", properties)
+    return {
+        "step": [{"@id": step_id(step)} for step in steps],
+        "hasPart": [{"@id": tool} for tool in {tool_id(record): None for record in records}],
+        "output": _distinct(ref for record in records for ref in _outputs(entities, record)),
+    }
+
+
+def _describe_tool(entities: Entities, record: Record) -> None:
+    made_by = "registered here, made elsewhere" if record.imported else "one bash script"
+    properties = {
+        "name": record.step,
+        "description": f"The step {record.step} of bioinfo-assets: {made_by}.",
+        "version": record.version,
+        "softwareRequirements": [_software(entities, *tool) for tool in sorted(record.tools.items())],
+        "input": [_formal(entities, record.step, *given) for given in sorted(record.parameters.items())],
+        "output": _outputs(entities, record),
+    }
+    entities.describe(tool_id(record), "SoftwareApplication", properties)
+
+
+def _software(entities: Entities, tool: str, version: str) -> Ref:
+    properties = {"name": tool, "version": version, "url": _PAGES.get(tool)}
+    return entities.describe(local_id("tools", tool, version), "SoftwareApplication", properties)
+
+
+def _formal(entities: Entities, step: str, name: str, value: Parameter) -> Ref:
+    properties = {"name": name, "additionalType": _type_of(value)}
+    return entities.describe(parameter_id(step, name), "FormalParameter", properties)
+
+
+def parameter_id(step: str, name: str) -> str:
+    """A parameter of a step, whatever its value."""
+    return local_id(step, "parameters", name)
+
+
+def _outputs(entities: Entities, record: Record) -> list[Ref]:
+    return [
+        entities.describe(
+            local_id(record.step, "outputs", file.key), "FormalParameter", {"name": file.key, "additionalType": "File"}
+        )
+        for file in record.outputs
+    ]
+
+
+def _type_of(value: Parameter) -> str:
+    match value:
+        case bool():
+            return "Boolean"
+        case int():
+            return "Integer"
+        case float():
+            return "Float"
+        case _:
+            return "Text"
+
+
+def _distinct(refs: Iterable[Ref]) -> list[Ref]:
+    return [{"@id": id_} for id_ in {ref["@id"]: None for ref in refs}]

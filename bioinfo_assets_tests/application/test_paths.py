@@ -1,0 +1,39 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from bioinfo_assets.application.paths import absolute_adapter, absolute_path, own_command
+
+HERE = Path(sys.executable).parent
+
+
+def test_a_path_is_made_absolute_where_the_user_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert absolute_path("reads/../out") == f"{tmp_path}/out"
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert absolute_path("~/out") == "/home/someone/out"
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/run7", "gs://bucket/a.vcf.gz", "https://example.org/chr22.fa.gz"])
+def test_an_address_stays(uri: str) -> None:
+    assert absolute_path(uri) == uri
+
+
+def test_an_adapter_is_a_file_if_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert absolute_adapter("ACGT") == "ACGT"
+    (tmp_path / "adapters.fa").write_text(">a\nACGT\n")
+    assert absolute_adapter("adapters.fa") == f"{tmp_path}/adapters.fa"
+    assert absolute_adapter("file:other.fa") == f"{tmp_path}/other.fa"
+
+
+def test_the_program_is_called_by_name_where_path_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UV", raising=False)
+    monkeypatch.setenv("PATH", str(HERE))
+    assert own_command() == "bioinfo-assets"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(HERE.parent)
+    assert own_command() == f"{HERE.name}/bioinfo-assets"
+    monkeypatch.chdir(tmp_path)
+    assert own_command() == str(HERE / "bioinfo-assets")

@@ -1,0 +1,35 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioinfo_assets.launch.backend import OutputFile
+from bioinfo_assets.launch.job import Job, Output
+from bioinfo_assets.launch.script_report import ScriptReport, output_files, read_script_report
+
+JOB = Job("a", "1", "s", "true", outputs=(Output("bam", "s.bam", "/o/s.bam"), Output("md5", "s.md5", "/o/m", None)))
+
+
+def test_a_folder_without_files_told_nothing(tmp_path):
+    assert read_script_report(tmp_path) == ScriptReport()
+
+
+def test_outputs_come_in_the_jobs_order_with_their_place():
+    told = ScriptReport(outputs="md5\t33\tbb\t-\nbam\t1200\taa\tcc\n")
+    assert output_files(JOB, told, "s3://scratch/work") == (
+        OutputFile("bam", "s3://scratch/work/s.bam", 1200, "aa", "sha256:cc"),
+        OutputFile("md5", "s3://scratch/work/s.md5", 33, "bb", None),
+    )
+
+
+def test_bytes_that_are_no_utf8_do_not_hide_a_problem(tmp_path):
+    (tmp_path / "problem").write_bytes(b"read \xff is odd\n")
+    assert read_script_report(tmp_path).problem == "read \ufffd is odd"
+
+
+ONE_LINE = st.text(st.characters(exclude_characters="\t\r\n", exclude_categories=["Cs"]), min_size=1)
+
+
+@given(st.dictionaries(ONE_LINE, ONE_LINE))
+def test_facts_are_read_as_they_were_told(tmp_path_factory, facts):
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "facts.tsv").write_text("".join(f"{name}\t{value}\n" for name, value in facts.items()), encoding="utf-8")
+    assert read_script_report(folder).facts == facts
