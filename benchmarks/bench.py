@@ -76,7 +76,7 @@ class Bench:
 
     def account(self, job: Job) -> Figures:
         """What the digests and canonical forms of a job's outputs take, which `run` has in its figures."""
-        root = self.folder / f"account.{job.step}"
+        root = self.folder / f"account.{job.key.asset}"
         work = Attempt(root).work
         work.mkdir(parents=True)
         for output in job.outputs:

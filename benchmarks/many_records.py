@@ -82,7 +82,7 @@ def digest(sample: str, file: str) -> str:
 
 
 def _name(kept: Record | Observation) -> str:
-    return kept.step if isinstance(kept, Record) else kept.asset
+    return kept.asset
 
 
 def _fastqs(sample: str) -> tuple[str, str]:
@@ -142,9 +142,9 @@ def _content(uri: str, sha: str | None) -> str | None:
 
 def _made(step: str, scope: str, inputs: Sequence[InputRecord], outputs: Sequence[FileRecord]) -> Record:
     return Record(
-        step=step,
-        version="1",
+        asset=step,
         scope=scope,
+        version="1",
         fingerprint=sha256(json.dumps([step, scope]).encode()).hexdigest(),
         script=_SCRIPT,
         parameters={"platform": "ILLUMINA"},

@@ -33,7 +33,7 @@ class Ours:
         took, account = Figures.none(), Figures.none()
         for build in STEPS[step]:
             job = build(self)
-            figures, self.made[job.step] = self.bench.run(job)
+            figures, self.made[job.key.asset] = self.bench.run(job)
             took, account = took + figures, account + self.bench.account(job)
         return took, account
 

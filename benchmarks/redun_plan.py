@@ -24,8 +24,8 @@ def of_records(ours: Path, results: Path) -> dict[str, object]:
     steps = {*SHARED, *PER_SAMPLE, *OVER_SAMPLES}
     paths = [path for path in sorted(ours.glob("*/records/*.json")) if path.stem in steps]
     records = [Record.model_validate_json(path.read_bytes()) for path in paths]
-    origins = {file.uri: (one.scope, one.step, file.key) for one in records for file in one.outputs}
-    jobs = {(one.scope, one.step): _job(one, origins, ours, results) for one in records}
+    origins = {file.uri: (one.scope, one.asset, file.key) for one in records for file in one.outputs}
+    jobs = {(one.scope, one.asset): _job(one, origins, ours, results) for one in records}
     samples = sorted({scope for scope, step in jobs if step in PER_SAMPLE})
     return {
         "shared": {step: job for (_, step), job in jobs.items() if step in SHARED},

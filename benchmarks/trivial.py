@@ -22,6 +22,7 @@ from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import JobLauncher
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.orchestration.step_run import StepEvents
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 
 ALL: Final = "all_steps"
@@ -30,7 +31,7 @@ ALL: Final = "all_steps"
 def job_of(name: str, folder: Path) -> Job:
     """A job that writes its name into a file."""
     output = Output("text", "name.txt", str(folder / "output" / "cohort" / f"{name}.txt"))
-    return Job(step=name, version="1", scope="cohort", script=f"echo {name} > name.txt", outputs=(output,))
+    return Job(key=ResultKey(name, "cohort"), version="1", script=f"echo {name} > name.txt", outputs=(output,))
 
 
 def run_job(job: Job, folder: Path) -> None:

@@ -16,18 +16,20 @@ PACKAGE: Final = Path(bioinfo_assets.__file__).parent
 # A room, or a module at the top, and what of the project it may import besides itself.
 MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "errors": set(),
-    "genomics": {"errors"},
+    "result_key": set(),
+    "genomics": {"errors", "result_key"},
     "storage": {"errors"},
-    "launch": {"errors", "storage"},
-    "steps": {"errors", "genomics", "launch.job"},
-    "records": {"errors", "genomics", "storage", "launch"},
-    "provenance": {"errors", "genomics", "storage", "launch", "records"},
-    "maintenance": {"errors", "genomics", "storage", "launch", "records", "provenance"},
-    "orchestration": {"errors", "storage", "launch", "records", "provenance"},
+    "launch": {"errors", "result_key", "storage"},
+    "steps": {"errors", "result_key", "genomics", "launch.job"},
+    "records": {"errors", "result_key", "genomics", "storage", "launch"},
+    "provenance": {"errors", "result_key", "genomics", "storage", "launch", "records"},
+    "maintenance": {"errors", "result_key", "genomics", "storage", "launch", "records", "provenance"},
+    "orchestration": {"errors", "result_key", "storage", "launch", "records", "provenance"},
     "settings": {"errors", "launch.backend_config", "launch.job_options"},
-    "pipeline": {"errors", "genomics", "storage", "launch", "steps", "records", "settings"},
+    "pipeline": {"errors", "result_key", "genomics", "storage", "launch", "steps", "records", "settings"},
     "assets": {
         "errors",
+        "result_key",
         "genomics",
         "storage",
         "launch",
@@ -40,6 +42,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "definitions": {"errors", "storage", "launch", "records", "orchestration", "settings", "pipeline", "assets"},
     "application": {
         "errors",
+        "result_key",
         "genomics",
         "storage",
         "launch",
@@ -55,6 +58,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     },
     "cli": {
         "errors",
+        "result_key",
         "genomics",
         "storage",
         "launch",
@@ -89,6 +93,7 @@ BEYOND_THE_STANDARD_LIBRARY: Final[Mapping[str, set[str]]] = {
     "genomics": {"captainslog"},
     "steps": set(),
     "errors": set(),
+    "result_key": set(),
 }
 
 

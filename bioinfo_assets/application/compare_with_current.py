@@ -25,14 +25,14 @@ def compare_with_current(result: ResolvedResult) -> tuple[Comparison, str]:
         InputError: it is not of this project's settings, or what would be made cannot be told.
     """
     record, place = result.job.record, result.lineage.ledger.output_path
-    plan = _plan(place, record.step, record.scope)
+    plan = _plan(place, record.asset, record.scope)
     with dry_run(plan) as look:
         told = {(one.asset, one.scope): one for one in look.forecasts()}
-    if (record.step, record.scope) not in told:
+    if (record.asset, record.scope) not in told:
         raise InputError(f"{result.job.name} is not made any more: a later result was imported, or its sample is gone")
     # What was observed just now is read anew.
     sight = _Sight(told, plan.names, Comparer(result.lineage, Lineage(result.lineage.ledger)))
-    return sight.compared(told[record.step, record.scope], result), look.unknown_tools
+    return sight.compared(told[record.asset, record.scope], result), look.unknown_tools
 
 
 def _plan(place: str, asset: str, scope: str) -> Plan:

@@ -51,7 +51,7 @@ def _digest(plan: Plan, records: Iterable[Record]) -> str:
 def _results(plan: Plan, records: Iterable[Record]) -> Iterator[str]:
     versions = code_versions(plan.project)
     for record in records:
-        yield f"{record.step}\t{record.scope}\t{record.fingerprint}\t{record.data_version}\t{versions[record.step]}"
+        yield f"{record.asset}\t{record.scope}\t{record.fingerprint}\t{record.data_version}\t{versions[record.asset]}"
 
 
 def _sources(plan: Plan) -> Iterator[str]:

@@ -71,7 +71,7 @@ METRICS: Final[Mapping[str, Callable[[Store, Record], Metadata]]] = {
 
 def metrics_of(store: Store, record: Record) -> Metadata:
     """The figures of a result; none of one that was made elsewhere, whose files may be of other programs."""
-    figures = METRICS.get(record.step)
+    figures = METRICS.get(record.asset)
     return figures(store, record) if figures is not None and not record.imported else {}
 
 

@@ -80,7 +80,7 @@ def _document(one: GarbageItem) -> dict[str, object]:
     return {
         "path": one.uri,
         "scope": one.scope or None,
-        "asset": one.record.step if one.record else None,
+        "asset": one.record.asset if one.record else None,
         "why": one.why,
         "size": one.size,
         "files": list(one.files),

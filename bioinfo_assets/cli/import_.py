@@ -60,7 +60,7 @@ def _tell(ledger: Ledger, imported: Imported) -> None:
     for warning in record.warnings:
         typer.echo(f"warning: {warning}", err=True)
     what = "is registered" if imported.is_new else "is there already"
-    typer.echo(f"{record.step} of {record.scope} {what}:")
+    typer.echo(f"{record.key.label} {what}:")
     for file in record.outputs:
         typer.echo(f"  {file.uri} ({file.size:,} bytes, sha256 {file.sha256})")
     typer.echo(f"what is made of it: {shlex.join([own_command(), *_run(ledger, record)])}")
@@ -69,14 +69,14 @@ def _tell(ledger: Ledger, imported: Imported) -> None:
 def _run(ledger: Ledger, record: Record) -> list[str]:
     """The command that goes on from here, with what all samples share where that is not there yet."""
     missing = [asset for asset in SHARED if ledger.read(REFERENCES, asset) is None]
-    chosen = [word for asset in (*missing, f"{record.step}*") for word in ("--select", asset)]
+    chosen = [word for asset in (*missing, f"{record.asset}*") for word in ("--select", asset)]
     return ["run", "--output-path", ledger.output_path, *chosen, "--samples", record.scope]
 
 
 def _document(imported: Imported) -> dict[str, object]:
     record = imported.record
     return {
-        "asset": record.step,
+        "asset": record.asset,
         "sample": record.scope,
         "new": imported.is_new,
         "files": [

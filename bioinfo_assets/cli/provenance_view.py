@@ -52,7 +52,7 @@ def _head(found: ResolvedFile) -> Iterator[str]:
         yield f"  note     {file.note}"
     if file.observation is not None:
         seen = file.observation
-        yield f"  source   {seen.asset} of {seen.scope}, as seen on {seen.observed:%Y-%m-%d %H:%M:%S} UTC"
+        yield f"  source   {seen.key.label}, as seen on {seen.observed:%Y-%m-%d %H:%M:%S} UTC"
     if file.maker is not None:
         yield from _how(file.maker)
 

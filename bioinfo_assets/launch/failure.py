@@ -36,7 +36,7 @@ def failure_reason(job: Job, left: FailureEvidence) -> str:
     """Why a job failed: its own sentence, or else what its exit code and the end of its log say."""
     if left.problem:
         return left.problem
-    who = f"step {job.step} of {job.scope}"
+    who = f"step {job.key.label}"
     if any(words in left.stderr for words in FULL_DISK):
         return (
             f"{who} found no space left in {left.scratch}: free some there, or set scratch to a folder on a larger disk"
@@ -60,7 +60,7 @@ def failure_outcome(left: FailureEvidence) -> Outcome:
 def timeout_reason(job: Job, log: str) -> str:
     """Why a job was ended at its time limit, and what to do."""
     return (
-        f"step {job.step} of {job.scope} was ended after {job.options.timeout_s} s, the time it was given: "
+        f"step {job.key.label} was ended after {job.options.timeout_s} s, the time it was given: "
         f"{Outcome.TIMED_OUT.advice} if it was at work; its log is {log}"
     )
 
@@ -68,7 +68,7 @@ def timeout_reason(job: Job, log: str) -> str:
 def out_of_memory_reason(job: Job, memory_mib: int, log: str) -> str:
     """Why a job was ended that needed more memory than it was held to, and what to do."""
     return (
-        f"step {job.step} of {job.scope} ran out of memory, of which it was given {memory_mib} MiB: "
+        f"step {job.key.label} ran out of memory, of which it was given {memory_mib} MiB: "
         f"{Outcome.OUT_OF_MEMORY.advice}; its log is {log}"
     )
 

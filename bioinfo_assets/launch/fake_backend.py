@@ -2,7 +2,8 @@
 
 >>> import tempfile
 >>> fake = FakeBackend(Path(tempfile.mkdtemp()), lambda job: Behaviour(files={"text": b"hello"}))
->>> job = Job("greeting", "1", "expt", "", outputs=(Output("text", "greeting.txt", "/results/greeting.txt"),))
+>>> key = ResultKey("greeting", "expt")
+>>> job = Job(key, "1", "", outputs=(Output("text", "greeting.txt", "/results/greeting.txt"),))
 >>> submission = fake.submit(job)
 >>> fake.poll([submission.job_id])[submission.job_id].report.files[0].size
 5

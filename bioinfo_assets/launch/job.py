@@ -4,9 +4,8 @@ A job does not know where it runs. Its script sees one working folder in which e
 and leaves every output there under its local name; a backend stages the one and collects the other.
 
 >>> job = Job(
-...     step="greeting",
+...     key=ResultKey("greeting", "expt"),
 ...     version="1",
-...     scope="expt",
 ...     script="cat name.txt > greeting.txt",
 ...     inputs=(Input("name.txt", StoredFile("/data/name.txt", size=5, content="sha256:ab")),),
 ...     outputs=(Output("text", "greeting.txt", "/results/expt/greeting.txt"),),
@@ -21,12 +20,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.result_key import ResultKey
 
 Scalar = str | int | float | bool | None
 Parameter = Scalar | tuple[Scalar, ...]
 
 _LOCAL_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
-_LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 RAW_BYTES: Final = "cat"
 """The canonical form of a file whose every byte is content."""
@@ -115,10 +114,8 @@ class Job:
     """One run of a bash script over staged files.
 
     Attributes:
-        step: The step it is a run of, such as `aligned_bam`.
+        key: The result that it makes.
         version: The step's version, set by hand: raised when results change, left alone by a refactoring.
-        scope: What it is run on: a sample's name, `references`, or `multiqc`; also the folder under the output path
-            that its results are published in.
         script: Bash, run under `set -euo pipefail` in the working folder. Beside the inputs it has `$JOB_CPUS`,
             `$JOB_MEMORY_MIB`, `$TMPDIR`, and the functions of `launch/prologue.sh`: `fail SENTENCE`, `warn SENTENCE`,
             `fact NAME VALUE`.
@@ -130,9 +127,8 @@ class Job:
         options: How it runs, as far as a user set that; no part of the result.
     """
 
-    step: str
+    key: ResultKey
     version: str
-    scope: str
     script: str
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
@@ -142,17 +138,14 @@ class Job:
     options: JobOptions = field(default_factory=JobOptions)
 
     def __post_init__(self) -> None:
-        for label in (self.step, self.scope):
-            if not _LABEL.fullmatch(label):
-                raise ValueError(f"{label!r} cannot name a job: letters, digits, '.', '_' and '-' only")
         _check_unique("input", [item.local for item in self.inputs])
         _check_unique("output", [item.local for item in self.outputs])
         _check_unique("output key", [item.key for item in self.outputs])
 
     @property
     def name(self) -> str:
-        """The job's name for people: step and scope."""
-        return f"{self.step}-{self.scope}"
+        """The job's name, for people and AWS."""
+        return self.key.job_name
 
     def with_options(self, options: JobOptions) -> "Job":
         """The job run in the way that options say; those of processors and memory go before what it asked for."""

@@ -60,7 +60,7 @@ class ResourcePool:
         """
         if job.resources.memory_mib > self.memory_mib:
             raise ResourceError(
-                f"step {job.step} of {job.scope} asks for {job.resources.memory_mib} MiB of memory and this machine "
+                f"step {job.key.label} asks for {job.resources.memory_mib} MiB of memory and this machine "
                 f"may give {self.memory_mib} MiB: lower the step's memory setting, or run it on a larger machine"
             )
         return Resources(cpus=min(job.resources.cpus, self.cpus), memory_mib=job.resources.memory_mib)

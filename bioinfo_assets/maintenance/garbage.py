@@ -156,7 +156,7 @@ class _Search:
             astray = next((file.uri for file in record.outputs if not file.uri.startswith(f"{folder.uri}/")), None)
             if astray is not None and not record.imported:
                 problems.append(
-                    f"the record of {record.step} of {folder.name} names {astray}, in another folder: was the project "
+                    f"the record of {record.asset} of {folder.name} names {astray}, in another folder: was the project "
                     "moved? Files there are left alone"
                 )
                 break
@@ -168,15 +168,15 @@ class _Search:
         if not is_shared and not folder.is_sample:
             end = self.ends.get(folder.name)
             return f"sample {folder.name} was {end}" if end else f"the project has no sample {folder.name}"
-        if self.assets.get(record.step, "") != (folder.name if is_shared else None):
-            return f"the pipeline makes no {record.step} any more"
+        if self.assets.get(record.asset, "") != (folder.name if is_shared else None):
+            return f"the pipeline makes no {record.asset} any more"
         return ""
 
     def _result(self, folder: ScopeFolder, record: Record, why: str, kept: set[str]) -> GarbageItem:
         own = [] if record.imported else [file.uri for file in record.outputs]
         files = tuple(uri for uri in own if uri in folder.files and uri not in kept)
         size = sum(folder.files[uri].size for uri in files)
-        return GarbageItem(self.ledger.uri(record.scope, record.step), folder.name, why, size, files, record)
+        return GarbageItem(self.ledger.uri(record.scope, record.asset), folder.name, why, size, files, record)
 
 
 def _is_named(one: GarbageItem, elsewhere: set[str], kept_elsewhere: set[str]) -> bool:

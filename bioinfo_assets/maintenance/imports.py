@@ -156,9 +156,9 @@ def _record(checked: Checked, started: datetime, files: tuple[FileRecord, ...]) 
     groups = "\n".join(asked.parameters.get("read_groups", ()))
     contents = [*((file.key, file.content) for file in files), ("read_groups", groups or None)]
     return Record(
-        step=asked.asset,
-        version=MADE_BY,
+        asset=asked.asset,
         scope=asked.sample,
+        version=MADE_BY,
         fingerprint=f"imported:{data_version_of(contents)}",
         script="",
         parameters=asked.parameters,

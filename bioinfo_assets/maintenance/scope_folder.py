@@ -127,11 +127,10 @@ def _kept(ledger: Ledger, name: str, problems: list[Problem]) -> Iterator[Record
         except BioinfoAssetsError as error:
             problems.append(Problem(uri, str(error)))
         else:
-            asset = found.step if isinstance(found, Record) else found.asset
-            if ledger.uri(found.scope, asset) == uri:
+            if ledger.uri(found.scope, found.asset) == uri:
                 yield found
             else:
-                says = f"{uri} is the record of {asset} of {found.scope}: move it to where that is, or away"
+                says = f"{uri} is the record of {found.key.label}: move it to where that is, or away"
                 problems.append(Problem(uri, says))
 
 

@@ -177,7 +177,7 @@ _Seen = tuple[FileRecord, _Check | Finding | None]
 def _checks_of(folder: ScopeFolder) -> Iterator[_Check]:
     for record in folder.records:
         for file in record.outputs:
-            yield _Check(folder.name, record.step, file, folder.files.get(file.uri))
+            yield _Check(folder.name, record.asset, file, folder.files.get(file.uri))
     for observation in folder.observations:
         for file in _still_used(folder, observation):
             yield _Check(folder.name, observation.asset, file, folder.files.get(file.uri))

@@ -165,7 +165,7 @@ class StepRun:
             if cache.find(record.fingerprint) is None:
                 cache.keep(record)
         except BioinfoAssetsError as error:
-            self.context.log.warning("%s of %s is not shared: %s", record.step, record.scope, error)
+            self.context.log.warning("%s of %s is not shared: %s", record.asset, record.scope, error)
 
     def _has_ended(self, run: SubmittedJob) -> bool:
         return run.ticket.is_over or run.ticket.wait(0).state.is_over
@@ -209,7 +209,7 @@ class StepRun:
             if isinstance(found, Result):
                 record = found.committed.record
                 origin = f"copied from {record.copied_from}" if record.copied_from else "there and whole"
-                self._show(f"{record.step}-{record.scope}", f"CACHED, its result is {origin}", {})
+                self._show(f"{record.asset}-{record.scope}", f"CACHED, its result is {origin}", {})
                 self._tell(partition, JobState.CACHED)
                 yield partition, found
             else:
@@ -261,7 +261,7 @@ class StepRun:
         record = result.committed.record
         self._made[partition] = record
         for warning in record.warnings:
-            self.context.log.warning("%s of %s: %s", record.step, record.scope, warning)
+            self.context.log.warning("%s of %s: %s", record.asset, record.scope, warning)
         return dg.AssetMaterialization(
             asset_key=self.asset_key,
             partition=None if partition == ONE else partition,

@@ -58,7 +58,7 @@ class Upstream:
     @classmethod
     def of(cls, project: Project, *records: RecordSet, sources: Sources | None = None) -> "Upstream":
         """From the record sets of assets."""
-        return cls(project, sources or Sources(project), {found.step: found for found in records})
+        return cls(project, sources or Sources(project), {found.asset: found for found in records})
 
     def record(self, asset: str, sample: str) -> Record:
         """The record of a sample.

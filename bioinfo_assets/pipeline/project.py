@@ -75,7 +75,7 @@ class Project:
         if not sample.imported:
             return frozenset()
         records = (self.ledger.read(sample.name, asset) for asset in GRAPH if asset not in SCOPES)
-        imported = [record.step for record in records if record is not None and record.imported]
+        imported = [record.asset for record in records if record is not None and record.imported]
         return frozenset().union(*map(upstream_of, imported)).difference(SCOPES)
 
     def observe_reads(self, sample: Sample) -> Observation:

@@ -137,7 +137,7 @@ def _parsed(record: dict[str, Any]) -> tuple[str, str, str, list[tuple[str, str,
         KeyError: it lacks one of them.
         TypeError: one of them is not what it should be.
     """
-    texts = (record.get("step") or record["asset"], record["scope"], record.get("finished") or record["observed"])
+    texts = (record["asset"], record["scope"], record.get("finished") or record["observed"])
     files = [
         (role, file["uri"], file["size"], file.get("sha256"), file["content"])
         for role, kind in _ROLES

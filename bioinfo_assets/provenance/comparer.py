@@ -63,9 +63,9 @@ class Comparer:
         before, after = one.record, other.record
         names = SamplePair(before.scope, after.scope)
         images = before.image, after.image
-        if before.step != after.step:
-            return Comparison(f"{one.name} and {other.name}", (Change("step", "", before.step, after.step),))
-        title = one.name if names.are_same else f"{before.step} of {before.scope} and {after.scope}"
+        if before.asset != after.asset:
+            return Comparison(f"{one.name} and {other.name}", (Change("step", "", before.asset, after.asset),))
+        title = one.name if names.are_same else f"{before.key.label} and {after.scope}"
         contents = dict(_contents(before, after))
         if before.imported or after.imported:
             return Comparison(title, tuple(_origin(before, after)), (), contents, images)

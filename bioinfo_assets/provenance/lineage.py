@@ -74,7 +74,7 @@ class TracedJob:
     @property
     def name(self) -> str:
         """Step and scope, for people."""
-        return f"{self.record.step} of {self.record.scope}"
+        return f"{self.record.asset} of {self.record.scope}"
 
 
 @dataclass
@@ -139,11 +139,11 @@ class Lineage:
         Raises:
             InputError: a record upstream is none, or says that a result was made from itself.
         """
-        place = uri or self.ledger.uri(record.scope, record.step)
+        place = uri or self.ledger.uri(record.scope, record.asset)
         key = place, record.fingerprint + record.data_version
         with self._lock:
             if key in self._tracing:
-                raise InputError(f"{place} says that {record.step} of {record.scope} was made from itself")
+                raise InputError(f"{place} says that {record.key.label} was made from itself")
             if key not in self._jobs:
                 self._tracing.append(key)
                 try:
@@ -156,7 +156,7 @@ class Lineage:
         """The job that made a result, and the files it read, without what was done before it."""
         return TracedJob(
             record,
-            self.ledger.uri(record.scope, record.step),
+            self.ledger.uri(record.scope, record.asset),
             past=False,
             inputs=tuple(map(_untraced, record.inputs)),
         )

@@ -59,7 +59,7 @@ def check_reuse(ledger: Ledger, backend: Backend, job: Job) -> ReuseDecision:
         ResourceError: a tool of the job is missing.
     """
     tools = backend.tool_versions(job.tools, job.options)
-    return decide_reuse(ledger, ledger.read(job.scope, job.step), job, tools)
+    return decide_reuse(ledger, ledger.read(job.key.scope, job.key.asset), job, tools)
 
 
 def decide_reuse(ledger: Ledger, record: Record | None, job: Job, tools: Mapping[str, str]) -> ReuseDecision:
@@ -74,7 +74,7 @@ def decide_reuse(ledger: Ledger, record: Record | None, job: Job, tools: Mapping
     if found.damage:
         return ReuseDecision(job, tools, fingerprint, None, found.damage)
     if not ledger.keep_stamps(record, found.record):
-        return decide_reuse(ledger, ledger.read(job.scope, job.step), job, tools)  # another process published meanwhile
+        return decide_reuse(ledger, ledger.read(job.key.scope, job.key.asset), job, tools)
     return ReuseDecision(job, tools, fingerprint, found.record, "")
 
 
@@ -130,7 +130,7 @@ def commit(ledger: Ledger, backend: Backend, run: SubmittedJob) -> Committed:
         raise JobError(status.reason or f"{run.wanted.job.name} ended as {status.state.value}")
     job = run.wanted.job
     try:
-        with ledger.publishing(job.scope):
+        with ledger.publishing(job.key.scope):
             committed = _publish(ledger, backend.name, run, status.report)
     except BioinfoAssetsError as error:
         # Hours of work may lie in scratch: it is left there for a person, until the next run frees it.
@@ -145,7 +145,7 @@ def _publish(ledger: Ledger, backend_name: str, run: SubmittedJob, report: JobRe
     if already is not None:
         return already
     publish(ledger.store, job, report)
-    ledger.store.remove_parts(ledger.uri(job.scope, job.step))
+    ledger.store.remove_parts(ledger.uri(job.key.scope, job.key.asset))
     record = _record(ledger, backend_name, run, report)
     ledger.write(record)
     return Committed(record, reused=False)
@@ -158,7 +158,7 @@ def withdraw_previous(ledger: Ledger, wanted: ReuseDecision) -> Committed | None
         InputError: what the new one was made from was written again meanwhile.
     """
     job = wanted.job
-    before = ledger.read(job.scope, job.step)
+    before = ledger.read(job.key.scope, job.key.asset)
     if before is not None and before.imported:  # meanwhile: its files are somebody's own, and stay
         return Committed(before, reused=True)
     if before is not None and before.fingerprint == wanted.fingerprint and not ledger.verify(before).damage:
@@ -191,9 +191,9 @@ def _record(ledger: Ledger, backend_name: str, run: SubmittedJob, report: JobRep
     wanted, job = run.wanted, run.wanted.job
     made = {file.key: file for file in report.files}
     return Record(
-        step=job.step,
+        asset=job.key.asset,
+        scope=job.key.scope,
         version=job.version,
-        scope=job.scope,
         fingerprint=wanted.fingerprint,
         script=job.script,
         parameters=dict(job.parameters),

@@ -48,7 +48,7 @@ def _changed(before: Mapping[str, object], now: Mapping[str, object]) -> list[st
 
 def _ingredients(job: Job, tools: Mapping[str, str]) -> dict[str, object]:
     return {
-        "step": job.step,
+        "step": job.key.asset,
         "version": job.version,
         "script": job.script,
         "inputs": sorted((item.local, item.file.content) for item in job.inputs if item.file.content is not None),

@@ -75,7 +75,7 @@ class Ledger:
 
     def write(self, record: Record) -> None:
         """Writes a record, in one piece."""
-        self._save(self.uri(record.scope, record.step), record)
+        self._save(self.uri(record.scope, record.asset), record)
 
     def write_observation(self, observation: Observation) -> None:
         """Writes an observation, in one piece."""
@@ -83,9 +83,9 @@ class Ledger:
 
     def withdraw(self, record: Record) -> None:
         """Takes a record back, before its files are replaced; it stays readable in `records/history`."""
-        name = f"{record.step}.{record.finished:%Y%m%dT%H%M%SZ}.{record.fingerprint[:12]}.json"
+        name = f"{record.asset}.{record.finished:%Y%m%dT%H%M%SZ}.{record.fingerprint[:12]}.json"
         past = join(self.output_path, record.scope, "records", "history", name)
-        self.store.move(self.uri(record.scope, record.step), past)
+        self.store.move(self.uri(record.scope, record.asset), past)
 
     def verify(self, record: Record) -> Verified:
         """Looks whether a result is whole: its files as they were published.
@@ -110,7 +110,7 @@ class Ledger:
         if verified == before:
             return True
         with self.publishing(before.scope):
-            if self.read(before.scope, before.step) != before:
+            if self.read(before.scope, before.asset) != before:
                 return False
             self.write(verified)
             return True

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Parameter, StoredFile
+from bioinfo_assets.result_key import ResultKey
 
 
 class _Frozen(BaseModel):
@@ -72,6 +73,11 @@ class Observation(_Frozen):
     observed: datetime
 
     @property
+    def key(self) -> ResultKey:
+        """Asset and scope."""
+        return ResultKey(self.asset, self.scope)
+
+    @property
     def data_version(self) -> str:
         """The version of what was seen."""
         return data_version_of((file.key, file.content) for file in self.files)
@@ -85,7 +91,7 @@ class Record(_Frozen):
     """A result: what was made, and everything that made it.
 
     Attributes:
-        step: The asset, such as `recalibrated_bam`.
+        asset: The asset, such as `recalibrated_bam`.
         version: The step's version, set by hand.
         scope: The sample, `references`, or `multiqc`.
         fingerprint: Digest of all that could change the result; see `records.fingerprint`.
@@ -113,7 +119,7 @@ class Record(_Frozen):
     """
 
     format: Literal[1] = 1
-    step: str
+    asset: str
     version: str
     scope: str
     fingerprint: str
@@ -140,6 +146,11 @@ class Record(_Frozen):
     copied_from: str = ""
 
     @property
+    def key(self) -> ResultKey:
+        """What the record is of."""
+        return ResultKey(self.asset, self.scope)
+
+    @property
     def data_version(self) -> str:
         """The version of what was made: it changes when the contents change, and only then."""
         return data_version_of((file.key, file.content) for file in self.outputs)
@@ -160,7 +171,7 @@ class Record(_Frozen):
         except KeyError:
             has = ", ".join(sorted(self.files))
             raise InputError(
-                f"{self.step} of {self.scope} has no {key!r} (it has {has}): materialize {self.step} again"
+                f"{self.key.label} has no {key!r} (it has {has}): materialize {self.asset} again"
             ) from None
 
 

@@ -20,35 +20,35 @@ class RecordSet:
     """The records of one asset, by partition.
 
     Attributes:
-        step: The asset.
+        asset: The asset.
         records: The results that are there and whole.
         problems: A sentence for each result that is not.
     """
 
-    step: str
+    asset: str
     records: Mapping[str, Record]
     problems: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of_whole(cls, step: str, records: Mapping[str, Record]) -> "RecordSet":
+    def of_whole(cls, asset: str, records: Mapping[str, Record]) -> "RecordSet":
         """Results of which none is missing."""
-        return cls(step, dict(records))
+        return cls(asset, dict(records))
 
     @classmethod
-    def read(cls, ledger: Ledger, step: str, scopes: Mapping[str, str]) -> "RecordSet":
+    def read(cls, ledger: Ledger, asset: str, scopes: Mapping[str, str]) -> "RecordSet":
         """Reads records beside the data, and looks whether their files are still as they were published.
 
         Args:
             ledger: The records.
-            step: The asset.
+            asset: The asset.
             scopes: The scope of each partition's record.
         """
         with ThreadPoolExecutor(READERS) as pool:
-            found = pool.map(lambda scope: _read(ledger, step, scope), scopes.values())
+            found = pool.map(lambda scope: _read(ledger, asset, scope), scopes.values())
             read = dict(zip(scopes, found, strict=True))
         records = {partition: one for partition, one in read.items() if isinstance(one, Record)}
         problems = {partition: one for partition, one in read.items() if isinstance(one, str)}
-        return cls(step, records, problems)
+        return cls(asset, records, problems)
 
     def of(self, partition: str) -> Record:
         """The record of a partition.
@@ -58,7 +58,7 @@ class RecordSet:
         """
         record = self.records.get(partition)
         if record is None:
-            raise InputError(self.problems.get(partition) or _missing(self.step, partition))
+            raise InputError(self.problems.get(partition) or _missing(self.asset, partition))
         return record
 
     @property
@@ -71,15 +71,15 @@ class RecordSet:
         return self.of(ONE)
 
 
-def _read(ledger: Ledger, step: str, scope: str) -> Record | str | None:
+def _read(ledger: Ledger, asset: str, scope: str) -> Record | str | None:
     """A record that is whole, a sentence on one that is not, or None where there is none."""
-    record = ledger.read(scope, step)
+    record = ledger.read(scope, asset)
     if record is None:
         return None
     found = ledger.verify(record)
-    return f"{found.damage}: materialize {step} of {scope} again" if found.damage else found.record
+    return f"{found.damage}: materialize {asset} of {scope} again" if found.damage else found.record
 
 
-def _missing(step: str, partition: str) -> str:
+def _missing(asset: str, partition: str) -> str:
     whose = f" of {partition}" if partition else ""
-    return f"there is no {step}{whose} yet: materialize it first"
+    return f"there is no {asset}{whose} yet: materialize it first"

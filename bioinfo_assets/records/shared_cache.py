@@ -82,7 +82,7 @@ def copy_shared_result(ledger: Ledger, cache: SharedCache, wanted: ReuseDecision
     places = {output.key: output.uri for output in wanted.job.outputs}
     if origin is None or places.keys() != {file.key for file in origin.outputs}:
         return None
-    with ledger.publishing(wanted.job.scope):
+    with ledger.publishing(wanted.job.key.scope):
         already = withdraw_previous(ledger, wanted)
         if already is not None:
             return already
@@ -92,7 +92,10 @@ def copy_shared_result(ledger: Ledger, cache: SharedCache, wanted: ReuseDecision
         if len(whole) < len(files):
             return None
         told = {"inputs": inputs_of(wanted.job), "outputs": whole, "copied_from": origin.copied_from or _uri(origin)}
-        told |= {"step": wanted.job.step, "scope": wanted.job.scope}  # an entry may not say where it is written
+        told |= {
+            "asset": wanted.job.key.asset,
+            "scope": wanted.job.key.scope,
+        }  # an entry may not say where it is written
         record = origin.model_copy(update=told)
         ledger.write(record)
     return Committed(record, reused=True)
@@ -122,4 +125,4 @@ def _is_readable(store: Store, uri: str) -> bool:
 
 def _uri(record: Record) -> str:
     """Where a record lies: beside its files."""
-    return join(record.outputs[0].uri.rpartition("/")[0], "records", f"{record.step}.json")
+    return join(record.outputs[0].uri.rpartition("/")[0], "records", f"{record.asset}.json")

@@ -5,6 +5,7 @@ from typing import Final
 
 from bioinfo_assets.genomics.read_group import ReadGroup, escape_for_bwa
 from bioinfo_assets.launch.job import Input, Job
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.files import ReadFiles
 from bioinfo_assets.steps.layout import Layout
@@ -30,9 +31,8 @@ def align(
     )
     groups = in_order(sample, read_groups)
     return Job(
-        step="aligned_bam",
+        key=ResultKey("aligned_bam", sample),
         version=VERSION,
-        scope=sample,
         script=render(
             "align",
             "bam",

@@ -4,6 +4,7 @@ from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Input, Job, StoredFile
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reference import IndexedReference
@@ -39,9 +40,8 @@ def mark_duplicates(
         raise InputError(f"an optical distance of {optical_distance} pixels is not possible: give 0 or more")
     local, marked, metrics = (f"{sample}.{suffix}" for suffix in ("aln.bam", "mark_dup.bam", _METRICS))
     return Job(
-        step="marked_bam",
+        key=ResultKey("marked_bam", sample),
         version=VERSION,
-        scope=sample,
         script=render(
             *("mark_duplicates", "java", "bam"),
             sample=sample,

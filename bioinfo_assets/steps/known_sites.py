@@ -8,6 +8,7 @@ from typing import Final, Self
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.files import Outputs
 from bioinfo_assets.steps.layout import Layout
@@ -65,9 +66,8 @@ def fetch_known_sites(sources: Sequence[KnownSites], contigs: StoredFile, layout
     names = check_sources(sources)
     inputs = [Input(f"sites.{number}", source.vcf) for number, source in enumerate(sources)]
     return Job(
-        step="known_sites",
+        key=ResultKey("known_sites", "references"),
         version=VERSION,
-        scope="references",
         script=render(
             "fetch_known_sites",
             names=[file_name(source.vcf.uri) for source in sources],

@@ -3,6 +3,7 @@
 from typing import Final
 
 from bioinfo_assets.launch.job import Input, Job
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.layout import Layout
@@ -18,9 +19,8 @@ def alignment_metrics(sample: str, bam: IndexedBam, reference: IndexedReference,
     """Collect Picard's alignment summary: reads aligned, mismatches, read lengths, chimeras."""
     local, metrics = f"{sample}.recalib.bam", f"{sample}.alignment_metrics.txt"
     return Job(
-        step="alignment_metrics",
+        key=ResultKey("alignment_metrics", sample),
         version=ALIGNMENT_VERSION,
-        scope=sample,
         script=render("alignment_metrics", "java", bam=local, fasta=reference.name, metrics=metrics),
         inputs=(Input(local, bam.bam), *reference.staged()),
         outputs=(layout.output("metrics", sample, "alignment_metrics.txt", canonical.PICARD_METRICS),),
@@ -38,9 +38,8 @@ def insert_size_metrics(sample: str, bam: IndexedBam, layout: Layout) -> Job:
     local, metrics = f"{sample}.recalib.bam", f"{sample}.insert_metrics.txt"
     status, histogram = f"{sample}.insert_metrics.status", f"{sample}.insert_size_histogram.pdf"
     return Job(
-        step="insert_size_metrics",
+        key=ResultKey("insert_size_metrics", sample),
         version=INSERT_SIZE_VERSION,
-        scope=sample,
         script=render(
             "insert_size_metrics", "java", sample=sample, bam=local, metrics=metrics, status=status, histogram=histogram
         ),
@@ -70,9 +69,8 @@ def depth(sample: str, bam: IndexedBam, layout: Layout, *, plain_text: bool = Fa
         layout.output("tbi", sample, f"{suffix}.tbi", canonical.FOLLOWS),
     )
     return Job(
-        step="depth",
+        key=ResultKey("depth", sample),
         version=DEPTH_VERSION,
-        scope=sample,
         script=render("depth", sample=sample, bam=local, depth=f"{sample}.{suffix}", plain_text=plain_text),
         inputs=bam.staged(local),
         outputs=(

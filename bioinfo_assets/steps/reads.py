@@ -9,6 +9,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, StoredFile
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.script import read, render
@@ -42,9 +43,8 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
     files1, files2 = [lane.reads1 for lane in lanes], [lane.reads2 for lane in lanes]
     locals1, locals2 = _local_names(sample, "1", len(lanes)), _local_names(sample, "2", len(lanes))
     return Job(
-        step="merged_reads",
+        key=ResultKey("merged_reads", sample),
         version=VERSION,
-        scope=sample,
         script=render(
             "merge_reads",
             merged1=f"{sample}.1.fastq.gz",

@@ -6,6 +6,7 @@ from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Input, Job
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import resources
 from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.known_sites import KnownSites
@@ -52,9 +53,8 @@ def recalibrate(
     local, made, table = (f"{sample}.{suffix}" for suffix in ("mark_dup.bam", "recalib.bam", "recalib.recal.table"))
     names = [sites.name for sites in recalibration.known_sites]
     return Job(
-        step="recalibrated_bam",
+        key=ResultKey("recalibrated_bam", sample),
         version=VERSION,
-        scope=sample,
         script=render(
             "recalibrate",
             "java",
@@ -82,9 +82,8 @@ def recalibrate(
 def _copy(sample: str, marked: IndexedBam, reference: IndexedReference, layout: Layout) -> Job:
     local, made = f"{sample}.mark_dup.bam", f"{sample}.recalib.bam"
     return Job(
-        step="recalibrated_bam",
+        key=ResultKey("recalibrated_bam", sample),
         version=VERSION,
-        scope=sample,
         script=render("copy_marked", "bam", marked=local, dictionary=reference.dictionary_name, recalibrated=made),
         inputs=(*marked.staged(local), reference.staged_dictionary()),
         outputs=layout.sorted_bam(sample, "recalib.bam"),

@@ -9,6 +9,7 @@ from bioinfo_assets.genomics import refget
 from bioinfo_assets.genomics.reference import fasta_name
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import resources
 from bioinfo_assets.steps.files import Outputs
 from bioinfo_assets.steps.layout import Layout
@@ -100,9 +101,8 @@ def fetch_reference(source: StoredFile, layout: Layout) -> Job:
     """
     fasta = fasta_name(source.uri)
     return Job(
-        step="reference_genome",
+        key=ResultKey("reference_genome", "references"),
         version=FETCH_VERSION,
-        scope="references",
         script=render("fetch_reference", source_name=file_name(source.uri), fasta=fasta),
         inputs=(Input("source", source),),
         outputs=(Output("fasta", fasta, layout.reference(fasta)),),
@@ -122,9 +122,8 @@ def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner,
     dictionary, identities = _dictionary_name(name), f"{name}.refget.json"
     suffixes = (*aligner.index_suffixes, *(("alt",) if alt else ()))
     return Job(
-        step="reference_index",
+        key=ResultKey("reference_index", "references"),
         version=INDEX_VERSION,
-        scope="references",
         script=render(
             *("index_reference", "java"),
             fasta=name,

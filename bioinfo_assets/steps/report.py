@@ -7,6 +7,7 @@ from typing import Final
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.script import render
@@ -31,9 +32,8 @@ def multiqc(metrics: Mapping[str, Sequence[StoredFile]], layout: Layout) -> Job:
     sample_of = {file_name(file.uri): sample for sample in sorted(metrics) for file in metrics[sample]}
     files = {file_name(file.uri): file for sample in sorted(metrics) for file in metrics[sample]}
     return Job(
-        step="multiqc_report",
+        key=ResultKey("multiqc_report", "multiqc"),
         version=VERSION,
-        scope="multiqc",
         script=render("multiqc", config=json.dumps(_config(sample_of), indent=1)),
         inputs=tuple(Input(name, file) for name, file in files.items()),
         outputs=(

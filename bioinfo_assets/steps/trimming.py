@@ -8,6 +8,7 @@ from typing import Final, Self
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Scalar, StoredFile
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.files import ReadFiles
 from bioinfo_assets.steps.layout import Layout
@@ -119,9 +120,8 @@ def trim_reads(sample: str, reads: ReadFiles, trimming: Trimming, layout: Layout
     made = {key: f"{sample}.cutadapt.{ending}" for key, ending in _ENDINGS.items()}
     adapter_files = trimming.files()
     return Job(
-        step="trimmed_reads",
+        key=ResultKey("trimmed_reads", sample),
         version=VERSION,
-        scope=sample,
         script=render(
             "trim_reads",
             sample=sample,

@@ -9,6 +9,7 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.scratch import HostScratch, new_attempt
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import remove_samples
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.cli.upkeep import all_files, call_one, documents, make_result, small_project
 from bioinfo_assets_tests.records.elsewhere import made_record
 
@@ -26,7 +27,7 @@ def test_the_list_tells_paths_sizes_and_why_and_deletes_nothing(ledger: Ledger, 
     (out / "toy" / "mine").write_bytes(bytes(1500))
     make_result(ledger, "sketch", "toy", "toy.sketch")
     host = HostScratch(out / ".scratch")
-    new_attempt(host.root, Job("depth", "1", "toy", "true"))
+    new_attempt(host.root, Job(ResultKey("depth", "toy"), "1", "true"))
     host.close()
     before = all_files(out)
     said = call_one(gc, "--dry-run", "--output-path", out)

@@ -19,6 +19,7 @@ from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import Attempt
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store, join
 
 PATIENCE_S = 120.0
@@ -57,7 +58,7 @@ MD5 = Output("md5", "greeting.md5", "/results/expt/greeting.md5", canonical=None
 
 def job(step: str, script: str | None = None, **changes) -> Job:
     """A job of one of the steps above, or of a script of its own."""
-    return replace(Job(step, "1", "expt", SCRIPTS[step] if script is None else script), **changes)
+    return replace(Job(ResultKey(step, "expt"), "1", SCRIPTS[step] if script is None else script), **changes)
 
 
 def sha256(data: bytes) -> str:

@@ -246,7 +246,7 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.store import Store
 backend = DockerBackend(Path(sys.argv[1]), Store(), sys.argv[2])
 script = "(trap '' TERM; setsid sleep 1000) & echo running; wait"
-job_id = backend.submit(Job("sleeps", "1", "expt", script)).job_id
+job_id = backend.submit(Job(ResultKey("sleeps", "expt"), "1", script)).job_id
 while not (told := backend.read_log(job_id, Stream.STDOUT, 0)):
     time.sleep(0.01)
 print(told.decode(), end="", flush=True)

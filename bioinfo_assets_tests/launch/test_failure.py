@@ -4,8 +4,9 @@ import pytest
 
 from bioinfo_assets.launch.failure import FailureEvidence, failure_reason
 from bioinfo_assets.launch.job import Job, Resources
+from bioinfo_assets.result_key import ResultKey
 
-JOB = Job("aligned_bam", "1", "expt", "true", resources=Resources(memory_mib=30_000))
+JOB = Job(ResultKey("aligned_bam", "expt"), "1", "true", resources=Resources(memory_mib=30_000))
 LEFT = FailureEvidence(exit_code=2, problem="", stderr="", log="/scratch/a/stderr.log", scratch="/scratch")
 
 

@@ -92,7 +92,7 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.local import LocalBackend
 from bioinfo_assets.launch.store import Store
 backend = LocalBackend(Path(sys.argv[1]), Store())
-job_id = backend.submit(Job("sleeps", "1", "expt", "echo $PPID; " + sys.argv[2])).job_id
+job_id = backend.submit(Job(ResultKey("sleeps", "expt"), "1", "echo $PPID; " + sys.argv[2])).job_id
 while b"end" not in (told := backend.read_log(job_id, Stream.STDOUT, 0)):
     time.sleep(0.01)
 print(told.decode(), flush=True)
@@ -175,7 +175,7 @@ from bioinfo_assets.launch.local import LocalBackend
 from bioinfo_assets.launch.store import Store
 backend = LocalBackend(Path(sys.argv[1]), Store())
 for script in "true", "dd bs=100MB count=1 if=/dev/zero of=/dev/null":  # dd's buffer is one block
-    job_id = backend.submit(Job("uses", "1", "expt", script)).job_id
+    job_id = backend.submit(Job(ResultKey("uses", "expt"), "1", script)).job_id
     while not (status := backend.poll([job_id])[job_id]).state.is_over:
         time.sleep(0.01)
     print(status.report.usage.peak_memory_mib)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.resource_pool import ResourcePool, available_cpus, available_memory_mib
+from bioinfo_assets.result_key import ResultKey
 
 WANTED = st.builds(Resources, cpus=st.integers(1, 12), memory_mib=st.integers(1, 64_000))
 
@@ -19,7 +20,7 @@ def test_jobs_are_admitted_in_their_order_and_never_beyond_what_there_is(asked):
     shares = ResourcePool(cpus=4, memory_mib=16_000)
     granted = {}
     for number, resources in enumerate(asked):
-        job = Job("a", "1", f"s{number}", "true", resources=resources)
+        job = Job(ResultKey("a", f"s{number}"), "1", "true", resources=resources)
         if resources.memory_mib > 16_000:
             with pytest.raises(ResourceError):
                 shares.granted(job)

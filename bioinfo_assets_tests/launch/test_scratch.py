@@ -6,8 +6,9 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.scratch import HostScratch, dead_hosts, new_attempt, remove_dead_host
+from bioinfo_assets.result_key import ResultKey
 
-JOB = Job("aligned_bam", "1", "expt", "true")
+JOB = Job(ResultKey("aligned_bam", "expt"), "1", "true")
 
 
 def test_attempts_of_one_job_have_folders_of_their_own_named_for_it(tmp_path):
@@ -17,7 +18,7 @@ def test_attempts_of_one_job_have_folders_of_their_own_named_for_it(tmp_path):
 
 
 def test_a_long_sample_name_still_makes_a_folder(tmp_path):
-    assert new_attempt(tmp_path, Job("aligned_bam", "1", "x" * 300, "true")).work.is_dir()
+    assert new_attempt(tmp_path, Job(ResultKey("aligned_bam", "x" * 300), "1", "true")).work.is_dir()
 
 
 def test_a_killed_hosts_working_files_are_freed_and_its_logs_kept(tmp_path):
@@ -27,7 +28,7 @@ from pathlib import Path
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.scratch import HostScratch, new_attempt
 host = HostScratch(Path(sys.argv[1]))
-attempt = new_attempt(host.root, Job("aligned_bam", "1", "expt", "true"))
+attempt = new_attempt(host.root, Job(ResultKey("aligned_bam", "expt"), "1", "true"))
 (attempt.work / "expt.bam").write_bytes(b"large")
 (host.inputs / "reference").write_bytes(b"large")
 print(attempt.root, flush=True)

@@ -8,13 +8,13 @@ import pytest
 
 from bioinfo_assets.launch.job import Job, Output, Resources
 from bioinfo_assets.launch.script import render
+from bioinfo_assets.result_key import ResultKey
 
 GOLDEN = Path(__file__).parent / "golden" / "marked_bam.sh"
 
 JOB = Job(
-    step="marked_bam",
+    key=ResultKey("marked_bam", "expt"),
     version="1",
-    scope="expt",
     script='samtools sort -@ "$JOB_CPUS" -o expt.mark_dup.bam expt.aln.bam\nmd5sum expt.mark_dup.bam >expt.md5\n',
     outputs=(
         Output("bam", "expt.mark_dup.bam", "/o/expt.mark_dup.bam", canonical="samtools view | grep -v '^@PG'"),
@@ -53,7 +53,7 @@ def test_what_is_interpolated_is_quoted(tmp_path):
 def test_the_order_of_outputs_does_not_depend_on_cpus(tmp_path, cpus):
     outputs = tuple(Output(f"k{i}", f"{i}.txt", f"/o/{i}.txt") for i in range(12))
     script = "".join(f"printf '%{12 - i}s' x >{i}.txt\n" for i in range(12))
-    told = run(render(Job("a", "1", "b", script, outputs=outputs)), tmp_path, cpus)
+    told = run(render(Job(ResultKey("a", "b"), "1", script, outputs=outputs)), tmp_path, cpus)
     assert told.returncode == 0, told.stderr
     rows = [line.split("\t") for line in (tmp_path / "report" / "outputs.tsv").read_text().splitlines()]
     assert [(row[0], row[1]) for row in rows] == [(f"k{i}", str(12 - i)) for i in range(12)]
@@ -61,13 +61,13 @@ def test_the_order_of_outputs_does_not_depend_on_cpus(tmp_path, cpus):
 
 
 def test_a_job_without_outputs_tells_of_none(tmp_path):
-    assert run(render(Job("a", "1", "b", "true")), tmp_path).returncode == 0
+    assert run(render(Job(ResultKey("a", "b"), "1", "true")), tmp_path).returncode == 0
     assert (tmp_path / "report" / "outputs.tsv").read_text() == ""
 
 
 @pytest.mark.parametrize("script", ["cd /; exit 0", "cat <<END\ntext\nEND", "true # a comment at the end"])
 def test_a_script_may_change_folder_end_early_and_hold_any_text(tmp_path, script):
-    job = Job("a", "1", "b", f"echo x >out.txt; {script}", outputs=(Output("k", "out.txt", "/o/out.txt"),))
+    job = Job(ResultKey("a", "b"), "1", f"echo x >out.txt; {script}", outputs=(Output("k", "out.txt", "/o/out.txt"),))
     told = run(render(job), tmp_path)
     assert told.returncode == 0, told.stderr
 

@@ -4,8 +4,11 @@ from hypothesis import strategies as st
 from bioinfo_assets.launch.backend import OutputFile
 from bioinfo_assets.launch.job import Job, Output
 from bioinfo_assets.launch.script_report import ScriptReport, output_files, read_script_report
+from bioinfo_assets.result_key import ResultKey
 
-JOB = Job("a", "1", "s", "true", outputs=(Output("bam", "s.bam", "/o/s.bam"), Output("md5", "s.md5", "/o/m", None)))
+JOB = Job(
+    ResultKey("a", "s"), "1", "true", outputs=(Output("bam", "s.bam", "/o/s.bam"), Output("md5", "s.md5", "/o/m", None))
+)
 
 
 def test_a_folder_without_files_told_nothing(tmp_path):

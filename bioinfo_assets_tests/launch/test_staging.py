@@ -6,11 +6,12 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Input, Job, StoredFile
 from bioinfo_assets.launch.scratch import new_attempt
 from bioinfo_assets.launch.staging import stage
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 
 
 def job_reading(*inputs):
-    return Job("a", "1", "expt", "true", inputs=inputs)
+    return Job(ResultKey("a", "expt"), "1", "true", inputs=inputs)
 
 
 def staged(job, tmp_path):

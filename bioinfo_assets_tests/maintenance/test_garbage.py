@@ -13,6 +13,7 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import Scope, observe
 from bioinfo_assets.records.record import InputRecord
 from bioinfo_assets.records.samples import load_sample, remove_samples, rename_sample, save_sample
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.upkeep import all_files, make_result, small_project
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
@@ -234,7 +235,7 @@ def test_scratch_of_the_dead_and_not_of_the_living(ledger: Ledger, tmp_path: Pat
     scratch = tmp_path / "out" / ".scratch"
     living, ended = HostScratch(scratch), HostScratch(scratch)
     for host in (living, ended):
-        attempt = new_attempt(host.root, Job("depth", "1", "expt", "true"))
+        attempt = new_attempt(host.root, Job(ResultKey("depth", "expt"), "1", "true"))
         attempt.stderr.write_bytes(b"what went wrong")
     ended.close()
     known = find_garbage(ledger, ASSETS, scratch)

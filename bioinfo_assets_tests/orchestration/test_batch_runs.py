@@ -20,6 +20,7 @@ from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cloud import IMAGE, JOBS, MEANS, Cloud, opened_cloud
 from bioinfo_assets_tests.orchestration.toy import Toy, toy_definitions
@@ -299,9 +300,8 @@ def waiting_definitions(place: str, gate: Path, samples: int) -> dg.Definitions:
         @dg.asset(name=f"waits{number}", io_manager_key="records")
         def body(context: dg.AssetExecutionContext, launcher: JobLauncher):
             job = Job(
-                step=f"waits{number}",
+                key=ResultKey(f"waits{number}", "references"),
                 version="1",
-                scope="references",
                 script=f"echo begun; echo words >&2; until [[ -e {gate} ]]; do sleep 0.05; done",
             )
             yield from launcher.materialize(context, lambda: job)

@@ -106,7 +106,7 @@ HOST = """
         @dg.asset(name=f"sleeper{number}", io_manager_key="records")
         def body(context: dg.AssetExecutionContext, launcher: JobLauncher):
             job = Job(
-                step=f"sleeper{number}", version="1", scope="references",
+                key=ResultKey(f"sleeper{number}", "references"), version="1",
                 script='echo begun; sleep 600 & sleep 600; echo > out.txt',
                 outputs=(Output("out", "out.txt", f"{folder}/output/references/{number}.txt"),),
             )

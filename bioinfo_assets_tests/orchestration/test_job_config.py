@@ -19,6 +19,7 @@ from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.job_config import TAG, JobConfig, as_config, op_tags, options_from_tags, options_of
 from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
+from bioinfo_assets.result_key import ResultKey
 
 
 class Project:
@@ -42,7 +43,9 @@ class Project:
 
         @shared_asset(group="toys", kinds=set(), options=asset)
         def greeting(context: dg.AssetExecutionContext, launcher: JobLauncher):
-            job = Job("greeting", "1", "all", "", outputs=(Output("text", "a.txt", f"{self._folder}/a.txt"),))
+            job = Job(
+                ResultKey("greeting", "all"), "1", "", outputs=(Output("text", "a.txt", f"{self._folder}/a.txt"),)
+            )
             yield from launcher.materialize(context, lambda: job)
 
         means = BackendConfig(backend="batch", scratch="s3://bucket/scratch", batch=BatchSettings(poll_s=0.5))

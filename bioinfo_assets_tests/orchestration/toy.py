@@ -24,6 +24,7 @@ from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store, join
 
 HERE = BackendConfig()
@@ -42,9 +43,8 @@ def toy_definitions(place: str, launcher: JobLauncher) -> dg.Definitions:
     @dg.asset(io_manager_key="records", code_version="1")
     def factor(context: dg.AssetExecutionContext, launcher: JobLauncher):
         job = Job(
-            step="factor",
+            key=ResultKey("factor", "references"),
             version="1",
-            scope="references",
             script="cat source.txt > factor.txt; echo factor on stdout; echo factor on stderr >&2",
             inputs=(Input("source.txt", stored(join(place, "factor.txt"))),),
             outputs=(Output("number", "factor.txt", f"{output}/references/factor.txt"),),
@@ -55,9 +55,8 @@ def toy_definitions(place: str, launcher: JobLauncher) -> dg.Definitions:
     def product(context: dg.AssetExecutionContext, launcher: JobLauncher, factor: RecordSet):
         def job(sample: str) -> Job:
             return Job(
-                step="product",
+                key=ResultKey("product", sample),
                 version="1",
-                scope=sample,
                 script='[[ $(cat own.txt) != bad ]] || fail "own.txt is bad: write a number"\n'
                 'echo $(( $(cat factor.txt) * $(cat own.txt) )) > product.txt; fact value "$(cat product.txt)"',
                 inputs=(
@@ -73,9 +72,8 @@ def toy_definitions(place: str, launcher: JobLauncher) -> dg.Definitions:
     def parity(context: dg.AssetExecutionContext, launcher: JobLauncher, product: RecordSet):
         def job(sample: str) -> Job:
             return Job(
-                step="parity",
+                key=ResultKey("parity", sample),
                 version="1",
-                scope=sample,
                 script="echo $(( $(cat product.txt) % 2 )) > parity.txt",
                 inputs=(Input("product.txt", product.of(sample).file("number")),),
                 outputs=(Output("number", "parity.txt", f"{output}/{sample}/{sample}.parity.txt"),),
@@ -88,9 +86,8 @@ def toy_definitions(place: str, launcher: JobLauncher) -> dg.Definitions:
         def job() -> Job:
             found = sorted(product.records.items())
             return Job(
-                step="total",
+                key=ResultKey("total", "multiqc"),
                 version="1",
-                scope="multiqc",
                 script="cat *.product.txt | awk '{ sum += $1 } END { print sum }' > total.txt",
                 inputs=tuple(Input(f"{name}.product.txt", record.file("number")) for name, record in found),
                 outputs=(Output("number", "total.txt", f"{output}/multiqc/total.txt"),),

@@ -149,7 +149,7 @@ class Lab:
         finally:
             watcher.close()
             backend.close()
-        return {(job.step, job.scope) for job in backend.submitted}
+        return {(job.key.asset, job.key.scope) for job in backend.submitted}
 
 
 def open_lab(folder: Path, *samples: str) -> Lab:
@@ -204,7 +204,7 @@ def _job(project: Project, asset: str, scope: str) -> Job:
 
 def _made(job: Job) -> Behaviour:
     read = sorted((item.local, item.file.content) for item in job.inputs)
-    told = json.dumps([job.step, job.script, dict(job.parameters), read])
+    told = json.dumps([job.key.asset, job.script, dict(job.parameters), read])
     files = {item.key: f"{item.key} of {told}\n".encode() for item in job.outputs}
     if "fai" in files:
         files["fai"] = f"{CONTIG}\t{LENGTH}\t6\t60\t61\n".encode()

@@ -10,6 +10,7 @@ from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.launch.watcher import Watcher
 from bioinfo_assets.records.commit import Committed, ReuseDecision, check_reuse, commit, submit
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 
 STORE = Store()
@@ -33,9 +34,8 @@ class Bench:
 
     def job(self, **changes: object) -> Job:
         job = Job(
-            step="greeting",
+            key=ResultKey("greeting", "expt"),
             version="1",
-            scope="expt",
             script='{ printf "hello "; cat name.txt; } > greeting.txt\nfact letters "$(wc -m < greeting.txt)"',
             inputs=(Input("name.txt", self.name()),),
             outputs=(Output("text", "greeting.txt", str(self.greeting)),),
@@ -46,7 +46,7 @@ class Bench:
         return check_reuse(self.ledger, self.backend, job)
 
     def make(self, job: Job) -> Committed:
-        wanted = self.consider(job)
+        wanted = self.check_reuse(job)
         if wanted.record is not None:
             return Committed(wanted.record, reused=True)
         return commit(self.ledger, self.backend, submit(self.watcher, wanted))

@@ -64,9 +64,9 @@ def made_record(ledger: Ledger, step: str, scope: str, *uris: str, **changes: ob
     )
     now = datetime.now(UTC)
     record = Record(
-        step=step,
-        version="1",
+        asset=step,
         scope=scope,
+        version="1",
         fingerprint="f" * 64,
         script="true",
         parameters={},

@@ -64,7 +64,7 @@ def test_the_same_job_again_is_found(bench: Bench) -> None:
 def test_what_could_change_the_result_makes_it_again(bench: Bench, other: dict[str, object], named: str) -> None:
     bench.make(bench.job())
 
-    wanted = bench.consider(bench.job(**other))
+    wanted = bench.check_reuse(bench.job(**other))
 
     assert wanted.record is None
     assert wanted.reason == f"changed: {named}"
@@ -75,7 +75,7 @@ def test_a_changed_input_makes_it_again_and_is_named(bench: Bench) -> None:
 
     other = bench.job(inputs=(Input("name.txt", bench.name("moon")),))
 
-    assert bench.consider(other).reason == "changed: inputs (name.txt)"
+    assert bench.check_reuse(other).reason == "changed: inputs (name.txt)"
 
 
 def test_where_and_with_how_much_it_runs_changes_nothing(bench: Bench) -> None:
@@ -88,14 +88,14 @@ def test_where_and_with_how_much_it_runs_changes_nothing(bench: Bench) -> None:
         inputs=(Input("name.txt", replace(bench.name(), uri=str(moved))),),
     )
 
-    assert bench.consider(same).record is not None
+    assert bench.check_reuse(same).record is not None
 
 
 def test_a_missing_output_is_made_again(bench: Bench) -> None:
     bench.make(bench.job())
     bench.greeting.unlink()
 
-    assert bench.consider(bench.job()).reason == f"{bench.greeting} is gone"
+    assert bench.check_reuse(bench.job()).reason == f"{bench.greeting} is gone"
     assert not bench.make(bench.job()).reused
     assert bench.greeting.read_text() == "hello world"
 
@@ -104,7 +104,7 @@ def test_a_changed_output_of_the_same_length_is_made_again(bench: Bench) -> None
     bench.make(bench.job())
     bench.greeting.write_text("HELLO world")
 
-    assert "was changed" in bench.consider(bench.job()).reason
+    assert "was changed" in bench.check_reuse(bench.job()).reason
 
 
 def test_a_copied_output_with_another_time_is_still_whole(bench: Bench) -> None:
@@ -152,7 +152,7 @@ def test_an_input_that_was_rewritten_while_the_job_ran_gives_no_result(bench: Be
     """As long as before, so that only its time tells: what the record would say was read, was not."""
     began = bench.folder / "began"
     job = bench.job(script=f"touch {began}; while [[ -e {began} ]]; do sleep 0.05; done; cat name.txt > greeting.txt")
-    run = submit(bench.watcher, bench.consider(job))
+    run = submit(bench.watcher, bench.check_reuse(job))
     while not began.exists():
         run.ticket.wait(0.05)
     bench.name("WORLD")
@@ -166,7 +166,7 @@ def test_an_input_that_was_rewritten_while_the_job_ran_gives_no_result(bench: Be
 
 
 def test_an_input_that_was_rewritten_before_the_job_began_is_refused(bench: Bench) -> None:
-    wanted = bench.consider(bench.job())
+    wanted = bench.check_reuse(bench.job())
     bench.name("WORLD")
 
     with pytest.raises(JobError, match=r"name\.txt was written again since the run began: start the run again"):
@@ -200,7 +200,7 @@ def test_what_could_not_be_published_is_left_in_scratch(bench: Bench) -> None:
 
 def test_a_missing_tool_is_told_before_anything_runs(bench: Bench) -> None:
     with pytest.raises(ResourceError, match="no-such-tool"):
-        bench.consider(bench.job(tools=("no-such-tool",)))
+        bench.check_reuse(bench.job(tools=("no-such-tool",)))
 
 
 def test_a_host_killed_while_publishing_leaves_no_result(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,8 +216,8 @@ def test_a_host_killed_while_publishing_leaves_no_result(bench: Bench, monkeypat
         bench.make(bench.job(version="2"))
     monkeypatch.undo()
 
-    assert bench.consider(bench.job(version="2")).reason == "not made yet"
-    assert bench.consider(bench.job()).reason == "not made yet"
+    assert bench.check_reuse(bench.job(version="2")).reason == "not made yet"
+    assert bench.check_reuse(bench.job()).reason == "not made yet"
     assert not bench.make(bench.job()).reused
 
 

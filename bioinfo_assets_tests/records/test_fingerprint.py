@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from bioinfo_assets.launch.job import Input, Job, Output, Resources, StoredFile
 from bioinfo_assets.records.fingerprint import fingerprint_of
+from bioinfo_assets.result_key import ResultKey
 
 JOB = Job(
-    step="depth",
+    key=ResultKey("depth", "expt"),
     version="1",
-    scope="expt",
     script="samtools depth a.bam > depth.txt",
     inputs=(
         Input("a.bam", StoredFile("/x/a.bam", 10, "sha256:aa")),

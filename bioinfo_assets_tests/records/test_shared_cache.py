@@ -48,7 +48,7 @@ class Two:
 
     def take(self, **changes: object) -> Committed | None:
         """The second wants a greeting of its own."""
-        return copy_shared_result(self.second.ledger, self.cache, self.second.consider(self.second.job(**changes)))
+        return copy_shared_result(self.second.ledger, self.cache, self.second.check_reuse(self.second.job(**changes)))
 
     def make(self) -> Committed:
         return self.second.make(self.second.job())
@@ -74,7 +74,7 @@ def test_a_result_with_the_same_fingerprint_is_copied(two: Two) -> None:
     assert two.second.greeting.read_text() == "hello world"
     assert found.record == two.second.ledger.read("expt", "greeting")
     assert found.record.fingerprint == shared.fingerprint
-    assert two.second.consider(two.second.job()).reason == ""
+    assert two.second.check_reuse(two.second.job()).reason == ""
 
 
 def test_its_record_says_where_its_files_are_and_where_they_were_copied_from(two: Two) -> None:
@@ -111,7 +111,7 @@ def test_a_copy_of_a_copy_names_the_record_of_the_job_that_was_run(two: Two, tmp
     two.first.greeting.unlink()
     (tmp_path / "third").mkdir()
     with open_bench(tmp_path / "third") as third:
-        again = copy_shared_result(third.ledger, two.cache, third.consider(third.job()))
+        again = copy_shared_result(third.ledger, two.cache, third.check_reuse(third.job()))
 
     assert again is not None
     assert again.record.copied_from == f"{two.first.ledger.output_path}/expt/records/greeting.json"
@@ -165,7 +165,7 @@ def test_an_original_that_changes_while_it_is_copied_is_not_used(two: Two, harm,
     two.share()
     ledger = Ledger(Racing(), two.second.ledger.output_path)
 
-    assert copy_shared_result(ledger, two.cache, two.second.consider(two.second.job())) is None
+    assert copy_shared_result(ledger, two.cache, two.second.check_reuse(two.second.job())) is None
     assert ledger.read("expt", "greeting") is None
     assert not two.make().reused
     assert two.second.greeting.read_text() == "hello world"
@@ -186,12 +186,12 @@ def test_an_original_that_may_not_be_read_is_not_used(two: Two) -> None:
     two.share()
 
     ledger = Ledger(Closed(), two.second.ledger.output_path)
-    assert copy_shared_result(ledger, two.cache, two.second.consider(two.second.job())) is None
+    assert copy_shared_result(ledger, two.cache, two.second.check_reuse(two.second.job())) is None
 
 
 def test_an_output_path_that_cannot_be_written_to_is_told(two: Two) -> None:
     two.share()
-    wanted = two.second.consider(two.second.job())
+    wanted = two.second.check_reuse(two.second.job())
     two.second.greeting.parent.parent.mkdir(parents=True)
     two.second.greeting.parent.write_text("a file where the sample's folder should be")
 
@@ -214,7 +214,7 @@ def test_a_damaged_entry_is_as_none_and_is_written_anew(two: Two, entry: bytes) 
 def test_a_record_under_the_name_of_another_fingerprint_is_not_used(two: Two) -> None:
     """Put there by mistake or on purpose: its files are not what that fingerprint stands for."""
     shared = two.share()
-    other = two.second.consider(two.second.job(version="2")).fingerprint
+    other = two.second.check_reuse(two.second.job(version="2")).fingerprint
     entry = Path(two.cache.uri(other))
     entry.parent.mkdir(parents=True, exist_ok=True)
     entry.write_text(shared.model_dump_json())
@@ -238,7 +238,7 @@ def test_a_cache_that_was_never_written_knows_nothing(two: Two) -> None:
 def test_what_is_there_already_is_not_copied(two: Two) -> None:
     """Two processes on one sample: the other has just made it."""
     two.share()
-    wanted = two.second.consider(two.second.job())
+    wanted = two.second.check_reuse(two.second.job())
     own = two.make().record
 
     found = copy_shared_result(two.second.ledger, two.cache, wanted)
@@ -265,7 +265,7 @@ def test_a_result_in_s3_is_copied_by_s3_itself(two: Two, s3: str, caplog: pytest
     )
     cache = SharedCache(Store(), f"{s3}/cache")
     cache.keep(first[0].make(first[0].job(outputs=(Output("text", "greeting.txt", first[1]),))).record)
-    wanted = second[0].consider(second[0].job(outputs=(Output("text", "greeting.txt", second[1]),)))
+    wanted = second[0].check_reuse(second[0].job(outputs=(Output("text", "greeting.txt", second[1]),)))
     with caplog.at_level(logging.INFO, "werkzeug"):
         found = copy_shared_result(second[0].ledger, cache, wanted)
 

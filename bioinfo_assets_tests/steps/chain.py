@@ -51,7 +51,7 @@ def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
     bench, layout, made = Bench(folder / "scratch"), Layout(str(folder / "results")), {}
 
     def run(*jobs: Job) -> None:
-        made.update(zip((job.step for job in jobs), bench.run_all(jobs, resources), strict=True))
+        made.update(zip((job.key.asset for job in jobs), bench.run_all(jobs, resources), strict=True))
 
     lanes = [lane_files(*lane) for lane in LANES]
     sites = na12878().known_sites[0]

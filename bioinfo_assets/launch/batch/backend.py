@@ -217,7 +217,7 @@ class BatchBackend:
         except BioinfoAssetsError as error:
             job.errors += 1
             if job.errors == _ERRORS_BORNE:
-                job.fail(f"step {job.job.step} of {job.job.scope} was lost: {error}", Outcome.LOST)
+                job.fail(f"step {job.job.key.label} was lost: {error}", Outcome.LOST)
         except Exception as error:  # noqa: BLE001 - a defect must end its job, which would else be waited for for ever
             job.fail(f"defect in the batch backend: {error!r}")
 

@@ -63,7 +63,7 @@ def classify(job: Job, detail: "JobDetailTypeDef", told: AttemptReport | None, l
             left = FailureEvidence(told.ending.exit_code, "", told.stderr, log, "")
             return JobOutcome(outcome, failure_reason(job, left))
     happened = _sentence(outcome, job, detail, told)
-    return JobOutcome(outcome, f"step {job.step} of {job.scope} {happened}{f'; its log is {log}' if log else ''}")
+    return JobOutcome(outcome, f"step {job.key.label} {happened}{f'; its log is {log}' if log else ''}")
 
 
 def outcome_of(detail: "JobDetailTypeDef", told: AttemptReport | None) -> Outcome:

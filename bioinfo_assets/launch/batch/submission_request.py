@@ -127,8 +127,8 @@ def _overrides(order: SubmissionRequest, region: str, disk: str) -> dict[str, An
 
 def tags_of(job: Job, run_id: str, scratch: str, *, alone: bool) -> dict[str, str]:
     """What people and `jobs reap` find a job by."""
-    who = {"scope": job.scope} if alone else {}
-    return {"run": run_id, "step": job.step, "scratch": scratch, **who}
+    who = {"scope": job.key.scope} if alone else {}
+    return {"run": run_id, "step": job.key.asset, "scratch": scratch, **who}
 
 
 def tag_value(value: str) -> str:

@@ -211,7 +211,7 @@ class Submitter:
     def _name(self, jobs: Sequence[BatchJob]) -> str:
         job = jobs[0]
         mark = "-".join([*([job.fingerprint[:12]] if job.fingerprint else []), secrets.token_hex(4)])
-        what = job.job.name if len(jobs) == 1 else f"{job.job.step}-array"
+        what = job.job.name if len(jobs) == 1 else f"{job.job.key.asset}-array"
         return job_name(job.job.options.prefix, what, mark)
 
 
@@ -222,7 +222,7 @@ def _likeness(job: BatchJob) -> tuple[str, ...]:
     """
     resources = job.job.resources
     return (
-        job.job.step,
+        job.job.key.asset,
         job.job.options.model_dump_json(),
         str(job.spent),
         str(resources.cpus),

@@ -13,7 +13,7 @@ MAX_TIMEOUT_S: Final = 72 * 3600
 def default_timeout_s(job: Job) -> int:
     """Seconds, unless a user sets `timeout_s`.
 
-    >>> default_timeout_s(Job("trimmed_reads", "1", "expt", ""))
+    >>> default_timeout_s(Job(ResultKey("trimmed_reads", "expt"), "1", ""))
     7200
     """
     size = sum(item.file.size for item in job.inputs)

@@ -14,6 +14,7 @@ from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.tools import IMAGE_LIST
+from bioinfo_assets.result_key import ResultKey
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -23,7 +24,7 @@ endpoint=${{AWS_ENDPOINT_URL_S3:-${{AWS_ENDPOINT_URL:-}}}}
 [[ -z $endpoint ]] || export S3_ENDPOINT_URL=$endpoint
 s5cmd --log error cp "${{BIOINFO_ASSETS_TOOLS:-{IMAGE_LIST}}}" "$1"
 """
-_PROBE: Final = Job("tools", "1", "image", _COPY, resources=Resources(cpus=1, memory_mib=512))
+_PROBE: Final = Job(ResultKey("tools", "image"), "1", _COPY, resources=Resources(cpus=1, memory_mib=512))
 _TRIES: Final = 3
 _TIME_S: Final = 600
 

@@ -59,8 +59,7 @@ class Container:
             except APIError as error:
                 self._drop()
                 raise ResourceError(
-                    f"step {run.job.step} of {run.job.scope} cannot be started in the image {name}: "
-                    f"{error_message(error)}"
+                    f"step {run.job.key.label} cannot be started in the image {name}: {error_message(error)}"
                 ) from error
 
     def end(self) -> None:

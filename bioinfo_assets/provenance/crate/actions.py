@@ -43,7 +43,7 @@ class Actions:
         """The action of a job; it is to come after the actions upstream of it."""
         record, name = job.record, _name_of(job)
         properties = {
-            "name": f"{record.step} of {record.scope}",
+            "name": f"{record.key.label}",
             "description": _description(record),
             "instrument": {"@id": tool_id(record)},
             "object": [*map(self.files.read, job.inputs), *self._parameters(record, name), *self._script(record, name)],
@@ -61,8 +61,8 @@ class Actions:
     def control(self, job: TracedJob, action: Ref) -> Ref:
         """That a step of the workflow was carried out by an action."""
         properties = {
-            "name": f"running {job.record.step} of {job.record.scope}",
-            "instrument": {"@id": step_id(job.record.step)},
+            "name": f"running {job.record.asset} of {job.record.scope}",
+            "instrument": {"@id": step_id(job.record.asset)},
             "object": action,
             "actionStatus": DONE,
         }
@@ -73,7 +73,7 @@ class Actions:
             self.entities.describe(
                 local_id("runs", record.scope, name, "parameters", given),
                 "PropertyValue",
-                {"name": given, "value": _text(value), "exampleOfWork": {"@id": parameter_id(record.step, given)}},
+                {"name": given, "value": _text(value), "exampleOfWork": {"@id": parameter_id(record.asset, given)}},
             )
             for given, value in sorted(record.parameters.items())
         ]
@@ -82,7 +82,7 @@ class Actions:
         if not record.script:
             return []
         properties = {
-            "name": f"script of {record.step} of {record.scope}",
+            "name": f"script of {record.key.label}",
             "description": "The bash script as it was run.",
             "encodingFormat": self.files.format("script.sh"),
         }
@@ -90,7 +90,7 @@ class Actions:
 
     def _record(self, record: Record, name: str) -> Ref:
         properties = {
-            "name": f"record of {record.step} of {record.scope}",
+            "name": f"record of {record.key.label}",
             "description": "Everything that bioinfo-assets recorded of this run, with digests of canonical forms.",
             "encodingFormat": self.files.format("record.json"),
             "about": {"@id": local_id("runs", record.scope, name)},

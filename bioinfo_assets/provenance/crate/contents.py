@@ -165,6 +165,6 @@ def _description(jobs: Iterable[TracedJob]) -> str:
     records = [job.record for job in jobs]
     scopes = {record.scope for record in records}
     return (
-        f"{len(records)} runs of {len({record.step for record in records})} steps on {len(scopes)} scopes, recorded"
+        f"{len(records)} runs of {len({record.asset for record in records})} steps on {len(scopes)} scopes, recorded"
         " by bioinfo-assets: what was made, from what, by which script, with which versions of tools."
     )

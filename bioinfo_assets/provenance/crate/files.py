@@ -45,7 +45,7 @@ class Files:
             return self._known[iri]
         properties = self._properties(seen) | {
             "sdDatePublished": time_of(job.record.finished),
-            "exampleOfWork": {"@id": local_id(job.record.step, "outputs", file.key)},
+            "exampleOfWork": {"@id": local_id(job.record.asset, "outputs", file.key)},
         }
         if self._is_copied(job, file):
             return self._known.setdefault(iri, self._copy(file, properties))

@@ -29,7 +29,7 @@ _PAGES: Final = {
 def tool_id(record: Record) -> str:
     """What carried out a step: one version of it with these versions of the tools that it calls."""
     called = (f"{tool}-{version}" for tool, version in sorted(record.tools.items()))
-    return local_id(record.step, record.version, *called)
+    return local_id(record.asset, record.version, *called)
 
 
 def step_id(step: str) -> str:
@@ -40,11 +40,11 @@ def step_id(step: str) -> str:
 def describe_steps(entities: Entities, records: Iterable[Record]) -> dict[str, object]:
     """Describes the steps that records are of, in this order; gives what the workflow says of them."""
     records = tuple(records)
-    steps = {record.step: position for position, record in enumerate({one.step: one for one in records}.values())}
+    steps = {record.asset: position for position, record in enumerate({one.asset: one for one in records}.values())}
     for record in records:
         _describe_tool(entities, record)
     for step, position in steps.items():
-        tools = {tool_id(record): record for record in records if record.step == step}
+        tools = {tool_id(record): record for record in records if record.asset == step}
         properties = {"name": step, "position": str(position), "workExample": [{"@id": tool} for tool in tools]}
         entities.describe(step_id(step), "HowToStep", properties)
     return {
@@ -57,11 +57,11 @@ def describe_steps(entities: Entities, records: Iterable[Record]) -> dict[str, o
 def _describe_tool(entities: Entities, record: Record) -> None:
     made_by = "registered here, made elsewhere" if record.imported else "one bash script"
     properties = {
-        "name": record.step,
-        "description": f"The step {record.step} of bioinfo-assets: {made_by}.",
+        "name": record.asset,
+        "description": f"The step {record.asset} of bioinfo-assets: {made_by}.",
         "version": record.version,
         "softwareRequirements": [_software(entities, *tool) for tool in sorted(record.tools.items())],
-        "input": [_formal(entities, record.step, *given) for given in sorted(record.parameters.items())],
+        "input": [_formal(entities, record.asset, *given) for given in sorted(record.parameters.items())],
         "output": _outputs(entities, record),
     }
     entities.describe(tool_id(record), "SoftwareApplication", properties)
@@ -85,7 +85,7 @@ def parameter_id(step: str, name: str) -> str:
 def _outputs(entities: Entities, record: Record) -> list[Ref]:
     return [
         entities.describe(
-            local_id(record.step, "outputs", file.key), "FormalParameter", {"name": file.key, "additionalType": "File"}
+            local_id(record.asset, "outputs", file.key), "FormalParameter", {"name": file.key, "additionalType": "File"}
         )
         for file in record.outputs
     ]

@@ -287,7 +287,7 @@ class TestWhenS3Fails:
         real = module.progress
 
         def defective(tracked, *args):
-            if tracked.job.scope == "bad":
+            if tracked.job.key.scope == "bad":
                 raise RuntimeError("oops")
             return real(tracked, *args)
 
