@@ -4,6 +4,7 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.records.record import data_version_of
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.records.bench import Bench
 
 
@@ -43,4 +44,4 @@ def test_a_broken_record_is_a_sentence(bench: Bench) -> None:
     place.write_text("{")
 
     with pytest.raises(InputError, match=r"greeting\.json is not a record of this project"):
-        bench.ledger.read("expt", "greeting")
+        bench.ledger.read(ResultKey("greeting", "expt"))
