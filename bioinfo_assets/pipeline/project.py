@@ -113,13 +113,13 @@ class Project:
         Raises:
             InputError: one of them is missing.
         """
-        files = {uri: uri for uri in self.settings.known_sites}
+        files = {self.ledger.layout.relative(uri): uri for uri in self.settings.known_sites}
         return observe(self.ledger, ResultKey("known_sites_source", REFERENCES), files)
 
     def known_sites(self, observation: Observation) -> tuple[KnownSites, ...]:
         """The observed known sites, in the order of the settings."""
-        files = {file.key: file.stored for file in observation.files}
-        return tuple(KnownSites(files[uri], None) for uri in self.settings.known_sites)
+        files = observation.by_uri()
+        return tuple(KnownSites(files[uri].stored, None) for uri in self.settings.known_sites)
 
     def lanes(self, sample: Sample, observation: Observation) -> list[LaneFiles]:
         """A sample's lanes, each with its read group."""

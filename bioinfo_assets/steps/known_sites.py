@@ -76,7 +76,7 @@ def fetch_known_sites(sources: Sequence[KnownSites], contigs: StoredFile, layout
         inputs=(Input("contigs.fai", contigs), *inputs),
         outputs=tuple(output for name in names for output in _outputs(name, layout)),
         tools=("bgzip", "tabix"),
-        parameters={"known_sites": tuple(source.vcf.uri for source in sources)},
+        parameters={"known_sites": tuple(file_name(source.vcf.uri) for source in sources)},
         resources=resources.streaming(0),
     )
 

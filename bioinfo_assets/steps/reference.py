@@ -106,7 +106,7 @@ def fetch_reference(source: StoredFile, layout: Layout) -> Job:
         script=render("fetch_reference", source_name=file_name(source.uri), fasta=fasta),
         inputs=(Input("source", source),),
         outputs=(Output("fasta", fasta, layout.reference(fasta)),),
-        parameters={"reference": source.uri},
+        parameters={"reference": file_name(source.uri)},
         resources=resources.streaming(0),
     )
 
