@@ -9,13 +9,17 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.launch.publish import publish_lock
 from bioinfo_assets.records.record import FileRecord, Observation, Record
 from bioinfo_assets.storage.store import FileStat, Store, join
 
 _KEPT: Final[TypeAdapter[Record | Observation]] = TypeAdapter(Record | Observation)
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class DamagedRecordError(InputError):
+    """A file exists where a record belongs, but is not a record of this project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Ledger:
         """The record of a result; None where there is no result.
 
         Raises:
-            InputError: the file is there but is not a record.
+            DamagedRecordError: the file exists but is not a record.
         """
         return self.read_at(self.uri(scope, step))
 
@@ -54,7 +58,7 @@ class Ledger:
         """The record that lies in a file of its own, as in the shared cache; None where there is none.
 
         Raises:
-            InputError: the file is there but is not a record.
+            DamagedRecordError: the file exists but is not a record.
         """
         return self._load(uri, Record)
 
@@ -67,7 +71,7 @@ class Ledger:
         try:
             return _KEPT.validate_json(self.store.read_bytes(uri))
         except ValidationError as error:
-            raise InputError(f"{uri} is not a record of this project: move it away and run again") from error
+            raise DamagedRecordError(f"{uri} is not a record of this project: move it away and run again") from error
 
     def read_observation(self, scope: str, asset: str) -> Observation | None:
         """What was last seen of an external asset; None where it was never looked at."""
@@ -131,15 +135,13 @@ class Ledger:
     def _load(self, uri: str, model: type[Model]) -> Model | None:
         try:
             data = self.store.read_bytes(uri)
-        except InputError as error:
-            if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
-                return None
-            raise
+        except NotFoundError:
+            return None
         try:
             return model.model_validate_json(data)
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
-            raise InputError(
+            raise DamagedRecordError(
                 f"{uri} is not a record of this project ({problem}): move it away and run again"
             ) from error
 

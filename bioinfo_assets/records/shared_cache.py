@@ -10,11 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from pydantic import ValidationError
-
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.records.commit import Committed, ReuseDecision, inputs_of, withdraw_previous
-from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.ledger import DamagedRecordError, Ledger
 from bioinfo_assets.records.record import FileRecord, Record
 from bioinfo_assets.storage.store import Store, join
 
@@ -59,10 +57,8 @@ class SharedCache:
     def _entry(self, fingerprint: str) -> Record | None:
         try:
             return Ledger(self.store, self.place).read_at(self.uri(fingerprint))
-        except InputError as error:
-            if isinstance(error.__cause__, ValidationError):  # damaged: whoever makes the result writes it anew
-                return None
-            raise
+        except DamagedRecordError:  # whoever computes the result next replaces it
+            return None
 
     def keep(self, record: Record) -> None:
         """Tells others of a result."""

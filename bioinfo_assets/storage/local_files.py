@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.storage.atomic import atomic_copy, atomic_write, translate_disk_errors
 from bioinfo_assets.storage.file_stat import FileStat
 
@@ -91,7 +91,7 @@ def _translate_path_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"{path} does not exist: check its spelling, or make it first") from error
+        raise NotFoundError(f"{path} does not exist: check its spelling, or create it first") from error
     except IsADirectoryError as error:
         raise InputError(f"{path} is not a file: give the path of a file") from error
     except PermissionError as error:

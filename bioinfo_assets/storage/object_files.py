@@ -19,7 +19,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import GCSStore, HTTPStore, S3Store
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.storage import s3_copy
 from bioinfo_assets.storage.atomic import atomic_write
 from bioinfo_assets.storage.file_stat import FileStat
@@ -278,7 +278,7 @@ def _translate_store_errors(uri: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         _check_bucket(uri, error)
-        raise InputError(f"{uri} does not exist: check its spelling") from error
+        raise NotFoundError(f"{uri} does not exist: check its spelling") from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
         advice = _ADVICE.get(_scheme_and_host(uri)[0], _ADVICE["https"])
         raise InputError(f"{uri} may not be read or written: {advice}") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.storage import local_files, object_files
 from bioinfo_assets.storage.atomic import atomic_move, remove_parts
 from bioinfo_assets.storage.file_stat import FileStat
@@ -53,7 +53,8 @@ def join(uri: str, *parts: str) -> str:
 class Store:
     """All files this project reads and writes, wherever they are.
 
-    Every method raises InputError for a file that is not there or not allowed, and ResourceError for a full disk.
+    Every method raises NotFoundError for a file that does not exist, InputError for one that may not be accessed, and
+    ResourceError for a full disk.
     """
 
     def stat(self, uri: str) -> FileStat:
@@ -65,10 +66,8 @@ class Store:
         """A file's size and stamp, None where there is none. A place that cannot be reached is an error."""
         try:
             return self.stat(uri)
-        except InputError as error:
-            if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
-                return None
-            raise
+        except NotFoundError:
+            return None
 
     def exists(self, uri: str) -> bool:
         """Whether the file is there. A place that cannot be reached is an error, not an absence."""
