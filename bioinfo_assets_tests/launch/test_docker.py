@@ -243,7 +243,8 @@ from pathlib import Path
 from bioinfo_assets.launch.backend import Stream
 from bioinfo_assets.launch.docker.backend import DockerBackend
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.storage.store import Store
 backend = DockerBackend(Path(sys.argv[1]), Store(), sys.argv[2])
 script = "(trap '' TERM; setsid sleep 1000) & echo running; wait"
 job_id = backend.submit(Job(ResultKey("sleeps", "expt"), "1", script)).job_id

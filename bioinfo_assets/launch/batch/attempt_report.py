@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class RecordedExit(BaseModel):
-    """How the script ended, as `supervise.py` wrote it down."""
+    """How the script ended, as `job_supervisor.py` reported it."""
 
     model_config = ConfigDict(frozen=True)
 
