@@ -108,7 +108,7 @@ class DockerBackend(HostBackend):
     def _image_of(self, options: JobOptions) -> str:
         name = options.image or self._image
         if name is None:
-            raise InputError("no container image is set: name one by the setting image, or use the local backend")
+            raise InputError("no container image is set: set image to one, or use the local backend")
         return name
 
     def _engine(self) -> tuple[DockerClient, Images]:
