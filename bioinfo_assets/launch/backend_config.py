@@ -1,4 +1,4 @@
-"""The configuration of where jobs run, and the backend it selects."""
+"""Where jobs run, and the backend for it."""
 
 from pathlib import Path
 from typing import Literal
@@ -32,15 +32,15 @@ class BatchSettings(BaseModel):
 
 
 class BackendConfig(BaseModel):
-    """Where jobs run, and the resources they share there.
+    """Where jobs run, and what they share there.
 
     Attributes:
-        backend: Processes or containers of this machine, or AWS Batch.
-        scratch: The folder of jobs: on this machine, or for AWS Batch `s3://BUCKET/FOLDER`; by default next to the
-            results.
-        cpus: CPUs of this machine that jobs share; all if None.
-        memory_mib: Memory of this machine that jobs share, in MiB; all if None.
-        tool_path: Folders with tools of this machine, searched before `PATH`.
+        backend: As processes or containers of this machine, or on AWS Batch.
+        scratch: Where jobs work: a folder of this machine, or for AWS Batch `s3://BUCKET/FOLDER`; beside the results
+            unless given.
+        cpus: Processors of this machine that jobs share; all unless given.
+        memory_mib: Memory of this machine that jobs share, in MiB; all unless given.
+        tool_path: Folders with tools of this machine, looked at before `PATH`.
         image: The container image where a job's options name none.
         batch: How to speak to AWS Batch.
     """
@@ -95,22 +95,22 @@ def open_backend(means: BackendConfig, output_path: str, store: Store, run_id: s
     return LocalBackend(scratch, store, means.cpus, means.memory_mib, tuple(map(Path, means.tool_path)))
 
 
-def batch_scratch(config: BackendConfig, output_path: str) -> str:
-    """Return the scratch of jobs on AWS Batch: the configured one, or a folder next to the results.
+def batch_scratch(means: BackendConfig, output_path: str) -> str:
+    """Where jobs on AWS Batch work: the given place in S3, or beside the results.
 
     Raises:
         InputError: neither is in S3.
     """
-    scratch = config.scratch or join(output_path, ".scratch")
+    scratch = means.scratch or join(output_path, ".scratch")
     if not scratch.startswith("s3://"):
         raise InputError(
-            f"jobs on AWS Batch cannot use {scratch}: set scratch, or the output path, to s3://BUCKET/FOLDER"
+            f"jobs on AWS Batch cannot work in {scratch}: set scratch, or the output path, to s3://BUCKET/FOLDER"
         )
     return scratch
 
 
 def default_scratch(output_path: str) -> Path:
-    """Return the default scratch of this machine's jobs: next to local results, so that publishing is a rename."""
+    """Where jobs of this machine work unless told otherwise: beside local results, so that publishing is a rename."""
     if "://" in output_path:
         return Path.home() / ".cache" / "bioinfo-assets" / "scratch"
     return Path(output_path) / ".scratch"
