@@ -159,7 +159,7 @@ def test_an_input_that_was_rewritten_while_the_job_ran_gives_no_result(bench: Be
     bench.name("WORLD")
     began.unlink()
 
-    with pytest.raises(JobError, match=r"name\.txt was written again since the run began"):
+    with pytest.raises(JobError, match=r"name\.txt was rewritten since the run began"):
         commit(bench.ledger, bench.backend, run)
 
     assert bench.ledger.read(ResultKey("greeting", "expt")) is None
@@ -170,7 +170,7 @@ def test_an_input_that_was_rewritten_before_the_job_began_is_refused(bench: Benc
     wanted = bench.check_reuse(bench.job())
     bench.name("WORLD")
 
-    with pytest.raises(JobError, match=r"name\.txt was written again since the run began: start the run again"):
+    with pytest.raises(JobError, match=r"name\.txt was rewritten since the run began: start the run again"):
         commit(bench.ledger, bench.backend, submit(bench.watcher, wanted))
 
 

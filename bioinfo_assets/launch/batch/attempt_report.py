@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import NotFoundError
 from bioinfo_assets.launch.backend import JobReport, Usage
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.script_report import ScriptReport, output_files, read_script_report
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class RecordedExit(BaseModel):
-    """How the script ended, as `supervise.py` wrote it down."""
+    """How the script ended, as `job_supervisor.py` reported it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -79,10 +79,8 @@ def read_report(store: Store, folder: str, attempt: int) -> AttemptReport | None
     """What an attempt told; None where it did not come to that, or is not to be understood."""
     try:
         data = store.read_bytes(join(attempt_folder(folder, attempt), "report.tar"))
-    except InputError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return None
-        raise
+    except NotFoundError:
+        return None
     with TemporaryDirectory() as name:
         place = Path(name)
         try:

@@ -116,6 +116,10 @@ class BatchBackend:
         """
         return self._images.versions(tools, options)
 
+    def known_tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str] | None:  # noqa: ARG002
+        """Return None: the list of an image's tools is not looked up without a job yet."""
+        return None
+
     def submit(self, job: Job, fingerprint: str = "") -> Submission:
         """Takes a job; it is submitted as soon as no more come in for a moment."""
         job_id = f"{job.name}.{fingerprint[:12] or 'x'}.{secrets.token_hex(4)}"

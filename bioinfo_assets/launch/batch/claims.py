@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import NotFoundError
 from bioinfo_assets.storage.store import Store, join
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -100,7 +100,5 @@ class Claims:
             return model.model_validate_json(self.store.read_bytes(uri))
         except ValidationError:
             return None  # of another version of this project: what it told is not known, so the job is run
-        except InputError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                return None
-            raise
+        except NotFoundError:
+            return None

@@ -117,13 +117,16 @@ tidy() {
   find "$cache" -type f ! -name '*.lock' -mtime +7 -delete 2>/dev/null || true
 }
 
-# supervise.py marks the script's standard output line by line, and keeps the end of its standard error for the report.
+# The supervisor ends the script when its standard input ends: at SIGTERM, or when this process is killed. It marks the
+# script's standard output line by line, and keeps the end of its standard error for the report.
 run() {
   local code=0
   cd "$work"
-  python3 -I -S "$root/supervise.py" "$root/job_supervisor.py" "$JOB_REPORT" bash "$root/script.sh" </dev/null &
+  mkfifo "$root/line" || return
+  exec 7<>"$root/line"
+  python3 -I -S "$root/job_supervisor.py" marked "$JOB_REPORT" bash "$root/script.sh" <"$root/line" 7>&- &
   script=$!
-  trap 'kill -TERM "$script" 2>/dev/null || true' TERM
+  trap 'exec 7>&-' TERM
   while true; do
     wait "$script" && code=0 || code=$?
     kill -0 "$script" 2>/dev/null || break
@@ -144,7 +147,7 @@ upload() {
 }
 
 mkdir "$work" "$JOB_REPORT" "$TMPDIR"
-head -c 98304 /dev/zero >"$JOB_REPORT/reserve" # for supervise.py, which tells of a job that filled the disk
+head -c 98304 /dev/zero >"$JOB_REPORT/reserve" # space for the report of a job that filled the disk
 tidy
 check_tools
 stage || give_up "$(cat "$JOB_REPORT/problem" 2>/dev/null || echo "an input could not be fetched: the log tells which")"

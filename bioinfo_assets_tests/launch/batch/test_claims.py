@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.batch.attempt_report import read_report
 from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
 from bioinfo_assets.storage.store import Store
 
@@ -43,3 +45,15 @@ def test_a_time_without_its_zone_is_not_understood(claims):
     naive = CLAIM.model_dump_json().replace("2026-01-02T00:00:00Z", "2026-01-02T00:00:00")
     Store().write_bytes(f"{claims.scratch}/claims/f.json", naive.encode())
     assert claims.read("f") is None
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_missing_bucket_is_an_error_and_not_a_missing_claim_or_report() -> None:
+    with pytest.raises(InputError, match=r"^bucket no-such-bucket does not exist"):
+        Claims(Store(), "s3://no-such-bucket/scratch").read("f")
+    with pytest.raises(InputError, match=r"^bucket no-such-bucket does not exist"):
+        read_report(Store(), "s3://no-such-bucket/scratch", 1)
+
+
+def test_an_attempt_without_a_report_has_none(s3: str) -> None:
+    assert read_report(Store(), f"{s3}/scratch", 1) is None
