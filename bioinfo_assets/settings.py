@@ -175,7 +175,7 @@ def save(settings: Settings, home: Path) -> Path:
     return file
 
 
-def portable_values(settings: Settings, **selection: Any) -> dict[str, Any]:
+def portable_values(settings: Settings, **selection: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's own
     """The settings as JSON values that stay valid when the project is moved: paths under the output path are relative.
 
     Args:
