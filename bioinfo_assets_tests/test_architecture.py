@@ -25,7 +25,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "provenance": {"errors", "result_key", "genomics", "storage", "launch", "records"},
     "maintenance": {"errors", "result_key", "genomics", "storage", "launch", "records", "provenance"},
     "orchestration": {"errors", "result_key", "storage", "launch", "records", "provenance"},
-    "settings": {"errors", "launch.backend_config", "launch.job_options"},
+    "settings": {"errors", "launch.backend_config", "launch.batch.config", "launch.job_options"},
     "pipeline": {"errors", "result_key", "genomics", "storage", "launch", "steps", "records", "settings"},
     "assets": {
         "errors",

@@ -156,6 +156,13 @@ class Backend(Protocol):
             ResourceError: a tool is missing; the sentence names the command that installs it.
         """
 
+    def known_tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str] | None:
+        """Like `tool_versions`, but never starts a job or pulls an image: None if the versions are not known yet.
+
+        Raises:
+            ResourceError: a tool is known to be missing.
+        """
+
     def submit(self, job: Job, fingerprint: str = "") -> Submission:
         """Takes a job; returns at once.
 
