@@ -111,9 +111,7 @@ def _record(output_path: str, step: str) -> Record:
 
 def _write_reference(ledger: Ledger) -> None:
     source = _file("https://genomes.example/genome.fa.gz", digest("", "genome.fa.gz"))
-    ledger.write_observation(
-        Observation(asset="reference_source", scope="references", files=(source,), observed=_BEGUN)
-    )
+    ledger.write(Observation(asset="reference_source", scope="references", files=(source,), observed=_BEGUN))
     outputs = [_file(f"{ledger.output_path}/references/{name}", digest("", name)) for name in _REFERENCE]
     fetched = [_input(source.uri, digest("", "genome.fa.gz"))]
     ledger.write(_made("reference_genome", "references", fetched, outputs[:1]))
@@ -155,7 +153,7 @@ def _made(step: str, scope: str, inputs: Sequence[InputRecord], outputs: Sequenc
         job_id=f"{step}-{scope}.xyz",
         host="here",
         user="me",
-        project="0.1.0",
+        software="0.1.0",
         started=_BEGUN,
         finished=_BEGUN + timedelta(minutes=list(_STEPS).index(step) if step in _STEPS else 0),
         wall_s=1.5,

@@ -14,7 +14,7 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.decorators import RECORDS, shared_asset
+from bioinfo_assets.assets.pipeline_assets import RECORDS
 from bioinfo_assets.launch.job import Job, Output
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.launch.publish import publish
@@ -22,7 +22,7 @@ from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import JobLauncher
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.orchestration.step_run import StepEvents
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.result_key import REFERENCES, ResultKey
 from bioinfo_assets.storage.store import Store
 
 ALL: Final = "all_steps"
@@ -30,8 +30,8 @@ ALL: Final = "all_steps"
 
 def job_of(name: str, folder: Path) -> Job:
     """A job that writes its name into a file."""
-    output = Output("text", "name.txt", str(folder / "output" / "cohort" / f"{name}.txt"))
-    return Job(key=ResultKey(name, "cohort"), version="1", script=f"echo {name} > name.txt", outputs=(output,))
+    output = Output("text", "name.txt", str(folder / "output" / REFERENCES / f"{name}.txt"))
+    return Job(key=ResultKey(name, REFERENCES), version="1", script=f"echo {name} > name.txt", outputs=(output,))
 
 
 def run_job(job: Job, folder: Path) -> None:
@@ -65,10 +65,9 @@ def our_assets(steps: int, folder: Path) -> dg.Definitions:
 
     def asset(name: str) -> dg.AssetsDefinition:
         def body(context: dg.AssetExecutionContext, launcher: JobLauncher) -> StepEvents:
-            yield from launcher.materialize(context, lambda: job_of(name, folder))
+            yield from launcher.materialize(context, lambda _: job_of(name, folder))
 
-        body.__name__ = name
-        return shared_asset(group="trivial", kinds={"text"})(body)
+        return dg.asset(name=name, group_name="trivial", io_manager_key=RECORDS)(body)
 
     output = str(folder / "output")
     return dg.Definitions(
@@ -77,7 +76,7 @@ def our_assets(steps: int, folder: Path) -> dg.Definitions:
         executor=one_process_executor,
         resources={
             "launcher": JobLauncher(output_path=output),
-            RECORDS: RecordIOManager(output_path=output, scopes=dict.fromkeys(names(steps), "cohort")),
+            RECORDS: RecordIOManager(output_path=output, scopes=dict.fromkeys(names(steps), REFERENCES)),
         },
     )
 

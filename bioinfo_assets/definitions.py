@@ -1,51 +1,34 @@
-"""The composition root: assets, resources, executor, jobs and sensors as Dagster finds them by `workspace.yaml`."""
-
-from typing import Final
+"""The composition root: assets, resources, executor, jobs and sensors, loaded by Dagster through `workspace.yaml`."""
 
 import dagster as dg
 
 from bioinfo_assets import settings as settings_module
-from bioinfo_assets.assets import alignment, metrics, reads, reference, report, sources
-from bioinfo_assets.assets.decorators import RECORDS
+from bioinfo_assets.assets.pipeline_assets import ASSETS, RECORDS
 from bioinfo_assets.assets.sensors import monitor_runs, observe_cohort, observe_sources
+from bioinfo_assets.assets.sources import SOURCE_ASSETS
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import launcher_of
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.pipeline.code_versions import code_versions
-from bioinfo_assets.pipeline.graph import SCOPES
+from bioinfo_assets.pipeline.graph import SHARED_SCOPES_BY_ASSET
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings
 
-ASSETS: Final = (
-    reference.reference_genome,
-    reference.reference_index,
-    reference.known_sites,
-    reads.merged_reads,
-    reads.trimmed_reads,
-    alignment.aligned_bam,
-    alignment.marked_bam,
-    alignment.recalibrated_bam,
-    metrics.alignment_metrics,
-    metrics.insert_size_metrics,
-    metrics.depth,
-    report.multiqc_report,
-)
-
 
 def build_definitions(settings: Settings) -> dg.Definitions:
-    """Everything that Dagster needs to know of a project with these settings."""
+    """Dagster's definitions of a project with these settings."""
     project = Project(settings)
     versions = code_versions(project)
     versioned = dg.map_asset_specs(
         lambda spec: spec.replace_attributes(code_version=versions[spec.key.path[-1]]), ASSETS
     )
     definitions = dg.Definitions(
-        assets=[*sources.SOURCES, *versioned],
+        assets=[*SOURCE_ASSETS, *versioned],
         jobs=[
             dg.define_asset_job(
                 "align_samples",
                 selection=dg.AssetSelection.assets(*ASSETS),
-                description="From FASTQs to metrics and the report, for the samples that are chosen.",
+                description="From FASTQs to metrics and the report, for the selected samples.",
                 tags={
                     "bioinfo-assets/output-path": settings.output_path,
                     "bioinfo-assets/reference": settings.reference or "none",
@@ -59,7 +42,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "launcher": launcher_of(
                 settings.output_path, settings.means, settings.jobs, settings.steps, settings.cache
             ),
-            RECORDS: RecordIOManager(output_path=settings.output_path, scopes=dict(SCOPES)),
+            RECORDS: RecordIOManager(output_path=settings.output_path, scopes=dict(SHARED_SCOPES_BY_ASSET)),
         },
     )
     check_launchers(definitions)
@@ -67,10 +50,10 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
 
 def check_launchers(definitions: dg.Definitions) -> None:
-    """An asset without the launcher would run its step unseen and record nothing: refuse to load it."""
+    """Refuse to load an asset without the launcher: its step would run without a job and a record."""
     for asset in definitions.assets or ():
         if isinstance(asset, dg.AssetsDefinition) and "launcher" not in asset.required_resource_keys:
-            raise dg.DagsterInvalidDefinitionError(f"{asset.key.to_user_string()} does not ask for the launcher")
+            raise dg.DagsterInvalidDefinitionError(f"{asset.key.to_user_string()} does not require the launcher")
 
 
 @dg.definitions

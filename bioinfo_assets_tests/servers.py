@@ -43,7 +43,11 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     client.close()
 
 
-class Web(http.server.SimpleHTTPRequestHandler):
+WebServer = tuple[str, Path, list[str]]
+"""The address of a web server, its folder, and the requests it received."""
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
     """A server of a folder's files.
 
     Below `/cut/` it announces more bytes than it sends, below `/breaks/` it sends half of them the first time, below
@@ -92,12 +96,12 @@ class Web(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> Iterator[tuple[str, Path, list[str]]]:
+def web(tmp_path: Path) -> Iterator[WebServer]:
     """A web server: its address, its folder, and the requests it received."""
     folder = tmp_path / "web"
     requests: list[str] = []
     folder.mkdir()
-    handler = functools.partial(Web, directory=str(folder), requests=requests)
+    handler = functools.partial(Handler, directory=str(folder), requests=requests)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))

@@ -1,4 +1,4 @@
-"""Runs assets in this process, on the project's own Dagster instance, where Dagit shows them."""
+"""Runs assets in this process, on the project's own Dagster instance, where Dagit shows the runs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def _spans(plan: Plan, order: Sequence[str]) -> Iterator[tuple[frozenset[str], t
     """Ranges of samples of which the same is to be made: what is left out of it, first and last sample."""
     alike: dict[frozenset[str], set[str]] = {}
     for name in plan.names:
-        alike.setdefault(plan.left_out.get(name, frozenset()), set()).add(name)
+        alike.setdefault(plan.superseded.get(name, frozenset()), set()).add(name)
     for left_out, names in alike.items():
         if set(plan.assets) & set(PER_SAMPLE) - left_out:
             yield from ((left_out, span) for span in ranges(order, names))
@@ -103,10 +103,10 @@ def _untold(result: dg.JobExecutionResult, board: RunProgress) -> Iterator[Failu
     for event in steps:
         asset = str(event.step_key)
         if asset not in told | skipped:
-            yield Failure(asset, "", _reason(event))
+            yield Failure(asset, None, _reason(event))
     if not steps:
         for event in result.filter_events(lambda event: event.event_type is dg.DagsterEventType.RUN_FAILURE):
-            yield Failure("the run", "", _reason(event))
+            yield Failure("the run", None, _reason(event))
 
 
 def _reason(event: dg.DagsterEvent) -> str:

@@ -1,8 +1,7 @@
-"""Whether Dagster knows of the results that a run would find.
+"""Whether Dagster has the results of a plan, so that an up-to-date run can do without it.
 
-A run that finds everything as it should be needs no Dagster, if Dagster was told of just that before. What it was told
-last is kept as one digest in the project's home: of every result's record and code version, and of when each source was
-last seen to be another. Any other run takes its place.
+After each run, one digest is kept in the project's home: of every result's record and code version, of the sources'
+observations, and of the output path, whose addresses Dagster shows. Any other run replaces it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,51 +11,53 @@ from typing import Final
 
 from bioinfo_assets.application.preflight import Plan
 from bioinfo_assets.pipeline.code_versions import code_versions
-from bioinfo_assets.pipeline.graph import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, REFERENCES
+from bioinfo_assets.pipeline.graph import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, result_key
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.storage.atomic import atomic_write
 
-FILE_NAME: Final = Path("history", "told-to-dagster")
-"""Within the home, beside Dagster's database of events, so that it is lost with it."""
+FILE_NAME: Final = Path("history", "last-synced")
+"""In the home, next to Dagster's database of events, so that both are lost together."""
 
 
 def is_synced(plan: Plan, records: Iterable[Record]) -> bool:
-    """Whether Dagster was told last of just these results of a plan."""
+    """Whether Dagster has exactly these results of a plan."""
     file = plan.home / FILE_NAME
     return file.exists() and file.read_text(encoding="utf-8") == _digest(plan, records)
 
 
 def clear_marker(plan: Plan) -> None:
-    """Says that Dagster is being told of something else."""
+    """Note that a run is about to report other results to Dagster."""
     (plan.home / FILE_NAME).unlink(missing_ok=True)
 
 
 def write_marker(plan: Plan) -> None:
-    """Says that Dagster was told of the results of a plan as they are."""
-    ledger = plan.project.ledger
-    found = (ledger.read(scope, asset) for asset in plan.assets for scope in plan.scopes(asset))
-    digest = _digest(plan, (record for record in found if record is not None))
+    """Note that Dagster has the current results of a plan."""
+    records = (plan.project.ledger.read(key) for key in plan.result_keys())
+    digest = _digest(plan, (record for record in records if record is not None))
     file = plan.home / FILE_NAME
-    file.parent.mkdir(exist_ok=True)  # which is not there where Dagster's database is elsewhere
+    file.parent.mkdir(exist_ok=True)  # it is missing where Dagster's database is elsewhere
     with atomic_write(file) as part:
         part.write_text(digest, encoding="utf-8")
 
 
 def _digest(plan: Plan, records: Iterable[Record]) -> str:
-    # A cache that is new to the project is to get its results, which a run by Dagster sees to.
-    lines = sorted([*_results(plan, records), *_sources(plan), f"cache\t{plan.project.settings.cache or ''}"])
+    settings = plan.project.settings
+    # A cache that is new to the project gets the project's results from a run by Dagster.
+    places = (f"output\t{settings.output_path}", f"cache\t{settings.cache or ''}")
+    lines = sorted([*_results(plan, records), *_sources(plan), *places])
     return sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _results(plan: Plan, records: Iterable[Record]) -> Iterator[str]:
     versions = code_versions(plan.project)
     for record in records:
-        yield f"{record.asset}\t{record.scope}\t{record.fingerprint}\t{record.data_version}\t{versions[record.asset]}"
+        version = versions[record.asset]
+        yield f"{record.asset}\t{record.scope}\t{record.fingerprint}\t{record.data_version}\t{version}"
 
 
 def _sources(plan: Plan) -> Iterator[str]:
-    scopes = [(REFERENCES, REFERENCE_SOURCE), (REFERENCES, KNOWN_SITES_SOURCE)]
-    for scope, source in [*scopes, *((name, RAW_READS) for name in plan.names)]:
-        seen = plan.project.ledger.read_observation(scope, source)
-        if seen is not None:
-            yield f"{source}\t{scope}\t{seen.data_version}\t{seen.observed.isoformat()}"
+    shared = [result_key(source, "") for source in (REFERENCE_SOURCE, KNOWN_SITES_SOURCE)]
+    for key in [*shared, *(result_key(RAW_READS, name) for name in plan.names)]:
+        observation = plan.project.ledger.read_observation(key)
+        if observation is not None:
+            yield f"{key.asset}\t{key.scope}\t{observation.data_version}\t{observation.observed.isoformat()}"

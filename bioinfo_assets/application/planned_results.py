@@ -1,4 +1,4 @@
-"""What a run would do, for `run --explain`, `status` and a run that finds everything up to date."""
+"""Dry runs of a plan: for `run --explain`, `status`, `sync`, and a run that finds everything up to date."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,31 +12,29 @@ from bioinfo_assets.records.samples import sample_names
 
 @contextmanager
 def dry_run(plan: Plan) -> Iterator[DryRun]:
-    """A look at what a plan would make."""
+    """A dry run of a plan."""
     project = plan.project
     backend = open_backend(project.settings.means, project.settings.output_path, project.store, "none", "none")
     new = {sample.name: sample for sample in plan.new}
-    everyone = tuple(dict.fromkeys([*sample_names(project.ledger), *new]))
+    all_samples = tuple(dict.fromkeys([*sample_names(project.ledger), *new]))
     try:
-        yield DryRun(project, backend, plan.assets, plan.names, everyone, Sources(project, new), plan.left_out)
+        yield DryRun(project, backend, plan.assets, plan.names, all_samples, Sources(project, new), plan.superseded)
     finally:
         backend.close()
 
 
 def all_reusable(plan: Plan) -> list[PlannedResult] | None:
-    """All results of a plan, if they are there, whole and up to date; None as soon as one is not.
+    """All results of a plan if they exist, are intact and up to date; None if one is not.
 
-    Nothing is looked at closely before every result is known to have a record.
+    Nothing is checked in detail before every result is known to have a record.
     """
     ledger = plan.project.ledger
-    for asset in plan.assets:
-        for scope in plan.scopes(asset):
-            if not ledger.store.exists(ledger.uri(scope, asset)):
+    if not all(ledger.store.exists(ledger.uri(key)) for key in plan.result_keys()):
+        return None
+    results = []
+    with dry_run(plan) as trial:
+        for result in trial.planned_results():
+            if result.action is not PlannedAction.REUSE:
                 return None
-    found = []
-    with dry_run(plan) as look:
-        for forecast in look.forecasts():
-            if forecast.outlook is not PlannedAction.REUSED:
-                return None
-            found.append(forecast)
-        return None if look.unknown_tools else found
+            results.append(result)
+        return None if trial.unknown_tools else results

@@ -14,9 +14,10 @@ from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend_config import batch_scratch, open_backend
 from bioinfo_assets.pipeline.code_versions import ToolsByAsset, save_tools, tools_of
-from bioinfo_assets.pipeline.graph import ASSETS, SCOPES
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, result_key, superseded_by_imports
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.samples import KnownLanes, check_reads, load_sample, read_samples_file, sample_names
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.storage.atomic import disk_full_error
 from bioinfo_assets.storage.store import local_path
@@ -38,7 +39,7 @@ class Plan:
         new: Samples to keep before the run.
         names: The samples to run.
         assets: The assets to make, in their order.
-        left_out: By sample, those of them that nothing would be made from, since a later one was imported.
+        superseded: By sample, the assets that an imported result makes unnecessary.
     """
 
     project: Project
@@ -46,20 +47,24 @@ class Plan:
     new: tuple[Sample, ...]
     names: tuple[str, ...]
     assets: tuple[str, ...]
-    left_out: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    superseded: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def scopes(self, asset: str) -> tuple[str, ...]:
-        """Of what an asset is to be made: of which samples, or of what all share."""
-        if asset in SCOPES:
-            return (SCOPES[asset],)
-        return tuple(name for name in self.names if asset not in self.left_out.get(name, ()))
+    def keys_of(self, asset: str) -> tuple[ResultKey, ...]:
+        """The results of one asset."""
+        if GRAPH[asset].scope is not None:
+            return (result_key(asset, ""),)
+        return tuple(ResultKey(asset, name) for name in self.names if asset not in self.superseded.get(name, ()))
+
+    def result_keys(self) -> tuple[ResultKey, ...]:
+        """All results, in the order of the graph."""
+        return tuple(key for asset in self.assets for key in self.keys_of(asset))
 
 
 def whole_plan(project: Project, home: Path) -> Plan:
     """All that a project can make of the samples that it has."""
     names = sample_names(project.ledger)
     assets = tuple(asset for asset in ASSETS if asset != "known_sites" or project.settings.known_sites)
-    return Plan(project, home, (), names, assets, _left_out(project, (), names))
+    return Plan(project, home, (), names, assets, _superseded(project, (), names))
 
 
 def plan_of(request: Request, project: Project, home: Path) -> Plan:
@@ -77,7 +82,7 @@ def plan_of(request: Request, project: Project, home: Path) -> Plan:
     known = KnownLanes(project.ledger)
     new = read_samples_file(project.store, request.samples_file, known) if request.samples_file else ()
     names = _names(request, project, new)
-    return Plan(project, home, new, names, assets, _left_out(project, new, names))
+    return Plan(project, home, new, names, assets, _superseded(project, new, names))
 
 
 def check(plan: Plan) -> None:
@@ -91,7 +96,7 @@ def check(plan: Plan) -> None:
     if "merged_reads" in assets:
         if not plan.names:
             raise InputError(f"there are no samples in {project.settings.output_path}: give --samples-file")
-        _check_samples(project, plan.new, plan.scopes("merged_reads"))
+        _check_samples(project, plan.new, [key.scope for key in plan.keys_of("merged_reads")])
     contigs = check_reference(project) if {"reference_genome", "known_sites"} & set(assets) else None
     if "known_sites" in assets:
         check_known_sites(project, contigs)
@@ -242,11 +247,18 @@ def _names(request: Request, project: Project, new: Sequence[Sample]) -> tuple[s
     return tuple(sample.name for sample in new) or known
 
 
-def _left_out(project: Project, new: Sequence[Sample], names: Sequence[str]) -> Mapping[str, frozenset[str]]:
-    """By sample with an imported result, what would be made before that."""
+def superseded_assets(project: Project, sample: Sample) -> frozenset[str]:
+    """The assets of a sample that an imported result makes unnecessary."""
+    if not sample.imported:
+        return frozenset()
+    return superseded_by_imports({asset: project.ledger.read(ResultKey(asset, sample.name)) for asset in PER_SAMPLE})
+
+
+def _superseded(project: Project, new: Sequence[Sample], names: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    """By sample with an imported result, the assets that it makes unnecessary."""
     fresh = {sample.name for sample in new}
     kept = (project.sample(name) for name in names if name not in fresh)
-    found = {sample.name: project.not_needed(sample) for sample in kept if sample.imported}
+    found = {sample.name: superseded_assets(project, sample) for sample in kept}
     return {name: assets for name, assets in found.items() if assets}
 
 

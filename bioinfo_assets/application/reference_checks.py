@@ -6,7 +6,7 @@ from bioinfo_assets.genomics import known_sites
 from bioinfo_assets.genomics.fasta import MAX_BYTES, contigs_of_fasta
 from bioinfo_assets.genomics.reference import Contig, fasta_name, parse_fai
 from bioinfo_assets.launch.job import StoredFile
-from bioinfo_assets.pipeline.contigs import contigs_of
+from bioinfo_assets.pipeline.jobs import vcf_contigs
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.steps.known_sites import KnownSites, check_sources
 from bioinfo_assets.storage.store import local_path
@@ -38,6 +38,6 @@ def check_known_sites(project: Project, contigs: Sequence[Contig] | None) -> Non
     uris = project.settings.known_sites
     check_sources([KnownSites(StoredFile(uri, project.store.stat(uri).size, None), None) for uri in uris])
     for uri in uris:
-        header = contigs_of(project.store, uri)
+        header = vcf_contigs(project.store, uri)
         if contigs is not None and header:
             known_sites.check_known_sites(uri, header, contigs)

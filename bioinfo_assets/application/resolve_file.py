@@ -10,6 +10,7 @@ from typing import Final
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.genomics.uri import folder_of
+from bioinfo_assets.layout import records_in
 from bioinfo_assets.provenance.catalog import Catalog, Entry, open_catalog
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile
 from bioinfo_assets.records.ledger import Ledger
@@ -83,7 +84,7 @@ def _output_path_above(uri: str) -> str | None:
     for _ in range(_DEPTH):
         if not folder.strip("/") or folder.endswith(":/"):
             return None
-        if any(one.endswith(".json") for one in Store().list(f"{folder}/records")):
+        if any(one.endswith(".json") for one in Store().list(records_in(folder))):
             return folder_of(folder)
         folder = folder_of(folder)
     return None
@@ -91,7 +92,7 @@ def _output_path_above(uri: str) -> str | None:
 
 def _result(ledger: Ledger, uri: str) -> ResolvedFile | None:
     """A result in its scope's folder, by the records there; None where they do not name it."""
-    if not uri.startswith(f"{ledger.output_path}/"):
+    if not ledger.layout.contains(uri):
         return None
     file = Lineage(ledger).find(uri)
     return ResolvedFile(ledger, file, _changed(ledger.store, file)) if file else None

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import folder_of
+from bioinfo_assets.layout import is_past_record, scope_folder_of
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.provenance.lineage import Lineage, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 
 HOW = "name a result by its file, by its record, or as SAMPLE/ASSET with --output-path"
@@ -42,14 +44,14 @@ def resolve_result(given: str, output_path: str | None, store: Store) -> Resolve
     if output_path is not None and scope and asset in GRAPH:
         return _of_asset(Lineage(Ledger(store, absolute_path(output_path))), scope, asset)
     uri = absolute_path(given)
-    place, is_record, name = uri.partition("/records/")
-    if is_record and name.endswith(".json"):
-        return _of_record(Lineage(Ledger(store, folder_of(place))), uri, past=name.startswith("history/"))
+    scope_folder = scope_folder_of(uri)
+    if scope_folder != uri and uri.endswith(".json"):
+        return _of_record(Lineage(Ledger(store, folder_of(scope_folder))), uri, past=is_past_record(uri))
     return _of_file(Lineage(Ledger(store, folder_of(folder_of(uri)))), uri)
 
 
 def _of_asset(lineage: Lineage, scope: str, asset: str) -> ResolvedResult:
-    record = lineage.ledger.read(scope, asset)
+    record = lineage.ledger.read(ResultKey(asset, scope))
     if record is None:
         raise InputError(f"there is no {asset} of {scope} in {lineage.ledger.output_path}: run it, or check the name")
     return ResolvedResult(lineage.of_record(record), lineage)

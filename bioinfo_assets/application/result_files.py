@@ -1,38 +1,22 @@
-"""Where results lie: what a user looks for first, from the records beside the data."""
+"""The files of a run's results that users look for first."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
-from bioinfo_assets.pipeline.graph import SCOPES
+from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.records.ledger import Ledger
-
-FINAL: Final[Mapping[str, tuple[str, ...]]] = {
-    "recalibrated_bam": ("bam",),
-    "alignment_metrics": ("metrics",),
-    "insert_size_metrics": ("metrics", "status"),
-    "depth": ("depth", "summary"),
-    "multiqc_report": ("report",),
-}
-"""By asset that a user came for, the keys of the files to name."""
-
-ON_THE_WAY: Final[Mapping[str, tuple[str, ...]]] = {
-    "reference_genome": ("fasta",),
-    "merged_reads": ("reads1", "reads2"),
-    "trimmed_reads": ("reads1", "reads2", "log"),
-    "aligned_bam": ("bam",),
-    "marked_bam": ("bam", "metrics"),
-}
-"""The same of what was made on the way, named where only that was asked for."""
+from bioinfo_assets.result_key import SHARED_SCOPES, ResultKey
 
 
-def files_of(ledger: Ledger, scope: str, assets: Sequence[str]) -> dict[str, list[str]]:
-    """The files to name of a scope, by asset: of final results, or where none was asked for of those on the way."""
-    named = FINAL if set(assets) & set(FINAL) else ON_THE_WAY
-    found: dict[str, list[str]] = {}
-    for asset in assets:
-        if asset in named and SCOPES.get(asset, scope) == scope:
-            record = ledger.read(scope, asset)
+def result_files(ledger: Ledger, scope: str, assets: Sequence[str]) -> dict[str, list[str]]:
+    """The files to show of a scope, by asset: those of final results, or of intermediates if only these were selected."""
+    specs = [GRAPH[asset] for asset in assets]
+    has_final = any(spec.final_files for spec in specs)
+    files: dict[str, list[str]] = {}
+    for spec in specs:
+        keys = spec.final_files if has_final else spec.intermediate_files
+        if keys and (spec.scope == scope or (spec.scope is None and scope not in SHARED_SCOPES)):
+            record = ledger.read(ResultKey(spec.name, scope))
             if record is not None:
-                files = record.files
-                found[asset] = [files[key].uri for key in named[asset] if key in files]
-    return found
+                outputs = record.files
+                files[spec.name] = [outputs[key].uri for key in keys if key in outputs]
+    return files

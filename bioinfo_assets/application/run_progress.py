@@ -1,4 +1,4 @@
-"""How far the jobs of a run are: counts by asset and state, and the failures."""
+"""The progress of a run: how many jobs of each asset are in which state, and which failed."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,71 +7,83 @@ from threading import Lock
 from typing import Final
 
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate
+from bioinfo_assets.result_key import ResultKey
 
 STATES: Final = (JobState.PENDING, JobState.RUNNING, JobState.FAILED, JobState.CACHED, JobState.DONE)
+"""The states that are always shown, in this order; skipped jobs only if there are any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A job that failed: the asset, the sample (empty where it has none), and why."""
+    """A job that failed, or a whole step or run that failed without a job.
+
+    Attributes:
+        asset: The asset, or `the run`.
+        sample: The sample; None for an asset without partitions and for a whole step.
+        reason: Why, in a sentence.
+    """
 
     asset: str
-    sample: str
+    sample: str | None
     reason: str
 
     def __str__(self) -> str:
-        whose = f" of {self.sample}" if self.sample else ""
-        return f"{self.asset}{whose}: {self.reason}"
+        label = f"{self.asset} of {self.sample}" if self.sample else self.asset
+        return f"{label}: {self.reason}"
 
 
 @dataclass(slots=True)
 class RunProgress:
-    """The jobs of a run.
+    """The jobs of a run. Safe for threads.
 
     Attributes:
-        totals: How many jobs each asset has, in the order in which they are made.
+        totals: The number of jobs of each asset, in the order of the graph.
     """
 
     totals: Mapping[str, int]
-    _over: bool = False
-    _states: dict[tuple[str, str], JobState] = field(default_factory=dict)
-    _failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    _is_over: bool = False
+    _states: dict[ResultKey, JobState] = field(default_factory=dict)
+    _failures: list[Failure] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
     def update(self, update: JobUpdate) -> None:
-        """Takes in a change; called from the threads of steps."""
-        job = (update.asset, update.partition)
+        """Take in a change of state."""
         with self._lock:
-            self._states[job] = update.state
+            self._states[update.key] = update.state
             if update.state is JobState.FAILED:
-                self._failures[job] = Failure(*job, update.reason)
+                self._failures.append(Failure(update.key.asset, update.key.partition_key, update.reason))
 
     def add_failure(self, failure: Failure) -> None:
-        """Takes in a failure of a whole asset that no job told of."""
-        self.update(JobUpdate(failure.asset, failure.sample, JobState.FAILED, failure.reason))
+        """Take in the failure of a whole step or run."""
+        with self._lock:
+            self._failures.append(failure)
 
     def end(self) -> None:
-        """Says that the run is over: what has not begun by now was skipped."""
-        self._over = True
+        """Mark the run as over: what has not started by now was skipped."""
+        self._is_over = True
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """The jobs that failed, in the order in which they did."""
+        """The failures, in the order in which they happened."""
         with self._lock:
-            return tuple(self._failures.values())
+            return tuple(self._failures)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """By asset, how many of its jobs are in each state; what has not begun is pending."""
+        """By asset, the number of jobs in each state; jobs that have not started are pending."""
         with self._lock:
             states = dict(self._states)
+            failed_steps = Counter(failure.asset for failure in self._failures if failure.sample is None)
         counted = {
-            asset: Counter(state for (name, _), state in states.items() if name == asset) for asset in self.totals
+            asset: Counter(state for key, state in states.items() if key.asset == asset) for asset in self.totals
         }
+        for asset, count in counted.items():
+            if failed_steps[asset] and not count[JobState.FAILED]:
+                count[JobState.FAILED] = 1  # the step failed before it had a job
         return {asset: self._row(asset, count) for asset, count in counted.items()}
 
     def _row(self, asset: str, count: Counter[JobState]) -> dict[str, int]:
         row = {state.value: count[state] for state in (*STATES, JobState.SKIPPED)}
         row[JobState.PENDING.value] = 0
-        not_begun = max(0, self.totals[asset] - sum(row.values()))
-        row[(JobState.SKIPPED if self._over else JobState.PENDING).value] += not_begun
+        not_started = max(0, self.totals[asset] - sum(row.values()))
+        row[(JobState.SKIPPED if self._is_over else JobState.PENDING).value] += not_started
         return {**row, "total": self.totals[asset]}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from bioinfo_assets.definitions import ASSETS as DEFINED
+from bioinfo_assets.assets.pipeline_assets import ASSETS as DEFINED
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.graph import ASSETS
 

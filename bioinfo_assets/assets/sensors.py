@@ -1,85 +1,65 @@
-"""Looks at the sources now and then, so that Dagit shows what has to be made again."""
+"""Sensors: they observe the sources, so that Dagit shows what is out of date, and watch over runs."""
 
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import Final
 
 import dagster as dg
 
 from bioinfo_assets.assets.cohort import cohort_observation
-from bioinfo_assets.assets.sources import known_sites_source, raw_reads, reference_source
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.run_liveness import report_dead_runs
-from bioinfo_assets.orchestration.source_observations import unseen_observations
+from bioinfo_assets.orchestration.source_observations import new_observations
 from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.sources import Sources
 from bioinfo_assets.records.record import Observation
-from bioinfo_assets.records.record_set import ONE
 from bioinfo_assets.records.samples import sample_names
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+SOURCES_INTERVAL_S: Final = 300
+"""Seconds between two observations of the sources. Files that were not rewritten are not read again."""
 
-SOURCES_INTERVAL_S = 300
-"""How often the sources are looked at, in seconds. Files that were not rewritten are not read again."""
+COHORT_INTERVAL_S: Final = 30
+"""Seconds between two checks whether results of samples have changed."""
 
-COHORT_INTERVAL_S = 30
-"""How often it is looked whether samples have other results, in seconds."""
-
-MONITOR_INTERVAL_S = 60
-"""How often runs are looked after, in seconds: no job outlives its run for longer than that."""
+MONITOR_INTERVAL_S: Final = 60
+"""Seconds between two checks of runs: no job outlives its run for longer than that."""
 
 
 @dg.sensor(
     minimum_interval_seconds=SOURCES_INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Makes a partition of every sample, and observes FASTQs, reference and known sites by digest.",
+    description="Adds a partition for every sample, and observes FASTQs, reference and known sites by checksum.",
 )
 def observe_sources(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
-    """Makes the samples the partitions, and observes sources that changed."""
+    """Keep the partitions equal to the samples, and report sources that have changed."""
     names = sample_names(project.ledger)
     known = set(context.instance.get_dynamic_partitions(str(samples.name)))
     new = [name for name in names if name not in known]
-    gone = sorted(known.difference(names))
-    seen = _look(context, project, names)
-    events = [
-        event
-        for key in (raw_reads.key, reference_source.key, known_sites_source.key)
-        for event in unseen_observations(context.instance, key, seen.get(key, {}))
-    ]
+    removed = sorted(known.difference(names))
+    observations = list(_observe_all(context, project, names))
     return dg.SensorResult(
         dynamic_partitions_requests=[
             *([samples.build_add_request(new)] if new else []),
-            *([samples.build_delete_request(gone)] if gone else []),
+            *([samples.build_delete_request(removed)] if removed else []),
         ],
-        asset_events=events,
+        asset_events=list(new_observations(context.instance, observations)),
     )
 
 
-def _look(
+def _observe_all(
     context: dg.SensorEvaluationContext, project: Project, names: tuple[str, ...]
-) -> dict[dg.AssetKey, dict[str, Observation]]:
-    """What is seen of each source; one that cannot be read is named in the sensor's log."""
-    looks: list[tuple[dg.AssetKey, str, Callable[[], Observation]]] = [
-        (reference_source.key, ONE, project.observe_reference),
-        (known_sites_source.key, ONE, project.observe_known_sites),
-        *((raw_reads.key, name, partial(_reads, project, name)) for name in names if _has_reads(project, name)),
-    ]
-    seen: dict[dg.AssetKey, dict[str, Observation]] = {}
-    for key, partition, look in looks:
+) -> Iterator[Observation]:
+    """The observations of all sources; one that cannot be read is named in the sensor's log."""
+    for observe in (project.observe_reference, project.observe_known_sites):
         try:
-            seen.setdefault(key, {})[partition] = look()
-        except BioinfoAssetsError as problem:
-            context.log.warning("%s", problem)
-    return seen
-
-
-def _has_reads(project: Project, name: str) -> bool:
-    """Whether a sample has FASTQs here; one that was imported may have none."""
-    return bool(project.sample(name).lanes)
-
-
-def _reads(project: Project, name: str) -> Observation:
-    return project.observe_reads(project.sample(name))
+            yield observe()
+        except BioinfoAssetsError as error:
+            context.log.warning("%s", error)
+    sources = Sources(project)
+    sources.observe_reads(name for name in names if project.sample(name).lanes)  # an imported sample may have no FASTQs
+    for problem in sources.problems.values():
+        context.log.warning("%s", problem)
+    yield from sources.reads.values()
 
 
 @dg.sensor(
@@ -88,24 +68,26 @@ def _reads(project: Project, name: str) -> Observation:
     description="Observes the cohort: the report is stale when a sample has other results, is new, or was removed.",
 )
 def observe_cohort(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Observes the cohort where it changed."""
-    seen = cohort_observation(context.instance)
-    return dg.SkipReason("no sample has other results") if seen is None else dg.SensorResult(asset_events=[seen])
+    """Report the cohort if it has changed."""
+    observation = cohort_observation(context.instance)
+    return (
+        dg.SkipReason("no result has changed") if observation is None else dg.SensorResult(asset_events=[observation])
+    )
 
 
 @dg.sensor(
     minimum_interval_seconds=MONITOR_INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Reports runs whose process was killed as failed, and ends the jobs on AWS Batch whose run is over.",
+    description="Reports runs whose process was killed as failed, and ends jobs on AWS Batch whose run is over.",
 )
 def monitor_runs(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SkipReason:
-    """Ends what a host that was killed could not."""
+    """Clean up after a host that was killed."""
     for run_id in report_dead_runs(context.instance):
-        context.log.warning("run %s lost its process, and is reported as failed", run_id)
+        context.log.warning("run %s lost its process and is reported as failed", run_id)
     if project.settings.backend != "batch":
-        return dg.SkipReason("jobs of this machine end with their run")
+        return dg.SkipReason("jobs on this machine end with their run")
     from bioinfo_assets.launch.batch.client import Client  # noqa: PLC0415 - boto3, which others do not need
-    from bioinfo_assets.orchestration.orphans import end_orphans  # noqa: PLC0415
+    from bioinfo_assets.orchestration.orphans import end_orphans  # noqa: PLC0415 - as above
 
     try:
         client = Client()
@@ -114,4 +96,4 @@ def monitor_runs(context: dg.SensorEvaluationContext, project: dg.ResourceParam[
         return dg.SkipReason(str(problem))
     for job in ended:
         context.log.warning("job %s (%s) is ended: its run %s is over", job.batch_id, job.name, job.run_id)
-    return dg.SkipReason(f"{len(ended)} jobs of runs that are over were ended")
+    return dg.SkipReason(f"{len(ended)} orphaned jobs were ended")

@@ -1,71 +1,100 @@
-"""What comes from outside: FASTQs, the genome, known variants. Observed by digest, never made here."""
+"""The sources: FASTQs, the genome, known variants. They are observed by checksum, never computed."""
 
-from typing import Final
+import inspect
+from collections.abc import Callable, Collection
+from typing import Any, Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.cohort import cohort
-from bioinfo_assets.assets.decorators import source_asset
+from bioinfo_assets.assets.cohort import cohort_data_version, report_cohort
 from bioinfo_assets.orchestration.metadata import files_table
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.source_observations import report_observations
+from bioinfo_assets.pipeline.graph import COHORT_SOURCE, KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.sources import Sources
 from bioinfo_assets.records.record import Observation
-from bioinfo_assets.records.record_set import ONE
 from bioinfo_assets.records.samples import sample_names
 
 
-@source_asset(kind="fastq", partitions_def=samples)
+def _source_asset(
+    *, kind: str, partitions_def: dg.PartitionsDefinition[str] | None = None
+) -> Callable[[Callable[..., Any]], dg.SourceAsset]:
+    """Declare an observable source; its docstring is its description in Dagit."""
+
+    def declare(observe: Callable[..., Any]) -> dg.SourceAsset:
+        # Source assets take no `kinds`: Dagit draws them by this tag.
+        return dg.observable_source_asset(
+            group_name="sources",
+            description=inspect.getdoc(observe),
+            tags={f"dagster/kind/{kind}": ""},
+            partitions_def=partitions_def,
+        )(observe)
+
+    return declare
+
+
+@_source_asset(kind="fastq", partitions_def=samples)
 def raw_reads(context: dg.OpExecutionContext, project: dg.ResourceParam[Project]) -> dg.DataVersionsByPartition:
     """The FASTQs of each sample as the sequencer's software wrote them: one pair for each lane of each flow cell.
 
-    They are not made here. They are looked at before each run: by the digest of their contents, and by their first
+    They are not computed here. They are checked before each run: by the checksum of their contents, and by their first
     records (reads in pairs, qualities in Phred+33, the same lane for both reads).
     """
     sources = Sources(project)
-    sources.look_at_reads(name for name in sample_names(project.ledger) if project.sample(name).lanes)
+    sources.observe_reads(name for name in sample_names(project.ledger) if project.sample(name).lanes)
     for problem in sources.problems.values():
         context.log.warning("%s", problem)
-    return dg.DataVersionsByPartition({name: seen.data_version for name, seen in sources.reads.items()})
+    return dg.DataVersionsByPartition({name: reads.data_version for name, reads in sources.reads.items()})
 
 
-@source_asset(kind="fasta")
+@_source_asset(kind="fasta")
 def reference_source(project: dg.ResourceParam[Project]) -> dg.ObserveResult:
     """The genome's FASTA where it was published, with its `.alt` file if it is ALT-aware."""
-    return _result(project.observe_reference())
+    return _observe_result(project.observe_reference())
 
 
-@source_asset(kind="vcf")
+@_source_asset(kind="vcf")
 def known_sites_source(project: dg.ResourceParam[Project]) -> dg.ObserveResult:
     """VCFs of variants known in many people, where they were published: dbSNP, Mills, 1000 Genomes."""
-    return _result(project.observe_known_sites())
+    return _observe_result(project.observe_known_sites())
 
 
-def _result(seen: Observation) -> dg.ObserveResult:
-    return dg.ObserveResult(data_version=dg.DataVersion(seen.data_version), metadata={"files": files_table(seen.files)})
+@_source_asset(kind="cohort")
+def cohort(context: dg.OpExecutionContext) -> dg.ObserveResult:
+    """Which samples have results, and a digest of all these: what the report shows."""
+    version, count = cohort_data_version(context.instance)
+    return dg.ObserveResult(data_version=dg.DataVersion(version), metadata={"samples": count})
 
 
-SOURCES: Final = (raw_reads, reference_source, known_sites_source, cohort)
+SOURCE_ASSETS: Final = (raw_reads, reference_source, known_sites_source, cohort)
 
 
-def observe_reads(instance: dg.DagsterInstance, project: Project, names: tuple[str, ...]) -> Sources:
-    """Looks at the FASTQs of samples, and tells Dagster what changed."""
+def observe_upstream(
+    instance: dg.DagsterInstance, project: Project, upstream: Collection[str], scopes: Collection[str]
+) -> Sources:
+    """Observe those sources that are upstream of an asset, and report changes to Dagster.
+
+    Args:
+        instance: Dagster.
+        project: The project.
+        upstream: What the asset is computed from.
+        scopes: The samples of the run.
+    """
     sources = Sources(project)
-    sources.look_at_reads(names)
-    report_observations(instance, raw_reads.key, sources.reads)
+    if RAW_READS in upstream:
+        sources.observe_reads(scopes)
+        report_observations(instance, sources.reads.values())
+    if REFERENCE_SOURCE in upstream:
+        report_observations(instance, [sources.reference])
+    if KNOWN_SITES_SOURCE in upstream:
+        report_observations(instance, [sources.known_sites])
+    if COHORT_SOURCE in upstream:
+        report_cohort(instance)
     return sources
 
 
-def observe_reference(instance: dg.DagsterInstance, project: Project) -> Sources:
-    """Looks at the reference, and tells Dagster if it changed."""
-    sources = Sources(project)
-    report_observations(instance, reference_source.key, {ONE: sources.reference})
-    return sources
-
-
-def observe_known_sites(instance: dg.DagsterInstance, project: Project) -> Sources:
-    """Looks at the known sites, and tells Dagster if they changed."""
-    sources = Sources(project)
-    report_observations(instance, known_sites_source.key, {ONE: sources.known_sites})
-    return sources
+def _observe_result(observation: Observation) -> dg.ObserveResult:
+    return dg.ObserveResult(
+        data_version=dg.DataVersion(observation.data_version), metadata={"files": files_table(observation.files)}
+    )

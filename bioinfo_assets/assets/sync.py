@@ -1,8 +1,8 @@
-"""Dagster's events told anew from the records beside the data, as after the loss of its database.
+"""Rebuilds Dagster's events from the records next to the data, as after the loss of its database.
 
-Each result gets one materialization with the tags that the run which made it would have written. What was made from
-something that is another now points at an earlier version of that, so that it is stale as it was before; the earlier
-version gets an event too, which says what it is.
+Each result gets one materialization with the tags that the run which computed it would have written. A result whose
+inputs have changed since points at an earlier version of them, so that it is stale as before; the earlier version gets an
+event too, which names it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +11,8 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.cohort import cohort, report_cohort
-from bioinfo_assets.assets.result_metrics import metrics_of
+from bioinfo_assets.assets.cohort import report_cohort
+from bioinfo_assets.assets.metrics_metadata import metrics_metadata
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.internals import (
     CODE_VERSION_TAG,
@@ -32,232 +32,248 @@ from bioinfo_assets.orchestration.provenance import (
 )
 from bioinfo_assets.orchestration.source_observations import report_observations
 from bioinfo_assets.pipeline.dry_run import PlannedResult
-from bioinfo_assets.pipeline.graph import COHORT_SOURCE, GRAPH, OVER_SAMPLES, PER_SAMPLE, SHARED, SOURCES
-from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.pipeline.recorded_versions import (
+from bioinfo_assets.pipeline.graph import (
+    COHORT_SOURCE,
+    GRAPH,
+    OVER_SAMPLES,
     PARTITIONED,
-    CurrentState,
-    Place,
-    RecordedState,
-    made_from,
-    place_of,
+    PER_SAMPLE,
+    SHARED,
+    SOURCES,
+    result_key,
 )
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.recorded_versions import CurrentState, RecordedState, observable_parents
 from bioinfo_assets.provenance.lineage import Lineage, TracedJob
 from bioinfo_assets.records.record import Observation, Record
-from bioinfo_assets.records.record_set import ONE
+from bioinfo_assets.result_key import COHORT, ResultKey
 
-AT_ONCE: Final = 500
-"""Events that Dagster is asked for in one call."""
+MAX_EVENTS_PER_QUERY: Final = 500
+
+_COHORT_KEY: Final = dg.AssetKey(COHORT_SOURCE)
+_EARLIER_VERSION: Final = {"note": "an earlier version, known from the record of a result that was computed from it"}
 
 
 def batched(values: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    """Slices of `values`, of `size` each but the last."""
+    """Slices of `values` with `size` elements, the last one with the rest."""
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectState:
-    """What is known of a project without Dagster.
+    """The state of a project according to its records.
 
     Attributes:
-        project: Which project.
+        project: The project.
         samples: Its samples.
-        observations: What was seen of its sources.
-        forecasts: Of all its results, in the order in which they are made.
+        observations: The observations of its sources.
+        results: A dry run of all its results, in the order of the graph.
         code_versions: Of all its assets.
     """
 
     project: Project
     samples: Sequence[str]
-    observations: Mapping[Place, Observation]
-    forecasts: Sequence[PlannedResult]
+    observations: Mapping[ResultKey, Observation]
+    results: Sequence[PlannedResult]
     code_versions: Mapping[str, str]
 
 
-def sync(instance: dg.DagsterInstance, known: ProjectState) -> Iterator[Place]:
-    """Tells Dagster what the records know and it does not; yields each result that is told."""
-    set_samples(instance, known.samples)
-    past = CurrentState.of_all(known.forecasts, known.observations, known.code_versions)
-    yield from _Sync(instance, known, past).run()
+def sync(instance: dg.DagsterInstance, state: ProjectState) -> Iterator[ResultKey]:
+    """Report to Dagster what only the records have; yields each reported result."""
+    set_samples(instance, state.samples)
+    current = CurrentState.of_all(state.results, state.observations, state.code_versions)
+    yield from _Sync(instance, state, current).run()
 
 
 @dataclass(slots=True)
 class _Sync:
     instance: dg.DagsterInstance
-    known: ProjectState
-    past: CurrentState
-    _to_tell: dict[Place, RecordedState] = field(default_factory=dict)
-    _earlier: dict[Place, str] = field(default_factory=dict)
-    _events: dict[Place, UpstreamVersion] = field(default_factory=dict)
+    state: ProjectState
+    current: CurrentState
+    _missing: dict[ResultKey, RecordedState] = field(default_factory=dict)
+    _superseded: dict[ResultKey, str] = field(default_factory=dict)
+    _earlier_events: dict[ResultKey, UpstreamVersion] = field(default_factory=dict)
 
-    def run(self) -> Iterator[Place]:
+    def run(self) -> Iterator[ResultKey]:
         for asset in (*SHARED, *PER_SAMPLE):
-            self._decide(asset)
-        self._tell_sources()
+            self._find_missing(asset)
+        self._report_sources()
         for asset in (*SHARED, *PER_SAMPLE):
-            yield from self._tell(asset)
+            yield from self._report_results(asset)
         for asset in OVER_SAMPLES:
-            self._tell_cohort(asset)
-            yield from self._tell(asset)
+            self._report_cohort(asset)
+            yield from self._report_results(asset)
 
-    def _decide(self, asset: str) -> None:
-        """Notes which results of an asset Dagster does not know, and what must be told before them."""
-        found = [one for one in self.known.forecasts if one.asset == asset and one.record is not None]
-        latest = self._latest(asset, [one.partition for one in found])
-        for forecast in found:
-            told = self.past.of(forecast)
-            if told is not None and not self._is_known(told, latest.get(forecast.partition, {})):
-                self._to_tell[asset, forecast.partition] = told
-                self._earlier.update(told.earlier)
+    def _find_missing(self, asset: str) -> None:
+        """Note which results of an asset Dagster does not have, and which earlier versions must precede them."""
+        results = [result for result in self.state.results if result.key.asset == asset and result.record is not None]
+        latest = self._latest_tags(asset, [result.key for result in results])
+        for result in results:
+            recorded = self.current.recorded(result)
+            if recorded is not None and not self._is_reported(recorded, latest.get(result.key.partition_key, {})):
+                self._missing[result.key] = recorded
+                self._superseded.update(recorded.superseded_inputs)
 
-    def _latest(self, asset: str, partitions: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-        """By partition, the tags of the newest materialization that Dagster knows."""
+    def _latest_tags(self, asset: str, keys: Sequence[ResultKey]) -> Mapping[str | None, Mapping[str, str]]:
+        """By partition key, the tags of the newest materialization that Dagster has."""
         key, storage = dg.AssetKey(asset), self.instance.event_log_storage
         if asset not in PARTITIONED:
             event = self.instance.get_latest_materialization_event(key)
-            made = event.asset_materialization if event else None
-            return {ONE: dict(made.tags or {})} if made else {}
-        newest = storage.get_latest_storage_id_by_partition(
-            key, dg.DagsterEventType.ASSET_MATERIALIZATION, set(partitions)
-        )
-        tags: dict[str, Mapping[str, str]] = {}
-        for ids in batched(sorted(newest.values()), AT_ONCE):
-            wanted = dg.AssetRecordsFilter(key, storage_ids=list(ids))
-            for found in self.instance.fetch_materializations(wanted, limit=AT_ONCE).records:
-                if found.asset_materialization is not None:
-                    tags[found.partition_key or ONE] = found.asset_materialization.tags or {}
+            materialization = event.asset_materialization if event else None
+            return {None: dict(materialization.tags or {})} if materialization else {}
+        partitions = {result.partition_key for result in keys if result.partition_key is not None}
+        newest = storage.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, partitions)
+        tags: dict[str | None, Mapping[str, str]] = {}
+        for ids in batched(sorted(newest.values()), MAX_EVENTS_PER_QUERY):
+            filter_ = dg.AssetRecordsFilter(key, storage_ids=list(ids))
+            for event_record in self.instance.fetch_materializations(filter_, limit=MAX_EVENTS_PER_QUERY).records:
+                if event_record.asset_materialization is not None:
+                    tags[event_record.partition_key] = event_record.asset_materialization.tags or {}
         return tags
 
-    def _is_known(self, told: RecordedState, tags: Mapping[str, str]) -> bool:
-        if tags.get(DATA_VERSION_TAG) != told.record.data_version:
+    def _is_reported(self, recorded: RecordedState, tags: Mapping[str, str]) -> bool:
+        key = recorded.planned.key
+        if tags.get(DATA_VERSION_TAG) != recorded.record.data_version:
             return False
-        current = self.known.code_versions[told.forecast.asset]
-        if (tags.get(CODE_VERSION_TAG) == current) != (told.code_version == current):
+        current_code = self.state.code_versions[key.asset]
+        if (tags.get(CODE_VERSION_TAG) == current_code) != (recorded.code_version == current_code):
             return False
-        if told.forecast.asset in OVER_SAMPLES:
-            seen = tags.get(get_input_data_version_tag(cohort.key))
-            is_fresh = seen == version_of_asset(self.instance, cohort.key).data_version
-            return seen is not None and is_fresh == (not told.earlier)
-        for parent in made_from(told.forecast.asset):
-            place = place_of(parent, told.forecast.partition)
-            version = self.past.versions.get(place)
+        if key.asset in OVER_SAMPLES:
+            reported = tags.get(get_input_data_version_tag(_COHORT_KEY))
+            is_fresh = reported == version_of_asset(self.instance, _COHORT_KEY).data_version
+            return reported is not None and is_fresh == (not recorded.superseded_inputs)
+        for parent in observable_parents(key.asset):
+            parent_key = result_key(parent, key.scope)
+            version = self.current.versions.get(parent_key)
             if version is None:
                 continue
             expected = combined_version([version]) if parent in PARTITIONED else version
-            same = tags.get(get_input_data_version_tag(dg.AssetKey(parent))) == expected
-            if same == (place in told.earlier):
+            is_same = tags.get(get_input_data_version_tag(dg.AssetKey(parent))) == expected
+            if is_same == (parent_key in recorded.superseded_inputs):
                 return False
         return True
 
-    def _tell_sources(self) -> None:
+    def _report_sources(self) -> None:
         for source in SOURCES:
             if source == COHORT_SOURCE:
                 continue
-            key = dg.AssetKey(source)
-            earlier = {place[1]: version for place, version in self._earlier.items() if place[0] == source}
-            for partition, version in earlier.items():
+            superseded = self._superseded_of(source)
+            for key, version in superseded.items():
                 self.instance.report_runless_asset_event(
-                    dg.AssetObservation(key, partition=partition or None, tags=_tags(version), metadata=_EARLIER)
+                    dg.AssetObservation(
+                        dg.AssetKey(source), partition=key.partition_key, tags=_tags(version), metadata=_EARLIER_VERSION
+                    )
                 )
-            self._note(source, list(earlier))
-            seen = {place[1]: one for place, one in self.known.observations.items() if place[0] == source}
-            report_observations(self.instance, key, seen)
+            self._note_events(source, list(superseded))
+            observations = [item for key, item in self.state.observations.items() if key.asset == source]
+            report_observations(self.instance, observations)
 
-    def _tell(self, asset: str) -> Iterator[Place]:
-        """Tells the results of an asset, after the earlier versions of it that others were made from."""
-        key = dg.AssetKey(asset)
-        earlier = {place[1]: version for place, version in self._earlier.items() if place[0] == asset}
-        for partition, version in earlier.items():
+    def _report_results(self, asset: str) -> Iterator[ResultKey]:
+        """Report the results of an asset, after those earlier versions of it that others were computed from."""
+        superseded = self._superseded_of(asset)
+        for key, version in superseded.items():
             self.instance.report_runless_asset_event(
-                dg.AssetMaterialization(key, partition=partition or None, tags=_tags(version), metadata=_EARLIER)
+                dg.AssetMaterialization(
+                    dg.AssetKey(asset), partition=key.partition_key, tags=_tags(version), metadata=_EARLIER_VERSION
+                )
             )
-        self._note(asset, list(earlier))
-        forecasts = (one for one in self.known.forecasts if one.asset == asset and one.record is not None)
-        places = [(asset, one.partition) for one in forecasts]
-        wanted = [place for place in places if place in self._to_tell or place[1] in earlier]
-        if not wanted:
+        self._note_events(asset, list(superseded))
+        results = {
+            result.key: result
+            for result in self.state.results
+            if result.key.asset == asset
+            and result.record is not None
+            and (result.key in self._missing or result.key in superseded)
+        }
+        if not results:
             return
         parents = {dg.AssetKey(parent): parent in PARTITIONED for parent in GRAPH[asset].upstream}
-        partitions = [partition for _, partition in wanted if partition != ONE]
-        found = provenance_at(self.instance, parents, partitions, self.known.code_versions[asset])
-        for place in wanted:
-            self.instance.report_runless_asset_event(self._event(place, found))
-            yield place
+        partitions = [key.partition_key for key in results if key.partition_key is not None]
+        provenance = provenance_at(self.instance, parents, partitions, self.state.code_versions[asset])
+        for key, result in results.items():
+            # A result that Dagster has is reported again after an event of an earlier version of it.
+            recorded = self._missing.get(key) or self.current.recorded(result)
+            if recorded is not None:
+                self.instance.report_runless_asset_event(self._materialization(key, recorded, provenance))
+                yield key
 
-    def _tell_cohort(self, asset: str) -> None:
-        """Tells what the samples gave, all of which Dagster knows by now; and before it what a report was made of."""
+    def _report_cohort(self, asset: str) -> None:
+        """Report the cohort, all of whose results Dagster has by now; before it, what a stale report was made of."""
         report_cohort(self.instance)
-        self._decide(asset)
-        earlier = self._earlier.get((COHORT_SOURCE, ONE))
-        if earlier is not None:
-            seen = dg.AssetObservation(cohort.key, tags=_tags(earlier), metadata=_EARLIER)
-            self.instance.report_runless_asset_event(seen)
-            self._note(COHORT_SOURCE, [ONE])
+        self._find_missing(asset)
+        key = ResultKey(COHORT_SOURCE, COHORT)
+        superseded = self._superseded.get(key)
+        if superseded is not None:
+            observation = dg.AssetObservation(_COHORT_KEY, tags=_tags(superseded), metadata=_EARLIER_VERSION)
+            self.instance.report_runless_asset_event(observation)
+            self._note_events(COHORT_SOURCE, [key])
             report_cohort(self.instance)
 
-    def _note(self, asset: str, partitions: list[str]) -> None:
-        """Notes the events of earlier versions, before they are followed by those of now."""
-        if not partitions:
-            return
-        key = dg.AssetKey(asset)
-        if asset not in PARTITIONED:
-            self._events[asset, ONE] = version_of_asset(self.instance, key)
-            return
-        for name, (version, storage_id) in versions_of_partitions(self.instance, key, partitions).items():
-            self._events[asset, name] = UpstreamVersion(combined_version([version]), storage_id)
+    def _superseded_of(self, asset: str) -> dict[ResultKey, str]:
+        return {key: version for key, version in self._superseded.items() if key.asset == asset}
 
-    def _event(self, place: Place, found: Provenance) -> dg.AssetMaterialization:
-        asset, partition = place
-        told = self._to_tell.get(place) or self._again(place)
-        provenance = replace(
-            found,
-            code_version=told.code_version,
-            shared={key: self._upstream(told, key.path[-1], version) for key, version in found.shared.items()},
-            by_partition={
-                key: {partition: self._upstream(told, key.path[-1], versions[partition])}
-                for key, versions in found.by_partition.items()
+    def _note_events(self, asset: str, keys: list[ResultKey]) -> None:
+        """Note the events of earlier versions, before those of the current ones follow."""
+        asset_key = dg.AssetKey(asset)
+        if not keys:
+            return
+        if asset not in PARTITIONED:
+            self._earlier_events[keys[0]] = version_of_asset(self.instance, asset_key)
+            return
+        versions = versions_of_partitions(self.instance, asset_key, [key.scope for key in keys])
+        for name, (version, storage_id) in versions.items():
+            self._earlier_events[ResultKey(asset, name)] = UpstreamVersion(combined_version([version]), storage_id)
+
+    def _materialization(
+        self, key: ResultKey, recorded: RecordedState, provenance: Provenance
+    ) -> dg.AssetMaterialization:
+        partition = key.partition_key
+        by_partition = {}
+        if partition is not None:
+            by_partition = {
+                parent: {partition: self._upstream_version(recorded, parent, versions[partition])}
+                for parent, versions in provenance.by_partition.items()
+            }
+        own = replace(
+            provenance,
+            code_version=recorded.code_version,
+            shared={
+                parent: self._upstream_version(recorded, parent, version)
+                for parent, version in provenance.shared.items()
             },
+            by_partition=by_partition,
         )
         return dg.AssetMaterialization(
-            asset_key=dg.AssetKey(asset),
-            partition=None if partition == ONE else partition,
-            metadata=self._metadata(told.record),
-            tags=provenance.tags(partition, told.record.data_version),
+            asset_key=dg.AssetKey(key.asset),
+            partition=partition,
+            metadata=self._metadata(recorded.record),
+            tags=own.tags(partition, recorded.record.data_version),
         )
 
-    def _upstream(self, told: RecordedState, parent: str, now: UpstreamVersion) -> UpstreamVersion:
-        place = place_of(parent, told.forecast.partition)
-        return self._events.get(place, now) if place in told.earlier else now
-
-    def _again(self, place: Place) -> RecordedState:
-        """A result that Dagster knew, and that is told again since an earlier version of it was told after it."""
-        forecast = next(one for one in self.known.forecasts if (one.asset, one.partition) == place)
-        told = self.past.of(forecast)
-        if told is None:
-            raise RuntimeError(f"{place} has no record")
-        return told
+    def _upstream_version(
+        self, recorded: RecordedState, parent: dg.AssetKey, current: UpstreamVersion
+    ) -> UpstreamVersion:
+        key = result_key(parent.path[-1], recorded.planned.key.scope)
+        return self._earlier_events.get(key, current) if key in recorded.superseded_inputs else current
 
     def _metadata(self, record: Record) -> Metadata:
-        ledger = self.known.project.ledger
+        ledger = self.state.project.ledger
         try:
-            figures = metrics_of(ledger.store, record)
+            metrics = metrics_metadata(ledger.store, record)
         except BioinfoAssetsError:  # a damaged result: its record is all there is to show
-            figures = {}
+            metrics = {}
         return {
-            **figures,
-            **record_metadata(_traced(Lineage(ledger), record), reused=False),
-            "told_from_record": dg.MetadataValue.bool(True),
+            **metrics,
+            **record_metadata(_trace(Lineage(ledger), record), reused=False),
+            "backfilled_from_record": dg.MetadataValue.bool(True),
         }
 
 
-def _traced(lineage: Lineage, record: Record) -> TracedJob:
+def _trace(lineage: Lineage, record: Record) -> TracedJob:
     try:
         return lineage.of_record(record)
-    except BioinfoAssetsError:  # a record upstream cannot be read: what this one tells is told all the same
+    except BioinfoAssetsError:  # a record upstream cannot be read: this one is reported all the same
         return lineage.alone(record)
-
-
-_EARLIER: Final = {"note": "an earlier version, known from the record of what was made from it"}
 
 
 def _tags(version: str) -> dict[str, str]:

@@ -12,9 +12,10 @@ from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import file_name, folder_of, is_remote
 from bioinfo_assets.pipeline import graph
-from bioinfo_assets.pipeline.graph import COHORT, PER_SAMPLE
+from bioinfo_assets.pipeline.graph import PER_SAMPLE
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import sample_names
+from bioinfo_assets.result_key import COHORT, ResultKey
 from bioinfo_assets.storage.store import Store
 
 NAMED = 5
@@ -67,7 +68,7 @@ def crate(
 
 def _with_results(ledger: Ledger) -> tuple[str, ...]:
     """All samples that have results; whose have none yet are told."""
-    made = {name: any(ledger.read(name, asset) for asset in PER_SAMPLE) for name in sample_names(ledger)}
+    made = {name: any(ledger.read(ResultKey(asset, name)) for asset in PER_SAMPLE) for name in sample_names(ledger)}
     without = [name for name, has in made.items() if not has]
     if not any(made.values()):
         raise InputError(f"no sample under {ledger.output_path} has results: run them first, or check the path")
@@ -78,7 +79,7 @@ def _with_results(ledger: Ledger) -> tuple[str, ...]:
 
 def _report(ledger: Ledger, chosen: tuple[str, ...] | None) -> tuple[str, ...]:
     """The report, where it is there and tells of no other samples than those chosen."""
-    record = ledger.read(COHORT, "multiqc_report")
+    record = ledger.read(ResultKey("multiqc_report", COHORT))
     if record is None:
         return ()
     told = {file_name(folder_of(item.uri)) for item in record.inputs}

@@ -1,4 +1,4 @@
-"""What a run would do, told before it: for `run --explain`, and for a run that has nothing to do."""
+"""`bioinfo-assets run --explain`: what a run would do, and why."""
 
 import json
 from typing import Final
@@ -11,39 +11,37 @@ from bioinfo_assets.application.preflight import Plan
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
 
 _STYLES: Final = {
-    PlannedAction.REUSED: "blue",
-    PlannedAction.COPIED: "cyan",
-    PlannedAction.MADE: "green",
-    PlannedAction.UNDECIDED: "yellow",
+    PlannedAction.REUSE: "blue",
+    PlannedAction.COPY: "cyan",
+    PlannedAction.RUN: "green",
+    PlannedAction.DEPENDS_ON_UPSTREAM: "yellow",
     PlannedAction.BLOCKED: "bold red",
 }
 
 
 def explain(plan: Plan, console: Console, *, as_json: bool) -> None:
-    """Tells of each job whether its result would be reused, and if not, why."""
-    with dry_run(plan) as look:
-        told = list(look.forecasts())
-        unknown_tools = look.unknown_tools
+    """Show for each result whether it would be reused, and if not, why."""
+    with dry_run(plan) as trial:
+        results = list(trial.planned_results())
     if as_json:
-        typer.echo(json.dumps([_document(one) for one in told], indent=2))
+        typer.echo(json.dumps([_to_json(result) for result in results], indent=2))
     else:
-        for one in told:
-            why = f": {one.reason}" if one.reason else ""
-            console.print(
-                f"{one.scope}  {one.asset}  {one.outlook.value}{why}", style=_STYLES[one.outlook], soft_wrap=True
-            )
-        counts = ((outlook, sum(one.outlook is outlook for one in told)) for outlook in PlannedAction)
-        console.print("\n" + ", ".join(f"{count} {outlook.value}" for outlook, count in counts if count))
-    if unknown_tools:
-        said = f"tools count as those that results were made with, since they cannot be asked: {unknown_tools}"
-        typer.echo(said, err=True)
+        for result in results:
+            reason = f": {result.reason}" if result.reason else ""
+            line = f"{result.key.scope}  {result.key.asset}  {result.action.value}{reason}"
+            console.print(line, style=_STYLES[result.action], soft_wrap=True)
+        counts = ((action, sum(result.action is action for result in results)) for action in PlannedAction)
+        console.print("\n" + ", ".join(f"{action.value}: {count}" for action, count in counts if count))
+    if trial.unknown_tools:
+        warning = f"tools are assumed unchanged, since their current versions are unknown: {trial.unknown_tools}"
+        typer.echo(warning, err=True)
 
 
-def _document(one: PlannedResult) -> dict[str, object]:
+def _to_json(result: PlannedResult) -> dict[str, object]:
     return {
-        "asset": one.asset,
-        "scope": one.scope,
-        "would_be": one.outlook.value,
-        "reason": one.reason or None,
-        "fingerprint": one.wanted.fingerprint if one.wanted else None,
+        "asset": result.key.asset,
+        "scope": result.key.scope,
+        "action": result.action.value,
+        "reason": result.reason or None,
+        "fingerprint": (result.decision.fingerprint or None) if result.decision else None,
     }

@@ -12,9 +12,10 @@ from bioinfo_assets.cli.progress_bar import progress_bar
 from bioinfo_assets.genomics.bam_header import parse_read_group
 from bioinfo_assets.maintenance.import_checks import check_import
 from bioinfo_assets.maintenance.imports import IMPORTABLE, Import, Imported, register
-from bioinfo_assets.pipeline.graph import REFERENCES, SHARED
+from bioinfo_assets.pipeline.graph import SHARED
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.result_key import REFERENCES, ResultKey
 from bioinfo_assets.storage.store import Store
 
 
@@ -68,7 +69,7 @@ def _tell(ledger: Ledger, imported: Imported) -> None:
 
 def _run(ledger: Ledger, record: Record) -> list[str]:
     """The command that goes on from here, with what all samples share where that is not there yet."""
-    missing = [asset for asset in SHARED if ledger.read(REFERENCES, asset) is None]
+    missing = [asset for asset in SHARED if ledger.read(ResultKey(asset, REFERENCES)) is None]
     chosen = [word for asset in (*missing, f"{record.asset}*") for word in ("--select", asset)]
     return ["run", "--output-path", ledger.output_path, *chosen, "--samples", record.scope]
 

@@ -19,7 +19,7 @@ from bioinfo_assets.application.paths import own_command
 from bioinfo_assets.application.planned_results import all_reusable
 from bioinfo_assets.application.preflight import Plan, check, plan_of
 from bioinfo_assets.application.request import Request, home_of, settings_of
-from bioinfo_assets.application.result_files import files_of
+from bioinfo_assets.application.result_files import result_files
 from bioinfo_assets.application.run_progress import RunProgress
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.explain import explain
@@ -27,11 +27,12 @@ from bioinfo_assets.cli.job_status_table import status_table
 from bioinfo_assets.cli.sighup import interrupt_on_sighup
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.pipeline.dry_run import PlannedResult
-from bioinfo_assets.pipeline.graph import COHORT, REFERENCES
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.samples import save_sample
+from bioinfo_assets.result_key import COHORT, REFERENCES
 from bioinfo_assets.settings import save
-from bioinfo_assets.storage.atomic import file_lock, translate_disk_errors
+from bioinfo_assets.storage.atomic import translate_disk_errors
+from bioinfo_assets.storage.file_lock import file_lock
 
 MAX_SAMPLES_NAMED: Final = 20
 """Samples whose files are printed; the others' are in `--json` and beside them."""
@@ -61,7 +62,7 @@ class Outcome:
         """The files to name, by scope and asset."""
         ledger = self.plan.project.ledger
         scopes = (*self.plan.names, REFERENCES, COHORT)
-        return {scope: files_of(ledger, scope, self.plan.assets) for scope in scopes}
+        return {scope: result_files(ledger, scope, self.plan.assets) for scope in scopes}
 
     def document(self) -> dict[str, object]:
         """All of it as JSON has it."""
@@ -75,7 +76,7 @@ class Outcome:
             "runs": list(self.run_ids),
             "jobs": self.board.counts(),
             "failures": [
-                {"asset": failure.asset, "sample": failure.sample or None, "reason": failure.reason}
+                {"asset": failure.asset, "sample": failure.sample, "reason": failure.reason}
                 for failure in self.board.failures
             ],
             "samples": {name: files[name] for name in self.plan.names},
@@ -131,9 +132,9 @@ def _keep(plan: Plan) -> None:
 
 def _unchanged(plan: Plan, found: Sequence[PlannedResult], began: float) -> Outcome:
     """The outcome of a run that had nothing to do."""
-    board = RunProgress({asset: len(plan.scopes(asset)) for asset in plan.assets})
+    board = RunProgress({asset: len(plan.keys_of(asset)) for asset in plan.assets})
     for one in found:
-        board.update(JobUpdate(one.asset, one.partition, JobState.CACHED))
+        board.update(JobUpdate(one.key, JobState.CACHED))
     return Outcome(plan, board, (), success=True, seconds=time.monotonic() - began, log=None)
 
 
@@ -152,7 +153,7 @@ def _made(plan: Plan, console: Console, began: float) -> Outcome:
 
 
 def _run(plan: Plan, log: Path, console: Console, began: float) -> Outcome:
-    board = RunProgress({asset: len(plan.scopes(asset)) for asset in plan.assets})
+    board = RunProgress({asset: len(plan.keys_of(asset)) for asset in plan.assets})
     with _progress(board, console, began), log.open("w", encoding="utf-8") as file, redirect_stderr(file):
         from bioinfo_assets.application.dagster_runs import run_plan  # noqa: PLC0415 - Dagster takes seconds to import
 
@@ -182,7 +183,7 @@ def _progress(board: RunProgress, console: Console, began: float) -> Iterator[No
     def line(update: JobUpdate) -> None:
         if update.state is not JobState.PENDING:
             reason = f": {update.reason}" if update.reason else ""
-            words = f"{update.asset} {update.partition}".strip()
+            words = f"{update.key.asset} {update.key.partition_key or ''}".strip()
             print(
                 f"{time.monotonic() - began:7.1f} s  {words}  {update.state.name}{reason}",
                 file=console.file,

@@ -24,7 +24,7 @@ from bioinfo_assets.records.samples import (
     sample_names,
     save_sample,
 )
-from bioinfo_assets.storage.store import Store, join
+from bioinfo_assets.storage.store import Store
 
 samples = typer.Typer(
     cls=FriendlyErrorsGroup,
@@ -118,7 +118,7 @@ def _lanes(sample: Sample) -> str:
 
 
 def _say_what_stays(ledger: Ledger, names: Iterable[str]) -> None:
-    made = [name for name in dict.fromkeys(names) if ledger.store.list(join(ledger.output_path, name, "records"))]
+    made = [name for name in dict.fromkeys(names) if ledger.store.list(ledger.layout.records(name))]
     if made:
         listing = shlex.join([own_command(), "gc", "--dry-run", "--output-path", ledger.output_path])
         typer.echo(f"results of {', '.join(made)} stay where they are; this lists what can be deleted: {listing}")

@@ -1,7 +1,7 @@
-"""`bioinfo-assets status`: what is made and still up to date, told from the records beside the data."""
+"""`bioinfo-assets status`: which results exist and are up to date, from the records next to the data."""
 
 import json as json_module
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,94 +18,92 @@ from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.result_key import ResultKey
 
-_STYLES: Final = {"made": "green", "stale": "yellow", "damaged": "bold red", "not made": "dim"}
+CURRENT: Final = "up to date"
+STALE: Final = "stale"
+DAMAGED: Final = "damaged"
+MISSING: Final = "missing"
+_STYLES: Final = {CURRENT: "green", STALE: "yellow", DAMAGED: "bold red", MISSING: "dim"}
 
 
 @dataclass(frozen=True, slots=True)
 class ResultStatus:
-    """What became of one result.
+    """The status of one result.
 
     Attributes:
-        scope: The sample, or what all samples share.
-        asset: Which result.
-        state: `made`, and up to date; `stale`: made of what is now another; `damaged`: not as it was published any
-            more; `not made`.
+        key: The result.
+        state: `up to date`; `stale`: its inputs, parameters, step or tools have changed; `damaged`: its files are not as
+            they were published; `missing`: not computed yet.
         finished: When its job ended.
-        reason: Why it is stale or damaged, or what hinders it.
+        reason: Why it is stale or damaged, or why it cannot be computed.
     """
 
-    scope: str
-    asset: str
+    key: ResultKey
     state: str
     finished: datetime | None = None
     reason: str = ""
 
 
 def status(*, output_path: OutputPath, json: Json = False) -> None:
-    """Tell what is made, what is stale and why, what is not made, and what was changed since. Exit code 0 in any case.
+    """Show which results are up to date, stale, damaged or missing, and why.
 
-    A result is stale where reads, reference, known sites, a parameter, a step or a tool is another now than when it was
-    made, or where a result that it was made from is stale.
+    A result is stale if its reads, reference, known sites, a parameter, a step or a tool has changed since it was
+    computed, or if one of its inputs is stale. The exit code is 0 in any case.
     """
-    place = absolute_path(output_path)
-    home = home_of(place)
-    project = Project(settings_of(Request(place), home))
-    with dry_run(whole_plan(project, home)) as look:
-        found = [_status(project.ledger, forecast) for forecast in _in_order(list(look.forecasts()))]
-    if look.unknown_tools:
-        typer.echo(f"whether tools are others now is not known: {look.unknown_tools}", err=True)
+    path = absolute_path(output_path)
+    home = home_of(path)
+    project = Project(settings_of(Request(path), home))
+    with dry_run(whole_plan(project, home)) as trial:
+        results = [_status(project.ledger, result) for result in _by_scope(trial.planned_results())]
+    if trial.unknown_tools:
+        typer.echo(f"current tool versions are unknown: {trial.unknown_tools}", err=True)
     if json:
-        typer.echo(json_module.dumps([_document(one) for one in found], indent=2))
+        typer.echo(json_module.dumps([_to_json(result) for result in results], indent=2))
         return
     table = Table("SCOPE", "ASSET", "STATE", "WHEN (UTC)", box=None, pad_edge=False)
-    for one in found:
-        when = f"{one.finished:%Y-%m-%d %H:%M:%S}" if one.finished else ""
-        table.add_row(one.scope, one.asset, one.state, when, style=_STYLES[one.state])
+    for result in results:
+        when = f"{result.finished:%Y-%m-%d %H:%M:%S}" if result.finished else ""
+        table.add_row(result.key.scope, result.key.asset, result.state, when, style=_STYLES[result.state])
     console = Console(markup=False, highlight=False)
     console.print(table)
-    for one in found:
-        if one.reason:
-            again = "; run again to make it anew" if one.state == "damaged" else ""
-            console.print(f"{one.asset} of {one.scope}: {one.reason}{again}", soft_wrap=True)
+    for result in results:
+        if result.reason:
+            advice = "; run again to recompute it" if result.state == DAMAGED else ""
+            console.print(f"{result.key.label}: {result.reason}{advice}", soft_wrap=True)
 
 
-def _in_order(forecasts: list[PlannedResult]) -> Iterator[PlannedResult]:
-    """What is shared first, then sample by sample."""
-    yield from (one for one in forecasts if one.partition == "")
+def _by_scope(results: Iterable[PlannedResult]) -> Iterator[PlannedResult]:
+    """Shared results first, then sample by sample."""
     by_sample: dict[str, list[PlannedResult]] = {}
-    for one in forecasts:
-        if one.partition:
-            by_sample.setdefault(one.scope, []).append(one)
-    for scope in sorted(by_sample):
-        yield from by_sample[scope]
+    for result in results:
+        by_sample.setdefault(result.key.partition_key or "", []).append(result)
+    for sample in sorted(by_sample):
+        yield from by_sample[sample]
 
 
-def _status(ledger: Ledger, forecast: PlannedResult) -> ResultStatus:
-    state, reason = _state(ledger, forecast)
-    finished = forecast.record.finished if forecast.record else None
-    return ResultStatus(forecast.scope, forecast.asset, state, finished, reason)
+def _status(ledger: Ledger, result: PlannedResult) -> ResultStatus:
+    state, reason = _state(ledger, result)
+    return ResultStatus(result.key, state, result.record.finished if result.record else None, reason)
 
 
-def _state(ledger: Ledger, forecast: PlannedResult) -> tuple[str, str]:
-    record = forecast.record
-    if record is None:
-        return "not made", forecast.reason if forecast.outlook is PlannedAction.BLOCKED else ""
-    if forecast.outlook is PlannedAction.REUSED:
-        return "made", ""
-    damage = ledger.verify(record).damage
+def _state(ledger: Ledger, result: PlannedResult) -> tuple[str, str]:
+    blocked = result.reason if result.action is PlannedAction.BLOCKED else ""
+    if result.record is None:
+        return MISSING, blocked
+    if result.action is PlannedAction.REUSE:
+        return CURRENT, ""
+    damage = ledger.check_files(result.record).damage
     if damage:
-        return "damaged", damage
-    if forecast.is_stale:
-        return "stale", forecast.reason
-    return "made", forecast.reason if forecast.outlook is PlannedAction.BLOCKED else ""
+        return DAMAGED, damage
+    return (STALE, result.reason) if result.is_stale else (CURRENT, blocked)
 
 
-def _document(one: ResultStatus) -> dict[str, object]:
+def _to_json(result: ResultStatus) -> dict[str, object]:
     return {
-        "scope": one.scope,
-        "asset": one.asset,
-        "state": one.state,
-        "finished": one.finished.isoformat() if one.finished else None,
-        "problem": one.reason or None,
+        "scope": result.key.scope,
+        "asset": result.key.asset,
+        "state": result.state,
+        "finished": result.finished.isoformat() if result.finished else None,
+        "reason": result.reason or None,
     }

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.result_key import SHARED_SCOPES
 
-RESERVED_NAMES: Final = frozenset({"references", "records", "samples", "multiqc", "data"})
+RESERVED_NAMES: Final = SHARED_SCOPES | {"records", "samples", "data"}
 """Names that no sample can have: folders under the output path, and scopes of jobs on more than one sample."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -9,6 +9,7 @@ from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.scratch import dead_hosts, remove_dead_host
+from bioinfo_assets.layout import RECORDS, records_in
 from bioinfo_assets.maintenance.scope_folder import READERS, ScopeFolder, read_scope_folder, scope_names
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.parallel import imap_bounded
@@ -176,7 +177,7 @@ class _Search:
         own = [] if record.imported else [file.uri for file in record.outputs]
         files = tuple(uri for uri in own if uri in folder.files and uri not in kept)
         size = sum(folder.files[uri].size for uri in files)
-        return GarbageItem(self.ledger.uri(record.scope, record.asset), folder.name, why, size, files, record)
+        return GarbageItem(self.ledger.uri(record.key), folder.name, why, size, files, record)
 
 
 def _is_named(one: GarbageItem, elsewhere: set[str], kept_elsewhere: set[str]) -> bool:
@@ -217,9 +218,9 @@ def _named(ledger: Ledger, known: Garbage, name: str) -> list[GarbageItem]:
 def _has_nothing_else(ledger: Ledger, place: str, within: Sequence[GarbageItem]) -> bool:
     """Whether a folder under the output path holds leftovers alone; a folder of records is never named as one."""
     parts = place.removeprefix(f"{ledger.output_path}/").split("/")
-    if place == ledger.output_path or "records" in parts:
+    if place == ledger.output_path or RECORDS in parts:
         return False
-    records = f"{place}/records/"
+    records = records_in(place) + "/"
     files = {file for one in within for file in one.files}
     return all(uri in files or uri.startswith(records) for uri, _ in ledger.store.scan(place))
 

@@ -11,7 +11,8 @@ from bioinfo_assets.maintenance.imports import GROUPED_BAMS, READS, SORTED_BAMS,
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.samples import has_sample, load_sample
-from bioinfo_assets.storage.store import FileStat, join, local_path
+from bioinfo_assets.result_key import REFERENCES, ResultKey
+from bioinfo_assets.storage.store import FileStat, local_path
 
 _ANY_PLATFORM: Final = "ILLUMINA"
 """The names of read groups, which are all that is asked for, do not depend on it."""
@@ -32,7 +33,7 @@ def check_import(ledger: Ledger, asked: Import, *, replace: bool = False) -> Che
     for uri in named.values():
         _check_place(ledger, uri, asked.sample)
         ledger.store.stat(uri)
-    before = ledger.read(asked.sample, asked.asset)
+    before = ledger.read(ResultKey(asked.asset, asked.sample))
     if before is not None and not before.imported and not replace:
         raise InputError(
             f"there is a {asked.asset} of {asked.sample} that a job made on {before.finished:%Y-%m-%d}: give --replace "
@@ -68,7 +69,7 @@ def _check_place(ledger: Ledger, uri: str, sample: str) -> None:
     if not uri.startswith(f"{ledger.output_path}/"):
         return
     folder = uri[len(ledger.output_path) + 1 :].partition("/")[0]
-    if folder == sample or ledger.store.list(join(ledger.output_path, folder, "records")):
+    if folder == sample or ledger.store.list(ledger.layout.records(folder)):
         raise InputError(f"{uri} lies among this project's own results, where jobs write: move it elsewhere first")
 
 
@@ -120,7 +121,7 @@ def _is_older(ledger: Ledger, index: str, bam: str) -> bool:
 
 def _reference(ledger: Ledger) -> tuple[Sequenced, ...] | None:
     """The contigs of the project's reference; None where it is not indexed yet."""
-    index = ledger.read("references", "reference_index")
+    index = ledger.read(ResultKey("reference_index", REFERENCES))
     if index is None:
         return None
     dictionary = index.file("dict").uri

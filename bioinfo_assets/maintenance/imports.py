@@ -19,6 +19,7 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.parallel import imap_bounded
 from bioinfo_assets.records.record import FileRecord, Record, data_version_of
 from bioinfo_assets.records.samples import has_sample, save_sample
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import FileStat
 
 READS: Final = ("merged_reads", "trimmed_reads")
@@ -114,12 +115,12 @@ def register(ledger: Ledger, checked: Checked, on_bytes: Callable[[int], None] |
     asked = checked.asked
     if checked.there is not None:
         there = checked.there.model_copy(update={"warnings": checked.warnings})
-        ledger.keep_stamps(checked.there, there)  # which keeps what is told of them too
+        ledger.refresh_stamps(checked.there, there)  # which keeps what is told of them too
         _keep_sample(ledger, asked.sample)
         return Imported(there, is_new=False)
     record = _record(checked, datetime.now(UTC), _digested(ledger, checked, on_bytes))
     with ledger.publishing(asked.sample):
-        before = ledger.read(asked.sample, asked.asset)
+        before = ledger.read(ResultKey(asked.asset, asked.sample))
         is_same = before is not None and (before.fingerprint, _uris(before)) == (record.fingerprint, _uris(record))
         if before is not None and is_same:  # of the same bytes, which were written again
             record = before.model_copy(update={"outputs": record.outputs, "warnings": record.warnings})
@@ -169,7 +170,7 @@ def _record(checked: Checked, started: datetime, files: tuple[FileRecord, ...]) 
         job_id=MADE_BY,
         host=socket.gethostname(),
         user=getpass.getuser(),
-        project=version("bioinfo-assets"),
+        software=version("bioinfo-assets"),
         started=started,
         finished=finished,
         wall_s=(finished - started).total_seconds(),

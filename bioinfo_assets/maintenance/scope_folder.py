@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.genomics.sample import Sample
+from bioinfo_assets.layout import RECORDS, records_in
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Observation, Record
 from bioinfo_assets.records.samples import load_sample, sample_names
-from bioinfo_assets.storage.store import FileStat, join
+from bioinfo_assets.storage.store import FileStat
 
 READERS = 16
 """Folders looked at at once; they wait for a disk or the network."""
@@ -80,7 +81,7 @@ def scope_names(ledger: Ledger) -> tuple[str, ...]:
     # Without samples, the folders must show that this is a project, and no folder of something else.
     if not samples and not any(_records(ledger, name) for name in folders):
         raise InputError(f"there is no project in {ledger.output_path}: check the output path")
-    return tuple(sorted({*folders, *samples} - {"records"}))
+    return tuple(sorted({*folders, *samples} - {RECORDS}))
 
 
 def read_scope_folder(ledger: Ledger, name: str, samples: Collection[str]) -> ScopeFolder:
@@ -91,7 +92,7 @@ def read_scope_folder(ledger: Ledger, name: str, samples: Collection[str]) -> Sc
         name: The scope.
         samples: The names of the samples that the project has now.
     """
-    folder = join(ledger.output_path, name)
+    folder = ledger.layout.scope(name)
     problems: list[Problem] = []
     sample = _sample(ledger, name, problems) if name in samples else None
     kept = list(_kept(ledger, name, problems))
@@ -109,14 +110,14 @@ def read_scope_folder(ledger: Ledger, name: str, samples: Collection[str]) -> Sc
 
 
 def _records(ledger: Ledger, name: str) -> list[str]:
-    return [uri for uri in ledger.store.list(join(ledger.output_path, name, "records")) if uri.endswith(".json")]
+    return [uri for uri in ledger.store.list(ledger.layout.records(name)) if uri.endswith(".json")]
 
 
 def _sample(ledger: Ledger, name: str, problems: list[Problem]) -> Sample | None:
     try:
         return load_sample(ledger, name)
     except BioinfoAssetsError as error:
-        problems.append(Problem(join(ledger.output_path, "records", "samples", f"{name}.json"), str(error)))
+        problems.append(Problem(ledger.layout.sample_file(name), str(error)))
         return None
 
 
@@ -127,7 +128,7 @@ def _kept(ledger: Ledger, name: str, problems: list[Problem]) -> Iterator[Record
         except BioinfoAssetsError as error:
             problems.append(Problem(uri, str(error)))
         else:
-            if ledger.uri(found.scope, found.asset) == uri:
+            if ledger.uri(found.key) == uri:
                 yield found
             else:
                 says = f"{uri} is the record of {found.key.label}: move it to where that is, or away"
@@ -135,7 +136,7 @@ def _kept(ledger: Ledger, name: str, problems: list[Problem]) -> Iterator[Record
 
 
 def _files(ledger: Ledger, folder: str) -> Iterator[tuple[str, FileStat]]:
-    records = join(folder, "records") + "/"
+    records = records_in(folder) + "/"
     for uri, stat in ledger.store.scan(folder):
         if not uri.startswith(records):
             yield uri, stat

@@ -1,13 +1,15 @@
-"""Who wants to know how jobs come along, in this process: the command line's table listens here."""
+"""Progress of jobs within this process: the command line's status table subscribes here."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
+from bioinfo_assets.result_key import ResultKey
+
 
 class JobState(Enum):
-    """How far the job of one asset on one scope is; CACHED: its result was there."""
+    """The state of a result's job; CACHED: the result was reused or copied."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -19,10 +21,9 @@ class JobState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JobUpdate:
-    """A change: the asset, the partition (empty where it has none), the state now, and a sentence where it failed."""
+    """A change of state, with a sentence if the job failed."""
 
-    asset: str
-    partition: str
+    key: ResultKey
     state: JobState
     reason: str = ""
 
@@ -33,7 +34,7 @@ _listeners: list[Listener] = []
 
 @contextmanager
 def listen(listener: Listener) -> Iterator[None]:
-    """Tells `listener` of every change while the context is open; it is called in the threads of the steps."""
+    """Call `listener` with every update while the context is open, in the threads of the steps."""
     _listeners.append(listener)
     try:
         yield
@@ -42,6 +43,6 @@ def listen(listener: Listener) -> Iterator[None]:
 
 
 def notify(update: JobUpdate) -> None:
-    """Tells all listeners."""
+    """Pass an update to all listeners."""
     for listener in tuple(_listeners):
         listener(update)

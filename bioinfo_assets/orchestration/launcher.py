@@ -47,13 +47,13 @@ from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_run import StepEvents, StepRun
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
-from bioinfo_assets.records.record_set import ONE
 from bioinfo_assets.records.shared_cache import SharedCache
+from bioinfo_assets.result_key import REFERENCES, ResultKey
 from bioinfo_assets.storage.store import Store
 
 
-def nothing_more(_: Record) -> Metadata:
-    """Describes a result by its record alone."""
+def no_metadata(_: Record) -> Metadata:
+    """Describe a result by its record alone."""
     return {}
 
 
@@ -133,29 +133,36 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
             finally:
                 del self._logs[step_context.step.key]
 
-    def materialize_samples(
-        self,
-        context: dg.AssetExecutionContext,
-        build: Callable[[str], Job],
-        describe: Callable[[Record], Metadata] = nothing_more,
-    ) -> StepEvents:
-        """Materializes an asset for every sample of the run: one job each.
-
-        Args:
-            context: Of the asset's body.
-            build: The job of a sample; a `BioinfoAssetsError` from it fails that sample alone.
-            describe: What Dagit shows of a result beside its record.
-        """
-        yield from self._step(context, tuple(context.partition_keys), build, describe)
-
     def materialize(
         self,
         context: dg.AssetExecutionContext,
-        build: Callable[[], Job],
-        describe: Callable[[Record], Metadata] = nothing_more,
+        build: Callable[[ResultKey], Job],
+        describe: Callable[[Record], Metadata] = no_metadata,
+        *,
+        scope: str = REFERENCES,
     ) -> StepEvents:
-        """Materializes an asset without partitions: one job."""
-        yield from self._step(context, (ONE,), lambda _: build(), describe)
+        """Materialize an asset: one job for every partition of the run, or one job if it has none.
+
+        Args:
+            context: Of the asset's body.
+            build: Builds the job of a result; a `BioinfoAssetsError` from it fails that result alone.
+            describe: What Dagit shows of a result in addition to its record.
+            scope: The shared scope of an asset without partitions.
+        """
+        asset = context.asset_key.path[-1]
+        scopes = context.partition_keys if context.assets_def.partitions_def is not None else [scope]
+        step_context = context.get_step_execution_context()
+        options = self.options(context)
+        step = StepRun(
+            step_context,
+            self.session,
+            self._logs[step_context.step.key],
+            asset,
+            [ResultKey(asset, name) for name in scopes],
+            lambda key: build(key).with_options(options),
+            describe,
+        )
+        yield from step.events()
 
     def options(self, context: dg.AssetExecutionContext) -> JobOptions:
         """How the jobs of this asset run in this run.
@@ -167,34 +174,12 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         nothing = JobConfig()
         layers = (
             options_of(self.project_jobs),
-            options_from_tags(context.get_step_execution_context().step.tags),
             options_of(self.project_steps.get(asset, nothing)),
             options_of(self.jobs),
             options_of(self.steps.get(asset, nothing)),
             options_from_tags(context.run.tags),
         )
         return reduce(JobOptions.then, layers)
-
-    def _step(
-        self,
-        context: dg.AssetExecutionContext,
-        partitions: tuple[str, ...],
-        build: Callable[[str], Job],
-        describe: Callable[[Record], Metadata],
-    ) -> StepEvents:
-        step_context = context.get_step_execution_context()
-        logs = self._logs[step_context.step.key]
-        options = self.options(context)
-        run = StepRun(
-            step_context,
-            self.session,
-            logs,
-            context.asset_key,
-            partitions,
-            lambda partition: build(partition).with_options(options),
-            describe,
-        )
-        yield from run.events()
 
     def _open(self, run: dg.DagsterRun) -> Session:
         if self.backend not in get_args(BackendName):

@@ -26,7 +26,6 @@ from bioinfo_assets.orchestration.internals import (
     get_input_data_version_tag,
     get_input_event_pointer_tag,
 )
-from bioinfo_assets.records.record_set import ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Provenance:
     shared: Mapping[dg.AssetKey, UpstreamVersion]
     by_partition: Mapping[dg.AssetKey, Mapping[str, UpstreamVersion]]
 
-    def tags(self, partition: str, data_version: str) -> dict[str, str]:
+    def tags(self, partition: str | None, data_version: str) -> dict[str, str]:
         """The tags of the materialization of one partition."""
         tags = {
             CODE_VERSION_TAG: self.code_version,
@@ -67,8 +66,9 @@ class Provenance:
         }
         for key, version in self.shared.items():
             tags |= version.tags(key)
-        for key, versions in self.by_partition.items():
-            tags |= versions[partition].tags(key)
+        if partition is not None:
+            for key, versions in self.by_partition.items():
+                tags |= versions[partition].tags(key)
         return tags
 
 
@@ -107,11 +107,15 @@ def provenance_at(
     return Provenance(code_version, shared, by_partition)
 
 
-def newest_versions(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Iterable[str]) -> dict[str, str]:
-    """The newest observed data version of an external asset by partition, or by `ONE` where it has none."""
-    named = [partition for partition in partitions if partition != ONE]
-    versions = {name: seen[0] for name, seen in versions_of_partitions(instance, key, named).items()}
-    return versions | {ONE: version_of_asset(instance, key).data_version}
+def newest_versions(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Iterable[str | None]
+) -> dict[str | None, str]:
+    """The newest data version of an asset by partition key, which is None for an asset without partitions."""
+    names = [partition for partition in partitions if partition is not None]
+    versions: dict[str | None, str] = {
+        name: version for name, (version, _) in versions_of_partitions(instance, key, names).items()
+    }
+    return versions | {None: version_of_asset(instance, key).data_version}
 
 
 def version_of_asset(instance: dg.DagsterInstance, key: dg.AssetKey) -> UpstreamVersion:

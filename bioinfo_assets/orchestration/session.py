@@ -1,10 +1,8 @@
-"""What the steps of one run share: store, ledger, backend, the one poller, and which partitions failed where."""
+"""What the steps of one run share: ledger, backend, the one poller, and which results failed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
-
-import dagster as dg
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Backend
@@ -13,7 +11,7 @@ from bioinfo_assets.provenance.lineage import Lineage, ScopeRecords, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.shared_cache import SharedCache
-from bioinfo_assets.storage.store import join
+from bioinfo_assets.result_key import REFERENCES, ResultKey
 
 
 @dataclass(slots=True)
@@ -31,35 +29,34 @@ class Session:
     backend: Backend
     watcher: Watcher
     cache: SharedCache | None = None
-    _failed: dict[dg.AssetKey, set[str]] = field(default_factory=dict)
+    _failed: set[ResultKey] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
     _references: dict[str, ScopeRecords] = field(default_factory=dict)
 
     def trace(self, record: Record) -> TracedJob:
-        """The job that made a result, and what it was made from."""
+        """The job that computed a result, with everything upstream of it."""
         lineage = Lineage(self.ledger, folders=dict(self._references))
         try:
             job = lineage.of_record(record)
-        except InputError:  # a record upstream cannot be read: the result is whole all the same
+        except InputError:  # a record upstream cannot be read: the result is intact all the same
             return lineage.alone(record)
-        # What all samples share is read once; of ten thousand samples' folders none is kept.
-        self._references |= {place: folder for place, folder in lineage.folders.items() if self._is_shared(place)}
+        # The records that all samples share are read once; of ten thousand samples' folders none is kept.
+        references = self.ledger.layout.scope(REFERENCES)
+        self._references |= {uri: folder for uri, folder in lineage.folders.items() if uri == references}
         return job
 
-    def _is_shared(self, place: str) -> bool:
-        return place == join(self.ledger.output_path, "references")
-
-    def failed_upstream(self, parents: Iterable[dg.AssetKey]) -> set[str]:
-        """The partitions that failed, or were skipped, in this run in one of these assets."""
+    def failed_scopes(self, assets: Iterable[str]) -> set[str]:
+        """The scopes for which one of these assets failed, or was skipped, in this run."""
+        names = set(assets)
         with self._lock:
-            return set().union(*(self._failed.get(parent, set()) for parent in parents))
+            return {key.scope for key in self._failed if key.asset in names}
 
-    def mark_failed(self, asset_key: dg.AssetKey, partitions: Iterable[str]) -> None:
-        """Keeps partitions of an asset from the steps downstream of it, for the rest of this run."""
+    def mark_failed(self, keys: Iterable[ResultKey]) -> None:
+        """Keep the steps downstream from these results, for the rest of this run."""
         with self._lock:
-            self._failed.setdefault(asset_key, set()).update(partitions)
+            self._failed.update(keys)
 
     def close(self) -> None:
-        """Ends what still runs."""
+        """End the jobs that are still running."""
         self.watcher.close()
         self.backend.close()

@@ -1,6 +1,6 @@
-"""Tells Dagster what was seen of external files, so that what was made from others before turns stale."""
+"""Reports observations of sources to Dagster, so that what was computed from earlier versions becomes stale."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 import dagster as dg
 
@@ -11,30 +11,34 @@ from bioinfo_assets.orchestration.internals import (
 from bioinfo_assets.orchestration.metadata import files_table
 from bioinfo_assets.orchestration.provenance import newest_versions
 from bioinfo_assets.records.record import Observation
-from bioinfo_assets.records.record_set import ONE
 
 
-def report_observations(instance: dg.DagsterInstance, key: dg.AssetKey, seen: Mapping[str, Observation]) -> None:
-    """Records observations of an external asset, by partition, that Dagster has not seen yet."""
-    for event in unseen_observations(instance, key, seen):
+def report_observations(instance: dg.DagsterInstance, observations: Collection[Observation]) -> None:
+    """Report those observations of one source that are new to Dagster."""
+    for event in new_observations(instance, observations):
         instance.report_runless_asset_event(event)
 
 
-def unseen_observations(
-    instance: dg.DagsterInstance, key: dg.AssetKey, seen: Mapping[str, Observation]
+def new_observations(
+    instance: dg.DagsterInstance, observations: Collection[Observation]
 ) -> Iterator[dg.AssetObservation]:
-    """Dagster's events for the observations that tell it something new."""
-    known = newest_versions(instance, key, seen)
-    for partition, observation in seen.items():
-        if known[partition] != observation.data_version:
-            yield observation_event(key, partition, observation)
+    """Dagster's events for those observations of one source whose data version it does not have."""
+    for asset in sorted({observation.asset for observation in observations}):
+        source = [observation for observation in observations if observation.asset == asset]
+        partitions = [observation.key.partition_key for observation in source]
+        known = newest_versions(instance, dg.AssetKey(asset), partitions)
+        yield from (
+            observation_event(observation)
+            for observation in source
+            if known[observation.key.partition_key] != observation.data_version
+        )
 
 
-def observation_event(key: dg.AssetKey, partition: str, observation: Observation) -> dg.AssetObservation:
-    """An observation as Dagster's event, its data version the digest of the files."""
+def observation_event(observation: Observation) -> dg.AssetObservation:
+    """An observation as Dagster's event; its data version is the digest of the files."""
     return dg.AssetObservation(
-        asset_key=key,
-        partition=None if partition == ONE else partition,
+        asset_key=dg.AssetKey(observation.asset),
+        partition=observation.key.partition_key,
         metadata={
             "files": files_table(observation.files),
             "size_bytes": dg.MetadataValue.int(sum(file.size for file in observation.files)),

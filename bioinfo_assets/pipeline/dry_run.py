@@ -1,7 +1,7 @@
-"""What a run would do, told before it is run: which results would be reused, which made, and why.
+"""A dry run: which results a run would reuse, copy or compute, and why.
 
-It builds the jobs that a run would build and compares their fingerprints with the records beside the data. It starts
-no job and asks Dagster nothing, so that a project in which all is up to date is seen to be in a second.
+It builds the jobs that a run would build and decides by the same function (`records.reuse`). It starts no job and does
+not import Dagster, so that an up-to-date project is recognised within a second.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,78 +13,70 @@ from typing import Final
 from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.pipeline import jobs
-from bioinfo_assets.pipeline.graph import GRAPH, OVER_SAMPLES, SCOPES, SOURCES
+from bioinfo_assets.pipeline.graph import GRAPH, OVER_SAMPLES, parents_of, result_key
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.sources import Sources
-from bioinfo_assets.records.commit import NOT_MADE, ReuseDecision, decide_reuse, imported_result
 from bioinfo_assets.records.record import Record
-from bioinfo_assets.records.record_set import ONE, RecordSet
-from bioinfo_assets.records.shared_cache import SharedCache
+from bioinfo_assets.records.record_set import RecordSet
+from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction, ReuseDecision, decide_reuse
+from bioinfo_assets.result_key import ResultKey
 
-READERS: Final = 16
-"""Results looked at side by side; they wait for a disk or the network."""
+MAX_CONCURRENT_CHECKS: Final = 16
+"""Results checked at the same time; they wait for a disk or the network."""
 
 
 class PlannedAction(Enum):
     """What a run would do about one result."""
 
-    REUSED = "reused"
-    COPIED = "copied"
-    """Another project made it, and shares it."""
-    MADE = "made"
-    UNDECIDED = "undecided"
-    """One of its inputs would be made before; whether that changes it, the run will see."""
+    REUSE = "reuse"
+    COPY = "copy"
+    """Another project computed it, and shares it."""
+
+    RUN = "run"
+    DEPENDS_ON_UPSTREAM = "depends on upstream"
+    """One of its inputs would be computed first; only then can the run know whether the input changes."""
+
     BLOCKED = "blocked"
+
+
+_PENDING: Final = (PlannedAction.RUN, PlannedAction.COPY, PlannedAction.DEPENDS_ON_UPSTREAM)
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedResult:
-    """What is foretold of one result.
+    """What a run would do about one result.
 
     Attributes:
-        asset: Which result.
-        scope: Of which sample, or of what all samples share.
-        outlook: What a run would do.
-        reason: Why, in a few words; empty where it is reused.
-        record: The record that is there, whole or not; None where there is none.
-        wanted: The job that would make it, compared with that record; None where it could not be told.
-        is_stale: Whether the record is there and was made from, or by, what is another now.
+        key: The result.
+        action: What a run would do.
+        reason: Why, in a few words; empty where the result is reused.
+        record: The current record, intact or not; None where there is none.
+        decision: The job with its fingerprint; None where it could not be built.
+        is_stale: Whether the record exists and its inputs, parameters, step or tools have changed since.
     """
 
-    asset: str
-    scope: str
-    outlook: PlannedAction
+    key: ResultKey
+    action: PlannedAction
     reason: str = ""
     record: Record | None = None
-    wanted: ReuseDecision | None = None
+    decision: ReuseDecision | None = None
     is_stale: bool = False
-
-    @property
-    def name(self) -> str:
-        """Asset and scope, for people."""
-        return f"{self.asset} of {self.scope}"
-
-    @property
-    def partition(self) -> str:
-        """The sample, or `ONE`."""
-        return ONE if self.asset in SCOPES else self.scope
 
 
 @dataclass
 class DryRun:
-    """One look at a project.
+    """A dry run of a project.
 
     Attributes:
-        project: Which project.
-        backend: Where its jobs would run; it is asked for the versions of tools, and for nothing else.
-        assets: What would be made, in the order of the graph.
+        project: The project.
+        backend: Where its jobs would run; only the versions of its tools are read.
+        assets: What would be computed, in the order of the graph.
         samples: For which samples.
-        all_samples: Those that a report would be on.
-        sources: What comes from outside, as it is now.
-        left_out: By sample, the assets that are not to be made of it.
-        unknown_tools: Why the versions of tools could not be told; results then count as made with those of today.
+        all_samples: The samples of a report.
+        sources: The external files as they are now.
+        superseded: By sample, the assets that an import makes unnecessary.
+        unknown_tools: Why the versions of tools are unknown; results then count as computed with the current ones.
     """
 
     project: Project
@@ -93,143 +85,131 @@ class DryRun:
     samples: Sequence[str]
     all_samples: Sequence[str]
     sources: Sources
-    left_out: Mapping[str, Collection[str]] = field(default_factory=dict)
+    superseded: Mapping[str, Collection[str]] = field(default_factory=dict)
     unknown_tools: str = ""
-    _found: dict[str, dict[str, Record]] = field(default_factory=dict)
+    _records: dict[str, dict[str, Record]] = field(default_factory=dict)
     _tools: dict[tuple[tuple[str, ...], str | None], Mapping[str, str]] = field(default_factory=dict)
-    _told: dict[tuple[str, str], PlannedResult] = field(default_factory=dict)
+    _planned: dict[ResultKey, PlannedResult] = field(default_factory=dict)
 
-    def forecasts(self) -> Iterator[PlannedResult]:
-        """All results, in the order in which they would be made."""
-        with ThreadPoolExecutor(READERS) as pool:
+    def planned_results(self) -> Iterator[PlannedResult]:
+        """All results, in the order in which they would be computed."""
+        with ThreadPoolExecutor(MAX_CONCURRENT_CHECKS) as pool:
             for asset in self.assets:
-                up = Upstream(self.project, self.sources, dict(self._upstream(asset)))
-                made_of = [name for name in self.samples if asset not in self.left_out.get(name, ())]
-                scopes = [SCOPES[asset]] if asset in SCOPES else made_of
-                looked = list(pool.map(lambda scope: self._look(asset, scope, up), scopes))  # noqa: B023
-                self._keep(asset, looked)
-                yield from looked
+                upstream = self._upstream(asset)
+                planned = list(pool.map(lambda key: self._plan(key, upstream), self._keys(asset)))  # noqa: B023 - used up before the next turn
+                self._keep(asset, planned)
+                yield from planned
 
-    def _look(self, asset: str, scope: str, up: Upstream) -> PlannedResult:
-        ledger = self.project.ledger
+    def _keys(self, asset: str) -> list[ResultKey]:
+        if GRAPH[asset].scope is not None:
+            return [result_key(asset, "")]
+        return [ResultKey(asset, name) for name in self.samples if asset not in self.superseded.get(name, ())]
+
+    def _plan(self, key: ResultKey, upstream: Upstream) -> PlannedResult:
         record = None
         try:
-            record = ledger.read(scope, asset)
-            if record is not None and record.imported and imported_result(ledger, scope, asset):
-                return PlannedResult(asset, scope, PlannedAction.REUSED, record=record)
-            before = self._before(asset, scope, record)
-            if before is not None:
-                return before
-            if record is None and self.project.cache is None:
-                self._check_upstream(asset, scope, up)  # without a look at FASTQs, which takes long the first time
-                return PlannedResult(asset, scope, PlannedAction.MADE, NOT_MADE)
-            return self._judged(asset, scope, self._compared(self._job(asset, scope, up), record), record)
+            record = self.project.ledger.read(key)
+            if record is None or not record.imported:
+                pending = self._plan_by_upstream(key, record)
+                if pending is not None:
+                    return pending
+                if record is None and self.project.cache is None:
+                    self._check_upstream(key, upstream)  # without reading FASTQs, which takes long the first time
+                    return PlannedResult(key, PlannedAction.RUN, NOT_COMPUTED)
+            return self._plan_by_decision(key, upstream, record)
         except BioinfoAssetsError as problem:
-            return PlannedResult(asset, scope, PlannedAction.BLOCKED, str(problem), record)
+            return PlannedResult(key, PlannedAction.BLOCKED, str(problem), record)
 
-    def _judged(self, asset: str, scope: str, wanted: ReuseDecision, record: Record | None) -> PlannedResult:
-        if wanted.record is not None:
-            return PlannedResult(asset, scope, PlannedAction.REUSED, record=wanted.record, wanted=wanted)
-        is_stale = record is not None and record.fingerprint != wanted.fingerprint
-        cache = self.project.cache
-        if cache is not None and _is_shared(cache, wanted.fingerprint):
-            reason = f"{wanted.reason}; there in {cache.place}"
-            return PlannedResult(asset, scope, PlannedAction.COPIED, reason, record, wanted, is_stale=is_stale)
-        return PlannedResult(asset, scope, PlannedAction.MADE, wanted.reason, record, wanted, is_stale=is_stale)
+    def _plan_by_decision(self, key: ResultKey, upstream: Upstream, record: Record | None) -> PlannedResult:
+        decision = decide_reuse(
+            self.project.ledger,
+            self.project.cache,
+            key,
+            lambda: self._build(key, upstream),
+            lambda job: self._tool_versions(job, record),
+        )
+        if decision.action is ReuseAction.REUSE:
+            return PlannedResult(key, PlannedAction.REUSE, record=decision.record, decision=decision)
+        is_stale = record is not None and record.fingerprint != decision.fingerprint
+        if decision.action is ReuseAction.COPY:
+            reason = f"{decision.reason}; available in {self.project.settings.cache}"
+            return PlannedResult(key, PlannedAction.COPY, reason, record, decision, is_stale=is_stale)
+        return PlannedResult(key, PlannedAction.RUN, decision.reason, record, decision, is_stale=is_stale)
 
-    def _compared(self, job: Job, record: Record | None) -> ReuseDecision:
-        key = job.tools, job.options.image
+    def _build(self, key: ResultKey, upstream: Upstream) -> Job:
+        return GRAPH[key.asset].build(upstream, key.scope).with_options(self.project.settings.options_of(key.asset))
+
+    def _tool_versions(self, job: Job, record: Record | None) -> Mapping[str, str]:
+        tools = job.tools, job.options.image
         try:
-            if key not in self._tools:
-                self._tools[key] = self.backend.tool_versions(job.tools, job.options)
-            tools = self._tools[key]
+            if tools not in self._tools:
+                self._tools[tools] = self.backend.tool_versions(job.tools, job.options)
+            return self._tools[tools]
         except ResourceError as problem:
             self.unknown_tools = str(problem)
-            tools = record.tools if record else {}
-        return decide_reuse(self.project.ledger, record, job, tools)
+            return record.tools if record else {}
 
-    def _job(self, asset: str, scope: str, up: Upstream) -> Job:
-        options = self.project.settings.options_of(asset)
-        match asset:
-            case "reference_genome":
-                job = jobs.reference_genome(up)
-            case "reference_index":
-                job = jobs.reference_index(up, self.project.aligner(self.backend, options))
-            case "known_sites":
-                job = jobs.known_sites(up)
-            case "multiqc_report":
-                job = jobs.multiqc_report(up)
-            case _:
-                job = jobs.OF_SAMPLES[asset](up, scope)
-        return job.with_options(options)
-
-    def _check_upstream(self, asset: str, scope: str, up: Upstream) -> None:
-        """Checks that the results that one would be made from are there.
+    def _check_upstream(self, key: ResultKey, upstream: Upstream) -> None:
+        """Check that a result's inputs exist.
 
         Raises:
-            InputError: one is not.
+            InputError: one does not.
         """
-        if asset in OVER_SAMPLES:
-            self._job(asset, scope, up)
+        if key.asset in OVER_SAMPLES:
+            self._build(key, upstream)
             return
-        for name in _made_from(asset):
-            if name != "known_sites" or self.project.settings.known_sites:
-                up.record(name, ONE if name in SCOPES else scope)
+        for parent in parents_of(key.asset):
+            if parent != "known_sites" or self.project.settings.known_sites:
+                upstream.records[parent].of(result_key(parent, key.scope).scope)
 
-    def _before(self, asset: str, scope: str, record: Record | None) -> PlannedResult | None:
-        """What upstream results that are not there yet mean for this one; None where all are."""
+    def _plan_by_upstream(self, key: ResultKey, record: Record | None) -> PlannedResult | None:
+        """What pending or blocked results upstream mean for this one; None where all of them are reused."""
         first: dict[PlannedAction, PlannedResult] = {}
         is_stale = False
-        for name in _made_from(asset):
-            for one in self.samples if asset in OVER_SAMPLES else [SCOPES.get(name, scope)]:
-                told = self._told.get((name, one))
-                if told is not None:
-                    first.setdefault(told.outlook, told)
-                    is_stale |= told.is_stale
-        for outlook in (PlannedAction.MADE, PlannedAction.COPIED, PlannedAction.UNDECIDED):
-            if outlook in first:
-                if record is None and self.project.cache is None:
-                    return PlannedResult(asset, scope, PlannedAction.MADE, NOT_MADE)
-                reason = first[outlook].reason if outlook is PlannedAction.UNDECIDED else f"after {first[outlook].name}"
-                return PlannedResult(
-                    asset, scope, PlannedAction.UNDECIDED, reason, record, is_stale=is_stale and bool(record)
-                )
-        if PlannedAction.BLOCKED in first and asset not in OVER_SAMPLES:
-            return PlannedResult(
-                asset, scope, PlannedAction.BLOCKED, f"{first[PlannedAction.BLOCKED].name} cannot be made", record
-            )
+        for parent in self._parents(key):
+            planned = self._planned.get(parent)
+            if planned is not None:
+                first.setdefault(planned.action, planned)
+                is_stale |= planned.is_stale
+        pending = next((first[action] for action in _PENDING if action in first), None)
+        if pending is not None:
+            if record is None and self.project.cache is None:
+                return PlannedResult(key, PlannedAction.RUN, NOT_COMPUTED)
+            is_deeper = pending.action is PlannedAction.DEPENDS_ON_UPSTREAM
+            reason = pending.reason if is_deeper else f"after {pending.key.label}"
+            stale = is_stale and record is not None
+            return PlannedResult(key, PlannedAction.DEPENDS_ON_UPSTREAM, reason, record, is_stale=stale)
+        if PlannedAction.BLOCKED in first and key.asset not in OVER_SAMPLES:
+            blocker = first[PlannedAction.BLOCKED]
+            return PlannedResult(key, PlannedAction.BLOCKED, f"{blocker.key.label} cannot be computed", record)
         return None
 
-    def _keep(self, asset: str, looked: Iterable[PlannedResult]) -> None:
-        found = self._found.setdefault(asset, {})
-        for one in looked:
-            self._told[asset, one.scope] = one
-            # What cannot be made stays as it is, and a report takes what is there.
-            if one.record is not None and one.outlook in {PlannedAction.REUSED, PlannedAction.BLOCKED}:
-                found[one.partition] = one.record
+    def _parents(self, key: ResultKey) -> Iterator[ResultKey]:
+        for parent in parents_of(key.asset):
+            if key.asset in OVER_SAMPLES:
+                yield from (result_key(parent, sample) for sample in self.samples)
+            else:
+                yield result_key(parent, key.scope)
 
-    def _upstream(self, asset: str) -> Iterator[tuple[str, RecordSet]]:
-        """The records upstream of an asset: as foretold, or where they would not be made now as they are."""
-        for name in _made_from(asset):
-            found = self._found.setdefault(name, {})
-            partitions = (ONE,) if name in SCOPES else self.all_samples if asset in OVER_SAMPLES else self.samples
-            others = {
-                one: one or SCOPES[name]
-                for one in partitions
-                if one not in found and (name, one or SCOPES[name]) not in self._told
-            }
-            read = RecordSet.read(self.project.ledger, name, others)
-            found.update(read.records)
-            yield name, RecordSet(name, dict(found), read.problems)
+    def _keep(self, asset: str, planned: Iterable[PlannedResult]) -> None:
+        records = self._records.setdefault(asset, {})
+        for result in planned:
+            self._planned[result.key] = result
+            # What cannot be computed stays as it is, and a report takes what exists.
+            if result.record is not None and result.action in {PlannedAction.REUSE, PlannedAction.BLOCKED}:
+                records[result.key.scope] = result.record
 
+    def _upstream(self, asset: str) -> Upstream:
+        """The records upstream of an asset: as planned, or where they are not part of the plan as they are."""
+        sets = {parent: self._record_set(parent, asset) for parent in parents_of(asset)}
+        options = self.project.settings.options_of(asset)
+        return Upstream(self.project, self.sources, sets, lambda: self.project.aligner(self.backend, options))
 
-def _is_shared(cache: SharedCache, fingerprint: str) -> bool:
-    """Whether others share a result; where they cannot be asked it is made, as a run does."""
-    try:
-        return cache.find(fingerprint) is not None
-    except BioinfoAssetsError:
-        return False
-
-
-def _made_from(asset: str) -> list[str]:
-    return [name for name in GRAPH[asset].upstream if name not in SOURCES]
+    def _record_set(self, parent: str, asset: str) -> RecordSet:
+        records = self._records.setdefault(parent, {})
+        shared = GRAPH[parent].scope
+        scopes = (shared,) if shared else self.all_samples if asset in OVER_SAMPLES else self.samples
+        unread = [scope for scope in scopes if scope not in records and ResultKey(parent, scope) not in self._planned]
+        found = RecordSet.read(self.project.ledger, parent, unread)
+        records.update(found.records)
+        return RecordSet(parent, dict(records), found.problems)

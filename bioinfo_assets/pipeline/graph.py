@@ -1,147 +1,308 @@
-"""The assets that this project makes: from what, with which tools, and which settings shape them.
+"""The assets of the pipeline: one row each.
 
-Told without Dagster, which takes seconds to import; a test holds this to `definitions`.
+A row says what an asset is computed from, by which job, with which tools and settings, and which of its files people,
+the report and Dagit read. Dagster's assets, dry runs, code versions and outputs all come from these rows, so that a new
+asset takes a step with its script, a row here, and tests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.pipeline import jobs, result_metrics
+from bioinfo_assets.pipeline.jobs import Upstream
+from bioinfo_assets.pipeline.result_metrics import Metrics
+from bioinfo_assets.records.record import Record
+from bioinfo_assets.result_key import COHORT, REFERENCES, ResultKey
 from bioinfo_assets.steps import alignment, duplicates, known_sites, metrics, reads, recalibration, reference, report
 from bioinfo_assets.steps import trimming as trimming_step
-
-REFERENCES: Final = "references"
-"""The scope of what all samples share."""
-
-COHORT: Final = "multiqc"
-"""The scope of the report over all samples."""
-
-ALIGNER: Final = "ALIGNER"
-"""Stands for the command of the aligner, which is a setting."""
-
-
-@dataclass(frozen=True, slots=True)
-class AssetSpec:
-    """An asset that is made here.
-
-    Attributes:
-        name: What it is called.
-        version: Of the step that makes it.
-        upstream: The assets it is made from, and the sources.
-        settings: The settings that shape it.
-        tools: The tools that its job calls.
-        scope: The scope of its record; None where there is one for each sample.
-    """
-
-    name: str
-    version: str
-    upstream: tuple[str, ...]
-    settings: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
-    scope: str | None = None
-
+from bioinfo_assets.storage.store import Store
 
 RAW_READS: Final = "raw_reads"
 REFERENCE_SOURCE: Final = "reference_source"
 KNOWN_SITES_SOURCE: Final = "known_sites_source"
 COHORT_SOURCE: Final = "cohort"
 SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE, COHORT_SOURCE)
-"""What is looked at and not made: what comes from outside, and which samples there are results of."""
+"""What is observed, not computed: external files, and the set of samples that have results."""
+
+ALIGNER: Final = "ALIGNER"
+"""Stands for the command of the aligner, which is a setting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetSpec:
+    """An asset that the pipeline computes.
+
+    Attributes:
+        name: Its name.
+        description: What it is, for a biologist who reads the lineage graph.
+        group: The group it is shown in.
+        kinds: Dagster's kinds, for Dagit's icons.
+        version: Of the step that computes it.
+        build: The job that computes it, from what is upstream and its scope.
+        upstream: The assets and sources that it is computed from.
+        settings: The settings that shape it.
+        tools: The tools that its job calls.
+        scope: The shared scope of its record; None for an asset with one result per sample.
+        final_files: Keys of the files to show after a run; empty for an intermediate.
+        intermediate_files: Keys of the files to show where only intermediates were selected.
+        report_files: Keys of the files that MultiQC reads.
+        metrics: Reads its metrics and plots for Dagit; None if it has none.
+    """
+
+    name: str
+    description: str
+    group: str
+    kinds: frozenset[str]
+    version: str
+    build: Callable[[Upstream, str], Job]
+    upstream: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    scope: str | None = None
+    final_files: tuple[str, ...] = ()
+    intermediate_files: tuple[str, ...] = ()
+    report_files: tuple[str, ...] = ()
+    metrics: Callable[[Store, Record], Metrics] | None = None
+
+
+def _multiqc_report(upstream: Upstream, _: str) -> Job:
+    return jobs.multiqc_report(upstream, REPORT_FILES)
+
 
 _INDEXED: Final = ("reference_genome", "reference_index")
 
-GRAPH: Final[Mapping[str, AssetSpec]] = {
-    made.name: made
-    for made in (
-        AssetSpec("reference_genome", reference.FETCH_VERSION, (REFERENCE_SOURCE,), ("reference",), (), REFERENCES),
-        AssetSpec(
-            "reference_index",
-            reference.INDEX_VERSION,
-            (REFERENCE_SOURCE, "reference_genome"),
-            ("aligner", "reference_alt"),
-            (ALIGNER, "samtools", "picard"),
-            REFERENCES,
+_SPECS: Final = (
+    AssetSpec(
+        name="reference_genome",
+        description="The genome's sequence: every chromosome, uncompressed, as aligners and GATK require it.",
+        group="reference",
+        kinds=frozenset({"fasta"}),
+        version=reference.FETCH_VERSION,
+        build=jobs.reference_genome,
+        upstream=(REFERENCE_SOURCE,),
+        settings=("reference",),
+        scope=REFERENCES,
+        intermediate_files=("fasta",),
+    ),
+    AssetSpec(
+        name="reference_index",
+        description="The indexes by which programs find a place in the genome: the aligner's, samtools' and GATK's.",
+        group="reference",
+        kinds=frozenset({"index"}),
+        version=reference.INDEX_VERSION,
+        build=jobs.reference_index,
+        upstream=(REFERENCE_SOURCE, "reference_genome"),
+        settings=("aligner", "reference_alt"),
+        tools=(ALIGNER, "samtools", "picard"),
+        scope=REFERENCES,
+    ),
+    AssetSpec(
+        name="known_sites",
+        description=(
+            "Places where people are known to differ. A mismatch there may be a variant; elsewhere it counts as an "
+            "error.\n\nThey belong to the reference's assembly: contig names are shared and their lengths agree. Without "
+            "known sites, base qualities are not recalibrated."
         ),
-        AssetSpec(
-            "known_sites",
-            known_sites.VERSION,
-            (KNOWN_SITES_SOURCE, "reference_index"),
-            ("known_sites",),
-            ("bgzip", "tabix"),
-            REFERENCES,
+        group="reference",
+        kinds=frozenset({"vcf"}),
+        version=known_sites.VERSION,
+        build=jobs.known_sites,
+        upstream=(KNOWN_SITES_SOURCE, "reference_index"),
+        settings=("known_sites",),
+        tools=("bgzip", "tabix"),
+        scope=REFERENCES,
+    ),
+    AssetSpec(
+        name="merged_reads",
+        description=(
+            "A sample's reads from all its lanes in one pair of FASTQs.\n\nEach read names its read group, the lane of "
+            "the flow cell it was sequenced on, so that later steps can separate the errors of one lane from another's."
         ),
-        AssetSpec("merged_reads", reads.VERSION, (RAW_READS,), ("platform",), ("bgzip",)),
-        AssetSpec("trimmed_reads", trimming_step.VERSION, ("merged_reads",), ("trimming",), ("cutadapt",)),
-        AssetSpec(
-            "aligned_bam",
-            alignment.VERSION,
-            ("trimmed_reads", *_INDEXED),
-            ("platform",),
-            (ALIGNER, "samtools", "bgzip"),
+        group="reads",
+        kinds=frozenset({"fastq"}),
+        version=reads.VERSION,
+        build=jobs.merged_reads,
+        upstream=(RAW_READS,),
+        settings=("platform",),
+        tools=("bgzip",),
+        intermediate_files=("reads1", "reads2"),
+    ),
+    AssetSpec(
+        name="trimmed_reads",
+        description="The reads without adapters, if any are set, and without pairs that consist mostly of unknown bases.",
+        group="reads",
+        kinds=frozenset({"fastq", "cutadapt"}),
+        version=trimming_step.VERSION,
+        build=jobs.trimmed_reads,
+        upstream=("merged_reads",),
+        settings=("trimming",),
+        tools=("cutadapt",),
+        intermediate_files=("reads1", "reads2", "log"),
+        report_files=("log",),
+        metrics=result_metrics.trimming_metrics,
+    ),
+    AssetSpec(
+        name="aligned_bam",
+        description="Where on the genome each read pair belongs, in the order of the reads.",
+        group="alignment",
+        kinds=frozenset({"bam", "bwa"}),
+        version=alignment.VERSION,
+        build=jobs.aligned_bam,
+        upstream=("trimmed_reads", *_INDEXED),
+        settings=("platform",),
+        tools=(ALIGNER, "samtools", "bgzip"),
+        intermediate_files=("bam",),
+    ),
+    AssetSpec(
+        name="marked_bam",
+        description="The alignment in genome order, with PCR and optical duplicates of a DNA fragment flagged.",
+        group="alignment",
+        kinds=frozenset({"bam", "picard"}),
+        version=duplicates.VERSION,
+        build=jobs.marked_bam,
+        upstream=("aligned_bam", *_INDEXED),
+        settings=("optical_distance",),
+        tools=("picard", "samtools", "bgzip"),
+        intermediate_files=("bam", "metrics"),
+        report_files=("metrics",),
+        metrics=result_metrics.duplication_metrics,
+    ),
+    AssetSpec(
+        name="recalibrated_bam",
+        description=(
+            "The final alignment, ready for variant calling: base qualities corrected for each lane's actual errors."
         ),
-        AssetSpec(
+        group="alignment",
+        kinds=frozenset({"bam", "gatk"}),
+        version=recalibration.VERSION,
+        build=jobs.recalibrated_bam,
+        upstream=("marked_bam", *_INDEXED, "known_sites"),
+        settings=("known_sites", "quantized_quals"),
+        tools=("gatk", "samtools", "bgzip"),
+        final_files=("bam",),
+        report_files=("table",),
+        metrics=result_metrics.recalibration_metrics,
+    ),
+    AssetSpec(
+        name="alignment_metrics",
+        description="How many reads were aligned, how well they match the genome, and how many pairs are discordant.",
+        group="metrics",
+        kinds=frozenset({"picard"}),
+        version=metrics.ALIGNMENT_VERSION,
+        build=jobs.alignment_metrics,
+        upstream=("recalibrated_bam", *_INDEXED),
+        tools=("picard",),
+        final_files=("metrics",),
+        report_files=("metrics",),
+        metrics=result_metrics.alignment_metrics,
+    ),
+    AssetSpec(
+        name="insert_size_metrics",
+        description="How long the sequenced DNA fragments were. A sample without proper pairs has the status `fail`.",
+        group="metrics",
+        kinds=frozenset({"picard"}),
+        version=metrics.INSERT_SIZE_VERSION,
+        build=jobs.insert_size_metrics,
+        upstream=("recalibrated_bam",),
+        tools=("picard", "Rscript"),
+        final_files=("metrics", "status"),
+        report_files=("metrics",),
+        metrics=result_metrics.insert_size_metrics,
+    ),
+    AssetSpec(
+        name="depth",
+        description=(
+            "How many reads cover each position of the genome, and a summary of the coverage.\n\nThe table counts both "
+            "reads of a pair where they overlap (samtools), the summary counts them once (mosdepth)."
+        ),
+        group="metrics",
+        kinds=frozenset({"samtools"}),
+        version=metrics.DEPTH_VERSION,
+        build=jobs.depth,
+        upstream=("recalibrated_bam",),
+        settings=("depth_as_text",),
+        tools=("samtools", "bgzip", "tabix", "mosdepth"),
+        final_files=("depth", "summary"),
+        report_files=("summary", "distribution"),
+        metrics=result_metrics.depth_metrics,
+    ),
+    AssetSpec(
+        name="multiqc_report",
+        description="One page that shows all samples with results side by side.",
+        group="report",
+        kinds=frozenset({"multiqc"}),
+        version=report.VERSION,
+        build=_multiqc_report,
+        upstream=(
+            "trimmed_reads",
             "marked_bam",
-            duplicates.VERSION,
-            ("aligned_bam", *_INDEXED),
-            ("optical_distance",),
-            ("picard", "samtools", "bgzip"),
-        ),
-        AssetSpec(
             "recalibrated_bam",
-            recalibration.VERSION,
-            ("marked_bam", *_INDEXED, "known_sites"),
-            ("known_sites", "quantized_quals"),
-            ("gatk", "samtools", "bgzip"),
-        ),
-        AssetSpec(
             "alignment_metrics",
-            metrics.ALIGNMENT_VERSION,
-            ("recalibrated_bam", *_INDEXED),
-            tools=("picard",),
-        ),
-        AssetSpec("insert_size_metrics", metrics.INSERT_SIZE_VERSION, ("recalibrated_bam",), (), ("picard", "Rscript")),
-        AssetSpec(
+            "insert_size_metrics",
             "depth",
-            metrics.DEPTH_VERSION,
-            ("recalibrated_bam",),
-            ("depth_as_text",),
-            ("samtools", "bgzip", "tabix", "mosdepth"),
+            COHORT_SOURCE,
         ),
-        AssetSpec(
-            "multiqc_report",
-            report.VERSION,
-            (
-                "trimmed_reads",
-                "marked_bam",
-                "recalibrated_bam",
-                "alignment_metrics",
-                "insert_size_metrics",
-                "depth",
-                COHORT_SOURCE,
-            ),
-            tools=("multiqc",),
-            scope=COHORT,
-        ),
-    )
-}
-"""By name, in the order in which they are made."""
+        tools=("multiqc",),
+        scope=COHORT,
+        final_files=("report",),
+    ),
+)
+
+GRAPH: Final[Mapping[str, AssetSpec]] = {spec.name: spec for spec in _SPECS}
+"""By name, in the order in which they are computed."""
 
 ASSETS: Final = tuple(GRAPH)
-"""All of them."""
+"""The names of all assets."""
 
-SHARED: Final = tuple(made.name for made in GRAPH.values() if made.scope == REFERENCES)
-"""Made once for all samples, before them."""
+SHARED: Final = tuple(spec.name for spec in _SPECS if spec.scope == REFERENCES)
+"""Computed once for all samples, before them."""
 
-PER_SAMPLE: Final = tuple(made.name for made in GRAPH.values() if made.scope is None)
+PER_SAMPLE: Final = tuple(spec.name for spec in _SPECS if spec.scope is None)
+"""Computed for each sample."""
 
-OVER_SAMPLES: Final = tuple(made.name for made in GRAPH.values() if made.scope == COHORT)
-"""Made once, of what the samples gave."""
+OVER_SAMPLES: Final = tuple(spec.name for spec in _SPECS if spec.scope == COHORT)
+"""Computed once, from the results of all samples."""
 
-SCOPES: Final[Mapping[str, str]] = {made.name: made.scope for made in GRAPH.values() if made.scope is not None}
-"""The scope of the record, of assets that are not made per sample."""
+PARTITIONED: Final = frozenset({RAW_READS, *PER_SAMPLE})
+"""The assets and sources that have a partition for each sample."""
+
+SHARED_SCOPES_BY_ASSET: Final[Mapping[str, str]] = {
+    REFERENCE_SOURCE: REFERENCES,
+    KNOWN_SITES_SOURCE: REFERENCES,
+    COHORT_SOURCE: COHORT,
+    **{spec.name: spec.scope for spec in _SPECS if spec.scope is not None},
+}
+"""The scope of each asset and source without partitions."""
+
+REPORT_FILES: Final[Mapping[str, tuple[str, ...]]] = {
+    spec.name: spec.report_files for spec in _SPECS if spec.report_files
+}
+"""By asset, the keys of the files that MultiQC reads."""
+
+
+def result_key(asset: str, sample: str) -> ResultKey:
+    """The key of an asset or source for a sample; of one that samples share, whatever the sample."""
+    return ResultKey(asset, SHARED_SCOPES_BY_ASSET.get(asset, sample))
+
+
+def parents_of(asset: str) -> tuple[str, ...]:
+    """The assets that an asset is computed from directly, without sources."""
+    return tuple(name for name in GRAPH[asset].upstream if name in GRAPH)
 
 
 def upstream_of(asset: str) -> frozenset[str]:
-    """All that an asset is made from, and that this project makes, directly or not."""
-    parents = frozenset(name for name in GRAPH[asset].upstream if name in GRAPH)
+    """All assets that an asset is computed from, directly or not."""
+    parents = frozenset(parents_of(asset))
     return parents.union(*map(upstream_of, parents))
+
+
+def superseded_by_imports(records: Mapping[str, Record | None]) -> frozenset[str]:
+    """The assets of a sample that nothing needs any more, because a later one was imported.
+
+    Args:
+        records: The sample's records by asset.
+    """
+    imported = [asset for asset, record in records.items() if record is not None and record.imported]
+    return frozenset().union(*map(upstream_of, imported)).difference(SHARED)

@@ -1,4 +1,4 @@
-"""The project that is worked on: its settings, its records, and the files it was given."""
+"""A project: its settings, its records, and the external files that its settings name."""
 
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -11,12 +11,12 @@ from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.backend_config import batch_scratch
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets.pipeline.graph import GRAPH, REFERENCES, SCOPES, upstream_of
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observations import Scope, observe
+from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import check_reads, load_sample
 from bioinfo_assets.records.shared_cache import SharedCache
+from bioinfo_assets.result_key import REFERENCES, ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.known_sites import KnownSites
 from bioinfo_assets.steps.layout import Layout
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Project:
-    """One project.
+    """A project.
 
     Attributes:
-        settings: What it aligns to what, and how.
+        settings: Its settings.
     """
 
     settings: Settings
@@ -54,7 +54,7 @@ class Project:
 
     @cached_property
     def cache(self) -> SharedCache | None:
-        """The results that are shared with other projects, where the settings name a place."""
+        """The cache shared with other projects, if the settings name one."""
         return SharedCache(self.store, self.settings.cache) if self.settings.cache else None
 
     @cached_property
@@ -63,40 +63,37 @@ class Project:
         return Layout(self.settings.output_path)
 
     def sample(self, name: str) -> Sample:
-        """A sample that the project has.
+        """One of the project's samples.
 
         Raises:
             InputError: there is no such sample.
         """
         return load_sample(self.ledger, name)
 
-    def not_needed(self, sample: Sample) -> frozenset[str]:
-        """The assets of a sample that nothing is to be made from: those before one that was imported."""
-        if not sample.imported:
-            return frozenset()
-        records = (self.ledger.read(sample.name, asset) for asset in GRAPH if asset not in SCOPES)
-        imported = [record.asset for record in records if record is not None and record.imported]
-        return frozenset().union(*map(upstream_of, imported)).difference(SCOPES)
-
     def observe_reads(self, sample: Sample) -> Observation:
-        """A sample's FASTQs as they are now, their first records checked.
+        """Observe a sample's FASTQs, and check their first records.
 
         Raises:
             InputError: one of them is missing or wrong.
         """
         if not sample.lanes:
-            raise InputError(f"sample {sample.name} has no FASTQs here, but what was imported")
+            raise InputError(f"sample {sample.name} has no FASTQs: it was imported")
         files: dict[str, str] = {}
         notes: dict[str, str] = {}
         for lane in sample.lanes:
             key = f"{lane.library}.{lane.flowcell}.{lane.number}"
             files |= {f"{key}.1": lane.read1, f"{key}.2": lane.read2}
             notes[key] = f"library {lane.library}, flow cell {lane.flowcell}, lane {lane.number}"
-        look_closely = partial(check_reads, self.store, sample)
-        return observe(self.ledger, Scope("raw_reads", sample.name), files, notes, when_changed=look_closely)
+        return observe(
+            self.ledger,
+            ResultKey("raw_reads", sample.name),
+            files,
+            notes,
+            check=partial(check_reads, self.store, sample),
+        )
 
     def observe_reference(self) -> Observation:
-        """The reference's FASTA, and its `.alt` file where there is one, as they are now.
+        """Observe the reference's FASTA, and its `.alt` file if there is one.
 
         Raises:
             InputError: no reference is set, or it is missing.
@@ -105,39 +102,39 @@ class Project:
         if fasta is None:
             raise InputError("no reference is set: give `--reference` or set `reference` in bioinfo-assets.toml")
         files = {"fasta": fasta}
-        alt = self.settings.reference_alt or _alt_beside(self.store, fasta.removesuffix(".gz"))
+        alt = self.settings.reference_alt or _alt_file(self.store, fasta.removesuffix(".gz"))
         if alt is not None:
             files["alt"] = alt
-        return observe(self.ledger, Scope("reference_source", REFERENCES), files)
+        return observe(self.ledger, ResultKey("reference_source", REFERENCES), files)
 
     def observe_known_sites(self) -> Observation:
-        """The known sites' VCFs as they are now. Indexes beside them are not used: each VCF is indexed anew.
+        """Observe the known sites' VCFs. Indexes next to them are not used: each VCF is indexed by its job.
 
         Raises:
             InputError: one of them is missing.
         """
         files = {uri: uri for uri in self.settings.known_sites}
-        return observe(self.ledger, Scope("known_sites_source", REFERENCES), files)
+        return observe(self.ledger, ResultKey("known_sites_source", REFERENCES), files)
 
-    def known_sites(self, seen: Observation) -> tuple[KnownSites, ...]:
-        """The known sites that were seen, in the order of the settings."""
-        files = {file.key: file.stored for file in seen.files}
+    def known_sites(self, observation: Observation) -> tuple[KnownSites, ...]:
+        """The observed known sites, in the order of the settings."""
+        files = {file.key: file.stored for file in observation.files}
         return tuple(KnownSites(files[uri], None) for uri in self.settings.known_sites)
 
-    def lanes(self, sample: Sample, seen: Observation) -> list[LaneFiles]:
-        """A sample's lanes with the read groups they become."""
+    def lanes(self, sample: Sample, observation: Observation) -> list[LaneFiles]:
+        """A sample's lanes, each with its read group."""
         groups = read_groups_of(sample, check_platform(self.settings.platform))
-        files = {uri: file.stored for uri, file in seen.by_uri().items()}
+        files = {uri: file.stored for uri, file in observation.by_uri().items()}
         return [
             LaneFiles(group, files[lane.read1], files[lane.read2])
             for group, lane in zip(groups, sample.lanes, strict=True)
         ]
 
     def trimming(self) -> Trimming:
-        """What cutadapt cuts off, with adapter files looked at.
+        """What cutadapt trims, with adapter files resolved.
 
         Raises:
-            InputError: an adapter is none, or its file is missing.
+            InputError: an adapter is invalid, or its file is missing.
         """
         chosen = self.settings.trimming
         truseq = (TRUSEQ_1, TRUSEQ_2) if chosen.truseq else (None, None)
@@ -152,7 +149,7 @@ class Project:
         )
 
     def aligner(self, backend: Backend, options: JobOptions) -> Aligner:
-        """The aligner of the settings; `auto` is bwa-mem2 where jobs with these options have it."""
+        """The aligner of the settings; `auto` is bwa-mem2 where it is installed for jobs with these options."""
         if self.settings.aligner != "auto":
             return Aligner(self.settings.aligner)
         try:
@@ -162,27 +159,27 @@ class Project:
         return Aligner.BWA_MEM2
 
     def active_jobs(self, client: "Client") -> "Iterator[ActiveJob]":
-        """Its jobs on AWS Batch that are not over, in all queues that its settings name."""
+        """The project's unfinished jobs on AWS Batch, in all queues that its settings name."""
         from bioinfo_assets.launch.batch.active_jobs import active_jobs  # noqa: PLC0415 - boto3 takes a while to import
 
         scratch = batch_scratch(self.settings.means, self.settings.output_path)
         for queue, prefix in self.settings.queues:
             yield from active_jobs(client, queue, scratch, prefix)
 
-    def _adapter(self, given: str | None) -> Adapter | None:
-        """A sequence as it is; a path or address as the file it names."""
-        if given is None or not ("/" in given or given.startswith("file:")):
-            return given
-        uri = given.removeprefix("file:")
+    def _adapter(self, adapter: str | None) -> Adapter | None:
+        """A sequence unchanged; a path or address as the file."""
+        if adapter is None or not ("/" in adapter or adapter.startswith("file:")):
+            return adapter
+        uri = adapter.removeprefix("file:")
         stat = self.store.stat(uri)
         return StoredFile(uri, stat.size, self.store.content_of(uri), stat.stamp)
 
 
-def _alt_beside(store: Store, fasta: str) -> str | None:
+def _alt_file(store: Store, fasta: str) -> str | None:
     """The `.alt` file of a FASTA: bwa's name for it, or that of an index for 64 bits, as Broad publishes hg38."""
-    return _beside(store, f"{fasta}.alt") or _beside(store, f"{fasta}.64.alt")
+    return _companion(store, f"{fasta}.alt") or _companion(store, f"{fasta}.64.alt")
 
 
-def _beside(store: Store, uri: str) -> str | None:
-    """A companion file, if it is there; over http a server that forbids looking counts as not having it."""
+def _companion(store: Store, uri: str) -> str | None:
+    """A companion file, if it exists."""
     return uri if store.exists(uri) else None

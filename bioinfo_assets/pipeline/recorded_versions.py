@@ -1,147 +1,131 @@
-"""What each result was made from when it was made, as far as the records know: which of it is another now."""
+"""What each result was computed from, according to its record, and which of it has changed since."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
 
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.graph import (
     COHORT_SOURCE,
     GRAPH,
     OVER_SAMPLES,
-    PER_SAMPLE,
-    RAW_READS,
     REFERENCE_SOURCE,
+    REPORT_FILES,
     SOURCES,
+    result_key,
 )
-from bioinfo_assets.pipeline.jobs import REPORTED
 from bioinfo_assets.records.record import InputRecord, Observation, Record
-from bioinfo_assets.records.record_set import ONE
-
-Place = tuple[str, str]
-"""An asset or a source, and the sample, or `ONE`."""
-
-PARTITIONED: Final = frozenset({RAW_READS, *PER_SAMPLE})
-"""The assets and sources that have a partition for each sample."""
+from bioinfo_assets.result_key import COHORT, ResultKey
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedState:
-    """A result at the time when it was made.
+    """A result as it was when it was computed.
 
     Attributes:
-        forecast: What is foretold of it now.
+        planned: What a run would do about it now.
         record: Its record.
-        code_version: Of its asset then: today's, if step, parameters and tools are the same.
-        earlier: The places upstream that hold something else now, with a name for what they held: the digest of what
+        code_version: Of its asset then: the current one, if step, parameters and tools are the same.
+        superseded_inputs: The results and sources upstream that have changed since, with a digest of the version that
             was read.
     """
 
-    forecast: PlannedResult
+    planned: PlannedResult
     record: Record
     code_version: str
-    earlier: Mapping[Place, str]
+    superseded_inputs: Mapping[ResultKey, str]
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentState:
-    """What there is now, beside which what was is seen.
+    """The current versions of everything, to compare records with.
 
     Attributes:
-        versions: The data version at each place.
-        contents: The digests of the files at each place, by URI.
-        reported: The same of all files that a report would be made of.
+        versions: The data version of each result and source.
+        contents: The digests of their files, by URI.
+        reported: The same for all files that a report would read.
         records: Of all results.
         code_versions: Of all assets.
     """
 
-    versions: Mapping[Place, str]
-    contents: Mapping[Place, Mapping[str, str | None]]
+    versions: Mapping[ResultKey, str]
+    contents: Mapping[ResultKey, Mapping[str, str | None]]
     reported: Mapping[str, str | None]
-    records: Mapping[Place, Record]
+    records: Mapping[ResultKey, Record]
     code_versions: Mapping[str, str]
 
     @classmethod
     def of_all(
         cls,
-        forecasts: Iterable[PlannedResult],
-        observations: Mapping[Place, Observation],
+        results: Iterable[PlannedResult],
+        observations: Mapping[ResultKey, Observation],
         code_versions: Mapping[str, str],
     ) -> "CurrentState":
-        """From what is foretold of all results, and what was seen of the sources."""
-        versions = {place: seen.data_version for place, seen in observations.items()}
-        contents = {place: {file.uri: file.content for file in seen.files} for place, seen in observations.items()}
+        """From a dry run of all results, and the observations of the sources."""
+        versions = {key: observation.data_version for key, observation in observations.items()}
+        contents: dict[ResultKey, Mapping[str, str | None]] = {
+            key: {file.uri: file.content for file in observation.files} for key, observation in observations.items()
+        }
         reported: dict[str, str | None] = {}
-        records: dict[Place, Record] = {}
-        for forecast in forecasts:
-            if forecast.record is not None:
-                place = forecast.asset, forecast.partition
-                records[place] = forecast.record
-                versions[place] = forecast.record.data_version
-                contents[place] = {file.uri: file.content for file in forecast.record.outputs}
-                read = REPORTED.get(forecast.asset, ())
-                reported |= {
-                    file.uri: file.content for file in forecast.record.outputs if file.key in read and file.size
-                }
+        records = {result.key: result.record for result in results if result.record is not None}
+        for key, record in records.items():
+            versions[key] = record.data_version
+            contents[key] = {file.uri: file.content for file in record.outputs}
+            keys = REPORT_FILES.get(key.asset, ())
+            reported |= {file.uri: file.content for file in record.outputs if file.key in keys and file.size}
         return cls(versions, contents, reported, records, code_versions)
 
-    def of(self, forecast: PlannedResult) -> RecordedState | None:
-        """A result as it was; None where there is none."""
-        record = forecast.record
+    def recorded(self, planned: PlannedResult) -> RecordedState | None:
+        """A result as it was when it was computed; None where there is none."""
+        record = planned.record
         if record is None:
             return None
-        code_version = self.code_versions[forecast.asset]
+        code_version = self.code_versions[planned.key.asset]
         if record.imported:
-            return RecordedState(forecast, record, code_version, {})
-        earlier = {} if forecast.outlook is PlannedAction.REUSED else self._earlier(forecast, record)
-        if forecast.is_stale and forecast.wanted is not None and not earlier:
+            return RecordedState(planned, record, code_version, {})
+        superseded = {} if planned.action is PlannedAction.REUSE else self._superseded_inputs(planned.key, record)
+        if planned.is_stale and planned.decision is not None and not superseded:
             code_version = f"{record.version}+{record.fingerprint[:12]}"  # another step, parameter or tool
-        return RecordedState(forecast, record, code_version, earlier)
+        return RecordedState(planned, record, code_version, superseded)
 
-    def _earlier(self, forecast: PlannedResult, record: Record) -> dict[Place, str]:
-        if forecast.asset in OVER_SAMPLES:
+    def _superseded_inputs(self, key: ResultKey, record: Record) -> dict[ResultKey, str]:
+        if key.asset in OVER_SAMPLES:
             differs = {(item.uri, item.content) for item in record.inputs} != set(self.reported.items())
-            return {(COHORT_SOURCE, ONE): _digest(record.inputs)} if differs else {}
-        places = [place_of(parent, forecast.partition) for parent in made_from(forecast.asset)]
-        made = {uri for place in places if place[0] not in SOURCES for uri in self.contents.get(place, {})}
-        earlier: dict[Place, str] = {}
-        for place in places:
-            now = self.contents.get(place, {})
-            if place[0] in SOURCES:
-                own = [item for item in record.inputs if item.uri not in made]
-                read = [*own, *self._read_above(place, forecast.asset)]
-                differs = bool(read) and _is_another(place[0], read, now)
+            return {ResultKey(COHORT_SOURCE, COHORT): _digest(record.inputs)} if differs else {}
+        parents = [result_key(parent, key.scope) for parent in observable_parents(key.asset)]
+        computed = {uri for parent in parents if parent.asset not in SOURCES for uri in self.contents.get(parent, {})}
+        superseded: dict[ResultKey, str] = {}
+        for parent in parents:
+            current = self.contents.get(parent, {})
+            if parent.asset in SOURCES:
+                own = [item for item in record.inputs if item.uri not in computed]
+                read = [*own, *self._read_upstream(parent, key.asset)]
+                differs = bool(read) and _has_changed(parent.asset, read, current)
             else:
-                read = [item for item in record.inputs if item.uri in now]
-                differs = any(item.content != now[item.uri] for item in read)
+                read = [item for item in record.inputs if item.uri in current]
+                differs = any(item.content != current[item.uri] for item in read)
             if differs:
-                earlier[place] = _digest(read)
-        return earlier
+                superseded[parent] = _digest(read)
+        return superseded
 
-    def _read_above(self, source: Place, asset: str) -> list[InputRecord]:
-        """What of a source was read by that which an asset is made from: it may have read nothing of it itself."""
-        above = [name for name in made_from(asset) if name in GRAPH and source[0] in GRAPH[name].upstream]
-        records = [self.records[place] for place in ((name, source[1]) for name in above) if place in self.records]
-        return [item for record in records for item in record.inputs]
+    def _read_upstream(self, source: ResultKey, asset: str) -> list[InputRecord]:
+        """What the asset's own inputs read of a source: the asset may have read nothing of it itself."""
+        names = [name for name in observable_parents(asset) if name in GRAPH and source.asset in GRAPH[name].upstream]
+        keys = [result_key(name, source.scope) for name in names]
+        return [item for key in keys if key in self.records for item in self.records[key].inputs]
 
 
-def made_from(asset: str) -> list[str]:
-    """What an asset is made from, without the cohort, of which Dagster's own events tell."""
+def observable_parents(asset: str) -> list[str]:
+    """The assets and sources upstream, without the cohort, whose versions only Dagster's events have."""
     return [parent for parent in GRAPH[asset].upstream if parent != COHORT_SOURCE]
 
 
-def place_of(parent: str, partition: str) -> Place:
-    """Where an asset upstream is found, for one who is of this partition."""
-    return (parent, partition) if parent in PARTITIONED else (parent, ONE)
+def _has_changed(source: str, read: Iterable[InputRecord], current: Mapping[str, str | None]) -> bool:
+    """Whether a source differs from what was read: a job may read one of the reference's two files, of others all."""
+    before, now = {item.content for item in read}, set(current.values())
+    return not before <= now if source == REFERENCE_SOURCE else before != now
 
 
-def _is_another(source: str, read: Iterable[InputRecord], now: Mapping[str, str | None]) -> bool:
-    """Whether a source is not what was read: of the reference a job may read one file of two, of others all."""
-    contents, there = {item.content for item in read}, set(now.values())
-    return not contents <= there if source == REFERENCE_SOURCE else contents != there
-
-
-def _digest(read: Iterable[InputRecord]) -> str:
-    lines = sorted(f"{item.local}\t{item.content}\n" for item in read)
+def _digest(inputs: Iterable[InputRecord]) -> str:
+    lines = sorted(f"{item.local}\t{item.content}\n" for item in inputs)
     return sha256("".join(lines).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What comes from outside as one run, or one look at a project, sees it: each source is looked at once."""
+"""The external files of a run or a dry run: each source is observed once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ class Sources:
     """FASTQs, reference and known sites.
 
     Attributes:
-        project: Whose they are.
-        new: Samples that the project does not have yet, or has otherwise, by name.
+        project: The project.
+        new: Samples that are not saved yet, or were changed, by name.
     """
 
     project: Project
@@ -34,8 +34,8 @@ class Sources:
         """
         return self.new.get(name) or self.project.sample(name)
 
-    def look_at_reads(self, names: Iterable[str]) -> None:
-        """Looks at samples one by one; one that is wrong leaves the others alone."""
+    def observe_reads(self, names: Iterable[str]) -> None:
+        """Observe samples one by one; a problem of one does not affect the others."""
         for name in names:
             if name in self._found or name in self._problems:
                 continue
@@ -46,7 +46,7 @@ class Sources:
 
     @property
     def reads(self) -> dict[str, Observation]:
-        """The FASTQs that were looked at, by sample."""
+        """The observed FASTQs, by sample."""
         return dict(self._found)
 
     @property
@@ -60,14 +60,14 @@ class Sources:
         Raises:
             BioinfoAssetsError: why they cannot be used.
         """
-        self.look_at_reads([name])
+        self.observe_reads([name])
         if name in self._problems:
             raise self._problems[name]
         return self.project.lanes(self.sample(name), self._found[name])
 
     @cached_property
     def reference(self) -> Observation:
-        """The reference's FASTA, and its `.alt` file where there is one."""
+        """The reference's FASTA, and its `.alt` file if there is one."""
         return self.project.observe_reference()
 
     @cached_property
@@ -77,9 +77,9 @@ class Sources:
 
     @cached_property
     def trimming(self) -> Trimming:
-        """What cutadapt cuts off; files of adapters come from outside too.
+        """What cutadapt trims; adapter files are external too.
 
         Raises:
-            InputError: an adapter is none, or its file is missing.
+            InputError: an adapter is invalid, or its file is missing.
         """
         return self.project.trimming()

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
+from bioinfo_assets.layout import HISTORY, RECORDS, OutputLayout, history_in, is_past_record, records_in
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.storage.store import Store, local_path
+from bioinfo_assets.storage.store import local_path
 
 NOT_TRUSTED_S: Final = 2.0
 
@@ -34,7 +35,7 @@ def refresh(connection: sqlite3.Connection, ledger: Ledger) -> None:
     """
     if local_path(ledger.output_path) is None:
         stamps = _listed(ledger)
-        _take_all(connection, ledger.store, stamps.items())
+        _take_all(connection, ledger, stamps.items())
         places = set(stamps)
     else:
         places = _refresh_local(connection, ledger)
@@ -48,7 +49,7 @@ def _refresh_local(connection: sqlite3.Connection, ledger: Ledger) -> set[str]:
     found = dict(_folders(Path(ledger.output_path)))
     changed = [place for place, time_ns in found.items() if known.get(place) != str(time_ns)]
     trusted = {place: str(found[place]) for place in changed if began - found[place] > NOT_TRUSTED_S * 1_000_000_000}
-    _take_all(connection, ledger.store, ((place, _stamps(place)) for place in changed), trusted)
+    _take_all(connection, ledger, ((place, _stamps(place)) for place in changed), trusted)
     return set(found)
 
 
@@ -57,9 +58,9 @@ def _folders(output: Path) -> Iterator[tuple[str, int]]:
     try:
         with os.scandir(output) as scopes:
             for scope in scopes:
-                if scope.name == "records" or scope.name.startswith("."):
+                if scope.name == RECORDS or scope.name.startswith("."):
                     continue  # of the samples, and of the project
-                for place in (f"{scope.path}/records", f"{scope.path}/records/history"):
+                for place in (records_in(scope.path), history_in(scope.path)):
                     try:
                         yield place, os.stat(place).st_mtime_ns  # noqa: PTH116 - pathlib is slow for so many
                     except (FileNotFoundError, NotADirectoryError):
@@ -86,15 +87,15 @@ def _listed(ledger: Ledger) -> dict[str, dict[str, str]]:
     depth = ledger.output_path.count("/") + 2
     for uri, stat in ledger.store.scan(ledger.output_path):
         place = uri.rpartition("/")[0]
-        folder = place.removesuffix("/history")
-        if uri.endswith(".json") and folder.endswith("/records") and folder.count("/") == depth:
+        folder = place.removesuffix(f"/{HISTORY}")
+        if uri.endswith(".json") and folder.endswith(f"/{RECORDS}") and folder.count("/") == depth:
             stamps.setdefault(place, {})[uri] = f"{stat.size}.{stat.stamp}"
     return stamps
 
 
 def _take_all(
     connection: sqlite3.Connection,
-    store: Store,
+    ledger: Ledger,
     folders: Iterable[tuple[str, Mapping[str, str]]],
     trusted: Mapping[str, str] | None = None,
 ) -> None:
@@ -103,14 +104,14 @@ def _take_all(
         connection.execute("BEGIN IMMEDIATE")
         with connection:
             for place, stamps in batch:
-                _take_in(connection, store, place, stamps)
+                _take_in(connection, ledger, place, stamps)
                 stamp = (trusted or {}).get(place)
                 connection.execute("DELETE FROM folders WHERE place = ?", (place,))
                 if stamp is not None:
                     connection.execute("INSERT INTO folders VALUES (?, ?)", (place, stamp))
 
 
-def _take_in(connection: sqlite3.Connection, store: Store, place: str, stamps: Mapping[str, str]) -> None:
+def _take_in(connection: sqlite3.Connection, ledger: Ledger, place: str, stamps: Mapping[str, str]) -> None:
     known = dict(connection.execute("SELECT uri, stamp FROM records WHERE place = ?", (place,)))
     others = [uri for uri in known if stamps.get(uri) != known[uri]]
     connection.executemany("DELETE FROM records WHERE uri = ?", ((uri,) for uri in others))
@@ -118,11 +119,11 @@ def _take_in(connection: sqlite3.Connection, store: Store, place: str, stamps: M
         if known.get(uri) == stamp:
             continue
         try:
-            record = json.loads(store.read_bytes(uri))
-            asset, scope, when, files = _parsed(record)
+            record = json.loads(ledger.store.read_bytes(uri))
+            asset, scope, when, files = _parsed(ledger.layout, record)
         except (BioinfoAssetsError, ValueError, KeyError, TypeError, AttributeError):
             continue  # no record of ours, or gone meanwhile: `verify` tells of it
-        row = (uri, place, stamp, place.endswith("/history"), when, asset, scope)
+        row = (uri, place, stamp, is_past_record(uri), when, asset, scope)
         added = connection.execute("INSERT INTO records VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row)
         connection.executemany(
             f"INSERT INTO files VALUES ({added.lastrowid}, ?, ?, ?, ?, ?)",  # noqa: S608 - a number of SQLite's own
@@ -130,7 +131,9 @@ def _take_in(connection: sqlite3.Connection, store: Store, place: str, stamps: M
         )
 
 
-def _parsed(record: dict[str, Any]) -> tuple[str, str, str, list[tuple[str, str, int, str | None, str | None]]]:
+def _parsed(
+    layout: OutputLayout, record: dict[str, Any]
+) -> tuple[str, str, str, list[tuple[str, str, int, str | None, str | None]]]:
     """What of a record is kept: asset, scope, time and files.
 
     Raises:
@@ -139,7 +142,7 @@ def _parsed(record: dict[str, Any]) -> tuple[str, str, str, list[tuple[str, str,
     """
     texts = (record["asset"], record["scope"], record.get("finished") or record["observed"])
     files = [
-        (role, file["uri"], file["size"], file.get("sha256"), file["content"])
+        (role, layout.absolute(file["uri"]), file["size"], file.get("sha256"), file["content"])
         for role, kind in _ROLES
         for file in record.get(kind, ())
     ]

@@ -14,27 +14,26 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.provenance.comparison import Change, Comparison
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob
 from bioinfo_assets.provenance.sample_agnostic_diff import SamplePair
-from bioinfo_assets.records.commit import ReuseDecision, inputs_of
+from bioinfo_assets.records.commit import inputs_of
 from bioinfo_assets.records.record import FileRecord, Record
+from bioinfo_assets.records.reuse import ReuseDecision
 
 SOURCES: Final = {"raw_reads": "FASTQ", "reference_source": "reference", "known_sites_source": "known sites"}
 """What a source is to people, by the asset it was observed as."""
 
 
-def planned_record(record: Record, wanted: ReuseDecision) -> Record:
-    """The record of what would be made in place of a result; what it makes is not known yet."""
-    job = wanted.job
+def planned_record(record: Record, decision: ReuseDecision) -> Record:
+    """The record of what a job would compute in place of a result; its outputs are not known yet."""
+    job = decision.required_job
     return record.model_copy(
         update={
             "version": job.version,
-            "fingerprint": wanted.fingerprint,
+            "fingerprint": decision.fingerprint,
             "script": job.script,
             "parameters": dict(job.parameters),
             "inputs": inputs_of(job),
             "outputs": (),
-            "tools": dict(wanted.tools),
-            "imported": False,
-            "copied_from": "",
+            "tools": dict(decision.tools),
         }
     )
 

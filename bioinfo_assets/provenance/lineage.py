@@ -12,9 +12,9 @@ from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import folder_of
+from bioinfo_assets.layout import history_in, records_in, scope_folder_of
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, InputRecord, Observation, Record
-from bioinfo_assets.storage.store import join
 
 MAX_TRACED_SCOPES: Final = 20
 """Scopes whose results a job may read for each of them to be traced; of more, their number is told."""
@@ -88,7 +88,7 @@ class ScopeRecords:
     def makers(self) -> Mapping[str, str]:
         """By file name in `records`: its URI."""
         store = self.ledger.store
-        return {uri.rpartition("/")[2]: uri for uri in store.list(join(self.place, "records")) if uri.endswith(".json")}
+        return {uri.rpartition("/")[2]: uri for uri in store.list(records_in(self.place)) if uri.endswith(".json")}
 
     @cached_property
     def records(self) -> Mapping[str, Record | Observation]:
@@ -103,7 +103,7 @@ class ScopeRecords:
     @cached_property
     def past(self) -> Mapping[str, Record | Observation]:
         """By URI: of results that were replaced."""
-        uris = self.ledger.store.list(join(self.place, "records", "history"))
+        uris = self.ledger.store.list(history_in(self.place))
         return {uri: self.ledger.read_any(uri) for uri in uris if uri.endswith(".json")}
 
 
@@ -139,7 +139,7 @@ class Lineage:
         Raises:
             InputError: a record upstream is none, or says that a result was made from itself.
         """
-        place = uri or self.ledger.uri(record.scope, record.asset)
+        place = uri or self.ledger.uri(record.key)
         key = place, record.fingerprint + record.data_version
         with self._lock:
             if key in self._tracing:
@@ -156,7 +156,7 @@ class Lineage:
         """The job that made a result, and the files it read, without what was done before it."""
         return TracedJob(
             record,
-            self.ledger.uri(record.scope, record.asset),
+            self.ledger.uri(record.key),
             past=False,
             inputs=tuple(map(_untraced, record.inputs)),
         )
@@ -184,13 +184,13 @@ class Lineage:
     def of_source(self, uri: str, scope: str) -> TracedFile | None:
         """A source as it was last seen for a scope; None where it was not."""
         with self._lock:
-            return self._seen(uri, None, join(self.ledger.output_path, scope))
+            return self._seen(uri, None, self.ledger.layout.scope(scope))
 
     def _traced(self, record: Record, place: str, *, past: bool) -> TracedJob:
         scopes = {folder_of(item.uri) for item in record.inputs}
         if len(scopes) > self.widest:
             return TracedJob(record, place, past, tuple(map(_untraced, record.inputs)), len(scopes))
-        own = place.partition("/records/")[0]
+        own = scope_folder_of(place)
         traced = {item.uri: self._input(item, own) for item in record.inputs if item.content is not None}
         makers = [file.maker for file in traced.values() if file.maker is not None]
         for item in record.inputs:
@@ -208,7 +208,7 @@ class Lineage:
 
     def _made(self, uri: str, content: str | None, place: str | None = None) -> TracedFile | None:
         """A result, of the version that has this content; looked for again in a folder that was read long ago."""
-        if not (place or uri).startswith(f"{self.ledger.output_path}/"):
+        if not self.ledger.layout.contains(place or uri):
             return None  # a source, whose folder may be nobody's to list
         folder = self._folder(place or folder_of(uri))
         found = self._made_in(folder, uri, content)

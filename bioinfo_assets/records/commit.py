@@ -1,12 +1,13 @@
-"""Makes a result or finds that it is there: reuse, run, publish, record.
+"""Runs a job and publishes its result, or copies the result of another project.
 
-The order of publishing keeps a result whole whenever the host dies: the old record is withdrawn, the files are moved
-to their places, the new record is written. Between the first and the last there is no result, only files.
+The order of publishing keeps a result consistent whenever the host dies: the old record is withdrawn, the files are
+moved to their places, the new record is written. Between the first and the last there is no result, only files.
 """
 
 import getpass
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
@@ -17,194 +18,184 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.launch.staging import check_unchanged
 from bioinfo_assets.launch.watcher import JobHandle, Watcher
-from bioinfo_assets.records.fingerprint import difference, fingerprint_of
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, InputRecord, Record
+from bioinfo_assets.records.reuse import ReuseDecision
+from bioinfo_assets.storage.store import Store
 
-NOT_MADE: Final = "not made yet"
-"""Why a job must run whose result nobody has made."""
+MAX_CONCURRENT_COPIES: Final = 4
+"""Files of one result that are copied at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A result that is there: its record, and whether it was found rather than made."""
+    """A published result: its record, and whether it was reused rather than computed."""
 
     record: Record
     reused: bool
 
 
 @dataclass(frozen=True, slots=True)
-class ReuseDecision:
-    """A job with its fingerprint, and whether its result is there.
-
-    Attributes:
-        job: The job.
-        tools: Version by tool, as the backend has them.
-        fingerprint: Of the job with these tools.
-        record: The record of a result that can be reused; None where the job must run.
-        reason: Why it must run, in a few words; empty where it need not.
-    """
-
-    job: Job
-    tools: Mapping[str, str]
-    fingerprint: str
-    record: Record | None
-    reason: str
-
-
-def check_reuse(ledger: Ledger, backend: Backend, job: Job) -> ReuseDecision:
-    """Tells whether a job's result is there and whole, and if not, why the job must run.
-
-    Raises:
-        ResourceError: a tool of the job is missing.
-    """
-    tools = backend.tool_versions(job.tools, job.options)
-    return decide_reuse(ledger, ledger.read(job.key.scope, job.key.asset), job, tools)
-
-
-def decide_reuse(ledger: Ledger, record: Record | None, job: Job, tools: Mapping[str, str]) -> ReuseDecision:
-    """Tells the same of a record that was read, and for tools of these versions."""
-    fingerprint = fingerprint_of(job, tools)
-    if record is None:
-        return ReuseDecision(job, tools, fingerprint, None, NOT_MADE)
-    if record.fingerprint != fingerprint:
-        reason = f"changed: {difference(record, job, tools) or 'outputs'}"
-        return ReuseDecision(job, tools, fingerprint, None, reason)
-    found = ledger.verify(record)
-    if found.damage:
-        return ReuseDecision(job, tools, fingerprint, None, found.damage)
-    if not ledger.keep_stamps(record, found.record):
-        return decide_reuse(ledger, ledger.read(job.key.scope, job.key.asset), job, tools)
-    return ReuseDecision(job, tools, fingerprint, found.record, "")
-
-
-def imported_result(ledger: Ledger, scope: str, step: str) -> Record | None:
-    """The record of a result that was made elsewhere and registered here; no job makes it, and none may replace it.
-
-    Raises:
-        InputError: its files are not as they were.
-    """
-    record = ledger.read(scope, step)
-    if record is None or not record.imported:
-        return None
-    found = ledger.verify(record)
-    if found.damage:
-        raise InputError(f"the imported {step} of {scope} is not what it was: {found.damage}; import it again")
-    ledger.keep_stamps(record, found.record)
-    return found.record
-
-
-@dataclass(frozen=True, slots=True)
 class SubmittedJob:
-    """A wanted job that was handed to the backend."""
+    """A job that was submitted to the backend, with the decision to run it."""
 
-    wanted: ReuseDecision
-    ticket: JobHandle
+    decision: ReuseDecision
+    handle: JobHandle
+
+    @property
+    def job(self) -> Job:
+        """The job."""
+        return self.decision.required_job
 
     @property
     def submission(self) -> Submission:
-        """What the backend calls it, and where it works."""
-        return self.ticket.submission
+        """The backend's id for the job, and where it runs."""
+        return self.handle.submission
 
 
 def submit(
     watcher: Watcher,
-    wanted: ReuseDecision,
+    decision: ReuseDecision,
     on_change: Callable[[Status], None] | None = None,
     on_output: Callable[[Stream, bytes], None] | None = None,
 ) -> SubmittedJob:
-    """Hands a wanted job to the backend; its changes and its output are told while it runs."""
-    return SubmittedJob(wanted, watcher.submit(wanted.job, wanted.fingerprint, on_change, on_output))
+    """Submit a job; the callbacks receive its status changes and its output while it runs."""
+    handle = watcher.submit(decision.required_job, decision.fingerprint, on_change, on_output)
+    return SubmittedJob(decision, handle)
 
 
-def commit(ledger: Ledger, backend: Backend, run: SubmittedJob) -> Committed:
-    """Waits for a job, publishes its files and records them. The log of a job that failed is kept.
+def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committed:
+    """Wait for a job, publish its files and write its record. The log of a failed job is kept.
 
     Raises:
-        JobError: the job did not succeed; its sentence says why.
+        JobError: the job did not succeed; the sentence says why.
     """
-    job_id = run.submission.job_id
-    status = run.ticket.wait()
+    job, submission = submitted.job, submitted.submission
+    status = submitted.handle.wait()
     if status.state is not State.SUCCEEDED or status.report is None:
-        backend.discard(job_id, keep_log=True)
-        raise JobError(status.reason or f"{run.wanted.job.name} ended as {status.state.value}")
-    job = run.wanted.job
+        backend.discard(submission.job_id, keep_log=True)
+        raise JobError(status.reason or f"{job.name} ended as {status.state.value}")
     try:
         with ledger.publishing(job.key.scope):
-            committed = _publish(ledger, backend.name, run, status.report)
+            committed = _publish(ledger, backend.name, submitted, status.report)
     except BioinfoAssetsError as error:
-        # Hours of work may lie in scratch: it is left there for a person, until the next run frees it.
-        raise JobError(f"{error}; what {job.name} made is in {run.submission.scratch} until the next run") from error
-    backend.discard(job_id)
+        # Hours of work may be in scratch: it is left there for a person, until the next run removes it.
+        raise JobError(
+            f"{error}; the files of {job.name} are kept in {submission.scratch} until the next run"
+        ) from error
+    backend.discard(submission.job_id)
     return committed
 
 
-def _publish(ledger: Ledger, backend_name: str, run: SubmittedJob, report: JobReport) -> Committed:
-    job = run.wanted.job
-    already = withdraw_previous(ledger, run.wanted)
-    if already is not None:
-        return already
-    publish(ledger.store, job, report)
-    ledger.store.remove_parts(ledger.uri(job.key.scope, job.key.asset))
-    record = _record(ledger, backend_name, run, report)
-    ledger.write(record)
-    return Committed(record, reused=False)
+def copy_shared_result(ledger: Ledger, decision: ReuseDecision) -> Committed | None:
+    """Copy a result of the shared cache to where its job would publish it.
 
-
-def withdraw_previous(ledger: Ledger, wanted: ReuseDecision) -> Committed | None:
-    """Withdraws the result that a new one is about to replace; gives it instead if another process made the new one.
+    Returns:
+        None if the result was changed or removed meanwhile, or may not be read: then the job has to run.
 
     Raises:
-        InputError: what the new one was made from was written again meanwhile.
+        InputError: the output path cannot be written to.
     """
-    job = wanted.job
-    before = ledger.read(job.key.scope, job.key.asset)
-    if before is not None and before.imported:  # meanwhile: its files are somebody's own, and stay
-        return Committed(before, reused=True)
-    if before is not None and before.fingerprint == wanted.fingerprint and not ledger.verify(before).damage:
-        return Committed(before, reused=True)
+    origin, job = decision.record, decision.required_job
+    targets = {output.key: output.uri for output in job.outputs}
+    if origin is None or targets.keys() != {file.key for file in origin.outputs}:
+        return None
+    with ledger.publishing(job.key.scope):
+        current = withdraw_previous(ledger, decision)
+        if current is not None:
+            return current
+        with ThreadPoolExecutor(MAX_CONCURRENT_COPIES) as pool:
+            copies = list(pool.map(lambda file: _copy(ledger.store, file, targets[file.key]), origin.outputs))
+        files = tuple(file for file in copies if file is not None)
+        if len(files) < len(copies):
+            return None
+        record = origin.model_copy(
+            update={
+                "asset": job.key.asset,  # the entry does not decide where its copy is recorded
+                "scope": job.key.scope,
+                "inputs": inputs_of(job),
+                "outputs": files,
+                "copied_from": origin.copied_from or _record_uri(origin),
+            }
+        )
+        ledger.write(record)
+    return Committed(record, reused=True)
+
+
+def withdraw_previous(ledger: Ledger, decision: ReuseDecision) -> Committed | None:
+    """Withdraw the result that a new one is about to replace.
+
+    Returns:
+        The current result if another process has published it meanwhile: then there is nothing to publish.
+
+    Raises:
+        InputError: an input of the new result has changed meanwhile.
+    """
+    job = decision.required_job
+    previous = ledger.read(job.key)
+    if previous is not None and previous.imported:  # meanwhile: its files belong to somebody else and stay
+        return Committed(previous, reused=True)
+    if (
+        previous is not None
+        and previous.fingerprint == decision.fingerprint
+        and not ledger.check_files(previous).damage
+    ):
+        return Committed(previous, reused=True)
     for item in job.inputs:
         check_unchanged(item.file, ledger.store)
-    if before is not None:
-        ledger.withdraw(before)
-        _remove_outdated(ledger, before, job)
+    if previous is not None:
+        ledger.withdraw(previous)
+        _delete_obsolete_files(ledger, previous, job)
     return None
 
 
 def inputs_of(job: Job) -> tuple[InputRecord, ...]:
-    """What a job reads, as its record tells it."""
+    """The inputs of a job as its record has them."""
     return tuple(
         InputRecord(local=item.local, uri=item.file.uri, size=item.file.size, content=item.file.content)
         for item in job.inputs
     )
 
 
-def _remove_outdated(ledger: Ledger, before: Record, job: Job) -> None:
-    """Removes what the last result had and this one has not: a table beside a BAM that it does not tell of misleads."""
-    made_now = {output.uri for output in job.outputs}
-    for file in before.outputs:
-        if file.uri not in made_now and file.uri.startswith(f"{ledger.output_path}/"):  # a copy names the first
+def _publish(ledger: Ledger, backend_name: str, submitted: SubmittedJob, report: JobReport) -> Committed:
+    job = submitted.job
+    current = withdraw_previous(ledger, submitted.decision)
+    if current is not None:
+        return current
+    publish(ledger.store, job, report)
+    ledger.store.remove_parts(ledger.uri(job.key))
+    record = _record(ledger, backend_name, submitted, report)
+    ledger.write(record)
+    return Committed(record, reused=False)
+
+
+def _delete_obsolete_files(ledger: Ledger, previous: Record, job: Job) -> None:
+    """Delete files that only the previous result has: a table next to a BAM that it does not describe misleads."""
+    current = {output.uri for output in job.outputs}
+    for file in previous.outputs:
+        if file.uri not in current and ledger.layout.contains(file.uri):
             ledger.store.delete(file.uri)
 
 
-def _record(ledger: Ledger, backend_name: str, run: SubmittedJob, report: JobReport) -> Record:
-    wanted, job = run.wanted, run.wanted.job
-    made = {file.key: file for file in report.files}
+def _record(ledger: Ledger, backend_name: str, submitted: SubmittedJob, report: JobReport) -> Record:
+    decision, job = submitted.decision, submitted.job
+    files = {file.key: file for file in report.files}
     return Record(
         asset=job.key.asset,
         scope=job.key.scope,
         version=job.version,
-        fingerprint=wanted.fingerprint,
+        fingerprint=decision.fingerprint,
         script=job.script,
         parameters=dict(job.parameters),
         inputs=inputs_of(job),
-        outputs=tuple(_published(ledger, made[item.key], item.uri) for item in job.outputs),
-        tools=dict(wanted.tools),
+        outputs=tuple(_file_record(ledger.store, files[item.key], item.uri) for item in job.outputs),
+        tools=dict(decision.tools),
         backend=backend_name,
-        job_id=run.submission.job_id,
+        job_id=submitted.submission.job_id,
         host=socket.gethostname(),
         user=getpass.getuser(),
-        project=version("bioinfo-assets"),
+        software=version("bioinfo-assets"),
         started=report.started,
         finished=report.finished,
         wall_s=report.usage.wall_s,
@@ -217,6 +208,34 @@ def _record(ledger: Ledger, backend_name: str, run: SubmittedJob, report: JobRep
     )
 
 
-def _published(ledger: Ledger, made: OutputFile, uri: str) -> FileRecord:
-    stamp = ledger.store.stat(uri).stamp
-    return FileRecord(key=made.key, uri=uri, size=made.size, sha256=made.sha256, content=made.content, stamp=stamp)
+def _file_record(store: Store, file: OutputFile, uri: str) -> FileRecord:
+    stamp = store.stat(uri).stamp
+    return FileRecord(key=file.key, uri=uri, size=file.size, sha256=file.sha256, content=file.content, stamp=stamp)
+
+
+def _copy(store: Store, file: FileRecord, uri: str) -> FileRecord | None:
+    """The file at its new place; None if it changed while it was copied, or may not be read."""
+    try:
+        store.copy(file.uri, uri)
+    except InputError:
+        if not _is_readable(store, file.uri):
+            return None
+        raise
+    source, target = store.find(file.uri), store.stat(uri)
+    if source is None or source.stamp != file.stamp or target.size != file.size:
+        return None
+    return file.model_copy(update={"uri": uri, "stamp": target.stamp})
+
+
+def _is_readable(store: Store, uri: str) -> bool:
+    try:
+        store.read_bytes(uri, 0, 1)
+    except InputError:
+        return False
+    return True
+
+
+def _record_uri(record: Record) -> str:
+    """The address of a record of another output path, which is next to its files."""
+    scope_folder = record.outputs[0].uri.rpartition("/")[0]
+    return OutputLayout(scope_folder.rpartition("/")[0]).record(record.key)

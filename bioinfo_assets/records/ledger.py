@@ -1,6 +1,6 @@
-"""Where records lie and how they are read and written: `OUTPUT/SCOPE/records/STEP.json`, beside the data.
+"""The records under one output path: read, written and checked against the files they describe.
 
-A record that is replaced is not lost: it moves to `records/history`, where the past of a result can be read.
+The record of a replaced result is not lost: it moves to the history of its scope, where it stays readable.
 """
 
 from contextlib import AbstractContextManager
@@ -11,10 +11,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.launch.publish import publish_lock
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.record import FileRecord, Observation, Record
-from bioinfo_assets.storage.store import FileStat, Store, join
+from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.storage.store import FileStat, Store
 
-_KEPT: Final[TypeAdapter[Record | Observation]] = TypeAdapter(Record | Observation)
+_RECORD_OR_OBSERVATION: Final[TypeAdapter[Record | Observation]] = TypeAdapter(Record | Observation)
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -23,12 +25,12 @@ class DamagedRecordError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """A record after a look at its files.
+class CheckedRecord:
+    """A record after its files were checked.
 
     Attributes:
-        record: With the stamps that the files have now, if all are whole.
-        damage: What is gone or changed, in words; empty where nothing is.
+        record: With the stamps that the files have now, if all are intact.
+        damage: A sentence about what is missing or changed; empty if nothing is.
     """
 
     record: Record
@@ -42,20 +44,25 @@ class Ledger:
     store: Store
     output_path: str
 
-    def uri(self, scope: str, step: str) -> str:
-        """Where the record of a step's result on a scope lies."""
-        return join(self.output_path, scope, "records", f"{step}.json")
+    @property
+    def layout(self) -> OutputLayout:
+        """The addresses under the output path."""
+        return OutputLayout(self.output_path)
 
-    def read(self, scope: str, step: str) -> Record | None:
+    def uri(self, key: ResultKey) -> str:
+        """The address of a result's record."""
+        return self.layout.record(key)
+
+    def read(self, key: ResultKey) -> Record | None:
         """The record of a result; None where there is no result.
 
         Raises:
             DamagedRecordError: the file exists but is not a record.
         """
-        return self.read_at(self.uri(scope, step))
+        return self.read_at(self.uri(key))
 
     def read_at(self, uri: str) -> Record | None:
-        """The record that lies in a file of its own, as in the shared cache; None where there is none.
+        """The record in a file, such as one of the shared cache; None where there is none.
 
         Raises:
             DamagedRecordError: the file exists but is not a record.
@@ -63,73 +70,70 @@ class Ledger:
         return self._load(uri, Record)
 
     def read_any(self, uri: str) -> Record | Observation:
-        """The record or observation that lies in a file.
+        """The record or observation in a file.
 
         Raises:
             InputError: there is none.
         """
         try:
-            return _KEPT.validate_json(self.store.read_bytes(uri))
+            return _RECORD_OR_OBSERVATION.validate_json(self.store.read_bytes(uri), context=self.layout)
         except ValidationError as error:
-            raise DamagedRecordError(f"{uri} is not a record of this project: move it away and run again") from error
+            raise _not_a_record(uri, error) from error
 
-    def read_observation(self, scope: str, asset: str) -> Observation | None:
-        """What was last seen of an external asset; None where it was never looked at."""
-        return self._load(self.uri(scope, asset), Observation)
+    def read_observation(self, key: ResultKey) -> Observation | None:
+        """The last observation of a source; None where it was never observed."""
+        return self._load(self.uri(key), Observation)
 
-    def write(self, record: Record) -> None:
-        """Writes a record, in one piece."""
-        self._save(self.uri(record.scope, record.asset), record)
-
-    def write_observation(self, observation: Observation) -> None:
-        """Writes an observation, in one piece."""
-        self._save(self.uri(observation.scope, observation.asset), observation)
+    def write(self, record: Record | Observation) -> None:
+        """Write a record or an observation, atomically."""
+        text = record.model_dump_json(indent=2, context=self.layout)
+        self.store.write_bytes(self.uri(record.key), f"{text}\n".encode())
 
     def withdraw(self, record: Record) -> None:
-        """Takes a record back, before its files are replaced; it stays readable in `records/history`."""
-        name = f"{record.asset}.{record.finished:%Y%m%dT%H%M%SZ}.{record.fingerprint[:12]}.json"
-        past = join(self.output_path, record.scope, "records", "history", name)
-        self.store.move(self.uri(record.scope, record.asset), past)
+        """Move a record to the history, before its files are replaced."""
+        past = self.layout.past_record(record.key, record.finished, record.fingerprint)
+        self.store.move(self.uri(record.key), past)
 
-    def verify(self, record: Record) -> Verified:
-        """Looks whether a result is whole: its files as they were published.
+    def check_files(self, record: Record) -> CheckedRecord:
+        """Check that a result's files are as they were published.
 
-        Size and stamp are compared; where the stamp is another (a folder was copied), the bytes are read, and the
-        record that comes back has the stamps of the writings that were read.
+        Size and stamp are compared; where the stamp differs (a folder was copied), the bytes are read, and the returned
+        record has the current stamps.
         """
         files = []
         for file in record.outputs:
             stat = self.store.find(file.uri)
             damage = self._damage(file, stat)
             if stat is None or damage:
-                return Verified(record, damage)
+                return CheckedRecord(record, damage)
             files.append(file.model_copy(update={"stamp": stat.stamp}))
-        return Verified(record.model_copy(update={"outputs": tuple(files)}), "")
+        return CheckedRecord(record.model_copy(update={"outputs": tuple(files)}), "")
 
-    def keep_stamps(self, before: Record, verified: Record) -> bool:
-        """Keeps the stamps that a whole result was found with, so that its bytes are not read the next time.
+    def refresh_stamps(self, before: Record, checked: Record) -> bool:
+        """Record the current stamps of an intact result, so that its bytes are not read the next time.
 
-        Tells whether `before` was still the record: another process may have published meanwhile.
+        Returns:
+            Whether `before` was still the record: another process may have published meanwhile.
         """
-        if verified == before:
+        if checked == before:
             return True
         with self.publishing(before.scope):
-            if self.read(before.scope, before.asset) != before:
+            if self.read(before.key) != before:
                 return False
-            self.write(verified)
+            self.write(checked)
             return True
 
     def publishing(self, scope: str) -> AbstractContextManager[None]:
-        """Held by whoever changes a scope's files or records; one process of this machine at a time."""
-        return publish_lock(self.uri(scope, "publishing"))
+        """The lock of whoever changes a scope's files or records: one process of this machine at a time."""
+        return publish_lock(self.layout.publish_lock(scope))
 
     def _damage(self, file: FileRecord, stat: FileStat | None) -> str:
         if stat is None:
-            return f"{file.uri} is gone"
+            return f"{file.uri} is missing"
         if stat.size != file.size:
-            return f"{file.uri} was changed: {stat.size} bytes, published with {file.size}"
+            return f"{file.uri} has changed: {stat.size} bytes, published with {file.size}"
         if stat.stamp != file.stamp and self.store.digest(file.uri) != f"sha256:{file.sha256}":
-            return f"{file.uri} was changed: other bytes than were published"
+            return f"{file.uri} has changed: its checksum differs from the published file's"
         return ""
 
     def _load(self, uri: str, model: type[Model]) -> Model | None:
@@ -138,12 +142,14 @@ class Ledger:
         except NotFoundError:
             return None
         try:
-            return model.model_validate_json(data)
+            return model.model_validate_json(data, context=self.layout)
         except ValidationError as error:
-            problem = error.errors()[0]["msg"]
-            raise DamagedRecordError(
-                f"{uri} is not a record of this project ({problem}): move it away and run again"
-            ) from error
+            raise _not_a_record(uri, error) from error
 
-    def _save(self, uri: str, model: BaseModel) -> None:
-        self.store.write_bytes(uri, (model.model_dump_json(indent=2) + "\n").encode())
+
+def _not_a_record(uri: str, error: ValidationError) -> DamagedRecordError:
+    problem = error.errors()[0]
+    where = ".".join(map(str, problem["loc"]))
+    return DamagedRecordError(
+        f"{uri} is not a record of this version ({where}: {problem['msg']}): move it away and run again"
+    )

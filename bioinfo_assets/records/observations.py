@@ -1,66 +1,61 @@
-"""Looks at files that this project did not make: FASTQs, a reference, known sites.
+"""Observes files that this project did not produce: FASTQs, a reference, known sites.
 
-A file is read once: while its size and stamp stay as they were, the digest of the last observation holds.
+A file is read once: while its size and stamp are unchanged, the digest of the last observation is used.
 """
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Observation
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 
-READERS = 4
-"""Files read at once; more do not help a disk."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What is looked at: an external asset, of a sample or of `references`."""
-
-    asset: str
-    name: str
+MAX_CONCURRENT_READS: Final = 4
+"""Files read at the same time; more do not help a disk."""
 
 
 def observe(
     ledger: Ledger,
-    scope: Scope,
+    key: ResultKey,
     files: Mapping[str, str],
     notes: Mapping[str, str] | None = None,
     *,
-    when_changed: Callable[[], None] | None = None,
+    check: Callable[[], None] | None = None,
 ) -> Observation:
-    """Looks at files, by key, and records what they hold; nothing is written where nothing changed.
+    """Observe files and record their digests; nothing is written if nothing has changed.
 
     Args:
         ledger: Where the observation is kept.
-        scope: What is looked at.
+        key: The source.
         files: The files' addresses, by key.
-        notes: What is known of them beside.
-        when_changed: A closer look at the files, taken when one is new or was written again, before that is recorded.
+        notes: Further facts about them.
+        check: Validates the files when one is new or was rewritten, before that is recorded.
 
     Raises:
-        InputError: a file is missing or cannot be read, or the closer look found something wrong.
+        InputError: a file is missing or cannot be read, or `check` failed.
     """
-    before = ledger.read_observation(scope.name, scope.asset)
-    known = before.by_uri() if before else {}
-    with ThreadPoolExecutor(READERS) as pool:
-        seen = pool.map(lambda item: _look(ledger.store, item[0], item[1], known.get(item[1])), files.items())
-        found = tuple(seen)
-    if before is not None and before.files == found and dict(before.notes) == dict(notes or {}):
-        return before
-    if when_changed is not None:
-        when_changed()
+    previous = ledger.read_observation(key)
+    known = previous.by_uri() if previous else {}
+    with ThreadPoolExecutor(MAX_CONCURRENT_READS) as pool:
+        records = pool.map(
+            lambda item: _observe_file(ledger.store, item[0], item[1], known.get(item[1])), files.items()
+        )
+        found = tuple(records)
+    if previous is not None and previous.files == found and dict(previous.notes) == dict(notes or {}):
+        return previous
+    if check is not None:
+        check()
     observation = Observation(
-        asset=scope.asset, scope=scope.name, files=found, notes=dict(notes or {}), observed=datetime.now(UTC)
+        asset=key.asset, scope=key.scope, files=found, notes=dict(notes or {}), observed=datetime.now(UTC)
     )
-    ledger.write_observation(observation)
+    ledger.write(observation)
     return observation
 
 
-def _look(store: Store, key: str, uri: str, known: FileRecord | None) -> FileRecord:
+def _observe_file(store: Store, key: str, uri: str, known: FileRecord | None) -> FileRecord:
     stat = store.stat(uri)
     if known is not None and (known.size, known.stamp) == (stat.size, stat.stamp):
         return known.model_copy(update={"key": key})

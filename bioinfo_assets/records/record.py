@@ -1,7 +1,8 @@
-"""The record of a result: what made it, from what, where and when; and of sources, what was seen.
+"""The record of a result: what produced it, from what, where and when; and the observation of a source.
 
-A record is one JSON file beside the data it describes. It is written last, so that a result without a record is no
-result. It stands alone: what made a BAM can be answered from it years later, without Dagster's database.
+A record is one JSON file next to the data it describes. It is written last, so that files without a record are not a
+result. It stands alone: what produced a BAM can be read from it years later, without Dagster's database. In JSON, files
+under the output path are named relative to it (see `layout`), so that a project can be moved.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Parameter, StoredFile
+from bioinfo_assets.layout import RecordedUri
 from bioinfo_assets.result_key import ResultKey
 
 
@@ -24,16 +26,17 @@ class FileRecord(_Frozen):
     """A file as it was published or observed.
 
     Attributes:
-        key: What it is to the steps that read it, such as `bam`.
+        key: The file's role for the steps that read it, such as `bam`.
         uri: Where it was published.
         size: Bytes.
-        sha256: Hex digest of its bytes; None for a remote source that was told by its ETag.
-        content: Digest of its canonical form; None where it follows from the other files.
-        stamp: The store's mark of this writing (a modification time, an ETag): unchanged, the bytes are not read again.
+        sha256: Hex digest of its bytes; None for a remote source that is identified by its ETag.
+        content: Digest of its canonical form; None where it is derived from the other files.
+        stamp: The store's mark of this version (a modification time, an ETag): while it is unchanged, the bytes are not
+            read again.
     """
 
     key: str
-    uri: str
+    uri: RecordedUri
     size: int
     sha256: str | None
     content: str | None
@@ -46,26 +49,26 @@ class FileRecord(_Frozen):
 
 
 class InputRecord(_Frozen):
-    """A file that a job read: the local name its script knew it by, and what it was."""
+    """A file that a job read: the local name its script used, and which version of which file it was."""
 
     local: str
-    uri: str
+    uri: RecordedUri
     size: int
     content: str | None
 
 
 class Observation(_Frozen):
-    """What was seen of files that this project did not make.
+    """The state of files that this project did not produce.
 
     Attributes:
         asset: The external asset, such as `raw_reads`.
         scope: The sample, or `references`.
         files: The files, with their digests.
-        notes: What else was seen of them, such as flow cell and lane.
-        observed: When.
+        notes: Further facts about them, such as flow cell and lane.
+        observed: When they were read.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     asset: str
     scope: str
     files: tuple[FileRecord, ...]
@@ -74,54 +77,54 @@ class Observation(_Frozen):
 
     @property
     def key(self) -> ResultKey:
-        """Asset and scope."""
+        """The source and its scope."""
         return ResultKey(self.asset, self.scope)
 
     @property
     def data_version(self) -> str:
-        """The version of what was seen."""
+        """The version of the source: it changes when the contents change, and only then."""
         return data_version_of((file.key, file.content) for file in self.files)
 
     def by_uri(self) -> dict[str, FileRecord]:
-        """The files by where they live."""
+        """The files by address."""
         return {file.uri: file for file in self.files}
 
 
 class Record(_Frozen):
-    """A result: what was made, and everything that made it.
+    """A result: its files, and everything that produced them.
 
     Attributes:
         asset: The asset, such as `recalibrated_bam`.
-        version: The step's version, set by hand.
         scope: The sample, `references`, or `multiqc`.
-        fingerprint: Digest of all that could change the result; see `records.fingerprint`.
+        version: The step's version, set by hand.
+        fingerprint: Digest of everything that could change the result; see `records.fingerprint`.
         script: The bash script as it was run.
-        parameters: What a user set that shaped the script.
-        inputs: What it read.
-        outputs: What it made.
+        parameters: The user's settings that shaped the script.
+        inputs: The files that the job read.
+        outputs: The files that the job wrote.
         tools: Version by tool.
-        backend: Where it ran.
+        backend: Where the job ran.
         job_id: The backend's name for the job.
-        host: The machine that published it.
+        host: The machine that published the result.
         user: Who ran it.
-        project: This project's version.
+        software: The version of bioinfo-assets.
         started: When the script began.
         finished: When it ended.
-        wall_s: Its time by the clock, in seconds.
-        cpu_s: Its processor time in seconds.
+        wall_s: Wall time in seconds.
+        cpu_s: CPU time in seconds.
         peak_memory_mib: Memory of its largest process, in MiB.
-        facts: What the script told of its result.
-        warnings: What a person should know of it.
-        image: The container image that it was made in; empty where it was made in none.
-        attempts: How often its job was started until it succeeded.
-        imported: Whether it was made elsewhere and registered here; it then has no script and no tools.
-        copied_from: The record, of another output path, whose files these are copies of; empty where a job made them.
+        facts: Values that the script reported about its result.
+        warnings: Sentences for whoever uses the result.
+        image: The container image of the job; empty where it ran in none.
+        attempts: How often the job was started until it succeeded.
+        imported: Whether the result was registered rather than computed; it then has no script and no tools.
+        copied_from: The record, of another output path, that these files were copied from; empty where a job ran.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     asset: str
-    version: str
     scope: str
+    version: str
     fingerprint: str
     script: str
     parameters: Mapping[str, Parameter]
@@ -132,7 +135,7 @@ class Record(_Frozen):
     job_id: str
     host: str
     user: str
-    project: str
+    software: str
     started: datetime
     finished: datetime
     wall_s: float
@@ -147,12 +150,12 @@ class Record(_Frozen):
 
     @property
     def key(self) -> ResultKey:
-        """What the record is of."""
+        """The key of the result."""
         return ResultKey(self.asset, self.scope)
 
     @property
     def data_version(self) -> str:
-        """The version of what was made: it changes when the contents change, and only then."""
+        """The version of the result: it changes when the contents change, and only then."""
         return data_version_of((file.key, file.content) for file in self.outputs)
 
     @property
@@ -169,14 +172,12 @@ class Record(_Frozen):
         try:
             return self.files[key]
         except KeyError:
-            has = ", ".join(sorted(self.files))
-            raise InputError(
-                f"{self.key.label} has no {key!r} (it has {has}): materialize {self.asset} again"
-            ) from None
+            keys = ", ".join(sorted(self.files))
+            raise InputError(f"{self.key.label} has no {key!r}, only {keys}: materialize {self.asset} again") from None
 
 
 def data_version_of(contents: Iterable[tuple[str, str | None]]) -> str:
-    """The digest of keys and contents, in any order; files without a content of their own are left out.
+    """The digest of keys and contents, in any order; files without a content of their own do not count.
 
     >>> data_version_of([("bam", "sha256:1"), ("bai", None)]) == data_version_of([("bam", "sha256:1")])
     True

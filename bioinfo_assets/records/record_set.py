@@ -1,28 +1,27 @@
-"""What assets hand to each other: the records of results, never their bytes."""
+"""What assets pass to each other: the records of results, never their bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.result_key import SHARED_SCOPES, ResultKey
 
-READERS = 16
-"""Records read side by side: in S3 each takes tenths of a second."""
-
-ONE = ""
-"""Stands for the only scope of an asset without partitions."""
+MAX_CONCURRENT_READS: Final = 16
+"""Records read at the same time: in S3 each takes tenths of a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordSet:
-    """The records of one asset, by partition.
+    """The records of one asset.
 
     Attributes:
         asset: The asset.
-        records: The results that are there and whole.
-        problems: A sentence for each result that is not.
+        records: The intact results, by scope.
+        problems: By scope, a sentence for each result that is not intact.
     """
 
     asset: str
@@ -30,35 +29,27 @@ class RecordSet:
     problems: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of_whole(cls, asset: str, records: Mapping[str, Record]) -> "RecordSet":
-        """Results of which none is missing."""
-        return cls(asset, dict(records))
-
-    @classmethod
-    def read(cls, ledger: Ledger, asset: str, scopes: Mapping[str, str]) -> "RecordSet":
-        """Reads records beside the data, and looks whether their files are still as they were published.
-
-        Args:
-            ledger: The records.
-            asset: The asset.
-            scopes: The scope of each partition's record.
-        """
-        with ThreadPoolExecutor(READERS) as pool:
-            found = pool.map(lambda scope: _read(ledger, asset, scope), scopes.values())
-            read = dict(zip(scopes, found, strict=True))
-        records = {partition: one for partition, one in read.items() if isinstance(one, Record)}
-        problems = {partition: one for partition, one in read.items() if isinstance(one, str)}
+    def read(cls, ledger: Ledger, asset: str, scopes: Iterable[str]) -> "RecordSet":
+        """Read the records of these scopes, and check that their files are still as they were published."""
+        scopes = tuple(scopes)
+        with ThreadPoolExecutor(MAX_CONCURRENT_READS) as pool:
+            found = dict(
+                zip(scopes, pool.map(lambda scope: _read(ledger, ResultKey(asset, scope)), scopes), strict=True)
+            )
+        records = {scope: result for scope, result in found.items() if isinstance(result, Record)}
+        problems = {scope: result for scope, result in found.items() if isinstance(result, str)}
         return cls(asset, records, problems)
 
-    def of(self, partition: str) -> Record:
-        """The record of a partition.
+    def of(self, scope: str) -> Record:
+        """The record of a sample, or of a shared scope.
 
         Raises:
             InputError: there is no such result; the sentence says what to materialize.
         """
-        record = self.records.get(partition)
+        record = self.records.get(scope)
         if record is None:
-            raise InputError(self.problems.get(partition) or _missing(self.asset, partition))
+            label = self.asset if scope in SHARED_SCOPES else ResultKey(self.asset, scope).label
+            raise InputError(self.problems.get(scope) or f"{label} does not exist yet: materialize it first")
         return record
 
     @property
@@ -68,18 +59,17 @@ class RecordSet:
         Raises:
             InputError: there is no such result.
         """
-        return self.of(ONE)
+        for record in self.records.values():
+            return record
+        for problem in self.problems.values():
+            raise InputError(problem)
+        raise InputError(f"{self.asset} does not exist yet: materialize it first")
 
 
-def _read(ledger: Ledger, asset: str, scope: str) -> Record | str | None:
-    """A record that is whole, a sentence on one that is not, or None where there is none."""
-    record = ledger.read(scope, asset)
+def _read(ledger: Ledger, key: ResultKey) -> Record | str | None:
+    """An intact record, a sentence about a damaged one, or None where there is none."""
+    record = ledger.read(key)
     if record is None:
         return None
-    found = ledger.verify(record)
-    return f"{found.damage}: materialize {asset} of {scope} again" if found.damage else found.record
-
-
-def _missing(asset: str, partition: str) -> str:
-    whose = f" of {partition}" if partition else ""
-    return f"there is no {asset}{whose} yet: materialize it first"
+    checked = ledger.check_files(record)
+    return f"{checked.damage}: materialize {key.label} again" if checked.damage else checked.record

@@ -1,18 +1,18 @@
-"""The samples of a project: read from a samples file, checked, and kept under the output path.
+"""The samples of a project: read from a samples file, checked, and saved under the output path.
 
-Each sample is one small JSON file, `OUTPUT/records/samples/NAME.json`, so that adding one of ten thousand touches one
-file, and the samples are known without Dagster's database. One that was removed or renamed is kept in
-`OUTPUT/records/samples/history`.
+Each sample is one small JSON file, so that adding one of ten thousand touches one file, and the samples are known
+without Dagster's database. A sample that was removed or renamed moves to the history. FASTQs under the output path are
+recorded relative to it.
 """
 
 import getpass
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -29,22 +29,24 @@ from bioinfo_assets.genomics.samplesheet import (
 )
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Record
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store, join
 
-READERS = 16
-"""FASTQs whose first records are read at once; they wait for the network more than for a processor."""
+MAX_CONCURRENT_READS: Final = 16
+"""FASTQs whose first records are read at the same time; they wait for the network more than for a processor."""
 
-_SAMPLE = TypeAdapter(Sample)
+_RAW_READS: Final = "raw_reads"
+_SAMPLE: Final = TypeAdapter(Sample)
 
 
 class PastSample(BaseModel):
-    """A sample that the project had.
+    """A sample that was removed or renamed.
 
     Attributes:
-        end: What became of it.
-        new_name: What it was renamed to; empty where it was removed.
+        end: Which of the two.
+        new_name: The new name; empty if it was removed.
         at: When.
-        by: Who did it.
+        by: The user who did it.
         sample: The sample as it was.
     """
 
@@ -63,83 +65,87 @@ class PastSample(BaseModel):
 
 @dataclass(frozen=True)
 class KnownLanes:
-    """The lanes that a project has already, whose FASTQs need no second look while they are not written again.
+    """The saved lanes of a project, whose FASTQs need no second check while they are unchanged.
 
     Attributes:
-        ledger: Of which project.
+        ledger: The project's records.
     """
 
     ledger: Ledger
-    _found: dict[str, tuple[Sample | None, dict[str, FileRecord]]] = field(default_factory=dict)
+    _cache: dict[str, tuple[Sample | None, dict[str, FileRecord]]] = field(default_factory=dict)
 
-    def of(self, row: SheetRow) -> Lane | None:
-        """The lane of a pair of FASTQs; None where it has to be looked at."""
-        sample, seen = self._sample(row.sample)
+    def find(self, row: SheetRow) -> Lane | None:
+        """The lane of a pair of FASTQs; None if it has to be checked."""
+        sample, files = self._load(row.sample)
         for lane in sample.lanes if sample else ():
-            if (lane.read1, lane.read2) == (row.read1, row.read2) and _is_said_of(row, lane):
-                return lane if all(self._is_as_it_was(seen.get(uri)) for uri in (row.read1, row.read2)) else None
+            if (lane.read1, lane.read2) == (row.read1, row.read2) and _matches(row, lane):
+                return lane if all(self._is_unchanged(files.get(uri)) for uri in (row.read1, row.read2)) else None
         return None
 
-    def _sample(self, name: str) -> tuple[Sample | None, dict[str, FileRecord]]:
-        if name not in self._found:
-            sample = load_sample(self.ledger, name) if self.ledger.store.exists(_uri(self.ledger, name)) else None
-            observation = self.ledger.read_observation(name, "raw_reads") if sample else None
-            self._found[name] = sample, observation.by_uri() if observation else {}
-        return self._found[name]
+    def _load(self, name: str) -> tuple[Sample | None, dict[str, FileRecord]]:
+        if name not in self._cache:
+            sample = load_sample(self.ledger, name) if has_sample(self.ledger, name) else None
+            observation = self.ledger.read_observation(ResultKey(_RAW_READS, name)) if sample else None
+            self._cache[name] = sample, observation.by_uri() if observation else {}
+        return self._cache[name]
 
-    def _is_as_it_was(self, seen: FileRecord | None) -> bool:
-        if seen is None:
+    def _is_unchanged(self, file: FileRecord | None) -> bool:
+        if file is None:
             return False
-        stat = self.ledger.store.find(seen.uri)
-        return stat is not None and (stat.size, stat.stamp) == (seen.size, seen.stamp)
+        stat = self.ledger.store.find(file.uri)
+        return stat is not None and (stat.size, stat.stamp) == (file.size, file.stamp)
 
 
-def _is_said_of(row: SheetRow, lane: Lane) -> bool:
-    """Whether a row says of a lane what is known of it."""
+def _matches(row: SheetRow, lane: Lane) -> bool:
+    """Whether a row agrees with the library and number of a lane."""
     number = number_in(row.lane)
     return (row.library or row.sample) == lane.library and number in {None, lane.number}
 
 
 def read_samples_file(store: Store, samples_file: str, known: KnownLanes | None = None) -> tuple[Sample, ...]:
-    """The samples of a samplesheet, or of a list of folders, with the first records of every FASTQ checked.
+    """Read a samplesheet or a list of folders, and check the first records of every FASTQ.
 
     Args:
         store: Files by URI.
-        samples_file: Where it is.
-        known: The lanes that need no second look.
+        samples_file: The file.
+        known: Lanes that need no second check.
 
     Raises:
-        InputError: the file or one of its FASTQs is not what it should be; the sentence names it.
+        InputError: the file or one of its FASTQs is wrong; the sentence names it.
     """
-    text = _text(store, samples_file)
+    text = _read_text(store, samples_file)
     if is_samplesheet(text):
         return samples_of(store, parse_samplesheet(text, samples_file), known)
-    folders = parse_folder_list(text, samples_file)
-    found = {folder: store.list(folder) for folder in folders}
-    for folder, files in found.items():
-        if not files:
-            raise InputError(f"{samples_file}: there are no files in {folder}: correct the line or take it out")
-    rows = pair_up(uri for files in found.values() for uri in files)
+    files = {folder: store.list(folder) for folder in parse_folder_list(text, samples_file)}
+    for folder, uris in files.items():
+        if not uris:
+            raise InputError(f"{samples_file}: there are no files in {folder}: correct the line or remove it")
+    rows = pair_up(uri for uris in files.values() for uri in uris)
     if not rows:
         raise InputError(f"{samples_file}: none of its folders has FASTQs named SAMPLE_FLOWCELL_LANE_READ.fastq.gz")
     return samples_of(store, rows, known)
 
 
 def samples_of(store: Store, rows: Iterable[SheetRow], known: KnownLanes | None = None) -> tuple[Sample, ...]:
-    """The samples that rows of read pairs make up, each with its lanes joined, in order of name."""
+    """The samples of rows of read pairs, each with all its lanes, in order of name."""
     lanes: dict[str, list[Lane]] = defaultdict(list)
     rows = tuple(rows)
-    with ThreadPoolExecutor(READERS) as pool:
-        looked = pool.map(lambda row: (known.of(row) if known else None) or _lane(store, row), rows)
-        for row, lane in zip(rows, looked, strict=True):
+    with ThreadPoolExecutor(MAX_CONCURRENT_READS) as pool:
+        checked = pool.map(lambda row: (known.find(row) if known else None) or _read_lane(store, row), rows)
+        for row, lane in zip(rows, checked, strict=True):
             lanes[row.sample].append(lane)
     return tuple(Sample(name, tuple(found)) for name, found in sorted(lanes.items()))
 
 
 def save_sample(ledger: Ledger, sample: Sample) -> bool:
-    """Keeps a sample; tells whether anything changed."""
-    uri = _uri(ledger, sample.name)
-    data = _SAMPLE.dump_json(sample, indent=2, exclude=None if sample.imported else {"imported"}) + b"\n"
+    """Save a sample.
+
+    Returns:
+        Whether anything changed.
+    """
+    uri = ledger.layout.sample_file(sample.name)
+    recorded = _with_addresses(sample, ledger.layout.relative)
+    data = _SAMPLE.dump_json(recorded, indent=2, exclude=None if sample.imported else {"imported"}) + b"\n"
     if ledger.store.exists(uri) and ledger.store.read_bytes(uri) == data:
         return False
     ledger.store.write_bytes(uri, data)
@@ -147,77 +153,77 @@ def save_sample(ledger: Ledger, sample: Sample) -> bool:
 
 
 def load_sample(ledger: Ledger, name: str) -> Sample:
-    """A sample that was kept.
+    """Load a saved sample.
 
     Raises:
         InputError: there is no such sample.
     """
-    uri = _uri(ledger, name)
+    uri = ledger.layout.sample_file(name)
     if not ledger.store.exists(uri):
         raise InputError(f"there is no sample {name!r} under {ledger.output_path}: add it with `samples add`")
     try:
-        return _SAMPLE.validate_json(ledger.store.read_bytes(uri))
+        return _with_addresses(_SAMPLE.validate_json(ledger.store.read_bytes(uri)), ledger.layout.absolute)
     except ValidationError as error:
         raise InputError(f"{uri} is not a sample of this project: add {name} again with `samples add`") from error
 
 
 def check_reads(store: Store, sample: Sample) -> None:
-    """Looks at the first records of a sample's FASTQs again: they may have been replaced since it was added.
+    """Check the first records of a sample's FASTQs again: they may have been replaced since it was added.
 
     Raises:
-        InputError: a FASTQ is missing, is not what it should be, or is now of another lane; or there is none, because
-            the sample was imported.
+        InputError: a FASTQ is missing, is invalid, or belongs to another lane now; or there is none, because the sample
+            was imported.
     """
     if not sample.lanes:
         raise InputError(
-            f"sample {sample.name} has no FASTQs, for it was imported: add them with `samples add`, or `--select` "
-            "what is made of the import"
+            f"sample {sample.name} has no FASTQs, because it was imported: add them with `samples add`, or `--select` "
+            "only assets downstream of the import"
         )
     for lane in sample.lanes:
         row = SheetRow(sample.name, lane.read1, lane.read2, lane.library, str(lane.number))
-        if _lane(store, row) != lane:
+        if _read_lane(store, row) != lane:
             raise InputError(
-                f"{lane.read1} is no longer of flow cell {lane.flowcell}, lane {lane.number}:"
+                f"{lane.read1} no longer belongs to flow cell {lane.flowcell}, lane {lane.number}:"
                 f" add sample {sample.name} again"
             )
 
 
 def sample_names(ledger: Ledger) -> tuple[str, ...]:
-    """The names of all samples kept, in order."""
-    files = ledger.store.list(_folder(ledger))
+    """The names of all samples, sorted."""
+    files = ledger.store.list(ledger.layout.samples)
     return tuple(sorted(file.rsplit("/", 1)[-1].removesuffix(".json") for file in files if file.endswith(".json")))
 
 
 def has_sample(ledger: Ledger, name: str) -> bool:
-    """Whether the project has a sample of this name now."""
-    return ledger.store.exists(_uri(ledger, name))
+    """Whether the project has a sample of this name."""
+    return ledger.store.exists(ledger.layout.sample_file(name))
 
 
 def remove_samples(ledger: Ledger, names: Sequence[str]) -> None:
-    """Takes samples out of the project: all of them, or where one is not there none. Results and records stay.
+    """Remove samples from the project: all of them, or none if one does not exist. Results and records stay.
 
     Raises:
         InputError: there is no such sample.
     """
-    found = [load_sample(ledger, name) for name in dict.fromkeys(names)]
-    for sample in found:
-        _keep_past(ledger, PastSample(end="removed", at=datetime.now(UTC), by=getpass.getuser(), sample=sample))
-        ledger.store.delete(_uri(ledger, sample.name))
+    samples = [load_sample(ledger, name) for name in dict.fromkeys(names)]
+    for sample in samples:
+        _save_past(ledger, PastSample(end="removed", at=datetime.now(UTC), by=getpass.getuser(), sample=sample))
+        ledger.store.delete(ledger.layout.sample_file(sample.name))
         _withdraw_imports(ledger, sample.name)
 
 
 def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
-    """Gives a sample's FASTQs to a new name; results and records of the old one stay where they are.
+    """Give a sample's FASTQs a new name; results and records of the old name stay where they are.
 
     A library that was only named for the sample gets the new name too.
 
     Raises:
-        InputError: there is no such sample, the new name is taken or cannot be one, or the sample has no FASTQs.
+        InputError: there is no such sample, the new name is taken or invalid, or the sample has no FASTQs.
     """
     check_sample_name(new)
     before = load_sample(ledger, old)
     if has_sample(ledger, new):
-        raise InputError(f"there is a sample {new} already: remove it first, or choose another name than {new}")
+        raise InputError(f"there already is a sample {new}: remove it first, or choose another name")
     if not before.lanes:
         raise InputError(
             f"sample {old} was imported, and its read groups name it: change their SM with `samtools reheader`, and "
@@ -225,73 +231,70 @@ def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
         )
     lanes = (replace(lane, library=new) if lane.library == old else lane for lane in before.lanes)
     sample = replace(before, name=new, lanes=tuple(lanes))
-    at, by = datetime.now(UTC), getpass.getuser()
-    # In this order a process that dies in between leaves a sample too many, which can be removed, and never one less.
-    _keep_past(ledger, PastSample(end="renamed", new_name=new, at=at, by=by, sample=before))
+    # In this order a process that dies in between leaves a sample too many, which can be removed, and never one too few.
+    past = PastSample(end="renamed", new_name=new, at=datetime.now(UTC), by=getpass.getuser(), sample=before)
+    _save_past(ledger, past)
     save_sample(ledger, sample)
-    ledger.store.delete(_uri(ledger, old))
+    ledger.store.delete(ledger.layout.sample_file(old))
     _withdraw_imports(ledger, old)
     return sample
 
 
-def _withdraw_imports(ledger: Ledger, name: str) -> None:
-    """Moves the records of imports to the history: no job would replace them for a later sample of that name."""
-    for uri in ledger.store.list(join(ledger.output_path, name, "records")):
-        if uri.endswith(".json"):
-            with suppress(InputError):  # no record of ours, and no import
-                kept = ledger.read_any(uri)
-                if isinstance(kept, Record) and kept.imported:
-                    ledger.withdraw(kept)
-
-
 def past_samples(ledger: Ledger) -> tuple[PastSample, ...]:
-    """The samples that were removed or renamed, the latest last; a name may have been there more than once.
+    """The samples that were removed or renamed, the latest last; a name may occur more than once.
 
     Raises:
-        InputError: a file among them is none of this project.
+        InputError: one of their files is invalid.
     """
-    with ThreadPoolExecutor(READERS) as pool:
-        files = ledger.store.list(join(_folder(ledger), "history"))
-        found = pool.map(lambda uri: _past(ledger, uri), [uri for uri in files if uri.endswith(".json")])
-        return tuple(sorted(found, key=lambda past: past.at))
+    with ThreadPoolExecutor(MAX_CONCURRENT_READS) as pool:
+        files = [uri for uri in ledger.store.list(ledger.layout.past_samples) if uri.endswith(".json")]
+        return tuple(sorted(pool.map(lambda uri: _load_past(ledger, uri), files), key=lambda past: past.at))
 
 
-def _past(ledger: Ledger, uri: str) -> PastSample:
+def _withdraw_imports(ledger: Ledger, name: str) -> None:
+    """Move the records of imports to the history: no job would replace them for a later sample of that name."""
+    for uri in ledger.store.list(ledger.layout.records(name)):
+        if uri.endswith(".json"):
+            with suppress(InputError):  # not a record, and no import
+                record = ledger.read_any(uri)
+                if isinstance(record, Record) and record.imported:
+                    ledger.withdraw(record)
+
+
+def _load_past(ledger: Ledger, uri: str) -> PastSample:
     try:
-        return PastSample.model_validate_json(ledger.store.read_bytes(uri))
+        past = PastSample.model_validate_json(ledger.store.read_bytes(uri))
     except ValidationError as error:
-        raise InputError(f"{uri} is not a sample that this project had: move it away") from error
+        raise InputError(f"{uri} is not a past sample of this project: move it away") from error
+    return past.model_copy(update={"sample": _with_addresses(past.sample, ledger.layout.absolute)})
 
 
-def _keep_past(ledger: Ledger, past: PastSample) -> None:
-    name = f"{past.sample.name}.{past.at:%Y%m%dT%H%M%S%fZ}.json"
-    data = past.model_dump_json(indent=2) + "\n"
-    ledger.store.write_bytes(join(_folder(ledger), "history", name), data.encode())
+def _save_past(ledger: Ledger, past: PastSample) -> None:
+    recorded = past.model_copy(update={"sample": _with_addresses(past.sample, ledger.layout.relative)})
+    uri = join(ledger.layout.past_samples, f"{past.sample.name}.{past.at:%Y%m%dT%H%M%S%fZ}.json")
+    ledger.store.write_bytes(uri, f"{recorded.model_dump_json(indent=2)}\n".encode())
 
 
-def _text(store: Store, samples_file: str) -> str:
+def _with_addresses(sample: Sample, convert: Callable[[str], str]) -> Sample:
+    lanes = (replace(lane, read1=convert(lane.read1), read2=convert(lane.read2)) for lane in sample.lanes)
+    return replace(sample, lanes=tuple(lanes))
+
+
+def _read_text(store: Store, samples_file: str) -> str:
     try:
         return store.read_bytes(samples_file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{samples_file} is not text in UTF-8: save it so (in a spreadsheet as 'CSV UTF-8') and try again"
+            f"{samples_file} is not UTF-8 text: save it as UTF-8 (in a spreadsheet as 'CSV UTF-8') and try again"
         ) from error
 
 
-def _lane(store: Store, row: SheetRow) -> Lane:
-    read1, read2 = (_head(store, uri) for uri in (row.read1, row.read2))
+def _read_lane(store: Store, row: SheetRow) -> Lane:
+    read1, read2 = (_read_head(store, uri) for uri in (row.read1, row.read2))
     check_pair(read1, read2)
     return lane_of(read1, read2, library=row.library or row.sample, lane=row.lane)
 
 
-def _head(store: Store, uri: str) -> FastqHead:
+def _read_head(store: Store, uri: str) -> FastqHead:
     data = store.read_bytes(uri, 0, HEAD_BYTES)
     return read_head(uri, data, whole=len(data) < HEAD_BYTES)
-
-
-def _folder(ledger: Ledger) -> str:
-    return join(ledger.output_path, "records", "samples")
-
-
-def _uri(ledger: Ledger, name: str) -> str:
-    return join(_folder(ledger), f"{name}.json")

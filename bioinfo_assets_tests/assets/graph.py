@@ -20,6 +20,7 @@ from bioinfo_assets.orchestration.partitions import add_samples, range_tags
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.samples import read_samples_file, sample_names, save_sample
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -78,7 +79,7 @@ class Graph:
         return {entry.step_key: entry.dagster_event.step_failure_data.user_failure_data.description for entry in failed}
 
     def record(self, step: str, scope: str) -> Record:
-        found = self.project.ledger.read(scope, step)
+        found = self.project.ledger.read(ResultKey(step, scope))
         assert found is not None, f"{step} of {scope} was not made"
         return found
 

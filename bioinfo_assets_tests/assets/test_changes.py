@@ -11,6 +11,7 @@ from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.code_versions import code_version
 from bioinfo_assets.pipeline.graph import ASSETS
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.assets.graph import Graph, open_graph
 
 READS = ("merged_reads", "trimmed_reads")
@@ -113,7 +114,7 @@ def test_a_truncated_fastq_fails_its_sample_and_no_other(two_samples: Graph) -> 
     assert sentence.startswith("b: ")
     assert reads.name in sentence
     assert two_samples.record("trimmed_reads", "a")
-    assert two_samples.project.ledger.read("b", "merged_reads") is None
+    assert two_samples.project.ledger.read(ResultKey("merged_reads", "b")) is None
     assert not (two_samples.folder / "output" / "b" / "b.1.fastq.gz").exists()
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.assets.cohort import cohort, cohort_observation, report_cohort
+from bioinfo_assets.assets.cohort import cohort_observation, report_cohort
 from bioinfo_assets.assets.sensors import observe_cohort
+from bioinfo_assets.assets.sources import cohort
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.internals import CachingStaleStatusResolver, LoadingContextForTest
 from bioinfo_assets.orchestration.provenance import provenance_at

@@ -16,6 +16,7 @@ from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.orchestration.partitions import add_samples, set_samples
 from bioinfo_assets.pipeline.code_versions import code_versions
 from bioinfo_assets.pipeline.graph import ASSETS, COHORT, GRAPH, PER_SAMPLE, REFERENCES, SHARED
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.assets.graph import Graph
 from bioinfo_assets_tests.pipeline.lab import Lab, Tools, open_lab
 
@@ -50,7 +51,7 @@ class Told:
     def known(self) -> ProjectState:
         """What the command finds out before it asks Dagster anything."""
         with self.lab.look() as look:
-            forecasts = tuple(look.forecasts())
+            forecasts = tuple(look.planned_results())
             return ProjectState(
                 self.lab.project, self.lab.samples, _observations(look), forecasts, code_versions(self.lab.project)
             )
@@ -297,7 +298,9 @@ def test_events_of_a_removed_sample_stay_readable(changed: Told, empty: dg.Dagst
     wanted = dg.AssetRecordsFilter(dg.AssetKey("depth"), asset_partitions=["b"])
     (found,) = empty.fetch_materializations(wanted, limit=5).records
     assert found.asset_materialization is not None
-    assert found.asset_materialization.metadata["record"].value == changed.lab.project.ledger.uri("b", "depth")
+    assert found.asset_materialization.metadata["record"].value == changed.lab.project.ledger.uri(
+        ResultKey("depth", "b")
+    )
 
 
 def test_a_materialization_that_is_told_shows_what_one_that_was_seen_shows(
@@ -334,7 +337,7 @@ def _tags(instance: dg.DagsterInstance, asset: str, sample: str) -> dict[str, st
 def test_sources_are_told_as_they_were_seen(made: Told, empty: dg.DagsterInstance) -> None:
     made.sync(empty)
 
-    seen = made.lab.project.ledger.read_observation("b", "raw_reads")
+    seen = made.lab.project.ledger.read_observation(ResultKey("raw_reads", "b"))
     assert seen is not None
     wanted = dg.AssetRecordsFilter(dg.AssetKey("raw_reads"), asset_partitions=["b"])
     (told,) = empty.fetch_observations(wanted, limit=5).records

@@ -9,7 +9,7 @@ import pytest
 
 from bioinfo_assets.genomics.metrics import observations_by_read_group, picard_numbers
 from bioinfo_assets.orchestration.job_updates import JobState
-from bioinfo_assets.pipeline.graph import SCOPES
+from bioinfo_assets.pipeline.graph import SHARED_SCOPES_BY_ASSET
 from bioinfo_assets.records.samples import load_sample
 from bioinfo_assets_tests.assets.graph import REPOSITORY, STEPS, Graph, open_graph
 from bioinfo_assets_tests.data_sets import DataSet
@@ -88,7 +88,7 @@ def test_supplementary_records_are_flagged_with_their_duplicates(graph: Graph) -
 def test_picard_finds_no_error_in_the_final_bam(graph: Graph) -> None:
     for sample in graph.samples:
         bam = graph.file("recalibrated_bam", sample, "bam")
-        fasta = graph.file("reference_genome", SCOPES["reference_genome"], "fasta")
+        fasta = graph.file("reference_genome", SHARED_SCOPES_BY_ASSET["reference_genome"], "fasta")
         picard = REPOSITORY / ".tools" / "bin" / "picard"
         command = [picard, "ValidateSamFile", "-I", bam, "-R", fasta, "--MODE", "SUMMARY", "--IGNORE_WARNINGS", "true"]
         said = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
@@ -106,7 +106,7 @@ def test_each_lane_is_recalibrated_by_itself(graph: Graph) -> None:
 
 def test_the_records_digests_are_those_of_the_files(graph: Graph) -> None:
     for step in STEPS:
-        for scope in [SCOPES[step]] if step in SCOPES else graph.samples:
+        for scope in [SHARED_SCOPES_BY_ASSET[step]] if step in SHARED_SCOPES_BY_ASSET else graph.samples:
             for file in graph.record(step, scope).outputs:
                 assert hashlib.sha256(Path(file.uri).read_bytes()).hexdigest() == file.sha256
 
@@ -121,8 +121,8 @@ def test_md5_files_are_those_of_the_bams(graph: Graph) -> None:
 
 def test_the_final_bam_names_the_references_sequences_by_their_m5s(graph: Graph) -> None:
     """So do the record and the dictionary; an M5 is that of the letters in upper case."""
-    scope = SCOPES["reference_index"]
-    fasta = graph.file("reference_genome", SCOPES["reference_genome"], "fasta").read_text()
+    scope = SHARED_SCOPES_BY_ASSET["reference_index"]
+    fasta = graph.file("reference_genome", SHARED_SCOPES_BY_ASSET["reference_genome"], "fasta").read_text()
     sequences = dict(part.split("\n", 1) for part in fasta.split(">")[1:])
     expected = {
         name.split()[0]: hashlib.md5(bases.replace("\n", "").upper().encode(), usedforsecurity=False).hexdigest()
@@ -181,7 +181,7 @@ def test_few_observations_are_warned_of(graph: Graph) -> None:
 
 
 def test_the_report_has_a_row_for_every_sample(graph: Graph) -> None:
-    table = graph.file("multiqc_report", SCOPES["multiqc_report"], "table").read_text().splitlines()
+    table = graph.file("multiqc_report", SHARED_SCOPES_BY_ASSET["multiqc_report"], "table").read_text().splitlines()
     assert {line.split("\t")[0] for line in table[1:]} == set(graph.samples)
 
 
@@ -210,7 +210,7 @@ def test_other_threads_and_scratch_give_the_same_data_versions(graph: Graph, dat
         assert other.run()
 
     for step in STEPS:
-        for scope in [SCOPES[step]] if step in SCOPES else graph.samples:
+        for scope in [SHARED_SCOPES_BY_ASSET[step]] if step in SHARED_SCOPES_BY_ASSET else graph.samples:
             ours, theirs = graph.record(step, scope), other.record(step, scope)
             assert (step, ours.data_version) == (step, theirs.data_version)
             assert ours.fingerprint == theirs.fingerprint

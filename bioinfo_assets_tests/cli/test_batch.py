@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.commands import COMMAND, Said, call, list_folders, write_pair
 from bioinfo_assets_tests.cloud import IMAGE, Cloud, opened_cloud
@@ -214,9 +215,9 @@ def test_nothing_runs_twice(survived: Survived) -> None:
 def test_records_are_whole_whoever_began_their_jobs(survived: Survived) -> None:
     ledger = Ledger(Store(), survived.project.output)
     for scope, asset in [("references", ASSETS[0]), *((sample, asset) for sample in SAMPLES for asset in ASSETS[1:])]:
-        record = ledger.read(scope, asset)
+        record = ledger.read(ResultKey(asset, scope))
         assert record is not None, (scope, asset)
-        assert not ledger.verify(record).damage
+        assert not ledger.check_files(record).damage
         assert (record.backend, record.image, record.attempts) == ("batch", IMAGE, 1)
 
 

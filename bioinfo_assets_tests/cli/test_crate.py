@@ -12,6 +12,7 @@ from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import InputRecord, Record
 from bioinfo_assets.records.samples import save_sample
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.cli.upkeep import call_one, documents, small_project
 
 
@@ -19,7 +20,7 @@ from bioinfo_assets_tests.cli.upkeep import call_one, documents, small_project
 def ledger(tmp_path: Path) -> Ledger:
     """Two samples, `expt` and `toy`, and a report on both."""
     ledger = small_project(tmp_path)
-    report = ledger.read("multiqc", "multiqc_report")
+    report = ledger.read(ResultKey("multiqc_report", "multiqc"))
     assert report is not None
     made = [file for name in ("expt", "toy") for file in of(ledger, name).outputs]
     inputs = [InputRecord(local=Path(one.uri).name, uri=one.uri, size=one.size, content=one.content) for one in made]
@@ -28,7 +29,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def of(ledger: Ledger, sample: str) -> Record:
-    record = ledger.read(sample, "depth")
+    record = ledger.read(ResultKey("depth", sample))
     assert record is not None
     return record
 

@@ -95,7 +95,7 @@ def test_of_an_imported_result_it_is_said_that_the_files_stay(ledger: Ledger, tm
     said = call_one(gc, tmp_path / "out" / "expt", "--output-path", tmp_path / "out")
     assert "its files are elsewhere and stay" in said.stdout
     assert theirs.exists()
-    assert ledger.read("expt", "marked_bam") is None
+    assert ledger.read(ResultKey("marked_bam", "expt")) is None
 
 
 def test_what_hinders_is_told(ledger: Ledger, tmp_path: Path):

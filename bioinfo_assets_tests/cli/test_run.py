@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bioinfo_assets.pipeline.graph import ALIGNER, ASSETS, GRAPH, PER_SAMPLE, SCOPES
+from bioinfo_assets.pipeline.graph import ALIGNER, ASSETS, GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET
 from bioinfo_assets_tests.cli.commands import Said, call, call_process, list_folders, take_lanes, write_pair
 from bioinfo_assets_tests.data_sets import na12878
 
@@ -95,7 +95,7 @@ def test_dagsters_own_log_is_in_a_file(ran: Ran) -> None:
 
 @pytest.mark.parametrize("asset", ASSETS)
 def test_the_tools_that_are_checked_are_those_that_jobs_ask_for(ran: Ran, asset: str) -> None:
-    record = ran.output / SCOPES.get(asset, "one") / "records" / f"{asset}.json"
+    record = ran.output / SHARED_SCOPES_BY_ASSET.get(asset, "one") / "records" / f"{asset}.json"
     used = set(json.loads(record.read_text())["tools"])
     assert used == {"bwa" if tool == ALIGNER else tool for tool in GRAPH[asset].tools}
 

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 from bioinfo_assets.cli.exit_codes import FriendlyErrorsGroup
 from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observations import Scope, observe
+from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.samples import save_sample
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.commands import Said
 from bioinfo_assets_tests.records.elsewhere import made_record
@@ -39,7 +40,7 @@ def small_project(folder: Path, *names: str) -> Ledger:
         for file in files:
             ledger.store.write_bytes(str(file), f"reads {file.name}".encode())
         save_sample(ledger, Sample(name, (Lane("FC1", 1, str(files[0]), str(files[1]), name),)))
-        observe(ledger, Scope("raw_reads", name), {f"{name}.FC1.1.{file.stem}": str(file) for file in files})
+        observe(ledger, ResultKey("raw_reads", name), {f"{name}.FC1.1.{file.stem}": str(file) for file in files})
         make_result(ledger, "depth", name, f"{name}.depth.txt", f"{name}.summary.txt")
     make_result(ledger, "multiqc_report", "multiqc", "multiqc_report.html")
     return ledger

@@ -15,8 +15,9 @@ import dagster as dg
 import pytest
 import tomli_w
 
-from bioinfo_assets.pipeline.graph import ASSETS, PER_SAMPLE, SCOPES
+from bioinfo_assets.pipeline.graph import ASSETS, PER_SAMPLE, SHARED_SCOPES_BY_ASSET
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store, join
 from bioinfo_assets_tests.cli.commands import COMMAND
 from bioinfo_assets_tests.e2e.account import Account, account
@@ -27,7 +28,11 @@ __all__ = ["account", "engine", "tools_image"]
 pytestmark = pytest.mark.xdist_group("docker")
 
 SAMPLES = ("sparrow", "tumbler")
-RESULTS = [(asset, scope) for asset in ASSETS for scope in (SAMPLES if asset in PER_SAMPLE else (SCOPES[asset],))]
+RESULTS = [
+    (asset, scope)
+    for asset in ASSETS
+    for scope in (SAMPLES if asset in PER_SAMPLE else (SHARED_SCOPES_BY_ASSET[asset],))
+]
 WITH_TIMES = MappingProxyType(
     {
         "trimmed_reads": {"log", "json"},
@@ -124,7 +129,7 @@ def test_every_asset_is_made_by_a_job_on_batch(project, first) -> None:
 
 @pytest.mark.parametrize(("asset", "scope"), RESULTS)
 def test_a_result_is_what_this_machine_makes(project, first, here, asset, scope) -> None:
-    there, local = project.ledger.read(scope, asset), here.read(scope, asset)
+    there, local = project.ledger.read(ResultKey(asset, scope)), here.read(ResultKey(asset, scope))
     assert there.data_version == local.data_version
     assert [(file.key, file.content) for file in there.outputs] == [(file.key, file.content) for file in local.outputs]
     differs = {
@@ -136,12 +141,12 @@ def test_a_result_is_what_this_machine_makes(project, first, here, asset, scope)
 
 @pytest.mark.parametrize(("asset", "scope"), RESULTS)
 def test_what_is_published_has_the_bytes_that_the_record_tells(project, first, asset, scope) -> None:
-    for file in project.ledger.read(scope, asset).outputs:
+    for file in project.ledger.read(ResultKey(asset, scope)).outputs:
         assert project.ledger.store.digest(file.uri) == f"sha256:{file.sha256}"
 
 
 def test_a_record_tells_where_it_was_made(project, first, tools_image) -> None:
-    record = project.ledger.read("sparrow", "aligned_bam")
+    record = project.ledger.read(ResultKey("aligned_bam", "sparrow"))
     assert (record.backend, record.image, record.attempts) == ("batch", tools_image, 1)
     assert record.peak_memory_mib > 10
     assert record.cpu_s > 0
@@ -159,10 +164,10 @@ def test_lineage_says_which_versions_a_result_was_made_from(project, first) -> N
         records = instance.fetch_materializations(dg.AssetRecordsFilter(key, asset_partitions=["sparrow"]), limit=1)
         tags = records.records[0].asset_materialization.tags
     ledger = project.ledger
-    assert tags["dagster/data_version"] == ledger.read("sparrow", "marked_bam").data_version
+    assert tags["dagster/data_version"] == ledger.read(ResultKey("marked_bam", "sparrow")).data_version
     assert (
         tags["dagster/input_data_version/reference_genome"]
-        == ledger.read("references", "reference_genome").data_version
+        == ledger.read(ResultKey("reference_genome", "references")).data_version
     )
     assert {name.removeprefix("dagster/input_data_version/") for name in tags if "input_data_version" in name} == {
         "aligned_bam",

@@ -10,7 +10,7 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.scratch import HostScratch, new_attempt
 from bioinfo_assets.maintenance.garbage import Garbage, delete_items, find_garbage
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observations import Scope, observe
+from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.record import InputRecord
 from bioinfo_assets.records.samples import load_sample, remove_samples, rename_sample, save_sample
 from bioinfo_assets.result_key import ResultKey
@@ -161,7 +161,7 @@ def test_the_results_of_a_sample_that_came_again_meanwhile_are_not_deleted(ledge
     save_sample(ledger, was)
     with pytest.raises(InputError, match=r"depth.json is another one by now"):
         gone(ledger, "expt/records/depth.json", known=known)
-    assert ledger.read("expt", "depth") is not None
+    assert ledger.read(ResultKey("depth", "expt")) is not None
 
 
 def test_a_file_of_a_result_that_another_result_has_now_stays(ledger: Ledger, tmp_path: Path):
@@ -210,7 +210,7 @@ def test_fastqs_in_the_samples_folder_stay_though_the_project_is_reached_by_anot
         ledger.store.write_bytes(uri, b"reads")
     sample = Sample("new", (Lane("FC1", 1, within[0], within[1], "new"),))
     save_sample(ledger, sample)
-    observe(ledger, Scope("raw_reads", "new"), {"1": within[0], "2": within[1]})
+    observe(ledger, ResultKey("raw_reads", "new"), {"1": within[0], "2": within[1]})
     (tmp_path / "link").symlink_to(tmp_path / "out")
     linked = Ledger(ledger.store, str(tmp_path / "link"))
     assert [one.uri for one in find_garbage(linked, ASSETS, tmp_path / "scratch").found if "raw_" in one.uri] == []

@@ -16,6 +16,7 @@ from bioinfo_assets.maintenance.import_checks import check_import
 from bioinfo_assets.maintenance.imports import Import, Imported, register
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import load_sample, sample_names, save_sample
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.records.elsewhere import STORE, index_reference, made_record, write_bam, write_reads
@@ -48,7 +49,7 @@ def test_a_sorted_bam_and_its_index_become_what_the_next_step_reads(ledger: Ledg
     imported = do_import(ledger, asset, bam)
 
     assert imported.is_new
-    record = ledger.read("expt", asset)
+    record = ledger.read(ResultKey(asset, "expt"))
     assert record == imported.record
     content = f"sha256:{sha256_of(bam)}"
     assert IndexedBam.of(record.files).bam == StoredFile(str(bam), bam.stat().st_size, content)
@@ -65,7 +66,7 @@ def test_a_sorted_bam_and_its_index_become_what_the_next_step_reads(ledger: Ledg
         {},
     )
     assert record.fingerprint.startswith("imported:")
-    assert ledger.verify(record).damage == ""
+    assert ledger.check_files(record).damage == ""
     assert list((tmp_path / "output" / "expt").iterdir()) == [tmp_path / "output" / "expt" / "records"]
 
 
@@ -122,8 +123,8 @@ def test_the_same_again_is_there_already(ledger: Ledger, tmp_path: Path):
     bam.write_bytes(bam.read_bytes())  # the same bytes, written anew
     assert not do_import(ledger, "marked_bam", bam).is_new
     assert not (tmp_path / "output" / "expt" / "records" / "history").exists()
-    assert ledger.read("expt", "marked_bam").finished == first.record.finished
-    assert ledger.read("expt", "marked_bam").file("bam").stamp == str(bam.stat().st_mtime_ns)
+    assert ledger.read(ResultKey("marked_bam", "expt")).finished == first.record.finished
+    assert ledger.read(ResultKey("marked_bam", "expt")).file("bam").stamp == str(bam.stat().st_mtime_ns)
 
 
 def test_another_file_takes_its_place_and_the_old_record_stays_readable(ledger: Ledger, tmp_path: Path):
@@ -143,7 +144,7 @@ def test_a_result_that_a_job_made_is_replaced_only_if_that_is_wished(ledger: Led
     bam = write_bam(tmp_path / "x.bam")
     with pytest.raises(InputError, match=r"there is a marked_bam of expt that a job made on .*--replace"):
         do_import(ledger, "marked_bam", bam)
-    assert ledger.read("expt", "marked_bam") == made
+    assert ledger.read(ResultKey("marked_bam", "expt")) == made
     assert do_import(ledger, "marked_bam", bam, replace=True).is_new
     assert len(STORE.list(f"{ledger.output_path}/expt/records/history")) == 1
     assert STORE.exists(own)
@@ -156,7 +157,7 @@ def test_a_bam_in_s3_is_registered_from_there(ledger: Ledger, tmp_path: Path, s3
     record = do_import(ledger, "marked_bam", f"{s3}/theirs/x.bam").record
     assert [file.uri for file in record.outputs] == [f"{s3}/theirs/x.bam", f"{s3}/theirs/x.bam.bai"]
     assert record.file("bam").content == f"sha256:{sha256_of(bam)}"
-    assert ledger.verify(record).damage == ""
+    assert ledger.check_files(record).damage == ""
 
 
 def test_progress_counts_every_byte(ledger: Ledger, tmp_path: Path):
@@ -174,7 +175,7 @@ def test_contigs_are_compared_with_the_reference(ledger: Ledger, tmp_path: Path)
     index_reference(ledger)
     again = do_import(ledger, "marked_bam", bam)
     assert (again.is_new, again.record.warnings) == (False, ())
-    assert ledger.read("expt", "marked_bam") == again.record
+    assert ledger.read(ResultKey("marked_bam", "expt")) == again.record
     index_reference(ledger, [("chr1", 5000), ("chrM", 16569)])
     with pytest.raises(InputError, match=r"not aligned to the reference of this project: its contig 1 is chrM \(16569"):
         do_import(ledger, "marked_bam", bam)
@@ -197,7 +198,7 @@ def test_who_interrupts_does_not_wait_until_all_is_read(ledger: Ledger, tmp_path
 
     with pytest.raises(KeyboardInterrupt):
         register(ledger, checked, interrupt)
-    assert ledger.read("expt", "marked_bam") is None
+    assert ledger.read(ResultKey("marked_bam", "expt")) is None
 
 
 class TestNothingIsWritten:
@@ -209,7 +210,7 @@ class TestNothingIsWritten:
         with pytest.raises(InputError, match=said) as caught:
             do_import(ledger, asset, *files, groups=groups)
         assert "\n" not in str(caught.value)
-        assert ledger.read("expt", asset) is None
+        assert ledger.read(ResultKey(asset, "expt")) is None
         assert sample_names(ledger) == ()
 
     def test_of_another_sample(self, ledger: Ledger, tmp_path: Path):
@@ -294,4 +295,4 @@ class TestNothingIsWritten:
             file.write(b"more")
         with pytest.raises(InputError, match="was written to while it was read"):
             register(ledger, checked)
-        assert ledger.read("expt", "marked_bam") is None
+        assert ledger.read(ResultKey("marked_bam", "expt")) is None

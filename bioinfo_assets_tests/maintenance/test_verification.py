@@ -9,8 +9,9 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.maintenance.verification import Audit, FileProblem
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observations import Scope, observe
+from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.samples import remove_samples, save_sample
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.upkeep import all_files, make_result, small_project
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
@@ -156,7 +157,7 @@ def test_a_project_in_s3_with_sources_told_by_their_etags(s3: str):
         ledger.store.write_bytes(f"{s3}/{name}", name.encode())
     fastqs = (f"{s3}/reads/1.fastq.gz", f"{s3}/reads/2.fastq.gz")
     save_sample(ledger, Sample("expt", (Lane("FC1", 1, *fastqs, "expt"),)))
-    observe(ledger, Scope("raw_reads", "expt"), {"1": fastqs[0], "2": fastqs[1]})
+    observe(ledger, ResultKey("raw_reads", "expt"), {"1": fastqs[0], "2": fastqs[1]})
     make_result(ledger, "depth", "expt", "expt.depth.txt")
     ledger.store.write_bytes(f"{s3}/run7/.scratch/expt/x", b"at work")
     assert found(ledger) == found(ledger, deep=True) == []

@@ -20,14 +20,16 @@ from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.watcher import Watcher
 from bioinfo_assets.pipeline import jobs
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
-from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, OVER_SAMPLES, SCOPES, SOURCES
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, OVER_SAMPLES, SHARED_SCOPES_BY_ASSET, SOURCES
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.sources import Sources
-from bioinfo_assets.records.commit import check_reuse, commit, imported_result, submit
+from bioinfo_assets.records.commit import commit, submit
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import ONE, RecordSet
+from bioinfo_assets.records.reuse import check_reuse, imported_result
 from bioinfo_assets.records.samples import read_samples_file, sample_names, save_sample
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.reference import Aligner
 from bioinfo_assets_tests.cli.commands import write_vcf
@@ -102,21 +104,25 @@ class Lab:
         return Path(self.record(asset, scope).file(key).uri)
 
     def record(self, asset: str, scope: str) -> Record:
-        found = self.project.ledger.read(scope, asset)
+        found = self.project.ledger.read(ResultKey(asset, scope))
         assert found is not None, f"{asset} of {scope} is not there"
         return found
 
     def places(self, assets: Collection[str], samples: Collection[str] | None = None) -> set[Place]:
         """Assets with their scopes."""
         names = self.samples if samples is None else samples
-        return {(asset, one) for asset in assets for one in ([SCOPES[asset]] if asset in SCOPES else names)}
+        return {
+            (asset, one)
+            for asset in assets
+            for one in ([SHARED_SCOPES_BY_ASSET[asset]] if asset in SHARED_SCOPES_BY_ASSET else names)
+        }
 
     def foretell(
         self, assets: Collection[str] | None = None, samples: Collection[str] | None = None
     ) -> dict[Place, PlannedResult]:
         """What is foretold of each result."""
         with self.look(assets, samples) as look:
-            return {(one.asset, one.scope): one for one in look.forecasts()}
+            return {(one.asset, one.scope): one for one in look.planned_results()}
 
     @contextmanager
     def look(self, assets: Collection[str] | None = None, samples: Collection[str] | None = None) -> Iterator[DryRun]:
@@ -136,9 +142,11 @@ class Lab:
         try:
             for asset in (asset for asset in ASSETS if asset in wanted):
                 for _, scope in sorted(self.places([asset], chosen)):
-                    if scope not in SCOPES.values() and asset in project.not_needed(project.sample(scope)):
+                    if scope not in SHARED_SCOPES_BY_ASSET.values() and asset in project.not_needed(
+                        project.sample(scope)
+                    ):
                         continue
-                    above = {(name, SCOPES.get(name, scope)) for name in GRAPH[asset].upstream}
+                    above = {(name, SHARED_SCOPES_BY_ASSET.get(name, scope)) for name in GRAPH[asset].upstream}
                     if above & failed and asset not in OVER_SAMPLES:
                         failed.add((asset, scope))
                         continue
@@ -165,7 +173,7 @@ def open_lab(folder: Path, *samples: str) -> Lab:
 
 def made_again(told: Mapping[Place, PlannedResult]) -> set[Place]:
     """What is not foretold to be reused."""
-    return {place for place, one in told.items() if one.outlook is not PlannedAction.REUSED}
+    return {place for place, one in told.items() if one.action is not PlannedAction.REUSE}
 
 
 def stale(told: Mapping[Place, PlannedResult]) -> set[Place]:
@@ -173,11 +181,11 @@ def stale(told: Mapping[Place, PlannedResult]) -> set[Place]:
 
 
 def of_outlook(told: Mapping[Place, PlannedResult], outlook: PlannedAction) -> set[Place]:
-    return {place for place, one in told.items() if one.outlook is outlook}
+    return {place for place, one in told.items() if one.action is outlook}
 
 
 def _make(project: Project, backend: Tools, watcher: Watcher, asset: str, scope: str) -> None:
-    if imported_result(project.ledger, scope, asset) is not None:
+    if imported_result(project.ledger, ResultKey(asset, scope)) is not None:
         return
     job = _job(project, asset, scope)
     wanted = check_reuse(project.ledger, backend, job)
@@ -188,14 +196,18 @@ def _make(project: Project, backend: Tools, watcher: Watcher, asset: str, scope:
 def _job(project: Project, asset: str, scope: str) -> Job:
     names = sample_names(project.ledger) if asset in OVER_SAMPLES else (scope,)
     above = {
-        name: RecordSet.read(project.ledger, name, {ONE: SCOPES[name]} if name in SCOPES else {n: n for n in names})
+        name: RecordSet.read(
+            project.ledger,
+            name,
+            {ONE: SHARED_SCOPES_BY_ASSET[name]} if name in SHARED_SCOPES_BY_ASSET else {n: n for n in names},
+        )
         for name in GRAPH[asset].upstream
         if name not in SOURCES
     }
     up = Upstream(project, Sources(project), above)
     if asset == "reference_index":
         return jobs.reference_index(up, Aligner.BWA)
-    if asset in SCOPES:
+    if asset in SHARED_SCOPES_BY_ASSET:
         return {"reference_genome": jobs.reference_genome, "known_sites": jobs.known_sites}.get(
             asset, jobs.multiqc_report
         )(up)

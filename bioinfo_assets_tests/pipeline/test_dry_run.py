@@ -56,8 +56,8 @@ def made(lab: Lab) -> Lab:
 def held_to(lab: Lab, told: dict[Place, PlannedResult]) -> set[Place]:
     """Runs a project and holds the run to what was foretold of it; gives what was made."""
     run = lab.run()
-    assert run >= of_outlook(told, PlannedAction.MADE)
-    assert run <= of_outlook(told, PlannedAction.MADE) | of_outlook(told, PlannedAction.UNDECIDED)
+    assert run >= of_outlook(told, PlannedAction.RUN)
+    assert run <= of_outlook(told, PlannedAction.RUN) | of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM)
     assert made_again(lab.foretell()) <= of_outlook(told, PlannedAction.BLOCKED)
     return run
 
@@ -65,7 +65,7 @@ def held_to(lab: Lab, told: dict[Place, PlannedResult]) -> set[Place]:
 def test_all_of_a_new_project_is_to_be_made(lab: Lab) -> None:
     told = lab.foretell()
     assert set(told) == lab.places(ASSETS)
-    assert {(one.outlook, one.reason) for one in told.values()} == {(PlannedAction.MADE, "not made yet")}
+    assert {(one.action, one.reason) for one in told.values()} == {(PlannedAction.RUN, "not made yet")}
     assert not stale(told)
     assert held_to(lab, told) == set(told)
 
@@ -80,7 +80,7 @@ def test_what_is_made_is_reused(made: Lab) -> None:
     told = made.foretell()
     assert set(told) == made.places(ASSETS)
     for (asset, scope), one in told.items():
-        assert (one.outlook, one.reason, one.is_stale) == (PlannedAction.REUSED, "", False)
+        assert (one.action, one.reason, one.is_stale) == (PlannedAction.REUSE, "", False)
         assert one.record == made.record(asset, scope)
         assert one.wanted is not None
         assert one.wanted.fingerprint == one.record.fingerprint
@@ -94,10 +94,10 @@ def test_what_is_foretold_comes_in_the_order_in_which_it_is_made(made: Lab) -> N
 def test_a_changed_fastq_concerns_its_sample_and_the_report(made: Lab) -> None:
     made.write_reads("b", pairs=2)
     told = made.foretell()
-    assert of_outlook(told, PlannedAction.MADE) == {("merged_reads", "b")}
+    assert of_outlook(told, PlannedAction.RUN) == {("merged_reads", "b")}
     assert "inputs" in told["merged_reads", "b"].reason
     after = made.places(FROM_TRIMMED, ["b"]) | {REPORT}
-    assert of_outlook(told, PlannedAction.UNDECIDED) == after
+    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == after
     assert stale(told) == {("merged_reads", "b")} | after
     assert {told[place].reason for place in after} == {"after merged_reads of b"}
     assert held_to(made, told) == {("merged_reads", "b")} | after
@@ -113,8 +113,8 @@ def test_another_reference_concerns_all_but_the_reads(made: Lab) -> None:
     fasta.write_text(fasta.read_text().replace("ACGT", "ACGA", 1))
     told = made.foretell()
     after = {INDEX, SITES, REPORT} | made.places(FROM_ALIGNED)
-    assert of_outlook(told, PlannedAction.MADE) == {GENOME}
-    assert of_outlook(told, PlannedAction.UNDECIDED) == after
+    assert of_outlook(told, PlannedAction.RUN) == {GENOME}
+    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == after
     assert stale(told) == after | {GENOME}
     assert {told[place].reason for place in after} == {"after reference_genome of references"}
     held_to(made, told)
@@ -137,8 +137,8 @@ def test_a_changed_parameter_concerns_what_it_shapes(
 ) -> None:
     made.settings |= setting
     told = made.foretell()
-    assert of_outlook(told, PlannedAction.MADE) == made.places([root])
-    assert of_outlook(told, PlannedAction.UNDECIDED) == made.places(after) | {REPORT}
+    assert of_outlook(told, PlannedAction.RUN) == made.places([root])
+    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == made.places(after) | {REPORT}
     assert stale(told) == made_again(told)
     for asset, scope in made.places(after):
         assert told[asset, scope].reason == f"after {root} of {scope}"
@@ -148,8 +148,8 @@ def test_a_changed_parameter_concerns_what_it_shapes(
 def test_another_aligner_concerns_its_index_and_all_after_it(made: Lab) -> None:
     made.settings["aligner"] = "bwa-mem2"
     told = made.foretell()
-    assert of_outlook(told, PlannedAction.MADE) == {INDEX}
-    assert of_outlook(told, PlannedAction.UNDECIDED) == {SITES, REPORT} | made.places(FROM_ALIGNED)
+    assert of_outlook(told, PlannedAction.RUN) == {INDEX}
+    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == {SITES, REPORT} | made.places(FROM_ALIGNED)
 
 
 @pytest.mark.parametrize("settings", [{"cpus": 1, "memory_mib": 512}, {"jobs": {"vcpus": 2}}, {"backend": "docker"}])
@@ -174,9 +174,9 @@ def test_a_raised_version_of_a_step_concerns_it_and_what_is_after_it(
 ) -> None:
     monkeypatch.setattr(module, name, "1000")
     told = made.foretell()
-    assert of_outlook(told, PlannedAction.MADE) == made.places([roots])
+    assert of_outlook(told, PlannedAction.RUN) == made.places([roots])
     assert all("step version" in told[place].reason for place in made.places([roots]))
-    assert of_outlook(told, PlannedAction.UNDECIDED) == made.places(after) | {REPORT}
+    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == made.places(after) | {REPORT}
     assert stale(told) == made_again(told)
 
 
@@ -200,7 +200,7 @@ def test_another_version_of_a_tool_concerns_what_it_makes(
     made.versions[tool] = "2"
     told = made.foretell()
     direct = {(asset, scope) for asset, scope in made.places(roots) if told[asset, scope].reason[:5] != "after"}
-    assert of_outlook(told, PlannedAction.MADE) == direct
+    assert of_outlook(told, PlannedAction.RUN) == direct
     assert {told[place].reason for place in direct} == {f"changed: tools ({tool} 1, now 2)"}
     assert made_again(told) == made.places([*roots, *after]) | {REPORT}
     assert stale(told) == made_again(told)
@@ -213,10 +213,10 @@ def test_a_removed_file_is_damage_and_what_is_after_it_is_not_stale(made: Lab) -
     bam = made.file("aligned_bam", "a", "bam")
     bam.unlink()
     told = made.foretell()
-    assert of_outlook(told, PlannedAction.MADE) == {("aligned_bam", "a")}
+    assert of_outlook(told, PlannedAction.RUN) == {("aligned_bam", "a")}
     assert told["aligned_bam", "a"].reason == f"{bam} is gone"
     after = made.places(FROM_MARKED, ["a"]) | {REPORT}
-    assert of_outlook(told, PlannedAction.UNDECIDED) == after
+    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == after
     assert {told[place].reason for place in after} == {"after aligned_bam of a"}
     assert not stale(told)
     assert held_to(made, told) == {("aligned_bam", "a")}
@@ -234,10 +234,10 @@ def test_a_changed_file_is_damage(made: Lab, change, sentence: str) -> None:
     table = made.file("alignment_metrics", "c", "metrics")
     table.write_bytes(change(table.read_bytes()))
     told = made.foretell()
-    assert of_outlook(told, PlannedAction.MADE) == {("alignment_metrics", "c")}
+    assert of_outlook(told, PlannedAction.RUN) == {("alignment_metrics", "c")}
     assert str(table) in told["alignment_metrics", "c"].reason
     assert sentence in told["alignment_metrics", "c"].reason
-    assert of_outlook(told, PlannedAction.UNDECIDED) == {REPORT}
+    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == {REPORT}
     assert not stale(told)
     assert held_to(made, told) == {("alignment_metrics", "c")}
 
@@ -253,7 +253,7 @@ def test_what_comes_after_a_stale_and_a_damaged_result_is_stale(made: Lab) -> No
     made.file("known_sites", "references", "sites.vcf.gz").unlink()
     made.settings["optical_distance"] = 100
     told = made.foretell()
-    assert of_outlook(told, PlannedAction.MADE) == {SITES} | made.places(["marked_bam"])
+    assert of_outlook(told, PlannedAction.RUN) == {SITES} | made.places(["marked_bam"])
     assert stale(told) == made.places(FROM_MARKED) | {REPORT}
 
 
@@ -273,7 +273,7 @@ def test_a_report_is_made_of_what_is_there_when_a_sample_cannot_be(made: Lab) ->
     made.write_reads("c", pairs=2)
     told = made.foretell()
     assert of_outlook(told, PlannedAction.BLOCKED) == made.places(FROM_MERGED, ["b"])
-    assert told[REPORT].outlook is PlannedAction.UNDECIDED
+    assert told[REPORT].action is PlannedAction.DEPENDS_ON_UPSTREAM
     assert told[REPORT].reason == "after merged_reads of c"
 
 
@@ -298,12 +298,12 @@ def test_samples_that_are_not_chosen_are_taken_as_they_are(made: Lab) -> None:
     assert set(told) == made.places(ASSETS, ["b"])
     assert not made_again(told)
     made.write_reads("b", pairs=2)
-    assert made.foretell(samples=["b"])[REPORT].outlook is PlannedAction.UNDECIDED
+    assert made.foretell(samples=["b"])[REPORT].action is PlannedAction.DEPENDS_ON_UPSTREAM
 
 
 def test_upstream_that_is_neither_selected_nor_made_is_missed(lab: Lab) -> None:
     told = lab.foretell(["trimmed_reads", "aligned_bam", "known_sites", "multiqc_report"])
-    assert set(told.values()) == {one for one in told.values() if one.outlook is PlannedAction.BLOCKED}
+    assert set(told.values()) == {one for one in told.values() if one.action is PlannedAction.BLOCKED}
     assert told["trimmed_reads", "a"].reason == "there is no merged_reads of a yet: materialize it first"
     assert told["aligned_bam", "a"].reason == "trimmed_reads of a cannot be made"
     assert told[SITES].reason == "there is no reference_index yet: materialize it first"
@@ -316,15 +316,15 @@ def test_upstream_that_is_not_selected_and_damaged_is_told(made: Lab) -> None:
     gone.unlink()
     told = made.foretell(["trimmed_reads"])
     assert made_again(told) == {("trimmed_reads", "a")}
-    assert told["trimmed_reads", "a"].outlook is PlannedAction.BLOCKED
+    assert told["trimmed_reads", "a"].action is PlannedAction.BLOCKED
     assert told["trimmed_reads", "a"].reason == f"{gone} is gone: materialize merged_reads of a again"
 
 
 def test_a_new_sample_is_made_and_then_the_report(made: Lab) -> None:
     made.add("d")
     told = made.foretell()
-    assert of_outlook(told, PlannedAction.MADE) == made.places(FROM_MERGED, ["d"])
-    assert of_outlook(told, PlannedAction.UNDECIDED) == {REPORT}
+    assert of_outlook(told, PlannedAction.RUN) == made.places(FROM_MERGED, ["d"])
+    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == {REPORT}
     assert told[REPORT].reason == "after trimmed_reads of d"
     assert held_to(made, told) == made.places(FROM_MERGED, ["d"]) | {REPORT}
 
@@ -333,7 +333,7 @@ def test_a_report_without_a_sample_that_is_made_is_stale(made: Lab) -> None:
     made.add("d")
     made.run(FROM_MERGED)
     told = made.foretell()
-    assert of_outlook(told, PlannedAction.MADE) == made_again(told) == stale(told) == {REPORT}
+    assert of_outlook(told, PlannedAction.RUN) == made_again(told) == stale(told) == {REPORT}
     assert "samples" in told[REPORT].reason
 
 
@@ -341,7 +341,7 @@ def test_a_report_with_a_sample_that_was_removed_is_stale(made: Lab) -> None:
     remove_samples(made.project.ledger, ["b"])
     told = made.foretell()
     assert set(told) == made.places(ASSETS, ["a", "c"])
-    assert of_outlook(told, PlannedAction.MADE) == made_again(told) == stale(told) == {REPORT}
+    assert of_outlook(told, PlannedAction.RUN) == made_again(told) == stale(told) == {REPORT}
     assert held_to(made, told) == {REPORT}
 
 
@@ -359,9 +359,9 @@ def imported(made: Lab) -> Lab:
 def test_of_a_sample_with_an_imported_result_only_what_is_after_it_is_made(imported: Lab) -> None:
     told = imported.foretell()
     assert set(told) == imported.places(ASSETS, ["a", "b", "c"]) | imported.places(FROM_MARKED, ["x"])
-    assert told["marked_bam", "x"].outlook is PlannedAction.REUSED
-    assert of_outlook(told, PlannedAction.MADE) == imported.places(FROM_RECALIBRATED, ["x"])
-    assert of_outlook(told, PlannedAction.UNDECIDED) == {REPORT}
+    assert told["marked_bam", "x"].action is PlannedAction.REUSE
+    assert of_outlook(told, PlannedAction.RUN) == imported.places(FROM_RECALIBRATED, ["x"])
+    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == {REPORT}
     assert held_to(imported, told) == imported.places(FROM_RECALIBRATED, ["x"]) | {REPORT}
 
 
@@ -369,9 +369,9 @@ def test_an_imported_result_is_no_older_than_a_changed_step(imported: Lab, monke
     imported.run()
     monkeypatch.setattr(duplicates, "VERSION", "1000")
     told = imported.foretell()
-    assert told["marked_bam", "a"].outlook is PlannedAction.MADE
-    assert told["marked_bam", "x"].outlook is PlannedAction.REUSED
-    assert told["depth", "x"].outlook is PlannedAction.REUSED
+    assert told["marked_bam", "a"].action is PlannedAction.RUN
+    assert told["marked_bam", "x"].action is PlannedAction.REUSE
+    assert told["depth", "x"].action is PlannedAction.REUSE
 
 
 def test_an_imported_result_that_is_gone_blocks_its_sample(imported: Lab) -> None:
@@ -387,7 +387,7 @@ def test_an_imported_result_that_is_gone_blocks_its_sample(imported: Lab) -> Non
 def test_tools_that_cannot_be_asked_count_as_those_that_made_it(made: Lab) -> None:
     made.versions["cutadapt"] = None
     with made.look() as look:
-        told = {(one.asset, one.scope): one for one in look.forecasts()}
+        told = {(one.asset, one.scope): one for one in look.planned_results()}
         assert look.unknown_tools == "the tool cutadapt is not here"
     assert not made_again(told)
 
@@ -396,14 +396,14 @@ def test_without_its_tool_a_changed_result_is_changed_still(made: Lab) -> None:
     made.versions["cutadapt"] = None
     made.settings["trimming"] = {"max_n": 0.2}
     told = made.foretell(["trimmed_reads"])
-    assert of_outlook(told, PlannedAction.MADE) == set(told)
+    assert of_outlook(told, PlannedAction.RUN) == set(told)
     assert {one.reason for one in told.values()} == {"changed: parameters (max_n), script"}
 
 
 def test_tools_of_results_that_are_not_looked_at_are_not_asked_for(made: Lab) -> None:
     made.versions["gatk"] = None
     with made.look(["depth"]) as look:
-        assert {one.outlook for one in look.forecasts()} == {PlannedAction.REUSED}
+        assert {one.action for one in look.planned_results()} == {PlannedAction.REUSE}
         assert look.unknown_tools == ""
 
 
@@ -415,10 +415,10 @@ def test_what_another_project_shares_is_copied(made: Lab, tmp_path: Path) -> Non
     other = open_lab(other_folder, "a", "b")
     other.settings["cache"] = cache.place
     told = other.foretell(["merged_reads", "trimmed_reads"])
-    assert told["merged_reads", "a"].outlook is PlannedAction.COPIED
+    assert told["merged_reads", "a"].action is PlannedAction.COPY
     assert told["merged_reads", "a"].reason == f"not made yet; there in {cache.place}"
-    assert told["merged_reads", "b"].outlook is PlannedAction.MADE
-    assert told["trimmed_reads", "a"].outlook is PlannedAction.UNDECIDED  # it may be shared too
+    assert told["merged_reads", "b"].action is PlannedAction.RUN
+    assert told["trimmed_reads", "a"].action is PlannedAction.DEPENDS_ON_UPSTREAM  # it may be shared too
     assert not stale(told)
 
 
@@ -440,7 +440,7 @@ def test_a_report_on_many_samples(tmp_path: Path, count: int) -> None:
     made_record(ledger, "trimmed_reads", names[-1], log)
 
     (told,) = lab.foretell(["multiqc_report"]).values()
-    assert told.outlook is PlannedAction.MADE
+    assert told.action is PlannedAction.RUN
     assert told.is_stale
     assert told.reason == f"changed: inputs ({names[-1]}.log)"
 
@@ -454,9 +454,9 @@ def project(tmp_path: Path) -> Iterator[Graph]:
 
 READS = ("merged_reads", "trimmed_reads")
 COMES_TRUE = {
-    PlannedAction.REUSED: {JobState.CACHED},
-    PlannedAction.MADE: {JobState.DONE},
-    PlannedAction.UNDECIDED: {JobState.DONE, JobState.CACHED},
+    PlannedAction.REUSE: {JobState.CACHED},
+    PlannedAction.RUN: {JobState.DONE},
+    PlannedAction.DEPENDS_ON_UPSTREAM: {JobState.DONE, JobState.CACHED},
     PlannedAction.BLOCKED: {JobState.FAILED, JobState.SKIPPED},
 }
 
@@ -466,7 +466,7 @@ def ran_as_foretold(graph: Graph) -> dict[tuple[str, str], tuple[PlannedAction, 
     project = open_graph(graph.folder, graph.instance).project
     backend = open_backend(project.settings.means, project.settings.output_path, project.store, "none", "none")
     look = DryRun(project, backend, READS, graph.samples, graph.samples, Sources(project))
-    told = {(one.asset, one.scope): one.outlook for one in look.forecasts()}
+    told = {(one.asset, one.scope): one.action for one in look.planned_results()}
     backend.close()
     graph.run(READS)
     states = {(update.asset, update.partition): update.state for update in graph.updates}
@@ -480,8 +480,8 @@ def test_what_is_foretold_is_what_dagster_runs(project: Graph) -> None:
     for sample in ("again", "gone", "lost", "more", "same"):
         write_reads(fastqs, sample, 1)
     project.add([fastqs])
-    assert set(ran_as_foretold(project).values()) == {(PlannedAction.MADE, JobState.DONE)}
-    assert set(ran_as_foretold(project).values()) == {(PlannedAction.REUSED, JobState.CACHED)}
+    assert set(ran_as_foretold(project).values()) == {(PlannedAction.RUN, JobState.DONE)}
+    assert set(ran_as_foretold(project).values()) == {(PlannedAction.REUSE, JobState.CACHED)}
 
     for file in fastqs.glob("again_*"):  # other bytes that say the same
         file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()), compresslevel=1, mtime=5))
@@ -490,14 +490,14 @@ def test_what_is_foretold_is_what_dagster_runs(project: Graph) -> None:
     write_reads(fastqs, "more", 1, pairs=7)
 
     assert ran_as_foretold(project) == {
-        ("merged_reads", "again"): (PlannedAction.MADE, JobState.DONE),
-        ("trimmed_reads", "again"): (PlannedAction.UNDECIDED, JobState.CACHED),
+        ("merged_reads", "again"): (PlannedAction.RUN, JobState.DONE),
+        ("trimmed_reads", "again"): (PlannedAction.DEPENDS_ON_UPSTREAM, JobState.CACHED),
         ("merged_reads", "gone"): (PlannedAction.BLOCKED, JobState.FAILED),
         ("trimmed_reads", "gone"): (PlannedAction.BLOCKED, JobState.SKIPPED),
-        ("merged_reads", "lost"): (PlannedAction.MADE, JobState.DONE),
-        ("trimmed_reads", "lost"): (PlannedAction.UNDECIDED, JobState.CACHED),
-        ("merged_reads", "more"): (PlannedAction.MADE, JobState.DONE),
-        ("trimmed_reads", "more"): (PlannedAction.UNDECIDED, JobState.DONE),
-        ("merged_reads", "same"): (PlannedAction.REUSED, JobState.CACHED),
-        ("trimmed_reads", "same"): (PlannedAction.REUSED, JobState.CACHED),
+        ("merged_reads", "lost"): (PlannedAction.RUN, JobState.DONE),
+        ("trimmed_reads", "lost"): (PlannedAction.DEPENDS_ON_UPSTREAM, JobState.CACHED),
+        ("merged_reads", "more"): (PlannedAction.RUN, JobState.DONE),
+        ("trimmed_reads", "more"): (PlannedAction.DEPENDS_ON_UPSTREAM, JobState.DONE),
+        ("merged_reads", "same"): (PlannedAction.REUSE, JobState.CACHED),
+        ("trimmed_reads", "same"): (PlannedAction.REUSE, JobState.CACHED),
     }

@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets import definitions
-from bioinfo_assets.assets.sources import SOURCES as SOURCE_ASSETS
+from bioinfo_assets.assets.sources import SOURCE_ASSETS
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SOURCES
 from bioinfo_assets.settings import Settings
 

@@ -7,6 +7,7 @@ import pytest
 from bioinfo_assets.provenance.catalog import open_catalog
 from bioinfo_assets.provenance.downstream import branches, downstream
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.records.histories import digest, keep_result, place
 
@@ -19,7 +20,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def align(ledger: Ledger, reads: str, alignments: str) -> None:
-    before = ledger.read("expt", "aligned_bam")
+    before = ledger.read(ResultKey("aligned_bam", "expt"))
     if before is not None:
         ledger.withdraw(before)
     keep_result(ledger, "aligned_bam", "expt", {READS: reads}, {"expt.bam": alignments, "expt.bam.bai": None})

@@ -8,6 +8,7 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob, as_markdown
 from bioinfo_assets.records.record import InputRecord
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.records.dataflow import Dataflow, made_all
 
@@ -37,7 +38,7 @@ def test_a_file_is_traced_to_the_reads_and_the_reference(flow: Dataflow):
     assert file.sha256 == sha256(b"depth of expt").hexdigest()
     job = made_by(file)
     assert (job.name, job.past, job.untraced) == ("depth of expt", False, 0)
-    assert job.record_uri == flow.ledger.uri("expt", "depth")
+    assert job.record_uri == flow.ledger.uri(ResultKey("depth", "expt"))
 
 
 def test_a_source_has_its_observation_and_no_maker(flow: Dataflow):
@@ -116,8 +117,8 @@ def test_an_imported_bam_that_lies_elsewhere_has_its_record(flow: Dataflow):
 
 
 def test_records_that_were_made_from_each_other_are_an_error(flow: Dataflow):
-    record = flow.ledger.read("expt", "aligned_bam")
-    depth = flow.ledger.read("expt", "depth")
+    record = flow.ledger.read(ResultKey("aligned_bam", "expt"))
+    depth = flow.ledger.read(ResultKey("depth", "expt"))
     assert record
     assert depth
     made = depth.outputs[0]

@@ -8,8 +8,9 @@ from pathlib import Path
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.launch.watcher import Watcher
-from bioinfo_assets.records.commit import Committed, ReuseDecision, check_reuse, commit, submit
+from bioinfo_assets.records.commit import Committed, commit, submit
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.reuse import ReuseDecision, check_reuse
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 

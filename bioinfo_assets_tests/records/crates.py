@@ -84,10 +84,8 @@ def small_history(folder: Path, *, reference: FileRecord | None = None) -> Ledge
     reads = _given(ledger, folder / "Käfer 1" / "expt_1.fastq.gz", b"reads")
     source = reference or _given(ledger, folder / "Käfer 1" / "toy.fa.gz", b"genome")
     observed = FIRST - timedelta(days=1)
-    ledger.write_observation(Observation(asset="raw_reads", scope="expt", files=(reads,), observed=observed))
-    ledger.write_observation(
-        Observation(asset="reference_source", scope="references", files=(source,), observed=observed)
-    )
+    ledger.write(Observation(asset="raw_reads", scope="expt", files=(reads,), observed=observed))
+    ledger.write(Observation(asset="reference_source", scope="references", files=(source,), observed=observed))
     genome = made(ledger, "reference_genome", "references", {"toy.fa": ">1\nACGT\n"}, inputs=read(source), **times(0))
     made(
         ledger,

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observations import Scope, observe
+from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.record import InputRecord, Record
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.records.elsewhere import made_record
 
@@ -33,7 +34,7 @@ class Dataflow:
 
     def make(self, step: str, scope: str, name: str, *inputs: str, text: str = "", **changes: object) -> Record:
         """Makes a result of one file from what lies at `inputs` now; one that is there already is replaced."""
-        before = self.ledger.read(scope, step)
+        before = self.ledger.read(ResultKey(step, scope))
         if before is not None:
             self.ledger.withdraw(before)
         uri = self.place(scope, name)
@@ -55,12 +56,12 @@ class Dataflow:
 
     def make_genome(self) -> None:
         fasta = self.source("genome.fa.gz")
-        observe(self.ledger, Scope("reference_source", "references"), {"fasta": fasta})
+        observe(self.ledger, ResultKey("reference_source", "references"), {"fasta": fasta})
         self.make("reference_genome", "references", "genome.fa", fasta)
 
     def make_reads(self, sample: str, text: str = "") -> None:
         fastq = self.source(f"{sample}.fastq.gz", text)
-        observe(self.ledger, Scope("raw_reads", sample), {"1": fastq})
+        observe(self.ledger, ResultKey("raw_reads", sample), {"1": fastq})
         self.make("merged_reads", sample, f"{sample}.1.fastq.gz", fastq, text=f"merged {sample} {text}")
 
     def make_bam(self, sample: str, text: str = "") -> None:

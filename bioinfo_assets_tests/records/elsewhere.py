@@ -77,7 +77,7 @@ def made_record(ledger: Ledger, step: str, scope: str, *uris: str, **changes: ob
         job_id="x",
         host="here",
         user="me",
-        project="0",
+        software="0",
         started=now,
         finished=now,
         wall_s=1.0,

@@ -73,7 +73,7 @@ def keep_source(ledger: Ledger, asset: str, scope: str, files: Mapping[str, str]
     """Keeps what was seen of sources: by address, what was in them."""
     seen = tuple(_file(uri, text, uri) for uri, text in files.items())
     observation = Observation(asset=asset, scope=scope, files=seen, observed=FINISHED)
-    ledger.write_observation(observation)
+    ledger.write(observation)
     return observation
 
 

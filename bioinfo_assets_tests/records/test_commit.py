@@ -16,6 +16,7 @@ from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets.records import commit as commit_module
 from bioinfo_assets.records.commit import commit, submit
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.records.bench import Bench
 
 
@@ -28,7 +29,7 @@ def test_a_result_is_its_files_and_their_record(bench: Bench) -> None:
     assert (file.uri, file.size) == (str(bench.greeting), 11)
     assert file.sha256 == hashlib.sha256(b"hello world").hexdigest()
     assert made.record.facts == {"letters": "11"}
-    assert bench.ledger.read("expt", "greeting") == made.record
+    assert bench.ledger.read(ResultKey("greeting", "expt")) == made.record
 
 
 def test_the_record_says_what_was_read_and_run(bench: Bench) -> None:
@@ -115,7 +116,7 @@ def test_a_copied_output_with_another_time_is_still_whole(bench: Bench) -> None:
 
     assert again.reused
     assert again.record.outputs[0].stamp == bench.ledger.store.stat(str(bench.greeting)).stamp
-    assert bench.ledger.read("expt", "greeting") == again.record
+    assert bench.ledger.read(ResultKey("greeting", "expt")) == again.record
 
 
 def test_a_record_that_is_replaced_stays_readable(bench: Bench) -> None:
@@ -145,7 +146,7 @@ def test_a_failed_job_publishes_nothing_and_keeps_the_last_result(bench: Bench) 
         bench.make(bench.job(script='echo half > greeting.txt; fail "name.txt is not a name: write one"'))
 
     assert bench.greeting.read_text() == "hello world"
-    assert bench.ledger.read("expt", "greeting") == first.record
+    assert bench.ledger.read(ResultKey("greeting", "expt")) == first.record
 
 
 def test_an_input_that_was_rewritten_while_the_job_ran_gives_no_result(bench: Bench) -> None:
@@ -158,10 +159,10 @@ def test_an_input_that_was_rewritten_while_the_job_ran_gives_no_result(bench: Be
     bench.name("WORLD")
     began.unlink()
 
-    with pytest.raises(JobError, match=r"name\.txt was written again since the run began"):
+    with pytest.raises(JobError, match=r"name\.txt was rewritten since the run began"):
         commit(bench.ledger, bench.backend, run)
 
-    assert bench.ledger.read("expt", "greeting") is None
+    assert bench.ledger.read(ResultKey("greeting", "expt")) is None
     assert not bench.greeting.exists()
 
 
@@ -169,7 +170,7 @@ def test_an_input_that_was_rewritten_before_the_job_began_is_refused(bench: Benc
     wanted = bench.check_reuse(bench.job())
     bench.name("WORLD")
 
-    with pytest.raises(JobError, match=r"name\.txt was written again since the run began: start the run again"):
+    with pytest.raises(JobError, match=r"name\.txt was rewritten since the run began: start the run again"):
         commit(bench.ledger, bench.backend, submit(bench.watcher, wanted))
 
 
@@ -177,12 +178,12 @@ def test_stamps_are_not_kept_over_a_record_that_another_process_wrote(bench: Ben
     """Two processes on one sample: one reads a copied result's bytes while the other publishes a new one."""
     old = bench.make(bench.job()).record
     os.utime(bench.greeting, (1, 1))
-    verified = bench.ledger.verify(old).record
+    verified = bench.ledger.check_files(old).record
     new = bench.make(bench.job(version="2")).record
 
-    assert not bench.ledger.keep_stamps(old, verified)
+    assert not bench.ledger.refresh_stamps(old, verified)
 
-    assert bench.ledger.read("expt", "greeting") == new
+    assert bench.ledger.read(ResultKey("greeting", "expt")) == new
 
 
 def test_what_could_not_be_published_is_left_in_scratch(bench: Bench) -> None:

@@ -8,14 +8,15 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observations import Scope, observe
+from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.record import Observation
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 
 
 def look(folder: Path, file: Path) -> Observation:
     ledger = Ledger(Store(), str(folder / "output"))
-    return observe(ledger, Scope("raw_reads", "expt"), {"FC1.1.1": str(file)})
+    return observe(ledger, ResultKey("raw_reads", "expt"), {"FC1.1.1": str(file)})
 
 
 def test_a_source_is_told_by_the_digest_of_its_bytes(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_a_closer_look_is_taken_at_what_is_new_only(tmp_path: Path) -> None:
     looks: list[int] = []
 
     for _ in range(2):
-        observe(ledger, Scope("raw_reads", "a"), {"1": str(file)}, when_changed=lambda: looks.append(1))
+        observe(ledger, ResultKey("raw_reads", "a"), {"1": str(file)}, check=lambda: looks.append(1))
 
     assert len(looks) == 1
 
@@ -75,9 +76,9 @@ def test_what_a_closer_look_refuses_is_not_recorded(tmp_path: Path) -> None:
         raise InputError("a.fastq.gz has no reads")
 
     with pytest.raises(InputError, match="has no reads"):
-        observe(ledger, Scope("raw_reads", "a"), {"1": str(file)}, when_changed=refuse)
+        observe(ledger, ResultKey("raw_reads", "a"), {"1": str(file)}, check=refuse)
 
-    assert ledger.read_observation("a", "raw_reads") is None
+    assert ledger.read_observation(ResultKey("raw_reads", "a")) is None
 
 
 def test_a_missing_source_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.records.ledger import DamagedRecordError
 from bioinfo_assets.records.record import data_version_of
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.records.bench import Bench
 
 
@@ -43,7 +44,7 @@ def test_a_broken_record_is_a_sentence(bench: Bench) -> None:
     place = bench.folder / "output" / "expt" / "records" / "greeting.json"
     place.write_text("{")
 
-    with pytest.raises(DamagedRecordError, match=r"greeting\.json is not a record of this project"):
-        bench.ledger.read("expt", "greeting")
-    with pytest.raises(DamagedRecordError, match=r"greeting\.json is not a record of this project"):
+    with pytest.raises(DamagedRecordError, match=r"greeting\.json is not a record of this version"):
+        bench.ledger.read(ResultKey("greeting", "expt"))
+    with pytest.raises(DamagedRecordError, match=r"greeting\.json is not a record of this version"):
         bench.ledger.read_any(str(place))

@@ -7,8 +7,8 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.sample import Lane, Sample
-from bioinfo_assets.records.commit import imported_result
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.reuse import imported_result
 from bioinfo_assets.records.samples import (
     check_reads,
     load_sample,
@@ -19,6 +19,7 @@ from bioinfo_assets.records.samples import (
     sample_names,
     save_sample,
 )
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.records.elsewhere import made_record
 
@@ -194,7 +195,7 @@ def test_what_was_imported_for_a_sample_is_not_taken_for_a_later_one_of_its_name
 
     take_away(ledger)
 
-    assert imported_result(ledger, "toy", "recalibrated_bam") is None
+    assert imported_result(ledger, ResultKey("recalibrated_bam", "toy")) is None
     history = ledger.store.list(f"{ledger.output_path}/toy/records/history")
     assert [uri.rpartition("/")[2].partition(".")[0] for uri in history] == ["recalibrated_bam"]
     assert bam.exists()

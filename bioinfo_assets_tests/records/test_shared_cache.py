@@ -17,10 +17,11 @@ from bioinfo_assets.launch.job import Output
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.launcher import launcher_of
 from bioinfo_assets.pipeline.dry_run import PlannedAction
-from bioinfo_assets.records.commit import Committed
+from bioinfo_assets.records.commit import Committed, copy_shared_result
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
-from bioinfo_assets.records.shared_cache import SharedCache, copy_shared_result
+from bioinfo_assets.records.shared_cache import SharedCache
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.orchestration.toy import HERE, Toy, toy_definitions
@@ -72,7 +73,7 @@ def test_a_result_with_the_same_fingerprint_is_copied(two: Two) -> None:
     assert found is not None
     assert found.reused
     assert two.second.greeting.read_text() == "hello world"
-    assert found.record == two.second.ledger.read("expt", "greeting")
+    assert found.record == two.second.ledger.read(ResultKey("greeting", "expt"))
     assert found.record.fingerprint == shared.fingerprint
     assert two.second.check_reuse(two.second.job()).reason == ""
 
@@ -166,7 +167,7 @@ def test_an_original_that_changes_while_it_is_copied_is_not_used(two: Two, harm,
     ledger = Ledger(Racing(), two.second.ledger.output_path)
 
     assert copy_shared_result(ledger, two.cache, two.second.check_reuse(two.second.job())) is None
-    assert ledger.read("expt", "greeting") is None
+    assert ledger.read(ResultKey("greeting", "expt")) is None
     assert not two.make().reused
     assert two.second.greeting.read_text() == "hello world"
 
@@ -411,8 +412,8 @@ def test_what_another_project_shares_is_foretold(tmp_path: Path) -> None:
     merged, genome, trimmed = (
         told[place] for place in (("merged_reads", "a"), ("reference_genome", "references"), ("trimmed_reads", "a"))
     )
-    assert (merged.outlook, merged.reason) == (PlannedAction.COPIED, f"not made yet; there in {cache.place}")
-    assert genome.outlook is PlannedAction.MADE
-    assert (trimmed.outlook, trimmed.reason) == (PlannedAction.UNDECIDED, "after merged_reads of a")
+    assert (merged.action, merged.reason) == (PlannedAction.COPY, f"not made yet; there in {cache.place}")
+    assert genome.action is PlannedAction.RUN
+    assert (trimmed.action, trimmed.reason) == (PlannedAction.DEPENDS_ON_UPSTREAM, "after merged_reads of a")
     os.truncate(first.file("merged_reads", "a", "reads1"), 0)
-    assert second.foretell()["merged_reads", "a"].outlook is PlannedAction.MADE
+    assert second.foretell()["merged_reads", "a"].action is PlannedAction.RUN

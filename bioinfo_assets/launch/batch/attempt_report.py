@@ -28,7 +28,7 @@ class ProblemCode(Enum):
 
 
 class RecordedExit(BaseModel):
-    """How the script ended, as `supervise.py` recorded it."""
+    """How the script ended, as `job_supervisor.py` reported it."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -120,13 +120,16 @@ clean_disk() {
   find "$cache" -type f ! -name '*.lock' -mtime +7 -delete 2>/dev/null || true
 }
 
-# supervise.py marks the script's standard output line by line, and keeps the end of its standard error for the report.
+# The supervisor ends the script when its standard input ends: at SIGTERM, or when this process is killed. It marks the
+# script's standard output line by line, and keeps the end of its standard error for the report.
 run() {
   local code=0
   cd "$work"
-  python3 -I -S "$root/supervise.py" "$root/job_supervisor.py" "$JOB_REPORT" bash "$root/script.sh" </dev/null &
+  mkfifo "$root/line" || return
+  exec 7<>"$root/line"
+  python3 -I -S "$root/job_supervisor.py" marked "$JOB_REPORT" bash "$root/script.sh" <"$root/line" 7>&- &
   script=$!
-  trap 'kill -TERM "$script" 2>/dev/null || true' TERM
+  trap 'exec 7>&-' TERM
   while true; do
     wait "$script" && code=0 || code=$?
     kill -0 "$script" 2>/dev/null || break

@@ -58,7 +58,6 @@ def pack(job: Job, folder: str, tools: Mapping[str, str], store: Store) -> bytes
     local = [item for item in job.inputs if local_path(item.file.uri) is not None]
     members = {
         "driver.sh": _resource("driver.sh").encode(),
-        "supervise.py": _resource("supervise.py").encode(),
         "job_supervisor.py": files("bioinfo_assets.launch").joinpath("job_supervisor.py").read_bytes(),
         "script.sh": render(job).encode(),
         "folder.txt": f"{folder}\n".encode(),

@@ -120,7 +120,7 @@ def _whole_run(entities: Entities, files: Files, jobs: Iterable[TracedJob], work
 
 
 def _organize(entities: Entities, jobs: Iterable[TracedJob], run: Ref, controls: list[Ref]) -> None:
-    versions = sorted({job.record.project for job in jobs})
+    versions = sorted({job.record.software for job in jobs})
     engine = entities.describe(
         local_id("bioinfo-assets", *versions),
         "SoftwareApplication",

@@ -1,4 +1,4 @@
-"""The scripts in the container, bootstrap.sh, driver.sh and supervise.py, as processes of the simulator."""
+"""The scripts in the container, bootstrap.sh, driver.sh and job_supervisor.py, as processes of the simulator."""
 
 import subprocess
 import time

@@ -1,0 +1,164 @@
+"""Every path under an output folder, in one place.
+
+    OUTPUT/SCOPE/FILE                          a published file
+    OUTPUT/SCOPE/records/ASSET.json            the record of a result, or of a source's observation
+    OUTPUT/SCOPE/records/history/…             records of results that were replaced
+    OUTPUT/records/samples/NAME.json           a sample
+    OUTPUT/records/samples/history/…           samples that were removed or renamed
+    OUTPUT/.scratch, OUTPUT/.dagster           where local jobs run; the project's home
+
+A project can be moved: what is stored under the output path is recorded relative to it, everything else by its full
+address.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, PlainSerializer, SerializationInfo, ValidationInfo
+
+from bioinfo_assets.result_key import COHORT, REFERENCES, ResultKey
+from bioinfo_assets.storage.store import join
+
+RECORDS: Final = "records"
+"""The folder of records, in each scope and, with the samples, at the top."""
+
+HISTORY: Final = "history"
+
+_PUBLISH_LOCK: Final = "publishing.json"
+
+
+def records_in(scope_folder: str) -> str:
+    """The folder of records in a scope's folder."""
+    return join(scope_folder, RECORDS)
+
+
+def history_in(scope_folder: str) -> str:
+    """The folder of the records of replaced results in a scope's folder."""
+    return join(scope_folder, RECORDS, HISTORY)
+
+
+def scope_folder_of(record_uri: str) -> str:
+    """The folder of the scope that a record belongs to; the address itself if it is not that of a record.
+
+    >>> scope_folder_of("/results/NA12878/records/history/depth.20261126T000000Z.0123456789ab.json")
+    '/results/NA12878'
+    """
+    return record_uri.partition(f"/{RECORDS}/")[0]
+
+
+def is_past_record(uri: str) -> bool:
+    """Whether an address is that of a replaced result's record."""
+    return f"/{RECORDS}/{HISTORY}/" in uri
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLayout:
+    """The addresses of everything under one output path.
+
+    Attributes:
+        output_path: An absolute local folder or an `s3://` address.
+
+    >>> layout = OutputLayout("s3://bucket/run7/")
+    >>> layout.record(ResultKey("depth", "NA12878"))
+    's3://bucket/run7/NA12878/records/depth.json'
+    >>> layout.relative("s3://bucket/run7/NA12878/NA12878.recalib.bam")
+    'NA12878/NA12878.recalib.bam'
+    >>> layout.absolute("NA12878/NA12878.recalib.bam")
+    's3://bucket/run7/NA12878/NA12878.recalib.bam'
+    >>> layout.relative("s3://bucket/run70/x"), layout.absolute("/data/x")
+    ('s3://bucket/run70/x', '/data/x')
+    """
+
+    output_path: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "output_path", self.output_path.rstrip("/"))
+
+    def scope(self, scope: str) -> str:
+        """The folder of a sample, or of what samples share."""
+        return join(self.output_path, scope)
+
+    def reference(self, name: str) -> str:
+        """A file of the reference genome or of the known sites."""
+        return join(self.output_path, REFERENCES, name)
+
+    def sample(self, sample: str, suffix: str) -> str:
+        """A file of one sample, named by the sample and what it is."""
+        return join(self.output_path, sample, f"{sample}.{suffix}")
+
+    def report(self, name: str) -> str:
+        """A file about all samples."""
+        return join(self.output_path, COHORT, name)
+
+    def records(self, scope: str) -> str:
+        """The folder of a scope's records."""
+        return records_in(self.scope(scope))
+
+    def record(self, key: ResultKey) -> str:
+        """The record of a result, or of a source's observation."""
+        return join(self.records(key.scope), f"{key.asset}.json")
+
+    def history(self, scope: str) -> str:
+        """The folder of the records of a scope's replaced results."""
+        return history_in(self.scope(scope))
+
+    def past_record(self, key: ResultKey, finished: datetime, fingerprint: str) -> str:
+        """The record of a result that was replaced."""
+        return join(self.history(key.scope), f"{key.asset}.{finished:%Y%m%dT%H%M%SZ}.{fingerprint[:12]}.json")
+
+    def publish_lock(self, scope: str) -> str:
+        """What is locked while a scope's files are published."""
+        return join(self.records(scope), _PUBLISH_LOCK)
+
+    @property
+    def samples(self) -> str:
+        """The folder of the project's samples."""
+        return join(self.output_path, RECORDS, "samples")
+
+    def sample_file(self, name: str) -> str:
+        """The file of a sample."""
+        return join(self.samples, f"{name}.json")
+
+    @property
+    def past_samples(self) -> str:
+        """The folder of samples that were removed or renamed."""
+        return join(self.samples, HISTORY)
+
+    @property
+    def scratch(self) -> str:
+        """Where jobs run unless a setting names another place."""
+        return join(self.output_path, ".scratch")
+
+    @property
+    def home(self) -> str:
+        """The home of a local project: its settings and Dagster's database."""
+        return join(self.output_path, ".dagster")
+
+    def contains(self, uri: str) -> bool:
+        """Whether an address is under the output path."""
+        return uri.startswith(f"{self.output_path}/")
+
+    def relative(self, uri: str) -> str:
+        """How an address is recorded: relative to the output path if it is under it, otherwise unchanged."""
+        return uri[len(self.output_path) + 1 :] if self.contains(uri) else uri
+
+    def absolute(self, recorded: str) -> str:
+        """The address of what was recorded by `relative`."""
+        return recorded if recorded.startswith("/") or "://" in recorded else f"{self.output_path}/{recorded}"
+
+
+def _resolve(recorded: str, info: ValidationInfo) -> str:
+    return info.context.absolute(recorded) if isinstance(info.context, OutputLayout) else recorded
+
+
+def _relativize(uri: str, info: SerializationInfo) -> str:
+    return info.context.relative(uri) if isinstance(info.context, OutputLayout) else uri
+
+
+RecordedUri = Annotated[str, AfterValidator(_resolve), PlainSerializer(_relativize)]
+"""An address that is absolute in memory and relative to the output path in JSON.
+
+The layout is passed as pydantic's `context`, when a model is read and when it is written; without one, addresses stay
+as they are.
+"""

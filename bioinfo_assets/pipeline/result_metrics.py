@@ -1,0 +1,73 @@
+"""The metrics and plots of a result, read from the tables that the tools wrote."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bioinfo_assets.genomics.metrics import (
+    cutadapt_numbers,
+    depth_distribution,
+    insert_size_histogram,
+    mosdepth_numbers,
+    picard_numbers,
+)
+from bioinfo_assets.records.record import Record
+from bioinfo_assets.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class InsertSizeHistogram:
+    """Rows of insert size in bases and number of pairs, in order of size."""
+
+    rows: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageCurve:
+    """Rows of depth and the fraction of the genome with at least that depth, in order of depth."""
+
+    rows: tuple[tuple[int, float], ...]
+
+
+Metrics = Mapping[str, float | str | InsertSizeHistogram | CoverageCurve]
+"""By name: a number, a text, or what a plot is drawn from."""
+
+
+def trimming_metrics(store: Store, record: Record) -> Metrics:
+    """Pairs and bases before and after trimming."""
+    return cutadapt_numbers(_text(store, record, "json"))
+
+
+def duplication_metrics(store: Store, record: Record) -> Metrics:
+    """The fraction of duplicate reads, and the estimated size of the library."""
+    return picard_numbers(_text(store, record, "metrics"))
+
+
+def recalibration_metrics(_: Store, record: Record) -> Metrics:
+    """Whether base qualities were recalibrated, in words."""
+    if record.facts.get("recalibrated") == "yes":
+        return {"recalibration": "recalibrated"}
+    return {"recalibration": "not recalibrated: no known sites are set, so this is the marked BAM"}
+
+
+def alignment_metrics(store: Store, record: Record) -> Metrics:
+    """Picard's alignment summary over both reads of a pair."""
+    return picard_numbers(_text(store, record, "metrics"))
+
+
+def insert_size_metrics(store: Store, record: Record) -> Metrics:
+    """Picard's insert sizes, and their histogram."""
+    text = _text(store, record, "metrics")
+    rows = insert_size_histogram(text)
+    plots = {"insert_size_histogram": InsertSizeHistogram(rows)} if rows else {}
+    return {**plots, **picard_numbers(text)}
+
+
+def depth_metrics(store: Store, record: Record) -> Metrics:
+    """Coverage figures, and the fraction of the genome with at least each depth; contigs without reads count too."""
+    summary, genome_length = _text(store, record, "summary"), int(record.facts["genome_length"])
+    rows = depth_distribution(_text(store, record, "distribution"), summary, genome_length)
+    return {"coverage": CoverageCurve(rows), **mosdepth_numbers(summary, genome_length)}
+
+
+def _text(store: Store, record: Record, key: str) -> str:
+    return store.read_bytes(record.file(key).uri).decode()

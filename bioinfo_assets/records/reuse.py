@@ -1,0 +1,139 @@
+"""Whether a result is reused, copied from the shared cache, or computed: the one place that decides it.
+
+A run and a dry run both ask `decide_reuse`, so that what a dry run predicts is what a run does.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from bioinfo_assets.errors import BioinfoAssetsError, InputError
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.records.fingerprint import difference, fingerprint_of
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.record import Record
+from bioinfo_assets.records.shared_cache import SharedCache
+from bioinfo_assets.result_key import ResultKey
+
+NOT_COMPUTED: Final = "not computed yet"
+"""Why a job must run whose result does not exist."""
+
+
+class ReuseAction(Enum):
+    """How a result comes about."""
+
+    REUSE = "reuse"
+    """It exists and is up to date."""
+
+    COPY = "copy"
+    """Another project computed it and shares it."""
+
+    RUN = "run"
+    """Its job has to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReuseDecision:
+    """What is to be done for a result, and why.
+
+    Attributes:
+        action: What is to be done.
+        reason: Why it cannot be reused, in a few words; empty if it can.
+        record: The record to reuse, or to copy from; None where the job must run.
+        job: The job that computes the result; None for an imported result.
+        tools: Version by tool, as the backend has them.
+        fingerprint: Of the job with these tools.
+        cache_problem: Why the shared cache could not be read; empty if it could, or if there is none.
+    """
+
+    action: ReuseAction
+    reason: str = ""
+    record: Record | None = None
+    job: Job | None = None
+    tools: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+    cache_problem: str = ""
+
+    @property
+    def required_job(self) -> Job:
+        """The job of a result that has one."""
+        if self.job is None:
+            raise RuntimeError("an imported result has no job")
+        return self.job
+
+
+def decide_reuse(
+    ledger: Ledger,
+    cache: SharedCache | None,
+    key: ResultKey,
+    build: Callable[[], Job],
+    tool_versions: Callable[[Job], Mapping[str, str]],
+) -> ReuseDecision:
+    """Decide whether a result is reused, copied or computed.
+
+    Args:
+        ledger: The project's records.
+        cache: The cache shared with other projects, if there is one.
+        key: The result.
+        build: Builds the job that computes it; not called for an imported result.
+        tool_versions: The versions of a job's tools where it would run.
+
+    Raises:
+        InputError: an imported result is damaged, or `build` found something wrong.
+        ResourceError: a tool of the job is missing.
+    """
+    imported = imported_result(ledger, key)
+    if imported is not None:
+        return ReuseDecision(ReuseAction.REUSE, record=imported)
+    job = build()
+    tools = tool_versions(job)
+    fingerprint = fingerprint_of(job, tools)
+    existing, reason = _compare(ledger, job, tools, fingerprint)
+    if existing is not None:
+        return ReuseDecision(ReuseAction.REUSE, "", existing, job, tools, fingerprint)
+    shared, problem = _find_shared(cache, fingerprint)
+    action = ReuseAction.RUN if shared is None else ReuseAction.COPY
+    return ReuseDecision(action, reason, shared, job, tools, fingerprint, problem)
+
+
+def imported_result(ledger: Ledger, key: ResultKey) -> Record | None:
+    """The record of an imported result: no job computes it, and none may replace it.
+
+    Raises:
+        InputError: its files have changed since the import.
+    """
+    record = ledger.read(key)
+    if record is None or not record.imported:
+        return None
+    checked = ledger.check_files(record)
+    if checked.damage:
+        raise InputError(f"the imported {key.label} is damaged: {checked.damage}; import it again")
+    ledger.refresh_stamps(record, checked.record)
+    return checked.record
+
+
+def _compare(ledger: Ledger, job: Job, tools: Mapping[str, str], fingerprint: str) -> tuple[Record | None, str]:
+    """The record of a job's result if it is up to date and intact; otherwise None and the reason."""
+    while True:
+        record = ledger.read(job.key)
+        if record is None:
+            return None, NOT_COMPUTED
+        if record.fingerprint != fingerprint:
+            return None, f"changed: {difference(record, job, tools) or 'outputs'}"
+        checked = ledger.check_files(record)
+        if checked.damage:
+            return None, checked.damage
+        if ledger.refresh_stamps(record, checked.record):
+            return checked.record, ""
+        # Another process has published meanwhile: compare with its record.
+
+
+def _find_shared(cache: SharedCache | None, fingerprint: str) -> tuple[Record | None, str]:
+    """The shared result; a cache that cannot be read costs time, and no result."""
+    if cache is None:
+        return None, ""
+    try:
+        return cache.find(fingerprint), ""
+    except BioinfoAssetsError as error:
+        return None, str(error)
