@@ -190,8 +190,8 @@ def _pair(files: Mapping[int, tuple[str, FastqName]]) -> tuple[tuple[str, str, i
     if len(files) < 2:
         mate = 3 - name.read
         raise InputError(
-            f"{uri} has no read {mate} in its folder: add {name.pair_pattern.replace('*', str(mate))} there, "
-            "or remove the lane"
+            f"{uri} has no read {mate} in its folder: add {folder_of(uri)}/"
+            f"{name.pair_pattern.replace('*', str(mate))}, or remove the lane"
         )
     (read1, _), (read2, _) = files[1], files[2]
     row = SheetRow(name.sample, read1, read2, lane=None if name.lane is None else str(name.lane))
