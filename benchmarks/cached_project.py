@@ -23,7 +23,7 @@ from benchmarks.bench import REPOSITORY, Figures
 from benchmarks.other_tools import REDUN, SNAKEMAKE, installed
 from benchmarks.processes import run
 from bioinfo_assets.genomics.simulated_genome import haplotypes, simulate_contigs, simulate_sites, vcf_text
-from bioinfo_assets.genomics.simulated_reads import Barcoded, Sequencer
+from bioinfo_assets.genomics.simulated_reads import LaneLibrary, Sequencer
 from bioinfo_assets.genomics.simulation import compress_sites
 
 _GENOME_LENGTH: Final = 20_000
@@ -174,6 +174,6 @@ class CachedProject:
 
 def _fastqs(name: str, barcode: str, sequencer: Sequencer) -> Iterator[tuple[str, str]]:
     for flowcell, number in _LANES:
-        pairs = list(sequencer.pairs(Barcoded(flowcell, number, barcode * 2), _PAIRS_PER_LANE))
+        pairs = list(sequencer.pairs(LaneLibrary(flowcell, number, barcode * 2), _PAIRS_PER_LANE))
         for read in (1, 2):
             yield f"{name}_{flowcell}_L{number}_{read}.fastq.gz", "".join(pair[read - 1] for pair in pairs)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.bam_header import Sequenced, parse_sam_header
+from bioinfo_assets.genomics.bam_header import parse_sam_header
 from bioinfo_assets.genomics.read_group import read_groups_of
+from bioinfo_assets.genomics.reference import Contig
 from bioinfo_assets.maintenance import imported_files
 from bioinfo_assets.maintenance.imports import GROUPED_BAMS, READS, SORTED_BAMS, Checked, Import
 from bioinfo_assets.records.ledger import Ledger
@@ -119,7 +120,7 @@ def _is_older(ledger: Ledger, index: str, bam: str) -> bool:
     return int(ledger.store.stat(index).stamp) < int(ledger.store.stat(bam).stamp)
 
 
-def _reference(ledger: Ledger) -> tuple[Sequenced, ...] | None:
+def _reference(ledger: Ledger) -> tuple[Contig, ...] | None:
     """The contigs of the project's reference; None where it is not indexed yet."""
     index = ledger.read(ResultKey("reference_index", REFERENCES))
     if index is None:

@@ -7,13 +7,12 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.bam_header import (
     EOF_BLOCK,
     BamHeader,
-    Sequenced,
-    contigs_of_index,
-    other_contigs,
+    contig_difference,
+    count_indexed_contigs,
     parse_bam_header,
 )
-from bioinfo_assets.genomics.fastq import HEAD_BYTES, FastqHead, check_pair, read_head
-from bioinfo_assets.genomics.fastq_comment import read_group_ids
+from bioinfo_assets.genomics.fastq import HEAD_BYTES, FastqHead, check_pair, read_group_ids, read_head
+from bioinfo_assets.genomics.reference import Contig
 from bioinfo_assets.storage.store import Store
 
 HEADER_BYTES = 256 * 1024
@@ -28,7 +27,7 @@ def read_bam_header(store: Store, uri: str) -> BamHeader:
     """
     size, length = store.stat(uri).size, HEADER_BYTES
     while True:
-        header = parse_bam_header(uri, store.read_bytes(uri, 0, min(length, size)), whole=length >= size)
+        header = parse_bam_header(uri, store.read_bytes(uri, 0, min(length, size)), complete=length >= size)
         if header is not None:
             break
         length *= 2
@@ -75,20 +74,20 @@ def check_grouped(uri: str, header: BamHeader) -> None:
     Raises:
         InputError: they do not.
     """
-    if header.sort_order == "coordinate" or header.splits_reads:
+    if header.sort_order == "coordinate" or header.has_scattered_reads:
         raise InputError(
             f"{uri} does not have the records of each read together, as aligners write them: bring them together with "
             "`samtools collate`"
         )
 
 
-def check_contigs(uri: str, header: BamHeader, reference: Sequence[Sequenced]) -> None:
+def check_contigs(uri: str, header: BamHeader, reference: Sequence[Contig]) -> None:
     """Checks that a BAM is aligned to a reference.
 
     Raises:
         InputError: its contigs are others.
     """
-    found = other_contigs(header.contigs, reference)
+    found = contig_difference(header.contigs, reference)
     if found:
         raise InputError(f"{uri} is not aligned to the reference of this project: {found}")
 
@@ -111,7 +110,7 @@ def check_index(store: Store, uri: str, bam: str, header: BamHeader) -> None:
     Raises:
         InputError: it is no index, or that of another BAM.
     """
-    contigs = contigs_of_index(uri, store.read_bytes(uri, 0, 8))
+    contigs = count_indexed_contigs(uri, store.read_bytes(uri, 0, 8))
     if contigs != len(header.contigs):
         raise InputError(
             f"{uri} is of a BAM with {contigs} contigs, and {bam} has {len(header.contigs)}: make it again with "
@@ -129,7 +128,7 @@ def read_groups_in(store: Store, files: Sequence[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for uri in files:
         data = store.read_bytes(uri, 0, HEAD_BYTES)
-        head = read_head(uri, data, whole=len(data) < HEAD_BYTES)
+        head = read_head(uri, data, complete=len(data) < HEAD_BYTES)
         for group in read_group_ids(data, len(head.reads)):
             if group is None:
                 raise InputError(

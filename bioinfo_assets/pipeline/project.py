@@ -5,6 +5,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from bioinfo_assets.errors import InputError, ResourceError
+from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend import Backend
@@ -22,7 +23,7 @@ from bioinfo_assets.steps.known_sites import KnownSites
 from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reads import LaneFiles
 from bioinfo_assets.steps.reference import Aligner
-from bioinfo_assets.steps.trimming import TRUSEQ_1, TRUSEQ_2, Adapter, Trimming
+from bioinfo_assets.steps.trimming import Adapter, Trimming
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:

@@ -162,8 +162,8 @@ def test_a_renamed_sample_keeps_its_lanes_and_the_library_that_was_only_its_name
         ("nobody", "child", "there is no sample 'nobody'"),
         ("toy", "expt", "there is a sample expt already"),
         ("toy", "toy", "there is a sample toy already"),
-        ("toy", "a/b", "'a/b' cannot name a sample"),
-        ("toy", "references", "taken by a folder"),
+        ("toy", "a/b", "'a/b' is not a valid sample name"),
+        ("toy", "references", "reserved for a folder"),
     ],
 )
 def test_a_rename_that_cannot_be_changes_nothing(ledger: Ledger, old: str, new: str, said: str) -> None:
