@@ -26,7 +26,7 @@ from bioinfo_assets_tests.pipeline.lab import (
     open_lab,
     stale,
 )
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 METRICS = ("alignment_metrics", "insert_size_metrics", "depth")
 FROM_RECALIBRATED = ("recalibrated_bam", *METRICS)
@@ -351,7 +351,7 @@ def imported(made: Lab) -> Lab:
     files = [made.folder / "elsewhere" / f"x.{ending}" for ending in ("bam", "bai")]
     for file in files:
         made.project.store.write_bytes(str(file), b"from elsewhere")
-    made_record(made.project.ledger, "marked_bam", "x", *map(str, files), imported=True)
+    record_result(made.project.ledger, "marked_bam", "x", *map(str, files), imported=True)
     save_sample(made.project.ledger, Sample("x", (), imported=True))
     return made
 
@@ -430,14 +430,14 @@ def test_a_report_on_many_samples(tmp_path: Path, count: int) -> None:
     for name in names:
         file = f"{ledger.output_path}/{name}/{name}.log"
         ledger.store.write_bytes(file, name.encode())
-        made_record(ledger, "trimmed_reads", name, file)
+        record_result(ledger, "trimmed_reads", name, file)
         save_sample(ledger, Sample(name, (), imported=True))
     assert lab.run(["multiqc_report"]) == {REPORT}
     assert not made_again(lab.foretell(["multiqc_report"]))
 
     log = f"{ledger.output_path}/{names[-1]}/{names[-1]}.log"
     ledger.store.write_bytes(log, b"another")
-    made_record(ledger, "trimmed_reads", names[-1], log)
+    record_result(ledger, "trimmed_reads", names[-1], log)
 
     (told,) = lab.foretell(["multiqc_report"]).values()
     assert told.action is PlannedAction.RUN

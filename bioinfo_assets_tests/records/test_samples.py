@@ -21,7 +21,7 @@ from bioinfo_assets.records.samples import (
 )
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 STORE = Store()
 
@@ -191,7 +191,7 @@ def test_what_was_imported_for_a_sample_is_not_taken_for_a_later_one_of_its_name
     """No job would replace an import; its record stays readable in the history."""
     bam = Path(ledger.output_path).parent / "theirs.bam"
     bam.write_bytes(b"bam")
-    made_record(ledger, "recalibrated_bam", "toy", str(bam), imported=True)
+    record_result(ledger, "recalibrated_bam", "toy", str(bam), imported=True)
 
     take_away(ledger)
 

@@ -26,7 +26,7 @@ from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.orchestration.toy import HERE, Toy, toy_definitions
 from bioinfo_assets_tests.pipeline.lab import open_lab
-from bioinfo_assets_tests.records.bench import Bench, open_bench
+from bioinfo_assets_tests.records.greeting_project import GreetingProject, open_greeting_project
 
 __all__ = ["s3", "s3_server"]
 
@@ -37,8 +37,8 @@ HELLO = hashlib.sha256(b"hello world").hexdigest()
 class Two:
     """Two projects that have nothing in common but the cache."""
 
-    first: Bench
-    second: Bench
+    first: GreetingProject
+    second: GreetingProject
     cache: SharedCache
 
     def share(self) -> Record:
@@ -61,7 +61,7 @@ def two(tmp_path: Path) -> Iterator[Two]:
         benches = []
         for name in ("first", "second"):
             (tmp_path / name).mkdir()
-            benches.append(stack.enter_context(open_bench(tmp_path / name)))
+            benches.append(stack.enter_context(open_greeting_project(tmp_path / name)))
         yield Two(*benches, SharedCache(Store(), str(tmp_path / "cache")))
 
 
@@ -111,7 +111,7 @@ def test_a_copy_of_a_copy_names_the_record_of_the_job_that_was_run(two: Two, tmp
     two.cache.keep(found.record)
     two.first.greeting.unlink()
     (tmp_path / "third").mkdir()
-    with open_bench(tmp_path / "third") as third:
+    with open_greeting_project(tmp_path / "third") as third:
         again = copy_shared_result(third.ledger, two.cache, third.check_reuse(third.job()))
 
     assert again is not None
@@ -261,8 +261,8 @@ def test_an_older_result_is_replaced_and_stays_readable(two: Two) -> None:
 def test_a_result_in_s3_is_copied_by_s3_itself(two: Two, s3: str, caplog: pytest.LogCaptureFixture) -> None:
     """The server's own log: the original is looked at, never sent to this machine."""
     first, second = (
-        (replace(bench, ledger=Ledger(Store(), f"{s3}/{name}")), f"{s3}/{name}/expt/expt.greeting.txt")
-        for bench, name in ((two.first, "one"), (two.second, "two"))
+        (replace(project, ledger=Ledger(Store(), f"{s3}/{name}")), f"{s3}/{name}/expt/expt.greeting.txt")
+        for project, name in ((two.first, "one"), (two.second, "two"))
     )
     cache = SharedCache(Store(), f"{s3}/cache")
     cache.keep(first[0].make(first[0].job(outputs=(Output("text", "greeting.txt", first[1]),))).record)
