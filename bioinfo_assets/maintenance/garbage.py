@@ -173,7 +173,7 @@ class _Collector:
             other = unrecorded.get(uri.rpartition("/")[2])
             if other is not None:
                 message = (
-                    f"{other} may be {uri}, which {folder.name} needs, by another path, so the unrecorded files of this "
+                    f"{other} may be {uri}, which {folder.name} needs, by another path, so unrecorded files of this "
                     "folder are kept: give the output path as it was given when they were recorded"
                 )
                 return problems or [message]
