@@ -144,15 +144,15 @@ class DryRun:
     def _tool_versions(self, job: Job, record: Record | None) -> Mapping[str, str]:
         key = job.tools, job.options.image
         try:
-            if key not in self._tools:
-                versions = self.backend.known_tool_versions(job.tools, job.options)
-                if versions is None:
-                    raise ResourceError(f"no run has read the tools of the image {job.options.image} yet")
-                self._tools[key] = versions
-            return self._tools[key]
-        except ResourceError as problem:
-            self.unknown_tools = str(problem)
+            versions = self._tools.get(key) or self.backend.known_tool_versions(job.tools, job.options)
+            problem = f"the tools of the image {job.options.image} have not been read yet; a run reads them"
+        except ResourceError as error:
+            versions, problem = None, str(error)
+        if versions is None:
+            self.unknown_tools = problem
             return record.tools if record else {}
+        self._tools[key] = versions
+        return versions
 
     def _check_upstream(self, key: ResultKey, upstream: Upstream) -> None:
         """Check that a result's inputs exist.
