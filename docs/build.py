@@ -4,7 +4,7 @@ A page names a generated part by a line of its own, such as `<!-- generated: com
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -153,7 +153,7 @@ def _model(name: str) -> type[BaseModel]:
     return annotation  # type: ignore[no-any-return]
 
 
-def _fields(model: type[BaseModel], prefix: str = "", skip: frozenset[str] | set[str] = frozenset()) -> str:
+def _fields(model: type[BaseModel], prefix: str = "", skip: Collection[str] = ()) -> str:
     descriptions = describe_fields(model)
     rows = [
         (f"`{prefix}{name}`", _format_default(field.get_default()), descriptions[name])
@@ -207,7 +207,7 @@ def _option_default(option: Any) -> str:  # noqa: ANN401 - as above
     return "" if option.is_flag or option.default is None else f"`{option.default}`"
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [header, ("---",) * len(header), *(tuple(map(_cell, row)) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
