@@ -45,7 +45,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "launch.batch.config",
         "launch.job_options",
     },
-    "pipeline": {"errors", "layout", "result_key", "genomics", "storage", "launch", "steps", "records", "settings"},
+    "pipeline": {"errors", "asset_names", "layout", "result_key", "genomics", "storage", "launch", "steps", "records", "settings"},
     "assets": {
         "errors",
         "layout",
