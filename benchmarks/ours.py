@@ -10,7 +10,7 @@ from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.steps import alignment, duplicates, metrics, recalibration, reference, trimming
 from bioinfo_assets.steps import reads as reads_step
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.reference import Aligner, IndexedReference
 
 # The options of the seed's commands.
@@ -48,9 +48,9 @@ class Ours:
         return self.reads.sample.name
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> OutputLayout:
         """The layout of our results."""
-        return Layout(str(self.bench.folder / "ours"))
+        return OutputLayout(str(self.bench.folder / "ours"))
 
     @property
     def reference(self) -> IndexedReference:

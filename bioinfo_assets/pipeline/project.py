@@ -12,6 +12,7 @@ from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.backend_config import batch_scratch
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.record import Observation
@@ -20,7 +21,6 @@ from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.result_key import REFERENCES, ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.known_sites import KnownSites
-from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reads import LaneFiles
 from bioinfo_assets.steps.reference import Aligner
 from bioinfo_assets.steps.trimming import Adapter, Trimming
@@ -58,10 +58,10 @@ class Project:
         """The cache shared with other projects, if the settings name one."""
         return SharedCache(self.store, self.settings.cache) if self.settings.cache else None
 
-    @cached_property
-    def layout(self) -> Layout:
+    @property
+    def layout(self) -> OutputLayout:
         """Where results are published."""
-        return Layout(self.settings.output_path)
+        return self.ledger.layout
 
     def sample(self, name: str) -> Sample:
         """One of the project's samples.

@@ -5,10 +5,10 @@ from typing import Final
 
 from bioinfo_assets.genomics.read_group import ReadGroup, escape_for_bwa
 from bioinfo_assets.launch.job import Input, Job
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.files import ReadFiles
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.files import ReadFiles, sample_output
 from bioinfo_assets.steps.reads import sort_read_groups
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
@@ -17,7 +17,7 @@ VERSION: Final = "2"
 
 
 def align(
-    sample: str, reads: ReadFiles, read_groups: Sequence[ReadGroup], reference: IndexedReference, layout: Layout
+    sample: str, reads: ReadFiles, read_groups: Sequence[ReadGroup], reference: IndexedReference, layout: OutputLayout
 ) -> Job:
     """Align read pairs, whose FASTQ comments assign them to the read groups.
 
@@ -52,7 +52,7 @@ def align(
             reference.dictionary_input(),
             *reference.index_inputs(),
         ),
-        outputs=(layout.output("bam", sample, "aln.bam", canonical.BAM),),
+        outputs=(sample_output(layout, "bam", sample, "aln.bam", canonical.BAM),),
         tools=(reference.aligner.value, "samtools", "bgzip"),
         parameters={"aligner": reference.aligner.value, "read_groups": tuple(group.header_line() for group in groups)},
         resources=resources.for_alignment(sum(file.size for file in reference.index.values()), reads.size),

@@ -4,9 +4,10 @@ from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Input, Job, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.files import sample_output, sorted_bam_outputs
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
 
@@ -16,7 +17,7 @@ _METRICS: Final = "mark_dup.markdup.metrics.txt"
 
 
 def mark_duplicates(
-    sample: str, aligned: StoredFile, reference: IndexedReference, layout: Layout, *, optical_distance: int
+    sample: str, aligned: StoredFile, reference: IndexedReference, layout: OutputLayout, *, optical_distance: int
 ) -> Job:
     """Flag duplicates in the order of the aligner, then sort by coordinate and set NM, MD and UQ.
 
@@ -45,8 +46,8 @@ def mark_duplicates(
         ),
         inputs=(Input(local, aligned), *reference.inputs()),
         outputs=(
-            *layout.sorted_bam(sample, "mark_dup.bam"),
-            layout.output("metrics", sample, _METRICS, canonical.PICARD_METRICS),
+            *sorted_bam_outputs(layout, sample, "mark_dup.bam"),
+            sample_output(layout, "metrics", sample, _METRICS, canonical.PICARD_METRICS),
         ),
         tools=("picard", "samtools", "bgzip"),
         parameters={"optical_distance": optical_distance},

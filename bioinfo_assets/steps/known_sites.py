@@ -8,10 +8,10 @@ from typing import Final, Self
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.files import OutputFiles
-from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.script import render
 
 VERSION: Final = "1"
@@ -48,7 +48,7 @@ class KnownSites:
         return tuple(cls(outputs[key], outputs[f"{key}.tbi"]) for key in vcfs)
 
 
-def fetch_known_sites(sources: Sequence[KnownSites], contigs: StoredFile, layout: Layout) -> Job:
+def fetch_known_sites(sources: Sequence[KnownSites], contigs: StoredFile, layout: OutputLayout) -> Job:
     """Copy VCFs to `references/` and index them.
 
     The keys of the outputs are the names of the files. The script fails with a message if a VCF is truncated, not
@@ -96,7 +96,7 @@ def check_sources(sources: Sequence[KnownSites]) -> list[str]:
     return names
 
 
-def _outputs(name: str, layout: Layout) -> tuple[Output, Output]:
+def _outputs(name: str, layout: OutputLayout) -> tuple[Output, Output]:
     return (
         Output(name, name, layout.reference(name), canonical=canonical.GZIPPED),
         Output(f"{name}.tbi", f"{name}.tbi", layout.reference(f"{name}.tbi"), canonical=canonical.DERIVED_FILE),

@@ -9,9 +9,10 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.files import sample_output
 from bioinfo_assets.steps.script import read_script, render
 
 VERSION: Final = "1"
@@ -26,7 +27,7 @@ class LaneFiles:
     reads2: StoredFile
 
 
-def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
+def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: OutputLayout) -> Job:
     """Merge a sample's lanes into one pair of bgzipped FASTQs, in the order of their read group IDs.
 
     Comments of reads are replaced by their read group, as `RG:Z:ID`, and `/1` and `/2` are removed from the names. The
@@ -61,8 +62,8 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
         ),
         inputs=tuple(Input(local, file) for local, file in zip(locals1 + locals2, files1 + files2, strict=True)),
         outputs=(
-            layout.output("reads1", sample, "1.fastq.gz", canonical.GZIPPED),
-            layout.output("reads2", sample, "2.fastq.gz", canonical.GZIPPED),
+            sample_output(layout, "reads1", sample, "1.fastq.gz", canonical.GZIPPED),
+            sample_output(layout, "reads2", sample, "2.fastq.gz", canonical.GZIPPED),
         ),
         tools=("bgzip",),
         parameters={"read_groups": tuple(group.header_line() for group in groups)},

@@ -5,11 +5,11 @@ from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Input, Job
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import resources
-from bioinfo_assets.steps.files import IndexedBam
+from bioinfo_assets.steps.files import IndexedBam, sample_output, sorted_bam_outputs
 from bioinfo_assets.steps.known_sites import KnownSites
-from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
 
@@ -38,7 +38,7 @@ class Recalibration:
 
 
 def recalibrate(
-    sample: str, marked: IndexedBam, reference: IndexedReference, recalibration: Recalibration, layout: Layout
+    sample: str, marked: IndexedBam, reference: IndexedReference, recalibration: Recalibration, layout: OutputLayout
 ) -> Job:
     """Recalibrate base qualities by read group; without known sites, copy the marked BAM.
 
@@ -73,8 +73,8 @@ def recalibrate(
         ),
         inputs=(*marked.inputs(local), *reference.inputs(), *vcfs, *indexes),
         outputs=(
-            *layout.sorted_bam(sample, "recalib.bam"),
-            layout.output("table", sample, "recalib.recal.table"),
+            *sorted_bam_outputs(layout, sample, "recalib.bam"),
+            sample_output(layout, "table", sample, "recalib.recal.table"),
         ),
         tools=("gatk", "samtools", "bgzip"),
         parameters={"known_sites": tuple(names), "static_quantized_quals": recalibration.quantized_quals},
@@ -82,14 +82,14 @@ def recalibrate(
     )
 
 
-def _copy(sample: str, marked: IndexedBam, reference: IndexedReference, layout: Layout) -> Job:
+def _copy(sample: str, marked: IndexedBam, reference: IndexedReference, layout: OutputLayout) -> Job:
     local, copy = f"{sample}.mark_dup.bam", f"{sample}.recalib.bam"
     return Job(
         key=ResultKey("recalibrated_bam", sample),
         version=VERSION,
         script=render("copy_marked", "bam", marked=local, dictionary=reference.dictionary_name, recalibrated=copy),
         inputs=(*marked.inputs(local), reference.dictionary_input()),
-        outputs=layout.sorted_bam(sample, "recalib.bam"),
+        outputs=sorted_bam_outputs(layout, sample, "recalib.bam"),
         tools=("samtools", "bgzip"),
         parameters={"known_sites": ()},
         resources=resources.for_streaming(0),

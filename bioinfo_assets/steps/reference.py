@@ -9,10 +9,10 @@ from bioinfo_assets.genomics import refget
 from bioinfo_assets.genomics.reference import fasta_name
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import resources
 from bioinfo_assets.steps.files import OutputFiles
-from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.script import module_source, render
 
 FETCH_VERSION: Final = "1"
@@ -93,7 +93,7 @@ class IndexedReference:
         return tuple(Input(f"{self.name}.{suffix}", file, shared=True) for suffix, file in self.index.items())
 
 
-def fetch_reference(source: StoredFile, layout: Layout) -> Job:
+def fetch_reference(source: StoredFile, layout: OutputLayout) -> Job:
     """Copy a FASTA uncompressed to `references/NAME.fa`.
 
     Raises:
@@ -111,7 +111,7 @@ def fetch_reference(source: StoredFile, layout: Layout) -> Job:
     )
 
 
-def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner, layout: Layout) -> Job:
+def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner, layout: OutputLayout) -> Job:
     """Index a FASTA for samtools, GATK and the aligner; `alt` is the `.alt` file of an ALT-aware reference.
 
     `references/NAME.fa.refget.json` has the digests of the sequences (`genomics.refget`); the script fails with a

@@ -7,15 +7,15 @@ from typing import Final
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.script import render
 
 VERSION: Final = "1"
 
 
-def multiqc(metrics: Mapping[str, Sequence[StoredFile]], layout: Layout) -> Job:
+def multiqc(metrics: Mapping[str, Sequence[StoredFile]], layout: OutputLayout) -> Job:
     """Summarize the samples' logs and metrics files; MultiQC ignores those that it does not support.
 
     Only the table of general statistics has content: the page and `multiqc_data.json` have paths and times in them.

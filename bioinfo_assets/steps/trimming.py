@@ -8,10 +8,10 @@ from typing import Final
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Scalar, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.files import ReadFiles
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.files import ReadFiles, sample_output
 from bioinfo_assets.steps.script import render
 
 VERSION: Final = "1"
@@ -102,7 +102,7 @@ class Trimming:
         )
 
 
-def trim_reads(sample: str, reads: ReadFiles, trimming: Trimming, layout: Layout) -> Job:
+def trim_reads(sample: str, reads: ReadFiles, trimming: Trimming, layout: OutputLayout) -> Job:
     """Trim reads and discard pairs, with cutadapt's report as text and JSON.
 
     Facts: `pairs_in` and `pairs_out`. The script fails with a message if no pair is left.
@@ -128,7 +128,8 @@ def trim_reads(sample: str, reads: ReadFiles, trimming: Trimming, layout: Layout
         ),
         inputs=(Input(local1, reads.reads1), Input(local2, reads.reads2), *adapter_files),
         outputs=tuple(
-            layout.output(key, sample, f"cutadapt.{suffix}", _CANONICAL[key]) for key, suffix in _SUFFIXES.items()
+            sample_output(layout, key, sample, f"cutadapt.{suffix}", _CANONICAL[key])
+            for key, suffix in _SUFFIXES.items()
         ),
         tools=("cutadapt",),
         parameters=dict(_parameters(trimming)),

@@ -11,13 +11,13 @@ from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets.steps.known_sites import KnownSites
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.reads import LaneFiles
 from bioinfo_assets.steps.reference import Aligner, IndexedReference
 from bioinfo_assets.steps.trimming import Trimming
 from bioinfo_assets_tests.steps.bench import stored
 
-LAYOUT = Layout("/results")
+LAYOUT = OutputLayout("/results")
 OPTICAL_DISTANCE = 2500
 QUANTIZED_QUALS = (10, 20, 30)
 TRIMMING = Trimming(poly_g=False, max_n=0.1, minimum_length=20)

@@ -10,7 +10,7 @@ from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
 from bioinfo_assets.steps.reads import LaneFiles, merge_reads
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
@@ -49,7 +49,7 @@ def lane_files(flowcell: str, number: int) -> LaneFiles:
 
 def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
     """Run every step, independent ones concurrently; `resources` replace the steps' own."""
-    bench, layout = Bench(folder / "scratch"), Layout(str(folder / "results"))
+    bench, layout = Bench(folder / "scratch"), OutputLayout(str(folder / "results"))
     results: dict[str, StepResult] = {}
 
     def run(*jobs: Job) -> None:

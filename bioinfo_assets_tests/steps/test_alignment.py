@@ -7,7 +7,7 @@ from bioinfo_assets.genomics.fastq import check_pair, read_head
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.files import ReadFiles
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.reads import LaneFiles, merge_reads
 from bioinfo_assets.steps.reference import Aligner, IndexedReference, index_reference
 from bioinfo_assets_tests.steps.bench import Bench, samtools, stored
@@ -73,7 +73,7 @@ def test_reads_with_archive_names_are_paired(chain: Chain, bench: Bench, tmp_pat
         records = [record(f"SRR1.{n}.{number} {n}", bases, quality=quality) for n, bases, quality in reads_]
         files.append(fastq(tmp_path / f"SRR1_{number}.fastq.gz", records))
     check_pair(*(read_head(file.uri, Path(file.uri).read_bytes(), complete=True) for file in files))
-    out = Layout(str(tmp_path / "out"))
+    out = OutputLayout(str(tmp_path / "out"))
     merged = bench.run(merge_reads("expt", [LaneFiles(read_group(), *files)], out))
     result = bench.run(align("expt", ReadFiles.of(merged.files), [read_group()], chain.reference, out))
     primary = samtools("view", "-f", "1", "-F", "0x900", str(result.path("bam")))
@@ -84,7 +84,7 @@ class TestHostileReadGroups:
     def test_they_are_unchanged_in_the_header(self, chain: Chain, bench: Bench, tmp_path: Path) -> None:
         group = ReadGroup("""x'"$(touch${IFS}pwned)\\t\\n`y`""", "expt", "a b", "ILLUMINA", "u\\\\;&|")
         files = pairs(tmp_path, grouped("r", group=group.id), grouped("r", sequence=READ2, group=group.id))
-        result = bench.run(align("expt", files, [group], chain.reference, Layout(str(tmp_path / "out"))))
+        result = bench.run(align("expt", files, [group], chain.reference, OutputLayout(str(tmp_path / "out"))))
         assert group.header_line() in samtools("view", "-H", str(result.path("bam")))
         assert all(f"RG:Z:{group.id}" in line for line in samtools("view", str(result.path("bam"))))
         assert not list(tmp_path.rglob("pwned"))
@@ -119,7 +119,7 @@ class TestFailures:
     def test_an_alt_file_of_another_reference(self, chain: Chain, bench: Bench, tmp_path: Path) -> None:
         alt = tmp_path / "other.alt"
         alt.write_text("chr1_KI270762v1_alt\t0\n")
-        fasta, out = chain.reference.fasta, Layout(str(tmp_path / "out"))
+        fasta, out = chain.reference.fasta, OutputLayout(str(tmp_path / "out"))
         indexed = bench.run(index_reference(fasta, stored(alt), Aligner.BWA, out))
         files = pairs(tmp_path, grouped("a"), grouped("a", sequence=READ2))
         with_alt = IndexedReference.of(fasta, Aligner.BWA, indexed.files)
@@ -151,7 +151,7 @@ class TestContigs:
         path, alt = tmp_path / "tiny.fa", tmp_path / "tiny.alt"
         path.write_text("".join(f">{name}\n{bases}\n" for name, bases in sequences.items()))
         alt.write_text("@SQ\tSN:chr2\nchr1_KI270762v1_alt\t0\tchr1\t1\n")
-        layout = Layout(str(tmp_path / "out"))
+        layout = OutputLayout(str(tmp_path / "out"))
         indexed = bench.run(index_reference(stored(path), stored(alt), Aligner.BWA, layout))
         tiny = IndexedReference.of(stored(path), Aligner.BWA, indexed.files)
         files = pairs(tmp_path, grouped("a"), grouped("a", sequence=READ2))
@@ -166,7 +166,7 @@ class TestContigs:
 def test_the_alt_file_of_the_reference_is_used(chain: Chain, bench: Bench, tmp_path: Path) -> None:
     alt = tmp_path / "tiny.alt"
     alt.write_text("chrM\t0\n")
-    out = Layout(str(tmp_path / "out"))
+    out = OutputLayout(str(tmp_path / "out"))
     indexed = bench.run(index_reference(chain.reference.fasta, stored(alt), Aligner.BWA, out))
     with_alt = IndexedReference.of(chain.reference.fasta, Aligner.BWA, indexed.files)
     files = pairs(tmp_path, grouped("a"), grouped("a", sequence=READ2))

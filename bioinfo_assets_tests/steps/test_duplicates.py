@@ -9,7 +9,7 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.metrics import picard_numbers
 from bioinfo_assets.steps.duplicates import mark_duplicates
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets_tests.steps.bench import TOOL_PATH, Bench, StepResult, samtools, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, OPTICAL_DISTANCE, reference, somewhere
 from bioinfo_assets_tests.steps.chain import SAMPLE, Chain
@@ -75,7 +75,7 @@ def test_a_soft_masked_reference_gives_the_same_tags(bench: Bench, chain: Chain,
     lines = Path(chain.reference.fasta.uri).read_text().splitlines(keepends=True)
     lower.write_text("".join(line if line.startswith(">") else line.lower() for line in lines))
     masked = replace(chain.reference, fasta=stored(lower))
-    aligned, out = chain.results["aligned_bam"].files["bam"], Layout(str(tmp_path / "out"))
+    aligned, out = chain.results["aligned_bam"].files["bam"], OutputLayout(str(tmp_path / "out"))
     result = bench.run(mark_duplicates(SAMPLE, aligned, masked, out, optical_distance=OPTICAL_DISTANCE))
     tags = [line.partition("MD:Z:")[2].partition("\t")[0] for line in samtools("view", str(result.path("bam")))]
     assert any(re.search("[A-Z]", tag) for tag in tags)
@@ -99,7 +99,7 @@ def test_optical_duplicates_are_found_in_names_with_and_without_umi(
     )
     aligned = tmp_path / "aln.bam"
     subprocess.run(["samtools", "view", "-b", "-o", aligned], input=(header + rows).encode(), check=True)
-    out = Layout(str(tmp_path / "out"))
+    out = OutputLayout(str(tmp_path / "out"))
     job = mark_duplicates("expt", stored(aligned), chain.reference, out, optical_distance=OPTICAL_DISTANCE)
     result = bench.run(job)
     numbers = picard_numbers(result.path("metrics").read_text())

@@ -13,7 +13,7 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
 from bioinfo_assets.steps.reads import merge_reads
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
@@ -36,7 +36,7 @@ from bioinfo_assets_tests.steps.builders import (
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def jobs(layout: Layout, size: int = 1000) -> Mapping[str, Job]:
+def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
     """A job of each step; `size` is the size of its largest input."""
     fasta = somewhere("/results/references/chr22.fa", size)
     lanes = [lane(), lane("FC2.1", "/reads/it's_FC2_L1")]
@@ -64,7 +64,7 @@ def jobs(layout: Layout, size: int = 1000) -> Mapping[str, Job]:
     }
 
 
-JOBS = jobs(Layout("/results"))
+JOBS = jobs(OutputLayout("/results"))
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -77,7 +77,7 @@ def test_every_golden_file_has_a_step() -> None:
 
 
 def test_scripts_do_not_depend_on_addresses_and_resources() -> None:
-    other = jobs(Layout("s3://bucket/run7"), size=10**11)
+    other = jobs(OutputLayout("s3://bucket/run7"), size=10**11)
     assert other["marked_bam"].resources != JOBS["marked_bam"].resources
     assert {name: job.script for name, job in other.items()} == {name: job.script for name, job in JOBS.items()}
 

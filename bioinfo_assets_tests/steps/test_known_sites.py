@@ -8,7 +8,7 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets_tests.steps.bench import Bench, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, bgzipped, reference, somewhere, vcf
 from bioinfo_assets_tests.steps.chain import Chain
@@ -18,7 +18,7 @@ SITES = vcf("chrM\t152\t.\tT\tC\t.\t.\t.", "chrM\t263\t.\tA\tG\t.\t.\t.")
 
 def test_a_vcf_without_index_is_indexed(bench: Bench, chain: Chain, tmp_path: Path) -> None:
     source = KnownSites(bgzipped(tmp_path / "mills.vcf.gz", SITES), None)
-    result = bench.run(fetch_known_sites([source], chain.reference.fai, Layout(str(tmp_path / "out"))))
+    result = bench.run(fetch_known_sites([source], chain.reference.fai, OutputLayout(str(tmp_path / "out"))))
     (sites,) = KnownSites.all_of(result.files)
     assert sites.vcf.uri == str(tmp_path / "out/references/mills.vcf.gz")
     assert gzip.decompress(Path(sites.vcf.uri).read_bytes()).decode() == SITES
@@ -29,7 +29,7 @@ def test_a_vcf_without_index_is_indexed(bench: Bench, chain: Chain, tmp_path: Pa
 def test_each_of_several_files_is_indexed(bench: Bench, tmp_path: Path, chain: Chain) -> None:
     (first,) = chain.sites
     other = KnownSites(bgzipped(tmp_path / "other.vcf.gz", SITES), None)
-    result = bench.run(fetch_known_sites([first, other], chain.reference.fai, Layout(str(tmp_path / "out"))))
+    result = bench.run(fetch_known_sites([first, other], chain.reference.fai, OutputLayout(str(tmp_path / "out"))))
     assert set(result.files) == {"mt.sites.vcf.gz", "mt.sites.vcf.gz.tbi", "other.vcf.gz", "other.vcf.gz.tbi"}
     assert first.tbi is not None
     assert result.path("mt.sites.vcf.gz.tbi").read_bytes() == Path(first.tbi.uri).read_bytes()
@@ -41,7 +41,7 @@ def test_an_index_of_another_file_is_not_used(bench: Bench, tmp_path: Path, chai
     subprocess.run(["tabix", "-p", "vcf", other.uri], check=True)
     stale = stored(Path(f"{other.uri}.tbi"))
     source = KnownSites(bgzipped(tmp_path / "sites.vcf.gz", SITES), stale)
-    result = bench.run(fetch_known_sites([source], chain.reference.fai, Layout(str(tmp_path / "out"))))
+    result = bench.run(fetch_known_sites([source], chain.reference.fai, OutputLayout(str(tmp_path / "out"))))
     command = ["tabix", str(result.path("sites.vcf.gz")), "chrM"]
     rows = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     assert [line.split("\t")[1] for line in rows.splitlines()] == ["152", "263"]

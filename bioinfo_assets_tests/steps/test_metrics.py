@@ -7,7 +7,7 @@ import pytest
 
 from bioinfo_assets.genomics.metrics import depth_distribution, mosdepth_numbers
 from bioinfo_assets.steps.files import IndexedBam
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
 from bioinfo_assets_tests.steps.bench import Bench, samtools, stored
@@ -39,7 +39,7 @@ class TestInsertSizes:
     def test_a_sample_without_pairs_has_empty_files_and_the_status_fail(
         self, bench: Bench, unpaired: IndexedBam, tmp_path: Path
     ) -> None:
-        result = bench.run(insert_size_metrics("expt", unpaired, Layout(str(tmp_path / "out"))))
+        result = bench.run(insert_size_metrics("expt", unpaired, OutputLayout(str(tmp_path / "out"))))
         assert result.path("status").read_text() == "fail\n"
         assert result.path("metrics").read_bytes() == result.path("histogram").read_bytes() == b""
         assert result.report.facts == {"has_insert_metrics": "no"}
@@ -71,7 +71,7 @@ class TestDepth:
         assert rows.splitlines() == samtools("depth", "-a", "-r", "chrM:1000-1002", bam)
 
     def test_plain_text_by_setting(self, bench: Bench, chain: Chain, tmp_path: Path) -> None:
-        result = bench.run(depth(SAMPLE, chain.recalibrated, Layout(str(tmp_path / "out")), plain_text=True))
+        result = bench.run(depth(SAMPLE, chain.recalibrated, OutputLayout(str(tmp_path / "out")), plain_text=True))
         assert set(result.files) == {"depth", "summary", "distribution"}
         assert result.files["depth"].uri == str(tmp_path / "out/NA12878/NA12878.depth.txt")
         assert result.path("depth").read_bytes() == gzip.decompress(chain.results["depth"].path("depth").read_bytes())
@@ -85,7 +85,7 @@ class TestDepth:
 
     def test_the_mean_depth_includes_contigs_without_reads(self, bench: Bench, tmp_path: Path) -> None:
         """Ten bases of chr1's 100 are covered once, none of chr2's 300: mosdepth's own mean is 0.10."""
-        result = bench.run(depth("expt", one_read(tmp_path), Layout(str(tmp_path / "out"))))
+        result = bench.run(depth("expt", one_read(tmp_path), OutputLayout(str(tmp_path / "out"))))
         assert "chr2" not in result.path("summary").read_text()
         assert result.report.facts == {"genome_length": "400", "mean_depth": "0.0250"}
         texts = result.path("distribution").read_text(), result.path("summary").read_text()
@@ -116,7 +116,7 @@ def test_alignment_metrics_count_all_reads(chain: Chain) -> None:
 def test_a_sample_without_mapped_reads_passes_every_step(
     bench: Bench, chain: Chain, unpaired: IndexedBam, tmp_path: Path
 ) -> None:
-    out = Layout(str(tmp_path / "out"))
+    out = OutputLayout(str(tmp_path / "out"))
     recalibrated, counted, covered = bench.run_all(
         [
             recalibrate("expt", unpaired, chain.reference, Recalibration(chain.sites, QUANTIZED_QUALS), out),

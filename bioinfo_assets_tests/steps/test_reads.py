@@ -9,7 +9,7 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.launch.job import StoredFile
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.reads import LaneFiles, merge_reads
 from bioinfo_assets.steps.script import read_script
 from bioinfo_assets_tests.steps.bench import Bench, stored
@@ -32,7 +32,7 @@ def seconds(*names: str) -> list[str]:
 
 
 def merged(bench: Bench, tmp_path: Path, *lanes: LaneFiles) -> tuple[str, str]:
-    result = bench.run(merge_reads("expt", lanes, Layout(str(tmp_path / "out"))))
+    result = bench.run(merge_reads("expt", lanes, OutputLayout(str(tmp_path / "out"))))
     return text_of(result.path("reads1")), text_of(result.path("reads2"))
 
 
@@ -118,7 +118,7 @@ class TestMergedReads:
         several, names2 = lane_of(tmp_path, firsts(*names), seconds(*names)), [f"M:1:FC2:1:1:{x}:1" for x in (1, 2)]
         single = lane_of(tmp_path, firsts(*names2), seconds(*names2), "FC2.1")
         older = lane_of(tmp_path, firsts("M:1:1:1:1", "M:2:1:1:1"), seconds("M:1:1:1:1", "M:2:1:1:1"), "FC3.1")
-        result = bench.run(merge_reads("expt", [several, single, older], Layout(str(tmp_path / "out"))))
+        result = bench.run(merge_reads("expt", [several, single, older], OutputLayout(str(tmp_path / "out"))))
         assert result.report.warnings == (
             "FC1.4_1.fastq.gz holds reads of 2 lanes under one read group: split it by lane",
         )

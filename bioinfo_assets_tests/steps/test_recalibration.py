@@ -5,7 +5,7 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.steps.files import IndexedBam
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
 from bioinfo_assets_tests.steps.bench import TOOL_PATH, Bench, StepResult, samtools, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, QUANTIZED_QUALS, bam, reference, sites
@@ -120,7 +120,7 @@ def test_a_bam_of_another_reference_is_a_failure(
     subprocess.run(command, input=f"@HD\tVN:1.6\tSO:coordinate\n{contigs}\n", text=True, check=True)
     subprocess.run(["samtools", "index", path], check=True)
     other = IndexedBam(stored(path), stored(Path(f"{path}.bai")))
-    job = recalibrate("expt", other, chain.reference, NO_SITES, Layout(str(tmp_path / "out")))
+    job = recalibrate("expt", other, chain.reference, NO_SITES, OutputLayout(str(tmp_path / "out")))
     if difference is None:
         assert bench.run(job).report.facts["records"] == "0"
     else:
@@ -140,7 +140,9 @@ def test_picard_validates_the_bam(chain: Chain, recalibrated: StepResult) -> Non
 
 
 def test_without_known_sites_the_marked_bam_is_copied(chain: Chain, bench: Bench, tmp_path: Path) -> None:
-    result = bench.run(recalibrate(SAMPLE, chain.marked, chain.reference, NO_SITES, Layout(str(tmp_path / "out"))))
+    result = bench.run(
+        recalibrate(SAMPLE, chain.marked, chain.reference, NO_SITES, OutputLayout(str(tmp_path / "out")))
+    )
     assert set(result.files) == {"bam", "bai", "md5"}
     assert result.path("bam").read_bytes() == Path(chain.marked.bam.uri).read_bytes()
     assert result.files["bam"].content == chain.marked.bam.content

@@ -8,7 +8,7 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import StoredFile
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.reference import Aligner, IndexedReference, fetch_reference, index_reference
 from bioinfo_assets_tests.steps.bench import Bench, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, reference, somewhere
@@ -24,7 +24,7 @@ def source(path: Path, data: bytes) -> StoredFile:
 
 @pytest.mark.parametrize(("name", "data"), [("tiny.fa", FASTA), ("tiny.fasta.gz", gzip.compress(FASTA, mtime=0))])
 def test_a_reference_is_published_uncompressed(bench: Bench, tmp_path: Path, name: str, data: bytes) -> None:
-    result = bench.run(fetch_reference(source(tmp_path / name, data), Layout(str(tmp_path / "out"))))
+    result = bench.run(fetch_reference(source(tmp_path / name, data), OutputLayout(str(tmp_path / "out"))))
     assert result.files["fasta"].uri == str(tmp_path / "out/references/tiny.fa")
     assert result.path("fasta").read_bytes() == FASTA
     assert result.report.facts == {"sequences": "2"}
@@ -68,7 +68,7 @@ class TestIndexing:
 
     def test_the_alt_file_is_published_with_the_index(self, bench: Bench, tmp_path: Path) -> None:
         fasta, alt = source(tmp_path / "tiny.fa", FASTA), source(tmp_path / "tiny.alt", b"chr2\t0\n")
-        result = bench.run(index_reference(fasta, alt, Aligner.BWA, Layout(str(tmp_path / "out"))))
+        result = bench.run(index_reference(fasta, alt, Aligner.BWA, OutputLayout(str(tmp_path / "out"))))
         assert result.files["alt"].uri == str(tmp_path / "out/references/tiny.fa.alt")
         assert result.path("alt").read_bytes() == b"chr2\t0\n"
         assert result.report.facts["contigs"] == "2"
@@ -82,7 +82,7 @@ class TestIndexing:
     def test_sequences_are_identified_by_digests(self, bench: Bench, tmp_path: Path) -> None:
         """The digests are those of the same collection in github.com/refgenie/refget, test_fasta_digests.json."""
         fasta = source(tmp_path / "base.fa", b">chrX a comment\r\nTTGG\r\nggaa\r\n>chr1\r\nGGAA\r\n>chr2\r\nGcGc\r\n")
-        result = bench.run(index_reference(fasta, None, Aligner.BWA, Layout(str(tmp_path / "out"))))
+        result = bench.run(index_reference(fasta, None, Aligner.BWA, OutputLayout(str(tmp_path / "out"))))
         document = json.loads(result.path("refget").read_text())
         assert result.report.facts["seqcol"] == document["seqcol"] == "XZlrcEGi6mlopZ2uD8ObHkQB1d0oDwKk"
         md5s = {
@@ -101,7 +101,7 @@ class TestIndexing:
         self, bench: Bench, tmp_path: Path, contigs: int, facts: int
     ) -> None:
         fasta = source(tmp_path / "many.fa", b"".join(b">c%d\nACGT\n" % number for number in range(contigs)))
-        result = bench.run(index_reference(fasta, None, Aligner.BWA, Layout(str(tmp_path / "out"))))
+        result = bench.run(index_reference(fasta, None, Aligner.BWA, OutputLayout(str(tmp_path / "out"))))
         assert sum(name.startswith("m5.") for name in result.report.facts) == facts
         assert len(json.loads(result.path("refget").read_text())["contigs"]) == contigs
 
@@ -150,7 +150,7 @@ class TestIndexing:
     ) -> None:
         fasta = source(tmp_path / "tiny.fa", FASTA.replace(b"chr2", name.encode()))
         alt_file = source(tmp_path / "tiny.alt", f"{name}\t0\n".encode()) if alt else None
-        result = bench.run(index_reference(fasta, alt_file, Aligner.BWA, Layout(str(tmp_path / "out"))))
+        result = bench.run(index_reference(fasta, alt_file, Aligner.BWA, OutputLayout(str(tmp_path / "out"))))
         assert [warning.partition(":")[0] for warning in result.report.warnings] == (
             ["this reference has alternate contigs and no .alt file"] if warned else []
         )

@@ -5,7 +5,7 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import StoredFile
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.report import multiqc
 from bioinfo_assets_tests.steps.bench import Bench, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, somewhere
@@ -26,7 +26,7 @@ def copied_metrics(chain: Chain, folder: Path, sample: str) -> list[StoredFile]:
 def test_the_table_has_one_row_for_each_sample(bench: Bench, chain: Chain, tmp_path: Path) -> None:
     """MultiQC removes suffixes to guess names; a sample may have such a suffix in its name."""
     files = {name: copied_metrics(chain, tmp_path, name) for name in ("NA12878", "b.recalib_1.bam")}
-    result = bench.run(multiqc(files, Layout(str(tmp_path / "out"))))
+    result = bench.run(multiqc(files, OutputLayout(str(tmp_path / "out"))))
     rows = result.path("table").read_text().splitlines()
     assert [row.split("\t")[0] for row in rows] == ["Sample", "NA12878", "b.recalib_1.bam"]
     assert result.path("report").read_text().count("NA12878") > 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
 from bioinfo_assets.steps.files import ReadFiles
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.trimming import Trimming, trim_reads
 from bioinfo_assets_tests.steps.bench import Bench, StepResult, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, TRIMMING, TRUSEQ, fastq, reads, record, somewhere, text_of
@@ -24,7 +24,7 @@ def pair(folder: Path, first: list[str], second: list[str]) -> ReadFiles:
 
 
 def trimmed(bench: Bench, folder: Path, files: ReadFiles, trimming: Trimming) -> StepResult:
-    return bench.run(trim_reads("expt", files, trimming, Layout(str(folder / "out"))))
+    return bench.run(trim_reads("expt", files, trimming, OutputLayout(str(folder / "out"))))
 
 
 def bases(result: StepResult, key: str) -> list[str]:
