@@ -184,9 +184,9 @@ class Survived:
 def survived(site: Site) -> Survived:
     project = project_of(site, "survived")
     (site.gates / "all").unlink()
+    genome_record = f"{project.output}/references/records/reference_genome.json"
     killed = project.start()
-    until(lambda: project.running("merged_reads", 2) and Store().exists(f"{project.output}/references/genome.fa"))
-    time.sleep(0.5)  # the record of the genome is written next
+    until(lambda: project.running("merged_reads", 2) and Store().exists(genome_record))
     killed.kill()
     killed.communicate()
     (site.gates / "0").touch()

@@ -11,10 +11,11 @@ from bioinfo_assets.application.dagster_instance import open_instance
 from bioinfo_assets.launch.backend import Stream
 from bioinfo_assets.storage.store import join
 from bioinfo_assets_tests.cli.commands import call
-from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend, job
+from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend
 from bioinfo_assets_tests.launch.batch.conftest import scratch, second_s, simulator
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.launch.contract import wait_until
+from bioinfo_assets_tests.launch.contract import job
+from bioinfo_assets_tests.waiting import wait_until
 
 __all__ = ["s3", "s3_server", "scratch", "second_s", "simulator"]
 
@@ -101,7 +102,7 @@ def test_jobs_whose_run_is_over_are_reaped(place, scratch, simulator, tmp_path) 
         said = call("jobs", "reap", "--output-path", place)
         assert said.exit_code == 0, said
         assert "sleeps expt0: its run" in said.stdout
-        assert [one["scope"] for one in wait_until(lambda: listed(place), lambda left: len(left) == 1)] == ["expt1"]
+        wait_until(lambda: [one["scope"] for one in listed(place)] == ["expt1"])
         again = call("jobs", "reap", "--output-path", place)
         assert again.stdout == "no job is left of a run that is over\n"
 
