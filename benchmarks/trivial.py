@@ -15,11 +15,12 @@ from typing import Final
 import dagster as dg
 
 from bioinfo_assets.assets.pipeline_assets import RECORDS
+from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.job import Job, Output
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.orchestration.executor import one_process_executor
-from bioinfo_assets.orchestration.launcher import JobLauncher
+from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.result_key import REFERENCES, ResultKey
@@ -75,7 +76,7 @@ def our_assets(steps: int, folder: Path) -> dg.Definitions:
         jobs=[dg.define_asset_job(ALL)],
         executor=one_process_executor,
         resources={
-            "launcher": JobLauncher(output_path=output),
+            "launcher": job_launcher(output, BackendConfig()),
             RECORDS: RecordIOManager(output_path=output, scopes=dict.fromkeys(names(steps), REFERENCES)),
         },
     )

@@ -123,7 +123,7 @@ def superseded_by_sample(project: Project, new: Sequence[Sample], names: Sequenc
 def dry_run(plan: Plan) -> Iterator[DryRun]:
     """Open a dry run of a plan."""
     project = plan.project
-    backend = open_backend(project.settings.means, project.settings.output_path, project.store, "none", "none")
+    backend = open_backend(project.settings, project.settings.output_path, project.store, "none", "none")
     new = {sample.name: sample for sample in plan.new}
     all_samples = tuple(dict.fromkeys([*sample_names(project.ledger), *new]))
     try:

@@ -96,7 +96,7 @@ def check_backend(settings: Settings, assets: Collection[str]) -> None:
     """
     if settings.backend != "batch":
         return
-    batch_scratch(settings.means, settings.output_path)
+    batch_scratch(settings, settings.output_path)
     if not settings.output_path.startswith("s3://"):
         raise InputError(
             f"jobs on AWS Batch cannot read each other's results in {settings.output_path}: set the output path to "
@@ -153,7 +153,7 @@ def check_tools(project: Project, assets: Collection[str]) -> ToolsByAsset:
         ResourceError: a tool is missing; the message says how to install it.
     """
     settings = project.settings
-    backend = open_backend(settings.means, settings.output_path, project.store, "none", "none")
+    backend = open_backend(settings, settings.output_path, project.store, "none", "none")
     try:
         return {asset: tools_of(project, backend, asset) for asset in assets}
     except ResourceError as error:

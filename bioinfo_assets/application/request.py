@@ -1,6 +1,5 @@
 """A request to run the pipeline, and the settings of the project it is for."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,30 +57,13 @@ def home_of(output_path: str) -> Path:
     return home
 
 
-def load_settings(home: Path, **overrides: object) -> Settings:
-    """Load the settings in a project's home, whatever the environment names as home.
-
-    Raises:
-        InputError: a setting is wrong.
-    """
-    previous = os.environ.get(HOME_VARIABLE)
-    os.environ[HOME_VARIABLE] = str(home)
-    try:
-        return settings_module.load(**overrides)
-    finally:
-        if previous is None:
-            del os.environ[HOME_VARIABLE]
-        else:
-            os.environ[HOME_VARIABLE] = previous
-
-
 def settings_of(request: Request, home: Path) -> Settings:
     """Return the settings for a request: its overrides, then the project's settings, then the defaults of `run`.
 
     Raises:
         InputError: a setting is wrong.
     """
-    settings = load_settings(home, output_path=request.output_path, **request.overrides)
+    settings = settings_module.load(home, output_path=request.output_path, **request.overrides)
     defaults: dict[str, object] = {}
     if settings.reference is None:
         defaults["reference"] = DEFAULT_REFERENCE

@@ -131,7 +131,7 @@ def run(plan: Plan, reusable: Sequence[PlannedResult] | None, show: ProgressView
 
 
 def result_files(ledger: Ledger, scope: str, assets: Sequence[str]) -> dict[str, list[str]]:
-    """Return the files to show of a scope, by asset: of final results, or of intermediates if only these were selected."""
+    """Return the files to show of a scope, by asset: final results, or intermediates if only those were selected."""
     specs = [GRAPH[asset] for asset in assets]
     has_final = any(spec.final_files for spec in specs)
     files: dict[str, list[str]] = {}

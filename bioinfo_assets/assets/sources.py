@@ -1,6 +1,7 @@
 """The sources: FASTQs, the genome, known variants. They are observed by checksum, never computed."""
 
 import inspect
+import warnings
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
@@ -23,13 +24,14 @@ def _source_asset(
     """Declare an observable source; its docstring is its description in Dagit."""
 
     def declare(observe: Callable[..., Any]) -> dg.SourceAsset:
-        # Source assets take no `kinds`: Dagit draws them by this tag.
-        return dg.observable_source_asset(
-            group_name="sources",
-            description=inspect.getdoc(observe),
-            tags={f"dagster/kind/{kind}": ""},
-            partitions_def=partitions_def,
-        )(observe)
+        # Dagster warns of each beta feature; its minor version is pinned here.
+        with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):
+            return dg.observable_source_asset(
+                group_name="sources",
+                description=inspect.getdoc(observe),
+                tags={f"dagster/kind/{kind}": ""},  # source assets take no `kinds`: Dagit draws them by this tag
+                partitions_def=partitions_def,
+            )(observe)
 
     return declare
 

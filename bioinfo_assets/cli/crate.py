@@ -35,7 +35,7 @@ def crate(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Export samples, or all of them, as an RO-Crate: every run that led to their results, back to FASTQs and reference.
+    """Export samples as an RO-Crate: every run that led to their results, back to FASTQs and reference.
 
     The crate follows the profile Provenance Run Crate 0.5 and contains scripts and records. BAMs, reads and other large
     files are not copied, but listed with address, size and SHA-256.

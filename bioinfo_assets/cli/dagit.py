@@ -21,9 +21,9 @@ def dagit(
     output_path: OutputPath,
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 3000,
 ) -> None:
-    """Open a project in Dagster's web interface: lineage, results, plots and logs; run assets from there. Ctrl-C ends it.
+    """Serve a project in Dagster's web interface: lineage, results, plots and logs; run assets from there.
 
-    Only this machine can connect, since anyone who can connect can run jobs.
+    Ctrl-C ends it. Only this machine can connect, since anyone who can connect can run jobs.
     """
     project = absolute_path(output_path)
     home = home_of(project)

@@ -18,14 +18,14 @@ from rich.table import Table
 
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.request import home_of, load_settings
+from bioinfo_assets.application.request import home_of
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Backend, Image, Json, Queue, job_options
 from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch import backend as launch_backend
 from bioinfo_assets.launch.backend_config import batch_scratch, open_backend
 from bioinfo_assets.launch.tools import TOOLS, tool_versions
-from bioinfo_assets.settings import HOME_VARIABLE, Settings
+from bioinfo_assets.settings import Settings
 from bioinfo_assets.storage.store import Store
 
 JAVA: Final = "java"
@@ -91,22 +91,22 @@ def doctor(
 
 def _load_settings(output_path: str | None, backend: str | None, jobs: Mapping[str, str] | None) -> Settings | None:
     """The project's settings with the options; None if there is no project, and none is needed."""
-    home = os.environ.get(HOME_VARIABLE)
-    project = output_path or (settings_module.output_path_of(Path(home)) if home else None)
+    home = settings_module.home_from_environment()
+    project = output_path or (settings_module.output_path_of(home) if home else None)
     if project is not None:
         path = absolute_path(project)
-        return load_settings(home_of(path), output_path=path, backend=backend, jobs=jobs)
+        return settings_module.load(home_of(path), output_path=path, backend=backend, jobs=jobs)
     if backend == "batch":
         raise InputError("AWS Batch needs a project: give --output-path s3://BUCKET/FOLDER, where results are to be")
     if backend in {None, "local"}:
         return None
-    return settings_module.load(output_path=str(Path.cwd()), backend=backend, jobs=jobs)
+    return settings_module.load(None, output_path=str(Path.cwd()), backend=backend, jobs=jobs)
 
 
 def _check_batch(settings: Settings, *, json: bool) -> bool:
     from bioinfo_assets.launch.batch.checks import check_batch  # noqa: PLC0415 - boto3 takes a while to import
 
-    places = (batch_scratch(settings.means, settings.output_path), settings.output_path)
+    places = (batch_scratch(settings, settings.output_path), settings.output_path)
     checks = list(check_batch(settings.jobs, settings.batch.log_group, places))
     if json:
         typer.echo(json_module.dumps([asdict(check) for check in checks], indent=2))
@@ -154,7 +154,7 @@ def _check_image(settings: Settings) -> list[ToolCheck]:
     Raises:
         BioinfoAssetsError: the container engine does not respond, or the image is not available.
     """
-    backend = open_backend(settings.means, settings.output_path, Store(), "none", "none")
+    backend = open_backend(settings, settings.output_path, Store(), "none", "none")
     try:
         return [_check_image_tool(backend, name, settings.jobs.image or "") for name in TOOLS]
     finally:

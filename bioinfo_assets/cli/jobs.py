@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from bioinfo_assets import settings as settings_module
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.request import home_of, load_settings
+from bioinfo_assets.application.request import home_of
 from bioinfo_assets.cli.exit_codes import EXIT_CODES, FriendlyErrorsGroup
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.errors import InputError
@@ -128,7 +129,7 @@ def _open_project(output_path: str) -> BatchProject:
     """
     path = absolute_path(output_path)
     home = home_of(path)
-    settings = load_settings(home, output_path=path)
+    settings = settings_module.load(home, output_path=path)
     if settings.backend != "batch":
         raise InputError(
             f"the jobs of {path} run on this machine (backend = {settings.backend!r}) and end with their run: look at "

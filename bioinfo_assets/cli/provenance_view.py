@@ -14,7 +14,7 @@ from bioinfo_assets.provenance.downstream import Branch, Downstream, branches, d
 from bioinfo_assets.provenance.lineage import TracedFile, TracedJob
 
 MAX_LISTED_RESULTS: Final = 20
-"""Results of one asset that get branches of their own in a downstream tree; more become one branch with their number."""
+"""Results of one asset with branches of their own in a downstream tree; more become one branch with their number."""
 
 
 def show_upstream(resolved: ResolvedFile, console: Console) -> None:

@@ -12,9 +12,9 @@ from bioinfo_assets.cli.options import Json, OutputPath
 
 
 def sync(*, output_path: OutputPath, json: Json = False) -> None:
-    """Rebuild Dagster's history, including staleness, from the records: after the loss of its database, or in a new home.
+    """Rebuild Dagster's history, including staleness, from the records.
 
-    Samples, observations of the sources, and results are read from the records next to the data. No job is run.
+    Use it after the loss of Dagster's database, or in a new home. Samples, observations of the sources, and results are read from the records next to the data. No job is run.
     """
     console = Console(file=sys.stderr, highlight=False, markup=False)
     with console.status("reading records and sources"):

@@ -39,12 +39,12 @@ def code_version(asset: str, settings: Settings, tools: Mapping[str, str]) -> st
 def code_versions(project: Project) -> dict[str, str]:
     """The code versions of all assets.
 
-    The tools of this machine are asked for their versions. Those of an image are the last known ones: to read them takes
-    a container engine or a job, and Dagster's pages have to open without.
+    The tools of this machine are asked for their versions. Those of an image are the last known ones: to read them
+    takes a container engine or a job, and Dagster's pages have to open without.
     """
     tools = _last_known_tools(project.settings)
     if project.settings.backend == "local":
-        backend = open_backend(project.settings.means, project.settings.output_path, project.store, "none", "none")
+        backend = open_backend(project.settings, project.settings.output_path, project.store, "none", "none")
         try:
             tools = {asset: dict(_installed(project, backend, asset)) or tools.get(asset, {}) for asset in ASSETS}
         finally:

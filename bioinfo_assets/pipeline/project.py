@@ -162,7 +162,7 @@ class Project:
         """The project's unfinished jobs on AWS Batch, in all queues that its settings name."""
         from bioinfo_assets.launch.batch.active_jobs import active_jobs  # noqa: PLC0415 - boto3 takes a while to import
 
-        scratch = batch_scratch(self.settings.means, self.settings.output_path)
+        scratch = batch_scratch(self.settings, self.settings.output_path)
         for queue, prefix in self.settings.queues:
             yield from active_jobs(client, queue, scratch, prefix)
 

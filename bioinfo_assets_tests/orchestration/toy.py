@@ -18,7 +18,7 @@ from bioinfo_assets.orchestration.internals import (
     LoadingContextForTest,
     execute_run,
 )
-from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
+from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags, samples
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.records.ledger import Ledger
@@ -131,7 +131,9 @@ class Toy:
         for name, number in self.samples.items():
             self.write(name, number)
         add_samples(self.instance, list(self.samples))
-        self.definitions = toy_definitions(self.place, launcher_of(self.output, self.means, self.jobs, {}))
+        self.definitions = toy_definitions(
+            self.place, job_launcher(self.output, self.means.model_copy(update={"jobs": self.jobs}))
+        )
 
     @property
     def output(self) -> str:
