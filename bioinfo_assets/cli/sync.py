@@ -14,7 +14,8 @@ from bioinfo_assets.cli.options import Json, OutputPath
 def sync(*, output_path: OutputPath, json: Json = False) -> None:
     """Rebuild Dagster's history, including staleness, from the records.
 
-    Use it after the loss of Dagster's database, or in a new home. Samples, observations of the sources, and results are read from the records next to the data. No job is run.
+    Use it after the loss of Dagster's database, or in a new home. Samples, observations of the sources, and results are
+    read from the records next to the data. No job is run.
     """
     console = Console(file=sys.stderr, highlight=False, markup=False)
     with console.status("reading records and sources"):
