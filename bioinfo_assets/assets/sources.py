@@ -2,12 +2,8 @@
 
 import inspect
 import warnings
-<<<<<<< HEAD
-from collections.abc import Callable, Collection
-=======
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
->>>>>>> h7
 from typing import Any, Final
 
 import dagster as dg
@@ -36,21 +32,12 @@ def _source_asset(
     """Declare an observable source; its docstring is its description in Dagit."""
 
     def declare(observe: Callable[..., Any]) -> dg.SourceAsset:
-<<<<<<< HEAD
-        # Dagster warns of each beta feature; its minor version is pinned here.
-        with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):
-            return dg.observable_source_asset(
-                group_name="sources",
-                description=inspect.getdoc(observe),
-                tags={f"dagster/kind/{kind}": ""},  # source assets take no `kinds`: Dagit draws them by this tag
-=======
         with accept_beta_features():
             # Source assets take no `kinds`: Dagit draws them by this tag.
             return dg.observable_source_asset(
                 group_name="sources",
                 description=inspect.getdoc(observe),
                 tags={f"dagster/kind/{kind}": ""},
->>>>>>> h7
                 partitions_def=partitions_def,
             )(observe)
 

@@ -10,7 +10,7 @@ import pytest
 from bioinfo_assets.application.preflight import check_steps
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.settings import Settings
-from bioinfo_assets_tests.cli.commands import Said, call, list_folders, take_lanes, write_fastq, write_pair, write_vcf
+from bioinfo_assets_tests.cli.commands import CommandResult, call, list_folders, take_lanes, write_fastq, write_pair, write_vcf
 from bioinfo_assets_tests.data_sets import na12878
 from bioinfo_assets_tests.launch.mounts import can_mount
 
@@ -22,19 +22,19 @@ def reads(tmp_path: Path) -> Path:
     return tmp_path / "reads"
 
 
-def run(output: Path, *arguments: object) -> Said:
+def run(output: Path, *arguments: object) -> CommandResult:
     return call("run", "--output-path", output, *arguments)
 
 
-def check_refused(said: Said, output: Path, *words: object) -> None:
+def check_refused(result: CommandResult, output: Path, *words: object) -> None:
     """One sentence on stderr with these words, exit code 2, no traceback, nothing written."""
-    assert said.exit_code == 2, said
-    assert said.stdout == ""
-    assert said.stderr.startswith("bioinfo-assets: ")
-    assert said.stderr.count("\n") == 1
-    assert "Traceback" not in said.stderr
+    assert result.exit_code == 2, result
+    assert result.stdout == ""
+    assert result.stderr.startswith("bioinfo-assets: ")
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.stderr
     for word in words:
-        assert str(word) in said.stderr
+        assert str(word) in result.stderr
     assert not output.exists()
 
 
@@ -71,8 +71,8 @@ def test_the_same_lane_twice(tmp_path: Path, reads: Path) -> None:
     again = tmp_path / "again"
     write_pair(again)
     output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads, again)
-    said = run(output, "--samples-file", samples_file, "--select", "merged_reads")
-    check_refused(said, output, "sample expt", "flow cell FC1, lane 1 twice", reads, again)
+    result = run(output, "--samples-file", samples_file, "--select", "merged_reads")
+    check_refused(result, output, "sample expt", "flow cell FC1, lane 1 twice", reads, again)
 
 
 @pytest.mark.parametrize("name", ["a/b", "a b", 'a""b', "a\nb", "..", "a..b", "$HOME", "-a", "records"])
@@ -81,8 +81,8 @@ def test_a_sample_name_that_cannot_be_one(tmp_path: Path, reads: Path, name: str
     pair = f"{reads}/expt_FC1_L1_1.fastq.gz,{reads}/expt_FC1_L1_2.fastq.gz"
     sheet.write_text(f'patient,sample,lane,fastq_1,fastq_2\np,"{name}",1,{pair}\n')
     output = tmp_path / "out"
-    said = run(output, "--samples-file", sheet, "--select", "merged_reads")
-    check_refused(said, output, sheet, repr(name.replace('""', '"')))
+    result = run(output, "--samples-file", sheet, "--select", "merged_reads")
+    check_refused(result, output, sheet, repr(name.replace('""', '"')))
 
 
 def test_a_single_end_row(tmp_path: Path, reads: Path) -> None:
@@ -109,8 +109,8 @@ def test_no_samples_at_all(tmp_path: Path) -> None:
 
 def test_a_sample_that_is_not_there(tmp_path: Path, reads: Path) -> None:
     output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads)
-    said = run(output, "--samples-file", samples_file, "--samples", "expd", "--select", "merged_reads")
-    check_refused(said, output, "'expd'", "expt")
+    result = run(output, "--samples-file", samples_file, "--samples", "expd", "--select", "merged_reads")
+    check_refused(result, output, "'expd'", "expt")
 
 
 def test_an_asset_that_is_not_there(tmp_path: Path) -> None:
@@ -139,8 +139,8 @@ def test_a_wrong_setting(tmp_path: Path, reads: Path, arguments: list[str], word
 
 def refuse_reference(tmp_path: Path, reference: Path, *words: object) -> None:
     output = tmp_path / "out"
-    said = run(output, "--reference", reference, "--select", "reference_genome")
-    check_refused(said, output, reference, *words)
+    result = run(output, "--reference", reference, "--select", "reference_genome")
+    check_refused(result, output, reference, *words)
 
 
 def test_a_reference_that_is_not_there(tmp_path: Path) -> None:
@@ -162,8 +162,8 @@ def refuse_sites(tmp_path: Path, vcf: Path, *words: object) -> None:
     reference = tmp_path / "genome.fa"
     reference.write_text(">chr22\n" + "ACGTA" * 12 + "\n")
     output = tmp_path / "out"
-    said = run(output, "--reference", reference, "--known-sites", vcf, "--select", "known_sites")
-    check_refused(said, output, vcf, *words)
+    result = run(output, "--reference", reference, "--known-sites", vcf, "--select", "known_sites")
+    check_refused(result, output, vcf, *words)
 
 
 def test_known_sites_without_a_contig_of_the_reference(tmp_path: Path) -> None:
@@ -189,17 +189,17 @@ def test_known_sites_that_are_not_there(tmp_path: Path) -> None:
 def test_a_missing_tool(tmp_path: Path, reads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads)
-    said = run(output, "--samples-file", samples_file, "--select", "merged_reads")
-    check_refused(said, output, "bgzip", "apt-get install tabix", "bioinfo-assets doctor")
+    result = run(output, "--samples-file", samples_file, "--select", "merged_reads")
+    check_refused(result, output, "bgzip", "apt-get install tabix", "bioinfo-assets doctor")
 
 
 def test_an_output_path_that_cannot_be_one(tmp_path: Path, reads: Path) -> None:
     (tmp_path / "file").write_text("")
     output, samples_file = tmp_path / "file" / "out", list_folders(tmp_path / "samples.txt", reads)
-    said = run(output, "--samples-file", samples_file, "--select", "merged_reads")
-    assert said.exit_code == 2
-    assert str(output) in said.stderr
-    assert "Traceback" not in said.stderr
+    result = run(output, "--samples-file", samples_file, "--select", "merged_reads")
+    assert result.exit_code == 2
+    assert str(output) in result.stderr
+    assert "Traceback" not in result.stderr
     assert (tmp_path / "file").read_text() == ""
 
 
@@ -216,10 +216,10 @@ if can_mount():
 
     def test_a_full_disk(tmp_path: Path, reads: Path, full_disk: Path) -> None:
         samples_file = list_folders(tmp_path / "samples.txt", reads)
-        said = run(full_disk, "--samples-file", samples_file, "--select", "merged_reads")
-        assert said.exit_code == 2
-        assert str(full_disk) in said.stderr
-        assert "no space" in said.stderr
+        result = run(full_disk, "--samples-file", samples_file, "--select", "merged_reads")
+        assert result.exit_code == 2
+        assert str(full_disk) in result.stderr
+        assert "no space" in result.stderr
         assert list(full_disk.iterdir()) == []
 
     def test_a_disk_that_gets_full_under_dagster(
@@ -228,10 +228,10 @@ if can_mount():
         """Its database, its logs or a result: whichever comes first."""
         monkeypatch.setattr("bioinfo_assets.application.preflight.MIN_FREE_BYTES", 0)
         samples_file = list_folders(tmp_path / "samples.txt", reads)
-        said = run(full_disk, "--samples-file", samples_file, "--select", "merged_reads")
-        assert said.exit_code == 2
-        assert said.stderr.count("\n") == 1
-        assert f"no space is left for {full_disk}" in said.stderr
+        result = run(full_disk, "--samples-file", samples_file, "--select", "merged_reads")
+        assert result.exit_code == 2
+        assert result.stderr.count("\n") == 1
+        assert f"no space is left for {full_disk}" in result.stderr
 
 
 def test_the_home_of_another_project(tmp_path: Path, reads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,10 +254,10 @@ def test_a_dagster_yaml_that_is_broken(tmp_path: Path, reads: Path, text: bytes)
     samples_file, config = list_folders(tmp_path / "samples.txt", reads), tmp_path / "out" / ".dagster" / "dagster.yaml"
     config.parent.mkdir(parents=True)
     config.write_bytes(text)
-    said = run(tmp_path / "out", "--samples-file", samples_file, "--select", "merged_reads")
-    assert said.exit_code == 2
-    assert said.stderr.startswith(f"bioinfo-assets: {config} is not what Dagster expects (")
-    assert said.stderr.count("\n") == 1
+    result = run(tmp_path / "out", "--samples-file", samples_file, "--select", "merged_reads")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"bioinfo-assets: {config} is not what Dagster expects (")
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("data", [b"", b"AGATCGGAAGAGC\n", b"\x1f\x8b"])
@@ -269,9 +269,9 @@ def test_a_file_of_adapters_that_is_no_fasta(tmp_path: Path, reads: Path, data: 
 
 
 def test_a_remote_output_without_a_home_here() -> None:
-    said = call("run", "--output-path", "s3://bucket/run7")
-    assert said.exit_code == 2
-    assert "DAGSTER_HOME" in said.stderr
+    result = call("run", "--output-path", "s3://bucket/run7")
+    assert result.exit_code == 2
+    assert "DAGSTER_HOME" in result.stderr
 
 
 def test_reads_that_were_spoiled_after_they_were_added(tmp_path: Path) -> None:
@@ -279,9 +279,9 @@ def test_reads_that_were_spoiled_after_they_were_added(tmp_path: Path) -> None:
     output = tmp_path / "out"
     assert call("samples", "add", list_folders(tmp_path / "samples.txt", reads), "--output-path", output).exit_code == 0
     (reads / "NA12878_HJYFJ_L4_1.fastq.gz").write_bytes(b"")
-    said = run(output, "--reference", na12878().reference, "--no-known-sites", "--select", "merged_reads")
-    assert said.exit_code == 2
-    assert "NA12878_HJYFJ_L4_1.fastq.gz is empty" in said.stderr
+    result = run(output, "--reference", na12878().reference, "--no-known-sites", "--select", "merged_reads")
+    assert result.exit_code == 2
+    assert "NA12878_HJYFJ_L4_1.fastq.gz is empty" in result.stderr
     assert not (output / "NA12878").exists()
 
 

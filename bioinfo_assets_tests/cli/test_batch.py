@@ -16,7 +16,7 @@ import pytest
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.cli.commands import COMMAND, Said, call, list_folders, write_pair
+from bioinfo_assets_tests.cli.commands import COMMAND, CommandResult, call, list_folders, write_pair
 from bioinfo_assets_tests.cloud import IMAGE, Cloud, opened_cloud
 from bioinfo_assets_tests.launch.batch.machines import PATH
 from bioinfo_assets_tests.simulator import Denied, Queue
@@ -139,8 +139,8 @@ class Project:
     def submissions(self) -> list[str]:
         """The names that this project's jobs were submitted by."""
         place = f"{self.output}/.scratch"
-        said = self.site.cloud.submitted()
-        return [job["jobName"] for job in said if job["tags"].get("bioinfo-assets:scratch") == place]
+        result = self.site.cloud.submitted()
+        return [job["jobName"] for job in result if job["tags"].get("bioinfo-assets:scratch") == place]
 
     def running(self, asset: str, number: int) -> bool:
         return [job["status"] for job in self.jobs(asset)].count("RUNNING") == number
@@ -173,11 +173,11 @@ class Survived:
 
     Attributes:
         project: The project.
-        said: What the second host said.
+        result: What the second host result.
     """
 
     project: Project
-    said: Said
+    result: CommandResult
 
 
 @pytest.fixture(scope="module")
@@ -195,11 +195,11 @@ def survived(site: Site) -> Survived:
     until(lambda: project.run_states() == ["STARTED", "FAILURE"])
     (site.gates / "all").touch()
     stdout, stderr = second.communicate(timeout=PATIENCE_S)
-    return Survived(project, Said(second.returncode, stdout, stderr))
+    return Survived(project, CommandResult(second.returncode, stdout, stderr))
 
 
 def test_a_killed_host_is_taken_over_from(survived: Survived) -> None:
-    assert survived.said.exit_code == 0, survived.said
+    assert survived.result.exit_code == 0, survived.result
     assert survived.project.run_states() == ["SUCCESS", "FAILURE"]
 
 
@@ -237,9 +237,9 @@ def test_a_second_run_finds_everything_and_submits_nothing(survived: Survived, m
     for name, value in survived.project.settings.items():
         monkeypatch.setenv(name, value)
     select = [word for asset in ASSETS for word in ("--select", asset)]
-    said = call("run", "--output-path", survived.project.output, *select, "--json")
-    assert said.exit_code == 0, said
-    told = json.loads(said.stdout)
+    result = call("run", "--output-path", survived.project.output, *select, "--json")
+    assert result.exit_code == 0, result
+    told = json.loads(result.stdout)
     assert {asset: counts["cached"] for asset, counts in told["jobs"].items()} == {
         "reference_genome": 1,
         "merged_reads": 2,
@@ -286,14 +286,14 @@ def wrong(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Projec
 
 def check_refused(project: Project, arguments: list[str], *words: str) -> None:
     """One sentence on stderr with these words, exit code 2, no traceback, no job but the look at the image."""
-    said = call("run", *arguments)
-    assert said.exit_code == 2, said
-    assert said.stdout == ""
-    assert said.stderr.startswith("bioinfo-assets: ")
-    assert said.stderr.count("\n") == 1
-    assert len(said.stderr) < 500
+    result = call("run", *arguments)
+    assert result.exit_code == 2, result
+    assert result.stdout == ""
+    assert result.stderr.startswith("bioinfo-assets: ")
+    assert result.stderr.count("\n") == 1
+    assert len(result.stderr) < 500
     for word in words:
-        assert word in said.stderr
+        assert word in result.stderr
     assert [name for name in project.submissions() if "-tools-" not in name] == []
     assert not project.home.exists()
 
@@ -368,9 +368,9 @@ def test_no_credentials(wrong: Project, monkeypatch: pytest.MonkeyPatch) -> None
 # --- doctor ---
 
 
-def doctor(site: Site, *arguments: str) -> tuple[Said, dict[str, dict[str, Any]]]:
-    said = call("doctor", "--backend", "batch", "--output-path", f"{site.cloud.bucket}/run", "--json", *arguments)
-    return said, {check["name"]: check for check in json.loads(said.stdout)}
+def doctor(site: Site, *arguments: str) -> tuple[CommandResult, dict[str, dict[str, Any]]]:
+    result = call("doctor", "--backend", "batch", "--output-path", f"{site.cloud.bucket}/run", "--json", *arguments)
+    return result, {check["name"]: check for check in json.loads(result.stdout)}
 
 
 @pytest.fixture
@@ -380,8 +380,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("elsewhere")
 def test_doctor_finds_all_well(site: Site) -> None:
-    said, checks = doctor(site, "--queue", "default", "--image", IMAGE)
-    assert said.exit_code == 0, said
+    result, checks = doctor(site, "--queue", "default", "--image", IMAGE)
+    assert result.exit_code == 0, result
     assert {"credentials", "queue", "machines", "image", "log group", f"{site.cloud.bucket}/run"} <= checks.keys()
     assert all(check["is_well"] for check in checks.values())
     assert Store().list(f"{site.cloud.bucket}/run", recursive=True) == ()
@@ -389,8 +389,8 @@ def test_doctor_finds_all_well(site: Site) -> None:
 
 @pytest.mark.usefixtures("elsewhere")
 def test_doctor_tells_what_is_missing(site: Site) -> None:
-    said, checks = doctor(site, "--queue", "closed", "--image", IMAGE)
-    assert said.exit_code == 1
+    result, checks = doctor(site, "--queue", "closed", "--image", IMAGE)
+    assert result.exit_code == 1
     assert [name for name, check in checks.items() if not check["is_well"]] == ["queue"]
     assert "closed" in checks["queue"]["says"]
 
@@ -398,15 +398,15 @@ def test_doctor_tells_what_is_missing(site: Site) -> None:
 @pytest.mark.usefixtures("elsewhere")
 def test_doctor_as_a_table(site: Site) -> None:
     arguments = ("--backend", "batch", "--output-path", f"{site.cloud.bucket}/run", "--queue", "spto")
-    said = call("doctor", *arguments)
-    assert said.exit_code == 1
-    assert ["queue", "NO"] in [line.split()[:2] for line in said.stdout.splitlines()]
-    assert ["credentials", "ok"] in [line.split()[:2] for line in said.stdout.splitlines()]
-    assert "Traceback" not in said.stdout + said.stderr
+    result = call("doctor", *arguments)
+    assert result.exit_code == 1
+    assert ["queue", "NO"] in [line.split()[:2] for line in result.stdout.splitlines()]
+    assert ["credentials", "ok"] in [line.split()[:2] for line in result.stdout.splitlines()]
+    assert "Traceback" not in result.stdout + result.stderr
 
 
 def test_doctor_of_a_place_on_this_machine(wrong: Project, tmp_path: Path) -> None:
-    said = call("doctor", "--backend", "batch", "--output-path", tmp_path / "out", "--queue", "default")
-    assert said.exit_code == 2
-    assert "s3://BUCKET/FOLDER" in said.stderr
-    assert said.stderr.count("\n") == 1
+    result = call("doctor", "--backend", "batch", "--output-path", tmp_path / "out", "--queue", "default")
+    assert result.exit_code == 2
+    assert "s3://BUCKET/FOLDER" in result.stderr
+    assert result.stderr.count("\n") == 1

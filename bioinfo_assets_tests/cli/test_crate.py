@@ -13,7 +13,7 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import InputRecord, Record
 from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets_tests.cli.upkeep import call_one, documents, small_project
+from bioinfo_assets_tests.cli.small_project import call_command, parse_json, small_project
 
 
 @pytest.fixture
@@ -45,17 +45,17 @@ def root_of(folder: Path) -> dict[str, Any]:
 
 
 def test_all_samples_and_the_report_are_in_a_crate(ledger: Ledger, tmp_path: Path) -> None:
-    said = call_one(crate, "--output-path", ledger.output_path, "--to", tmp_path / "all")
-    assert (said.exit_code, said.stderr) == (0, "")
-    assert said.stdout == f"{tmp_path / 'all'}: 3 runs that led to the results of 2 samples\n"
+    result = call_command(crate, "--output-path", ledger.output_path, "--to", tmp_path / "all")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"{tmp_path / 'all'}: 3 runs that led to the results of 2 samples\n"
     told = runs_in((tmp_path / "all" / "ro-crate-metadata.json").read_text())
     assert told == {"depth of expt", "depth of toy", "multiqc_report of multiqc"}
 
 
 def test_a_sample_goes_without_the_report_that_tells_of_others_too(ledger: Ledger, tmp_path: Path) -> None:
     where = ("--output-path", ledger.output_path)
-    said = call_one(crate, *where, "--samples", "toy", "--to", tmp_path / "toy.zip", "--json")
-    assert documents(said) == {"crate": str(tmp_path / "toy.zip"), "samples": ["toy"], "runs": 1}
+    result = call_command(crate, *where, "--samples", "toy", "--to", tmp_path / "toy.zip", "--json")
+    assert parse_json(result) == {"crate": str(tmp_path / "toy.zip"), "samples": ["toy"], "runs": 1}
     with zipfile.ZipFile(tmp_path / "toy.zip") as archive:
         assert runs_in(archive.read("ro-crate-metadata.json").decode()) == {"depth of toy"}
         assert "workflow/graph.py" in archive.namelist()
@@ -63,8 +63,8 @@ def test_a_sample_goes_without_the_report_that_tells_of_others_too(ledger: Ledge
 
 def test_the_report_goes_with_all_the_samples_that_it_tells_of(ledger: Ledger, tmp_path: Path) -> None:
     where = ("--output-path", ledger.output_path, "--to", tmp_path / "both")
-    said = call_one(crate, *where, "--samples", "toy", "--samples", "expt", "--with-small-files")
-    assert said.exit_code == 0
+    result = call_command(crate, *where, "--samples", "toy", "--samples", "expt", "--with-small-files")
+    assert result.exit_code == 0
     copies = {path.name for path in (tmp_path / "both" / "data").rglob("*") if path.is_file()}
     assert copies == {f"{name}.{what}.txt" for name in ("expt", "toy") for what in ("depth", "summary")} | {
         "multiqc_report.html"
@@ -73,16 +73,16 @@ def test_the_report_goes_with_all_the_samples_that_it_tells_of(ledger: Ledger, t
 
 def test_the_license_is_the_one_that_was_given(ledger: Ledger, tmp_path: Path) -> None:
     license_url = "https://spdx.org/licenses/CC0-1.0"
-    call_one(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate", "--license", license_url)
+    call_command(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate", "--license", license_url)
     assert root_of(tmp_path / "crate")["license"] == {"@id": license_url}
     assert root_of(tmp_path / "crate")["name"] == "Alignment of expt, toy"
 
 
 def test_a_sample_without_results_is_left_out_and_told(ledger: Ledger, tmp_path: Path) -> None:
     save_sample(ledger, Sample("late", (Lane("FC1", 1, "/r/late_1.fastq.gz", "/r/late_2.fastq.gz", "late"),)))
-    said = call_one(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate")
-    assert said.exit_code == 0
-    assert said.stderr == "not in the crate, because they have no results yet: late\n"
+    result = call_command(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate")
+    assert result.exit_code == 0
+    assert result.stderr == "not in the crate, because they have no results yet: late\n"
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_a_sample_without_results_is_left_out_and_told(ledger: Ledger, tmp_path:
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(ledger: Ledger, tmp_path: Path, given: tuple[str, str], sentence: str) -> None:
-    said = call_one(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate", *given)
-    assert said.exit_code == 2
-    assert sentence in said.stderr
-    assert said.stderr.count("\n") == 1
+    result = call_command(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate", *given)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
     assert not (tmp_path / "crate").exists()

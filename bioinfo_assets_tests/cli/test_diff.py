@@ -1,13 +1,13 @@
-"""`bioinfo-assets diff`: how results are named, what is said, and exit codes."""
+"""`bioinfo-assets diff`: how results are named, what is result, and exit codes."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bioinfo_assets_tests.cli.commands import Said, call, call_process, list_folders, write_fastq, write_pair
-from bioinfo_assets_tests.cli.upkeep import documents
-from bioinfo_assets_tests.pipeline.lab import Lab, open_lab
+from bioinfo_assets_tests.cli.commands import CommandResult, call, call_process, list_folders, write_fastq, write_pair
+from bioinfo_assets_tests.cli.small_project import parse_json
+from bioinfo_assets_tests.pipeline.fake_project import FakeProject, open_fake_project
 
 READS = ("--select", "merged_reads", "--select", "trimmed_reads")
 
@@ -27,12 +27,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose reads were merged and trimmed by the real tools."""
     folder = tmp_path_factory.mktemp("reads")
     write_pair(folder / "expt")
-    said = run(folder, "--samples-file", list_folders(folder / "samples.txt", folder / "expt"))
-    assert said.exit_code == 0, said
+    result = run(folder, "--samples-file", list_folders(folder / "samples.txt", folder / "expt"))
+    assert result.exit_code == 0, result
     return folder
 
 
-def run(folder: Path, *arguments: object) -> Said:
+def run(folder: Path, *arguments: object) -> CommandResult:
     """Makes the reads; no reference is needed for that."""
     return call_process("run", "--output-path", folder / "out", *READS, *arguments)
 
@@ -43,9 +43,9 @@ def history(lab: Lab, asset: str) -> Path:
 
 
 def test_the_causes_come_first_and_then_the_tree(lab: Lab) -> None:
-    said = call("diff", history(lab, "depth"), lab.file("depth", "a", "depth"))
-    assert (said.exit_code, said.stderr) == (1, "")
-    first, cause, _, *tree = said.stdout.splitlines()
+    result = call("diff", history(lab, "depth"), lab.file("depth", "a", "depth"))
+    assert (result.exit_code, result.stderr) == (1, "")
+    first, cause, _, *tree = result.stdout.splitlines()
     assert first.startswith("depth of a: other contents of depth,")
     assert cause == "- parameter optical_distance: 2500 → 100 (marked_bam of a)"
     assert tree[0] == "depth of a"
@@ -65,12 +65,12 @@ def test_scripts_are_shown_when_asked_for(lab: Lab) -> None:
 def test_what_is_the_same_is_said_to_be(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(lab.folder / "out" / "a")
     file = lab.file("depth", "a", "depth").name
-    said = call("diff", file, "records/depth.json")
-    assert said == Said(0, "depth of a: the same, made in the same way\n", "")
+    result = call("diff", file, "records/depth.json")
+    assert result == CommandResult(0, "depth of a: the same, made in the same way\n", "")
 
 
 def test_one_document(lab: Lab) -> None:
-    told = documents(call("diff", "a/depth", "b/depth", "--output-path", lab.folder / "out", "--json"))
+    told = parse_json(call("diff", "a/depth", "b/depth", "--output-path", lab.folder / "out", "--json"))
     assert told["is_same"] is False
     assert told["name"] == "depth of a and b"
     assert told["contents"]["depth"] is False
@@ -102,30 +102,30 @@ def names(branch: dict[str, Any]) -> list[str]:
 )
 def test_what_is_no_result_is_told_in_one_sentence(lab: Lab, named: str, sentence: str) -> None:
     places = {"out": lab.folder / "out", "folder": lab.folder}
-    said = call("diff", named.format(**places))
-    assert (said.exit_code, said.stdout, said.stderr.count("\n")) == (2, "", 1)
-    assert sentence.format(**places) in said.stderr
+    result = call("diff", named.format(**places))
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert sentence.format(**places) in result.stderr
 
 
 def test_a_result_that_is_not_made_is_told(lab: Lab) -> None:
-    said = call("diff", "c/depth", "--output-path", lab.folder / "out")
-    assert said.exit_code == 2
-    assert f"there is no depth of c in {lab.folder / 'out'}" in said.stderr
+    result = call("diff", "c/depth", "--output-path", lab.folder / "out")
+    assert result.exit_code == 2
+    assert f"there is no depth of c in {lab.folder / 'out'}" in result.stderr
 
 
-def trimmed(folder: Path, *arguments: object) -> Said:
+def trimmed(folder: Path, *arguments: object) -> CommandResult:
     return call("diff", "expt/trimmed_reads", "--output-path", folder / "out", *arguments)
 
 
 def test_a_result_beside_what_would_be_made_now(ran: Path) -> None:
-    assert trimmed(ran) == Said(0, "trimmed_reads of expt is what would be made now\n", "")
+    assert trimmed(ran) == CommandResult(0, "trimmed_reads of expt is what would be made now\n", "")
 
     settings = ran / "out" / ".dagster" / "bioinfo-assets.toml"
     before = settings.read_text()
     settings.write_text(f"{before}\n[trimming]\nmax_n = 0.2\n")
-    said = trimmed(ran)
-    assert said.exit_code == 1
-    assert said.stdout.splitlines() == [
+    result = trimmed(ran)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
         "trimmed_reads of expt would be made again, because of",
         "- parameter max_n: 0.1 → 0.2 (trimmed_reads of expt)",
     ]
@@ -137,9 +137,9 @@ def test_what_would_be_made_first_is_followed_and_what_was_made_is_found_again(r
     before = file.read_bytes()
     write_fastq(file, [f"M1:1:FC1:1:1101:{number}:1" for number in range(1, 21)], seed=77)
 
-    said = trimmed(ran)
-    assert said.exit_code == 1
-    first, cause, _, *tree = said.stdout.splitlines()
+    result = trimmed(ran)
+    assert result.exit_code == 1
+    first, cause, _, *tree = result.stdout.splitlines()
     assert first == "trimmed_reads of expt would be made again, because of"
     assert cause.startswith(f"- FASTQ {file}: ")
     assert cause.endswith(" (merged_reads of expt)")
@@ -160,9 +160,9 @@ def test_a_result_whose_file_is_gone_is_told(ran: Path) -> None:
     log = ran / "out" / "expt" / "expt.cutadapt.log"
     before = log.read_bytes()
     log.unlink()
-    said = trimmed(ran)
-    assert said.exit_code == 1
-    assert f"- damage: {log} is gone (trimmed_reads of expt)" in said.stdout
+    result = trimmed(ran)
+    assert result.exit_code == 1
+    assert f"- damage: {log} is gone (trimmed_reads of expt)" in result.stdout
     log.write_bytes(before)
     gone = call("diff", log)
     assert gone.exit_code == 0
@@ -172,7 +172,7 @@ def test_fastqs_that_are_gone_are_bad_input(ran: Path) -> None:
     file = ran / "expt" / "expt_FC1_L1_2.fastq.gz"
     before = file.read_bytes()
     file.unlink()
-    said = trimmed(ran)
-    assert (said.exit_code, said.stdout) == (2, "")
-    assert str(file) in said.stderr
+    result = trimmed(ran)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert str(file) in result.stderr
     file.write_bytes(before)

@@ -16,7 +16,7 @@ import pytest
 
 from bioinfo_assets.application.dagster_instance import open_instance
 from bioinfo_assets.steps.trimming import TRUSEQ_1, TRUSEQ_2
-from bioinfo_assets_tests.cli.commands import Said, call, list_folders, write_pair
+from bioinfo_assets_tests.cli.commands import CommandResult, call, list_folders, write_pair
 
 pytestmark = pytest.mark.xdist_group("explain")  # they share a project
 
@@ -52,31 +52,31 @@ class Reads:
     def home(self) -> Path:
         return self.out / ".dagster"
 
-    def run(self, *options: object) -> Said:
+    def run(self, *options: object) -> CommandResult:
         return call("run", "--output-path", self.out, *SELECTED, *options)
 
     def ran(self, *options: object) -> dict[str, Any]:
         """The document of a run that went well."""
-        said = self.run("--json", *options)
-        assert said.exit_code == 0, said
-        return dict(json.loads(said.stdout))
+        result = self.run("--json", *options)
+        assert result.exit_code == 0, result
+        return dict(json.loads(result.stdout))
 
     def explained(self, *options: object) -> dict[tuple[str, str], dict[str, Any]]:
-        said = self.run("--explain", "--json", *options)
-        assert said.exit_code == 0, said
-        return {(one.pop("asset"), one.pop("scope")): one for one in json.loads(said.stdout)}
+        result = self.run("--explain", "--json", *options)
+        assert result.exit_code == 0, result
+        return {(one.pop("asset"), one.pop("scope")): one for one in json.loads(result.stdout)}
 
     def states(self) -> dict[tuple[str, str], tuple[str, str | None]]:
         """What `status` tells of the reads."""
-        said = call("status", "--output-path", self.out, "--json")
-        assert said.exit_code == 0, said
-        found = {(one["asset"], one["scope"]): (one["state"], one["problem"]) for one in json.loads(said.stdout)}
+        result = call("status", "--output-path", self.out, "--json")
+        assert result.exit_code == 0, result
+        found = {(one["asset"], one["scope"]): (one["state"], one["problem"]) for one in json.loads(result.stdout)}
         return {place: found[place] for place in found if place[0] in READS}
 
-    def alone(self, *words: object, env: Mapping[str, str]) -> Said:
+    def alone(self, *words: object, env: Mapping[str, str]) -> CommandResult:
         arguments = [sys.executable, "-c", ALONE, *map(str, words)]
         done = subprocess.run(arguments, capture_output=True, text=True, check=False, env={**os.environ, **env})
-        return Said(done.returncode, done.stdout, done.stderr)
+        return CommandResult(done.returncode, done.stdout, done.stderr)
 
     def fastq(self, sample: str, read: int = 1) -> Path:
         return self.folder / sample / f"{sample}_FC1_L1_{read}.fastq.gz"
@@ -150,14 +150,14 @@ def files(folder: Path) -> dict[str, tuple[bytes, int]]:
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
 def test_to_explain_a_new_project_writes_nothing(new: Reads, options: tuple[str, ...]) -> None:
     before = files(new.folder)
-    said = new.run("--samples-file", new.folder / "samples.txt", "--explain", *options)
-    assert said.exit_code == 0
+    result = new.run("--samples-file", new.folder / "samples.txt", "--explain", *options)
+    assert result.exit_code == 0
     assert files(new.folder) == before
 
 
 def test_what_a_run_of_a_new_project_would_make(new: Reads) -> None:
-    said = new.run("--samples-file", new.folder / "samples.txt", "--explain")
-    lines = said.stdout.splitlines()
+    result = new.run("--samples-file", new.folder / "samples.txt", "--explain")
+    lines = result.stdout.splitlines()
     assert [line for line in lines if line] == [
         "one  merged_reads  made: not made yet",
         "two  merged_reads  made: not made yet",
@@ -169,21 +169,21 @@ def test_what_a_run_of_a_new_project_would_make(new: Reads) -> None:
 
 def test_the_whole_graph_of_a_new_project_is_explained_without_a_look_at_its_reference(new: Reads) -> None:
     """That is an address that nobody answers at."""
-    said = call(
+    result = call(
         *("run", "--output-path", new.out, "--samples-file", new.folder / "samples.txt", "--explain"),
         *("--reference", "http://127.0.0.1:9/genome.fa", "--known-sites", "http://127.0.0.1:9/sites.vcf.gz"),
     )
-    assert said.exit_code == 0, said
-    assert said.stdout.splitlines()[-1] == f"{3 + 2 * 8 + 1} made"
+    assert result.exit_code == 0, result
+    assert result.stdout.splitlines()[-1] == f"{3 + 2 * 8 + 1} made"
 
 
 def test_a_mistake_is_told_as_by_a_run(new: Reads) -> None:
     before = files(new.folder)
     for words in (("--samples-file", new.folder / "none.txt"), ("--samples", "three"), ("--platform", "PAPER")):
-        said = new.run("--explain", *words)
-        assert (said.exit_code, said.stdout) == (2, "")
-        assert len(said.stderr.strip().splitlines()) >= 1
-        assert "Traceback" not in said.stderr
+        result = new.run("--explain", *words)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert len(result.stderr.strip().splitlines()) >= 1
+        assert "Traceback" not in result.stderr
     assert files(new.folder) == before
 
 
@@ -238,10 +238,10 @@ def test_what_would_come_of_changes_is_what_comes_of_them(made: Reads) -> None:
 
 def test_a_fastq_that_is_gone_is_told_and_no_mistake(made: Reads) -> None:
     made.fastq("two").unlink()
-    said = made.run("--explain")
-    assert said.exit_code == 0
-    assert f"two  merged_reads  blocked: {made.fastq('two')}" in said.stdout
-    assert said.stdout.splitlines()[-1] == "2 reused, 2 blocked"
+    result = made.run("--explain")
+    assert result.exit_code == 0
+    assert f"two  merged_reads  blocked: {made.fastq('two')}" in result.stdout
+    assert result.stdout.splitlines()[-1] == "2 reused, 2 blocked"
 
 
 def test_a_run_that_has_nothing_to_do_imports_no_dagster_and_starts_no_process(made: Reads) -> None:
@@ -249,9 +249,9 @@ def test_a_run_that_has_nothing_to_do_imports_no_dagster_and_starts_no_process(m
     env, words = {"HOME": str(made.folder / "user")}, ("run", "--output-path", made.out, *SELECTED)
     assert "subprocess.Popen" in made.alone(*words, env=env).stderr.splitlines()[-1]
     before = files(made.folder)
-    said = made.alone(*words, env=env)
-    assert said.stderr.splitlines()[-1] == "0 [] []"
-    assert ["ALL", "0", "0", "0", "4", "0", "4"] in [line.split() for line in said.stdout.splitlines()]
+    result = made.alone(*words, env=env)
+    assert result.stderr.splitlines()[-1] == "0 [] []"
+    assert ["ALL", "0", "0", "0", "4", "0", "4"] in [line.split() for line in result.stdout.splitlines()]
     assert {path: data for path, (data, _) in files(made.folder).items()} == {
         path: data for path, (data, _) in before.items()
     }
@@ -365,8 +365,8 @@ def test_status_tells_what_is_damaged_and_not_stale(made: Reads) -> None:
     states = made.states()
     assert states.pop(("merged_reads", "one")) == ("damaged", f"{gone} is gone")
     assert set(states.values()) == {("made", None)}
-    said = call("status", "--output-path", made.out)
-    assert f"merged_reads of one: {gone} is gone; run again to make it anew" in said.stdout.splitlines()
+    result = call("status", "--output-path", made.out)
+    assert f"merged_reads of one: {gone} is gone; run again to make it anew" in result.stdout.splitlines()
 
 
 def test_status_tells_what_is_not_made_and_what_hinders_it(made: Reads) -> None:

@@ -46,9 +46,9 @@ def sleeper(place, scratch, simulator):
 
 
 def listed(place: str) -> list[dict]:
-    said = call("jobs", "list", "--output-path", place, "--json")
-    assert said.exit_code == 0, said
-    return json.loads(said.stdout)
+    result = call("jobs", "list", "--output-path", place, "--json")
+    assert result.exit_code == 0, result
+    return json.loads(result.stdout)
 
 
 def finished_run(home: Path) -> str:
@@ -68,27 +68,27 @@ def finished_run(home: Path) -> str:
 def test_jobs_are_listed_with_step_sample_and_run(place, sleeper) -> None:
     (one,) = listed(place)
     assert (one["step"], one["scope"], one["status"], one["run_id"]) == ("prints", "expt", "RUNNING", "run-1")
-    said = call("jobs", "list", "--output-path", place)
-    assert [sleeper, "prints", "expt", "RUNNING"] == said.stdout.splitlines()[1].split()[:4]
+    result = call("jobs", "list", "--output-path", place)
+    assert [sleeper, "prints", "expt", "RUNNING"] == result.stdout.splitlines()[1].split()[:4]
 
 
 def test_a_log_is_read(place, sleeper) -> None:
-    said = call("jobs", "logs", sleeper, "--output-path", place)
-    assert said.exit_code == 0
-    assert sorted(said.stdout.splitlines()) == ["[stdout] begun", "words"]
+    result = call("jobs", "logs", sleeper, "--output-path", place)
+    assert result.exit_code == 0
+    assert sorted(result.stdout.splitlines()) == ["[stdout] begun", "words"]
 
 
 def test_a_job_is_killed(place, sleeper, simulator) -> None:
-    said = call("jobs", "kill", sleeper, "--output-path", place)
-    assert (said.exit_code, said.stdout) == (0, f"{sleeper} is being ended\n")
+    result = call("jobs", "kill", sleeper, "--output-path", place)
+    assert (result.exit_code, result.stdout) == (0, f"{sleeper} is being ended\n")
     wait_until(lambda: not listed(place))
     assert simulator.payloads("TerminateJob")[0]["reason"] == "bioinfo-assets: ended by `bioinfo-assets jobs kill`"
 
 
 def test_only_jobs_of_the_project_are_killed(place, sleeper, simulator) -> None:
-    said = call("jobs", "kill", sleeper, "0f3c-of-another", "--output-path", place)
-    assert said.exit_code == 2
-    assert "no job 0f3c-of-another of this project waits or runs" in said.stderr
+    result = call("jobs", "kill", sleeper, "0f3c-of-another", "--output-path", place)
+    assert result.exit_code == 2
+    assert "no job 0f3c-of-another of this project waits or runs" in result.stderr
     assert simulator.count("TerminateJob") == 0
 
 
@@ -98,15 +98,15 @@ def test_jobs_whose_run_is_over_are_reaped(place, scratch, simulator, tmp_path) 
         for number, host in enumerate((backend, other)):
             host.submit(job("sleeps", scope=f"expt{number}"), f"{number}" * 64)
         wait_until(lambda: len(listed(place)) == 2)
-        said = call("jobs", "reap", "--output-path", place)
-        assert said.exit_code == 0, said
-        assert "sleeps expt0: its run" in said.stdout
+        result = call("jobs", "reap", "--output-path", place)
+        assert result.exit_code == 0, result
+        assert "sleeps expt0: its run" in result.stdout
         assert [one["scope"] for one in wait_until(lambda: listed(place), lambda left: len(left) == 1)] == ["expt1"]
         again = call("jobs", "reap", "--output-path", place)
         assert again.stdout == "no job is left of a run that is over\n"
 
 
 def test_a_project_of_this_machine_has_none(tmp_path, monkeypatch) -> None:
-    said = call("jobs", "list", "--output-path", tmp_path)
-    assert said.exit_code == 2
-    assert "run on this machine" in said.stderr
+    result = call("jobs", "list", "--output-path", tmp_path)
+    assert result.exit_code == 2
+    assert "run on this machine" in result.stderr

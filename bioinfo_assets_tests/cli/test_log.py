@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.cli.log import log
-from bioinfo_assets_tests.cli.commands import COMMAND, Said
-from bioinfo_assets_tests.cli.upkeep import call_one, documents
+from bioinfo_assets_tests.cli.commands import COMMAND, CommandResult
+from bioinfo_assets_tests.cli.small_project import call_command, parse_json
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.records.dataflow import Dataflow, made_all
 
@@ -31,13 +31,13 @@ def hex_of(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def lines(said: Said) -> list[str]:
-    assert (said.exit_code, said.stderr) == (0, "")
-    return said.stdout.splitlines()
+def lines(result: CommandResult) -> list[str]:
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout.splitlines()
 
 
 def test_every_file_that_was_read_or_written(flow: Dataflow, tmp_path: Path):
-    told = lines(call_one(log, "--output-path", tmp_path / "out"))
+    told = lines(call_command(log, "--output-path", tmp_path / "out"))
     place = [line.split(maxsplit=4) for line in told]
     assert [path.removeprefix(f"{tmp_path}/") for *_, path in place] == [
         "out/expt/expt.1.fastq.gz",
@@ -59,14 +59,14 @@ def test_every_file_that_was_read_or_written(flow: Dataflow, tmp_path: Path):
 def test_a_version_that_was_replaced_is_told_where_it_was_read_still_and_with_past(flow: Dataflow, tmp_path: Path):
     flow.make_depth("expt")
     flow.make_reads("expt", "other")
-    told = documents(call_one(log, "--output-path", tmp_path / "out", "--json"))
+    told = parse_json(call_command(log, "--output-path", tmp_path / "out", "--json"))
     reads = [line for line in told if line["uri"] == f"{tmp_path}/out/expt/expt.1.fastq.gz"]
     # The BAM was made of the reads before: they are told as read, those of now as written.
     assert {(line["role"], line["content"]) for line in reads} == {
         ("r", f"sha256:{hex_of('merged expt ')}"),
         ("w", f"sha256:{hex_of('merged expt other')}"),
     }
-    past = documents(call_one(log, "--output-path", tmp_path / "out", "--json", "--past"))
+    past = parse_json(call_command(log, "--output-path", tmp_path / "out", "--json", "--past"))
     assert {(line["role"], line["sha256"]) for line in past if line["uri"] == reads[0]["uri"]} == {
         ("rw", hex_of("merged expt ")),
         ("w", hex_of("merged expt other")),
@@ -101,7 +101,7 @@ def test_what_made_a_file_and_all_it_was_made_from(flow: Dataflow, tmp_path: Pat
         script="bwa mem\nsamtools sort\n",
     )
     monkeypatch.chdir(tmp_path / "out" / "expt")
-    told = lines(call_one(log, "expt.bam"))
+    told = lines(call_command(log, "expt.bam"))
     assert told[:13] == [
         f"{tmp_path}/out/expt/expt.bam",
         f"  digest   sha256:{hex_of('aligned_bam of expt')}",
@@ -128,17 +128,17 @@ def test_what_made_a_file_and_all_it_was_made_from(flow: Dataflow, tmp_path: Pat
         "    reference_genome of references  2026-01-01 00:01:00  samtools 1.16.1",
         f"    └── {hex_of('source genome.fa.gz')[:8]}  {tmp_path}/sources/genome.fa.gz",
     ]
-    assert call_one(log, "expt.bam", "--script").stdout == "bwa mem\nsamtools sort\n\n"
+    assert call_command(log, "expt.bam", "--script").stdout == "bwa mem\nsamtools sort\n\n"
 
 
 def test_a_job_is_told_once(flow: Dataflow, tmp_path: Path):
-    said = call_one(log, tmp_path / "out" / "expt" / "expt.depth.txt").stdout
-    assert said.count(f"{tmp_path}/sources/genome.fa.gz") == 1
-    assert "reference_genome of references  2026-01-01 00:01:00  samtools 1.16.1, as above" in said
+    result = call_command(log, tmp_path / "out" / "expt" / "expt.depth.txt").stdout
+    assert result.count(f"{tmp_path}/sources/genome.fa.gz") == 1
+    assert "reference_genome of references  2026-01-01 00:01:00  samtools 1.16.1, as above" in result
 
 
 def test_all_of_it_as_one_document(flow: Dataflow, tmp_path: Path):
-    told = documents(call_one(log, f"file://{tmp_path}/out/expt/expt.depth.txt", "--json"))
+    told = parse_json(call_command(log, f"file://{tmp_path}/out/expt/expt.depth.txt", "--json"))
     records = f"{tmp_path}/out/expt/records"
     assert told["note"] is None
     assert told["file"] == {
@@ -167,31 +167,31 @@ def test_all_of_it_as_one_document(flow: Dataflow, tmp_path: Path):
 def test_a_digest(flow: Dataflow, tmp_path: Path, given: str):
     digest = hex_of("aligned_bam of expt")
     words = given.format(digest=digest, short=digest[:8], upper=digest[:12].upper())
-    told = lines(call_one(log, words, "--output-path", tmp_path / "out"))
+    told = lines(call_command(log, words, "--output-path", tmp_path / "out"))
     assert told[0] == f"{tmp_path}/out/expt/expt.bam"
     assert told[3] == "  made by  aligned_bam of expt, version 1"
 
 
 def test_the_digest_of_what_was_replaced(flow: Dataflow, tmp_path: Path):
     flow.make_bam("expt", "other")
-    told = lines(call_one(log, hex_of("aligned_bam of expt")[:10], "--output-path", tmp_path / "out"))
+    told = lines(call_command(log, hex_of("aligned_bam of expt")[:10], "--output-path", tmp_path / "out"))
     assert told[3] == "  note     replaced since"
     assert "/records/history/aligned_bam." in "".join(told)
 
 
 def test_the_digest_of_reads_that_were_replaced(flow: Dataflow, tmp_path: Path):
     flow.make_reads("expt", "other")
-    told = lines(call_one(log, hex_of("source expt.fastq.gz")[:10], "--output-path", tmp_path / "out"))
+    told = lines(call_command(log, hex_of("source expt.fastq.gz")[:10], "--output-path", tmp_path / "out"))
     assert told[0] == f"{tmp_path}/sources/expt.fastq.gz"
     assert "  note     another file lies there now" in told
 
 
 def test_a_source_and_what_was_made_from_it(flow: Dataflow, tmp_path: Path):
     fastq = tmp_path / "sources" / "expt.fastq.gz"
-    told = lines(call_one(log, fastq, "--output-path", tmp_path / "out"))
+    told = lines(call_command(log, fastq, "--output-path", tmp_path / "out"))
     assert told[0] == str(fastq)
     assert told[3].startswith("  source   raw_reads of expt, as seen on ")
-    assert lines(call_one(log, fastq, "--output-path", tmp_path / "out", "--down")) == [
+    assert lines(call_command(log, fastq, "--output-path", tmp_path / "out", "--down")) == [
         f"{fastq} {hex_of('source expt.fastq.gz')[:8]}",
         "└── merged_reads of expt  expt.1.fastq.gz",
         "    └── aligned_bam of expt  expt.bam",
@@ -202,7 +202,7 @@ def test_a_source_and_what_was_made_from_it(flow: Dataflow, tmp_path: Path):
 
 def test_what_was_made_as_a_document(flow: Dataflow, tmp_path: Path):
     genome = tmp_path / "out" / "references" / "genome.fa"
-    told = documents(call_one(log, genome, "--down", "--json"))
+    told = parse_json(call_command(log, genome, "--down", "--json"))
     assert told["file"]["uri"] == str(genome)
     made = {(one["asset"], one["scope"]): one for one in told["made"]}
     assert set(made) == {(step, sample) for step in ("aligned_bam", "depth") for sample in ("expt", "toy")} | {
@@ -218,48 +218,48 @@ def test_what_was_made_as_a_document(flow: Dataflow, tmp_path: Path):
 def test_more_results_alike_than_people_read_are_told_together(tmp_path: Path):
     made_all(str(tmp_path), *(f"s{number:02}" for number in range(21)))
     genome = tmp_path / "out" / "references" / "genome.fa"
-    assert lines(call_one(log, genome, "--down"))[1:] == [
+    assert lines(call_command(log, genome, "--down"))[1:] == [
         "├── aligned_bam of 21 samples",
         "│   └── depth of 21 samples",
         "│       └── multiqc_report of multiqc  multiqc_report.html",
         "└── depth of 21 samples  as above",
     ]
-    report = lines(call_one(log, tmp_path / "out" / "multiqc" / "multiqc_report.html"))
+    report = lines(call_command(log, tmp_path / "out" / "multiqc" / "multiqc_report.html"))
     assert report[-1] == "└── 21 files of 21 samples: ask for one of them"
 
 
 def test_nothing_was_made_from_it(flow: Dataflow, tmp_path: Path):
-    told = lines(call_one(log, tmp_path / "out" / "multiqc" / "multiqc_report.html", "--down"))
+    told = lines(call_command(log, tmp_path / "out" / "multiqc" / "multiqc_report.html", "--down"))
     assert told[1:] == ["nothing that is there now was made from it"]
 
 
 def test_a_file_that_is_no_longer_as_it_was_recorded_is_told_first(flow: Dataflow, tmp_path: Path):
     bam = tmp_path / "out" / "expt" / "expt.bam"
     os.utime(bam, ns=(1, 1))  # another time and the same bytes: a folder that was copied
-    assert lines(call_one(log, bam))[0] == str(bam)
+    assert lines(call_command(log, bam))[0] == str(bam)
     bam.write_bytes(bam.read_bytes()[::-1])
-    assert lines(call_one(log, bam))[0] == "It was changed since: this is told of what was there before."
+    assert lines(call_command(log, bam))[0] == "It was changed since: this is told of what was there before."
     bam.unlink()
-    assert lines(call_one(log, bam))[0] == "It is gone; this is what was there."
+    assert lines(call_command(log, bam))[0] == "It is gone; this is what was there."
 
 
 def test_a_copy_that_lies_elsewhere_is_known_by_its_bytes(flow: Dataflow, tmp_path: Path):
     copy = tmp_path / "elsewhere.bam"
     copy.write_bytes((tmp_path / "out" / "toy" / "toy.bam").read_bytes())
-    told = lines(call_one(log, copy, "--output-path", tmp_path / "out"))
+    told = lines(call_command(log, copy, "--output-path", tmp_path / "out"))
     assert told[:2] == [f"{copy} has the bytes of this file.", f"{tmp_path}/out/toy/toy.bam"]
 
 
 def test_what_was_imported_or_copied_is_told_so(flow: Dataflow, tmp_path: Path):
     changes = {"imported": True, "script": "", "tools": {}, "backend": "import"}
     flow.make("marked_bam", "expt", "expt.marked.bam", **changes)
-    told = lines(call_one(log, tmp_path / "out" / "expt" / "expt.marked.bam"))
+    told = lines(call_command(log, tmp_path / "out" / "expt" / "expt.marked.bam"))
     assert "  made     elsewhere; registered as marked_bam of expt" in told
     assert not [line for line in told if line.startswith(("  script", "  tools"))]
-    said = call_one(log, tmp_path / "out" / "expt" / "expt.marked.bam", "--script")
-    assert (said.exit_code, said.stdout) == (2, "")
+    result = call_command(log, tmp_path / "out" / "expt" / "expt.marked.bam", "--script")
+    assert (result.exit_code, result.stdout) == (2, "")
     flow.make("depth", "toy", "toy.depth.txt", copied_from="/other/toy/records/depth.json")
-    told = lines(call_one(log, tmp_path / "out" / "toy" / "toy.depth.txt"))
+    told = lines(call_command(log, tmp_path / "out" / "toy" / "toy.depth.txt"))
     assert "  copied   from what /other/toy/records/depth.json tells of" in told
 
 
@@ -279,42 +279,42 @@ def test_bad_input_is_one_sentence(flow: Dataflow, tmp_path: Path):
         (("0" * 12,), "give --output-path with a digest"),
         (("0" * 12, "--output-path", out), f"no record under {out} names a file with the digest 000000000000"),
     ):
-        said = call_one(log, *arguments)
-        assert (said.exit_code, said.stdout) == (2, "")
-        assert said.stderr.startswith(f"bioinfo-assets: {sentence}"), said.stderr
-        assert said.stderr.count("\n") == 1
+        result = call_command(log, *arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith(f"bioinfo-assets: {sentence}"), result.stderr
+        assert result.stderr.count("\n") == 1
 
 
 def test_a_result_upstream_whose_record_is_damaged_is_told(flow: Dataflow, tmp_path: Path):
     (tmp_path / "out" / "expt" / "records" / "aligned_bam.json").write_text("{")
-    said = call_one(log, tmp_path / "out" / "expt" / "expt.depth.txt")
-    assert said.exit_code == 2
-    assert "aligned_bam.json is not a record of this project" in said.stderr
+    result = call_command(log, tmp_path / "out" / "expt" / "expt.depth.txt")
+    assert result.exit_code == 2
+    assert "aligned_bam.json is not a record of this project" in result.stderr
 
 
 def test_the_index_is_kept_in_the_home_and_in_no_other_projects(
     flow: Dataflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     home = tmp_path / "out" / ".dagster"
-    lines(call_one(log, "--output-path", tmp_path / "out"))
+    lines(call_command(log, "--output-path", tmp_path / "out"))
     assert not home.exists()
     home.mkdir()
-    lines(call_one(log, "--output-path", tmp_path / "out"))
+    lines(call_command(log, "--output-path", tmp_path / "out"))
     assert (home / "catalog.sqlite").exists()
     other = tmp_path / "other"
     other.mkdir()
     (other / "bioinfo-assets.toml").write_text('output_path = "/another"\n')
     monkeypatch.setenv("DAGSTER_HOME", str(other))
-    lines(call_one(log, "--output-path", tmp_path / "out"))
+    lines(call_command(log, "--output-path", tmp_path / "out"))
     assert [path.name for path in other.iterdir()] == ["bioinfo-assets.toml"]
 
 
 def test_results_in_s3(s3: str):
     flow = made_all(s3, "expt")
-    told = lines(call_one(log, f"{s3}/out/expt/expt.depth.txt"))
+    told = lines(call_command(log, f"{s3}/out/expt/expt.depth.txt"))
     assert told[0] == f"{s3}/out/expt/expt.depth.txt"
     assert f"{s3}/sources/genome.fa.gz" in "".join(told)
-    all_files = lines(call_one(log, "--output-path", f"{s3}/out"))
+    all_files = lines(call_command(log, "--output-path", f"{s3}/out"))
     assert [line.rsplit(maxsplit=1)[1].removeprefix(f"{s3}/") for line in all_files] == [
         "out/expt/expt.1.fastq.gz",
         "out/expt/expt.bam",
@@ -324,7 +324,7 @@ def test_results_in_s3(s3: str):
         "sources/expt.fastq.gz",
         "sources/genome.fa.gz",
     ]
-    down = lines(call_one(log, f"{s3}/sources/expt.fastq.gz", "--output-path", f"{s3}/out", "--down"))
+    down = lines(call_command(log, f"{s3}/sources/expt.fastq.gz", "--output-path", f"{s3}/out", "--down"))
     assert down[-1].strip() == "└── multiqc_report of multiqc  multiqc_report.html"
     assert flow.minutes == 5
 

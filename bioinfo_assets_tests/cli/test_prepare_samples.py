@@ -11,8 +11,8 @@ from bioinfo_assets_tests.data_sets import na12878
 
 def test_a_folder_of_fastqs(tmp_path: Path) -> None:
     source = take_lanes(tmp_path / "from", "HJYFJ_L4", "HJYFJ_L5")
-    said = call("prepare-samples", "--output-path", tmp_path / "out", "--from", source)
-    assert said.exit_code == 0
+    result = call("prepare-samples", "--output-path", tmp_path / "out", "--from", source)
+    assert result.exit_code == 0
     place = tmp_path / "out" / "samples" / "NA12878"
     assert (tmp_path / "out" / "samples.txt").read_text() == f"{place}\n"
     assert {file.name: file.read_bytes() for file in place.iterdir()} == {
@@ -30,16 +30,16 @@ def test_a_folder_of_samples(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_fastqs(tmp_path: Path) -> None:
-    said = call("prepare-samples", "--output-path", tmp_path / "out", "--from", tmp_path)
-    assert said.exit_code == 2
-    assert str(tmp_path) in said.stderr
+    result = call("prepare-samples", "--output-path", tmp_path / "out", "--from", tmp_path)
+    assert result.exit_code == 2
+    assert str(tmp_path) in result.stderr
     assert not (tmp_path / "out").exists()
 
 
 def test_simulated_samples_come_with_the_command_that_runs_them(tmp_path: Path) -> None:
-    said = call("prepare-samples", "--output-path", tmp_path)
-    assert said.exit_code == 0
-    command = shlex.split(said.stdout.splitlines()[-1].removeprefix("Next: "))
+    result = call("prepare-samples", "--output-path", tmp_path)
+    assert result.exit_code == 0
+    command = shlex.split(result.stdout.splitlines()[-1].removeprefix("Next: "))
     options = list(zip(command[2::2], command[3::2], strict=True))
     assert [name for name, _ in options] == [
         *("--samples-file", "--output-path", "--reference", "--known-sites", "--known-sites"),
@@ -64,9 +64,9 @@ def test_simulated_data_that_were_not_finished_are_made_again(tmp_path: Path) ->
 
 
 def test_the_demos_data_need_a_folder_here() -> None:
-    said = call("demo", "--output-path", "s3://bucket/demo")
-    assert said.exit_code == 2
-    assert "s3://bucket/demo" in said.stderr
+    result = call("demo", "--output-path", "s3://bucket/demo")
+    assert result.exit_code == 2
+    assert "s3://bucket/demo" in result.stderr
 
 
 def test_the_mark_of_simulated_data(tmp_path: Path) -> None:

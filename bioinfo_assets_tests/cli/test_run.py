@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bioinfo_assets.pipeline.graph import ALIGNER, ASSETS, GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET
-from bioinfo_assets_tests.cli.commands import Said, call, call_process, list_folders, take_lanes, write_pair
+from bioinfo_assets_tests.cli.commands import CommandResult, call, call_process, list_folders, take_lanes, write_pair
 from bioinfo_assets_tests.data_sets import na12878
 
 pytestmark = pytest.mark.xdist_group("command line")  # they share one costly run
@@ -20,7 +20,7 @@ class Ran:
     """A project on which everything was run once, with `--json`."""
 
     folder: Path
-    said: Said
+    result: CommandResult
 
     @property
     def output(self) -> Path:
@@ -28,7 +28,7 @@ class Ran:
 
     @property
     def told(self) -> dict[str, Any]:
-        return dict(json.loads(self.said.stdout))
+        return dict(json.loads(self.result.stdout))
 
 
 def arguments(folder: Path) -> list[object]:
@@ -50,12 +50,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         for (sample, lane), place in pairs.items()
     ]
     (folder / "sheet.csv").write_text("\n".join(["patient,sample,lane,fastq_1,fastq_2", *rows]) + "\n")
-    said = call_process("run", "--samples-file", folder / "sheet.csv", *arguments(folder), "--json")
-    return Ran(folder, said)
+    result = call_process("run", "--samples-file", folder / "sheet.csv", *arguments(folder), "--json")
+    return Ran(folder, result)
 
 
 def test_all_is_well(ran: Ran) -> None:
-    assert ran.said.exit_code == 0, ran.said
+    assert ran.result.exit_code == 0, ran.result
     assert ran.told["success"]
     assert ran.told["failures"] == []
 
@@ -66,9 +66,9 @@ def test_each_asset_has_a_job_for_each_sample(ran: Ran) -> None:
 
 
 def test_progress_is_told_beside_the_document(ran: Ran) -> None:
-    assert "recalibrated_bam one  DONE" in ran.said.stderr
-    assert "DEBUG" not in ran.said.stderr
-    assert "Warning" not in ran.said.stderr
+    assert "recalibrated_bam one  DONE" in ran.result.stderr
+    assert "DEBUG" not in ran.result.stderr
+    assert "Warning" not in ran.result.stderr
 
 
 def test_the_files_that_are_named_are_there(ran: Ran) -> None:
@@ -101,24 +101,24 @@ def test_the_tools_that_are_checked_are_those_that_jobs_ask_for(ran: Ran, asset:
 
 
 def test_a_second_run_finds_everything_and_keeps_the_settings(ran: Ran) -> None:
-    said = call_process("run", "--output-path", ran.output)
-    assert said.exit_code == 0, said
-    lines = [line.split() for line in said.stdout.splitlines()]
+    result = call_process("run", "--output-path", ran.output)
+    assert result.exit_code == 0, result
+    lines = [line.split() for line in result.stdout.splitlines()]
     assert ["ALL", "0", "0", "0", "20", "0", "20"] in lines
-    assert f"bioinfo-assets dagit --output-path {ran.output}" in said.stdout
+    assert f"bioinfo-assets dagit --output-path {ran.output}" in result.stdout
 
 
 def test_one_step_for_one_sample(ran: Ran) -> None:
-    said = call("run", "--output-path", ran.output, "--select", "depth", "--samples", "two", "--json")
-    assert said.exit_code == 0
-    told = json.loads(said.stdout)
+    result = call("run", "--output-path", ran.output, "--select", "depth", "--samples", "two", "--json")
+    assert result.exit_code == 0
+    told = json.loads(result.stdout)
     assert {asset: counts["total"] for asset, counts in told["jobs"].items()} == {"depth": 1}
     assert told["jobs"]["depth"]["cached"] == 1
 
 
 def test_dagsters_selection_syntax(ran: Ran) -> None:
-    said = call("run", "--output-path", ran.output, "--select", "+depth", "--samples", "two", "--json")
-    assert set(json.loads(said.stdout)["jobs"]) == {"recalibrated_bam", "depth"}
+    result = call("run", "--output-path", ran.output, "--select", "+depth", "--samples", "two", "--json")
+    assert set(json.loads(result.stdout)["jobs"]) == {"recalibrated_bam", "depth"}
 
 
 def test_status_tells_what_is_made_and_what_was_changed(ran: Ran) -> None:
@@ -126,43 +126,43 @@ def test_status_tells_what_is_made_and_what_was_changed(ran: Ran) -> None:
     kept = metrics.read_bytes()
     metrics.write_bytes(kept + b"\n")
     try:
-        said = call("status", "--output-path", ran.output, "--json")
+        result = call("status", "--output-path", ran.output, "--json")
     finally:
         metrics.write_bytes(kept)
-    states = {(one["scope"], one["asset"]): one["state"] for one in json.loads(said.stdout)}
-    assert said.exit_code == 0
+    states = {(one["scope"], one["asset"]): one["state"] for one in json.loads(result.stdout)}
+    assert result.exit_code == 0
     assert len(states) == 3 + 2 * 8 + 1
     assert states.pop(("two", "alignment_metrics")) == "damaged"
     assert set(states.values()) == {"made"}
 
 
 def test_status_as_a_table(ran: Ran) -> None:
-    said = call("status", "--output-path", ran.output)
-    assert ["one", "depth", "made"] in [line.split()[:3] for line in said.stdout.splitlines()]
+    result = call("status", "--output-path", ran.output)
+    assert ["one", "depth", "made"] in [line.split()[:3] for line in result.stdout.splitlines()]
 
 
 def test_a_new_sample_beside_those_that_are_made(ran: Ran) -> None:
     write_pair(ran.folder / "expt")
     samples_file = list_folders(ran.folder / "more.txt", ran.folder / "expt")
-    said = call("run", "--samples-file", samples_file, "--output-path", ran.output, "--select", "merged_reads")
-    assert said.exit_code == 0
+    result = call("run", "--samples-file", samples_file, "--output-path", ran.output, "--select", "merged_reads")
+    assert result.exit_code == 0
     assert (ran.output / "expt" / "expt.1.fastq.gz").exists()
 
 
 def test_samples_that_were_not_added_in_a_row_are_run_without_those_between(ran: Ran) -> None:
     chosen = ("--samples", "one", "--samples", "expt")
-    said = call("run", "--output-path", ran.output, "--select", "merged_reads", *chosen, "--json")
-    told = json.loads(said.stdout)
+    result = call("run", "--output-path", ran.output, "--select", "merged_reads", *chosen, "--json")
+    told = json.loads(result.stdout)
     assert len(told["runs"]) == 2
     assert told["jobs"]["merged_reads"]["cached"] == 2
     assert set(told["samples"]) == {"one", "expt"}
 
 
 def test_dagit_of_a_project_that_is_not_there(tmp_path: Path) -> None:
-    said = call("dagit", "--output-path", tmp_path / "out")
-    assert said.exit_code == 2
-    assert str(tmp_path / "out") in said.stderr
-    assert "bioinfo-assets run" in said.stderr
+    result = call("dagit", "--output-path", tmp_path / "out")
+    assert result.exit_code == 2
+    assert str(tmp_path / "out") in result.stderr
+    assert "bioinfo-assets run" in result.stderr
 
 
 def test_a_job_that_fails_is_told_in_a_sentence_and_stops_no_other_sample(tmp_path: Path) -> None:
@@ -172,13 +172,13 @@ def test_a_job_that_fails_is_told_in_a_sentence_and_stops_no_other_sample(tmp_pa
     assert spoiled.stat().st_size > 300_000
     spoiled.write_bytes(spoiled.read_bytes()[:-1000])
     samples_file = list_folders(tmp_path / "samples.txt", tmp_path / "good", tmp_path / "bad")
-    said = call_process(
+    result = call_process(
         "run", "--samples-file", samples_file, "--output-path", tmp_path / "out", "--select", "merged_reads"
     )
-    assert said.exit_code == 1
-    assert "merged_reads of bad: " in said.stdout
-    assert spoiled.name in said.stdout
-    assert "Traceback" not in said.stdout + said.stderr
+    assert result.exit_code == 1
+    assert "merged_reads of bad: " in result.stdout
+    assert spoiled.name in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
     assert (tmp_path / "out" / "good" / "good.1.fastq.gz").exists()
     assert list((tmp_path / "out" / "bad").glob("*.gz")) == []
     assert not (tmp_path / "out" / "bad" / "records" / "merged_reads.json").exists()
@@ -187,9 +187,9 @@ def test_a_job_that_fails_is_told_in_a_sentence_and_stops_no_other_sample(tmp_pa
 def test_a_step_whose_input_is_not_made_says_so(tmp_path: Path) -> None:
     write_pair(tmp_path / "reads")
     samples_file = list_folders(tmp_path / "samples.txt", tmp_path / "reads")
-    said = call("run", "--samples-file", samples_file, "--output-path", tmp_path / "out", "--select", "trimmed_reads")
-    assert said.exit_code == 1
-    assert "there is no merged_reads of expt yet" in said.stdout
+    result = call("run", "--samples-file", samples_file, "--output-path", tmp_path / "out", "--select", "trimmed_reads")
+    assert result.exit_code == 1
+    assert "there is no merged_reads of expt yet" in result.stdout
 
 
 def test_a_run_that_ends_before_its_first_step_says_why(tmp_path: Path) -> None:
@@ -198,21 +198,21 @@ def test_a_run_that_ends_before_its_first_step_says_why(tmp_path: Path) -> None:
     samples_file = list_folders(tmp_path / "samples.txt", tmp_path / "reads")
     (tmp_path / "out" / ".dagster").mkdir(parents=True)
     (tmp_path / "out" / ".dagster" / "runs").write_text("")
-    said = call("run", "--samples-file", samples_file, "--output-path", tmp_path / "out", "--select", "merged_reads")
-    assert said.exit_code == 1
-    assert "1 failed" in said.stdout
-    assert str(tmp_path / "out" / ".dagster" / "runs") in said.stdout
-    assert "Traceback" not in said.stdout + said.stderr
+    result = call("run", "--samples-file", samples_file, "--output-path", tmp_path / "out", "--select", "merged_reads")
+    assert result.exit_code == 1
+    assert "1 failed" in result.stdout
+    assert str(tmp_path / "out" / ".dagster" / "runs") in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
 
 
 def test_without_known_sites_base_qualities_stay(ran: Ran) -> None:
     """The last test of this module: the project keeps the setting."""
-    said = call(
+    result = call(
         *("run", "--output-path", ran.output, "--no-known-sites", "--samples", "two", "--json"),
         *("--select", "recalibrated_bam", "--select", "known_sites"),
     )
-    assert said.exit_code == 0, said
-    jobs = json.loads(said.stdout)["jobs"]
+    assert result.exit_code == 0, result
+    jobs = json.loads(result.stdout)["jobs"]
     assert {asset: counts["done"] for asset, counts in jobs.items()} == {"recalibrated_bam": 1}
     assert not (ran.output / "two" / "two.recalib.recal.table").exists()
     marked, final = (

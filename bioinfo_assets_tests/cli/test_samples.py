@@ -56,10 +56,10 @@ def test_status_of_a_project_that_was_not_run(tmp_path: Path) -> None:
     call(
         "samples", "add", list_folders(tmp_path / "samples.txt", tmp_path / "reads"), "--output-path", tmp_path / "out"
     )
-    said = call("status", "--output-path", tmp_path / "out", "--json")
-    assert said.exit_code == 0
-    assert {one["state"] for one in json.loads(said.stdout)} == {"not made"}
-    assert {one["scope"] for one in json.loads(said.stdout)} == {"expt", "references", "multiqc"}
+    result = call("status", "--output-path", tmp_path / "out", "--json")
+    assert result.exit_code == 0
+    assert {one["state"] for one in json.loads(result.stdout)} == {"not made"}
+    assert {one["scope"] for one in json.loads(result.stdout)} == {"expt", "references", "multiqc"}
 
 
 def project_with(tmp_path: Path, *names: str) -> Path:
@@ -77,11 +77,11 @@ def listed(out: Path) -> list[str]:
 
 def test_a_sample_is_renamed_and_the_way_on_is_told(tmp_path: Path) -> None:
     out = project_with(tmp_path, "expt", "toy")
-    said = call("samples", "rename", "expt", "child", "--output-path", out)
-    assert said.exit_code == 0
-    assert f"run --output-path {out} --samples child" in said.stdout
-    assert "(SM)" in said.stdout
-    assert "gc" not in said.stdout  # there are no results of the old name
+    result = call("samples", "rename", "expt", "child", "--output-path", out)
+    assert result.exit_code == 0
+    assert f"run --output-path {out} --samples child" in result.stdout
+    assert "(SM)" in result.stdout
+    assert "gc" not in result.stdout  # there are no results of the old name
     assert listed(out) == ["child", "toy"]
 
 
@@ -89,10 +89,10 @@ def test_a_removed_sample_is_listed_as_past_and_its_results_are_told_of(tmp_path
     out = project_with(tmp_path, "expt", "toy")
     (out / "expt" / "records").mkdir(parents=True)
     (out / "expt" / "records" / "depth.json").write_text("{}")
-    said = call("samples", "remove", "expt", "--output-path", out)
-    assert said.exit_code == 0
-    assert said.stdout.startswith("expt: removed\n")
-    assert f"gc --dry-run --output-path {out}" in said.stdout
+    result = call("samples", "remove", "expt", "--output-path", out)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("expt: removed\n")
+    assert f"gc --dry-run --output-path {out}" in result.stdout
     call("samples", "rename", "toy", "child", "--output-path", out)
     assert listed(out) == ["child"]
     rows = call("samples", "list", "--past", "--output-path", out).stdout.splitlines()[1:]
@@ -115,7 +115,7 @@ def test_what_cannot_be_removed_or_renamed_is_a_sentence(tmp_path: Path) -> None
         (("rename", "toy", "expt"), "there is a sample expt already"),
         (("rename", "toy", "../x"), "'../x' cannot name a sample"),
     ):
-        said = call("samples", *words, "--output-path", out)
-        assert said.exit_code == 2
-        assert sentence in said.stderr
+        result = call("samples", *words, "--output-path", out)
+        assert result.exit_code == 2
+        assert sentence in result.stderr
     assert listed(out) == ["expt", "toy"]
