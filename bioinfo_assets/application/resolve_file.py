@@ -126,10 +126,10 @@ def _find_in_catalog(ledger: Ledger, uri: str) -> ResolvedFile:
 def _trace(ledger: Ledger, entry: Entry) -> TracedFile:
     """A file of the catalog, traced upstream."""
     record = ledger.read_any(entry.record)
-    note = "replaced since" if entry.past else ""
+    note = "replaced since" if entry.replaced else ""
     if not isinstance(record, Record):
         return TracedFile(entry.uri, entry.size, entry.sha256, entry.content, observation=record, note=note)
-    job = Lineage(ledger).of_record(record, entry.record, past=entry.past)
+    job = Lineage(ledger).of_record(record, entry.record, replaced=entry.replaced)
     if entry.role == "w":
         return TracedFile(entry.uri, entry.size, entry.sha256, entry.content, job, note=note)
     return next(file for file in job.inputs if (file.uri, file.content) == (entry.uri, entry.content))
@@ -137,7 +137,7 @@ def _trace(ledger: Ledger, entry: Entry) -> TracedFile:
 
 def _describe_change(store: Store, file: TracedFile) -> str:
     """How a file differs from its record, in a sentence; empty if it does not."""
-    files = file.maker.record.outputs if file.maker else file.observation.files if file.observation else ()
+    files = file.producer.record.outputs if file.producer else file.observation.files if file.observation else ()
     recorded = next((item for item in files if item.uri == file.uri), None)
     try:
         stat = store.find(file.uri)

@@ -64,7 +64,7 @@ def _find_by_record(lineage: Lineage, uri: str, *, past: bool) -> ResolvedResult
     record = lineage.ledger.read_any(uri)
     if not isinstance(record, Record):
         raise InputError(f"{uri} describes source files, not a result: {_ADVICE}")
-    return ResolvedResult(lineage.of_record(record, uri, past=past), lineage)
+    return ResolvedResult(lineage.of_record(record, uri, replaced=past), lineage)
 
 
 def _find_by_file(lineage: Lineage, uri: str) -> ResolvedResult:
@@ -72,6 +72,6 @@ def _find_by_file(lineage: Lineage, uri: str) -> ResolvedResult:
         file = lineage.of_file(uri)
     except InputError as error:
         raise InputError(f"no record next to {uri} lists it as a result: {_ADVICE}") from error
-    if file.maker is None:
+    if file.producer is None:
         raise InputError(f"{uri} is a source file, not a result: {_ADVICE}")
-    return ResolvedResult(file.maker, lineage)
+    return ResolvedResult(file.producer, lineage)

@@ -48,7 +48,7 @@ def gc(
         typer.echo(f"warning: {problem}", err=True)
     selected = [absolute_path(path) for path in paths or ()]
     if dry_run:
-        listed = select_items(ledger, garbage, selected) if selected else garbage.found
+        listed = select_items(ledger, garbage, selected) if selected else garbage.items
         _print_items(listed, "can be deleted", json=json)
     else:
         _print_items(tuple(delete_items(ledger, assets, garbage, selected)), "deleted", json=json)
@@ -58,7 +58,7 @@ def _print_items(items: Sequence[GarbageItem], what: str, *, json: bool) -> None
     if json:
         typer.echo(json_module.dumps([_to_dict(item) for item in items], indent=2))
         return
-    table = Table("PATH", "SIZE", "WHY", box=None, pad_edge=False)
+    table = Table("PATH", "SIZE", "REASON", box=None, pad_edge=False)
     for item in items:
         table.add_row(item.uri, decimal(item.size), _reason(item))
     if items:
@@ -68,7 +68,7 @@ def _print_items(items: Sequence[GarbageItem], what: str, *, json: bool) -> None
 
 
 def _reason(item: GarbageItem) -> str:
-    return f"{item.why}; its files are elsewhere and stay" if item.record and item.record.imported else item.why
+    return f"{item.reason}; its files are elsewhere and stay" if item.record and item.record.imported else item.reason
 
 
 def _to_dict(item: GarbageItem) -> dict[str, object]:
@@ -76,7 +76,7 @@ def _to_dict(item: GarbageItem) -> dict[str, object]:
         "path": item.uri,
         "scope": item.scope or None,
         "asset": item.record.asset if item.record else None,
-        "why": item.why,
+        "reason": item.reason,
         "size": item.size,
         "files": list(item.files),
     }

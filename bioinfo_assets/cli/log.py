@@ -65,7 +65,7 @@ def log(
 
 
 def _script(resolved: ResolvedFile) -> str:
-    job = resolved.file.maker
+    job = resolved.file.producer
     if job is None or not job.record.script:
         raise InputError(f"{resolved.file.uri} was not made by a script: it is a source, or was imported")
     return job.record.script
@@ -75,7 +75,7 @@ def _list_files(ledger: Ledger, *, past: bool, as_json: bool) -> None:
     with ExitStack() as stack:
         with reading_records():
             catalog = stack.enter_context(catalog_of(ledger))
-        versions = _file_versions(catalog.all_files(past=past))
+        versions = _file_versions(catalog.all_files(include_replaced=past))
         first = next(versions, None)
         if first is None:
             raise InputError(f"there are no records in {ledger.output_path}: check --output-path")

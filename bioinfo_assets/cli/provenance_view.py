@@ -10,7 +10,7 @@ from rich.tree import Tree
 from bioinfo_assets.application.resolve_file import ResolvedFile, catalog_of
 from bioinfo_assets.cli.progress_bar import reading_records
 from bioinfo_assets.provenance.catalog import Catalog
-from bioinfo_assets.provenance.downstream import Branch, Downstream, branches, downstream
+from bioinfo_assets.provenance.downstream import Branch, Downstream, downstream_tree, find_downstream
 from bioinfo_assets.provenance.lineage import TracedFile, TracedJob
 
 MAX_LISTED_RESULTS: Final = 20
@@ -21,7 +21,7 @@ def show_upstream(resolved: ResolvedFile, console: Console) -> None:
     """Print how a file was made, and the tree of its inputs."""
     for line in _describe(resolved):
         console.print(line, soft_wrap=True)
-    job = resolved.file.maker
+    job = resolved.file.producer
     if job is not None:
         tree = Tree(_job_line(job))
         _add_inputs(tree, job, {job.record_uri})
@@ -32,8 +32,8 @@ def show_upstream(resolved: ResolvedFile, console: Console) -> None:
 def upstream_to_json(resolved: ResolvedFile) -> str:
     """Return a file and, by record, every job upstream of it, as JSON."""
     jobs: dict[str, object] = {}
-    if resolved.file.maker is not None:
-        _collect_jobs(resolved.file.maker, jobs)
+    if resolved.file.producer is not None:
+        _collect_jobs(resolved.file.producer, jobs)
     return json.dumps({"note": resolved.note or None, "file": _file_to_dict(resolved.file), "jobs": jobs}, indent=2)
 
 
@@ -44,7 +44,9 @@ def show_downstream(resolved: ResolvedFile, console: Console) -> None:
         console.print(resolved.note, soft_wrap=True)
     with reading_records(), catalog_of(resolved.ledger) as catalog:
         tree = Tree(f"{file.uri} {file.digest}".rstrip())
-        _add_branches(tree, branches(downstream(catalog, file.uri, file.content), MAX_LISTED_RESULTS), catalog)
+        _add_branches(
+            tree, downstream_tree(find_downstream(catalog, file.uri, file.content), MAX_LISTED_RESULTS), catalog
+        )
     console.print(tree, soft_wrap=True)
     if not tree.children:
         console.print("no current result was made from it", soft_wrap=True)
@@ -53,7 +55,7 @@ def show_downstream(resolved: ResolvedFile, console: Console) -> None:
 def downstream_to_json(resolved: ResolvedFile) -> str:
     """Return a file and every result that was made from it, as JSON."""
     with reading_records(), catalog_of(resolved.ledger) as catalog:
-        results = list(_results(downstream(catalog, resolved.file.uri, resolved.file.content), catalog))
+        results = list(_results(find_downstream(catalog, resolved.file.uri, resolved.file.content), catalog))
     document = {"note": resolved.note or None, "file": _file_to_dict(resolved.file), "results": results}
     return json.dumps(document, indent=2)
 
@@ -64,7 +66,7 @@ def _file_to_dict(file: TracedFile) -> dict[str, object]:
         "size": file.size,
         "sha256": file.sha256,
         "content": file.content,
-        "made_by": file.maker.record_uri if file.maker else None,
+        "made_by": file.producer.record_uri if file.producer else None,
         "source": file.observation.asset if file.observation else None,
         "note": file.note or None,
     }
@@ -82,8 +84,8 @@ def _describe(resolved: ResolvedFile) -> Iterator[str]:
     if file.observation is not None:
         observation = file.observation
         yield f"  source   {observation.key.label}, as observed on {observation.observed:%Y-%m-%d %H:%M:%S} UTC"
-    if file.maker is not None:
-        yield from _describe_job(file.maker)
+    if file.producer is not None:
+        yield from _describe_job(file.producer)
 
 
 def _describe_job(job: TracedJob) -> Iterator[str]:
@@ -114,7 +116,7 @@ def _describe_job(job: TracedJob) -> Iterator[str]:
 
 def _job_line(job: TracedJob) -> str:
     how = "imported" if job.record.imported else _tools(job)
-    replaced = ", replaced since" if job.past else ""
+    replaced = ", replaced since" if job.replaced else ""
     return f"{job.name}  {job.record.finished:%Y-%m-%d %H:%M:%S}  {how}{replaced}"
 
 
@@ -124,20 +126,20 @@ def _tools(job: TracedJob) -> str:
 
 def _add_inputs(tree: Tree, job: TracedJob, shown: set[str]) -> None:
     """Add a job's inputs to its branch; a job that was shown before gets no branches again."""
-    if job.untraced:
-        tree.add(f"{len(job.inputs)} files of {job.untraced} samples: give one of them as FILE for its inputs")
+    if job.untraced_scopes:
+        tree.add(f"{len(job.inputs)} files of {job.untraced_scopes} samples: give one of them as FILE for its inputs")
         return
-    makers = {file.maker.record_uri: file.maker for file in job.inputs if file.maker is not None}
-    for uri, maker in makers.items():
-        files = [file for file in job.inputs if file.maker is not None and file.maker.record_uri == uri]
+    producers = {file.producer.record_uri: file.producer for file in job.inputs if file.producer is not None}
+    for uri, producer in producers.items():
+        files = [file for file in job.inputs if file.producer is not None and file.producer.record_uri == uri]
         names = ", ".join(f"{file.name} {file.digest}".rstrip() for file in files)
         was_shown = uri in shown
-        branch = tree.add(f"{names}\n{_job_line(maker)}{', as above' if was_shown else ''}")
+        branch = tree.add(f"{names}\n{_job_line(producer)}{', as above' if was_shown else ''}")
         if not was_shown:
             shown.add(uri)
-            _add_inputs(branch, maker, shown)
+            _add_inputs(branch, producer, shown)
     for file in job.inputs:
-        if file.maker is None:
+        if file.producer is None:
             tree.add(f"{file.digest:8}  {file.uri}{f'  ({file.note})' if file.note else ''}")
 
 
@@ -145,10 +147,10 @@ def _collect_jobs(job: TracedJob, jobs: dict[str, object]) -> None:
     if job.record_uri in jobs:
         return
     record = job.record.model_dump(mode="json", exclude={"inputs"})
-    jobs[job.record_uri] = {**record, "past": job.past, "inputs": [_file_to_dict(file) for file in job.inputs]}
+    jobs[job.record_uri] = {**record, "replaced": job.replaced, "inputs": [_file_to_dict(file) for file in job.inputs]}
     for file in job.inputs:
-        if file.maker is not None:
-            _collect_jobs(file.maker, jobs)
+        if file.producer is not None:
+            _collect_jobs(file.producer, jobs)
 
 
 def _add_branches(tree: Tree, results: tuple[Branch, ...], catalog: Catalog) -> None:
@@ -157,12 +159,14 @@ def _add_branches(tree: Tree, results: tuple[Branch, ...], catalog: Catalog) -> 
         first, count = branch.results[0], len(branch.results)
         label = f"{first.asset} of {first.scope if count == 1 else f'{count} samples'}"
         names = ", ".join(uri.rpartition("/")[2] for uri in files.get(first.id, ()))
-        _add_branches(tree.add(f"{label}  {'as above' if branch.again else names}".rstrip()), branch.branches, catalog)
+        _add_branches(
+            tree.add(f"{label}  {'as above' if branch.is_repeated else names}".rstrip()), branch.branches, catalog
+        )
 
 
-def _results(found: Downstream, catalog: Catalog) -> Iterator[dict[str, Any]]:
-    files, inputs, direct = catalog.files_of(found.results), found.sources_of(), set(found.first)
-    for number, result in found.results.items():
+def _results(downstream: Downstream, catalog: Catalog) -> Iterator[dict[str, Any]]:
+    files, inputs, direct = catalog.files_of(downstream.results), downstream.inputs(), set(downstream.direct)
+    for number, result in downstream.results.items():
         yield {
             "asset": result.asset,
             "scope": result.scope,
@@ -170,5 +174,5 @@ def _results(found: Downstream, catalog: Catalog) -> Iterator[dict[str, Any]]:
             "record": result.record,
             "files": files[number],
             "is_direct_input": number in direct,
-            "inputs": [found.results[source].record for source in inputs[number]],
+            "inputs": [downstream.results[source].record for source in inputs[number]],
         }

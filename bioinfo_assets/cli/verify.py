@@ -35,7 +35,7 @@ def verify(
             if not json:
                 typer.echo(str(finding))
     if json:
-        typer.echo(json_module.dumps({"checked": audit.looked_at, "findings": list(map(_to_dict, findings))}, indent=2))
+        typer.echo(json_module.dumps({"checked": audit.checked, "findings": list(map(_to_dict, findings))}, indent=2))
     else:
         typer.echo(_summary(audit, len(findings)))
     if findings:
@@ -43,7 +43,7 @@ def verify(
 
 
 def _summary(audit: Audit, findings: int) -> str:
-    checked = audit.looked_at
+    checked = audit.checked
     how = "checked by checksum" if audit.deep else "checked"
     outcome = f"{findings} findings" if findings else "no problems found"
     return f"{outcome}: {checked['records']} records and {checked['files']} files ({decimal(checked['bytes'])}) {how}"
@@ -54,6 +54,6 @@ def _to_dict(finding: Finding) -> dict[str, object]:
         "scope": finding.scope,
         "asset": finding.asset or None,
         "uri": finding.uri,
-        "problem": finding.trouble.value,
-        "message": finding.says or None,
+        "problem": finding.problem.value,
+        "message": finding.message or None,
     }

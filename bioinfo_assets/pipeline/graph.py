@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bioinfo_assets import asset_names
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.pipeline import jobs, result_metrics
 from bioinfo_assets.pipeline.jobs import Upstream
@@ -19,9 +20,9 @@ from bioinfo_assets.steps import alignment, duplicates, known_sites, metrics, re
 from bioinfo_assets.steps import trimming as trimming_step
 from bioinfo_assets.storage.store import Store
 
-RAW_READS: Final = "raw_reads"
-REFERENCE_SOURCE: Final = "reference_source"
-KNOWN_SITES_SOURCE: Final = "known_sites_source"
+RAW_READS: Final = asset_names.RAW_READS
+REFERENCE_SOURCE: Final = asset_names.REFERENCE_SOURCE
+KNOWN_SITES_SOURCE: Final = asset_names.KNOWN_SITES_SOURCE
 COHORT_SOURCE: Final = "cohort"
 SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE, COHORT_SOURCE)
 """What is observed, not computed: external files, and the set of samples that have results."""

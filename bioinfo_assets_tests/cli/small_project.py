@@ -16,7 +16,7 @@ from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.commands import CommandResult
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 
 def call_command(command: Callable[..., Any], *arguments: object) -> CommandResult:
@@ -52,7 +52,7 @@ def make_result(ledger: Ledger, asset: str, scope: str, *files: str, **changes: 
     uris = [f"{ledger.output_path}/{scope}/{file}" for file in files]
     for uri in uris:
         ledger.store.write_bytes(uri, f"{asset} of {scope}: {uri}".encode())
-    made_record(ledger, asset, scope, *uris, **changes)
+    record_result(ledger, asset, scope, *uris, **changes)
 
 
 def all_files(folder: Path) -> dict[str, bytes]:

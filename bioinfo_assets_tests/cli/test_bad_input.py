@@ -10,7 +10,15 @@ import pytest
 from bioinfo_assets.application.preflight import check_steps
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.settings import Settings
-from bioinfo_assets_tests.cli.commands import CommandResult, call, list_folders, take_lanes, write_fastq, write_pair, write_vcf
+from bioinfo_assets_tests.cli.commands import (
+    CommandResult,
+    call,
+    list_folders,
+    take_lanes,
+    write_fastq,
+    write_pair,
+    write_vcf,
+)
 from bioinfo_assets_tests.data_sets import na12878
 from bioinfo_assets_tests.launch.mounts import can_mount
 
@@ -72,7 +80,7 @@ def test_the_same_lane_twice(tmp_path: Path, reads: Path) -> None:
     write_pair(again)
     output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads, again)
     result = run(output, "--samples-file", samples_file, "--select", "merged_reads")
-    check_refused(result, output, "sample expt", "flow cell FC1, lane 1 twice", reads, again)
+    check_refused(result, output, "sample expt", "pipeline cell FC1, lane 1 twice", reads, again)
 
 
 @pytest.mark.parametrize("name", ["a/b", "a b", 'a""b', "a\nb", "..", "a..b", "$HOME", "-a", "records"])

@@ -10,7 +10,7 @@ def test_lanes_of_a_sample_in_two_folders_are_joined(tmp_path: Path) -> None:
     assert (added.exit_code, added.stdout) == (0, "NA12878: added, 3 lanes\n")
     listed = json.loads(call("samples", "list", "--output-path", tmp_path / "out", "--json").stdout)
     lanes = [(lane["flowcell"], lane["lane"], lane["read1"]) for lane in listed["NA12878"]]
-    # The flow cells' whole names are in the reads; the files' names have their first five letters.
+    # The pipeline cells' whole names are in the reads; the files' names have their first five letters.
     assert [(flowcell[:5], lane) for flowcell, lane, _ in lanes] == [("HJYFJ", 4), ("HJYFJ", 5), ("HK35M", 1)]
     assert lanes[1][2] == str(tmp_path / "b" / "NA12878_HJYFJ_L5_1.fastq.gz")
 

@@ -11,7 +11,7 @@ from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 
 def rows(table: dg.MetadataValue) -> list[dict[str, object]]:
@@ -97,7 +97,7 @@ def ledger(tmp_path: Path) -> Ledger:
 def shown(ledger: Ledger, *, reused: bool = False, **changes: object) -> dict[str, dg.MetadataValue]:
     uri = f"{ledger.output_path}/expt/expt.txt"
     Store().write_bytes(uri, b"made")
-    record = made_record(ledger, "depth", "expt", uri, **changes)
+    record = record_result(ledger, "depth", "expt", uri, **changes)
     return record_metadata(Lineage(ledger).of_record(record), reused=reused)
 
 
@@ -156,7 +156,7 @@ def test_what_an_earlier_run_cost_is_not_shown_again(ledger: Ledger) -> None:
 def test_of_very_many_inputs_the_first_are_shown(ledger: Ledger) -> None:
     uri = f"{ledger.output_path}/expt/expt.txt"
     Store().write_bytes(uri, b"made")
-    record = made_record(ledger, "depth", "expt", uri)
+    record = record_result(ledger, "depth", "expt", uri)
     inputs = tuple(TracedFile(f"/data/{number}", 1, None, f"sha256:{number}") for number in range(MAX_INPUTS + 1))
 
     made_from = rows(record_metadata(TracedJob(record, uri, past=False, inputs=inputs), reused=False)["made_from"])
