@@ -40,7 +40,9 @@ class Page:
             return dict(json.load(response)["data"])
 
     def selector(self) -> dict[str, str]:
-        data = self.query("{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }")
+        data = self.query(
+            "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
+        )
         (node,) = data["repositoriesOrError"]["nodes"]
         return {"repositoryName": node["name"], "repositoryLocationName": node["location"]["name"]}
 

@@ -1,3 +1,5 @@
+"""`doctor` on this machine and for containers; for AWS Batch see `test_batch`."""
+
 import json
 from pathlib import Path
 
@@ -6,16 +8,16 @@ import pytest
 from bioinfo_assets_tests.cli.commands import call
 
 
-def test_all_that_jobs_need_is_here() -> None:
+def test_all_tools_are_found_on_this_machine() -> None:
     result = call("doctor", "--json")
-    found = {one["name"]: one for one in json.loads(result.stdout)}
+    checks = {check["name"]: check for check in json.loads(result.stdout)}
     assert result.exit_code == 0, result
-    assert {"bwa", "samtools", "gatk", "picard", "java", "Rscript", "cutadapt", "multiqc", "dagster"} <= set(found)
-    assert all(one["version"] for one in found.values() if not one["optional"])
-    assert found["gatk"]["version"].startswith("4.6.")
+    assert {"bwa", "samtools", "gatk", "picard", "java", "Rscript", "cutadapt", "multiqc", "dagster"} <= set(checks)
+    assert all(check["version"] for check in checks.values() if not check["optional"])
+    assert checks["gatk"]["version"].startswith("4.6.")
 
 
-def test_what_is_missing_and_what_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_tool_is_shown_with_its_install_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     result = call("doctor")
     rows = [line.strip().split(maxsplit=2) for line in result.stdout.splitlines()]
@@ -24,14 +26,14 @@ def test_what_is_missing_and_what_installs_it(tmp_path: Path, monkeypatch: pytes
     assert "Traceback" not in result.stdout + result.stderr
 
 
-def test_a_project_on_batch_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_needs_an_output_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     result = call("doctor", "--backend", "batch")
     assert result.exit_code == 2
-    assert "no project is named: give --output-path" in result.stderr
+    assert "AWS Batch needs a project: give --output-path" in result.stderr
 
 
-def test_an_image_that_cannot_be_had_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_container_engine_is_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     result = call("doctor", "--backend", "docker", "--image", "tools:1", "--output-path", tmp_path)
     assert result.exit_code == 1

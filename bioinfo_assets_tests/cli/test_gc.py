@@ -1,4 +1,4 @@
-"""`bioinfo-assets gc`: lists; deletes only what is named and listed."""
+"""`bioinfo-assets gc` lists garbage, and deletes only what is both listed and named."""
 
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from bioinfo_assets_tests.records.recorded_results import record_result
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    """A project of two samples, of which one was removed."""
+    """A project of two samples, one of which was removed."""
     ledger = small_project(tmp_path)
     remove_samples(ledger, ["expt"])
     return ledger
 
 
-def test_the_list_tells_paths_sizes_and_why_and_deletes_nothing(ledger: Ledger, tmp_path: Path):
+def test_a_dry_run_lists_paths_sizes_and_reasons_and_deletes_nothing(ledger: Ledger, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "toy" / "mine").write_bytes(bytes(1500))
     make_result(ledger, "sketch", "toy", "toy.sketch")
@@ -46,18 +46,18 @@ def test_the_list_tells_paths_sizes_and_why_and_deletes_nothing(ledger: Ledger, 
     assert all_files(out) == before
 
 
-def test_the_list_as_json(ledger: Ledger, tmp_path: Path):
-    (one,) = parse_json(call_command(gc, "--dry-run", "--output-path", tmp_path / "out", "--json"))
-    assert (one["path"], one["asset"], one["scope"]) == (
+def test_the_list_as_json(ledger: Ledger, tmp_path: Path) -> None:
+    (item,) = parse_json(call_command(gc, "--dry-run", "--output-path", tmp_path / "out", "--json"))
+    assert (item["path"], item["asset"], item["scope"]) == (
         f"{ledger.output_path}/expt/records/depth.json",
         "depth",
         "expt",
     )
-    assert len(one["files"]) == 2
+    assert len(item["files"]) == 2
 
 
-def test_what_is_named_is_deleted_and_told(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)  # names are taken as the user stands
+def test_named_garbage_is_deleted(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # relative paths are relative to the working directory
     result = call_command(gc, "out/expt", "--output-path", "out")
     assert result.exit_code == 0
     assert "1 deleted, " in result.stdout
@@ -66,21 +66,21 @@ def test_what_is_named_is_deleted_and_told(ledger: Ledger, tmp_path: Path, monke
     assert parse_json(call_command(gc, "--dry-run", "--output-path", "out", "--json")) == []
 
 
-def test_names_with_a_dry_run_show_what_they_mean(ledger: Ledger, tmp_path: Path):
+def test_a_dry_run_with_paths_lists_what_they_select(ledger: Ledger, tmp_path: Path) -> None:
     before = all_files(tmp_path / "out")
     result = call_command(gc, tmp_path / "out" / "expt", "--dry-run", "--output-path", tmp_path / "out", "--json")
-    assert [one["asset"] for one in parse_json(result)] == ["depth"]
+    assert [item["asset"] for item in parse_json(result)] == ["depth"]
     assert all_files(tmp_path / "out") == before
 
 
-def test_neither_names_nor_a_dry_run(ledger: Ledger, tmp_path: Path):
+def test_neither_paths_nor_a_dry_run(ledger: Ledger, tmp_path: Path) -> None:
     result = call_command(gc, "--output-path", tmp_path / "out")
     assert result.exit_code == 2
-    assert "look at `gc --dry-run`, then name paths that it lists" in result.stderr
+    assert "run `gc --dry-run`, then give paths that it lists" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["toy", "toy/toy.depth.txt", "../reads/expt_1.fastq.gz", ".", ".dagster"])
-def test_what_is_not_listed_is_refused(ledger: Ledger, tmp_path: Path, name: str):
+def test_a_path_that_is_not_listed_is_rejected(ledger: Ledger, tmp_path: Path, name: str) -> None:
     before = all_files(tmp_path)
     result = call_command(gc, tmp_path / "out/expt", tmp_path / "out" / name, "--output-path", tmp_path / "out")
     assert result.exit_code == 2
@@ -88,18 +88,18 @@ def test_what_is_not_listed_is_refused(ledger: Ledger, tmp_path: Path, name: str
     assert all_files(tmp_path) == before
 
 
-def test_of_an_imported_result_it_is_said_that_the_files_stay(ledger: Ledger, tmp_path: Path):
-    theirs = tmp_path / "theirs.bam"
-    theirs.write_bytes(b"bam")
-    record_result(ledger, "marked_bam", "expt", str(theirs), imported=True)
+def test_files_of_an_imported_result_are_kept(ledger: Ledger, tmp_path: Path) -> None:
+    external = tmp_path / "external.bam"
+    external.write_bytes(b"bam")
+    record_result(ledger, "marked_bam", "expt", str(external), imported=True)
     result = call_command(gc, tmp_path / "out" / "expt", "--output-path", tmp_path / "out")
     assert "its files are elsewhere and stay" in result.stdout
-    assert theirs.exists()
+    assert external.exists()
     assert ledger.read(ResultKey("marked_bam", "expt")) is None
 
 
-def test_what_hinders_is_told(ledger: Ledger, tmp_path: Path):
+def test_an_unreadable_record_gets_a_warning(ledger: Ledger, tmp_path: Path) -> None:
     (tmp_path / "out" / "toy" / "records" / "depth.json").write_text("{")
     result = call_command(gc, "--dry-run", "--output-path", tmp_path / "out", "--json")
     assert "depth.json is not a record" in result.stderr
-    assert [one["scope"] for one in parse_json(result)] == ["expt"]
+    assert [item["scope"] for item in parse_json(result)] == ["expt"]
