@@ -165,16 +165,25 @@ def save(settings: Settings, home: Path) -> Path:
     Paths under the output path are saved relative to it, and the output path itself only where the home is elsewhere,
     so that a project can be moved.
     """
-    layout = OutputLayout(settings.output_path)
-    values = settings.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    values = _convert_paths(values, layout.relative)
-    if str(home) == layout.home:
+    values = portable_values(settings, exclude_unset=True, exclude_none=True)
+    if str(home) == OutputLayout(settings.output_path).home:
         values.pop("output_path", None)
     home.mkdir(parents=True, exist_ok=True)
     file = home / FILE_NAME
     with atomic_write(file) as part:
         part.write_text(tomli_w.dumps(values), encoding="utf-8")
     return file
+
+
+def portable_values(settings: Settings, **selection: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's own
+    """The settings as JSON values that stay valid when the project is moved: paths under the output path are relative.
+
+    Args:
+        settings: The settings.
+        selection: Which of them, as pydantic's `model_dump` takes it.
+    """
+    values = settings.model_dump(mode="json", **selection)
+    return _convert_paths(values, OutputLayout(settings.output_path).relative)
 
 
 def home_of(output_path: str) -> Path:

@@ -9,9 +9,8 @@ from bioinfo_assets.application.plan import Plan, select_assets, superseded_by_s
 from bioinfo_assets.application.request import Request, home_of, settings_of
 from bioinfo_assets.errors import InputError, ResourceError, suggest
 from bioinfo_assets.genomics import known_sites
-from bioinfo_assets.genomics.fasta import MAX_BYTES, contigs_of_fasta
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
-from bioinfo_assets.genomics.reference import Contig, fasta_name, parse_fai
+from bioinfo_assets.genomics.reference import MAX_FASTA_BYTES, Contig, contigs_of_fasta, fasta_name, parse_fai
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend_config import batch_scratch, open_backend
 from bioinfo_assets.launch.job import StoredFile
@@ -130,9 +129,9 @@ def check_batch_resources(settings: Settings, assets: Collection[str]) -> None:
     options_of_assets = map(settings.options_of, assets)
     distinct = {options.model_dump_json(include=set(_BATCH_RESOURCES)): options for options in options_of_assets}
     for options in distinct.values():
-        for check in check_batch(options, settings.batch.log_group, places=()):
-            if not check.is_well:
-                raise InputError(f"{check.name}: {check.says} (`bioinfo-assets doctor --backend batch` checks all)")
+        for check in check_batch(options, settings.batch.log_group, folders=()):
+            if not check.ok:
+                raise InputError(f"{check.name}: {check.message} (`bioinfo-assets doctor --backend batch` checks all)")
 
 
 def check_adapters(project: Project) -> None:
@@ -187,7 +186,7 @@ def check_reference(project: Project) -> tuple[Contig, ...] | None:
     uri = project.settings.reference or ""
     fasta_name(uri)
     size, path, fai = project.store.stat(uri).size, local_path(uri), f"{uri}.fai"
-    if path is not None and size <= MAX_BYTES:
+    if path is not None and size <= MAX_FASTA_BYTES:
         return contigs_of_fasta(path)
     return parse_fai(project.store.read_bytes(fai).decode()) if project.store.exists(fai) else None
 

@@ -64,7 +64,7 @@ def list_jobs(*, output_path: OutputPath, json: Json = False) -> None:
     table = Table(job_column, "ASSET", "SAMPLE", "STATE", "AGE", "RUN", "REASON", box=None, pad_edge=False)
     for job in active:
         age = _age(job.started or job.created)
-        table.add_row(job.batch_id, job.step, _scope(job), job.status, age, job.run_id[:8], job.reason)
+        table.add_row(job.batch_id, job.asset, _scope(job), job.status, age, job.run_id[:8], job.reason)
     console = Console(markup=False, highlight=False, width=WIDTH)
     console.print(table if active else "no queued or running jobs", soft_wrap=True)
 
@@ -116,7 +116,7 @@ def reap(*, output_path: OutputPath, json: Json = False) -> None:
         typer.echo(json_module.dumps([asdict(job) for job in ended], indent=2, default=str))
         return
     for job in ended:
-        typer.echo(f"{job.batch_id} {job.step} {_scope(job)}: run {job.run_id[:8]} is over, terminating the job")
+        typer.echo(f"{job.batch_id} {job.asset} {_scope(job)}: run {job.run_id[:8]} is over, terminating the job")
     if not ended:
         typer.echo("no orphaned jobs")
 

@@ -17,7 +17,7 @@ from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.commands import COMMAND, CommandResult, call, list_folders, write_pair
 from bioinfo_assets_tests.cloud import IMAGE, Cloud, opened_cloud
-from bioinfo_assets_tests.launch.batch.machines import PATH
+from bioinfo_assets_tests.launch.batch.batch_backend import PATH
 from bioinfo_assets_tests.simulator import Denied, Queue
 from bioinfo_assets_tests.waiting import wait_until
 
@@ -400,7 +400,7 @@ def test_doctor_finds_no_problem(site: Site) -> None:
     result, checks = doctor(site, "--queue", "default", "--image", IMAGE)
     assert result.exit_code == 0, result
     assert {"credentials", "queue", "machines", "image", "log group", f"{site.cloud.bucket}/run"} <= checks.keys()
-    assert all(check["is_well"] for check in checks.values())
+    assert all(check["ok"] for check in checks.values())
     assert Store().list(f"{site.cloud.bucket}/run", recursive=True) == ()
 
 
@@ -408,8 +408,8 @@ def test_doctor_finds_no_problem(site: Site) -> None:
 def test_doctor_shows_what_is_missing(site: Site) -> None:
     result, checks = doctor(site, "--queue", "closed", "--image", IMAGE)
     assert result.exit_code == 1
-    assert [name for name, check in checks.items() if not check["is_well"]] == ["queue"]
-    assert "closed" in checks["queue"]["says"]
+    assert [name for name, check in checks.items() if not check["ok"]] == ["queue"]
+    assert "closed" in checks["queue"]["message"]
 
 
 @pytest.mark.usefixtures("elsewhere")

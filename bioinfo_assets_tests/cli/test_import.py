@@ -74,7 +74,7 @@ def test_bad_input_is_rejected_in_a_sentence_and_writes_nothing(tmp_path: Path) 
     for words, sentence in (
         ((bam, "--sample", "expt", "--as", "marked_bam"), "read groups of sample 'toy' (SM)"),
         ((bam, "--sample", "toy", "--as", "depth"), "'depth' cannot be imported"),
-        ((bam, "--sample", "a/b", "--as", "marked_bam"), "'a/b' cannot name a sample"),
+        ((bam, "--sample", "a/b", "--as", "marked_bam"), "'a/b' is not a valid sample name"),
         ((tmp_path / "y.bam", "--sample", "toy", "--as", "marked_bam"), "y.bam does not exist"),
         ((bam, "--sample", "toy", "--as", "marked_bam", "--read-group", "x"), "is not a read group"),
     ):

@@ -13,10 +13,10 @@ from bioinfo_assets.application.dagster_instance import open_instance
 from bioinfo_assets.launch.backend import Stream
 from bioinfo_assets.storage.store import join
 from bioinfo_assets_tests.cli.commands import call
+from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend, job
 from bioinfo_assets_tests.launch.batch.conftest import scratch, second_s, simulator
-from bioinfo_assets_tests.launch.batch.machines import opened
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.launch.contract import job, wait_until
+from bioinfo_assets_tests.launch.contract import wait_until
 
 __all__ = ["s3", "s3_server", "scratch", "second_s", "simulator"]
 
@@ -41,7 +41,7 @@ def output_path(simulator, s3, scratch, tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.fixture
 def sleeper(output_path: str, scratch, simulator) -> Iterator[str]:
     """AWS Batch's id of a running job whose host is gone."""
-    with opened(scratch, run="run-1") as backend:
+    with batch_backend(scratch, run="run-1") as backend:
         job_id = backend.submit(job("prints", "echo begun; echo words >&2; sleep 1000"), "f" * 64).job_id
         wait_until(lambda: backend.read_log(job_id, Stream.STDERR, 0))
         yield listed(output_path)[0]["batch_id"]
@@ -69,7 +69,7 @@ def finished_run(home: Path) -> str:
 
 def test_jobs_are_listed_with_asset_sample_and_run(output_path: str, sleeper: str) -> None:
     (active,) = listed(output_path)
-    assert (active["step"], active["scope"], active["status"], active["run_id"]) == (
+    assert (active["asset"], active["scope"], active["status"], active["run_id"]) == (
         "prints",
         "expt",
         "RUNNING",
@@ -101,7 +101,7 @@ def test_only_jobs_of_the_project_are_killed(output_path: str, sleeper: str, sim
 
 def test_orphaned_jobs_are_terminated(output_path: str, scratch, simulator, tmp_path) -> None:
     over = finished_run(tmp_path / "home")
-    with opened(scratch, run=over) as backend, opened(scratch, run="a-colleagues") as other:
+    with batch_backend(scratch, run=over) as backend, batch_backend(scratch, run="a-colleagues") as other:
         for number, host in enumerate((backend, other)):
             host.submit(job("sleeps", scope=f"expt{number}"), f"{number}" * 64)
         wait_until(lambda: len(listed(output_path)) == 2)

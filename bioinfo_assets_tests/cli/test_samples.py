@@ -115,7 +115,7 @@ def test_bad_names_are_rejected_in_a_sentence(tmp_path: Path) -> None:
         (("remove", "toy", "nobody"), "there is no sample 'nobody'"),
         (("rename", "nobody", "x"), "there is no sample 'nobody'"),
         (("rename", "toy", "expt"), "there is a sample expt already"),
-        (("rename", "toy", "../x"), "'../x' cannot name a sample"),
+        (("rename", "toy", "../x"), "'../x' is not a valid sample name"),
     ):
         result = call("samples", *words, "--output-path", out)
         assert result.exit_code == 2

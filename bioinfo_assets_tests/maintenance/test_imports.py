@@ -12,7 +12,7 @@ from bioinfo_assets.genomics.bam_header import EOF_BLOCK
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.launch.job import StoredFile
-from bioinfo_assets.maintenance.imports import IMPORTABLE, Import, Imported, check_import, register
+from bioinfo_assets.maintenance.imports import Import, Imported, check_import, register
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import load_sample, sample_names, save_sample
 from bioinfo_assets.result_key import ResultKey

@@ -199,7 +199,9 @@ def test_one_that_was_deleted_damaged_or_of_another_format_is_made_anew(flow: Sm
         assert told(flow.ledger, home) == before
 
 
-def test_damage_that_shows_while_it_is_asked_is_told_and_gone_the_next_time(flow: SmallPipeline, home: Path, tmp_path: Path):
+def test_damage_that_shows_while_it_is_asked_is_told_and_gone_the_next_time(
+    flow: SmallPipeline, home: Path, tmp_path: Path
+):
     long_ago(tmp_path / "out")
     before = told(flow.ledger, home)
     file = home / FILE_NAME
@@ -215,7 +217,9 @@ def test_damage_that_shows_while_it_is_asked_is_told_and_gone_the_next_time(flow
     assert found == before
 
 
-def test_without_a_home_or_with_one_that_cannot_be_written_it_is_in_memory(flow: SmallPipeline, home: Path, tmp_path: Path):
+def test_without_a_home_or_with_one_that_cannot_be_written_it_is_in_memory(
+    flow: SmallPipeline, home: Path, tmp_path: Path
+):
     before = told(flow.ledger, None)
     assert told(flow.ledger, tmp_path / "nowhere") == before
     assert not (tmp_path / "nowhere").exists()

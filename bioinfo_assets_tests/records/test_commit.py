@@ -162,7 +162,7 @@ def test_an_input_that_is_rewritten_while_the_job_runs_gives_no_result(project: 
     project.write_name("WORLD")
     began.unlink()
 
-    with pytest.raises(JobError, match=r"name\.txt was written again since the run began"):
+    with pytest.raises(JobError, match=r"name\.txt was rewritten since the run began"):
         commit(project.ledger, project.backend, submitted)
 
     assert project.ledger.read(GREETING) is None
@@ -173,7 +173,7 @@ def test_an_input_that_is_rewritten_before_the_job_begins_fails_it(project: Gree
     decision = project.decide(project.job())
     project.write_name("WORLD")
 
-    with pytest.raises(JobError, match=r"name\.txt was written again since the run began: start the run again"):
+    with pytest.raises(JobError, match=r"name\.txt was rewritten since the run began: start the run again"):
         commit(project.ledger, project.backend, submit(project.watcher, decision))
 
 
@@ -209,7 +209,9 @@ def test_a_missing_tool_is_an_error_before_anything_runs(project: GreetingProjec
         project.decide(project.job(tools=("no-such-tool",)))
 
 
-def test_a_host_that_is_killed_while_publishing_leaves_no_result(project: GreetingProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_is_killed_while_publishing_leaves_no_result(
+    project: GreetingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Killed after the files are published and before the record is written: without a record nothing is reused."""
     project.run(project.job())
 
