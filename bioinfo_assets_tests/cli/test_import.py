@@ -24,7 +24,7 @@ def test_importing_a_bam_prints_the_next_command(tmp_path: Path) -> None:
     assert "were not compared" in result.stderr
     record = Ledger(Store(), str(out)).read(ResultKey("recalibrated_bam", "expt"))
     assert record is not None
-    assert record.outputs[0].sha256 in result.stdout
+    assert f"sha256 {record.outputs[0].sha256}" in result.stdout
     assert "recalibrated_bam of expt is already registered:" in call_command(import_, *words).stdout
     listed = call("samples", "list", "--output-path", out)
     assert [line.split() for line in listed.stdout.splitlines()[1:]] == [["expt", "(imported)"]]

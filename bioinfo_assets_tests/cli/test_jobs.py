@@ -16,13 +16,16 @@ from bioinfo_assets_tests.cli.commands import call
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend, job
 from bioinfo_assets_tests.launch.batch.conftest import scratch, second_s, simulator
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.launch.contract import wait_until
+from bioinfo_assets_tests.simulator import BatchSimulator
+from bioinfo_assets_tests.waiting import wait_until
 
 __all__ = ["s3", "s3_server", "scratch", "second_s", "simulator"]
 
 
 @pytest.fixture
-def output_path(simulator, s3, scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def output_path(
+    simulator: BatchSimulator, s3: str, scratch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
     """The output path of a project on Batch."""
     home = tmp_path / "home"
     home.mkdir()
@@ -39,7 +42,7 @@ def output_path(simulator, s3, scratch, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def sleeper(output_path: str, scratch, simulator) -> Iterator[str]:
+def sleeper(output_path: str, scratch: str, simulator: BatchSimulator) -> Iterator[str]:
     """AWS Batch's id of a running job whose host is gone."""
     with batch_backend(scratch, run="run-1") as backend:
         job_id = backend.submit(job("prints", "echo begun; echo words >&2; sleep 1000"), "f" * 64).job_id
@@ -85,21 +88,23 @@ def test_a_log_is_read(output_path: str, sleeper: str) -> None:
     assert sorted(result.stdout.splitlines()) == ["[stdout] begun", "words"]
 
 
-def test_a_job_is_killed(output_path: str, sleeper: str, simulator) -> None:
+def test_a_job_is_killed(output_path: str, sleeper: str, simulator: BatchSimulator) -> None:
     result = call("jobs", "kill", sleeper, "--output-path", output_path)
     assert (result.exit_code, result.stdout) == (0, f"{sleeper} is being terminated\n")
     wait_until(lambda: not listed(output_path))
     assert simulator.payloads("TerminateJob")[0]["reason"] == "bioinfo-assets: ended by `bioinfo-assets jobs kill`"
 
 
-def test_only_jobs_of_the_project_are_killed(output_path: str, sleeper: str, simulator) -> None:
+def test_only_jobs_of_the_project_are_killed(output_path: str, sleeper: str, simulator: BatchSimulator) -> None:
     result = call("jobs", "kill", sleeper, "0f3c-of-another", "--output-path", output_path)
     assert result.exit_code == 2
     assert "0f3c-of-another is not a queued or running job of this project" in result.stderr
     assert simulator.count("TerminateJob") == 0
 
 
-def test_orphaned_jobs_are_terminated(output_path: str, scratch, simulator, tmp_path) -> None:
+def test_orphaned_jobs_are_terminated(
+    output_path: str, scratch: str, simulator: BatchSimulator, tmp_path: Path
+) -> None:
     over = finished_run(tmp_path / "home")
     with batch_backend(scratch, run=over) as backend, batch_backend(scratch, run="a-colleagues") as other:
         for number, host in enumerate((backend, other)):
@@ -108,9 +113,8 @@ def test_orphaned_jobs_are_terminated(output_path: str, scratch, simulator, tmp_
         result = call("jobs", "reap", "--output-path", output_path)
         assert result.exit_code == 0, result
         assert "sleeps expt0: run " in result.stdout
-        assert [one["scope"] for one in wait_until(lambda: listed(output_path), lambda left: len(left) == 1)] == [
-            "expt1"
-        ]
+        wait_until(lambda: len(listed(output_path)) == 1, what="the orphaned job to end")
+        assert [active["scope"] for active in listed(output_path)] == ["expt1"]
         again = call("jobs", "reap", "--output-path", output_path)
         assert again.stdout == "no orphaned jobs\n"
 

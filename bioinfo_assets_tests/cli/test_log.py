@@ -251,8 +251,7 @@ def test_a_copy_is_recognised_by_its_checksum(pipeline: SmallPipeline, tmp_path:
 
 
 def test_imported_and_copied_results_are_shown_as_such(pipeline: SmallPipeline, tmp_path: Path) -> None:
-    changes = {"imported": True, "script": "", "tools": {}, "backend": "import"}
-    pipeline.add_result("marked_bam", "expt", "expt.marked.bam", **changes)
+    pipeline.add_result("marked_bam", "expt", "expt.marked.bam", imported=True, script="", tools={}, backend="import")
     output = lines(call_command(log, tmp_path / "out" / "expt" / "expt.marked.bam"))
     assert "  made     elsewhere; imported as marked_bam of expt" in output
     assert not [line for line in output if line.startswith(("  script", "  tools"))]
