@@ -4,8 +4,8 @@ import gzip
 from pathlib import Path
 
 import pytest
-
 from bioinfo_assets.provenance.comparer import Comparer
+
 from bioinfo_assets.provenance.comparison import Cause, Change, Comparison
 from bioinfo_assets.provenance.lineage import Lineage
 from bioinfo_assets.records.record import Record
