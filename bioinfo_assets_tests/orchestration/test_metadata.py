@@ -10,7 +10,7 @@ from bioinfo_assets.orchestration.metadata import MAX_INPUTS, record_metadata
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.orchestration.toy import Toy
+from bioinfo_assets_tests.orchestration.toy_project import ToyProject
 from bioinfo_assets_tests.records.recorded_results import record_result
 
 
@@ -24,7 +24,7 @@ def digest_of(number: int) -> str:
     return hashlib.sha256(b"%d\n" % number).hexdigest()
 
 
-def test_it_shows_what_it_was_made_from_with_digests(toy: Toy) -> None:
+def test_it_shows_what_it_was_made_from_with_digests(toy: ToyProject) -> None:
     toy.run()
 
     made_from = rows(toy.materialization("product", "b").metadata["made_from"])
@@ -35,7 +35,7 @@ def test_it_shows_what_it_was_made_from_with_digests(toy: Toy) -> None:
     ]
 
 
-def test_it_shows_its_own_files_with_digests(toy: Toy) -> None:
+def test_it_shows_its_own_files_with_digests(toy: ToyProject) -> None:
     toy.run()
 
     assert rows(toy.materialization("product", "b").metadata["files"]) == [
@@ -43,7 +43,7 @@ def test_it_shows_its_own_files_with_digests(toy: Toy) -> None:
     ]
 
 
-def test_its_provenance_goes_back_to_the_source(toy: Toy) -> None:
+def test_its_provenance_goes_back_to_the_source(toy: ToyProject) -> None:
     """A list for people: each job below the file that it made, down to the files that nobody here made."""
     toy.run()
 
@@ -64,7 +64,7 @@ def test_its_provenance_goes_back_to_the_source(toy: Toy) -> None:
     assert f"`{toy.place}/factor.txt` {digest_of(3)[:8]}, nothing is known of it" in said
 
 
-def test_a_result_that_was_found_shows_the_same(toy: Toy) -> None:
+def test_a_result_that_was_found_shows_the_same(toy: ToyProject) -> None:
     toy.run()
     first = toy.materialization("parity", "b").metadata
     toy.run()
@@ -76,7 +76,7 @@ def test_a_result_that_was_found_shows_the_same(toy: Toy) -> None:
 
 
 @pytest.mark.parametrize("harm", [b"", b'{"step": "factor"}', b"no JSON"], ids=["empty", "no record", "no JSON"])
-def test_a_broken_record_upstream_does_not_fail_the_result(toy: Toy, harm: bytes) -> None:
+def test_a_broken_record_upstream_does_not_fail_the_result(toy: ToyProject, harm: bytes) -> None:
     """What was made is whole; what cannot be told is left out, and the files that were read are named all the same."""
     toy.run()
     Path(toy.output, "b", "records", "unheard_of.json").write_bytes(harm)
@@ -159,6 +159,6 @@ def test_of_very_many_inputs_the_first_are_shown(ledger: Ledger) -> None:
     record = record_result(ledger, "depth", "expt", uri)
     inputs = tuple(TracedFile(f"/data/{number}", 1, None, f"sha256:{number}") for number in range(MAX_INPUTS + 1))
 
-    made_from = rows(record_metadata(TracedJob(record, uri, past=False, inputs=inputs), reused=False)["made_from"])
+    made_from = rows(record_metadata(TracedJob(record, uri, replaced=False, inputs=inputs), reused=False)["made_from"])
 
     assert [row["file"] for row in made_from] == [f"/data/{number}" for number in range(MAX_INPUTS)]

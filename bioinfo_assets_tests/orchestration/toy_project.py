@@ -1,4 +1,4 @@
-"""A toy project on the real machinery: numbers are fetched once, and squared for every sample by bash."""
+"""A toy project on the real launcher and executor: bash multiplies the number of each sample by a shared factor."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,23 +12,19 @@ from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.orchestration.executor import one_process_executor
-from bioinfo_assets.orchestration.internals import (
-    CachingStaleStatusResolver,
-    InMemoryJob,
-    LoadingContextForTest,
-    execute_run,
-)
+from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags, samples
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
+from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.result_key import COHORT, REFERENCES, ResultKey
 from bioinfo_assets.storage.store import Store, join
+from bioinfo_assets_tests.staleness import stale_results
 
-HERE = BackendConfig()
-SAMPLE = {"partitions_def": samples, "io_manager_key": "records"}
+LOCAL = BackendConfig()
 
 
 def stored(uri: str) -> StoredFile:
@@ -36,120 +32,122 @@ def stored(uri: str) -> StoredFile:
     return StoredFile(uri, store.stat(uri).size, store.digest(uri))
 
 
-def toy_definitions(place: str, launcher: JobLauncher) -> dg.Definitions:
-    """The toy whose sources are in a folder, and whose results are in `output` there."""
-    output = join(place, "output")
+def toy_definitions(root: str, launcher: JobLauncher) -> dg.Definitions:
+    """The assets of a toy project whose sources are in `root`, and whose results are in `root/output`."""
+    output = join(root, "output")
 
     @dg.asset(io_manager_key="records", code_version="1")
-    def factor(context: dg.AssetExecutionContext, launcher: JobLauncher):
-        job = Job(
-            key=ResultKey("factor", "references"),
-            version="1",
-            script="cat source.txt > factor.txt; echo factor on stdout; echo factor on stderr >&2",
-            inputs=(Input("source.txt", stored(join(place, "factor.txt"))),),
-            outputs=(Output("number", "factor.txt", f"{output}/references/factor.txt"),),
-        )
-        yield from launcher.materialize(context, lambda: job)
-
-    @dg.asset(**SAMPLE, code_version="1")
-    def product(context: dg.AssetExecutionContext, launcher: JobLauncher, factor: RecordSet):
-        def job(sample: str) -> Job:
+    def factor(context: dg.AssetExecutionContext, launcher: JobLauncher) -> StepEvents:
+        def build(key: ResultKey) -> Job:
             return Job(
-                key=ResultKey("product", sample),
+                key=key,
+                version="1",
+                script="cat source.txt > factor.txt; echo factor on stdout; echo factor on stderr >&2",
+                inputs=(Input("source.txt", stored(join(root, "factor.txt"))),),
+                outputs=(Output("number", "factor.txt", f"{output}/references/factor.txt"),),
+            )
+
+        yield from launcher.materialize(context, build)
+
+    @dg.asset(partitions_def=samples, io_manager_key="records", code_version="1")
+    def product(context: dg.AssetExecutionContext, launcher: JobLauncher, factor: RecordSet) -> StepEvents:
+        def build(key: ResultKey) -> Job:
+            return Job(
+                key=key,
                 version="1",
                 script='[[ $(cat own.txt) != bad ]] || fail "own.txt is bad: write a number"\n'
                 'echo $(( $(cat factor.txt) * $(cat own.txt) )) > product.txt; fact value "$(cat product.txt)"',
                 inputs=(
                     Input("factor.txt", factor.only.file("number")),
-                    Input("own.txt", stored(join(place, f"{sample}.txt"))),
+                    Input("own.txt", stored(join(root, f"{key.scope}.txt"))),
                 ),
-                outputs=(Output("number", "product.txt", f"{output}/{sample}/{sample}.product.txt"),),
+                outputs=(Output("number", "product.txt", f"{output}/{key.scope}/{key.scope}.product.txt"),),
             )
 
-        yield from launcher.materialize_samples(context, job)
+        yield from launcher.materialize(context, build)
 
-    @dg.asset(**SAMPLE, code_version="1")
-    def parity(context: dg.AssetExecutionContext, launcher: JobLauncher, product: RecordSet):
-        def job(sample: str) -> Job:
+    @dg.asset(partitions_def=samples, io_manager_key="records", code_version="1")
+    def parity(context: dg.AssetExecutionContext, launcher: JobLauncher, product: RecordSet) -> StepEvents:
+        def build(key: ResultKey) -> Job:
             return Job(
-                key=ResultKey("parity", sample),
+                key=key,
                 version="1",
                 script="echo $(( $(cat product.txt) % 2 )) > parity.txt",
-                inputs=(Input("product.txt", product.of(sample).file("number")),),
-                outputs=(Output("number", "parity.txt", f"{output}/{sample}/{sample}.parity.txt"),),
+                inputs=(Input("product.txt", product.of(key.scope).file("number")),),
+                outputs=(Output("number", "parity.txt", f"{output}/{key.scope}/{key.scope}.parity.txt"),),
             )
 
-        yield from launcher.materialize_samples(context, job)
+        yield from launcher.materialize(context, build)
 
     @dg.asset(io_manager_key="records", code_version="1")
-    def total(context: dg.AssetExecutionContext, launcher: JobLauncher, product: RecordSet):
-        def job() -> Job:
-            found = sorted(product.records.items())
+    def total(context: dg.AssetExecutionContext, launcher: JobLauncher, product: RecordSet) -> StepEvents:
+        def build(key: ResultKey) -> Job:
+            products = sorted(product.records.items())
             return Job(
-                key=ResultKey("total", "multiqc"),
+                key=key,
                 version="1",
                 script="cat *.product.txt | awk '{ sum += $1 } END { print sum }' > total.txt",
-                inputs=tuple(Input(f"{name}.product.txt", record.file("number")) for name, record in found),
+                inputs=tuple(Input(f"{sample}.product.txt", record.file("number")) for sample, record in products),
                 outputs=(Output("number", "total.txt", f"{output}/multiqc/total.txt"),),
             )
 
-        yield from launcher.materialize(context, job)
+        yield from launcher.materialize(context, build, scope=COHORT)
 
     return dg.Definitions(
         assets=[factor, product, parity, total],
         executor=one_process_executor,
         resources={
             "launcher": launcher,
-            "records": RecordIOManager(output_path=output, scopes={"factor": "references", "total": "multiqc"}),
+            "records": RecordIOManager(output_path=output, scopes={"factor": REFERENCES, "total": COHORT}),
         },
     )
 
 
 @dataclass
-class Toy:
-    """The toy project with three samples, its Dagster instance, and what tests do with them.
+class ToyProject:
+    """A toy project with three samples, and its Dagster instance.
 
     Attributes:
-        folder: Of this machine, for tests.
-        instance: Dagster's.
-        place: Where its files are; the folder unless given.
-        means: Where its jobs run.
-        jobs: How they run.
-        samples: Their names and numbers.
+        folder: A local folder.
+        instance: Dagster.
+        root: The folder or address of its files; `folder` by default.
+        backend: Where its jobs run.
+        jobs: Options of its jobs.
+        samples: The number of each sample.
     """
 
     folder: Path
     instance: dg.DagsterInstance
-    place: str = ""
-    means: BackendConfig = HERE
+    root: str = ""
+    backend: BackendConfig = LOCAL
     jobs: JobOptions = NO_OPTIONS
     samples: Mapping[str, int] = field(default_factory=lambda: {"a": 2, "b": 3, "c": 4})
 
     def __post_init__(self) -> None:
-        self.place = self.place or str(self.folder)
+        self.root = self.root or str(self.folder)
         self.write("factor", 3)
         for name, number in self.samples.items():
             self.write(name, number)
         add_samples(self.instance, list(self.samples))
-        self.definitions = toy_definitions(self.place, launcher_of(self.output, self.means, self.jobs, {}))
+        self.definitions = toy_definitions(self.root, launcher_of(self.output, self.backend, self.jobs, {}))
 
     @property
     def output(self) -> str:
-        return join(self.place, "output")
+        return join(self.root, "output")
 
     def write(self, name: str, number: object) -> None:
-        Store().write_bytes(join(self.place, f"{name}.txt"), f"{number}\n".encode())
+        Store().write_bytes(join(self.root, f"{name}.txt"), f"{number}\n".encode())
 
-    def read(self, sample: str, what: str = "product") -> str:
-        return Store().read_bytes(join(self.output, sample, f"{sample}.{what}.txt")).decode().strip()
+    def read(self, sample: str, asset: str = "product") -> str:
+        return Store().read_bytes(join(self.output, sample, f"{sample}.{asset}.txt")).decode().strip()
 
-    def record(self, sample: str, step: str = "product") -> Record:
-        found = Ledger(Store(), self.output).read(sample, step)
-        assert found is not None
-        return found
+    def record(self, scope: str, asset: str = "product") -> Record:
+        record = Ledger(Store(), self.output).read(ResultKey(asset, scope))
+        assert record is not None
+        return record
 
     def scratch(self) -> tuple[str, ...]:
-        """All that lies there."""
+        """All files in scratch."""
         return Store().list(join(self.output, ".scratch"), recursive=True)
 
     def run(
@@ -162,7 +160,7 @@ class Toy:
         tags: Mapping[str, str] | None = None,
         **more: Any,
     ) -> dg.ExecuteInProcessResult:
-        """Runs assets, all unless given, for a range of samples; `config` is that of the launcher."""
+        """Run assets, all by default, for a range of samples; `config` is the launcher's run configuration."""
         job = self.definitions.resolve_implicit_global_asset_job_def()
         run = self.instance.create_run_for_job(
             job_def=job,
@@ -174,34 +172,31 @@ class Toy:
         return execute_run(InMemoryJob(job), run, self.instance)
 
     def engine_events(self, run_id: str) -> list[dg.DagsterEvent]:
-        """What Dagit shows of the jobs of a run."""
+        """The engine events of a run, which Dagit shows."""
         logs = self.instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
         return [entry.dagster_event for entry in logs if entry.dagster_event]
 
     def stale(self) -> set[str]:
-        """What Dagster calls stale, as ASSET or ASSET/SAMPLE."""
-        graph = self.definitions.resolve_asset_graph()
-        resolver = CachingStaleStatusResolver(self.instance, graph, LoadingContextForTest(self.instance))
-        places = [("factor", None), ("total", None)] + [(key, name) for key in ("product", "parity") for name in "abc"]
-        return {
-            f"{key}/{name}" if name else key
-            for key, name in places
-            if resolver.get_status(dg.AssetKey(key), name).value == "STALE"
-        }
+        """The results that Dagster considers stale, as ASSET or ASSET/SAMPLE."""
+        results = [("factor", None), ("total", None), *((key, name) for key in ("product", "parity") for name in "abc")]
+        stale = stale_results(self.instance, self.definitions, results)
+        return {f"{key}/{name}" if name else key for key, name in stale}
 
     def materialization(self, key: str, partition: str | None = None) -> dg.AssetMaterialization:
         records = self.instance.fetch_materializations(
             dg.AssetRecordsFilter(dg.AssetKey(key), asset_partitions=[partition] if partition else None), limit=1
         ).records
-        found = records[0].asset_materialization
-        assert found is not None
-        return found
+        materialization = records[0].asset_materialization
+        assert materialization is not None
+        return materialization
 
 
 def plain_definitions(versions: dict[str, str]) -> dg.Definitions:
-    """The toy's graph as Dagster runs it by itself, each asset with the data version it is told."""
+    """The same assets as plain Dagster assets, with these data versions."""
 
-    def asset(name: str, deps: Sequence[str], partitions_def: dg.PartitionsDefinition | None) -> dg.AssetsDefinition:
+    def asset(
+        name: str, deps: Sequence[str], partitions_def: dg.PartitionsDefinition[str] | None
+    ) -> dg.AssetsDefinition:
         @dg.asset(name=name, deps=list(deps), partitions_def=partitions_def, code_version="1")
         def body() -> dg.MaterializeResult:
             return dg.MaterializeResult(data_version=dg.DataVersion(versions[name]))
