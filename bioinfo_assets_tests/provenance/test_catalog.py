@@ -108,7 +108,9 @@ def test_replaced_results_are_included_on_request(pipeline: SmallPipeline, home:
     before = len(entries(pipeline.ledger, home))
     pipeline.add_bam("expt", "other")
     assert len(entries(pipeline.ledger, home)) == before
-    assert len(entries(pipeline.ledger, home, include_replaced=True)) == before + 3  # the previous BAM, and its two inputs
+    assert (
+        len(entries(pipeline.ledger, home, include_replaced=True)) == before + 3
+    )  # the previous BAM, and its two inputs
     with open_catalog(pipeline.ledger, home) as catalog:
         (old,) = catalog.by_digest(hex_of("aligned_bam of expt"))[:1]
         (new,) = catalog.by_digest(hex_of("other"))
@@ -132,13 +134,17 @@ def test_a_file_is_found_by_its_address(catalog: Catalog, pipeline: SmallPipelin
 
 
 @pytest.mark.parametrize("are_old", [False, True])
-def test_changes_are_indexed_by_the_next_query(pipeline: SmallPipeline, home: Path, tmp_path: Path, *, are_old: bool) -> None:
+def test_changes_are_indexed_by_the_next_query(
+    pipeline: SmallPipeline, home: Path, tmp_path: Path, *, are_old: bool
+) -> None:
     def current_entries() -> set[tuple[str, str, str]]:
         current = set(entries(pipeline.ledger, home, include_replaced=True))
         assert current == set(entries(pipeline.ledger, None, include_replaced=True))
         if are_old:
             age_folders(tmp_path / "out")
-            assert set(entries(pipeline.ledger, home, include_replaced=True)) == set(entries(pipeline.ledger, None, include_replaced=True))
+            assert set(entries(pipeline.ledger, home, include_replaced=True)) == set(
+                entries(pipeline.ledger, None, include_replaced=True)
+            )
         return current
 
     current_entries()
@@ -177,7 +183,16 @@ def test_a_change_within_two_seconds_is_indexed_although_the_folder_has_the_same
     assert ("expt.coverage.txt", "w", "coverage") in entries(pipeline.ledger, home)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"asset": 1}', '{"format": 2, "asset": "x", "scope": "y", "finished": "z", "outputs": [{"uri": ["x"]}]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"asset": 1}',
+        '{"format": 2, "asset": "x", "scope": "y", "finished": "z", "outputs": [{"uri": ["x"]}]}',
+    ],
+)
 def test_an_invalid_record_does_not_hide_others(pipeline: SmallPipeline, home: Path, tmp_path: Path, text: str) -> None:
     before = entries(pipeline.ledger, home)
     (tmp_path / "out" / "expt" / "records" / "notes.json").write_text(text)
@@ -200,7 +215,9 @@ def test_an_index_that_is_missing_damaged_or_of_another_format_is_rebuilt(pipeli
         assert entries(pipeline.ledger, home) == before
 
 
-def test_damage_that_a_query_reveals_is_reported_and_repaired_by_the_next_query(pipeline: SmallPipeline, home: Path, tmp_path: Path) -> None:
+def test_damage_that_a_query_reveals_is_reported_and_repaired_by_the_next_query(
+    pipeline: SmallPipeline, home: Path, tmp_path: Path
+) -> None:
     age_folders(tmp_path / "out")
     before = entries(pipeline.ledger, home)
     file = home / FILE_NAME
@@ -216,7 +233,9 @@ def test_damage_that_a_query_reveals_is_reported_and_repaired_by_the_next_query(
     assert found == before
 
 
-def test_the_index_is_in_memory_if_the_home_is_missing_or_not_writable(pipeline: SmallPipeline, home: Path, tmp_path: Path) -> None:
+def test_the_index_is_in_memory_if_the_home_is_missing_or_not_writable(
+    pipeline: SmallPipeline, home: Path, tmp_path: Path
+) -> None:
     before = entries(pipeline.ledger, None)
     assert entries(pipeline.ledger, tmp_path / "nowhere") == before
     assert not (tmp_path / "nowhere").exists()
@@ -287,7 +306,9 @@ def test_results_of_another_version_are_not_downstream(pipeline: SmallPipeline) 
         assert {result.asset for result in reads.results.values()} == {"aligned_bam"}
 
 
-def test_a_tree_shows_every_result_once_and_many_of_one_asset_together(catalog: Catalog, pipeline: SmallPipeline) -> None:
+def test_a_tree_shows_every_result_once_and_many_of_one_asset_together(
+    catalog: Catalog, pipeline: SmallPipeline
+) -> None:
     genome = pipeline.output("references", "genome.fa")
     found = find_downstream(catalog, genome, f"sha256:{hex_of('reference_genome of references')}")
 

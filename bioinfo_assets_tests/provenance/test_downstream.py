@@ -57,8 +57,12 @@ def test_results_of_another_version_are_left_out(ledger: Ledger) -> None:
 
 def test_a_tree_shows_every_result_once_and_many_of_one_asset_together(ledger: Ledger) -> None:
     for sample in ("a", "b", "c"):
-        record_result_without_files(ledger, "aligned_bam", sample, {"/data/genome.fa": "genome"}, {f"{sample}.bam": sample})
-        record_result_without_files(ledger, "depth", sample, {output_uri(ledger, sample, f"{sample}.bam"): sample}, {"depth.txt": sample})
+        record_result_without_files(
+            ledger, "aligned_bam", sample, {"/data/genome.fa": "genome"}, {f"{sample}.bam": sample}
+        )
+        record_result_without_files(
+            ledger, "depth", sample, {output_uri(ledger, sample, f"{sample}.bam"): sample}, {"depth.txt": sample}
+        )
     report = {output_uri(ledger, sample, "depth.txt"): sample for sample in ("a", "b", "c")}
     record_result_without_files(ledger, "multiqc_report", "multiqc", report, {"report.html": "report"})
     with open_catalog(ledger, None) as catalog:
@@ -66,7 +70,11 @@ def test_a_tree_shows_every_result_once_and_many_of_one_asset_together(ledger: L
     (together,) = downstream_tree(downstream, max_siblings=2)
     assert [result.scope for result in together.results] == ["a", "b", "c"]
     (depths,) = together.branches
-    assert {(result.asset, result.scope) for result in depths.results} == {("depth", "a"), ("depth", "b"), ("depth", "c")}
+    assert {(result.asset, result.scope) for result in depths.results} == {
+        ("depth", "a"),
+        ("depth", "b"),
+        ("depth", "c"),
+    }
     (branch,) = depths.branches
     assert (branch.results[0].asset, branch.is_repeated) == ("multiqc_report", False)
     apart = downstream_tree(downstream, max_siblings=3)

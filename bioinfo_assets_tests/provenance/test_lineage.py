@@ -73,7 +73,11 @@ def test_the_version_that_was_read_is_traced_and_not_the_current_one(pipeline: S
     assert (reads.note, reads.sha256) == ("the file has changed since", None)
     assert reads.content == f"sha256:{sha256(b'source expt.fastq.gz').hexdigest()}"
     current = lineage.of_file(pipeline.output("expt", "expt.bam"))
-    assert (current.note, current.sha256, producer_of(current).replaced) == ("", sha256(b"other bam").hexdigest(), False)
+    assert (current.note, current.sha256, producer_of(current).replaced) == (
+        "",
+        sha256(b"other bam").hexdigest(),
+        False,
+    )
     before = lineage.of_file(current.uri, f"sha256:{sha256(b'aligned_bam of expt').hexdigest()}")
     assert before == bam
 
@@ -105,7 +109,8 @@ def test_an_imported_bam_outside_of_the_output_path_has_its_record(pipeline: Sma
     theirs = pipeline.write_source("theirs.bam")
     record = pipeline.add_result("marked_bam", "expt", "x", text="x")
     outputs = tuple(
-        file.model_copy(update={"uri": theirs, "content": pipeline.ledger.store.digest(theirs)}) for file in record.outputs
+        file.model_copy(update={"uri": theirs, "content": pipeline.ledger.store.digest(theirs)})
+        for file in record.outputs
     )
     pipeline.ledger.write(record.model_copy(update={"outputs": outputs, "imported": True}))
     pipeline.add_result("coverage", "expt", "expt.coverage.txt", theirs)

@@ -209,7 +209,9 @@ def test_a_missing_tool_is_an_error_before_anything_runs(project: GreetingProjec
         project.decide(project.job(tools=("no-such-tool",)))
 
 
-def test_a_host_that_is_killed_while_publishing_leaves_no_result(project: GreetingProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_is_killed_while_publishing_leaves_no_result(
+    project: GreetingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Killed after the files are published and before the record is written: without a record nothing is reused."""
     project.run(project.job())
 

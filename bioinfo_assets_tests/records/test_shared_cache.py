@@ -202,7 +202,9 @@ def test_an_output_path_that_cannot_be_written_to_is_an_error(two: Two) -> None:
         copy_shared_result(two.second.ledger, decision)
 
 
-@pytest.mark.parametrize("entry", [b"", b"{}", b'{"format": 2, "asset": "gre'], ids=["empty", "not a record", "truncated"])
+@pytest.mark.parametrize(
+    "entry", [b"", b"{}", b'{"format": 2, "asset": "gre'], ids=["empty", "not a record", "truncated"]
+)
 def test_a_damaged_entry_is_ignored_and_replaced(two: Two, entry: bytes) -> None:
     shared = two.share()
     Path(two.cache.uri(shared.fingerprint)).write_bytes(entry)
@@ -262,6 +264,7 @@ def test_a_copy_replaces_an_older_result_whose_record_moves_to_the_history(two: 
 
 def test_a_result_in_s3_is_copied_by_s3(two: Two, s3: str, caplog: pytest.LogCaptureFixture) -> None:
     """The server's log shows that the original is never downloaded."""
+
     def bucket_project(project: GreetingProject, name: str) -> tuple[GreetingProject, Job]:
         moved = replace(project, ledger=Ledger(Store(), f"{s3}/{name}"))
         return moved, moved.job(outputs=(Output("text", "greeting.txt", f"{s3}/{name}/expt/expt.greeting.txt"),))
