@@ -1,4 +1,4 @@
-"""A project can be moved or copied: everything works with the new addresses, and the original is neither read nor changed."""
+"""A moved or copied project works with its new addresses, and the original is neither read nor changed."""
 
 import shutil
 from collections.abc import Callable

@@ -135,7 +135,7 @@ def test_the_reads_of_a_removed_sample_may_be_deleted_but_not_its_results(ledger
     assert problems_of(ledger) == [("missing", "depth", "toy.depth.txt")]
 
 
-def test_imported_files_are_checked_where_they_are(ledger: Ledger, tmp_path: Path) -> None:
+def test_imported_files_are_verified_where_they_are_stored(ledger: Ledger, tmp_path: Path) -> None:
     theirs = tmp_path / "theirs.bam"
     theirs.write_bytes(b"bam")
     record_result(ledger, "marked_bam", "expt", str(theirs), imported=True)
@@ -173,7 +173,7 @@ def test_a_project_in_s3_whose_sources_are_identified_by_etag(s3: str) -> None:
     ]
 
 
-def test_a_source_that_cannot_be_reached_is_told_and_the_rest_is_checked(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_source_that_cannot_be_read_is_reported_and_the_rest_is_verified(ledger: Ledger, tmp_path: Path) -> None:
     fastqs = [str(tmp_path / "reads" / f"toy_{read}.fastq.gz") for read in (1, 2)]
     (tmp_path / "reads" / "toy_1.fastq.gz").unlink()
     (tmp_path / "reads" / "toy_1.fastq.gz").mkdir()

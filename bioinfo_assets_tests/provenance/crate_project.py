@@ -152,14 +152,14 @@ def _contexts(path: Path) -> Path:
         }.items():
             session.mount(uri, _CannedResponse({"@context": context}))
             session.get(uri)
-        session.cache.close()
+        session.cache.close()  # type: ignore[no-untyped-call] # it comes without types
     return path
 
 
 def _ro_crate_context() -> dict[str, str]:
     """RO-Crate's context of version 1.3, which the package rocrate contains, with terms that moved since 1.1."""
     terms = json.loads(files("rocrate").joinpath("data/ro-crate.jsonld").read_text())["@context"]
-    return terms | {
+    return dict(terms) | {
         "ComputationalWorkflow": "https://bioschemas.org/ComputationalWorkflow",
         "FormalParameter": "https://bioschemas.org/FormalParameter",
         "input": "https://bioschemas.org/ComputationalWorkflow#input",

@@ -323,13 +323,13 @@ def test_a_tree_shows_every_result_once_and_many_of_one_asset_together(
             for branch in branches
         ]
 
-    report = ("multiqc_report", ["multiqc"], False, [])
+    report: tuple[object, ...] = ("multiqc_report", ["multiqc"], False, [])
     depths = ("depth", ["expt", "toy"], False, [report])
     assert shape(downstream_tree(found, 1)) == [
         ("aligned_bam", ["expt", "toy"], False, [depths]),
         ("depth", ["expt", "toy"], True, []),
     ]
-    repeated_report = ("multiqc_report", ["multiqc"], True, [])
+    repeated_report: tuple[object, ...] = ("multiqc_report", ["multiqc"], True, [])
     assert shape(downstream_tree(found, 2)) == [
         ("aligned_bam", ["expt"], False, [("depth", ["expt"], False, [report])]),
         ("aligned_bam", ["toy"], False, [("depth", ["toy"], False, [repeated_report])]),
