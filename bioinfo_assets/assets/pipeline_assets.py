@@ -1,21 +1,23 @@
 """The pipeline's assets in Dagster, built from the rows of `pipeline.graph`."""
 
 from functools import partial
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import dagster as dg
 
 from bioinfo_assets.assets.metrics_metadata import metrics_metadata
 from bioinfo_assets.assets.sources import accept_beta_features, observe_upstream
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.orchestration.launcher import JobLauncher
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.pipeline.graph import GRAPH, SOURCES, AssetSpec, parents_of
 from bioinfo_assets.pipeline.jobs import Upstream
-from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import REFERENCES, ResultKey
+
+if TYPE_CHECKING:
+    from bioinfo_assets.orchestration.launcher import JobLauncher
+    from bioinfo_assets.pipeline.project import Project
 
 RECORDS: Final = "records"
 """The resource key of the IO manager of records."""

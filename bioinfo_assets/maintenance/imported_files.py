@@ -7,13 +7,12 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.bam_header import (
     EOF_BLOCK,
     BamHeader,
-    Sequenced,
-    contigs_of_index,
-    other_contigs,
+    contig_difference,
+    count_indexed_contigs,
     parse_bam_header,
 )
-from bioinfo_assets.genomics.fastq import HEAD_BYTES, FastqHead, check_pair, read_head
-from bioinfo_assets.genomics.fastq_comment import read_group_ids
+from bioinfo_assets.genomics.fastq import HEAD_BYTES, FastqHead, check_pair, read_group_ids, read_head
+from bioinfo_assets.genomics.reference import Contig
 from bioinfo_assets.storage.store import Store
 
 HEADER_BYTES = 256 * 1024
@@ -28,7 +27,7 @@ def read_bam_header(store: Store, uri: str) -> BamHeader:
     """
     size, length = store.stat(uri).size, HEADER_BYTES
     while True:
-        header = parse_bam_header(uri, store.read_bytes(uri, 0, min(length, size)), whole=length >= size)
+        header = parse_bam_header(uri, store.read_bytes(uri, 0, min(length, size)), complete=length >= size)
         if header is not None:
             break
         length *= 2
@@ -75,17 +74,17 @@ def check_grouped(uri: str, header: BamHeader) -> None:
     Raises:
         InputError: it is not.
     """
-    if header.sort_order == "coordinate" or header.splits_reads:
+    if header.sort_order == "coordinate" or header.has_scattered_reads:
         raise InputError(f"{uri} is not grouped by read name, as aligners write it: group it with `samtools collate`")
 
 
-def check_contigs(uri: str, header: BamHeader, reference: Sequence[Sequenced]) -> None:
+def check_contigs(uri: str, header: BamHeader, reference: Sequence[Contig]) -> None:
     """Check that a BAM is aligned to a reference.
 
     Raises:
         InputError: its contigs differ from the reference's.
     """
-    difference = other_contigs(header.contigs, reference)
+    difference = contig_difference(header.contigs, reference)
     if difference:
         raise InputError(f"{uri} is not aligned to the reference of this project: {difference}")
 
@@ -108,7 +107,7 @@ def check_index(store: Store, uri: str, bam: str, header: BamHeader) -> None:
     Raises:
         InputError: it is not an index, or belongs to another BAM.
     """
-    contigs = contigs_of_index(uri, store.read_bytes(uri, 0, 8))
+    contigs = count_indexed_contigs(uri, store.read_bytes(uri, 0, 8))
     if contigs != len(header.contigs):
         raise InputError(
             f"{uri} is the index of a BAM with {contigs} contigs, but {bam} has {len(header.contigs)}: create it with "
@@ -126,7 +125,7 @@ def read_groups_in(store: Store, files: Sequence[str]) -> tuple[str, ...]:
     groups: dict[str, None] = {}
     for uri in files:
         data = store.read_bytes(uri, 0, HEAD_BYTES)
-        head = read_head(uri, data, whole=len(data) < HEAD_BYTES)
+        head = read_head(uri, data, complete=len(data) < HEAD_BYTES)
         for group in read_group_ids(data, len(head.reads)):
             if group is None:
                 raise InputError(

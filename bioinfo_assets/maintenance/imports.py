@@ -21,8 +21,9 @@ from bioinfo_assets.asset_names import (
     TRIMMED_READS,
 )
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.bam_header import Sequenced, parse_sam_header
+from bioinfo_assets.genomics.bam_header import parse_sam_header
 from bioinfo_assets.genomics.read_group import ReadGroup, read_groups_of
+from bioinfo_assets.genomics.reference import Contig
 from bioinfo_assets.genomics.sample import Sample, check_sample_name
 from bioinfo_assets.maintenance import imported_files
 from bioinfo_assets.records.ledger import Ledger
@@ -262,7 +263,7 @@ def _is_older(ledger: Ledger, index: str, bam: str) -> bool:
     return int(ledger.store.stat(index).stamp) < int(ledger.store.stat(bam).stamp)
 
 
-def _reference_contigs(ledger: Ledger) -> tuple[Sequenced, ...] | None:
+def _reference_contigs(ledger: Ledger) -> tuple[Contig, ...] | None:
     """The contigs of the project's reference; None if it is not indexed yet."""
     index = ledger.read(ResultKey(REFERENCE_INDEX, REFERENCES))
     if index is None:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from bioinfo_assets.asset_names import RAW_READS
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.fastq import check_pair, lane_of, number_in
+from bioinfo_assets.genomics.fastq import check_pair, lane_of, trailing_number
 from bioinfo_assets.genomics.fastq_head import HEAD_BYTES, FastqHead, read_head
 from bioinfo_assets.genomics.sample import Lane, Sample, check_sample_name
 from bioinfo_assets.genomics.samplesheet import (
@@ -98,7 +98,7 @@ class KnownLanes:
 
 def _matches(row: SheetRow, lane: Lane) -> bool:
     """Whether a row agrees with the library and number of a lane."""
-    number = number_in(row.lane)
+    number = trailing_number(row.lane)
     return (row.library or row.sample) == lane.library and number in {None, lane.number}
 
 
@@ -297,4 +297,4 @@ def _read_lane(store: Store, row: SheetRow) -> Lane:
 
 def _read_head(store: Store, uri: str) -> FastqHead:
     data = store.read_bytes(uri, 0, HEAD_BYTES)
-    return read_head(uri, data, whole=len(data) < HEAD_BYTES)
+    return read_head(uri, data, complete=len(data) < HEAD_BYTES)

@@ -73,7 +73,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(tmp_path: Path):
     for words, sentence in (
         ((bam, "--sample", "expt", "--as", "marked_bam"), "read groups of sample 'toy' (SM)"),
         ((bam, "--sample", "toy", "--as", "depth"), "'depth' cannot be imported"),
-        ((bam, "--sample", "a/b", "--as", "marked_bam"), "'a/b' cannot name a sample"),
+        ((bam, "--sample", "a/b", "--as", "marked_bam"), "'a/b' is not a valid sample name"),
         ((tmp_path / "y.bam", "--sample", "toy", "--as", "marked_bam"), "y.bam does not exist"),
         ((bam, "--sample", "toy", "--as", "marked_bam", "--read-group", "x"), "is not a read group"),
     ):

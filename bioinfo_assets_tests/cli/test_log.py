@@ -84,7 +84,9 @@ def test_a_reader_who_leaves_early_is_no_error(flow: SmallPipeline, tmp_path: Pa
     assert "Exception" not in done.stderr
 
 
-def test_what_made_a_file_and_all_it_was_made_from(flow: SmallPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_made_a_file_and_all_it_was_made_from(
+    flow: SmallPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     flow.add_result(
         "aligned_bam",
         "expt",

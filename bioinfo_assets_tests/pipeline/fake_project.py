@@ -204,7 +204,9 @@ def _superseded(project: Project, sample: str) -> frozenset[str]:
 def _compute(project: Project, backend: FakeTools, watcher: Watcher, key: ResultKey) -> None:
     scopes = sample_names(project.ledger) if key.asset in OVER_SAMPLES else (key.scope,)
     records = {
-        parent: RecordSet.read(project.ledger, parent, dict.fromkeys(result_key(parent, scope).scope for scope in scopes))
+        parent: RecordSet.read(
+            project.ledger, parent, dict.fromkeys(result_key(parent, scope).scope for scope in scopes)
+        )
         for parent in parents_of(key.asset)
     }
     options = project.settings.options_of(key.asset)

@@ -164,7 +164,7 @@ def test_an_input_that_is_rewritten_while_the_job_runs_gives_no_result(project: 
     project.write_name("WORLD")
     began.unlink()
 
-    with pytest.raises(JobError, match=r"name\.txt was written again since the run began"):
+    with pytest.raises(JobError, match=r"name\.txt was rewritten since the run began"):
         commit(project.ledger, project.backend, submitted)
 
     assert project.ledger.read(GREETING) is None
@@ -175,7 +175,7 @@ def test_an_input_that_is_rewritten_before_the_job_begins_fails_it(project: Gree
     decision = project.decide(project.job())
     project.write_name("WORLD")
 
-    with pytest.raises(JobError, match=r"name\.txt was written again since the run began: start the run again"):
+    with pytest.raises(JobError, match=r"name\.txt was rewritten since the run began: start the run again"):
         commit(project.ledger, project.backend, submit(project.watcher, decision))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.records.ledger import DamagedRecordError
 from bioinfo_assets.records.record import data_version_of
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.records.greeting_project import GreetingProject
@@ -34,7 +34,9 @@ def test_a_file_is_found_by_its_key(project: GreetingProject) -> None:
 def test_a_file_that_a_result_lacks_is_an_input_error(project: GreetingProject) -> None:
     record = project.run(project.job()).record
 
-    with pytest.raises(InputError, match=r"greeting of expt has no 'bam', only text: materialize greeting again"):
+    with pytest.raises(
+        DamagedRecordError, match=r"greeting of expt has no 'bam', only text: materialize greeting again"
+    ):
         record.file("bam")
 
 
@@ -43,5 +45,5 @@ def test_an_invalid_record_is_an_input_error(project: GreetingProject) -> None:
     file = project.folder / "output" / "expt" / "records" / "greeting.json"
     file.write_text("{")
 
-    with pytest.raises(InputError, match=r"greeting\.json is not a record of this version"):
+    with pytest.raises(DamagedRecordError, match=r"greeting\.json is not a record of this version"):
         project.ledger.read(ResultKey("greeting", "expt"))

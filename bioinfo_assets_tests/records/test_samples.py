@@ -163,8 +163,8 @@ def test_a_renamed_sample_keeps_its_lanes_and_renames_the_library_that_had_its_n
         ("nobody", "child", "there is no sample 'nobody'"),
         ("toy", "expt", "there already is a sample expt"),
         ("toy", "toy", "there already is a sample toy"),
-        ("toy", "a/b", "'a/b' cannot name a sample"),
-        ("toy", "references", "taken by a folder"),
+        ("toy", "a/b", "'a/b' is not a valid sample name"),
+        ("toy", "references", "reserved for a folder"),
     ],
 )
 def test_an_invalid_rename_changes_nothing(ledger: Ledger, old: str, new: str, message: str) -> None:
