@@ -159,6 +159,6 @@ def test_of_very_many_inputs_the_first_are_shown(ledger: Ledger) -> None:
     record = record_result(ledger, "depth", "expt", uri)
     inputs = tuple(TracedFile(f"/data/{number}", 1, None, f"sha256:{number}") for number in range(MAX_INPUTS + 1))
 
-    shown_inputs = rows(record_metadata(TracedJob(record, uri, past=False, inputs=inputs), reused=False)["inputs"])
+    shown_inputs = rows(record_metadata(TracedJob(record, uri, replaced=False, inputs=inputs), reused=False)["inputs"])
 
     assert [row["file"] for row in shown_inputs] == [f"/data/{number}" for number in range(MAX_INPUTS)]
