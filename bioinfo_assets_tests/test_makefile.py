@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,7 @@ def docker(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def aws():
+def aws() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -41,7 +42,11 @@ def aws():
 def make(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE"))}
     no_profile = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
-    credentials = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}
+    credentials = {
+        "AWS_ACCESS_KEY_ID": "someone",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
     return subprocess.run(
         ["make", "--no-print-directory", *words],
         cwd=CLONE,
@@ -108,4 +113,6 @@ def test_help_lists_every_target_and_variable_of_the_image() -> None:
     listing = make("help").stdout
     targets = ("login", "create-repo", "build", "build-local", "push", "bash", "bash-local")
     assert all(f"  make {target} " in listing for target in targets)
-    assert all(f"  {name} " in listing for name in ("BASE", "BWA_MEM2_URL", "BWA_MEM2_SHA256", "CA", "TAG", "AWS_REGION"))
+    assert all(
+        f"  {name} " in listing for name in ("BASE", "BWA_MEM2_URL", "BWA_MEM2_SHA256", "CA", "TAG", "AWS_REGION")
+    )

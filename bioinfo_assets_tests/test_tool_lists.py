@@ -150,9 +150,7 @@ def test_a_wrong_jar_is_rejected_and_nothing_is_installed(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("wrapper", sorted(wrappers()))
-def test_a_wrapper_finds_its_jars_through_links_and_passes_arguments_unchanged(
-    tmp_path: Path, wrapper: str
-) -> None:
+def test_a_wrapper_finds_its_jars_through_links_and_passes_arguments_unchanged(tmp_path: Path, wrapper: str) -> None:
     prefix = tmp_path / "a place"
     shutil.copytree(LISTS / "bin", prefix / "bin")
     link = tmp_path / wrapper
@@ -192,7 +190,10 @@ def test_without_an_address_bwa_mem2_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("digest", "sentence"),
     [
-        ("0" * 64, "bwa-mem2: {url} has the SHA-256 {right}, not " + "0" * 64 + ": check BWA_MEM2_URL and BWA_MEM2_SHA256.\n"),
+        (
+            "0" * 64,
+            "bwa-mem2: {url} has the SHA-256 {right}, not " + "0" * 64 + ": check BWA_MEM2_URL and BWA_MEM2_SHA256.\n",
+        ),
         ("", "bwa-mem2: {url} has no SHA-256: set BWA_MEM2_SHA256 to its 64 digits.\n"),
         ("A1", "bwa-mem2: A1 is not a SHA-256: set BWA_MEM2_SHA256 to the 64 digits (0-9, a-f) of {url}.\n"),
     ],

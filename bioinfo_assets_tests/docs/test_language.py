@@ -65,8 +65,31 @@ NAMES: Final[Mapping[str, str]] = {
 """Whole identifiers that Python code does not define, each with what to write instead."""
 
 MODULES: Final = frozenset(
-    "told named found known listed made made_from remade past means once patience asked_once leftovers bounded foretold "
-    "forecast two_names hangup perform warden judgement following".split()
+    [
+        "told",
+        "named",
+        "found",
+        "known",
+        "listed",
+        "made",
+        "made_from",
+        "remade",
+        "past",
+        "means",
+        "once",
+        "patience",
+        "asked_once",
+        "leftovers",
+        "bounded",
+        "foretold",
+        "forecast",
+        "two_names",
+        "hangup",
+        "perform",
+        "warden",
+        "judgement",
+        "following",
+    ]
 )
 """Names that no module has: a module is named after what it holds."""
 
@@ -105,7 +128,9 @@ PYTHON: Final = [
 ]
 OTHERS: Final = [
     *BUILD.OUTSIDE,
-    *_files("docs/**/*.md", "bioinfo_assets/**/*.sh", "bioinfo_assets/**/*.awk", "docker/**/*.sh", "docker/tools/bin/*"),
+    *_files(
+        "docs/**/*.md", "bioinfo_assets/**/*.sh", "bioinfo_assets/**/*.awk", "docker/**/*.sh", "docker/tools/bin/*"
+    ),
     *("Makefile", "pyproject.toml", "docker/tools/debian.txt", "deploy/batch.yaml", ".ci/run"),
 ]
 

@@ -27,9 +27,9 @@ def digest_of(number: int) -> str:
 def test_it_shows_what_it_was_made_from_with_digests(toy: Toy) -> None:
     toy.run()
 
-    inputs = rows(toy.materialization("product", "b").metadata["inputs"])
+    made_from = rows(toy.materialization("product", "b").metadata["made_from"])
 
-    assert inputs == [
+    assert made_from == [
         {"file": f"{toy.output}/references/factor.txt", "bytes": 2, "digest": digest_of(3)},
         {"file": f"{toy.place}/b.txt", "bytes": 2, "digest": f"sha256:{digest_of(3)}"},
     ]
@@ -71,7 +71,7 @@ def test_a_result_that_was_found_shows_the_same(toy: Toy) -> None:
     again = toy.materialization("parity", "b").metadata
 
     assert again["reused"].value is True
-    for name in ("inputs", "provenance", "files", "record", "command", "tools", "finished"):
+    for name in ("made_from", "provenance", "files", "record", "command", "tools", "made"):
         assert again[name] == first[name]
 
 
@@ -84,7 +84,7 @@ def test_a_broken_record_upstream_does_not_fail_the_result(toy: Toy, harm: bytes
     assert toy.run(keys=["parity", "product"]).success
 
     metadata = toy.materialization("parity", "b").metadata
-    assert [row["file"] for row in rows(metadata["inputs"])] == [f"{toy.output}/b/b.product.txt"]
+    assert [row["file"] for row in rows(metadata["made_from"])] == [f"{toy.output}/b/b.product.txt"]
     assert str(metadata["provenance"].value).startswith("- **parity of b**")
     assert "factor of references" in str(toy.materialization("parity", "a").metadata["provenance"].value)
 
@@ -159,6 +159,6 @@ def test_of_very_many_inputs_the_first_are_shown(ledger: Ledger) -> None:
     record = made_record(ledger, "depth", "expt", uri)
     inputs = tuple(TracedFile(f"/data/{number}", 1, None, f"sha256:{number}") for number in range(MAX_INPUTS + 1))
 
-    shown_inputs = rows(record_metadata(TracedJob(record, uri, past=False, inputs=inputs), reused=False)["inputs"])
+    made_from = rows(record_metadata(TracedJob(record, uri, past=False, inputs=inputs), reused=False)["made_from"])
 
-    assert [row["file"] for row in shown_inputs] == [f"/data/{number}" for number in range(MAX_INPUTS)]
+    assert [row["file"] for row in made_from] == [f"/data/{number}" for number in range(MAX_INPUTS)]
