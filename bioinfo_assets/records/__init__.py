@@ -1,1 +1,1 @@
-"""What happened: fingerprints, commit records beside the data, observations of sources, and reuse."""
+"""The records of results and sources: written next to the data, compared, reused and shared."""
