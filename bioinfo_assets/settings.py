@@ -28,7 +28,8 @@ from pydantic_settings import (
 )
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.backend_config import BackendConfig, BackendName, BatchSettings
+from bioinfo_assets.launch.backend_config import BackendConfig, BackendName
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job_options import JobOptions
 
 FILE_NAME = "bioinfo-assets.toml"
@@ -123,7 +124,7 @@ class Settings(BaseSettings):
     backend: BackendName = "local"
     jobs: JobOptions = JobOptions()
     steps: dict[str, JobOptions] = {}
-    batch: BatchSettings = BatchSettings()
+    batch: BatchConfig = BatchConfig()
 
     @property
     def means(self) -> BackendConfig:
@@ -248,7 +249,7 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _all_names() -> list[str]:
-    return [name for model in (Settings, TrimmingSettings, JobOptions, BatchSettings) for name in model.model_fields]
+    return [name for model in (Settings, TrimmingSettings, JobOptions, BatchConfig) for name in model.model_fields]
 
 
 def _sentence_of_variable(error: SettingsError) -> str:

@@ -26,7 +26,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "provenance": {"errors", "layout", "result_key", "genomics", "storage", "launch", "records"},
     "maintenance": {"errors", "layout", "result_key", "genomics", "storage", "launch", "records", "provenance"},
     "orchestration": {"errors", "layout", "result_key", "storage", "launch", "records", "provenance"},
-    "settings": {"errors", "layout", "launch.backend_config", "launch.job_options"},
+    "settings": {"errors", "layout", "launch.backend_config", "launch.batch.config", "launch.job_options"},
     "pipeline": {"errors", "layout", "result_key", "genomics", "storage", "launch", "steps", "records", "settings"},
     "assets": {
         "errors",

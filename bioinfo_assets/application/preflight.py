@@ -178,9 +178,11 @@ def check_batch_takes_jobs(settings: Settings, assets: Collection[str]) -> None:
         options.model_dump_json(include=set(NEEDED_OF_BATCH)): options for options in map(settings.options_of, assets)
     }
     for options in asked.values():
-        for check in check_batch(options, settings.batch.log_group, places=()):
-            if not check.is_well:
-                raise InputError(f"{check.name}: {check.says} (`bioinfo-assets doctor --backend batch` looks at all)")
+        for check in check_batch(options, settings.batch.log_group, folders=()):
+            if not check.ok:
+                raise InputError(
+                    f"{check.name}: {check.message} (`bioinfo-assets doctor --backend batch` looks at all)"
+                )
 
 
 def check_adapters(project: Project) -> None:

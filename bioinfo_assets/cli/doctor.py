@@ -111,11 +111,9 @@ def _batch(settings: Settings, *, json: bool) -> bool:
     else:
         table = Table("WHAT", "", "", box=None, pad_edge=False)
         for check in checks:
-            table.add_row(
-                check.name, "ok" if check.is_well else "NO", check.says, style="" if check.is_well else "bold red"
-            )
+            table.add_row(check.name, "ok" if check.ok else "NO", check.message, style="" if check.ok else "bold red")
         Console(markup=False, highlight=False).print(table)
-    return all(check.is_well for check in checks)
+    return all(check.ok for check in checks)
 
 
 def _tools(found: list[Finding], *, json: bool) -> bool:

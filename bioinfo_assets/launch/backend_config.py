@@ -3,32 +3,14 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Backend
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.storage.store import Store, join
 
 BackendName = Literal["local", "docker", "batch"]
-
-
-class BatchSettings(BaseModel):
-    """How this project speaks to AWS Batch."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    log_group: str = Field(default="/aws/batch/job", description="The CloudWatch log group of jobs.")
-    scratch_volume: str = Field(
-        default="/scratch",
-        description="The folder of the machines' disk that jobs work in; empty: the container's own.",
-    )
-    arrays_from: int = Field(default=5, ge=2, le=10_000, description="Jobs that go as one array, at least.")
-    arrays_to: int = Field(default=10_000, ge=2, le=10_000, description="Jobs of one array, at most.")
-    poll_s: float = Field(default=5.0, gt=0, description="Seconds from one look at the jobs to the next.")
-    wait_s: float = Field(default=86_400.0, gt=0, description="Seconds that a job may wait for a machine.")
-    most_memory_mib: int = Field(
-        default=196_608, ge=4, description="Memory that a job gets at most, in MiB, when it ran out of it."
-    )
 
 
 class BackendConfig(BaseModel):
@@ -42,7 +24,7 @@ class BackendConfig(BaseModel):
         memory_mib: Memory of this machine that jobs share, in MiB; all unless given.
         tool_path: Folders with tools of this machine, looked at before `PATH`.
         image: The container image where a job's options name none.
-        batch: How to speak to AWS Batch.
+        batch: The settings of AWS Batch.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,7 +35,7 @@ class BackendConfig(BaseModel):
     memory_mib: int | None = None
     tool_path: tuple[str, ...] = ()
     image: str | None = None
-    batch: BatchSettings = BatchSettings()
+    batch: BatchConfig = BatchConfig()
 
 
 def open_backend(means: BackendConfig, output_path: str, store: Store, run_id: str, budget: str) -> Backend:
@@ -71,20 +53,9 @@ def open_backend(means: BackendConfig, output_path: str, store: Store, run_id: s
     """
     # Each backend's library (boto3, docker) takes tenths of a second to import, which the others' users save.
     if means.backend == "batch":
-        from bioinfo_assets.launch.batch.backend import BatchBackend, Limits  # noqa: PLC0415
-        from bioinfo_assets.launch.batch.batch_job import RunIdentity  # noqa: PLC0415
-        from bioinfo_assets.launch.batch.job_definition import MachineConfig  # noqa: PLC0415
+        from bioinfo_assets.launch.batch.backend import BatchBackend, RunIdentity  # noqa: PLC0415
 
-        settings = means.batch
-        limits = Limits(
-            arrays_from=settings.arrays_from,
-            arrays_to=settings.arrays_to,
-            poll_s=settings.poll_s,
-            wait_s=settings.wait_s,
-            most_memory_mib=settings.most_memory_mib,
-        )
-        machine = MachineConfig(settings.log_group, settings.scratch_volume)
-        return BatchBackend(batch_scratch(means, output_path), store, RunIdentity(run_id, budget), machine, limits)
+        return BatchBackend(batch_scratch(means, output_path), store, RunIdentity(run_id, budget), means.batch)
     scratch = Path(means.scratch) if means.scratch else default_scratch(output_path)
     if means.backend == "docker":
         from bioinfo_assets.launch.docker.backend import DockerBackend  # noqa: PLC0415

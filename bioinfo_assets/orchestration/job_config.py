@@ -9,14 +9,14 @@ import dagster as dg
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.backend_config import BatchSettings
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job_options import JobOptions
 
 TAG: Final = "bioinfo-assets/config"
 """The tag that holds options as JSON: of an asset's op (`op_tags`), or of a run."""
 
 
-def _config_of(model: type[BaseModel]) -> type[dg.Config]:
+def _config_of(model: type[BaseModel], name: str = "") -> type[dg.Config]:
     """A model's fields, with their descriptions, as Dagster's configuration.
 
     Without their limits: what is out of them is told by `options_of` and `batch_settings_of` in a sentence, where
@@ -26,13 +26,13 @@ def _config_of(model: type[BaseModel]) -> type[dg.Config]:
         name: (field.annotation, Field(default=field.default, description=field.description))
         for name, field in model.model_fields.items()
     }
-    return create_model(model.__name__, __base__=dg.Config, __doc__=model.__doc__, **fields)
+    return create_model(name or model.__name__, __base__=dg.Config, __doc__=model.__doc__, **fields)
 
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
 JobConfig: Final[Any] = _config_of(JobOptions)
-BatchConfig: Final[Any] = _config_of(BatchSettings)
+BatchLaunchConfig: Final[Any] = _config_of(BatchConfig, "BatchLaunchConfig")
 
 
 def as_config(options: JobOptions) -> dg.Config:
@@ -49,13 +49,13 @@ def options_of(config: dg.Config) -> JobOptions:
     return _checked(JobOptions, "options of jobs", config.model_dump(exclude_none=True))
 
 
-def batch_settings_of(config: dg.Config) -> BatchSettings:
+def batch_settings_of(config: dg.Config) -> BatchConfig:
     """How to speak to AWS Batch, from configuration.
 
     Raises:
         InputError: a setting is out of its limits.
     """
-    return _checked(BatchSettings, "settings of batch", config.model_dump())
+    return _checked(BatchConfig, "settings of batch", config.model_dump())
 
 
 def op_tags(options: JobOptions) -> dict[str, str]:

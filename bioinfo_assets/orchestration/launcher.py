@@ -34,7 +34,7 @@ from bioinfo_assets.orchestration.internals import (
     core_dagster_event_sequence_for_step,
 )
 from bioinfo_assets.orchestration.job_config import (
-    BatchConfig,
+    BatchLaunchConfig,
     JobConfig,
     as_config,
     batch_settings_of,
@@ -86,7 +86,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
     cpus: int | None = Field(default=None, description="Processors that jobs share; all unless given.")
     memory_mib: int | None = Field(default=None, description="Memory that jobs share, in MiB; all unless given.")
     tool_path: list[str] = Field(default=[], description="Folders with tools, looked at before PATH.")
-    batch: BatchConfig = Field(default=BatchConfig(), description="How to speak to AWS Batch.")
+    batch: BatchLaunchConfig = Field(default=BatchLaunchConfig(), description="The settings of AWS Batch.")
     project_jobs: JobConfig = Field(default=JobConfig(), description="How the project's jobs run.")
     project_steps: dict[str, JobConfig] = Field(default={}, description="The same of one asset, by its name.")
     jobs: JobConfig = Field(default=JobConfig(), description="How the jobs of this run are run, where that differs.")
@@ -218,7 +218,7 @@ def launcher_of(
         "cpus": means.cpus,
         "memory_mib": means.memory_mib,
         "tool_path": list(means.tool_path),
-        "batch": BatchConfig(**means.batch.model_dump()),
+        "batch": BatchLaunchConfig(**means.batch.model_dump()),
         "project_jobs": as_config(jobs),
         "project_steps": {asset: options.given() for asset, options in steps.items()},
     }

@@ -13,7 +13,7 @@ from bioinfo_assets import settings
 from bioinfo_assets.application.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE
 from bioinfo_assets.cli.main import COMMANDS as COMMANDS_BY_NAME
 from bioinfo_assets.cli.main import app
-from bioinfo_assets.launch.backend_config import BatchSettings
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.pipeline.graph import ASSETS
 
@@ -73,7 +73,7 @@ def test_all_settings_are_named() -> None:
 
 
 def test_all_options_of_jobs_and_of_batch_are_named() -> None:
-    names = {*JobOptions.model_fields, *BatchSettings.model_fields}
+    names = {*JobOptions.model_fields, *BatchConfig.model_fields}
     assert [name for name in sorted(names) if f"`{name}`" not in README] == []
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from bioinfo_assets.assets.decorators import sample_asset, shared_asset
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.backend_config import BackendConfig, BatchSettings
+from bioinfo_assets.launch.backend_config import BackendConfig
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.job import Job, Output
 from bioinfo_assets.launch.job_options import JobOptions
@@ -48,7 +49,7 @@ class Project:
             )
             yield from launcher.materialize(context, lambda: job)
 
-        means = BackendConfig(backend="batch", scratch="s3://bucket/scratch", batch=BatchSettings(poll_s=0.5))
+        means = BackendConfig(backend="batch", scratch="s3://bucket/scratch", batch=BatchConfig(poll_interval_s=0.5))
         launcher = launcher_of(str(self._folder / "output"), means, jobs, {"greeting": steps} if steps else {})
         job = dg.Definitions(
             assets=[greeting],
@@ -123,12 +124,12 @@ def test_options_of_another_asset_are_not_heeded(project: Project) -> None:
 def test_a_launchpad_that_sets_one_option_keeps_all_that_the_project_set(project: Project) -> None:
     """Where jobs run, and how Batch is spoken to, as well."""
     options = project.options(
-        jobs=JobOptions(queue="spot"), config={"jobs": {"priority": 7}, "batch": {"arrays_from": 50}}
+        jobs=JobOptions(queue="spot"), config={"jobs": {"priority": 7}, "batch": {"array_min_size": 50}}
     )
     assert (options.queue, options.priority) == ("spot", 7)
     (means,) = project.opened
-    assert (means.backend, means.scratch, means.batch.arrays_from) == ("batch", "s3://bucket/scratch", 50)
-    assert means.batch.poll_s == 0.5
+    assert (means.backend, means.scratch, means.batch.array_min_size) == ("batch", "s3://bucket/scratch", 50)
+    assert means.batch.poll_interval_s == 0.5
 
 
 def test_a_run_without_configuration_is_as_the_project_says(project: Project) -> None:
@@ -157,7 +158,7 @@ def test_the_launchpad_refuses_what_is_no_option(project: Project, config: dict[
         ({"jobs": {"retries": 10}}, "retries: input should be less than or equal to 9"),
         ({"jobs": {"timeout_s": 59}}, "timeout_s: input should be greater than or equal to 60"),
         ({"steps": {"greeting": {"vcpus": 0}}}, "vcpus: input should be greater than or equal to 1"),
-        ({"batch": {"arrays_from": 1}}, "arrays_from: input should be greater than or equal to 2"),
+        ({"batch": {"array_min_size": 1}}, "array_min_size: input should be greater than or equal to 2"),
     ],
 )
 def test_an_option_out_of_its_limits_fails_the_run_with_a_sentence(

@@ -1,14 +1,14 @@
-"""A host that submits a job and waits, to be killed: `python -m ... SCRATCH RUN SCRIPT FINGERPRINT...`."""
+"""A host that submits jobs and waits, to be killed: `python -m ... SCRATCH RUN SCRIPT FINGERPRINT...`."""
 
 import sys
 import time
 
-from bioinfo_assets_tests.launch.batch.machines import opened
+from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend
 from bioinfo_assets_tests.launch.contract import TEXT, job
 
 
-def main(scratch, run, script, *fingerprints):
-    with opened(scratch, run) as backend:
+def main(scratch: str, run: str, script: str, *fingerprints: str) -> None:
+    with batch_backend(scratch, run) as backend:
         ids = [
             backend.submit(job("greets", script, scope=f"s{n}", outputs=(TEXT,)), fingerprint).job_id
             for n, fingerprint in enumerate(fingerprints)

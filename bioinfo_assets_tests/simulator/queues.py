@@ -1,4 +1,4 @@
-"""Queues and compute environments; a test says which there are."""
+"""Queues with their compute environments, and how the simulator runs jobs."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ GRACE_S = 30  # User Guide, "Job timeouts": from SIGTERM to SIGKILL
 
 
 @dataclass(frozen=True)
-class World:
-    """What jobs run in.
+class SimulatorConfig:
+    """How jobs run.
 
     Attributes:
-        folder: Where each attempt gets a folder.
-        environment: The variables of every container, beside Batch's and the job's.
-        queues: By ARN.
-        max_running: How many jobs may be STARTING or RUNNING at once.
-        second_s: How long one second of Batch's timeouts and graces takes.
-        images: Those that can be pulled; None: all.
+        folder: Has a working folder for each attempt.
+        environment: Variables of every container, in addition to those of Batch and the job.
+        queues: Queues by ARN.
+        max_running: Maximum number of jobs that are STARTING or RUNNING.
+        second_s: How long one second of Batch's timeouts and grace periods takes.
+        images: Images that can be pulled; None: all.
     """
 
     folder: Path
@@ -40,13 +40,13 @@ class Queue:
     """A job queue with one compute environment of its own.
 
     Attributes:
-        name: Of the queue; its environment is `NAME-machines`.
-        enabled: Whether it takes jobs.
-        valid: Whether Batch holds it for usable.
-        fair_share: Whether it has a scheduling policy, so that jobs must name a share.
-        environment_enabled: Whether its compute environment starts machines; jobs stay RUNNABLE where it does not.
-        environment_valid: As `valid`; the same goes for jobs.
-        max_vcpus: A job that asks for more stays RUNNABLE, with that reason.
+        name: Name of the queue; its environment is `NAME-machines`.
+        enabled: Whether it accepts jobs.
+        valid: Whether its status is VALID.
+        fair_share: Whether it has a scheduling policy, so that jobs need a share identifier.
+        environment_enabled: Whether its compute environment is enabled; if not, jobs stay RUNNABLE.
+        environment_valid: Whether its compute environment is VALID; if not, jobs stay RUNNABLE.
+        max_vcpus: Jobs that request more stay RUNNABLE, with that reason.
         spot: Whether its machines are spot instances.
     """
 
@@ -73,7 +73,7 @@ class Queue:
         return f"{self._prefix}compute-environment/{self.environment_name}"
 
     @property
-    def starts_machines(self) -> bool:
+    def can_start_machines(self) -> bool:
         return self.environment_enabled and self.environment_valid
 
     @property
