@@ -143,7 +143,7 @@ def check_means(settings: Settings, assets: Collection[str]) -> None:
     """
     if settings.backend != "batch":
         return
-    batch_scratch(settings.means, settings.output_path)
+    batch_scratch(settings, settings.output_path)
     if not settings.output_path.startswith("s3://"):
         raise InputError(
             f"jobs on AWS Batch read each other's results, which they cannot in {settings.output_path}: set the output "
@@ -203,7 +203,7 @@ def check_tools(project: Project, assets: Collection[str]) -> ToolsByAsset:
         ResourceError: one is missing; the sentence names what installs it.
     """
     settings = project.settings
-    backend = open_backend(settings.means, settings.output_path, project.store, "none", "none")
+    backend = open_backend(settings, settings.output_path, project.store, "none", "none")
     try:
         return {asset: tools_of(project, backend, asset) for asset in assets}
     except ResourceError as error:

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.request import at_home, home_of
+from bioinfo_assets.application.request import home_of
 from bioinfo_assets.cli.exit_codes import EXIT_CODES, FriendlyErrorsGroup
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.errors import InputError
@@ -128,8 +128,7 @@ def _place(output_path: str) -> Place:
     """
     place = absolute_path(output_path)
     home = home_of(place)
-    with at_home(home):
-        settings = settings_module.load(output_path=place)
+    settings = settings_module.load(home, output_path=place)
     if settings.backend != "batch":
         raise InputError(
             f"the jobs of {place} run on this machine (backend = {settings.backend!r}), where they end with their run: "

@@ -39,13 +39,13 @@ def record_metadata(job: TracedJob, *, reused: bool) -> dict[str, dg.MetadataVal
         "reused": dg.MetadataValue.bool(reused),
         "files": files_table(record.outputs),
         "size_bytes": dg.MetadataValue.int(sum(file.size for file in record.outputs)),
-        "made_from": _inputs_table(job),
+        "inputs": _inputs_table(job),
         "provenance": dg.MetadataValue.md(as_markdown(job)),
         "record": dg.MetadataValue.path(job.record_uri),
         "command": dg.MetadataValue.md(f"```bash\n{record.script.strip()}\n```"),
         "tools": dg.MetadataValue.json(dict(record.tools)),
         "job_id": dg.MetadataValue.text(record.job_id),
-        "made": dg.MetadataValue.timestamp(record.finished),
+        "finished": dg.MetadataValue.timestamp(record.finished),
     }
     if record.image:
         metadata["image"] = dg.MetadataValue.text(record.image)

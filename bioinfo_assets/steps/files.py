@@ -1,7 +1,4 @@
-"""What steps hand on to one another: files that belong together.
-
-Each is made from the outputs of the job that made it: `IndexedBam.of(outputs)`.
-"""
+"""Groups of files that steps pass to other steps, built from the outputs of a job: `IndexedBam.of(outputs)`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,25 +6,25 @@ from typing import Self
 
 from bioinfo_assets.launch.job import Input, StoredFile
 
-Outputs = Mapping[str, StoredFile]
+OutputFiles = Mapping[str, StoredFile]
 """The published files of a job, by the keys of its outputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadFiles:
-    """The FASTQs of a sample: first and second reads in step."""
+    """The FASTQs of a sample: first and second reads of the same pairs, in the same order."""
 
     reads1: StoredFile
     reads2: StoredFile
 
     @classmethod
-    def of(cls, outputs: Outputs) -> Self:
-        """From what `merge_reads` or `trim_reads` made."""
+    def of(cls, outputs: OutputFiles) -> Self:
+        """Take the outputs of `merge_reads` or `trim_reads`."""
         return cls(outputs["reads1"], outputs["reads2"])
 
     @property
     def size(self) -> int:
-        """Bytes of both."""
+        """The size of both files in bytes."""
         return self.reads1.size + self.reads2.size
 
 
@@ -39,10 +36,10 @@ class IndexedBam:
     bai: StoredFile
 
     @classmethod
-    def of(cls, outputs: Outputs) -> Self:
-        """From what `mark_duplicates` or `recalibrate` made."""
+    def of(cls, outputs: OutputFiles) -> Self:
+        """Take the outputs of `mark_duplicates` or `recalibrate`."""
         return cls(outputs["bam"], outputs["bai"])
 
-    def staged(self, local: str) -> tuple[Input, Input]:
-        """Both as a job finds them: the BAM under this name, the index beside it."""
+    def inputs(self, local: str) -> tuple[Input, Input]:
+        """The inputs of a job: the BAM under a local name, and its index."""
         return Input(local, self.bam), Input(f"{local}.bai", self.bai)

@@ -52,8 +52,8 @@ class Layout:
         """A BAM as an output, with its index and md5, which say nothing of their own."""
         return (
             self.output("bam", sample, suffix, canonical.BAM),
-            self.output("bai", sample, f"{suffix}.bai", canonical.FOLLOWS),
-            self.output("md5", sample, f"{suffix}.md5", canonical.FOLLOWS),
+            self.output("bai", sample, f"{suffix}.bai", canonical.DERIVED_FILE),
+            self.output("md5", sample, f"{suffix}.md5", canonical.DERIVED_FILE),
         )
 
     def report(self, name: str) -> str:

@@ -14,7 +14,6 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.records.bench import Bench
 from bioinfo_assets_tests.records.crates import (
     IMAGE,
     WEB_REFERENCE,
@@ -28,6 +27,7 @@ from bioinfo_assets_tests.records.crates import (
     write,
 )
 from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.greeting_project import GreetingProject
 
 __all__ = ["s3", "s3_server"]  # the servers of `launch`, asked for by name below
 
@@ -191,12 +191,12 @@ def test_the_crate_says_what_it_is(crate: Crate) -> None:
     assert {profile["@id"] for profile in root["conformsTo"]} >= {"https://w3id.org/ro/wfrun/provenance/0.5"}
 
 
-def test_what_a_job_really_did_is_in_the_crate(bench: Bench, tmp_path: Path) -> None:
-    record = bench.make(bench.job()).record
-    crate = write(bench.ledger, tmp_path / "crate", "expt")
+def test_what_a_job_really_did_is_in_the_crate(project: GreetingProject, tmp_path: Path) -> None:
+    record = project.run(project.job()).record
+    crate = write(project.ledger, tmp_path / "crate", "expt")
     run = crate.run_of("greeting of expt")
     assert crate.named(run["result"])[0]["sha256"] == hashlib.sha256(b"hello world").hexdigest()
-    assert crate.named(run["result"])[0]["@id"] == bench.greeting.as_uri()
+    assert crate.named(run["result"])[0]["@id"] == project.greeting.as_uri()
     assert (crate.folder / "scripts" / "greeting-expt.sh").read_text() == record.script
 
 
