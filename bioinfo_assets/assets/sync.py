@@ -1,8 +1,8 @@
 """Rebuilds Dagster's events from the records next to the data, as after the loss of its database.
 
 Each result gets one materialization with the tags that the run which computed it would have written. A result whose
-inputs have changed since points at an earlier version of them, so that it is stale as before; the earlier version gets an
-event too, which names it.
+inputs have changed since points at an earlier version of them, so that it is stale as before; the earlier version gets
+an event too, which names it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """The execution of one Dagster step: a job for each of its partitions, and a materialization for each result.
 
-A partition that fails does not stop the others. The step reports its results, passes them on, and only then fails; steps
-downstream go on with the results that exist.
+A partition that fails does not stop the others. The step reports its results, passes them on, and only then fails;
+steps downstream go on with the results that exist.
 """
 
 import time
@@ -176,12 +176,12 @@ class StepRun:
             self._fail(key, str(error))
 
     def _submit(self, key: ResultKey, decision: ReuseDecision) -> None:
-        speaker = key.scope if len(self.keys) > 1 else ""
+        label = key.scope if len(self.keys) > 1 else ""
         submitted = submit(
             self.session.watcher,
             decision,
             on_change=lambda status: self._follow(key, status),
-            on_output=lambda stream, text: self.logs.write(stream, text, speaker),
+            on_output=lambda stream, text: self.logs.write(stream, text, label),
         )
         self._running[key] = submitted
         notify(JobUpdate(key, JobState.PENDING))

@@ -102,8 +102,8 @@ _SPECS: Final = (
         name="known_sites",
         description=(
             "Places where people are known to differ. A mismatch there may be a variant; elsewhere it counts as an "
-            "error.\n\nThey belong to the reference's assembly: contig names are shared and their lengths agree. Without "
-            "known sites, base qualities are not recalibrated."
+            "error.\n\nThey belong to the reference's assembly: contig names are shared and their lengths agree. "
+            "Without known sites, base qualities are not recalibrated."
         ),
         group="reference",
         kinds=frozenset({"vcf"}),
@@ -131,7 +131,7 @@ _SPECS: Final = (
     ),
     AssetSpec(
         name="trimmed_reads",
-        description="The reads without adapters, if any are set, and without pairs that consist mostly of unknown bases.",
+        description="The reads without adapters, if any are set, and without pairs of mostly unknown bases.",
         group="reads",
         kinds=frozenset({"fastq", "cutadapt"}),
         version=trimming_step.VERSION,

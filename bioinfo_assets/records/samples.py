@@ -231,7 +231,7 @@ def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
         )
     lanes = (replace(lane, library=new) if lane.library == old else lane for lane in before.lanes)
     sample = replace(before, name=new, lanes=tuple(lanes))
-    # In this order a process that dies in between leaves a sample too many, which can be removed, and never one too few.
+    # In this order a process that dies in between leaves one sample too many, which can be removed, never one too few.
     past = PastSample(end="renamed", new_name=new, at=datetime.now(UTC), by=getpass.getuser(), sample=before)
     _save_past(ledger, past)
     save_sample(ledger, sample)
