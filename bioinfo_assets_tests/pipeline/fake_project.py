@@ -1,7 +1,7 @@
 """A project of the whole graph whose jobs take no time.
 
-Jobs, fingerprints, records and files are the real ones; only the tools are not called. The text of each output is derived
-from the script, parameters and inputs of its job, but not from the tools: another tool version writes the same text.
+Jobs, fingerprints, records and files are the real ones; only the tools are not called. The text of each output is
+derived from the script, parameters and inputs of its job, but not from the tools: another version writes the same text.
 """
 
 import gzip
@@ -204,7 +204,9 @@ def _superseded(project: Project, sample: str) -> frozenset[str]:
 def _compute(project: Project, backend: FakeTools, watcher: Watcher, key: ResultKey) -> None:
     scopes = sample_names(project.ledger) if key.asset in OVER_SAMPLES else (key.scope,)
     records = {
-        parent: RecordSet.read(project.ledger, parent, dict.fromkeys(result_key(parent, scope).scope for scope in scopes))
+        parent: RecordSet.read(
+            project.ledger, parent, dict.fromkeys(result_key(parent, scope).scope for scope in scopes)
+        )
         for parent in parents_of(key.asset)
     }
     options = project.settings.options_of(key.asset)

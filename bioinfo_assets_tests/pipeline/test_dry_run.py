@@ -170,7 +170,12 @@ def test_backend_and_resources_affect_no_result(computed: FakeProject, settings:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_new_step_version_affects_its_asset_and_everything_downstream(
-    computed: FakeProject, monkeypatch: pytest.MonkeyPatch, module: object, name: str, roots: str, after: tuple[str, ...]
+    computed: FakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    module: object,
+    name: str,
+    roots: str,
+    after: tuple[str, ...],
 ) -> None:
     monkeypatch.setattr(module, name, "1000")
     plan = computed.plan()
@@ -365,7 +370,9 @@ def test_only_what_is_downstream_of_an_imported_result_is_computed(imported: Fak
     assert run_planned(imported, plan) == imported.places(FROM_RECALIBRATED, ["x"]) | {REPORT}
 
 
-def test_a_new_step_version_does_not_affect_an_imported_result(imported: FakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_step_version_does_not_affect_an_imported_result(
+    imported: FakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     imported.run()
     monkeypatch.setattr(duplicates, "VERSION", "1000")
     plan = imported.plan()

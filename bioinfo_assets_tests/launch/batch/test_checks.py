@@ -13,16 +13,16 @@ import pytest
 
 from bioinfo_assets.launch.batch.checks import CheckResult, check_batch
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets_tests.deploy.stack import IGNORED, serving
+from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, start_cloud
 
-pytestmark = pytest.mark.filterwarnings(IGNORED)
+pytestmark = pytest.mark.filterwarnings(MOTO_WARNING)
 
 MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}'
 
 
 @pytest.fixture(scope="module")
 def cloud():
-    server, cloud = serving()
+    server, cloud = start_cloud()
     yield cloud
     server.stop()
 
