@@ -1,90 +1,93 @@
-# Each target works by itself in a fresh clone: `install` runs first and does nothing when all is there.
+# Each target works by itself in a fresh clone: it runs `install` first, which does nothing if everything is installed.
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-for-tests demo dagit test check benchmark clean login create-repo \
+.PHONY: help install install-for-tests demo dagit docs test check benchmark clean login create-repo \
 	build build-local push bash bash-local
 
-help: ## this list
+help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
-	@echo; echo 'The image of the tools: make TARGET NAME=VALUE ...'
+	@echo; echo 'Variables of the container image: make TARGET NAME=VALUE ...'
 	@sed -n 's/^\([A-Z0-9_]*\) ?=.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-install: ## what is missing: Debian's tools (as root), the Python environment, GATK
+install: ## install what is missing: Debian's tools (as root), the Python environment, GATK
 	@docker/tools/install.sh
 
 install-for-tests:
 	@docker/tools/install.sh docker/tools/debian-test.txt
 
-demo: install ## the whole pipeline on data it makes itself, into demo/
-	uv run --frozen bioinfo-assets demo --output-path demo
+demo: install ## run the whole pipeline on simulated data, into demo/
+	.venv/bin/bioinfo-assets demo --output-path demo
 
-dagit: install ## Dagster's web server and daemon on what the demo made
-	uv run --frozen bioinfo-assets dagit --output-path demo
+dagit: install ## show the demo's results in Dagit, Dagster's web pages
+	.venv/bin/bioinfo-assets dagit --output-path demo
 
-test: install-for-tests ## the tests, with the real tools
+docs: install ## build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 uv run --frozen mkdocs build --strict
+
+test: install-for-tests ## run the tests, with the real tools
 	uv run --frozen pytest -n 2 --dist loadgroup
 
-check: install-for-tests ## what CI runs: lock, lint, format, types, doctests and tests
+check: install-for-tests ## run lint, format, type and lock checks, doctests and tests
 	uv lock --check
 	uv run --frozen ruff check
 	uv run --frozen ruff format --check
 	uv run --frozen mypy
 	uv run --frozen pytest -n 2 --dist loadgroup
 
-benchmark: install ## the figures of docs/, measured again on this machine
+benchmark: install ## measure the figures of docs/benchmarks.md on this machine
 	uv run --frozen python -m benchmarks
 
-clean: ## what the commands above left in the clone, tools and environment too
-	rm -rf .tools .venv demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## delete what the commands above wrote into the clone, with tools and environment
+	rm -rf .tools .venv demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# The image of the tools that jobs run in. AWS is asked only for what is not given and a target needs.
-AWS ?= $(firstword $(wildcard $(CURDIR)/.venv/bin/aws) aws)## the AWS CLI; default: that of `make install`
+# The container image with the tools. AWS is queried only for what a target needs and no variable sets.
+AWS ?= $(firstword $(wildcard $(CURDIR)/.venv/bin/aws) aws)## the AWS CLI; default: the one from `make install`
 DOCKER ?= $(or $(shell docker/engine.sh client),false)## the docker client; default: the first that has BuildKit
-AWS_REGION ?= $(or $(AWS_DEFAULT_REGION),$(shell $(AWS) configure get region))## default: the AWS CLI's own
-AWS_ACCOUNT ?= $(shell $(AWS) sts get-caller-identity --region '$(region)' --query Account --output text)## default: who the AWS CLI is
-REPOSITORY ?= bioinfo-assets## the repository's name in ECR
-TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)## the image's tag there; default: this version
-LOCAL_IMAGE ?= bioinfo-assets-tools:local## the name that build-local gives
-BASE ?= debian:bookworm-slim## the image to build on: Debian 12 or later
-DEBIAN_SOURCES ?=## lines of apt's sources.list in place of the base's own, as a snapshot
-BWA_MEM2_URL ?=## a release's archive of bwa-mem2 for Linux; without it jobs align with bwa
-BWA_MEM2_SHA256 ?=## its digest, without which it is refused
-CA ?= $(or $(SSL_CERT_FILE),$(wildcard /etc/ssl/certs/ca-certificates.crt))## certificates the build trusts; default: this machine's
+AWS_REGION ?= $(or $(AWS_DEFAULT_REGION),$(shell $(AWS) configure get region))## default: the AWS CLI's region
+AWS_ACCOUNT ?= $(shell $(AWS) sts get-caller-identity --region '$(region)' --query Account --output text)## default: the account of the AWS CLI's credentials
+REPOSITORY ?= bioinfo-assets## name of the repository in ECR
+TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)## tag of the image; default: this version
+LOCAL_IMAGE ?= bioinfo-assets-tools:local## name of the image that build-local builds
+BASE ?= debian:bookworm-slim## base image: Debian 12 or later
+DEBIAN_SOURCES ?=## lines for apt's sources.list, for example of a snapshot; default: those of the base image
+BWA_MEM2_URL ?=## URL of a bwa-mem2 release for Linux; without it, jobs align with bwa
+BWA_MEM2_SHA256 ?=## SHA-256 of that release; required with BWA_MEM2_URL
+CA ?= $(or $(SSL_CERT_FILE),$(wildcard /etc/ssl/certs/ca-certificates.crt))## certificates that the build trusts; default: those of this machine
 REVISION ?= $(shell git describe --always --dirty 2>/dev/null)
 
-registry = $(or $(AWS_ACCOUNT),$(error who are you at AWS? set AWS_ACCOUNT)).dkr.ecr.$(region).amazonaws.com
-region = $(or $(AWS_REGION),$(error which region? set AWS_REGION))
+registry = $(or $(AWS_ACCOUNT),$(error AWS account is unknown: set AWS_ACCOUNT)).dkr.ecr.$(region).amazonaws.com
+region = $(or $(AWS_REGION),$(error AWS region is unknown: set AWS_REGION))
 image = $(registry)/$(REPOSITORY):$(TAG)
-# Build arguments are read from the environment, where their text needs no quoting.
+# docker reads build arguments from the environment, where their values need no quoting.
 build-arguments = BASE DEBIAN_SOURCES BWA_MEM2_URL BWA_MEM2_SHA256 REVISION
 export $(build-arguments)
 secret = --secret id=ca,src='$(CA)'
 docker-build = DOCKER_BUILDKIT=1 $(DOCKER) build --file docker/Dockerfile $(if $(CA),$(secret)) \
 	$(addprefix --build-arg ,$(build-arguments))
 
-login: ## lets docker push to your registry in ECR, for twelve hours
+login: ## log docker in to your registry in ECR, for twelve hours
 	@registry='$(registry)' && $(AWS) ecr get-login-password --region '$(region)' | \
 		$(DOCKER) login --username AWS --password-stdin "$$registry"
 
-create-repo: ## makes the repository in ECR (deploy/batch.yaml makes one as well)
+create-repo: ## create the repository in ECR (deploy/batch.yaml also creates one)
 	@$(AWS) ecr create-repository --region '$(region)' --repository-name '$(REPOSITORY)' \
 		--image-tag-mutability IMMUTABLE --image-scanning-configuration scanOnPush=true \
 		--query repository.repositoryUri --output text
 
-build: ## the image, tagged for ECR
+build: ## build the image, tagged for ECR
 	$(docker-build) --tag '$(image)' .
 
-build-local: ## the image, for this machine
+build-local: ## build the image for this machine
 	$(docker-build) --tag '$(LOCAL_IMAGE)' .
 
-push: ## the image to ECR; says what the setting `image` is to be
+push: ## push the image to ECR, and print the setting `image` for it
 	@image='$(image)' && $(DOCKER) push "$$image" && printf '\nimage = "%s"\n' "$$($(DOCKER) image inspect \
 		--format '{{range .RepoDigests}}{{println .}}{{end}}' "$$image" | grep -F "$${image%:*}@")"
 
-bash: ## a shell in the image of ECR
+bash: ## open a shell in the image from ECR
 	@$(DOCKER) run --rm --interactive --tty '$(image)' bash
 
-bash-local: ## a shell in the image of this machine
+bash-local: ## open a shell in the image of this machine
 	@$(DOCKER) run --rm --interactive --tty '$(LOCAL_IMAGE)' bash

@@ -2,6 +2,7 @@
 
     BioinfoAssetsError
     ├── InputError      what was given is wrong: a file, a sample name, a setting
+    │   └── NotFoundError
     ├── JobError        a job ran and did not succeed
     └── ResourceError   a job asks for more than there is, or a tool is missing
 
@@ -16,6 +17,10 @@ class BioinfoAssetsError(Exception):
 
 class InputError(BioinfoAssetsError):
     """What was given is wrong: a file, a sample name or a setting."""
+
+
+class NotFoundError(InputError):
+    """A file or object does not exist."""
 
 
 class JobError(BioinfoAssetsError):

@@ -17,6 +17,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, PlainSerializer, SerializationInfo, ValidationInfo
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.result_key import COHORT, REFERENCES, ResultKey
 from bioinfo_assets.storage.store import join
 
@@ -59,6 +60,9 @@ class OutputLayout:
     Attributes:
         output_path: An absolute local folder or an `s3://` address.
 
+    Raises:
+        InputError: the output path is neither.
+
     >>> layout = OutputLayout("s3://bucket/run7/")
     >>> layout.record(ResultKey("depth", "NA12878"))
     's3://bucket/run7/NA12878/records/depth.json'
@@ -73,6 +77,10 @@ class OutputLayout:
     output_path: str
 
     def __post_init__(self) -> None:
+        if not self.output_path.startswith(("/", "s3://")):
+            raise InputError(
+                f"{self.output_path!r} cannot be the output path: give an absolute folder, or s3://BUCKET/FOLDER"
+            )
         object.__setattr__(self, "output_path", self.output_path.rstrip("/"))
 
     def scope(self, scope: str) -> str:

@@ -10,8 +10,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, OVER_SAMPLES, PER_SAMPLE, parents_of, result_key, upstream_of
 from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.provenance.comparer import Comparer, planned_record
-from bioinfo_assets.provenance.comparison import Change, Comparison
+from bioinfo_assets.provenance.comparison import Change, Comparer, Comparison, planned_record
 from bioinfo_assets.provenance.lineage import Lineage
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import ResultKey

@@ -11,7 +11,8 @@ import dagster as dg
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.orchestration.run_liveness import NOT_OVER, report_dead_runs
-from bioinfo_assets.storage.atomic import atomic_write, disk_full_error, file_lock
+from bioinfo_assets.storage.atomic import atomic_write, disk_full_error
+from bioinfo_assets.storage.file_lock import is_held
 
 INSTANCE: Final = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 """A new project's dagster.yaml: nothing is sent anywhere, and no page asks for an address."""
@@ -44,19 +45,8 @@ def report_ended(instance: dg.DagsterInstance, home: Path) -> None:
     report_dead_runs(instance)
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_OVER))):
         log = run.tags.get(LOG_TAG)
-        if log is not None and not _is_held(home / log):
+        if log is not None and not is_held(home / log):
             instance.report_run_failed(run, "its process ended before it did")
-
-
-def _is_held(file: Path) -> bool:
-    """Whether a process holds the lock of a file; no file, no holder."""
-    if not file.exists():
-        return False
-    try:
-        with file_lock(file, wait=False):
-            return False
-    except BlockingIOError:
-        return True
 
 
 def _opened(home: Path, config: Path) -> dg.DagsterInstance:

@@ -14,7 +14,7 @@ from bioinfo_assets.records.samples import sample_names
 def dry_run(plan: Plan) -> Iterator[DryRun]:
     """A dry run of a plan."""
     project = plan.project
-    backend = open_backend(project.settings.means, project.settings.output_path, project.store, "none", "none")
+    backend = open_backend(project.settings, project.settings.output_path, project.store, "none", "none")
     new = {sample.name: sample for sample in plan.new}
     all_samples = tuple(dict.fromkeys([*sample_names(project.ledger), *new]))
     try:

@@ -143,7 +143,7 @@ def check_means(settings: Settings, assets: Collection[str]) -> None:
     """
     if settings.backend != "batch":
         return
-    batch_scratch(settings.means, settings.output_path)
+    batch_scratch(settings, settings.output_path)
     if not settings.output_path.startswith("s3://"):
         raise InputError(
             f"jobs on AWS Batch read each other's results, which they cannot in {settings.output_path}: set the output "
@@ -178,9 +178,11 @@ def check_batch_takes_jobs(settings: Settings, assets: Collection[str]) -> None:
         options.model_dump_json(include=set(NEEDED_OF_BATCH)): options for options in map(settings.options_of, assets)
     }
     for options in asked.values():
-        for check in check_batch(options, settings.batch.log_group, places=()):
-            if not check.is_well:
-                raise InputError(f"{check.name}: {check.says} (`bioinfo-assets doctor --backend batch` looks at all)")
+        for check in check_batch(options, settings.batch.log_group, folders=()):
+            if not check.ok:
+                raise InputError(
+                    f"{check.name}: {check.message} (`bioinfo-assets doctor --backend batch` looks at all)"
+                )
 
 
 def check_adapters(project: Project) -> None:
@@ -201,7 +203,7 @@ def check_tools(project: Project, assets: Collection[str]) -> ToolsByAsset:
         ResourceError: one is missing; the sentence names what installs it.
     """
     settings = project.settings
-    backend = open_backend(settings.means, settings.output_path, project.store, "none", "none")
+    backend = open_backend(settings, settings.output_path, project.store, "none", "none")
     try:
         return {asset: tools_of(project, backend, asset) for asset in assets}
     except ResourceError as error:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from bioinfo_assets.genomics import known_sites
-from bioinfo_assets.genomics.fasta import MAX_BYTES, contigs_of_fasta
-from bioinfo_assets.genomics.reference import Contig, fasta_name, parse_fai
+from bioinfo_assets.genomics.reference import MAX_FASTA_BYTES, Contig, contigs_of_fasta, fasta_name, parse_fai
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.pipeline.jobs import vcf_contigs
 from bioinfo_assets.pipeline.project import Project
@@ -24,7 +23,7 @@ def check_reference(project: Project) -> tuple[Contig, ...] | None:
     uri = project.settings.reference or ""
     fasta_name(uri)
     size, path, fai = project.store.stat(uri).size, local_path(uri), f"{uri}.fai"
-    if path is not None and size <= MAX_BYTES:
+    if path is not None and size <= MAX_FASTA_BYTES:
         return contigs_of_fasta(path)
     return parse_fai(project.store.read_bytes(fai).decode()) if project.store.exists(fai) else None
 

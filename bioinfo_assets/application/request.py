@@ -1,8 +1,6 @@
 """What a user asks of `run`, and the project that it is asked of."""
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -69,25 +67,10 @@ def settings_of(request: Request, home: Path) -> Settings:
     Raises:
         InputError: a setting is wrong.
     """
-    with at_home(home):
-        settings = settings_module.load(output_path=request.output_path, **request.given)
+    settings = settings_module.load(home, output_path=request.output_path, **request.given)
     defaults: dict[str, object] = {}
     if settings.reference is None:
         defaults["reference"] = DEFAULT_REFERENCE
     if "known_sites" not in settings.model_fields_set:
         defaults["known_sites"] = DEFAULT_KNOWN_SITES
     return settings.model_copy(update=defaults)
-
-
-@contextmanager
-def at_home(home: Path) -> Iterator[None]:
-    """Has the settings of this home read, whatever the environment says."""
-    before = os.environ.get(HOME_VARIABLE)
-    os.environ[HOME_VARIABLE] = str(home)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[HOME_VARIABLE]
-        else:
-            os.environ[HOME_VARIABLE] = before

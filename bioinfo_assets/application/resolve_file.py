@@ -125,10 +125,10 @@ def _elsewhere(ledger: Ledger, uri: str) -> ResolvedFile:
 def _traced(ledger: Ledger, entry: Entry) -> TracedFile:
     """What the catalog found, with all that came before it."""
     kept = ledger.read_any(entry.record)
-    note = "replaced since" if entry.past else ""
+    note = "replaced since" if entry.replaced else ""
     if not isinstance(kept, Record):
         return TracedFile(entry.uri, entry.size, entry.sha256, entry.content, observation=kept, note=note)
-    job = Lineage(ledger).of_record(kept, entry.record, past=entry.past)
+    job = Lineage(ledger).of_record(kept, entry.record, replaced=entry.replaced)
     if entry.role == "w":
         return TracedFile(entry.uri, entry.size, entry.sha256, entry.content, job, note=note)
     return next(file for file in job.inputs if (file.uri, file.content) == (entry.uri, entry.content))
@@ -136,7 +136,7 @@ def _traced(ledger: Ledger, entry: Entry) -> TracedFile:
 
 def _changed(store: Store, file: TracedFile) -> str:
     """Whether the file is still the one that records speak of, in words; empty where it is."""
-    kept = file.maker.record.outputs if file.maker else file.observation.files if file.observation else ()
+    kept = file.producer.record.outputs if file.producer else file.observation.files if file.observation else ()
     recorded = next((one for one in kept if one.uri == file.uri), None)
     try:
         stat = store.find(file.uri)

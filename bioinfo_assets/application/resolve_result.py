@@ -63,7 +63,7 @@ def _of_record(lineage: Lineage, uri: str, *, past: bool) -> ResolvedResult:
     record = lineage.ledger.read_any(uri)
     if not isinstance(record, Record):
         raise InputError(f"{uri} tells of files from outside, which nothing was made from here: {HOW}")
-    return ResolvedResult(lineage.of_record(record, uri, past=past), lineage)
+    return ResolvedResult(lineage.of_record(record, uri, replaced=past), lineage)
 
 
 def _of_file(lineage: Lineage, uri: str) -> ResolvedResult:
@@ -71,6 +71,6 @@ def _of_file(lineage: Lineage, uri: str) -> ResolvedResult:
         file = lineage.of_file(uri)
     except InputError as error:
         raise InputError(f"no record beside {uri} names it as a result: {HOW}") from error
-    if file.maker is None:
+    if file.producer is None:
         raise InputError(f"{uri} is no result, but came from outside: {HOW}")
-    return ResolvedResult(file.maker, lineage)
+    return ResolvedResult(file.producer, lineage)

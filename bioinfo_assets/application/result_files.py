@@ -8,7 +8,9 @@ from bioinfo_assets.result_key import SHARED_SCOPES, ResultKey
 
 
 def result_files(ledger: Ledger, scope: str, assets: Sequence[str]) -> dict[str, list[str]]:
-    """The files to show of a scope, by asset: those of final results, or of intermediates if only these were selected."""
+    """The files to show of a scope, by asset: those of final results, or of intermediates if only these were
+    selected.
+    """
     specs = [GRAPH[asset] for asset in assets]
     has_final = any(spec.final_files for spec in specs)
     files: dict[str, list[str]] = {}

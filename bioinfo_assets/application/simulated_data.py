@@ -34,7 +34,7 @@ def simulated(folder: Path, seed: int) -> SimulatedData:
             )
     for tool in ("bgzip", "tabix"):
         if shutil.which(tool) is None:
-            raise ResourceError(f"the tool {tool} is not on PATH; what installs it: {TOOLS[tool].install}")
+            raise ResourceError(f"the tool {tool} is not on PATH; install it with: {TOOLS[tool].install}")
     with translate_disk_errors(folder):
         mark.unlink(missing_ok=True)
         data = simulate(folder, seed=seed)

@@ -273,7 +273,7 @@ def _trace(lineage: Lineage, record: Record) -> TracedJob:
     try:
         return lineage.of_record(record)
     except BioinfoAssetsError:  # a record upstream cannot be read: this one is reported all the same
-        return lineage.alone(record)
+        return lineage.without_upstream(record)
 
 
 def _tags(version: str) -> dict[str, str]:

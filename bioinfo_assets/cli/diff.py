@@ -13,8 +13,7 @@ from bioinfo_assets.application.compare_with_current import compare_with_current
 from bioinfo_assets.application.resolve_result import resolve_result
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Json
-from bioinfo_assets.provenance.comparer import Comparer
-from bioinfo_assets.provenance.comparison import Cause, Change, Comparison
+from bioinfo_assets.provenance.comparison import Cause, Change, Comparer, Comparison
 from bioinfo_assets.storage.store import Store
 
 WIDTH_OF_FILES: Final = 10_000

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.request import at_home, home_of
+from bioinfo_assets.application.request import home_of
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Backend, Image, Json, Queue, jobs_given
 from bioinfo_assets.errors import InputError, ResourceError
@@ -94,28 +94,25 @@ def _settings(output_path: str | None, backend: str | None, jobs: Mapping[str, s
     named = output_path or (settings_module.output_path_of(Path(home)) if home else None)
     if named is not None:
         place = absolute_path(named)
-        with at_home(home_of(place)):
-            return settings_module.load(output_path=place, **given)
+        return settings_module.load(home_of(place), output_path=place, **given)
     if backend == "batch":
         raise InputError("no project is named: give --output-path s3://BUCKET/FOLDER, where its results are to be")
-    return None if backend in {None, "local"} else settings_module.load(output_path=str(Path.cwd()), **given)
+    return None if backend in {None, "local"} else settings_module.load(None, output_path=str(Path.cwd()), **given)
 
 
 def _batch(settings: Settings, *, json: bool) -> bool:
     from bioinfo_assets.launch.batch.checks import check_batch  # noqa: PLC0415 - boto3 takes a while to import
 
-    places = (batch_scratch(settings.means, settings.output_path), settings.output_path)
+    places = (batch_scratch(settings, settings.output_path), settings.output_path)
     checks = list(check_batch(settings.jobs, settings.batch.log_group, places))
     if json:
         typer.echo(json_module.dumps([asdict(check) for check in checks], indent=2))
     else:
         table = Table("WHAT", "", "", box=None, pad_edge=False)
         for check in checks:
-            table.add_row(
-                check.name, "ok" if check.is_well else "NO", check.says, style="" if check.is_well else "bold red"
-            )
+            table.add_row(check.name, "ok" if check.ok else "NO", check.message, style="" if check.ok else "bold red")
         Console(markup=False, highlight=False).print(table)
-    return all(check.is_well for check in checks)
+    return all(check.ok for check in checks)
 
 
 def _tools(found: list[Finding], *, json: bool) -> bool:
@@ -141,7 +138,7 @@ def _in_image(settings: Settings) -> list[Finding]:
         BioinfoAssetsError: the engine does not answer, or the image cannot be had.
     """
     image = settings.jobs.image
-    backend = open_backend(settings.means, settings.output_path, Store(), "none", "none")
+    backend = open_backend(settings, settings.output_path, Store(), "none", "none")
     try:
         return [_listed(backend, name, image or "") for name in TOOLS]
     finally:

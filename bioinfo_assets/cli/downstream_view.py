@@ -11,7 +11,7 @@ from bioinfo_assets.application.resolve_file import ResolvedFile, catalog_of
 from bioinfo_assets.cli.progress_bar import reading_records
 from bioinfo_assets.cli.provenance_view import file_document
 from bioinfo_assets.provenance.catalog import Catalog
-from bioinfo_assets.provenance.downstream import Branch, Downstream, branches, downstream
+from bioinfo_assets.provenance.downstream import Branch, Downstream, downstream_tree, find_downstream
 
 MAX_ALIKE: Final = 20
 """Results of one asset that are named in a tree of what was made; of more, their number is told."""
@@ -24,7 +24,7 @@ def show_downstream(found: ResolvedFile, console: Console) -> None:
         console.print(found.note, soft_wrap=True)
     with reading_records(), catalog_of(found.ledger) as catalog:
         tree = Tree(f"{file.uri} {file.digest}".rstrip())
-        _grow(tree, branches(downstream(catalog, file.uri, file.content), MAX_ALIKE), catalog)
+        _grow(tree, downstream_tree(find_downstream(catalog, file.uri, file.content), MAX_ALIKE), catalog)
     console.print(tree, soft_wrap=True)
     if not tree.children:
         console.print("nothing that is there now was made from it", soft_wrap=True)
@@ -33,7 +33,7 @@ def show_downstream(found: ResolvedFile, console: Console) -> None:
 def downstream_document(found: ResolvedFile) -> str:
     """A file, and every result that was made from it: JSON."""
     with reading_records(), catalog_of(found.ledger) as catalog:
-        made = downstream(catalog, found.file.uri, found.file.content)
+        made = find_downstream(catalog, found.file.uri, found.file.content)
         told = list(_results(made, catalog))
     return json.dumps({"note": found.note or None, "file": file_document(found.file), "made": told}, indent=2)
 
@@ -44,7 +44,7 @@ def _grow(tree: Tree, made: tuple[Branch, ...], catalog: Catalog) -> None:
         first = branch.results[0]
         named = f"{first.asset} of {first.scope}" if len(branch.results) == 1 else _count(branch)
         names = ", ".join(uri.rpartition("/")[2] for uri in files.get(first.id, ()))
-        _grow(tree.add(f"{named}  {'as above' if branch.again else names}".rstrip()), branch.branches, catalog)
+        _grow(tree.add(f"{named}  {'as above' if branch.is_repeated else names}".rstrip()), branch.branches, catalog)
 
 
 def _count(branch: Branch) -> str:
@@ -52,7 +52,7 @@ def _count(branch: Branch) -> str:
 
 
 def _results(made: Downstream, catalog: Catalog) -> Iterator[dict[str, Any]]:
-    files, sources, first = catalog.files_of(made.results), made.sources_of(), set(made.first)
+    files, sources, first = catalog.files_of(made.results), made.inputs(), set(made.direct)
     for number, one in made.results.items():
         yield {
             "asset": one.asset,

@@ -48,7 +48,7 @@ def gc(
         typer.echo(f"warning: {problem}", err=True)
     places = [absolute_path(path) for path in paths or ()]
     if dry_run:
-        _tell(select_items(ledger, known, places) if places else known.found, "can be deleted", json=json)
+        _tell(select_items(ledger, known, places) if places else known.items, "can be deleted", json=json)
         return
     _tell(tuple(delete_items(ledger, assets, known, places)), "deleted", json=json)
 
@@ -73,7 +73,7 @@ def _tell(found: Sequence[GarbageItem], what: str, *, json: bool) -> None:
 
 
 def _why(one: GarbageItem) -> str:
-    return f"{one.why}; its files are elsewhere and stay" if one.record and one.record.imported else one.why
+    return f"{one.reason}; its files are elsewhere and stay" if one.record and one.record.imported else one.reason
 
 
 def _document(one: GarbageItem) -> dict[str, object]:
@@ -81,7 +81,7 @@ def _document(one: GarbageItem) -> dict[str, object]:
         "path": one.uri,
         "scope": one.scope or None,
         "asset": one.record.asset if one.record else None,
-        "why": one.why,
+        "why": one.reason,
         "size": one.size,
         "files": list(one.files),
     }

@@ -10,8 +10,7 @@ from bioinfo_assets.application.paths import absolute_path, own_command
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.cli.progress_bar import progress_bar
 from bioinfo_assets.genomics.bam_header import parse_read_group
-from bioinfo_assets.maintenance.import_checks import check_import
-from bioinfo_assets.maintenance.imports import IMPORTABLE, Import, Imported, register
+from bioinfo_assets.maintenance.imports import IMPORTABLE, Import, Imported, check_import, register
 from bioinfo_assets.pipeline.graph import SHARED
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.request import at_home, home_of
+from bioinfo_assets.application.request import home_of
 from bioinfo_assets.cli.exit_codes import EXIT_CODES, FriendlyErrorsGroup
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.errors import InputError
@@ -64,7 +64,7 @@ def list_jobs(*, output_path: OutputPath, json: Json = False) -> None:
     table = Table(job_column, "STEP", "SAMPLE", "STATE", "SINCE", "RUN", "WHY", box=None, pad_edge=False)
     for job in found:
         since = _ago(job.started or job.created)
-        table.add_row(job.batch_id, job.step, _scope(job), job.status, since, job.run_id[:8], job.reason)
+        table.add_row(job.batch_id, job.asset, _scope(job), job.status, since, job.run_id[:8], job.reason)
     console = Console(markup=False, highlight=False, width=WIDTH)
     console.print(table if found else "no job waits or runs", soft_wrap=True)
 
@@ -115,7 +115,7 @@ def reap(*, output_path: OutputPath, json: Json = False) -> None:
         typer.echo(json_module.dumps([asdict(job) for job in ended], indent=2, default=str))
         return
     for job in ended:
-        typer.echo(f"{job.batch_id} {job.step} {_scope(job)}: its run {job.run_id[:8]} is over, it is being ended")
+        typer.echo(f"{job.batch_id} {job.asset} {_scope(job)}: its run {job.run_id[:8]} is over, it is being ended")
     if not ended:
         typer.echo("no job is left of a run that is over")
 
@@ -128,8 +128,7 @@ def _place(output_path: str) -> Place:
     """
     place = absolute_path(output_path)
     home = home_of(place)
-    with at_home(home):
-        settings = settings_module.load(output_path=place)
+    settings = settings_module.load(home, output_path=place)
     if settings.backend != "batch":
         raise InputError(
             f"the jobs of {place} run on this machine (backend = {settings.backend!r}), where they end with their run: "

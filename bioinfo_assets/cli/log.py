@@ -65,16 +65,16 @@ def log(
 
 
 def _script(found: ResolvedFile) -> str:
-    if found.file.maker is None or not found.file.maker.record.script:
+    if found.file.producer is None or not found.file.producer.record.script:
         raise InputError(f"no script made {found.file.uri}: it is a source, or was imported")
-    return found.file.maker.record.script
+    return found.file.producer.record.script
 
 
 def _tell_all(ledger: Ledger, *, past: bool, as_json: bool) -> None:
     with ExitStack() as stack:
         with reading_records():
             catalog = stack.enter_context(catalog_of(ledger))
-        lines = _lines(catalog.all_files(past=past))
+        lines = _lines(catalog.all_files(include_replaced=past))
         first = next(lines, None)
         if first is None:
             raise InputError(f"there are no records in {ledger.output_path}: check --output-path")

@@ -15,7 +15,7 @@ from bioinfo_assets.cli.exit_codes import EXIT_CODES, FriendlyErrorsGroup
 COMMANDS: Final[Mapping[str, str]] = {
     "run": "run",
     "demo": "demo",
-    "prepare-samples": "prepare.prepare_samples",
+    "prepare-samples": "prepare_samples",
     "status": "status",
     "log": "log",
     "diff": "diff",

@@ -13,9 +13,9 @@ def show_provenance(found: ResolvedFile, console: Console) -> None:
     """Prints what made a file, and the tree of what it was made from."""
     for line in _head(found):
         console.print(line, soft_wrap=True)
-    if found.file.maker is not None:
-        tree = Tree(_told(found.file.maker))
-        _grow(tree, found.file.maker, {found.file.maker.record_uri})
+    if found.file.producer is not None:
+        tree = Tree(_told(found.file.producer))
+        _grow(tree, found.file.producer, {found.file.producer.record_uri})
         console.print("\nmade from", soft_wrap=True)
         console.print(tree, soft_wrap=True)
 
@@ -23,8 +23,8 @@ def show_provenance(found: ResolvedFile, console: Console) -> None:
 def provenance_document(found: ResolvedFile) -> dict[str, object]:
     """A file, and by record's URI every job that led to it."""
     jobs: dict[str, object] = {}
-    if found.file.maker is not None:
-        _collect(found.file.maker, jobs)
+    if found.file.producer is not None:
+        _collect(found.file.producer, jobs)
     return {"note": found.note or None, "file": file_document(found.file), "jobs": jobs}
 
 
@@ -35,7 +35,7 @@ def file_document(file: TracedFile) -> dict[str, object]:
         "size": file.size,
         "sha256": file.sha256,
         "content": file.content,
-        "made_by": file.maker.record_uri if file.maker else None,
+        "made_by": file.producer.record_uri if file.producer else None,
         "source": file.observation.asset if file.observation else None,
         "note": file.note or None,
     }
@@ -53,8 +53,8 @@ def _head(found: ResolvedFile) -> Iterator[str]:
     if file.observation is not None:
         seen = file.observation
         yield f"  source   {seen.key.label}, as seen on {seen.observed:%Y-%m-%d %H:%M:%S} UTC"
-    if file.maker is not None:
-        yield from _how(file.maker)
+    if file.producer is not None:
+        yield from _how(file.producer)
 
 
 def _how(job: TracedJob) -> Iterator[str]:
@@ -85,7 +85,7 @@ def _how(job: TracedJob) -> Iterator[str]:
 
 def _told(job: TracedJob) -> str:
     how = "made elsewhere" if job.record.imported else _tools(job)
-    replaced = ", replaced since" if job.past else ""
+    replaced = ", replaced since" if job.replaced else ""
     return f"{job.name}  {job.record.finished:%Y-%m-%d %H:%M:%S}  {how}{replaced}"
 
 
@@ -95,12 +95,12 @@ def _tools(job: TracedJob) -> str:
 
 def _grow(tree: Tree, job: TracedJob, told: set[str]) -> None:
     """Adds what a job read to its branch; a job that was told before is named only."""
-    if job.untraced:
-        tree.add(f"{len(job.inputs)} files of {job.untraced} samples: ask for one of them")
+    if job.untraced_scopes:
+        tree.add(f"{len(job.inputs)} files of {job.untraced_scopes} samples: ask for one of them")
         return
-    makers = {file.maker.record_uri: file.maker for file in job.inputs if file.maker is not None}
+    makers = {file.producer.record_uri: file.producer for file in job.inputs if file.producer is not None}
     for uri, maker in makers.items():
-        files = [file for file in job.inputs if file.maker is not None and file.maker.record_uri == uri]
+        files = [file for file in job.inputs if file.producer is not None and file.producer.record_uri == uri]
         again = ", as above" if uri in told else ""
         branch = tree.add(
             f"{', '.join(f'{file.name} {file.digest}'.rstrip() for file in files)}\n{_told(maker)}{again}"
@@ -109,7 +109,7 @@ def _grow(tree: Tree, job: TracedJob, told: set[str]) -> None:
             told.add(uri)
             _grow(branch, maker, told)
     for file in job.inputs:
-        if file.maker is None:
+        if file.producer is None:
             tree.add(f"{file.digest:8}  {file.uri}{f'  ({file.note})' if file.note else ''}")
 
 
@@ -117,7 +117,7 @@ def _collect(job: TracedJob, jobs: dict[str, object]) -> None:
     if job.record_uri in jobs:
         return
     told = job.record.model_dump(mode="json", exclude={"inputs"})
-    jobs[job.record_uri] = {**told, "past": job.past, "inputs": [file_document(file) for file in job.inputs]}
+    jobs[job.record_uri] = {**told, "past": job.replaced, "inputs": [file_document(file) for file in job.inputs]}
     for file in job.inputs:
-        if file.maker is not None:
-            _collect(file.maker, jobs)
+        if file.producer is not None:
+            _collect(file.producer, jobs)

@@ -31,7 +31,8 @@ from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.result_key import COHORT, REFERENCES
 from bioinfo_assets.settings import save
-from bioinfo_assets.storage.atomic import file_lock, translate_disk_errors
+from bioinfo_assets.storage.atomic import translate_disk_errors
+from bioinfo_assets.storage.file_lock import file_lock
 
 MAX_SAMPLES_NAMED: Final = 20
 """Samples whose files are printed; the others' are in `--json` and beside them."""

@@ -33,8 +33,8 @@ class ResultStatus:
 
     Attributes:
         key: The result.
-        state: `up to date`; `stale`: its inputs, parameters, step or tools have changed; `damaged`: its files are not as
-            they were published; `missing`: not computed yet.
+        state: `up to date`; `stale`: its inputs, parameters, step or tools have changed; `damaged`: its files are not
+            as they were published; `missing`: not computed yet.
         finished: When its job ended.
         reason: Why it is stale or damaged, or why it cannot be computed.
     """

@@ -26,7 +26,8 @@ from bioinfo_assets.storage.atomic import translate_disk_errors
 
 
 def sync(*, output_path: OutputPath, json: Json = False) -> None:
-    """Rebuild Dagster's history, including staleness, from the records: after the loss of its database, or in a new home.
+    """Rebuild Dagster's history, including staleness, from the records: after the loss of its database, or in a new
+    home.
 
     Samples, observations of the sources, and results are read from the records next to the data. No job is run.
     """

@@ -37,7 +37,7 @@ def verify(
             if not json:
                 typer.echo(str(finding))
     if json:
-        typer.echo(json_module.dumps({"looked_at": audit.looked_at, "found": list(map(_document, found))}, indent=2))
+        typer.echo(json_module.dumps({"checked": audit.checked, "found": list(map(_document, found))}, indent=2))
     else:
         typer.echo(_summary(audit, len(found)))
     if found:
@@ -45,7 +45,7 @@ def verify(
 
 
 def _summary(audit: Audit, findings: int) -> str:
-    seen = audit.looked_at
+    seen = audit.checked
     how = "read and compared" if audit.deep else "looked at"
     said = f"{findings} found" if findings else "all is well"
     return f"{said}: {seen['records']} records and {seen['files']} files ({decimal(seen['bytes'])}) were {how}"
@@ -56,6 +56,6 @@ def _document(finding: Finding) -> dict[str, object]:
         "scope": finding.scope,
         "asset": finding.asset or None,
         "uri": finding.uri,
-        "trouble": finding.trouble.value,
-        "says": finding.says or None,
+        "problem": finding.problem.value,
+        "message": finding.message or None,
     }

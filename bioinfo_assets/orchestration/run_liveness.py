@@ -4,8 +4,6 @@ The process of a run holds a file lock in Dagster's folder on this machine while
 belongs to a process that died; a run on another machine, or one that has not started, has no lock file here.
 """
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.storage.atomic import file_lock
+from bioinfo_assets.storage.file_lock import file_lock, is_held
 
 NOT_OVER: Final = (
     dg.DagsterRunStatus.NOT_STARTED,
@@ -59,15 +57,5 @@ def _file(instance: dg.DagsterInstance, run_id: str) -> Path:
 
 
 def _has_died(file: Path) -> bool:
-    """Whether the process that held this lock has ended without removing the file."""
-    try:
-        handle = os.open(file, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.fstat(handle).st_nlink > 0  # unlinked: its process has just ended normally
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(handle)
+    """Whether the process that held this lock has ended without removing the file, which it does before the release."""
+    return file.exists() and not is_held(file) and file.exists()

@@ -13,8 +13,8 @@ from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings
+from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend
 from bioinfo_assets_tests.launch.batch.conftest import scratch, second_s, simulator
-from bioinfo_assets_tests.launch.batch.machines import opened
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.launch.contract import job
 from bioinfo_assets_tests.simulator import BatchSimulator
@@ -88,7 +88,7 @@ def test_the_jobs_of_a_killed_process_are_ended_by_the_next_tick(
 ) -> None:
     run_id = start_run(instance)
     command = [sys.executable, "-c", HOST, instance.root_directory, run_id]
-    with opened(scratch, run=run_id) as backend, subprocess.Popen(command, stdout=subprocess.PIPE) as host:
+    with batch_backend(scratch, run=run_id) as backend, subprocess.Popen(command, stdout=subprocess.PIPE) as host:
         assert host.stdout is not None
         host.stdout.readline()
         backend.submit(job("sleeps"), "a" * 64)
@@ -106,7 +106,7 @@ def test_jobs_that_a_later_run_has_adopted_are_left_alone(
 ) -> None:
     first, second = start_run(instance), start_run(instance)
     sleeps = job("sleeps")
-    with opened(scratch, run=first) as dead, opened(scratch, run=second) as resumed:
+    with batch_backend(scratch, run=first) as dead, batch_backend(scratch, run=second) as resumed:
         dead.submit(sleeps, "b" * 64)
         wait_until(lambda: active_run_ids(project), what="the job to be listed")
         instance.report_run_failed(get_run(instance, first))

@@ -47,7 +47,7 @@ def refuse_reads(tmp_path: Path, reads: Path, *words: object) -> None:
 def test_a_truncated_fastq(tmp_path: Path, reads: Path) -> None:
     fastq = reads / "expt_FC1_L1_2.fastq.gz"
     fastq.write_bytes(fastq.read_bytes()[:-100])
-    refuse_reads(tmp_path, reads, fastq, "cut short")
+    refuse_reads(tmp_path, reads, fastq, "not a complete gzip file")
 
 
 def test_a_missing_read_2(tmp_path: Path, reads: Path) -> None:

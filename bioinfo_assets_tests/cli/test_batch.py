@@ -18,7 +18,7 @@ from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.commands import COMMAND, Said, call, list_folders, write_pair
 from bioinfo_assets_tests.cloud import IMAGE, Cloud, opened_cloud
-from bioinfo_assets_tests.launch.batch.machines import PATH
+from bioinfo_assets_tests.launch.batch.batch_backend import PATH
 from bioinfo_assets_tests.simulator import Denied, Queue
 
 pytestmark = pytest.mark.xdist_group("batch on the command line")  # they share the servers and one costly run
@@ -383,7 +383,7 @@ def test_doctor_finds_all_well(site: Site) -> None:
     said, checks = doctor(site, "--queue", "default", "--image", IMAGE)
     assert said.exit_code == 0, said
     assert {"credentials", "queue", "machines", "image", "log group", f"{site.cloud.bucket}/run"} <= checks.keys()
-    assert all(check["is_well"] for check in checks.values())
+    assert all(check["ok"] for check in checks.values())
     assert Store().list(f"{site.cloud.bucket}/run", recursive=True) == ()
 
 
@@ -391,8 +391,8 @@ def test_doctor_finds_all_well(site: Site) -> None:
 def test_doctor_tells_what_is_missing(site: Site) -> None:
     said, checks = doctor(site, "--queue", "closed", "--image", IMAGE)
     assert said.exit_code == 1
-    assert [name for name, check in checks.items() if not check["is_well"]] == ["queue"]
-    assert "closed" in checks["queue"]["says"]
+    assert [name for name, check in checks.items() if not check["ok"]] == ["queue"]
+    assert "closed" in checks["queue"]["message"]
 
 
 @pytest.mark.usefixtures("elsewhere")

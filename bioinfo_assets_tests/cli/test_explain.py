@@ -15,7 +15,7 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.application.dagster_instance import open_instance
-from bioinfo_assets.steps.trimming import TRUSEQ_1, TRUSEQ_2
+from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
 from bioinfo_assets_tests.cli.commands import Said, call, list_folders, write_pair
 
 pytestmark = pytest.mark.xdist_group("explain")  # they share a project

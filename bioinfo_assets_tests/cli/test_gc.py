@@ -11,7 +11,7 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import remove_samples
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.cli.upkeep import all_files, call_one, documents, make_result, small_project
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_what_is_not_listed_is_refused(ledger: Ledger, tmp_path: Path, name: str
 def test_of_an_imported_result_it_is_said_that_the_files_stay(ledger: Ledger, tmp_path: Path):
     theirs = tmp_path / "theirs.bam"
     theirs.write_bytes(b"bam")
-    made_record(ledger, "marked_bam", "expt", str(theirs), imported=True)
+    record_result(ledger, "marked_bam", "expt", str(theirs), imported=True)
     said = call_one(gc, tmp_path / "out" / "expt", "--output-path", tmp_path / "out")
     assert "its files are elsewhere and stay" in said.stdout
     assert theirs.exists()

@@ -8,7 +8,8 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.commands import call
 from bioinfo_assets_tests.cli.upkeep import all_files, call_one, documents
-from bioinfo_assets_tests.records.elsewhere import index_reference, made_record, write_bam, write_reads
+from bioinfo_assets_tests.records.external_files import record_reference_index, write_bam, write_reads
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 
 def test_a_bam_is_registered_and_the_way_on_is_told(tmp_path: Path):
@@ -30,9 +31,9 @@ def test_a_bam_is_registered_and_the_way_on_is_told(tmp_path: Path):
 
 def test_what_all_samples_share_is_not_made_again(tmp_path: Path):
     ledger = Ledger(Store(), str(tmp_path / "out"))
-    index_reference(ledger)
-    made_record(ledger, "reference_genome", "references")
-    made_record(ledger, "known_sites", "references")
+    record_reference_index(ledger)
+    record_result(ledger, "reference_genome", "references")
+    record_result(ledger, "known_sites", "references")
     said = call_one(
         import_,
         write_bam(tmp_path / "x.bam"),
@@ -72,7 +73,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(tmp_path: Path):
     for words, sentence in (
         ((bam, "--sample", "expt", "--as", "marked_bam"), "read groups of sample 'toy' (SM)"),
         ((bam, "--sample", "toy", "--as", "depth"), "'depth' cannot be imported"),
-        ((bam, "--sample", "a/b", "--as", "marked_bam"), "'a/b' cannot name a sample"),
+        ((bam, "--sample", "a/b", "--as", "marked_bam"), "'a/b' is not a valid sample name"),
         ((tmp_path / "y.bam", "--sample", "toy", "--as", "marked_bam"), "y.bam does not exist"),
         ((bam, "--sample", "toy", "--as", "marked_bam", "--read-group", "x"), "is not a read group"),
     ):

@@ -11,10 +11,10 @@ from bioinfo_assets.application.dagster_instance import open_instance
 from bioinfo_assets.launch.backend import Stream
 from bioinfo_assets.storage.store import join
 from bioinfo_assets_tests.cli.commands import call
+from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend, job
 from bioinfo_assets_tests.launch.batch.conftest import scratch, second_s, simulator
-from bioinfo_assets_tests.launch.batch.machines import opened
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.launch.contract import job, wait_until
+from bioinfo_assets_tests.launch.contract import wait_until
 
 __all__ = ["s3", "s3_server", "scratch", "second_s", "simulator"]
 
@@ -39,7 +39,7 @@ def place(simulator, s3, scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def sleeper(place, scratch, simulator):
     """A job that runs, of a host that is gone: its id at Batch."""
-    with opened(scratch, run="run-1") as backend:
+    with batch_backend(scratch, run="run-1") as backend:
         job_id = backend.submit(job("prints", "echo begun; echo words >&2; sleep 1000"), "f" * 64).job_id
         wait_until(lambda: backend.read_log(job_id, Stream.STDERR, 0))
         yield listed(place)[0]["batch_id"]
@@ -67,7 +67,7 @@ def finished_run(home: Path) -> str:
 
 def test_jobs_are_listed_with_step_sample_and_run(place, sleeper) -> None:
     (one,) = listed(place)
-    assert (one["step"], one["scope"], one["status"], one["run_id"]) == ("prints", "expt", "RUNNING", "run-1")
+    assert (one["asset"], one["scope"], one["status"], one["run_id"]) == ("prints", "expt", "RUNNING", "run-1")
     said = call("jobs", "list", "--output-path", place)
     assert [sleeper, "prints", "expt", "RUNNING"] == said.stdout.splitlines()[1].split()[:4]
 
@@ -94,7 +94,7 @@ def test_only_jobs_of_the_project_are_killed(place, sleeper, simulator) -> None:
 
 def test_jobs_whose_run_is_over_are_reaped(place, scratch, simulator, tmp_path) -> None:
     over = finished_run(tmp_path / "home")
-    with opened(scratch, run=over) as backend, opened(scratch, run="a-colleagues") as other:
+    with batch_backend(scratch, run=over) as backend, batch_backend(scratch, run="a-colleagues") as other:
         for number, host in enumerate((backend, other)):
             host.submit(job("sleeps", scope=f"expt{number}"), f"{number}" * 64)
         wait_until(lambda: len(listed(place)) == 2)

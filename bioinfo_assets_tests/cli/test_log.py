@@ -12,7 +12,7 @@ from bioinfo_assets.cli.log import log
 from bioinfo_assets_tests.cli.commands import COMMAND, Said
 from bioinfo_assets_tests.cli.upkeep import call_one, documents
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.records.dataflow import Dataflow, made_all
+from bioinfo_assets_tests.provenance.small_pipeline import SmallPipeline, complete_pipeline
 
 __all__ = ["s3", "s3_server"]  # the servers of `launch`, asked for by name below
 
@@ -23,8 +23,8 @@ def no_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def flow(tmp_path: Path) -> Dataflow:
-    return made_all(str(tmp_path), "expt", "toy")
+def flow(tmp_path: Path) -> SmallPipeline:
+    return complete_pipeline(str(tmp_path), "expt", "toy")
 
 
 def hex_of(text: str) -> str:
@@ -36,7 +36,7 @@ def lines(said: Said) -> list[str]:
     return said.stdout.splitlines()
 
 
-def test_every_file_that_was_read_or_written(flow: Dataflow, tmp_path: Path):
+def test_every_file_that_was_read_or_written(flow: SmallPipeline, tmp_path: Path):
     told = lines(call_one(log, "--output-path", tmp_path / "out"))
     place = [line.split(maxsplit=4) for line in told]
     assert [path.removeprefix(f"{tmp_path}/") for *_, path in place] == [
@@ -56,9 +56,9 @@ def test_every_file_that_was_read_or_written(flow: Dataflow, tmp_path: Path):
     assert told[1] == f"{hex_of('aligned_bam of expt')[:8]}  2026-01-01 00:03:00  rw  {tmp_path}/out/expt/expt.bam"
 
 
-def test_a_version_that_was_replaced_is_told_where_it_was_read_still_and_with_past(flow: Dataflow, tmp_path: Path):
-    flow.make_depth("expt")
-    flow.make_reads("expt", "other")
+def test_a_version_that_was_replaced_is_told_where_it_was_read_still_and_with_past(flow: SmallPipeline, tmp_path: Path):
+    flow.add_depth("expt")
+    flow.add_reads("expt", "other")
     told = documents(call_one(log, "--output-path", tmp_path / "out", "--json"))
     reads = [line for line in told if line["uri"] == f"{tmp_path}/out/expt/expt.1.fastq.gz"]
     # The BAM was made of the reads before: they are told as read, those of now as written.
@@ -73,8 +73,8 @@ def test_a_version_that_was_replaced_is_told_where_it_was_read_still_and_with_pa
     }
 
 
-def test_a_reader_who_leaves_early_is_no_error(flow: Dataflow, tmp_path: Path):
-    flow.make_report("expt", "toy")
+def test_a_reader_who_leaves_early_is_no_error(flow: SmallPipeline, tmp_path: Path):
+    flow.add_report("expt", "toy")
     ours, theirs = os.pipe()
     os.close(ours)
     arguments = [COMMAND, "log", "--output-path", str(tmp_path / "out")]
@@ -84,13 +84,15 @@ def test_a_reader_who_leaves_early_is_no_error(flow: Dataflow, tmp_path: Path):
     assert "Exception" not in done.stderr
 
 
-def test_what_made_a_file_and_all_it_was_made_from(flow: Dataflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    flow.make(
+def test_what_made_a_file_and_all_it_was_made_from(
+    flow: SmallPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    flow.add_result(
         "aligned_bam",
         "expt",
         "expt.bam",
-        flow.place("expt", "expt.1.fastq.gz"),
-        flow.place("references", "genome.fa"),
+        flow.output("expt", "expt.1.fastq.gz"),
+        flow.output("references", "genome.fa"),
         tools={"samtools": "1.16.1", "bwa": "0.7.17"},
         parameters={"platform": "ILLUMINA", "quals": (10, 20)},
         warnings=("few reads",),
@@ -131,13 +133,13 @@ def test_what_made_a_file_and_all_it_was_made_from(flow: Dataflow, tmp_path: Pat
     assert call_one(log, "expt.bam", "--script").stdout == "bwa mem\nsamtools sort\n\n"
 
 
-def test_a_job_is_told_once(flow: Dataflow, tmp_path: Path):
+def test_a_job_is_told_once(flow: SmallPipeline, tmp_path: Path):
     said = call_one(log, tmp_path / "out" / "expt" / "expt.depth.txt").stdout
     assert said.count(f"{tmp_path}/sources/genome.fa.gz") == 1
     assert "reference_genome of references  2026-01-01 00:01:00  samtools 1.16.1, as above" in said
 
 
-def test_all_of_it_as_one_document(flow: Dataflow, tmp_path: Path):
+def test_all_of_it_as_one_document(flow: SmallPipeline, tmp_path: Path):
     told = documents(call_one(log, f"file://{tmp_path}/out/expt/expt.depth.txt", "--json"))
     records = f"{tmp_path}/out/expt/records"
     assert told["note"] is None
@@ -164,7 +166,7 @@ def test_all_of_it_as_one_document(flow: Dataflow, tmp_path: Path):
 
 
 @pytest.mark.parametrize("given", ["{digest}", "sha256:{digest}", "{short}", "{upper}"])
-def test_a_digest(flow: Dataflow, tmp_path: Path, given: str):
+def test_a_digest(flow: SmallPipeline, tmp_path: Path, given: str):
     digest = hex_of("aligned_bam of expt")
     words = given.format(digest=digest, short=digest[:8], upper=digest[:12].upper())
     told = lines(call_one(log, words, "--output-path", tmp_path / "out"))
@@ -172,21 +174,21 @@ def test_a_digest(flow: Dataflow, tmp_path: Path, given: str):
     assert told[3] == "  made by  aligned_bam of expt, version 1"
 
 
-def test_the_digest_of_what_was_replaced(flow: Dataflow, tmp_path: Path):
-    flow.make_bam("expt", "other")
+def test_the_digest_of_what_was_replaced(flow: SmallPipeline, tmp_path: Path):
+    flow.add_bam("expt", "other")
     told = lines(call_one(log, hex_of("aligned_bam of expt")[:10], "--output-path", tmp_path / "out"))
     assert told[3] == "  note     replaced since"
     assert "/records/history/aligned_bam." in "".join(told)
 
 
-def test_the_digest_of_reads_that_were_replaced(flow: Dataflow, tmp_path: Path):
-    flow.make_reads("expt", "other")
+def test_the_digest_of_reads_that_were_replaced(flow: SmallPipeline, tmp_path: Path):
+    flow.add_reads("expt", "other")
     told = lines(call_one(log, hex_of("source expt.fastq.gz")[:10], "--output-path", tmp_path / "out"))
     assert told[0] == f"{tmp_path}/sources/expt.fastq.gz"
     assert "  note     another file lies there now" in told
 
 
-def test_a_source_and_what_was_made_from_it(flow: Dataflow, tmp_path: Path):
+def test_a_source_and_what_was_made_from_it(flow: SmallPipeline, tmp_path: Path):
     fastq = tmp_path / "sources" / "expt.fastq.gz"
     told = lines(call_one(log, fastq, "--output-path", tmp_path / "out"))
     assert told[0] == str(fastq)
@@ -200,7 +202,7 @@ def test_a_source_and_what_was_made_from_it(flow: Dataflow, tmp_path: Path):
     ]
 
 
-def test_what_was_made_as_a_document(flow: Dataflow, tmp_path: Path):
+def test_what_was_made_as_a_document(flow: SmallPipeline, tmp_path: Path):
     genome = tmp_path / "out" / "references" / "genome.fa"
     told = documents(call_one(log, genome, "--down", "--json"))
     assert told["file"]["uri"] == str(genome)
@@ -216,7 +218,7 @@ def test_what_was_made_as_a_document(flow: Dataflow, tmp_path: Path):
 
 
 def test_more_results_alike_than_people_read_are_told_together(tmp_path: Path):
-    made_all(str(tmp_path), *(f"s{number:02}" for number in range(21)))
+    complete_pipeline(str(tmp_path), *(f"s{number:02}" for number in range(21)))
     genome = tmp_path / "out" / "references" / "genome.fa"
     assert lines(call_one(log, genome, "--down"))[1:] == [
         "├── aligned_bam of 21 samples",
@@ -228,12 +230,12 @@ def test_more_results_alike_than_people_read_are_told_together(tmp_path: Path):
     assert report[-1] == "└── 21 files of 21 samples: ask for one of them"
 
 
-def test_nothing_was_made_from_it(flow: Dataflow, tmp_path: Path):
+def test_nothing_was_made_from_it(flow: SmallPipeline, tmp_path: Path):
     told = lines(call_one(log, tmp_path / "out" / "multiqc" / "multiqc_report.html", "--down"))
     assert told[1:] == ["nothing that is there now was made from it"]
 
 
-def test_a_file_that_is_no_longer_as_it_was_recorded_is_told_first(flow: Dataflow, tmp_path: Path):
+def test_a_file_that_is_no_longer_as_it_was_recorded_is_told_first(flow: SmallPipeline, tmp_path: Path):
     bam = tmp_path / "out" / "expt" / "expt.bam"
     os.utime(bam, ns=(1, 1))  # another time and the same bytes: a folder that was copied
     assert lines(call_one(log, bam))[0] == str(bam)
@@ -243,27 +245,27 @@ def test_a_file_that_is_no_longer_as_it_was_recorded_is_told_first(flow: Dataflo
     assert lines(call_one(log, bam))[0] == "It is gone; this is what was there."
 
 
-def test_a_copy_that_lies_elsewhere_is_known_by_its_bytes(flow: Dataflow, tmp_path: Path):
+def test_a_copy_that_lies_elsewhere_is_known_by_its_bytes(flow: SmallPipeline, tmp_path: Path):
     copy = tmp_path / "elsewhere.bam"
     copy.write_bytes((tmp_path / "out" / "toy" / "toy.bam").read_bytes())
     told = lines(call_one(log, copy, "--output-path", tmp_path / "out"))
     assert told[:2] == [f"{copy} has the bytes of this file.", f"{tmp_path}/out/toy/toy.bam"]
 
 
-def test_what_was_imported_or_copied_is_told_so(flow: Dataflow, tmp_path: Path):
+def test_what_was_imported_or_copied_is_told_so(flow: SmallPipeline, tmp_path: Path):
     changes = {"imported": True, "script": "", "tools": {}, "backend": "import"}
-    flow.make("marked_bam", "expt", "expt.marked.bam", **changes)
+    flow.add_result("marked_bam", "expt", "expt.marked.bam", **changes)
     told = lines(call_one(log, tmp_path / "out" / "expt" / "expt.marked.bam"))
     assert "  made     elsewhere; registered as marked_bam of expt" in told
     assert not [line for line in told if line.startswith(("  script", "  tools"))]
     said = call_one(log, tmp_path / "out" / "expt" / "expt.marked.bam", "--script")
     assert (said.exit_code, said.stdout) == (2, "")
-    flow.make("depth", "toy", "toy.depth.txt", copied_from="/other/toy/records/depth.json")
+    flow.add_result("depth", "toy", "toy.depth.txt", copied_from="/other/toy/records/depth.json")
     told = lines(call_one(log, tmp_path / "out" / "toy" / "toy.depth.txt"))
     assert "  copied   from what /other/toy/records/depth.json tells of" in told
 
 
-def test_bad_input_is_one_sentence(flow: Dataflow, tmp_path: Path):
+def test_bad_input_is_one_sentence(flow: SmallPipeline, tmp_path: Path):
     out, mine = tmp_path / "out", tmp_path / "mine.txt"
     mine.write_text("mine")
     (out / "expt" / "notes.txt").write_text("notes")
@@ -285,7 +287,7 @@ def test_bad_input_is_one_sentence(flow: Dataflow, tmp_path: Path):
         assert said.stderr.count("\n") == 1
 
 
-def test_a_result_upstream_whose_record_is_damaged_is_told(flow: Dataflow, tmp_path: Path):
+def test_a_result_upstream_whose_record_is_damaged_is_told(flow: SmallPipeline, tmp_path: Path):
     (tmp_path / "out" / "expt" / "records" / "aligned_bam.json").write_text("{")
     said = call_one(log, tmp_path / "out" / "expt" / "expt.depth.txt")
     assert said.exit_code == 2
@@ -293,7 +295,7 @@ def test_a_result_upstream_whose_record_is_damaged_is_told(flow: Dataflow, tmp_p
 
 
 def test_the_index_is_kept_in_the_home_and_in_no_other_projects(
-    flow: Dataflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    flow: SmallPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     home = tmp_path / "out" / ".dagster"
     lines(call_one(log, "--output-path", tmp_path / "out"))
@@ -310,7 +312,7 @@ def test_the_index_is_kept_in_the_home_and_in_no_other_projects(
 
 
 def test_results_in_s3(s3: str):
-    flow = made_all(s3, "expt")
+    flow = complete_pipeline(s3, "expt")
     told = lines(call_one(log, f"{s3}/out/expt/expt.depth.txt"))
     assert told[0] == f"{s3}/out/expt/expt.depth.txt"
     assert f"{s3}/sources/genome.fa.gz" in "".join(told)

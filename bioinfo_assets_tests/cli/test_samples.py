@@ -113,7 +113,7 @@ def test_what_cannot_be_removed_or_renamed_is_a_sentence(tmp_path: Path) -> None
         (("remove", "toy", "nobody"), "there is no sample 'nobody'"),
         (("rename", "nobody", "x"), "there is no sample 'nobody'"),
         (("rename", "toy", "expt"), "there is a sample expt already"),
-        (("rename", "toy", "../x"), "'../x' cannot name a sample"),
+        (("rename", "toy", "../x"), "'../x' is not a valid sample name"),
     ):
         said = call("samples", *words, "--output-path", out)
         assert said.exit_code == 2

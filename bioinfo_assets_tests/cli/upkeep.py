@@ -16,7 +16,7 @@ from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.commands import Said
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 
 def call_one(command: Callable[..., Any], *arguments: object) -> Said:
@@ -50,7 +50,7 @@ def make_result(ledger: Ledger, step: str, scope: str, *files: str, **changes: o
     uris = [f"{ledger.output_path}/{scope}/{file}" for file in files]
     for uri in uris:
         ledger.store.write_bytes(uri, f"{step} of {scope}: {uri}".encode())
-    made_record(ledger, step, scope, *uris, **changes)
+    record_result(ledger, step, scope, *uris, **changes)
 
 
 def all_files(folder: Path) -> dict[str, bytes]:

@@ -286,5 +286,5 @@ class TestSettings:
         for queue in (outputs["SpotQueueName"], outputs["OnDemandQueueName"]):
             options = settings.jobs.model_copy(update={"queue": queue})
             checks = list(check_batch(options, settings.batch.log_group, [str(settings.scratch), settings.output_path]))
-            assert [check for check in checks if not check.is_well] == []
+            assert [check for check in checks if not check.ok] == []
             assert len(checks) == 9

@@ -8,9 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 import pytest
 
 from bioinfo_assets.launch.backend import Submission
-from bioinfo_assets.launch.batch.backend import BatchBackend, Limits
-from bioinfo_assets.launch.batch.batch_job import RunIdentity
-from bioinfo_assets.launch.batch.job_definition import MachineConfig
+from bioinfo_assets.launch.batch.backend import BatchBackend, BatchConfig, RunIdentity
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.storage.store import Store
@@ -22,7 +20,7 @@ __all__ = ["account", "engine", "tools_image"]
 
 pytestmark = pytest.mark.xdist_group("docker")
 
-ONE_BY_ONE = Limits(arrays_from=10_000, poll_s=0.3, gather_s=0.1)
+WITHOUT_ARRAYS = BatchConfig(array_min_size=10_000, poll_interval_s=0.3, batching_delay_s=0.1)
 """Array jobs are off: moto does not set the array index in its containers."""
 
 
@@ -44,9 +42,10 @@ class TestBatchOnMoto(ScriptContract):
 
     @pytest.fixture
     def backend(self, account: Account, tools_image: str) -> Iterator[OnMoto]:
-        machine = MachineConfig(account.outputs["LogGroupName"], str(account.disk))
+        account_config = {"log_group": account.outputs["LogGroupName"], "scratch_volume": str(account.disk)}
+        config = WITHOUT_ARRAYS.model_copy(update=account_config)
         scratch = f"{account.outputs['BucketUri']}/scratch"
-        backend = OnMoto(scratch, Store(), RunIdentity("run-1", "run-1"), machine, ONE_BY_ONE)
+        backend = OnMoto(scratch, Store(), RunIdentity("run-1", "run-1"), config)
         backend.options = JobOptions(
             image=tools_image, queue=account.outputs["SpotQueueName"], environment=dict(account.container_environment)
         )

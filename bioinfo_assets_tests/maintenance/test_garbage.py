@@ -17,7 +17,7 @@ from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.upkeep import all_files, make_result, small_project
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 __all__ = ["s3", "s3_server"]  # the servers of `launch`, asked for by name below
 
@@ -148,7 +148,7 @@ def test_what_is_needed_by_now_is_not_deleted(ledger: Ledger, tmp_path: Path):
     remove_samples(ledger, ["expt"])
     (tmp_path / "out" / "toy" / "toy.bam").write_bytes(b"bam")
     known = find_garbage(ledger, ASSETS)
-    made_record(ledger, "marked_bam", "toy", str(tmp_path / "out" / "toy" / "toy.bam"))
+    record_result(ledger, "marked_bam", "toy", str(tmp_path / "out" / "toy" / "toy.bam"))
     with pytest.raises(InputError, match=r"toy.bam is another one by now"):
         gone(ledger, "toy/toy.bam", known=known)
     assert (tmp_path / "out" / "toy" / "toy.bam").exists()
@@ -166,7 +166,7 @@ def test_the_results_of_a_sample_that_came_again_meanwhile_are_not_deleted(ledge
 
 def test_a_file_of_a_result_that_another_result_has_now_stays(ledger: Ledger, tmp_path: Path):
     shared = str(tmp_path / "out" / "expt" / "expt.depth.txt")
-    made_record(ledger, "coverage", "expt", shared)  # the name that `depth` had before
+    record_result(ledger, "coverage", "expt", shared)  # the name that `depth` had before
     (one,) = find_garbage(ledger, ASSETS).found
     assert (one.files, one.size) == ((), 0)
     assert gone(ledger, "expt/records/coverage.json") == ["expt/records/coverage.json"]
@@ -180,7 +180,7 @@ def test_files_that_came_from_outside_stay_wherever_they_lie(ledger: Ledger, tmp
     save_sample(ledger, Sample("new", (Lane("FC1", 1, within[0], within[1], "new"),)))
     adapters = tmp_path / "out" / "references" / "adapters.fa"
     ledger.store.write_bytes(str(adapters), b">a\nACGT\n")
-    made_record(
+    record_result(
         ledger,
         "marked_bam",
         "toy",
@@ -194,7 +194,7 @@ def test_files_that_came_from_outside_stay_wherever_they_lie(ledger: Ledger, tmp
 def test_files_of_an_imported_result_stay(ledger: Ledger, tmp_path: Path):
     theirs = tmp_path / "theirs.bam"
     theirs.write_bytes(b"bam")
-    made_record(ledger, "marked_bam", "expt", str(theirs), imported=True)
+    record_result(ledger, "marked_bam", "expt", str(theirs), imported=True)
     assert found(ledger) == []
     remove_samples(ledger, ["expt"])
     assert gone(ledger, "expt") == ["expt/records/depth.json"]  # what was imported is no result of the project any more

@@ -12,14 +12,14 @@ from bioinfo_assets.genomics.bam_header import EOF_BLOCK
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.launch.job import StoredFile
-from bioinfo_assets.maintenance.import_checks import check_import
-from bioinfo_assets.maintenance.imports import Import, Imported, register
+from bioinfo_assets.maintenance.imports import Import, Imported, check_import, register
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import load_sample, sample_names, save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.records.elsewhere import STORE, index_reference, made_record, write_bam, write_reads
+from bioinfo_assets_tests.records.external_files import record_reference_index, write_bam, write_reads
+from bioinfo_assets_tests.records.recorded_results import STORE, record_result
 
 __all__ = ["s3", "s3_server"]  # the servers of `launch`, asked for by name below
 
@@ -140,7 +140,7 @@ def test_another_file_takes_its_place_and_the_old_record_stays_readable(ledger: 
 def test_a_result_that_a_job_made_is_replaced_only_if_that_is_wished(ledger: Ledger, tmp_path: Path):
     own = f"{ledger.output_path}/expt/expt.bam"
     STORE.write_bytes(own, b"made here")
-    made = made_record(ledger, "marked_bam", "expt", own)
+    made = record_result(ledger, "marked_bam", "expt", own)
     bam = write_bam(tmp_path / "x.bam")
     with pytest.raises(InputError, match=r"there is a marked_bam of expt that a job made on .*--replace"):
         do_import(ledger, "marked_bam", bam)
@@ -172,18 +172,18 @@ def test_contigs_are_compared_with_the_reference(ledger: Ledger, tmp_path: Path)
     (said,) = check_import(ledger, Import("marked_bam", "expt", (str(bam),))).warnings
     assert "were not compared" in said
     do_import(ledger, "marked_bam", bam)
-    index_reference(ledger)
+    record_reference_index(ledger)
     again = do_import(ledger, "marked_bam", bam)
     assert (again.is_new, again.record.warnings) == (False, ())
     assert ledger.read(ResultKey("marked_bam", "expt")) == again.record
-    index_reference(ledger, [("chr1", 5000), ("chrM", 16569)])
+    record_reference_index(ledger, [("chr1", 5000), ("chrM", 16569)])
     with pytest.raises(InputError, match=r"not aligned to the reference of this project: its contig 1 is chrM \(16569"):
         do_import(ledger, "marked_bam", bam)
 
 
 def test_an_index_that_is_older_than_its_bam_is_registered_with_a_warning(ledger: Ledger, tmp_path: Path):
     bam = write_bam(tmp_path / "x.bam")
-    index_reference(ledger)
+    record_reference_index(ledger)
     os.utime(f"{bam}.bai", ns=(0, 1))
     (said,) = do_import(ledger, "marked_bam", bam).record.warnings
     assert said.startswith(f"{bam}.bai is older than its BAM")

@@ -15,7 +15,7 @@ from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.upkeep import all_files, make_result, small_project
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 __all__ = ["s3", "s3_server"]  # the servers of `launch`, asked for by name below
 
@@ -136,7 +136,7 @@ def test_the_reads_of_a_removed_sample_may_go_and_its_results_may_not(ledger: Le
 def test_imported_files_are_looked_at_where_they_are(ledger: Ledger, tmp_path: Path):
     theirs = tmp_path / "theirs.bam"
     theirs.write_bytes(b"bam")
-    made_record(ledger, "marked_bam", "expt", str(theirs), imported=True)
+    record_result(ledger, "marked_bam", "expt", str(theirs), imported=True)
     assert found(ledger) == []
     theirs.unlink()
     assert found(ledger) == [("missing", "marked_bam", "theirs.bam")]

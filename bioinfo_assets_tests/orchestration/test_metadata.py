@@ -12,7 +12,7 @@ from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 
 def rows(table: dg.MetadataValue) -> list[dict[str, object]]:
@@ -98,7 +98,7 @@ def ledger(tmp_path: Path) -> Ledger:
 def shown(ledger: Ledger, *, reused: bool = False, **changes: Any) -> dict[str, dg.MetadataValue]:
     uri = f"{ledger.output_path}/expt/expt.txt"
     Store().write_bytes(uri, b"result")
-    record = made_record(ledger, "depth", "expt", uri, **changes)
+    record = record_result(ledger, "depth", "expt", uri, **changes)
     return record_metadata(Lineage(ledger).of_record(record), reused=reused)
 
 
@@ -157,7 +157,7 @@ def test_the_cost_of_a_reused_result_is_not_shown_again(ledger: Ledger) -> None:
 def test_only_the_first_of_many_inputs_are_shown(ledger: Ledger) -> None:
     uri = f"{ledger.output_path}/expt/expt.txt"
     Store().write_bytes(uri, b"result")
-    record = made_record(ledger, "depth", "expt", uri)
+    record = record_result(ledger, "depth", "expt", uri)
     inputs = tuple(TracedFile(f"/data/{number}", 1, None, f"sha256:{number}") for number in range(MAX_INPUTS + 1))
 
     metadata = record_metadata(TracedJob(record, uri, past=False, inputs=inputs), reused=False)

@@ -13,7 +13,7 @@ from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
-from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
+from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags, samples
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.orchestration.step_run import StepEvents
@@ -129,7 +129,8 @@ class ToyProject:
         for name, number in self.samples.items():
             self.write(name, number)
         add_samples(self.instance, list(self.samples))
-        self.definitions = toy_definitions(self.root, launcher_of(self.output, self.backend, self.jobs, {}))
+        config = self.backend.model_copy(update={"jobs": self.jobs})
+        self.definitions = toy_definitions(self.root, job_launcher(self.output, config))
 
     @property
     def output(self) -> str:

@@ -26,7 +26,7 @@ from bioinfo_assets_tests.pipeline.fake_project import (
     stale,
     with_action,
 )
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 METRICS = ("alignment_metrics", "insert_size_metrics", "depth")
 FROM_RECALIBRATED = ("recalibrated_bam", *METRICS)
@@ -356,7 +356,7 @@ def imported(computed: FakeProject) -> FakeProject:
     files = [computed.folder / "import" / f"x.{ending}" for ending in ("bam", "bai")]
     for file in files:
         computed.project.store.write_bytes(str(file), b"imported")
-    made_record(computed.project.ledger, "marked_bam", "x", *map(str, files), imported=True)
+    record_result(computed.project.ledger, "marked_bam", "x", *map(str, files), imported=True)
     save_sample(computed.project.ledger, Sample("x", (), imported=True))
     return computed
 
@@ -437,14 +437,14 @@ def test_a_report_is_stale_when_one_of_many_samples_has_another_result(tmp_path:
     for name in names:
         file = f"{ledger.output_path}/{name}/{name}.log"
         ledger.store.write_bytes(file, name.encode())
-        made_record(ledger, "trimmed_reads", name, file)
+        record_result(ledger, "trimmed_reads", name, file)
         save_sample(ledger, Sample(name, (), imported=True))
     assert project.run(["multiqc_report"]) == {REPORT}
     assert not not_reused(project.plan(["multiqc_report"]))
 
     log = f"{ledger.output_path}/{names[-1]}/{names[-1]}.log"
     ledger.store.write_bytes(log, b"another")
-    made_record(ledger, "trimmed_reads", names[-1], log)
+    record_result(ledger, "trimmed_reads", names[-1], log)
 
     (plan,) = project.plan(["multiqc_report"]).values()
     assert plan.action is PlannedAction.RUN

@@ -22,7 +22,7 @@ from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import Settings
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 
 def test_the_source_assets_are_the_sources_of_the_graph() -> None:
@@ -83,7 +83,7 @@ def test_a_new_asset_takes_one_row(
     for sample in ("a", "b"):
         fastq = project.layout.sample(sample, "1.fastq.gz")
         project.store.write_bytes(fastq, sample.encode())
-        made_record(project.ledger, "merged_reads", sample, fastq)
+        record_result(project.ledger, "merged_reads", sample, fastq)
     backend = FakeBackend(tmp_path / "scratch", lambda job: Behaviour(files={"count": job.key.scope.encode()}))
     monkeypatch.setattr("bioinfo_assets.orchestration.launcher.open_backend", lambda *_: backend)
 

@@ -18,14 +18,14 @@ from bioinfo_assets.provenance.downstream import branches, downstream
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.records.dataflow import Dataflow, made_all
+from bioinfo_assets_tests.provenance.small_pipeline import SmallPipeline, complete_pipeline
 
 __all__ = ["s3", "s3_server"]  # the servers of `launch`, asked for by name below
 
 
 @pytest.fixture
-def flow(tmp_path: Path) -> Dataflow:
-    return made_all(str(tmp_path), "expt", "toy")
+def flow(tmp_path: Path) -> SmallPipeline:
+    return complete_pipeline(str(tmp_path), "expt", "toy")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def catalog(flow: Dataflow) -> Iterator[Catalog]:
+def catalog(flow: SmallPipeline) -> Iterator[Catalog]:
     with open_catalog(flow.ledger, None) as opened:
         yield opened
 
@@ -86,26 +86,26 @@ ONE_SAMPLE = [
 
 
 def test_all_files_are_told_in_the_order_of_their_paths(tmp_path: Path, home: Path):
-    flow = made_all(str(tmp_path), "expt")
+    flow = complete_pipeline(str(tmp_path), "expt")
     assert sorted(told(flow.ledger, home)) == sorted(ONE_SAMPLE)
     with open_catalog(flow.ledger, home) as catalog:
         uris = [entry.uri for entry in catalog.all_files()]
     assert uris == sorted(uris)
 
 
-def test_the_first_files_are_told_before_the_last_are_looked_for(flow: Dataflow, home: Path):
+def test_the_first_files_are_told_before_the_last_are_looked_for(flow: SmallPipeline, home: Path):
     with open_catalog(flow.ledger, home) as catalog:
         asked: list[str] = []
         catalog.connection.set_trace_callback(asked.append)
-        assert next(catalog.all_files()).uri == flow.place("expt", "expt.1.fastq.gz")
+        assert next(catalog.all_files()).uri == flow.output("expt", "expt.1.fastq.gz")
         plan = catalog.connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()
         assert plan
         assert not [step for *_, step in plan if "TEMP B-TREE" in step]  # which SQLite would sort all of them by
 
 
-def test_what_was_replaced_is_told_when_the_past_is_asked_for(flow: Dataflow, home: Path):
+def test_what_was_replaced_is_told_when_the_past_is_asked_for(flow: SmallPipeline, home: Path):
     before = len(told(flow.ledger, home))
-    flow.make_bam("expt", "other")
+    flow.add_bam("expt", "other")
     assert len(told(flow.ledger, home)) == before
     assert len(told(flow.ledger, home, past=True)) == before + 3  # the BAM that was, and the two files it was made from
     with open_catalog(flow.ledger, home) as catalog:
@@ -121,7 +121,7 @@ def test_a_file_is_found_by_the_first_digits_of_its_digest_and_what_made_it_come
     assert catalog.by_digest("0" * 8) == []
 
 
-def test_a_file_is_found_by_its_address(catalog: Catalog, flow: Dataflow):
+def test_a_file_is_found_by_its_address(catalog: Catalog, flow: SmallPipeline):
     found = catalog.by_uri(f"{flow.folder}/sources/toy.fastq.gz")
     assert [_of(entry) for entry in found] == [
         ("toy.fastq.gz", "s", "raw_reads"),
@@ -131,7 +131,7 @@ def test_a_file_is_found_by_its_address(catalog: Catalog, flow: Dataflow):
 
 
 @pytest.mark.parametrize("are_old", [False, True])
-def test_what_changed_is_seen_the_next_time(flow: Dataflow, home: Path, tmp_path: Path, *, are_old: bool):
+def test_what_changed_is_seen_the_next_time(flow: SmallPipeline, home: Path, tmp_path: Path, *, are_old: bool):
     def look() -> set[tuple[str, str, str]]:
         found = set(told(flow.ledger, home, past=True))
         assert found == set(told(flow.ledger, None, past=True))
@@ -141,11 +141,11 @@ def test_what_changed_is_seen_the_next_time(flow: Dataflow, home: Path, tmp_path
         return found
 
     look()
-    flow.make("coverage", "expt", "expt.coverage.txt", flow.place("expt", "expt.bam"))
+    flow.add_result("coverage", "expt", "expt.coverage.txt", flow.output("expt", "expt.bam"))
     assert ("expt.coverage.txt", "w", "coverage") in look()
-    flow.make("coverage", "expt", "expt.coverage.txt", flow.place("expt", "expt.depth.txt"))
+    flow.add_result("coverage", "expt", "expt.coverage.txt", flow.output("expt", "expt.depth.txt"))
     assert {("expt.depth.txt", "r", "coverage"), ("expt.bam", "r", "coverage")} <= look()
-    flow.make_reads("new")
+    flow.add_reads("new")
     assert ("new.1.fastq.gz", "w", "merged_reads") in look()
     for file in sorted((tmp_path / "out" / "toy").rglob("*"), reverse=True):
         file.unlink() if file.is_file() else file.rmdir()
@@ -153,7 +153,7 @@ def test_what_changed_is_seen_the_next_time(flow: Dataflow, home: Path, tmp_path
     assert not {name for name, role, _ in look() if name.startswith("toy.") and role == "w"}
 
 
-def test_what_did_not_change_is_not_read_again(flow: Dataflow, home: Path, tmp_path: Path):
+def test_what_did_not_change_is_not_read_again(flow: SmallPipeline, home: Path, tmp_path: Path):
     long_ago(tmp_path / "out")
     before = told(flow.ledger, home)
     record = tmp_path / "out" / "expt" / "records" / "depth.json"
@@ -164,26 +164,26 @@ def test_what_did_not_change_is_not_read_again(flow: Dataflow, home: Path, tmp_p
 
 
 def test_a_change_of_the_last_two_seconds_is_seen_although_the_folders_time_is_the_same(
-    flow: Dataflow, home: Path, tmp_path: Path
+    flow: SmallPipeline, home: Path, tmp_path: Path
 ):
     told(flow.ledger, home)
     records = tmp_path / "out" / "expt" / "records"
     now = time.time_ns()
     os.utime(records, ns=(now, now))
     told(flow.ledger, home)
-    flow.make("coverage", "expt", "expt.coverage.txt")
+    flow.add_result("coverage", "expt", "expt.coverage.txt")
     os.utime(records, ns=(now, now))
     assert ("expt.coverage.txt", "w", "coverage") in told(flow.ledger, home)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"step": 1}', '{"format": 1, "outputs": [{"uri": ["x"]}]}'])
-def test_a_record_that_is_none_hides_no_other(flow: Dataflow, home: Path, tmp_path: Path, text: str):
+def test_a_record_that_is_none_hides_no_other(flow: SmallPipeline, home: Path, tmp_path: Path, text: str):
     before = told(flow.ledger, home)
     (tmp_path / "out" / "expt" / "records" / "notes.json").write_text(text)
     assert told(flow.ledger, home) == before
 
 
-def test_one_that_was_deleted_damaged_or_of_another_format_is_made_anew(flow: Dataflow, home: Path):
+def test_one_that_was_deleted_damaged_or_of_another_format_is_made_anew(flow: SmallPipeline, home: Path):
     before = told(flow.ledger, home)
     file = home / FILE_NAME
     for spoil in (
@@ -199,7 +199,9 @@ def test_one_that_was_deleted_damaged_or_of_another_format_is_made_anew(flow: Da
         assert told(flow.ledger, home) == before
 
 
-def test_damage_that_shows_while_it_is_asked_is_told_and_gone_the_next_time(flow: Dataflow, home: Path, tmp_path: Path):
+def test_damage_that_shows_while_it_is_asked_is_told_and_gone_the_next_time(
+    flow: SmallPipeline, home: Path, tmp_path: Path
+):
     long_ago(tmp_path / "out")
     before = told(flow.ledger, home)
     file = home / FILE_NAME
@@ -215,7 +217,9 @@ def test_damage_that_shows_while_it_is_asked_is_told_and_gone_the_next_time(flow
     assert found == before
 
 
-def test_without_a_home_or_with_one_that_cannot_be_written_it_is_in_memory(flow: Dataflow, home: Path, tmp_path: Path):
+def test_without_a_home_or_with_one_that_cannot_be_written_it_is_in_memory(
+    flow: SmallPipeline, home: Path, tmp_path: Path
+):
     before = told(flow.ledger, None)
     assert told(flow.ledger, tmp_path / "nowhere") == before
     assert not (tmp_path / "nowhere").exists()
@@ -231,7 +235,7 @@ def test_an_output_path_that_is_not_there_is_an_error(tmp_path: Path, home: Path
         pass
 
 
-def test_the_samples_themselves_and_hidden_folders_are_not_looked_at(flow: Dataflow, home: Path, tmp_path: Path):
+def test_the_samples_themselves_and_hidden_folders_are_not_looked_at(flow: SmallPipeline, home: Path, tmp_path: Path):
     before = told(flow.ledger, home)
     record = (tmp_path / "out" / "expt" / "records" / "depth.json").read_text()
     for place in ("records/records", ".dagster/records", "records/samples"):
@@ -242,7 +246,7 @@ def test_the_samples_themselves_and_hidden_folders_are_not_looked_at(flow: Dataf
 
 
 def test_several_processes_fill_it_at_once(tmp_path: Path, home: Path):
-    flow = made_all(str(tmp_path), *(f"s{number}" for number in range(40)))
+    flow = complete_pipeline(str(tmp_path), *(f"s{number}" for number in range(40)))
     program = f"""
 from pathlib import Path
 from bioinfo_assets.launch.store import Store
@@ -260,7 +264,7 @@ with open_catalog(Ledger(Store(), {flow.ledger.output_path!r}), Path({str(home)!
         assert catalog.connection.execute("SELECT count(*), count(DISTINCT uri) FROM records").fetchone() == (163, 163)
 
 
-def test_what_was_made_of_a_file(catalog: Catalog, flow: Dataflow):
+def test_what_was_made_of_a_file(catalog: Catalog, flow: SmallPipeline):
     fastq = f"{flow.folder}/sources/expt.fastq.gz"
     found = downstream(catalog, fastq, f"sha256:{hex_of('source expt.fastq.gz')}")
     assert [found.results[number].asset for number in found.first] == ["merged_reads"]
@@ -275,19 +279,19 @@ def test_what_was_made_of_a_file(catalog: Catalog, flow: Dataflow):
     assert found.sources_of()[by_asset["merged_reads"]] == []
 
 
-def test_what_was_made_of_another_version_of_a_file_was_not_made_of_it(flow: Dataflow):
-    bam = flow.place("expt", "expt.bam")
-    flow.make_bam("expt", "other")
+def test_what_was_made_of_another_version_of_a_file_was_not_made_of_it(flow: SmallPipeline):
+    bam = flow.output("expt", "expt.bam")
+    flow.add_bam("expt", "other")
     with open_catalog(flow.ledger, None) as catalog:
         assert downstream(catalog, bam, f"sha256:{hex_of('other')}").results == {}
         old = downstream(catalog, bam, f"sha256:{hex_of('aligned_bam of expt')}")
         assert {one.asset for one in old.results.values()} == {"depth", "multiqc_report"}
-        reads = downstream(catalog, flow.place("expt", "expt.1.fastq.gz"), f"sha256:{hex_of('merged expt ')}")
+        reads = downstream(catalog, flow.output("expt", "expt.1.fastq.gz"), f"sha256:{hex_of('merged expt ')}")
         assert {one.asset for one in reads.results.values()} == {"aligned_bam"}
 
 
-def test_a_tree_tells_every_result_once_and_many_alike_together(catalog: Catalog, flow: Dataflow):
-    genome = flow.place("references", "genome.fa")
+def test_a_tree_tells_every_result_once_and_many_alike_together(catalog: Catalog, flow: SmallPipeline):
+    genome = flow.output("references", "genome.fa")
     found = downstream(catalog, genome, f"sha256:{hex_of('reference_genome of references')}")
 
     def shape(most_alike: int) -> list[object]:
@@ -315,9 +319,9 @@ def test_a_tree_tells_every_result_once_and_many_alike_together(catalog: Catalog
 
 
 def test_a_project_in_s3_is_listed_and_only_what_changed_is_read(s3: str, home: Path):
-    flow = made_all(s3, "expt")
+    flow = complete_pipeline(s3, "expt")
     assert sorted(told(flow.ledger, home)) == sorted(ONE_SAMPLE)
-    flow.make_bam("expt", "other")
+    flow.add_bam("expt", "other")
     with open_catalog(flow.ledger, home) as catalog:
         assert [entry.past for entry in catalog.by_digest(hex_of("aligned_bam of expt"))] == [True, False]
         assert [entry.uri for entry in catalog.by_digest(hex_of("other"))] == [f"{s3}/out/expt/expt.bam"]

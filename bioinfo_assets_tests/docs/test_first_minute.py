@@ -1,0 +1,117 @@
+"""What the README says works as it is written, in a new shell on a machine without uv."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from bioinfo_assets_tests.docs.pages import CLONE, PAGES, code_blocks
+from bioinfo_assets_tests.waiting import wait_until
+
+pytestmark = pytest.mark.xdist_group("first minute")
+
+WITHOUT_INSTALLING: Final = "make -o install demo"
+"""`make demo` in a clone in which everything is installed: `uv sync` would tie this environment to the copy."""
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this clone as `make install` leaves it."""
+    copy = tmp_path_factory.mktemp("first-minute") / "bioinfo-assets"
+    files = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=CLONE,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, files.stdout.split("\0")):
+        if (CLONE / name).exists():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CLONE / name, copy / name)
+    for folder in (".venv", ".tools"):
+        (copy / folder).symlink_to(CLONE / folder)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A new user's; the Java tools are replaced by programs that copy, to save minutes."""
+    stand_ins = shutil.copytree(CLONE / "benchmarks" / "stand_ins", tmp_path_factory.mktemp("tools") / "bin")
+    for jar in ("gatk-package-0-stand-in-local.jar", "picard-0-stand-in.jar"):
+        (stand_ins / jar).touch()
+    home = tmp_path_factory.mktemp("home")
+    return {"PATH": "/usr/bin:/bin", "HOME": str(home), "BIOINFO_ASSETS_TOOL_PATH": str(stand_ins)}
+
+
+def bash(script: str, clone: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=clone,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def demo(clone: Path, environment: dict[str, str]) -> str:
+    """What the demo prints."""
+    assert shutil.which("uv", path=environment["PATH"]) is None
+    first = code_blocks(PAGES["README.md"], "bash")[0]
+    assert re.findall(r"^make (\w+)", first, re.MULTILINE) == ["demo", "dagit"]
+    done = bash(WITHOUT_INSTALLING, clone, environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_commands_of_the_readme_work_in_a_new_shell(demo: str, clone: Path, environment: dict[str, str]) -> None:
+    assert demo
+    script = "\n".join(code_blocks(PAGES["README.md"], "bash")[1:])
+    done = bash(script, clone, environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (clone / "results" / "multiqc" / "multiqc_report.html").exists()
+
+
+def test_the_command_that_the_demo_prints_opens_dagit(demo: str, clone: Path, environment: dict[str, str]) -> None:
+    (command,) = re.findall(r"^.*: (\S+ dagit .*)$", demo, re.MULTILINE)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        ["bash", "-c", f"exec {command} --port {port}"],
+        cwd=clone,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: is_up(port) or server.poll() is not None, what="Dagit")
+        assert server.poll() is None
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(60)
+
+
+def is_up(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def test_make_install_leaves_uv_where_contributing_says() -> None:
+    """Contributors call it by name, so CONTRIBUTING says how to put it on PATH."""
+    assert 'export PATH="$PWD/.tools/bin:$PATH"' in PAGES["CONTRIBUTING.md"]
+    assert os.access(CLONE / ".tools" / "bin" / "uv", os.X_OK) or shutil.which("uv")

@@ -1,0 +1,217 @@
+"""MkDocs hooks: generate the parts of the site that come from the code, and add the documents outside of `docs/`.
+
+A page names a generated part by a line of its own, such as `<!-- generated: commands -->`.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import typer.main
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from bioinfo_assets.cli.main import app
+from bioinfo_assets.pipeline.graph import GRAPH
+from bioinfo_assets.records.record import FileRecord, Observation, Record
+from bioinfo_assets.settings import Settings
+
+CLONE: Final = Path(__file__).parent.parent
+
+OUTSIDE: Final[Mapping[str, str]] = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "deploy/README.md": "aws-template.md",
+}
+"""Documents outside of `docs/`, and the pages that they become."""
+
+_MARKER: Final = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
+_LINK: Final = re.compile(r"\]\((?![a-z]+:)([^)#]+)(#[^)]*)?\)")
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add the documents outside of `docs/`, with their links rewritten."""
+    for source, page in OUTSIDE.items():
+        files.append(File.generated(config, page, content=page_of(source)))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Fill in the generated parts of a page."""
+    return fill_in(markdown)
+
+
+def page_of(source: str) -> str:
+    """Return a document outside of `docs/` as a page of the site, by its path in the clone."""
+
+    def rewrite(match: re.Match[str]) -> str:
+        target = (CLONE / source).parent.joinpath(match[1]).resolve().relative_to(CLONE).as_posix()
+        page = OUTSIDE.get(target, target.removeprefix("docs/"))
+        return f"]({page}{match[2] or ''})"
+
+    return _LINK.sub(rewrite, (CLONE / source).read_text(encoding="utf-8"))
+
+
+def fill_in(markdown: str) -> str:
+    """Replace each marker of a generated part by its text."""
+    return _MARKER.sub(lambda match: PARTS[match[1]](), markdown)
+
+
+def commands() -> str:
+    """Every command with its arguments and options."""
+    return "\n\n".join(_describe_command(name, command) for name, command in walk_commands())
+
+
+def walk_commands(command: Any = None, name: str = "bioinfo-assets") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - typer keeps its copy of click private
+    """Yield each command that runs something, with its full name."""
+    command = command or typer.main.get_command(app)
+    if not hasattr(command, "list_commands"):
+        yield name, command
+        return
+    context = command.make_context(name, ["any"])
+    for child in command.list_commands(context):
+        yield from walk_commands(command.get_command(context, child), f"{name} {child}")
+
+
+def settings() -> str:
+    """The settings of a project."""
+    return _fields(Settings, skip={"trimming", "jobs", "steps", "batch"})
+
+
+def trimming_settings() -> str:
+    """The settings of `[trimming]`."""
+    return _fields(_model("trimming"), prefix="trimming.")
+
+
+def job_options() -> str:
+    """The options of `[jobs]` and `[steps.ASSET]`."""
+    return _fields(_model("jobs"))
+
+
+def batch_settings() -> str:
+    """The settings of `[batch]`."""
+    return _fields(_model("batch"))
+
+
+def record() -> str:
+    """The fields of a record."""
+    return _described(Record)
+
+
+def file_record() -> str:
+    """The fields of a published or observed file in a record."""
+    return _described(FileRecord)
+
+
+def observation() -> str:
+    """The fields of an observation."""
+    return _described(Observation)
+
+
+def assets() -> str:
+    """Every asset: what it is, and what it is computed from."""
+    rows = [
+        (
+            f"`{spec.name}`",
+            spec.description,
+            ", ".join(f"`{name}`" for name in spec.upstream),
+            ", ".join(f"`{name}`" for name in spec.settings),
+            ", ".join(f"`{name}`" if name.islower() else "the aligner" for name in spec.tools),
+            "all samples" if spec.scope else "each sample",
+        )
+        for spec in GRAPH.values()
+    ]
+    return _table(("asset", "what it is", "computed from", "settings", "tools", "one for"), rows)
+
+
+PARTS: Final[Mapping[str, Callable[[], str]]] = {
+    "commands": commands,
+    "settings": settings,
+    "trimming-settings": trimming_settings,
+    "job-options": job_options,
+    "batch-settings": batch_settings,
+    "assets": assets,
+    "record": record,
+    "file-record": file_record,
+    "observation": observation,
+}
+"""The generated parts by name."""
+
+
+def describe_fields(model: type[BaseModel]) -> Mapping[str, str]:
+    """The description of each field of a model: its own, or that in the `Attributes` of the docstring."""
+    documented = dict(re.findall(r"^\s{4,8}(\w+): (.+(?:\n\s{12,}.+)*)", model.__doc__ or "", re.MULTILINE))
+    return {name: field.description or documented.get(name, "") for name, field in model.model_fields.items()}
+
+
+def _model(name: str) -> type[BaseModel]:
+    annotation: Any = Settings.model_fields[name].annotation
+    return annotation  # type: ignore[no-any-return]
+
+
+def _fields(model: type[BaseModel], prefix: str = "", skip: Collection[str] = ()) -> str:
+    descriptions = describe_fields(model)
+    rows = [
+        (f"`{prefix}{name}`", _format_default(field.get_default()), descriptions[name])
+        for name, field in model.model_fields.items()
+        if name not in skip
+    ]
+    return _table(("name", "default", "meaning"), rows)
+
+
+def _described(model: type[BaseModel]) -> str:
+    rows = [(f"`{name}`", text or "the version of this format") for name, text in describe_fields(model).items()]
+    return _table(("field", "meaning"), rows)
+
+
+def _format_default(value: object) -> str:
+    if value is PydanticUndefined:
+        return "required"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{item}`" for item in value) or "none"
+    return "none" if value is None or value in ({}, "") else f"`{value}`"
+
+
+def _describe_command(name: str, command: Any) -> str:  # noqa: ANN401 - as above
+    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+    usage = " ".join([name, "[OPTIONS]", *(_metavar(argument) for argument in arguments)])
+    parts = [f"## {name.removeprefix('bioinfo-assets ')}", f"```text\n{usage}\n```", command.help or ""]
+    rows = [(f"`{_metavar(argument)}`", argument.help or "", "") for argument in arguments]
+    rows += [(_option_names(option), option.help or "", _option_default(option)) for option in options]
+    return "\n\n".join([*parts, _table(("option", "meaning", "default"), rows)])
+
+
+def _metavar(parameter: Any) -> str:  # noqa: ANN401 - as above
+    return str(parameter.metavar or parameter.name.upper())
+
+
+def _option_names(option: Any) -> str:  # noqa: ANN401 - as above
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    value = "" if option.is_flag else f" {_metavar(option)}"
+    repeated = ", repeatable" if option.multiple else ""
+    return f"{names}{value}{repeated}".replace("|", r"\|")
+
+
+def _option_default(option: Any) -> str:  # noqa: ANN401 - as above
+    if option.required:
+        return "required"
+    if isinstance(option.show_default, str):
+        return option.show_default
+    return "" if option.is_flag or option.default is None else f"`{option.default}`"
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *(tuple(map(_cell, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    flat = " ".join(text.split()).replace("<", "&lt;")
+    return re.sub(r"(?<!\\)\|", r"\|", flat)
