@@ -42,15 +42,16 @@ def history_in(scope_folder: str) -> str:
 def scope_folder_of(record_uri: str) -> str:
     """The folder of the scope that a record belongs to; the address itself if it is not that of a record.
 
-    >>> scope_folder_of("/results/NA12878/records/history/depth.20261126T000000Z.0123456789ab.json")
-    '/results/NA12878'
+    >>> scope_folder_of("/records/2026/NA12878/records/history/depth.20261126T000000Z.0123456789ab.json")
+    '/records/2026/NA12878'
     """
-    return record_uri.partition(f"/{RECORDS}/")[0]
+    folder, separator, _ = record_uri.rpartition(f"/{RECORDS}/")
+    return folder if separator else record_uri
 
 
 def is_past_record(uri: str) -> bool:
     """Whether an address is that of a replaced result's record."""
-    return f"/{RECORDS}/{HISTORY}/" in uri
+    return uri.rpartition("/")[0].endswith(f"/{RECORDS}/{HISTORY}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from bioinfo_assets.application.sync import last_observations
 from bioinfo_assets.assets.sources import observe_upstream
 from bioinfo_assets.assets.sync import ProjectState, sync
-from bioinfo_assets.cli.sync import last_observations
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.orchestration.partitions import add_samples, set_samples
 from bioinfo_assets.pipeline.code_versions import code_versions

@@ -17,7 +17,7 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
-from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
+from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.storage.store import Store
@@ -28,6 +28,7 @@ from bioinfo_assets_tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("batch runs")  # they share the servers and one costly run
 
+CONFIG = MEANS.model_copy(update={"jobs": JOBS})
 SAMPLES = {"a": 2, "b": 3, "c": 4, "d": 5, "e": 6, "f": 7}
 
 
@@ -176,7 +177,7 @@ def from_failure(toy: ToyProject, run_id: str) -> dg.JobExecutionResult:
 
 
 def toy_job(root: str) -> dg.JobDefinition:
-    toy = toy_definitions(root, launcher_of(f"{root}/output", MEANS, JOBS, {}))
+    toy = toy_definitions(root, job_launcher(f"{root}/output", CONFIG))
     every = dg.define_asset_job("every")
     return dg.Definitions(
         assets=toy.assets, resources=toy.resources, executor=toy.executor, jobs=[every]
@@ -299,7 +300,7 @@ def waiting_definitions(root: str, gate: Path, samples: int) -> dg.Definitions:
         assets=[asset(number) for number in range(samples)],
         executor=one_process_executor,
         resources={
-            "launcher": launcher_of(f"{root}/output", MEANS, JOBS, {}),
+            "launcher": job_launcher(f"{root}/output", CONFIG),
             "records": RecordIOManager(output_path=f"{root}/output", scopes={}),
         },
     )

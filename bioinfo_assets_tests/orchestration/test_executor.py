@@ -104,10 +104,11 @@ HOST = """
     import sys
     from pathlib import Path
     import dagster as dg
+    from bioinfo_assets.launch.backend_config import BackendConfig
     from bioinfo_assets.launch.job import Job, Output
     from bioinfo_assets.orchestration.executor import one_process_executor
     from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
-    from bioinfo_assets.orchestration.launcher import JobLauncher
+    from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
     from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
     folder = Path(sys.argv[1])
 
@@ -125,7 +126,7 @@ HOST = """
         assets=[sleeper(number) for number in range(int(sys.argv[2]))],
         executor=one_process_executor,
         resources={
-            "launcher": JobLauncher(output_path=f"{folder}/output", cpus=8, memory_mib=8192),
+            "launcher": job_launcher(f"{folder}/output", BackendConfig(cpus=8, memory_mib=8192)),
             "records": RecordIOManager(output_path=f"{folder}/output", scopes={}),
         },
     )

@@ -160,6 +160,6 @@ def test_only_the_first_of_many_inputs_are_shown(ledger: Ledger) -> None:
     record = record_result(ledger, "depth", "expt", uri)
     inputs = tuple(TracedFile(f"/data/{number}", 1, None, f"sha256:{number}") for number in range(MAX_INPUTS + 1))
 
-    metadata = record_metadata(TracedJob(record, uri, past=False, inputs=inputs), reused=False)
+    metadata = record_metadata(TracedJob(record, uri, replaced=False, inputs=inputs), reused=False)
 
     assert [row["file"] for row in rows(metadata["inputs"])] == [f"/data/{number}" for number in range(MAX_INPUTS)]

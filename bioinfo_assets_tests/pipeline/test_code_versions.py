@@ -10,7 +10,6 @@ from bioinfo_assets.pipeline.code_versions import FILE_NAME, code_version, code_
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings
-from bioinfo_assets_tests.launch.test_tools import program
 from bioinfo_assets_tests.pipeline.fake_project import FakeTools
 
 VERSION_TEXTS = {
@@ -62,7 +61,10 @@ def local(tmp_path: Path) -> Project:
 
 
 def install(folder: Path, tool: str, version: str) -> None:
-    program(folder / "tools" / tool, VERSION_TEXTS[tool].format(version))
+    script = folder / "tools" / tool
+    script.parent.mkdir(exist_ok=True)
+    script.write_text(f"#!/bin/sh\necho '{VERSION_TEXTS[tool].format(version)}'\n")
+    script.chmod(0o755)
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:

@@ -9,11 +9,12 @@ import pytest
 from bioinfo_assets.assets.pipeline_assets import ASSETS as DAGSTER_ASSETS
 from bioinfo_assets.assets.pipeline_assets import RECORDS, pipeline_asset
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
+from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.job import Input, Job, Output
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
-from bioinfo_assets.orchestration.launcher import JobLauncher
+from bioinfo_assets.orchestration.launcher import job_launcher
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags, samples
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET, SOURCES, AssetSpec
@@ -109,7 +110,7 @@ def materialize(instance: dg.DagsterInstance, project: Project, asset: dg.Assets
         executor=one_process_executor,
         resources={
             "project": project,
-            "launcher": JobLauncher(output_path=project.settings.output_path),
+            "launcher": job_launcher(project.settings.output_path, BackendConfig()),
             RECORDS: RecordIOManager(output_path=project.settings.output_path, scopes=dict(SHARED_SCOPES_BY_ASSET)),
         },
     )

@@ -1,4 +1,4 @@
-"""BAMs and FASTQs as other pipelines write them (samtools writes the BAMs), and the reference they are checked against."""
+"""BAMs and FASTQs as other pipelines write them, and the reference that they are checked against."""
 
 import gzip
 import subprocess

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.errors import BioinfoAssetsError, JobError, ResourceError
-from bioinfo_assets.launch.job import Input, Output, Resources
+from bioinfo_assets.launch.backend import JobReport
+from bioinfo_assets.launch.job import Input, Job, Output, Resources
 from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets.records import commit as commit_module
 from bioinfo_assets.records.commit import commit, submit
 from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.records.greeting_project import GREETING, GreetingProject, open_greeting_project
 from bioinfo_assets_tests.waiting import wait_until
 
@@ -215,8 +217,8 @@ def test_a_host_that_is_killed_while_publishing_leaves_no_result(
     """Killed after the files are published and before the record is written: without a record nothing is reused."""
     project.run(project.job())
 
-    def die(*args: object) -> None:
-        publish(*args)
+    def die(store: Store, job: Job, report: JobReport) -> None:
+        publish(store, job, report)
         raise SystemExit("killed")
 
     monkeypatch.setattr(commit_module, "publish", die)
@@ -234,7 +236,8 @@ def test_a_killed_process_leaves_an_intact_result_or_none(tmp_path: Path) -> Non
     script = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from bioinfo_assets_tests.records.greeting_project import open_greeting_project
+        from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.records.greeting_project import open_greeting_project
         with open_greeting_project(Path(sys.argv[1])) as project:
             number = 0
             while True:

@@ -58,11 +58,11 @@ class Two:
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[Two]:
     with ExitStack() as stack:
-        projects = []
+        projects: list[GreetingProject] = []
         for name in ("first", "second"):
             (tmp_path / name).mkdir()
             projects.append(stack.enter_context(open_greeting_project(tmp_path / name)))
-        yield Two(*projects, SharedCache(Store(), str(tmp_path / "cache")))
+        yield Two(projects[0], projects[1], SharedCache(Store(), str(tmp_path / "cache")))
 
 
 def test_a_result_with_the_same_fingerprint_is_copied(two: Two) -> None:
