@@ -38,7 +38,7 @@ class Project:
         steps: JobOptions | None = None,
         config: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
-    ) -> dg.ExecuteInProcessResult:
+    ) -> dg.JobExecutionResult:
         """Run the asset; `config` is the launcher's in the launchpad."""
 
         @dg.asset(io_manager_key="records")
@@ -166,10 +166,10 @@ def test_an_option_out_of_range_fails_the_run_with_a_sentence(
     assert project.backend.submitted == []
 
 
-def error_message(result: dg.ExecuteInProcessResult) -> str:
+def error_message(result: dg.JobExecutionResult) -> str:
     """The sentence in the run's failure."""
     failures = [event for event in result.all_events if event.is_failure]
-    error = failures[0].event_specific_data.error  # type: ignore[union-attr]
+    error: Any = failures[0].event_specific_data.error  # type: ignore[union-attr]
     while not error.message.startswith("bioinfo_assets.errors.InputError: "):
         error = error.cause
     assert error.message.count("\n") == 1
