@@ -1,1 +1,1 @@
-"""The records of results and sources: written next to the data, compared, reused and shared."""
+"""What happened: fingerprints, records next to the data, observations of sources, and reuse."""
