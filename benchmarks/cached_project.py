@@ -143,7 +143,7 @@ class CachedProject:
 
     def _copy_stand_ins(self) -> None:
         """Copy the stand-ins, and create jars with the versions of GATK and Picard in their names."""
-        have.""" folder = self.folder / "stand_ins"
+        folder = self.folder / "stand_ins"
         shutil.copytree(_STAND_INS, folder, dirs_exist_ok=True)
         for jar in ("gatk-package-0-stand-in-local.jar", "picard-0-stand-in.jar"):
             (folder / jar).touch()
