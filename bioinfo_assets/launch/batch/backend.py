@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.launch.backend import NO_OPTIONS, State, Status, Stream, Submission
+from bioinfo_assets.launch.backend import NO_OPTIONS, Outcome, State, Status, Stream, Submission
 from bioinfo_assets.launch.batch.attempt_report import ProblemCode
 from bioinfo_assets.launch.batch.batch_job import CANCELLED, BatchJob, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
@@ -30,7 +30,6 @@ from bioinfo_assets.launch.batch.submitter import Submitter
 from bioinfo_assets.launch.batch.terminator import JobTerminator
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:

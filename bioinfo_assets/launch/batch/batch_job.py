@@ -7,11 +7,10 @@ from enum import Enum
 from threading import Lock
 from typing import Final
 
-from bioinfo_assets.launch.backend import State, Status
+from bioinfo_assets.launch.backend import Outcome, State, Status
 from bioinfo_assets.launch.batch.classify_outcome import termination_reason
 from bioinfo_assets.launch.batch.client import parent_of
 from bioinfo_assets.launch.job import Job, Resources
-from bioinfo_assets.launch.outcome import Outcome
 
 DEFAULT_RETRIES: Final = 2
 """How often a job may be started again unless a user sets `retries`."""
