@@ -7,10 +7,10 @@ from typing import Final
 from benchmarks.bench import Bench, Figures
 from benchmarks.reads import Reads
 from bioinfo_assets.launch.job import Job, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps import alignment, duplicates, metrics, recalibration, reference, trimming
 from bioinfo_assets.steps import reads as reads_step
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
-from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.reference import Aligner, IndexedReference
 
 # The options of the seed's commands.

@@ -10,6 +10,9 @@ The text of each is one sentence for a user: which thing, what is wrong with it,
 sentence and no traceback. Anything else that is raised is a defect of this project.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class BioinfoAssetsError(Exception):
     """Something a user can put right; its text is one sentence that says how."""
@@ -29,3 +32,12 @@ class JobError(BioinfoAssetsError):
 
 class ResourceError(BioinfoAssetsError):
     """A job asks for more than there is here, or for a tool that is missing."""
+
+
+def suggest(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate that a misspelt name most likely stands for, or None if none is similar.
+
+    >>> suggest("aligned_bams", ["aligned_bam", "depth"])
+    'aligned_bam'
+    """
+    return next(iter(get_close_matches(name, list(candidates), n=1)), None)

@@ -1,4 +1,4 @@
-"""What `make install` installs, what jobs use and what users are told to install are the same tools."""
+"""The tools that `make install` installs, that jobs use, and that messages name are the same."""
 
 import ast
 import hashlib
@@ -19,11 +19,11 @@ CLONE: Final = Path(__file__).parent.parent
 LISTS: Final = CLONE / "docker" / "tools"
 PROGRAMS_BEHIND_TOOLS: Final = {"java", "python3"}
 TRANSPORT: Final = {"aws": "awscli", "curl": "curl", "s5cmd": "s5cmd"}
-"""What moves files in and out of containers, by command."""
+"""The programs that move files in and out of containers: package by command."""
 
 
 def debian() -> Mapping[str, str]:
-    """The packages of each command in the list of what comes from Debian."""
+    """The packages of each command in the list of tools from Debian."""
     lines = (LISTS / "debian.txt").read_text(encoding="utf-8").splitlines()
     rows = [line.split(maxsplit=2) for line in lines if not line.startswith("#")]
     return {command: packages.replace(",", " ") for command, packages, _why in rows}
@@ -40,11 +40,11 @@ def from_pypi() -> set[str]:
 
 
 def used_by_steps() -> set[str]:
-    """The commands that steps give as their jobs' tools."""
+    """The commands that steps declare as the tools of their jobs."""
     sources = (path.read_text(encoding="utf-8") for path in (CLONE / "bioinfo_assets" / "steps").glob("*.py"))
     calls = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    given = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "tools"]
-    words = {node.value for value in given for node in ast.walk(value) if isinstance(node, ast.Constant)}
+    values = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "tools"]
+    words = {node.value for value in values for node in ast.walk(value) if isinstance(node, ast.Constant)}
     return {word for word in words if isinstance(word, str)} | set(Aligner)
 
 
@@ -56,21 +56,21 @@ def test_every_tool_that_is_installed_is_used() -> None:
     assert {*debian(), *wrappers(), *from_pypi()} - PROGRAMS_BEHIND_TOOLS - TRANSPORT.keys() <= used_by_steps()
 
 
-def test_every_package_of_the_group_tools_is_a_tool_of_which_the_version_is_known() -> None:
+def test_every_package_of_the_group_tools_is_a_tool_with_a_known_version() -> None:
     groups = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
     assert len(from_pypi()) == len(groups["tools"])
 
 
-def test_what_moves_files_in_containers_is_in_their_image() -> None:
+def test_the_programs_that_move_files_are_in_the_image() -> None:
     assert TRANSPORT.keys() <= {*debian(), *from_pypi()}
 
 
 @pytest.mark.parametrize("command", sorted(set(debian()) - PROGRAMS_BEHIND_TOOLS - TRANSPORT.keys()))
-def test_a_user_is_told_to_install_the_packages_of_the_list(command: str) -> None:
+def test_messages_name_the_packages_of_the_list(command: str) -> None:
     assert TOOLS[command].install == f"apt-get install {debian()[command]}"
 
 
-def test_the_lock_of_jars_names_each_once_with_the_versions_that_are_promised() -> None:
+def test_the_list_of_jars_names_each_once_with_the_documented_versions() -> None:
     rows = [line.split("  ") for line in (LISTS / "gatk" / "SHA256SUMS").read_text(encoding="utf-8").splitlines()]
     names = [name for _digest, name in rows]
     assert all(len(digest) == 64 for digest, _name in rows)
@@ -90,17 +90,17 @@ def run(*command: str | Path, path: str = os.environ["PATH"]) -> subprocess.Comp
 
 
 def machine_with(folder: Path, commands: str) -> str:
-    """A PATH on which there are these commands only."""
+    """A PATH with these commands only."""
     folder.mkdir()
     for command in commands.split():
         (folder / command).symlink_to(shutil.which(command) or command)
     return str(folder)
 
 
-def test_where_nothing_can_be_installed_one_sentence_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
+def test_without_permission_to_install_one_sentence_lists_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
     tools = shutil.copytree(LISTS, tmp_path / "clone" / "docker" / "tools")
-    bare = machine_with(tmp_path / "bin", "bash cmp dirname grep id paste readlink samtools sort tr xargs")
-    done = run(tools / "install.sh", path=bare)
+    path = machine_with(tmp_path / "bin", "bash cmp dirname grep id paste readlink samtools sort tr xargs")
+    done = run(tools / "install.sh", path=path)
     packages = (
         "bwa ca-certificates curl default-jre-headless libhts-dev maven mosdepth python3 python3-venv r-base-core tabix"
     )
@@ -121,12 +121,12 @@ SCRIPTS: Final = [
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.relative_to(CLONE)))
-def test_shellcheck_has_nothing_to_say(script: Path) -> None:
+def test_shellcheck_reports_nothing(script: Path) -> None:
     assert run("shellcheck", script).stdout == ""
 
 
 def program(file: Path, script: str) -> str:
-    """Writes a bash program; gives a PATH on which it is found first."""
+    """Write a bash program, and return a PATH on which it is found first."""
     file.parent.mkdir(exist_ok=True)
     file.write_text(f"#!/bin/bash\n{script}\n", encoding="utf-8")
     file.chmod(0o755)
@@ -139,7 +139,7 @@ mkdir "$folder" && echo "not a jar" > "$folder/gatk-4.6.2.0.jar"
 """
 
 
-def test_a_wrong_jar_is_refused_and_nothing_stands_there_that_looks_whole(tmp_path: Path) -> None:
+def test_a_wrong_jar_is_rejected_and_nothing_is_installed(tmp_path: Path) -> None:
     path = program(tmp_path / "bin" / "mvn", FETCH_A_WRONG_JAR)
     done = run(LISTS / "gatk" / "install.sh", tmp_path / "tools", path=path)
     assert done.returncode == 1
@@ -150,9 +150,7 @@ def test_a_wrong_jar_is_refused_and_nothing_stands_there_that_looks_whole(tmp_pa
 
 
 @pytest.mark.parametrize("wrapper", sorted(wrappers()))
-def test_a_wrapper_finds_its_jars_through_links_and_passes_arguments_on_as_they_are(
-    tmp_path: Path, wrapper: str
-) -> None:
+def test_a_wrapper_finds_its_jars_through_links_and_passes_arguments_unchanged(tmp_path: Path, wrapper: str) -> None:
     prefix = tmp_path / "a place"
     shutil.copytree(LISTS / "bin", prefix / "bin")
     link = tmp_path / wrapper
@@ -164,7 +162,7 @@ def test_a_wrapper_finds_its_jars_through_links_and_passes_arguments_on_as_they_
 
 
 def release(folder: Path, program: str = "bwa-mem2") -> tuple[str, str]:
-    """An archive as bwa-mem2's releases are, packed in a folder of its own: address and digest."""
+    """Write an archive like bwa-mem2's releases, and return its address and digest."""
     content = folder / "bwa-mem2-9.9_x64-linux"
     content.mkdir(parents=True)
     for name in (program, f"{program}.avx2"):
@@ -176,7 +174,7 @@ def release(folder: Path, program: str = "bwa-mem2") -> tuple[str, str]:
     return archive.as_uri(), hashlib.sha256(archive.read_bytes()).hexdigest()
 
 
-def test_bwa_mem2_comes_from_the_release_whose_digest_is_given(tmp_path: Path) -> None:
+def test_bwa_mem2_is_installed_from_the_release_with_the_given_digest(tmp_path: Path) -> None:
     done = run(LISTS / "bwa-mem2.sh", tmp_path / "bin", *release(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     assert {path.name for path in (tmp_path / "bin").iterdir()} == {"bwa-mem2", "bwa-mem2.avx2"}
@@ -192,19 +190,22 @@ def test_without_an_address_bwa_mem2_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("digest", "sentence"),
     [
-        ("0" * 64, "bwa-mem2: {url} has the SHA-256 {right}, not the one given, " + "0" * 64 + "; check both.\n"),
-        ("", "bwa-mem2: {url} comes without a SHA-256: give its 64 digits by BWA_MEM2_SHA256.\n"),
-        ("A1", "bwa-mem2: A1 is no SHA-256 of {url}: give its 64 digits (0-9, a-f) by BWA_MEM2_SHA256.\n"),
+        (
+            "0" * 64,
+            "bwa-mem2: {url} has the SHA-256 {right}, not " + "0" * 64 + ": check BWA_MEM2_URL and BWA_MEM2_SHA256.\n",
+        ),
+        ("", "bwa-mem2: {url} has no SHA-256: set BWA_MEM2_SHA256 to its 64 digits.\n"),
+        ("A1", "bwa-mem2: A1 is not a SHA-256: set BWA_MEM2_SHA256 to the 64 digits (0-9, a-f) of {url}.\n"),
     ],
 )
-def test_another_release_of_bwa_mem2_is_refused(tmp_path: Path, digest: str, sentence: str) -> None:
+def test_a_release_of_bwa_mem2_with_another_digest_is_rejected(tmp_path: Path, digest: str, sentence: str) -> None:
     url, right = release(tmp_path)
     done = run(LISTS / "bwa-mem2.sh", tmp_path / "bin", url, digest)
     assert (done.returncode, done.stderr) == (1, sentence.format(url=url, right=right))
     assert not (tmp_path / "bin").exists()
 
 
-def test_a_release_without_the_program_is_refused(tmp_path: Path) -> None:
+def test_a_release_without_the_program_is_rejected(tmp_path: Path) -> None:
     url, digest = release(tmp_path, program="minimap2")
     done = run(LISTS / "bwa-mem2.sh", tmp_path / "bin", url, digest)
-    assert (done.returncode, done.stderr) == (1, f"bwa-mem2: {url} has no program bwa-mem2 in it.\n")
+    assert (done.returncode, done.stderr) == (1, f"bwa-mem2: {url} contains no program bwa-mem2.\n")

@@ -3,6 +3,7 @@
 A page names a generated part by a line of its own, such as `<!-- generated: commands -->`.
 """
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Final
 import typer.main
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -40,20 +42,32 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: object) -> str:
-    """Fill in the generated parts of a page."""
-    return fill_in(markdown)
+def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
+    """Fill in the generated parts of a page, and rewrite its links."""
+    uri = page.file.src_uri
+    return fill_in(markdown if uri in OUTSIDE.values() else rewrite_links(markdown, f"docs/{uri}", uri))
 
 
 def page_of(source: str) -> str:
     """Return a document outside of `docs/` as a page of the site, by its path in the clone."""
+    return rewrite_links((CLONE / source).read_text(encoding="utf-8"), source, OUTSIDE[source])
+
+
+def rewrite_links(markdown: str, source: str, page: str) -> str:
+    """Make links between documents of the clone links between pages of the site.
+
+    Args:
+        markdown: The document.
+        source: Its path in the clone.
+        page: Its path on the site.
+    """
 
     def rewrite(match: re.Match[str]) -> str:
-        target = (CLONE / source).parent.joinpath(match[1]).resolve().relative_to(CLONE).as_posix()
-        page = OUTSIDE.get(target, target.removeprefix("docs/"))
-        return f"]({page}{match[2] or ''})"
+        target = Path(os.path.normpath(Path(source).parent / match[1])).as_posix()
+        linked = OUTSIDE.get(target, target.removeprefix("docs/"))
+        return f"]({os.path.relpath(linked, Path(page).parent)}{match[2] or ''})"
 
-    return _LINK.sub(rewrite, (CLONE / source).read_text(encoding="utf-8"))
+    return _LINK.sub(rewrite, markdown)
 
 
 def fill_in(markdown: str) -> str:

@@ -22,15 +22,39 @@ NOT_OVER: Final = (
 )
 
 
+_held: Final[set[Path]] = set()
+"""The lock files that this process holds."""
+
+
 @contextmanager
-def hold_run_lock(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """Tells others on this machine that this process drives a run, for as long as it lives."""
+def hold_run_lock(instance: dg.DagsterInstance, run_id: str, *, keep_on_error: bool = False) -> Iterator[None]:
+    """Hold the lock of a run while this process drives it.
+
+    The lock is re-entrant within the process: the command line takes it before it creates the run, and the launcher
+    again.
+
+    Args:
+        instance: The Dagster instance.
+        run_id: The run, which need not exist yet.
+        keep_on_error: Leave the file if the block raises, since Dagster may not have recorded that the run is over;
+            `report_dead_runs` then reports it.
+    """
     file = _file(instance, run_id)
+    if file in _held:
+        yield
+        return
     with file_lock(file):
+        _held.add(file)
         try:
             yield
-        finally:
+        except BaseException:
+            if not keep_on_error:
+                file.unlink(missing_ok=True)
+            raise
+        else:
             file.unlink(missing_ok=True)
+        finally:
+            _held.discard(file)
 
 
 def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:

@@ -14,7 +14,8 @@ from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend
 from bioinfo_assets_tests.launch.batch.conftest import scratch, second_s, simulator
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.launch.contract import job, wait_until
+from bioinfo_assets_tests.launch.contract import job
+from bioinfo_assets_tests.waiting import wait_until
 
 __all__ = ["s3", "s3_server", "scratch", "second_s", "simulator"]
 

@@ -156,9 +156,9 @@ def test_the_glossary_defines(word: str) -> None:
     assert f"\n**{word}**\n: " in PAGES["docs/glossary.md"]
 
 
-@pytest.mark.parametrize("name", BUILD.OUTSIDE)
-def test_links_outside_of_the_site_lead_to_files(name: str) -> None:
-    """The links within the site are checked when it is built."""
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_to_files_of_the_clone(name: str) -> None:
+    """The links of the site are checked when it is built."""
     links = re.findall(r"\]\((?![a-z]+:)([^)#]*)(?:#[^)]*)?\)", DOCUMENTS[name])
     assert [link for link in links if not (CLONE / name).parent.joinpath(link).exists()] == []
 

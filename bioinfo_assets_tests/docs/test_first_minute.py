@@ -1,4 +1,4 @@
-"""What the README says works as it is written, in a new shell on a machine without uv."""
+"""The README's commands work as they are written, in a new shell on a machine without uv."""
 
 import os
 import re
@@ -111,7 +111,7 @@ def is_up(port: int) -> bool:
         return False
 
 
-def test_make_install_leaves_uv_where_contributing_says() -> None:
-    """Contributors call it by name, so CONTRIBUTING says how to put it on PATH."""
+def test_make_install_puts_uv_where_contributing_expects_it() -> None:
+    """Contributors call it by name, so CONTRIBUTING shows how to put it on PATH."""
     assert 'export PATH="$PWD/.tools/bin:$PATH"' in PAGES["CONTRIBUTING.md"]
     assert os.access(CLONE / ".tools" / "bin" / "uv", os.X_OK) or shutil.which("uv")

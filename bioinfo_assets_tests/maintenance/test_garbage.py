@@ -15,7 +15,7 @@ from bioinfo_assets.records.record import InputRecord
 from bioinfo_assets.records.samples import load_sample, remove_samples, rename_sample, save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.cli.upkeep import all_files, make_result, small_project
+from bioinfo_assets_tests.cli.small_project import all_files, make_result, small_project
 from bioinfo_assets_tests.records.recorded_results import record_result
 from bioinfo_assets_tests.servers import s3, s3_server
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.launch.job import StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets.steps.known_sites import KnownSites
-from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.reads import LaneFiles
 from bioinfo_assets.steps.reference import Aligner, IndexedReference
 from bioinfo_assets.steps.trimming import Trimming

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.launch.job import Job, Resources
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
-from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
 from bioinfo_assets.steps.reads import LaneFiles, merge_reads
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from bioinfo_assets.genomics.fastq import check_pair, read_head
 from bioinfo_assets.genomics.read_group import ReadGroup
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.files import ReadFiles
-from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.reads import LaneFiles, merge_reads
 from bioinfo_assets.steps.reference import Aligner, IndexedReference, index_reference
 from bioinfo_assets_tests.steps.bench import Bench, samtools, stored

@@ -8,8 +8,8 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.metrics import picard_numbers
-from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets_tests.steps.bench import TOOL_PATH, Bench, StepResult, samtools, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, OPTICAL_DISTANCE, reference, somewhere
 from bioinfo_assets_tests.steps.chain import SAMPLE, Chain

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
-from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
 from bioinfo_assets.steps.reads import merge_reads
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate

@@ -7,8 +7,8 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import StoredFile
-from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets_tests.steps.bench import Bench, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, bgzipped, reference, somewhere, vcf
 from bioinfo_assets_tests.steps.chain import Chain

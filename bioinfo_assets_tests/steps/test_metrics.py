@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.genomics.metrics import depth_distribution, mosdepth_numbers
-from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
 from bioinfo_assets_tests.steps.bench import Bench, samtools, stored

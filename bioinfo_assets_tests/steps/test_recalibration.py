@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
 from bioinfo_assets_tests.steps.bench import TOOL_PATH, Bench, StepResult, samtools, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, QUANTIZED_QUALS, bam, reference, sites

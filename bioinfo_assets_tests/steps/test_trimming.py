@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
-from bioinfo_assets.steps.files import ReadFiles
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.steps.files import ReadFiles
 from bioinfo_assets.steps.trimming import Trimming, trim_reads
 from bioinfo_assets_tests.steps.bench import Bench, StepResult, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, TRIMMING, TRUSEQ, fastq, reads, record, somewhere, text_of

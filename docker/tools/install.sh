@@ -1,8 +1,8 @@
 #!/bin/bash
 # Usage: install.sh [LIST ...]
-# Installs what this project needs and does not find: Debian's tools (as root), uv, the Python environment, and GATK.
-# Everything but Debian's packages goes into the clone: .tools and .venv. When all is there it takes a quarter of a second.
-# LIST: files with more of Debian's tools than debian.txt has.
+# Installs what is missing of what this project needs: Debian's tools (as root), uv, the Python environment, and GATK.
+# Everything but Debian's packages goes into the clone: .tools and .venv. If nothing is missing it takes a quarter of a
+# second. LIST: files with more of Debian's tools than debian.txt has.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
@@ -11,8 +11,8 @@ tools=$clone/.tools
 lists=("$here/debian.txt" "$@")
 PATH=$tools/bin:$PATH:/usr/sbin
 
-say() { printf '%s\n' "$*" >&2; }
-fail() { say "make install: $*"; exit 1; }
+log() { printf '%s\n' "$*" >&2; }
+fail() { log "make install: $*"; exit 1; }
 has() { command -v "$1" >/dev/null; }
 
 works() {
@@ -37,8 +37,8 @@ missing_packages() {
     has_gatk || has mvn || echo maven
 }
 
-# GATK and Picard: the locked ones in .tools, or the user's own on PATH (from conda, say) if that gatk says it is a 4.6;
-# its answer is kept, for it takes seconds.
+# GATK and Picard: the locked ones in .tools, or the user's own on PATH (for example from conda) if that gatk is a 4.6. The
+# answer is cached, because gatk takes seconds to print its version.
 has_gatk() {
     cmp --silent "$here/gatk/SHA256SUMS" "$tools/gatk/SHA256SUMS" || has_own_gatk
 }
@@ -51,7 +51,7 @@ has_own_gatk() {
         paths+=$path$'\n'
     done
     cmp --silent "$tools/own-gatk" <(printf '%s' "$paths") && return
-    say "Asking $(command -v gatk) for its version ..."
+    log "Reading the version of $(command -v gatk) ..."
     [[ $(gatk --version 2>/dev/null) == *"(GATK) v4.6."* ]] || return 1
     mkdir -p "$tools"
     printf '%s' "$paths" >"$tools/own-gatk"
@@ -65,33 +65,34 @@ install_packages() {
     if [[ $(id -u) != 0 ]] || ! has apt-get; then
         fail "not found on this machine: $packages; install them (on Debian: sudo $install) and run this again."
     fi
-    say "Installing from Debian: $packages ..."
-    local log
-    log=$(mktemp)
-    # shellcheck disable=SC2086 # the packages are words of our own list
-    if ! { apt-get update && DEBIAN_FRONTEND=noninteractive $install; } </dev/null >"$log" 2>&1; then
-        tail -n 5 "$log" >&2
-        fail "apt-get failed (its last lines are above, all of them in $log)."
+    log "Installing from Debian: $packages ..."
+    local log_file
+    log_file=$(mktemp)
+    # shellcheck disable=SC2086 # the packages are words of our own lists
+    if ! { apt-get update && DEBIAN_FRONTEND=noninteractive $install; } </dev/null >"$log_file" 2>&1; then
+        tail -n 5 "$log_file" >&2
+        fail "apt-get failed (its last lines are above, all of them in $log_file)."
     fi
-    rm "$log"
+    rm "$log_file"
 }
 
 install_uv() {
     ! works uv || return 0
-    say "Installing $(<"$here/uv.txt") into .tools/uv ..."
+    log "Installing $(<"$here/uv.txt") into .tools/uv ..."
     if ! { python3 -m venv --clear "$tools/uv" && "$tools/uv/bin/pip" install --quiet --requirement "$here/uv.txt"; }; then
-        fail "pip could not install uv (its words are above); check the network and run this again."
+        fail "pip could not install uv (its messages are above); check the network and run this again."
     fi
     mkdir -p "$tools/bin"
     ln -sf ../uv/bin/uv "$tools/bin/uv"
 }
 
 install_python_environment() {
-    [[ -d $clone/.venv ]] || say "Making the Python environment in .venv (some minutes on a slow network) ..."
-    uv sync --project "$clone" --frozen --quiet || fail "uv could not make the Python environment (its words are above)."
+    [[ -d $clone/.venv ]] || log "Creating the Python environment in .venv (some minutes on a slow network) ..."
+    uv sync --project "$clone" --frozen --quiet || fail "uv could not create the Python environment (its messages are above)."
 }
 
-# Linked into .venv/bin, GATK and Picard are found wherever cutadapt is: by `uv run` and in an activated environment.
+# GATK and Picard are linked into .venv/bin, so that they are on PATH wherever cutadapt is: with `uv run`, and in an activated
+# environment.
 install_gatk() {
     has_gatk || "$here/gatk/install.sh" "$tools"
     local name

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Usage: trust.sh [FILE]
-# Makes a build stage trust the certificates in FILE (PEM, any number of them) as well: those of a proxy, say, that
-# opens TLS. Without the file it does nothing. Java gets them too, by the hook of Debian's ca-certificates-java.
+# Makes a build stage trust the certificates in FILE too (PEM, any number of them), for example those of a proxy that
+# inspects TLS. Without the file it does nothing. Java gets them too, by the hook of Debian's ca-certificates-java.
 set -euo pipefail
 
 file=${1:-/run/secrets/ca}

@@ -104,12 +104,18 @@ def newest_report(store: Store, folder: str) -> AttemptReport | None:
 
 
 def _parse(folder: Path, attempt: int) -> AttemptReport:
-    usage, stderr, code = folder / "usage.json", folder / "stderr", folder / "problem_code"
+    usage, stderr = folder / "usage.json", folder / "stderr"
     return AttemptReport(
         attempt=attempt,
         is_done=(folder / "done").exists(),
         script=read_script_report(folder),
         stderr=stderr.read_text(encoding="utf-8", errors="replace") if stderr.exists() else "",
         exit=RecordedExit.model_validate_json(usage.read_bytes()) if usage.exists() else None,
-        problem_code=ProblemCode(code.read_text(encoding="utf-8").strip()) if code.exists() else None,
+        problem_code=_problem_code(folder / "problem_code"),
     )
+
+
+def _problem_code(path: Path) -> ProblemCode | None:
+    """The code in a file; None if there is none, or that of another version's driver."""
+    value = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    return next((code for code in ProblemCode if code.value == value), None)

@@ -2,23 +2,20 @@
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from bioinfo_assets.launch.backend import NO_OPTIONS, JobReport, State, Status, Submission
+from bioinfo_assets.launch.backend import NO_OPTIONS, State, Status, Submission
 from bioinfo_assets.launch.batch.backend import BatchBackend, BatchConfig, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.cloudwatch_logs import CloudWatchLogs
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.tools import tool_versions
-from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch import contract
-from bioinfo_assets_tests.waiting import wait_until
+from bioinfo_assets_tests.launch.contract import report_of, wait_for_end, wait_for_status
 
 TOOLS: Final = ("samtools", "bgzip")
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -37,11 +34,6 @@ FAST: Final = BatchConfig(
 def fast(**changes: object) -> BatchConfig:
     """Settings with short intervals, and some of them changed."""
     return FAST.model_copy(update=changes)
-
-
-def job(asset: str, script: str | None = None, *, scope: str = "expt", **changes: Any) -> Job:
-    """A job of the contract suite, for a scope."""
-    return replace(contract.job(asset, script, **changes), key=ResultKey(asset, scope))
 
 
 def write_tool_list(folder: Path) -> Path:
@@ -105,32 +97,9 @@ def batch_backend(
         backend.close()
 
 
-def wait_for(backend: BatchBackend, job_id: str, condition: Callable[[Status], object]) -> Status:
-    """Poll a job until its status meets a condition; return the status."""
-    statuses: list[Status] = []
-
-    def is_met() -> object:
-        statuses[:] = backend.poll([job_id]).values()
-        return condition(statuses[0])
-
-    wait_until(is_met, what=f"a status of job {job_id}")
-    return statuses[0]
-
-
-def wait_for_end(backend: BatchBackend, job_id: str) -> Status:
-    """Poll a job until it is over; return its status."""
-    return wait_for(backend, job_id, lambda status: status.state.is_over)
-
-
 def wait_for_running(backend: BatchBackend, job_id: str) -> Status:
     """Poll a job until it is running; return its status."""
-    return wait_for(backend, job_id, lambda status: status.state is State.RUNNING)
-
-
-def report_of(status: Status) -> JobReport:
-    """The report of a job that was started and is over."""
-    assert status.report is not None, status.reason
-    return status.report
+    return wait_for_status(backend, job_id, lambda status: status.state is State.RUNNING)
 
 
 def attempts_of(status: Status) -> int:

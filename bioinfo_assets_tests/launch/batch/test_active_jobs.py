@@ -15,13 +15,10 @@ from bioinfo_assets_tests.launch.batch.batch_backend import (
     BackendWithOptions,
     batch_backend,
     fast,
-    job,
     run_job,
-    wait_for,
-    wait_for_end,
     wait_for_running,
 )
-from bioinfo_assets_tests.launch.contract import TEXT
+from bioinfo_assets_tests.launch.contract import TEXT, job, wait_for_end, wait_for_status
 from bioinfo_assets_tests.simulator import BatchSimulator, Delays, Denied, Stuck
 from bioinfo_assets_tests.waiting import wait_until
 
@@ -58,7 +55,7 @@ class TestActiveJobs:
         self, simulator: BatchSimulator, client: Client, scratch: str, backend: BackendWithOptions
     ) -> None:
         simulator.inject(Stuck(status_reason=Stuck.CAPACITY))
-        wait_for(backend, backend.submit(job("sleeps")).job_id, lambda status: "CAPACITY" in status.reason)
+        wait_for_status(backend, backend.submit(job("sleeps")).job_id, lambda status: "CAPACITY" in status.reason)
         (shown,) = active_jobs(client, "default", scratch)
         assert (shown.status, shown.reason, shown.started) == ("RUNNABLE", Stuck.CAPACITY, None)
 
@@ -189,7 +186,7 @@ class TestReadLog:
         self, client: Client, simulator: BatchSimulator, backend: BackendWithOptions
     ) -> None:
         simulator.inject(Stuck(status_reason=Stuck.CAPACITY))
-        wait_for(backend, backend.submit(job("sleeps")).job_id, lambda status: "CAPACITY" in status.reason)
+        wait_for_status(backend, backend.submit(job("sleeps")).job_id, lambda status: "CAPACITY" in status.reason)
         assert list(read_log(client, batch_id(simulator))) == []
 
     def test_an_array_has_no_log_of_its_own(

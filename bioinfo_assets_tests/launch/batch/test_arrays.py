@@ -16,13 +16,9 @@ from bioinfo_assets_tests.launch.batch.batch_backend import (
     attempts_of,
     batch_backend,
     fast,
-    job,
-    report_of,
-    wait_for,
-    wait_for_end,
     wait_for_running,
 )
-from bioinfo_assets_tests.launch.contract import TEXT
+from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, wait_for_end, wait_for_status
 from bioinfo_assets_tests.simulator import BatchSimulator, OutOfMemory, SpotReclaim, Stuck
 from bioinfo_assets_tests.waiting import wait_until
 
@@ -119,7 +115,7 @@ class TestJobOfAnArray:
         ids = submit(backend, 5, script=script)
         wait_for_running(backend, ids[2])
         backend.cancel(ids[2])
-        wait_for(backend, ids[2], lambda status: status.outcome is Outcome.KILLED)
+        wait_for_status(backend, ids[2], lambda status: status.outcome is Outcome.KILLED)
         (tmp_path / "go").touch()
         states = [status.state for status in wait_for_all(backend, ids)]
         assert states == [State.CANCELLED if n == 2 else State.SUCCEEDED for n in range(5)]

@@ -346,12 +346,12 @@ class TestFolders:
 
     def test_a_missing_bucket_is_a_problem(self, check: Check) -> None:
         result = check(folders=["s3://no-such-bucket/scratch"])["s3://no-such-bucket/scratch"]
-        assert is_problem(result, "bucket no-such-bucket does not exist: make it or check its name")
+        assert is_problem(result, "bucket no-such-bucket does not exist: create it, or check its name")
 
     def test_a_relative_path_is_a_problem(self, check: Check) -> None:
         result = check(folders=["scratch"])["scratch"]
         assert not result.ok
-        assert "is no place for files" in result.message
+        assert "give an absolute path" in result.message
 
 
 class TestLogGroup:

@@ -16,7 +16,7 @@ from bioinfo_assets.launch.batch.classify_outcome import (
 )
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.script_report import ScriptReport
-from bioinfo_assets_tests.launch.batch.batch_backend import job
+from bioinfo_assets_tests.launch.contract import job
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef

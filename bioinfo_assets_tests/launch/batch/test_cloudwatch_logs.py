@@ -5,14 +5,17 @@ import pytest
 from bioinfo_assets.launch.backend import Stream
 from bioinfo_assets.launch.batch import cloudwatch_logs as module
 from bioinfo_assets.launch.batch.cloudwatch_logs import CloudWatchLogs
-from bioinfo_assets_tests.launch.batch.batch_backend import (
-    BackendWithOptions,
-    job,
-    run_job,
-    wait_for_end,
-    wait_for_running,
+from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, run_job, wait_for_running
+from bioinfo_assets_tests.launch.contract import job, wait_for_end
+from bioinfo_assets_tests.simulator import (
+    BatchSimulator,
+    Delays,
+    Denied,
+    EmptyPage,
+    ErrorAnswer,
+    SlowAnswer,
+    SpotReclaim,
 )
-from bioinfo_assets_tests.simulator import BatchSimulator, Delays, Denied, EmptyPage, ErrorAnswer, SpotReclaim
 from bioinfo_assets_tests.waiting import wait_until
 
 
@@ -25,6 +28,16 @@ def test_late_lines_are_waited_for_at_the_end(simulator: BatchSimulator, backend
     job_id = backend.submit(job("prints", "echo a; echo b")).job_id
     wait_for_end(backend, job_id)
     assert read(backend, job_id) == b"a\nb\n"
+
+
+def test_a_slow_answer_does_not_use_up_the_wait_for_late_lines(
+    simulator: BatchSimulator, backend: BackendWithOptions
+) -> None:
+    simulator.delays = Delays(logged_s=1.0)
+    simulator.inject(SlowAnswer(action="GetLogEvents", seconds=2.5))
+    job_id = backend.submit(job("prints", "echo a")).job_id
+    wait_for_end(backend, job_id)
+    assert read(backend, job_id) == b"a\n"
 
 
 def test_an_empty_page_is_not_the_end(simulator: BatchSimulator, backend: BackendWithOptions) -> None:

@@ -20,14 +20,11 @@ from bioinfo_assets_tests.launch.batch import batch_backend as batch_backend_mod
 from bioinfo_assets_tests.launch.batch.batch_backend import (
     BackendWithOptions,
     batch_backend,
-    job,
-    report_of,
     run_job,
-    wait_for_end,
     wait_for_running,
     write_tool_list,
 )
-from bioinfo_assets_tests.launch.contract import TEXT, sha256
+from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, sha256, wait_for_end
 from bioinfo_assets_tests.simulator import BatchSimulator
 from bioinfo_assets_tests.waiting import wait_until
 

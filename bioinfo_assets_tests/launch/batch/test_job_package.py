@@ -13,8 +13,7 @@ from bioinfo_assets.launch.batch.job_package import check_inputs, pack
 from bioinfo_assets.launch.job import Input, Job, StoredFile
 from bioinfo_assets.launch.script import render
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.batch.batch_backend import job
-from bioinfo_assets_tests.launch.contract import MD5, TEXT
+from bioinfo_assets_tests.launch.contract import MD5, TEXT, job
 
 STORE = Store()
 

@@ -19,14 +19,10 @@ from bioinfo_assets_tests.launch.batch.batch_backend import (
     attempts_of,
     batch_backend,
     fast,
-    job,
-    report_of,
     run_job,
-    wait_for,
-    wait_for_end,
     wait_for_running,
 )
-from bioinfo_assets_tests.launch.contract import TEXT
+from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, wait_for_end, wait_for_status
 from bioinfo_assets_tests.simulator import (
     ApiFault,
     BatchSimulator,
@@ -63,7 +59,7 @@ def poll_reasons(backend: BackendWithOptions, job_id: str) -> tuple[Status, list
             reasons.append(status.reason)
         return status.state.is_over
 
-    return wait_for(backend, job_id, is_over), reasons
+    return wait_for_status(backend, job_id, is_over), reasons
 
 
 class TestReclaimed:
@@ -212,7 +208,7 @@ class TestUnschedulable:
         stuck = Stuck(status_reason=Stuck.CAPACITY)
         simulator.inject(stuck)
         job_id = backend.submit(GREETS).job_id
-        wait_for(backend, job_id, lambda status: status.reason == f"RUNNABLE {Stuck.CAPACITY}")
+        wait_for_status(backend, job_id, lambda status: status.reason == f"RUNNABLE {Stuck.CAPACITY}")
         simulator.withdraw(stuck)
         assert wait_for_end(backend, job_id).state is State.SUCCEEDED
 
@@ -243,7 +239,7 @@ class TestTermination:
     ) -> None:
         simulator.inject(Stuck(status_reason=Stuck.CAPACITY))
         job_id = backend.submit(job("sleeps")).job_id
-        wait_for(backend, job_id, lambda status: "CAPACITY" in status.reason)
+        wait_for_status(backend, job_id, lambda status: "CAPACITY" in status.reason)
         terminate_in_console(simulator, "too costly")
         assert wait_for_end(backend, job_id).outcome is Outcome.KILLED
 
@@ -272,7 +268,7 @@ class TestTermination:
         simulator.inject(OutOfMemory(after_line="begun"))
         with batch_backend(scratch, config=fast(batching_delay_s=0.4)) as backend:
             job_id = backend.submit(job("sleeps", "echo begun; sleep 100")).job_id
-            wait_for(backend, job_id, lambda status: "submitted again" in status.reason)
+            wait_for_status(backend, job_id, lambda status: "submitted again" in status.reason)
             backend.cancel(job_id)
             assert wait_for_end(backend, job_id).state is State.CANCELLED
         assert simulator.count("SubmitJob") == 1
@@ -362,7 +358,7 @@ class TestTheService:
         simulator.inject(Stuck(status_reason=Stuck.CAPACITY))
         with batch_backend(scratch, config=fast(array_min_size=1000)) as backend:
             ids = [backend.submit(replace(GREETS, key=ResultKey("greets", f"s{n}"))).job_id for n in range(130)]
-            wait_for(backend, ids[-1], lambda status: "CAPACITY" in status.reason)
+            wait_for_status(backend, ids[-1], lambda status: "CAPACITY" in status.reason)
             wait_until(lambda: max(len(request["jobs"]) for request in simulator.payloads("DescribeJobs")) == 100)
             backend.poll(ids)
 

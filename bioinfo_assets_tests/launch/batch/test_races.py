@@ -10,15 +10,8 @@ from bioinfo_assets.launch.backend import State, Status, Stream
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.watcher import Watcher
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.batch.batch_backend import (
-    BackendWithOptions,
-    batch_backend,
-    fast,
-    job,
-    report_of,
-    wait_for_running,
-)
-from bioinfo_assets_tests.launch.contract import TEXT
+from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, batch_backend, fast, wait_for_running
+from bioinfo_assets_tests.launch.contract import TEXT, job, report_of
 from bioinfo_assets_tests.simulator import (
     AnswerLost,
     BatchSimulator,

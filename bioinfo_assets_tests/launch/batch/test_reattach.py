@@ -22,17 +22,8 @@ from bioinfo_assets.launch.batch.progress import Progress
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.batch.batch_backend import (
-    BackendWithOptions,
-    batch_backend,
-    job,
-    report_of,
-    run_job,
-    wait_for,
-    wait_for_end,
-    wait_for_running,
-)
-from bioinfo_assets_tests.launch.contract import TEXT
+from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, batch_backend, run_job, wait_for_running
+from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, wait_for_end, wait_for_status
 from bioinfo_assets_tests.simulator import AnswerLost, BatchSimulator, Delays, ErrorAnswer, SlowAnswer
 from bioinfo_assets_tests.waiting import wait_until
 
@@ -225,7 +216,7 @@ class TestKilledHost:
         kill(process)
         with batch_backend(scratch, "next") as backend:
             ids = [backend.submit(greets(script), OTHERS[n]).job_id for n in range(5)]
-            wait_for(backend, ids[0], lambda status: status.state is State.RUNNING)
+            wait_for_status(backend, ids[0], lambda status: status.state is State.RUNNING)
             for job_id in ids:
                 backend.cancel(job_id)
             assert {wait_for_end(backend, job_id).state for job_id in ids} == {State.CANCELLED}

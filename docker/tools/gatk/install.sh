@@ -1,15 +1,15 @@
 #!/bin/bash
 # Usage: install.sh PREFIX
-# Puts GATK and Picard into PREFIX/gatk and PREFIX/bin: the same for a clone (.tools) and for the image (/opt/...).
-# Needs java and mvn. PREFIX/gatk appears whole and checked, or not at all.
+# Installs GATK and Picard into PREFIX/gatk and PREFIX/bin, in the same way for a clone (.tools) and for the image
+# (/opt/...). Needs java and mvn. PREFIX/gatk appears complete and checked, or not at all.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
 prefix=$(readlink -m "$1")
 part=$prefix/gatk.part
 
-say() { printf '%s\n' "$*" >&2; }
-fail() { say "gatk: $*"; exit 1; }
+log() { printf '%s\n' "$*" >&2; }
+fail() { log "gatk: $*"; exit 1; }
 
 fetch_jars() {
     mvn --batch-mode --quiet --file "$here/pom.xml" dependency:copy-dependencies \
@@ -27,9 +27,9 @@ check_jars() {
     [[ -z $extra ]] || fail "jars that docker/tools/gatk/SHA256SUMS does not list: $extra."
 }
 
-# An archive of the classes that a tool's start loads (AppCDS): a start then takes half the time. It names the jars'
-# paths, so it is made in their last place. Java ignores one that does not fit but crashes on one cut short, hence the
-# check before the rename; without an archive everything works, only slower.
+# Writes an archive of the classes that a tool loads at its start (AppCDS), which halves the time of a start. It contains the
+# paths of the jars, so it is written at their final place. Java ignores an archive that does not fit but crashes on a
+# truncated one, hence the check before the rename. Without an archive everything works, only slower.
 archive_classes() {
     local name=$1 archive=$prefix/gatk/$1.jsa
     shift
@@ -42,15 +42,15 @@ archive_classes() {
 mkdir -p "$prefix/bin"
 rm -rf "$part"
 mkdir "$part"
-say "Fetching GATK 4.6.2.0 and Picard 3.4.0 (130 MB) ..."
+log "Fetching GATK 4.6.2.0 and Picard 3.4.0 (130 MB) ..."
 fetch_jars
-say "Checking its jars ..."
+log "Checking the jars ..."
 check_jars
 rm "$part/maven.log"
 cp "$here/SHA256SUMS" "$part/SHA256SUMS"
 rm -rf "$prefix/gatk"
 mv "$part" "$prefix/gatk"
 install -m 755 "$here/../bin/gatk" "$here/../bin/picard" "$prefix/bin/"
-say "Preparing its quick start ..."
+log "Preparing a faster start ..."
 archive_classes gatk BaseRecalibrator --version
 archive_classes picard MarkDuplicates --version

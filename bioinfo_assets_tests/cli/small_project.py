@@ -1,4 +1,4 @@
-"""A small project as runs leave it, and how tests of its upkeep call the commands."""
+"""A small project as runs leave it, and calls of single commands on it."""
 
 import json
 from collections.abc import Callable
@@ -15,25 +15,26 @@ from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.cli.commands import Said
+from bioinfo_assets_tests.cli.commands import CommandResult
 from bioinfo_assets_tests.records.recorded_results import record_result
 
 
-def call_one(command: Callable[..., Any], *arguments: object) -> Said:
-    """Runs one command in this process, its errors told as `bioinfo-assets` tells them."""
+def call_command(command: Callable[..., Any], *arguments: object) -> CommandResult:
+    """Run one command in this process; errors are printed as by `bioinfo-assets`."""
     app = typer.Typer(cls=FriendlyErrorsGroup)
     app.callback()(lambda: None)
-    app.command("it")(command)
-    result = CliRunner().invoke(app, ["it", *map(str, arguments)], catch_exceptions=False)
-    return Said(result.exit_code, result.stdout, result.stderr)
+    app.command("command")(command)
+    result = CliRunner().invoke(app, ["command", *map(str, arguments)], catch_exceptions=False)
+    return CommandResult(result.exit_code, result.stdout, result.stderr)
 
 
-def documents(said: Said) -> Any:
-    return json.loads(said.stdout)
+def parse_json(result: CommandResult) -> Any:
+    """Return the JSON document on stdout."""
+    return json.loads(result.stdout)
 
 
 def small_project(folder: Path, *names: str) -> Ledger:
-    """Samples with FASTQs outside, a result of two files each and a report; every file is as it was recorded."""
+    """Samples with external FASTQs, a result of two files each, and a report; every file is as it was recorded."""
     ledger = Ledger(Store(), str(folder / "out"))
     for name in names or ("expt", "toy"):
         files = [folder / "reads" / f"{name}_{read}.fastq.gz" for read in (1, 2)]
@@ -46,15 +47,16 @@ def small_project(folder: Path, *names: str) -> Ledger:
     return ledger
 
 
-def make_result(ledger: Ledger, step: str, scope: str, *files: str, **changes: object) -> None:
+def make_result(ledger: Ledger, asset: str, scope: str, *files: str, **changes: object) -> None:
+    """Write and record the files of a result."""
     uris = [f"{ledger.output_path}/{scope}/{file}" for file in files]
     for uri in uris:
-        ledger.store.write_bytes(uri, f"{step} of {scope}: {uri}".encode())
-    record_result(ledger, step, scope, *uris, **changes)
+        ledger.store.write_bytes(uri, f"{asset} of {scope}: {uri}".encode())
+    record_result(ledger, asset, scope, *uris, **changes)
 
 
 def all_files(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder and what is in it, locks left out."""
+    """Return the bytes of every file in a folder, except locks."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
