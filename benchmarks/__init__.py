@@ -1,1 +1,1 @@
-"""Figures of this project beside those of what it could have been; `python -m benchmarks` prints them all."""
+"""Benchmarks of this project and its alternatives; `python -m benchmarks` runs them all."""

@@ -1,4 +1,4 @@
-"""Measures and prints the figures of docs/benchmarks.md: `python -m benchmarks`; one part, if it is named."""
+"""Measure and print the figures of docs/benchmarks.md: `python -m benchmarks`, or one part by its command."""
 
 import json
 import sys
@@ -22,29 +22,29 @@ console = Console(width=None if sys.stdout.isatty() else 150)
 
 
 @dataclass
-class Found:
-    """The figures so far, kept in a file if one was asked for."""
+class Report:
+    """The figures so far, also written to a JSON file if there is one."""
 
     json_file: Path | None = None
     parts: dict[str, object] = field(default_factory=dict)
 
-    def keep(self, name: str, figures: object) -> None:
-        """Adds those of a part."""
+    def add(self, name: str, figures: object) -> None:
+        """Add the figures of a part."""
         self.parts[name] = figures
         if self.json_file:
             self.json_file.write_text(json.dumps(self.parts, indent=2) + "\n")
 
 
-found = Found()
+report = Report()
 
 
 @app.callback(invoke_without_command=True)
 def everything(
     context: typer.Context,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Where the figures go as JSON.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file as JSON.")] = None,
 ) -> None:
-    """Prints all figures, or those of one part; some GB are needed in $TMPDIR."""
-    found.json_file = json_file
+    """Print all figures, or those of one part; needs some GB in $TMPDIR."""
+    report.json_file = json_file
     if context.invoked_subcommand is None:
         chain()
         executors()
@@ -53,24 +53,24 @@ def everything(
 
 @app.command()
 def chain(
-    pairs: Annotated[int, typer.Option(help="Simulated read pairs; 0 leaves them out.")] = 150_000,
-    fastqs: Annotated[Path | None, typer.Option(help="A folder of one sample's FASTQs, for the chain too.")] = None,
-    reference: Annotated[Path | None, typer.Option(help="What they are aligned to.")] = None,
+    pairs: Annotated[int, typer.Option(help="Simulated read pairs; 0 skips them.")] = 150_000,
+    fastqs: Annotated[Path | None, typer.Option(help="A folder with the FASTQs of another sample.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Their reference.")] = None,
     known_sites: Annotated[list[Path] | None, typer.Option(help="Their known sites, bgzipped and indexed.")] = None,
 ) -> None:
     """Our steps against the seed's commands."""
     if fastqs and not (reference and known_sites):
-        raise typer.BadParameter("--fastqs needs --reference and --known-sites beside it")
+        raise typer.BadParameter("--fastqs needs --reference and --known-sites")
     with _folder() as folder:
-        chosen = {}
+        inputs = {}
         if pairs:
-            chosen["simulated"] = reads.simulated(folder / "data", pairs)
+            inputs["simulated"] = reads.simulate_reads(folder / "data", pairs)
         if fastqs and reference:
-            chosen["given"] = reads.given(fastqs, reference, tuple(known_sites or ()))
-        for name, one in chosen.items():
-            result = chain_module.measure(folder / name, one, console)
+            inputs["given"] = reads.read_folder(fastqs, reference, tuple(known_sites or ()))
+        for name, sample_reads in inputs.items():
+            result = chain_module.measure(folder / name, sample_reads, console)
             chain_module.show(result, console)
-            found.keep(f"chain, {name}", asdict(result))
+            report.add(f"chain, {name}", asdict(result))
 
 
 @app.command()
@@ -82,38 +82,39 @@ def executors(
     with _folder() as folder:
         rows = executors_module.measure(folder, steps, few_steps, console)
     executors_module.show(rows, console)
-    found.keep("executors", [asdict(row) for row in rows])
+    report.add("executors", [asdict(row) for row in rows])
 
 
 @app.command()
 def cached(
-    samples: Annotated[list[int] | None, typer.Option(help="2 and 100 if none is given; may be repeated.")] = None,
+    samples: Annotated[
+        list[int] | None, typer.Option(help="Number of samples; may be repeated; 2 and 100 by default.")
+    ] = None,
     runs: Annotated[int, typer.Option(help="Reruns of each program.")] = 5,
-    kept: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Keeps the projects that are rerun, and finds them there again."),
+    projects: Annotated[
+        Path | None, typer.Option("--kept", metavar="DIR", help="Keep the projects in this folder, and reuse them.")
     ] = None,
 ) -> None:
     """Our rerun of a project in which all is up to date against redun's."""
     with _folder() as folder:
-        place = kept.absolute() if kept else folder
-        results = [cached_module.measure(place / str(one), one, runs, console) for one in samples or (2, 100)]
+        parent = projects.absolute() if projects else folder
+        results = [cached_module.measure(parent / str(count), count, runs, console) for count in samples or (2, 100)]
     cached_module.show(results, console)
-    found.keep("cached rerun", [asdict(one) for one in results])
+    report.add("cached rerun", [asdict(result) for result in results])
 
 
 @app.command()
 def log(
     output_path: Annotated[Path, typer.Option(help="A project, of many samples.")],
     record: Annotated[Path, typer.Option(help="The record of a result in it.")],
-    catalog: Annotated[Path | None, typer.Option(help="What `log` keeps, removed before each first run.")] = None,
+    catalog: Annotated[Path | None, typer.Option(help="The cache of `log`, removed before each first run.")] = None,
     runs: Annotated[int, typer.Option(help="Warm runs of each command.")] = 5,
 ) -> None:
-    """How long it takes to tell where a file comes from."""
+    """The time to show the provenance of a file."""
     samples = sum(1 for _ in (output_path / "records" / "samples").glob("*.json"))
     results = provenance.measure(output_path.absolute(), record, catalog, runs, console)
     provenance.show(results, samples, console)
-    found.keep("log", [asdict(one) for one in results])
+    report.add("log", [asdict(result) for result in results])
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Two BAMs of the same reads, record by record: what is equal and what is not."""
+"""Compare two BAMs of the same reads record by record."""
 
 import subprocess
 from collections import Counter
@@ -16,7 +16,7 @@ Place = tuple[int, str, str, str]
 
 
 class Record(NamedTuple):
-    """What is compared of one line of SAM."""
+    """The fields of a SAM record that are compared."""
 
     name: str
     flag: int
@@ -31,7 +31,7 @@ class Record(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Flag without the duplicate bit, contig, position, and CIGAR with hard clips read as soft ones."""
+        """Flag without the duplicate bit, contig, position, and CIGAR with hard clips as soft clips."""
         return self.flag & ~_DUPLICATE, self.contig, self.position, self.cigar.replace("H", "S")
 
     @property
@@ -46,13 +46,13 @@ class Record(NamedTuple):
 
     @property
     def is_duplicate(self) -> bool:
-        """Whether it is flagged as one."""
+        """Whether it is flagged as a duplicate."""
         return bool(self.flag & _DUPLICATE)
 
 
 @dataclass(slots=True)
 class Differences:
-    """Counts over all records of two BAMs, `ours` and another one.
+    """Counts over all records of two BAMs, ours and another.
 
     Attributes:
         ours: Records of the first.
@@ -81,7 +81,7 @@ class Differences:
     bases: int = 0
 
     def add(self, ours: Record, other: Record) -> None:
-        """Counts two records in the same place."""
+        """Count two records in the same place."""
         self.same_place += 1
         self.clipping += ours.cigar != other.cigar
         for value in ("mapping_quality", "mate"):
@@ -89,8 +89,8 @@ class Differences:
         differing = {tag for tag in ours.tags.keys() | other.tags.keys() if ours.tags.get(tag) != other.tags.get(tag)}
         self.tags.update(differing)
         self.same_tags += not differing - _LANE_TAGS
-        who = {(True, True): "both", (True, False): "ours only", (False, True): "seed only"}
-        flagged = who.get((ours.is_duplicate, other.is_duplicate), "neither")
+        flaggers = {(True, True): "both", (True, False): "ours only", (False, True): "seed only"}
+        flagged = flaggers.get((ours.is_duplicate, other.is_duplicate), "neither")
         self.duplicates[f"{ours.kind}, {flagged}"] += 1
         if ours.cigar == other.cigar:
             self._add_qualities(ours, other)
@@ -104,25 +104,25 @@ class Differences:
 
 
 def compare(ours: Path, other: Path) -> Differences:
-    """Compares two BAMs that hold the same reads.
+    """Compare two BAMs that hold the same reads.
 
     Raises:
-        ValueError: They hold other reads.
+        ValueError: They do not hold the same reads.
     """
-    found = Differences()
+    differences = Differences()
     for (name, left), (other_name, right) in zip(_by_name(ours), _by_name(other), strict=True):
         if name != other_name:
-            raise ValueError(f"{ours} has read {name} where {other} has {other_name}: they hold other reads")
-        found.ours += len(left)
-        found.other += len(right)
+            raise ValueError(f"{ours} has read {name} where {other} has {other_name}: compare BAMs of the same reads")
+        differences.ours += len(left)
+        differences.other += len(right)
         for place in left.keys() & right.keys():
-            found.add(left[place], right[place])
-        found.duplicates["supplementary, as primary"] += _follow(left.values())
-    return found
+            differences.add(left[place], right[place])
+        differences.duplicates["supplementary, as primary"] += _count_flagged_as_primary(left.values())
+    return differences
 
 
-def _follow(records: Collection[Record]) -> int:
-    """Flagged supplementary records of a read whose primary record is flagged too."""
+def _count_flagged_as_primary(records: Collection[Record]) -> int:
+    """Count the supplementary duplicates whose primary record is flagged too."""
     primary = {record.end for record in records if record.kind == "primary" and record.is_duplicate}
     return sum(record.kind == "supplementary" and record.is_duplicate and record.end in primary for record in records)
 
@@ -137,12 +137,12 @@ def _records(bam: Path) -> Iterator[Record]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as sorting:
         for line in sorting.stdout or ():
             if not line.startswith("@"):
-                yield _record(line)
+                yield _parse_record(line)
     if sorting.returncode != 0:
         raise RuntimeError(f"{bam} cannot be sorted by name: samtools ended with {sorting.returncode}")
 
 
-def _record(line: str) -> Record:
+def _parse_record(line: str) -> Record:
     name, flag, contig, position, quality, cigar, *mate, bases, qualities = (fields := line.split())[:11]
     tags = {field[:2]: field[5:] for field in fields[11:]}
     return Record(name, int(flag), contig, position, quality, cigar, tuple(mate), bases, qualities, tags)

@@ -1,4 +1,4 @@
-"""Runs one job or one plain script at a time with the real tools, and tells what it took."""
+"""Run one job or plain script at a time with the real tools, and measure it."""
 
 import os
 import sys
@@ -12,8 +12,7 @@ from typing import Final
 from bioinfo_assets.launch import script
 from bioinfo_assets.launch.backend import JobReport, Stream, Usage
 from bioinfo_assets.launch.job import Job, StoredFile
-from bioinfo_assets.launch.local_backend import LocalBackend
-from bioinfo_assets.launch.process import Process
+from bioinfo_assets.launch.local_backend import LocalBackend, LocalProcess
 from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.launch.scratch import Attempt
 from bioinfo_assets.storage.store import Store
@@ -25,12 +24,12 @@ POLL_S: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a run took.
+    """Time and memory of a run.
 
     Attributes:
-        wall_s: Seconds from begin to end.
-        cpu_s: Seconds of processor time, of all its processes.
-        peak_mib: Resident memory of its largest process, in MiB.
+        wall_s: Wall-clock time in seconds.
+        cpu_s: CPU time of all its processes in seconds.
+        peak_mib: Peak resident memory of its largest process in MiB.
     """
 
     wall_s: float
@@ -39,12 +38,12 @@ class Figures:
 
     @classmethod
     def of(cls, usage: Usage) -> "Figures":
-        """From what a backend reports."""
+        """Take the usage that a backend reports."""
         return cls(usage.wall_s, usage.cpu_s or 0.0, usage.peak_memory_mib or 0.0)
 
     @classmethod
     def none(cls) -> "Figures":
-        """Of nothing."""
+        """Zeros, to add to."""
         return cls(0.0, 0.0, 0.0)
 
     def __add__(self, other: "Figures") -> "Figures":
@@ -53,12 +52,12 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Runs things under one folder, which also holds what they make."""
+    """Runs jobs and scripts under one folder, which also holds their outputs."""
 
     folder: Path
 
     def run(self, job: Job) -> tuple[Figures, Mapping[str, StoredFile]]:
-        """Runs a job as the local backend does and publishes it; gives its files by key."""
+        """Run a job by the local backend and publish it; return its figures, and its files by key."""
         with closing(LocalBackend(self.folder / "scratch", Store(), tool_path=TOOL_PATH)) as backend:
             submission = backend.submit(job)
             while not (status := backend.poll([submission.job_id])[submission.job_id]).state.is_over:
@@ -68,14 +67,14 @@ class Bench:
                 raise RuntimeError(f"{job.name}: {status.reason}\n{log}")
             publish(Store(), job, status.report)
             backend.discard(submission.job_id)
-        return Figures.of(status.report.usage), _published(job, status.report)
+        return Figures.of(status.report.usage), _output_files(job, status.report)
 
     def script(self, name: str, text: str) -> Figures:
-        """Runs plain bash in the folder `plain/work`, with nothing around it but the account of what it used."""
+        """Run plain bash in the folder `plain/work`, with nothing around it but the measurement."""
         return self._bash(self.folder / "plain", name, text, {})
 
     def account(self, job: Job) -> Figures:
-        """What the digests and canonical forms of a job's outputs take, which `run` has in its figures."""
+        """Measure the digests and canonical forms of a job's outputs, which are part of the figures of `run`."""
         root = self.folder / f"account.{job.key.asset}"
         work = Attempt(root).work
         work.mkdir(parents=True)
@@ -86,7 +85,7 @@ class Bench:
 
     @property
     def plain(self) -> Path:
-        """Where plain scripts work."""
+        """The working folder of plain scripts."""
         return Attempt(self.folder / "plain").work
 
     def _bash(self, root: Path, name: str, text: str, more: Mapping[str, str]) -> Figures:
@@ -101,14 +100,14 @@ class Bench:
             "JOB_REPORT": str(attempt.report),
             "LC_ALL": "C",
         }
-        ending = Process(attempt, {**environment, **more}).ending()
+        ending = LocalProcess(attempt, {**environment, **more}).wait()
         if ending.exit_code != 0:
             raise RuntimeError(f"{name} ended with {ending.exit_code}:\n{attempt.stderr.read_text(errors='replace')}")
         return Figures(ending.wall_s, ending.cpu_s or 0.0, (ending.peak_memory_kib or 0) / 1024)
 
 
-def _published(job: Job, report: JobReport) -> Mapping[str, StoredFile]:
+def _output_files(job: Job, report: JobReport) -> Mapping[str, StoredFile]:
     return {
-        output.key: StoredFile(output.uri, made.size, made.content)
-        for output, made in zip(job.outputs, report.files, strict=True)
+        output.key: StoredFile(output.uri, file.size, file.content)
+        for output, file in zip(job.outputs, report.files, strict=True)
     }

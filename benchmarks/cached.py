@@ -1,4 +1,4 @@
-"""A rerun in which all is cached, ours beside redun's and Snakemake's, by turns: the same scripts and files."""
+"""A fully cached rerun by this project, redun and Snakemake in turn, with the same scripts and files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,57 +16,57 @@ from benchmarks.processes import medians
 
 @dataclass(frozen=True, slots=True)
 class CachedResult:
-    """What reruns of a project took, at the median.
+    """The median figures of reruns of a project.
 
     Attributes:
-        samples: How many samples it has.
-        jobs: Scripts, all of them cached.
-        runs: How many reruns of each.
-        took: By program, ours first.
+        samples: The number of samples.
+        jobs: The number of scripts, all of them cached.
+        runs: The number of reruns of each program.
+        figures: The figures by program, ours first.
     """
 
     samples: int
     jobs: int
     runs: int
-    took: Mapping[str, Figures]
+    figures: Mapping[str, Figures]
 
 
 def measure(folder: Path, samples: int, runs: int, console: Console) -> CachedResult:
-    """Makes a project of so many samples, and runs it again and again; the order turns each time."""
+    """Create a project with this many samples and measure its reruns, with the programs in alternating order."""
     project = CachedProject(folder, samples)
-    with console.status(f"{samples} samples are made, by us and by redun"):
+    with console.status(f"{samples} samples, first run by us and by redun"):
         folder.mkdir(parents=True, exist_ok=True)
         project.prepare()
     reruns = {"bioinfo-assets": project.rerun_ours, REDUN: project.rerun_redun, SNAKEMAKE: project.rerun_snakemake}
-    found: dict[str, list[Figures]] = {name: [] for name in reruns}
+    measured: dict[str, list[Figures]] = {name: [] for name in reruns}
     for number in range(runs):
         with console.status(f"{samples} samples, rerun {number + 1} of {runs}"):
             for name in sorted(reruns, reverse=number % 2 == 1):
-                found[name].append(reruns[name]())
-    return CachedResult(samples, project.jobs, runs, {name: medians(took) for name, took in found.items()})
+                measured[name].append(reruns[name]())
+    return CachedResult(samples, project.jobs, runs, {name: medians(figures) for name, figures in measured.items()})
 
 
 def show(results: list[CachedResult], console: Console) -> None:
-    """Prints the table."""
+    """Print the table."""
     table = Table(title="A rerun in which all is cached", caption=_CAPTION)
     for column in ("samples", "jobs", "runs", "program"):
         table.add_column(column, justify="left" if column == "program" else "right")
     for column in ("wall s", "ratio", "CPU s", "ratio", "peak MiB", "ratio"):
         table.add_column(column, justify="right")
     for result in results:
-        theirs = result.took[REDUN]
-        for name, took in result.took.items():
+        redun = result.figures[REDUN]
+        for name, figures in result.figures.items():
             table.add_row(
                 *(str(result.samples), str(result.jobs), str(result.runs), name),
-                *(f"{took.wall_s:.2f}", f"{took.wall_s / theirs.wall_s:.2f}"),
-                *(f"{took.cpu_s:.2f}", f"{took.cpu_s / theirs.cpu_s:.2f}"),
-                *(f"{took.peak_mib:.0f}", f"{took.peak_mib / theirs.peak_mib:.2f}"),
+                *(f"{figures.wall_s:.2f}", f"{figures.wall_s / redun.wall_s:.2f}"),
+                *(f"{figures.cpu_s:.2f}", f"{figures.cpu_s / redun.cpu_s:.2f}"),
+                *(f"{figures.peak_mib:.0f}", f"{figures.peak_mib / redun.peak_mib:.2f}"),
             )
         table.add_section()
     console.print(table)
 
 
 _CAPTION: Final = (
-    "medians of whole processes, from the command line to the prompt; ratio: to redun's; jobs: scripts, which are the "
-    "same for both; peak: the largest single process"
+    "medians of complete processes, from start to exit; ratio: to redun's; jobs: scripts, which are the same for all; "
+    "peak: the largest single process"
 )

@@ -1,8 +1,8 @@
-"""The seed's shape of work, made once by this project's `run`, and by redun from the same scripts.
+"""A project like the seed's, computed once by this project's `run`, and by redun with the same scripts.
 
-Steps, files, scripts and records are the real ones. The work is not, for only reruns are timed, in which none is done:
-a hundred samples of a few reads each, and stand-ins for GATK, Picard and R, whose starts alone would take most
-of an hour. Aligner, samtools, bgzip, tabix, cutadapt, mosdepth and MultiQC are the real ones.
+Steps, files, scripts and records are real. The data are not, because only reruns are timed, which compute nothing: a
+hundred samples of a few reads each, and stand-ins for GATK, Picard and R, whose starts alone would take most of an
+hour. Aligner, samtools, bgzip, tabix, cutadapt, mosdepth and MultiQC are the real ones.
 """
 
 import gzip
@@ -20,63 +20,63 @@ from typing import Final
 
 from benchmarks import redun_plan
 from benchmarks.bench import REPOSITORY, Figures
-from benchmarks.other_tools import REDUN, SNAKEMAKE, installed
+from benchmarks.other_tools import REDUN, SNAKEMAKE, ensure_installed
 from benchmarks.processes import run
 from bioinfo_assets.genomics.simulated_genome import haplotypes, simulate_contigs, simulate_sites, vcf_text
-from bioinfo_assets.genomics.simulated_reads import Barcoded, Sequencer
+from bioinfo_assets.genomics.simulated_reads import LaneLibrary, Sequencer
 from bioinfo_assets.genomics.simulation import compress_sites
 
 _GENOME_LENGTH: Final = 20_000
 _PAIRS_PER_LANE: Final = 60
 _LANES: Final = (("FC1", 1), ("FC1", 2))
 _BARCODES: Final = tuple(map("".join, product("ACGT", repeat=4)))
-_LEFT_OUT: Final = ("BIOINFO_", "DAGSTER_", "PYTHONDONTWRITEBYTECODE")
+_REMOVED_VARIABLES: Final = ("BIOINFO_", "DAGSTER_", "PYTHONDONTWRITEBYTECODE")
 _STAND_INS: Final = Path(__file__).parent / "stand_ins"
 
 
 @dataclass(frozen=True)
 class CachedProject:
-    """A project of so many samples, in a folder of its own.
+    """A project in its own folder.
 
     Attributes:
-        folder: Holds data, our output path and redun's.
-        samples: How many.
+        folder: The folder of the data, our output path and redun's.
+        samples: The number of samples.
     """
 
     folder: Path
     samples: int
 
     def prepare(self) -> None:
-        """Makes data and results, by this project and by redun.
+        """Simulate data and compute the results by this project and by redun.
 
         Raises:
-            RuntimeError: Something failed, or is not there afterwards.
+            RuntimeError: A command failed.
         """
         self._simulate()
-        self._link_stand_ins()
-        self._ours()
+        self._copy_stand_ins()
+        self._run_ours()
         self._prepare_redun(self.folder / "redun")
 
     def rerun_ours(self) -> Figures:
-        """Our command once more.
+        """Rerun our command.
 
         Raises:
             RuntimeError: A job was run.
         """
-        figures, told = self._ours()
-        jobs = json.loads(told)["jobs"].values()
+        figures, output = self._run_ours()
+        jobs = json.loads(output)["jobs"].values()
         cached, total = (sum(row[key] for row in jobs) for key in ("cached", "total"))
         if not cached == total == self.jobs:
             raise RuntimeError(f"{cached} of {total} of our jobs were cached, of {self.jobs} that should have been")
         return figures
 
     def rerun_redun(self) -> Figures:
-        """Redun's command once more.
+        """Rerun redun's command.
 
         Raises:
             RuntimeError: A job was run.
         """
-        figures, log = self._redun()
+        figures, log = self._run_redun()
         table = redun_plan.job_counts(log)
         scripts = table["redun.script"]
         if not scripts["CACHED"] == scripts["TOTAL"] == self.jobs or table["ALL"]["CACHED"] != table["ALL"]["TOTAL"]:
@@ -84,25 +84,25 @@ class CachedProject:
         return figures
 
     def rerun_snakemake(self) -> Figures:
-        """Snakemake on what redun made.
+        """Run Snakemake on the results of redun.
 
         Raises:
-            RuntimeError: It found something to be done.
+            RuntimeError: Snakemake did not take all results for up to date.
         """
-        program = str(installed(SNAKEMAKE) / "snakemake")
+        program = str(ensure_installed(SNAKEMAKE) / "snakemake")
         command = [program, "--snakefile", str(REPOSITORY / "benchmarks" / "Snakefile"), "--cores", "2"]
         figures, _, log = run(command, self.folder / "redun", self.environment)
         if "Nothing to be done" not in log:
-            raise RuntimeError(f"Snakemake found something to be done:\n{log[-4000:]}")
+            raise RuntimeError(f"Snakemake did not take all results for up to date:\n{log[-4000:]}")
         return figures
 
     @property
     def jobs(self) -> int:
-        """Scripts in all: three for the references, eight a sample, one report."""
+        """The number of scripts: three for the references, eight for each sample, one report."""
         return 3 + 8 * self.samples + 1
 
     def our_command(self, *more: str) -> list[str]:
-        """The command line of our run."""
+        """The command line of our run, with more options."""
         data = self.folder / "data"
         program = Path(sys.executable).parent / "bioinfo-assets"
         sites = [word for vcf in sorted(data.glob("*.vcf.gz")) for word in ("--known-sites", str(vcf))]
@@ -111,38 +111,38 @@ class CachedProject:
 
     @cached_property
     def environment(self) -> Mapping[str, str]:
-        """Stand-ins come before the real tools, for us by the setting `tool_path`; Python may keep its bytecode."""
+        """Variables that put stand-ins before the real tools, for us by `tool_path`, and let Python cache bytecode."""
         stand_ins = str(self.folder / "stand_ins")
         path = os.pathsep.join([stand_ins, str(Path(sys.executable).parent), os.environ["PATH"]])
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_REMOVED_VARIABLES)}
         return {**kept, "PATH": path, "BIOINFO_ASSETS_TOOL_PATH": stand_ins}
 
-    def _ours(self) -> tuple[Figures, str]:
-        figures, told, _ = run(self.our_command("--json"), self.folder, self.environment)
-        return figures, told
+    def _run_ours(self) -> tuple[Figures, str]:
+        figures, output, _ = run(self.our_command("--json"), self.folder, self.environment)
+        return figures, output
 
     def _prepare_redun(self, folder: Path) -> None:
-        whole = folder / "is-whole"
-        if not whole.exists():  # redun cannot go on from where it was stopped: its database names folders that are gone
+        marker = folder / "is-complete"
+        if not marker.exists():  # redun cannot resume after an interruption: its database has folders that were removed
             shutil.rmtree(folder, ignore_errors=True)
         plan = redun_plan.of_records(self.folder / "ours", folder / "results")
         for records in (self.folder / "ours").glob("*/records"):
             (folder / "results" / records.parent.name).mkdir(parents=True, exist_ok=True)
         (folder / "jobs.json").write_text(json.dumps(plan))
-        self._redun()
-        whole.touch()
-        # In redun's first rerun a Python task runs once more: its arguments, read from the database, hash otherwise.
-        self._redun()
+        self._run_redun()
+        marker.touch()
+        # redun's first rerun runs a Python task again: its arguments have another hash when read from the database.
+        self._run_redun()
 
-    def _redun(self) -> tuple[Figures, str]:
-        program = str(installed(REDUN) / "redun")
+    def _run_redun(self) -> tuple[Figures, str]:
+        program = str(ensure_installed(REDUN) / "redun")
         workflow = str(REPOSITORY / "benchmarks" / "redun_workflow.py")
         command = [program, "run", workflow, "main", "--jobs", "jobs.json"]
         figures, out, log = run(command, self.folder / "redun", self.environment)
         return figures, out + log
 
-    def _link_stand_ins(self) -> None:
-        """Puts them where versions of GATK and Picard are told by the names of jars, as those of the real ones are."""
+    def _copy_stand_ins(self) -> None:
+        """Copy the stand-ins, and create jars with the versions of GATK and Picard in their names, as the tools have."""
         folder = self.folder / "stand_ins"
         shutil.copytree(_STAND_INS, folder, dirs_exist_ok=True)
         for jar in ("gatk-package-0-stand-in-local.jar", "picard-0-stand-in.jar"):
@@ -153,14 +153,14 @@ class CachedProject:
         if (data / "samples.txt").exists():
             return
         data.mkdir(parents=True)
-        rng = Random(7)  # noqa: S311 - chance that can be repeated is what is wanted
+        rng = Random(7)  # noqa: S311 - the data must be reproducible
         contigs = simulate_contigs(rng, _GENOME_LENGTH)
         sites = simulate_sites(rng, contigs)
         fasta = "".join(f">{name}\n{sequence}\n" for name, sequence in contigs.items())
         (data / "simulated.fa.gz").write_bytes(gzip.compress(fasta.encode()))
-        for name, chosen in (("snps", True), ("indels", False)):
+        for name, is_snp in (("snps", True), ("indels", False)):
             vcf = data / f"simulated.{name}.vcf"
-            vcf.write_text(vcf_text(contigs, [site for site in sites if site.is_snp is chosen]))
+            vcf.write_text(vcf_text(contigs, [site for site in sites if site.is_snp is is_snp]))
             compress_sites(vcf)
         names = [f"sample{number:04}" for number in range(1, self.samples + 1)]
         for name, barcode in zip(names, _BARCODES, strict=False):
@@ -174,6 +174,6 @@ class CachedProject:
 
 def _fastqs(name: str, barcode: str, sequencer: Sequencer) -> Iterator[tuple[str, str]]:
     for flowcell, number in _LANES:
-        pairs = list(sequencer.pairs(Barcoded(flowcell, number, barcode * 2), _PAIRS_PER_LANE))
+        pairs = list(sequencer.pairs(LaneLibrary(flowcell, number, barcode * 2), _PAIRS_PER_LANE))
         for read in (1, 2):
             yield f"{name}_{flowcell}_L{number}_{read}.fastq.gz", "".join(pair[read - 1] for pair in pairs)

@@ -1,4 +1,4 @@
-"""Our chain of steps against the seed's commands: the same reads, one run, step by step in turn."""
+"""Our steps and the seed's commands on the same reads, step by step in turn."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from bioinfo_assets.genomics.reference import fasta_name
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of both.
+    """The figures of a step.
 
     Attributes:
-        name: The seed's name for it.
-        ours: What our jobs took.
-        account: What the digests and canonical forms of their outputs take, measured once more; part of `ours`.
-        seed: What the seed's commands took.
+        name: The name of the step in the seed.
+        ours: The figures of our jobs.
+        account: The digests and canonical forms of their outputs, measured separately; part of `ours`.
+        seed: The figures of the seed's commands.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ChainResult:
-    """All steps, and what is equal in the end."""
+    """The figures of all steps, and the comparison of the results."""
 
     reads: str
     steps: tuple[Step, ...]
@@ -43,7 +43,7 @@ class ChainResult:
 
 
 def measure(folder: Path, reads: Reads, console: Console) -> ChainResult:
-    """Runs both chains, one step at a time, ours first in every second step, and compares their results."""
+    """Run both chains one step at a time, ours first in every second step, and compare their results."""
     bench = Bench(folder)
     fasta = bench.plain / fasta_name(str(reads.reference))
     fasta.parent.mkdir(parents=True)
@@ -57,20 +57,20 @@ def measure(folder: Path, reads: Reads, console: Console) -> ChainResult:
     return ChainResult(f"{reads.sample.name}: some {pairs:,} pairs, {lanes} lanes", steps, results)
 
 
-def _steps(bench: Bench, ours: Ours, scripts: Mapping[str, str], tell: Callable[[str], None]) -> Iterator[Step]:
+def _steps(bench: Bench, ours: Ours, scripts: Mapping[str, str], show_status: Callable[[str], None]) -> Iterator[Step]:
     for number, (name, script) in enumerate(scripts.items()):
-        tell(name)
+        show_status(name)
         if number % 2:
-            theirs = bench.script(name, script)
-            took, account = ours.run(name)
+            seed_figures = bench.script(name, script)
+            figures, account = ours.run(name)
         else:
-            took, account = ours.run(name)
-            theirs = bench.script(name, script)
-        yield Step(name, took, account, theirs)
+            figures, account = ours.run(name)
+            seed_figures = bench.script(name, script)
+        yield Step(name, figures, account, seed_figures)
 
 
 def total(steps: tuple[Step, ...]) -> Step:
-    """All steps one after the other."""
+    """The sum of all steps."""
     return Step(
         "all",
         sum((step.ours for step in steps), Figures.none()),
@@ -80,7 +80,7 @@ def total(steps: tuple[Step, ...]) -> Step:
 
 
 def show(result: ChainResult, console: Console) -> None:
-    """Prints both tables."""
+    """Print both tables."""
     table = Table(title=f"Our steps against the seed's commands, {result.reads}", caption=_CAPTION)
     table.add_column("step")
     for column in (
@@ -108,7 +108,7 @@ def show(result: ChainResult, console: Console) -> None:
 
 
 _CAPTION = (
-    "ratio: ours / seed; account: digests and canonical forms of outputs, which the seed has not; "
+    "ratio: ours / seed; account: digests and canonical forms of outputs, which the seed does not compute; "
     "peak: the largest single process"
 )
 

@@ -1,4 +1,4 @@
-"""Our results with one thing after another undone that the seed does not do, to count what difference is left."""
+"""Controls: our results without what the seed does not do, one change after the other, to count what still differs."""
 
 import shlex
 from collections.abc import Callable, Iterator
@@ -25,10 +25,10 @@ _AFTER_TRIMMING: Final = (
 
 @dataclass(frozen=True)
 class Pair:
-    """The results of both chains, and of what lies between them.
+    """The results of both chains, and of the controls between them.
 
     Attributes:
-        bench: Where both ran.
+        bench: Ran both chains.
         ours: Our chain.
         fasta: The seed's reference.
     """
@@ -38,51 +38,51 @@ class Pair:
     fasta: Path
 
     def our(self, step: str, key: str) -> Path:
-        """A file of ours."""
-        return Path(self.ours.made[step][key].uri)
+        """A file of our results."""
+        return Path(self.ours.outputs[step][key].uri)
 
     def seeds(self, suffix: str) -> Path:
-        """A file of the seed's."""
+        """A file of the seed's results."""
         return self.bench.plain / f"{self.ours.sample}.{suffix}"
 
-    def alike(self, suffix: str) -> Path:
-        """A file of the seed's whole chain, with -K and -Y for its aligner."""
-        return self._alike / f"{self.ours.sample}.{suffix}"
+    def with_our_options(self, suffix: str) -> Path:
+        """A file of the seed's chain with our -K and -Y for its aligner."""
+        return self._folder_with_our_options / f"{self.ours.sample}.{suffix}"
 
-    def left(self, differences: Callable[[Path, Callable[[str], Path]], int]) -> str:
-        """What is left of a difference as one thing after the other is undone, until nothing is.
+    def count_by_control(self, count_differences: Callable[[Path, Callable[[str], Path]], int]) -> str:
+        """Describe how many differences are left in each control, until there are none.
 
         Args:
-            differences: Counts them between one BAM of ours and the seed's files by suffix.
+            count_differences: Counts them between a BAM of ours and the seed's files by suffix.
         """
-        told = []
-        for undone, bam, seeds in self._ladder():
-            count = differences(bam, seeds)
-            told.append(f"{undone}: {count:,} differ")
+        counts = []
+        for control, bam, seeds in self._controls():
+            count = count_differences(bam, seeds)
+            counts.append(f"{control}: {count:,} differ")
             if not count:
                 break
-        return "; and ".join(told)
+        return "; and ".join(counts)
 
     @cached_property
     def final(self) -> Differences:
-        """Between the recalibrated BAMs."""
+        """The differences between the recalibrated BAMs."""
         return compare(self.our("recalibrated_bam", "bam"), self.seeds("recalib.bam"))
 
     @cached_property
-    def alike_aligned(self) -> Differences:
-        """Between our alignment and that of the seed's bwa with our two options."""
-        return compare(self.our("aligned_bam", "bam"), self.alike("aln.bam"))
+    def aligned_with_our_options(self) -> Differences:
+        """The differences between our alignment and that of the seed's bwa with our -K and -Y."""
+        return compare(self.our("aligned_bam", "bam"), self.with_our_options("aln.bam"))
 
-    def _ladder(self) -> Iterator[tuple[str, Path, Callable[[str], Path]]]:
+    def _controls(self) -> Iterator[tuple[str, Path, Callable[[str], Path]]]:
         ours = self._one_group
         yield "our lanes as one read group", ours, self.seeds
         if self.final.duplicates["supplementary, ours only"]:
             ours = self._unflagged
             yield "supplementary duplicates unflagged", ours, self.seeds
-        yield "-K and -Y for the seed's bwa", ours, self.alike
+        yield "-K and -Y for the seed's bwa", ours, self.with_our_options
 
     @cached_property
-    def _alike(self) -> Path:
+    def _folder_with_our_options(self) -> Path:
         bench = Bench(self.bench.folder / "alike")
         bench.plain.mkdir(parents=True)
         for read in (1, 2):
@@ -95,16 +95,16 @@ class Pair:
 
     @cached_property
     def _one_group(self) -> Path:
-        made = self.seeds("control1.mark_dup.bam")
-        self._regroup(self.our("marked_bam", "bam"), made)
-        return self._recalibrated(made)
+        regrouped = self.seeds("control1.mark_dup.bam")
+        self._regroup(self.our("marked_bam", "bam"), regrouped)
+        return self._recalibrate(regrouped)
 
     @cached_property
     def _unflagged(self) -> Path:
-        source, made = self.seeds("control1.mark_dup.bam"), self.seeds("control2.mark_dup.bam")
+        source, unflagged = self.seeds("control1.mark_dup.bam"), self.seeds("control2.mark_dup.bam")
         awk = """BEGIN { FS = OFS = "\\t" } !/^@/ && int($2 / 2048) % 2 && int($2 / 1024) % 2 { $2 -= 1024 } 1"""
-        self._script(f"samtools view -h {source} | awk {shlex.quote(awk)} | samtools view -b -o {made} -")
-        return self._recalibrated(made)
+        self._script(f"samtools view -h {source} | awk {shlex.quote(awk)} | samtools view -b -o {unflagged} -")
+        return self._recalibrate(unflagged)
 
     def table_of(self, bam: Path) -> Path:
         """The recalibration table of a control."""
@@ -117,11 +117,11 @@ class Pair:
         return picard_cells(table)
 
     def duplication_as_one_group(self) -> Cells:
-        """The cells of MarkDuplicates on our alignment, its lanes one read group."""
-        made, table = self.seeds("control.aln.bam"), self.seeds("control.markdup.txt")
-        self._regroup(self.our("aligned_bam", "bam"), made)
+        """The cells of MarkDuplicates on our alignment with its lanes as one read group."""
+        regrouped, table = self.seeds("control.aln.bam"), self.seeds("control.markdup.txt")
+        self._regroup(self.our("aligned_bam", "bam"), regrouped)
         self._script(
-            f"picard MarkDuplicates --INPUT {made} --OUTPUT /dev/null --METRICS_FILE {table}"
+            f"picard MarkDuplicates --INPUT {regrouped} --OUTPUT /dev/null --METRICS_FILE {table}"
             " --ASSUME_SORT_ORDER queryname --OPTICAL_DUPLICATE_PIXEL_DISTANCE 2500 --VALIDATION_STRINGENCY SILENT"
         )
         return picard_cells(table)
@@ -138,23 +138,23 @@ class Pair:
         self._script(f"samtools view -H {shlex.quote(str(bam))} | grep -E '^@(HD|RG)' > {text}")
         return text.read_text().splitlines()
 
-    def _regroup(self, bam: Path, made: Path) -> None:
+    def _regroup(self, bam: Path, output: Path) -> None:
         group = f"@RG\\tID:{self.ours.sample}\\tSM:{self.ours.sample}\\tPL:illumina"
-        self._script(f"samtools addreplacerg -w -m overwrite_all -r $'{group}' -O bam -o {made} {bam}")
+        self._script(f"samtools addreplacerg -w -m overwrite_all -r $'{group}' -O bam -o {output} {bam}")
 
-    def _recalibrated(self, marked: Path) -> Path:
-        made = marked.with_suffix(".recalib.bam")
+    def _recalibrate(self, marked: Path) -> Path:
+        output = marked.with_suffix(".recalib.bam")
         sites = shlex.join(word for vcf in self.ours.reads.known_sites for word in ("--known-sites", str(vcf)))
         self._script(
             f"samtools index {marked}\n"
             f"gatk BaseRecalibrator --input {marked} --reference {self.fasta} {sites} --use-original-qualities"
-            f" --output {self.table_of(made)}\n"
-            f"gatk ApplyBQSR --input {marked} --reference {self.fasta} --bqsr-recal-file {self.table_of(made)}"
-            f" --output {made} --static-quantized-quals 10 --static-quantized-quals 20 --static-quantized-quals 30"
+            f" --output {self.table_of(output)}\n"
+            f"gatk ApplyBQSR --input {marked} --reference {self.fasta} --bqsr-recal-file {self.table_of(output)}"
+            f" --output {output} --static-quantized-quals 10 --static-quantized-quals 20 --static-quantized-quals 30"
             " --use-original-qualities\n"
-            f"samtools index {made}"
+            f"samtools index {output}"
         )
-        return made
+        return output
 
     def _script(self, text: str) -> None:
         self.bench.script("a control", f"set -euo pipefail\n{text}")

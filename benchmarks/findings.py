@@ -1,6 +1,6 @@
-"""What is equal between the results of both chains; and where they differ, why.
+"""Compare the results of both chains, and explain the differences.
 
-A reason is not guessed: what is thought to make the difference is undone, and what is left is counted.
+Reasons are measured: the supposed cause of a difference is removed, and the differences that are left are counted.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from benchmarks.tool_tables import other_cells, other_depths, picard_cells, reca
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing compared.
+    """The comparison of one property.
 
     Attributes:
-        what: The thing.
+        what: The property.
         equal: How much of it is equal.
         different: How much is not.
-        reason: Why, as measured; empty where nothing differs.
+        reason: The measured reason; empty where nothing differs.
     """
 
     what: str
@@ -30,7 +30,7 @@ class Finding:
 
 
 def findings(pair: Pair) -> tuple[Finding, ...]:
-    """Compares the results, and undoes what differs."""
+    """Compare the results, and run controls where they differ."""
     return (
         _records(pair),
         _clipping(pair),
@@ -49,50 +49,50 @@ def findings(pair: Pair) -> tuple[Finding, ...]:
 
 
 def _records(pair: Pair) -> Finding:
-    found = pair.final
-    moved = found.ours - found.same_place, found.other - found.same_place
-    values = _values(found)
+    final = pair.final
+    moved = final.ours - final.same_place, final.other - final.same_place
+    values = _values(final)
     different = f"{moved[0]:,} / {moved[1]:,} elsewhere; other {values or 'values: none'}"
     reason = ""
     if any(moved) or values:
-        left = pair.alike_aligned
+        left = pair.aligned_with_our_options
         reason = (
             f"batches of 10 M bases, and of 100 M in ours: with -K and -Y for the seed's bwa "
             f"{left.other - left.same_place:,} are elsewhere, other {_values(left) or 'values: none'}"
         )
     return Finding(
         "records: name, flag but for duplicates, position, CIGAR",
-        f"{found.same_place:,} of {found.ours:,}",
+        f"{final.same_place:,} of {final.ours:,}",
         different,
         reason,
     )
 
 
-def _values(found: Differences) -> str:
-    return ", ".join(f"{name} in {count:,}" for name, count in found.values.items() if count)
+def _values(differences: Differences) -> str:
+    return ", ".join(f"{name} in {count:,}" for name, count in differences.values.items() if count)
 
 
 def _clipping(pair: Pair) -> Finding:
-    found = pair.final
-    if not found.clipping:
-        return Finding("clipping", f"{found.same_place:,}")
+    final = pair.final
+    if not final.clipping:
+        return Finding("clipping", f"{final.same_place:,}")
     return Finding(
         "clipping",
-        f"{found.same_place - found.clipping:,}",
-        f"{found.clipping:,} soft in ours, hard in the seed's",
-        f"-Y: with -K and -Y for the seed's bwa {pair.alike_aligned.clipping:,} differ",
+        f"{final.same_place - final.clipping:,}",
+        f"{final.clipping:,} soft in ours, hard in the seed's",
+        f"-Y: with -K and -Y for the seed's bwa {pair.aligned_with_our_options.clipping:,} differ",
     )
 
 
 def _tags(pair: Pair) -> Finding:
-    found = pair.final
-    other = ", ".join(f"{tag} in {count:,}" for tag, count in sorted(found.tags.items()) if tag != "RG")
-    counted = ", ".join(f"{tag} {found.same_place - found.tags[tag]:,}" for tag in ("NM", "MD", "UQ"))
-    reason = f"RG differs in {found.tags['RG']:,}: a read group for each lane"
+    final = pair.final
+    other = ", ".join(f"{tag} in {count:,}" for tag, count in sorted(final.tags.items()) if tag != "RG")
+    counts = ", ".join(f"{tag} {final.same_place - final.tags[tag]:,}" for tag in ("NM", "MD", "UQ"))
+    reason = f"RG differs in {final.tags['RG']:,}: a read group for each lane"
     if other:
-        left = pair.alike_aligned
+        left = pair.aligned_with_our_options
         reason += f"; with -K and -Y for the seed's bwa all but RG are equal in {left.same_tags:,} of {left.ours:,}"
-    return Finding("tags", f"all but RG: {found.same_tags:,} of {found.same_place:,}; {counted}", other or "-", reason)
+    return Finding("tags", f"all but RG: {final.same_tags:,} of {final.same_place:,}; {counts}", other or "-", reason)
 
 
 def _header(pair: Pair) -> Finding:
@@ -102,12 +102,12 @@ def _header(pair: Pair) -> Finding:
         "header",
         "-",
         f"{orders}; read groups {len(ours) - 1} / {len(seeds) - 1}",
-        "the seed tells MarkDuplicates that records sorted by coordinate are sorted by name (SEED.md, trap 1)",
+        "the seed runs MarkDuplicates on records sorted by coordinate as if they were sorted by name (SEED.md, trap 1)",
     )
 
 
-def _primary_duplicates(found: Differences) -> Finding:
-    counts = found.duplicates
+def _primary_duplicates(differences: Differences) -> Finding:
+    counts = differences.duplicates
     return Finding(
         "duplicate flags, primary records",
         f"{counts['primary, both']:,} flagged by both, {counts['primary, neither']:,} by neither",
@@ -115,8 +115,8 @@ def _primary_duplicates(found: Differences) -> Finding:
     )
 
 
-def _supplementary_duplicates(found: Differences) -> Finding:
-    counts = found.duplicates
+def _supplementary_duplicates(differences: Differences) -> Finding:
+    counts = differences.duplicates
     ours, seeds = counts["supplementary, ours only"], counts["supplementary, seed only"]
     return Finding(
         "duplicate flags, supplementary records",
@@ -134,13 +134,15 @@ def _duplication_metrics(pair: Pair) -> Finding:
         control = pair.duplication_as_one_group()
         counts = [
             len(other_cells(control, picard_cells(files("mark_dup.markdup.metrics.txt"))))
-            for files in (pair.seeds, pair.alike)
+            for files in (pair.seeds, pair.with_our_options)
         ]
         reason = (
-            "the seed's one read group has no library, and optical duplicates are looked for within a read group: "
+            "the seed's one read group has no library, and optical duplicates are searched within a read group: "
             f"our lanes as one read group: {counts[0]} differ; and -K and -Y for the seed's bwa: {counts[1]} differ"
         )
-    return Finding("duplication metrics", f"{len(ours) - len(other)} of {len(ours)} cells", _told(other), reason)
+    return Finding(
+        "duplication metrics", f"{len(ours) - len(other)} of {len(ours)} cells", _describe_cells(other), reason
+    )
 
 
 def _rows(pair: Pair) -> Finding:
@@ -153,16 +155,18 @@ def _rows(pair: Pair) -> Finding:
         control, other = recalibration_rows(pair.table_of(bam)), recalibration_rows(files("recalib.recal.table"))
         return sum(len(other[name] - control[name]) for name in names)
 
-    return Finding("rows of the recalibration table", "-", counts, f"a model for each lane; {pair.left(left)}")
+    return Finding(
+        "rows of the recalibration table", "-", counts, f"a model for each lane; {pair.count_by_control(left)}"
+    )
 
 
 def _qualities(pair: Pair) -> Finding:
-    found = pair.final
+    final = pair.final
     return Finding(
         "base qualities after recalibration",
-        f"{found.bases - found.other_bases:,} of {found.bases:,} bases",
-        f"{found.other_bases:,} bases in {found.other_qualities:,} records",
-        pair.left(lambda bam, files: compare(bam, files("recalib.bam")).other_bases),
+        f"{final.bases - final.other_bases:,} of {final.bases:,} bases",
+        f"{final.other_bases:,} bases in {final.other_qualities:,} records",
+        pair.count_by_control(lambda bam, files: compare(bam, files("recalib.bam")).other_bases),
     )
 
 
@@ -174,8 +178,10 @@ def _alignment_metrics(pair: Pair) -> Finding:
         cells = pair.picard("CollectAlignmentSummaryMetrics", bam)
         return len(other_cells(cells, picard_cells(files("alignment_metrics.txt"))))
 
-    reason = pair.left(left) if other else ""
-    return Finding("alignment metrics", f"{len(ours) - len(other)} of {len(ours)} cells", _told(other), reason)
+    reason = pair.count_by_control(left) if other else ""
+    return Finding(
+        "alignment metrics", f"{len(ours) - len(other)} of {len(ours)} cells", _describe_cells(other), reason
+    )
 
 
 def _insert_metrics(pair: Pair) -> Finding:
@@ -183,16 +189,16 @@ def _insert_metrics(pair: Pair) -> Finding:
     other = other_cells(ours, picard_cells(pair.seeds("insert_metrics.txt")))
     reason = ""
     if other:
-        left = other_cells(ours, picard_cells(pair.alike("insert_metrics.txt")))
+        left = other_cells(ours, picard_cells(pair.with_our_options("insert_metrics.txt")))
         reason = f"-K and -Y for the seed's bwa: {len(left)} differ"
-    return Finding("insert metrics", f"{len(ours) - len(other)} of {len(ours)} cells", _told(other), reason)
+    return Finding("insert metrics", f"{len(ours) - len(other)} of {len(ours)} cells", _describe_cells(other), reason)
 
 
 def _depth(pair: Pair) -> Finding:
     differ, positions = other_depths(pair.our("depth", "depth"), pair.seeds("depth.txt"))
     reason = ""
     if differ:
-        reason = pair.left(lambda bam, files: other_depths(pair.depth(bam), files("depth.txt"))[0])
+        reason = pair.count_by_control(lambda bam, files: other_depths(pair.depth(bam), files("depth.txt"))[0])
     return Finding("depth", f"{positions - differ:,} of {positions:,} positions", f"{differ:,}", reason)
 
 
@@ -202,13 +208,13 @@ def _sizes(pair: Pair) -> Finding:
         "recalib.bam": (pair.our("recalibrated_bam", "bam"), pair.seeds("recalib.bam")),
         "depth": (pair.our("depth", "depth"), pair.seeds("depth.txt")),
     }
-    told = ", ".join(f"{name} {_mib(ours)} / {_mib(seeds)}" for name, (ours, seeds) in files.items())
-    return Finding("sizes, MiB", "-", told, "depth is bgzipped in ours, plain text in the seed's")
+    sizes = ", ".join(f"{name} {_mib(ours)} / {_mib(seeds)}" for name, (ours, seeds) in files.items())
+    return Finding("sizes, MiB", "-", sizes, "depth is bgzipped in ours, plain text in the seed's")
 
 
 def _mib(path: Path) -> str:
     return f"{path.stat().st_size / 1024**2:.1f}"
 
 
-def _told(cells: dict[str, str]) -> str:
+def _describe_cells(cells: dict[str, str]) -> str:
     return "; ".join(f"{name} {values}" for name, values in cells.items()) or "-"

@@ -1,4 +1,4 @@
-"""A project of very many samples as its records tell it: there are records, and none of the files that they name."""
+"""The records of a project of very many samples, without the files that they describe."""
 
 import json
 import re
@@ -39,50 +39,48 @@ _STEPS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "coverage": (("recalib.bam", "recalib.bam.bai"), ("coverage.txt",)),
     "contamination": (("recalib.bam", "recalib.bam.bai"), ("contamination.txt",)),
 }
-"""Of each step, what it reads and makes of a sample; ten, and with the observation of the FASTQs eleven records."""
+"""The inputs and outputs of ten steps for a sample; with the observation of its FASTQs, a sample has eleven records."""
 
 _WITH_REFERENCE: Final = ("aligned_bam", "marked_bam", "recalibrated_bam", "alignment_metrics")
 
 
 def write_records(output_path: Path, samples: int) -> None:
-    """Writes the records of a project that has made everything for so many samples, sample00001 and on, and a report.
+    """Write the records of a project with all results of the samples from sample00001 on, and a report.
 
     Args:
-        output_path: An empty folder of this machine, or one that is not there.
-        samples: How many.
+        output_path: A local folder that is empty or does not exist.
+        samples: The number of samples.
     """
-    place = str(output_path)
-    ledger = Ledger(Store(), place)
+    ledger = Ledger(Store(), str(output_path))
     names = [f"sample{number:05d}" for number in range(1, samples + 1)]
     _write_reference(ledger)
-    model: list[Record | Observation] = [_observation(place), *(_record(place, step) for step in _STEPS)]
-    texts = {_name(kept): kept.model_dump_json(indent=2) for kept in model}
+    template: list[Record | Observation] = [
+        _observation(ledger.output_path),
+        *(_record(ledger.output_path, step) for step in _STEPS),
+    ]
+    texts = {record.asset: record.model_dump_json(indent=2) for record in template}
     for name in names:
         save_sample(ledger, Sample(name, (Lane("FC1", 1, *_fastqs(name), name),)))
         _write_sample(output_path, name, texts)
-    ledger.write(_report(place, names))
+    ledger.write(_report(ledger.output_path, names))
 
 
 def _write_sample(output_path: Path, name: str, texts: Mapping[str, str]) -> None:
-    """The model's records with the sample's name in place of the model's, and digests of its own."""
+    """Write the template's records with the name and digests of a sample."""
     folder = output_path / name / "records"
     folder.mkdir(parents=True)
-    own = {digest(_STAND_IN, file): digest(name, file) for file in _FILES}
-    for step, text in texts.items():
-        told = re.sub("[0-9a-f]{64}", lambda found: own.get(found[0], found[0]), text)
-        (folder / f"{step}.json").write_text(told.replace(_STAND_IN, name), encoding="utf-8")
+    digests = {digest(_STAND_IN, file): digest(name, file) for file in _FILES}
+    for step, template in texts.items():
+        text = re.sub("[0-9a-f]{64}", lambda match: digests.get(match[0], match[0]), template)
+        (folder / f"{step}.json").write_text(text.replace(_STAND_IN, name), encoding="utf-8")
 
 
-_FILES: Final = tuple(dict.fromkeys(name for reads, makes in _STEPS.values() for name in (*reads, *makes)))
+_FILES: Final = tuple(dict.fromkeys(name for inputs, outputs in _STEPS.values() for name in (*inputs, *outputs)))
 
 
 def digest(sample: str, file: str) -> str:
-    """The digest that a sample's file has in its records; of what all share the sample is empty."""
+    """The digest of a sample's file in its records; the sample of shared files is empty."""
     return sha256(f"{sample} {file}".encode()).hexdigest()
-
-
-def _name(kept: Record | Observation) -> str:
-    return kept.asset
 
 
 def _fastqs(sample: str) -> tuple[str, str]:
@@ -90,39 +88,39 @@ def _fastqs(sample: str) -> tuple[str, str]:
     return first, second
 
 
-def _place(output_path: str, sample: str, file: str) -> str:
+def _uri(output_path: str, sample: str, file: str) -> str:
     folder = "/data/run7" if file.startswith("FC1.") else output_path
     return f"{folder}/{sample}/{sample}.{file}"
 
 
 def _observation(output_path: str) -> Observation:
-    files = [_file(_place(output_path, _STAND_IN, name), digest(_STAND_IN, name)) for name in _STEPS["merged_reads"][0]]
+    files = [_file(_uri(output_path, _STAND_IN, name), digest(_STAND_IN, name)) for name in _STEPS["merged_reads"][0]]
     return Observation(asset="raw_reads", scope=_STAND_IN, files=tuple(files), observed=_BEGUN)
 
 
 def _record(output_path: str, step: str) -> Record:
-    reads, makes = _STEPS[step]
-    inputs = [_input(_place(output_path, _STAND_IN, name), digest(_STAND_IN, name)) for name in reads]
+    read, written = _STEPS[step]
+    inputs = [_input(_uri(output_path, _STAND_IN, name), digest(_STAND_IN, name)) for name in read]
     if step in _WITH_REFERENCE:
         inputs += [_input(f"{output_path}/references/{name}", digest("", name)) for name in _REFERENCE]
-    outputs = [_file(_place(output_path, _STAND_IN, name), digest(_STAND_IN, name)) for name in makes]
-    return _made(step, _STAND_IN, inputs, outputs)
+    outputs = [_file(_uri(output_path, _STAND_IN, name), digest(_STAND_IN, name)) for name in written]
+    return _job_record(step, _STAND_IN, inputs, outputs)
 
 
 def _write_reference(ledger: Ledger) -> None:
     source = _file("https://genomes.example/genome.fa.gz", digest("", "genome.fa.gz"))
     ledger.write(Observation(asset="reference_source", scope="references", files=(source,), observed=_BEGUN))
     outputs = [_file(f"{ledger.output_path}/references/{name}", digest("", name)) for name in _REFERENCE]
-    fetched = [_input(source.uri, digest("", "genome.fa.gz"))]
-    ledger.write(_made("reference_genome", "references", fetched, outputs[:1]))
-    ledger.write(_made("reference_index", "references", [_input(outputs[0].uri, outputs[0].sha256)], outputs[1:]))
+    inputs = [_input(source.uri, digest("", "genome.fa.gz"))]
+    ledger.write(_job_record("reference_genome", "references", inputs, outputs[:1]))
+    ledger.write(_job_record("reference_index", "references", [_input(outputs[0].uri, outputs[0].sha256)], outputs[1:]))
 
 
 def _report(output_path: str, names: Sequence[str]) -> Record:
     read = ("cutadapt.log", "mark_dup.markdup.metrics.txt", "alignment_metrics.txt", "insert_metrics.txt")
-    inputs = [_input(_place(output_path, name, file), digest(name, file)) for name in names for file in read]
+    inputs = [_input(_uri(output_path, name, file), digest(name, file)) for name in names for file in read]
     html = _file(f"{output_path}/multiqc/multiqc_report.html", digest("", "multiqc_report.html"))
-    return _made("multiqc_report", "multiqc", inputs, [html])
+    return _job_record("multiqc_report", "multiqc", inputs, [html])
 
 
 def _file(uri: str, sha: str) -> FileRecord:
@@ -138,7 +136,7 @@ def _content(uri: str, sha: str | None) -> str | None:
     return None if uri.endswith((".bai", ".tbi", ".md5")) else f"sha256:{sha}"
 
 
-def _made(step: str, scope: str, inputs: Sequence[InputRecord], outputs: Sequence[FileRecord]) -> Record:
+def _job_record(step: str, scope: str, inputs: Sequence[InputRecord], outputs: Sequence[FileRecord]) -> Record:
     return Record(
         asset=step,
         scope=scope,

@@ -1,6 +1,6 @@
-"""Other projects' programs, of one version each, in environments of their own that are made when they are needed.
+"""Other workflow managers, of one version each, installed on demand in separate environments.
 
-They are no dependencies of this project: their own would hold back its own.
+They are not dependencies of this project, because their dependencies would constrain its own.
 """
 
 import os
@@ -13,23 +13,22 @@ REDUN: Final = "redun==0.44.1"
 SNAKEMAKE: Final = "snakemake==9.27.1"
 
 
-def installed(requirement: str) -> Path:
-    """The folder of programs of the environment that has this, and this project's Python; made by uv if it is missing.
+def ensure_installed(requirement: str) -> Path:
+    """Install a requirement with uv in an environment of this project's Python; return its folder of programs.
 
-    Its modules are compiled to bytecode as pip does it and uv does not: without, a program spends seconds of each start
-    on compiling them.
+    Modules are compiled to bytecode, which pip does and uv does not by default: each start would spend seconds on it.
 
     Raises:
-        CalledProcessError: uv could not make it.
+        CalledProcessError: uv failed.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     environment = cache / "bioinfo-assets" / "benchmarks" / f"{requirement}.{version}"
-    whole = environment / "is-compiled"
-    if not whole.exists():
+    marker = environment / "is-compiled"
+    if not marker.exists():
         subprocess.run(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, environment], check=True)
         python = str(environment / "bin" / "python")
         command = ["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", python, requirement]
         subprocess.run(command, check=True)
-        whole.touch()
+        marker.touch()
     return environment / "bin"

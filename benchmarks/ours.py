@@ -1,4 +1,4 @@
-"""Our chain of steps, one job after the other, beside the seed's step of the same name."""
+"""Our jobs for each step of the seed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,35 +7,40 @@ from typing import Final
 from benchmarks.bench import Bench, Figures
 from benchmarks.reads import Reads
 from bioinfo_assets.launch.job import Job, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps import alignment, duplicates, metrics, recalibration, reference, trimming
 from bioinfo_assets.steps import reads as reads_step
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
-from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reference import Aligner, IndexedReference
+
+# The options of the seed's commands.
+TRIMMING: Final = trimming.Trimming(poly_g=False, max_n=0.1, minimum_length=20)
+OPTICAL_DISTANCE: Final = 2500
+QUANTIZED_QUALS: Final = (10, 20, 30)
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """Our steps at work on one sample.
+    """Our steps for one sample.
 
     Attributes:
-        bench: Where they run.
-        reads: What on.
-        made: What each step made, by its name and key.
+        bench: Runs the jobs.
+        reads: The sample's reads.
+        outputs: The output files of each asset by key.
     """
 
     bench: Bench
     reads: Reads
-    made: dict[str, Mapping[str, StoredFile]] = field(default_factory=dict)
+    outputs: dict[str, Mapping[str, StoredFile]] = field(default_factory=dict)
 
     def run(self, step: str) -> tuple[Figures, Figures]:
-        """Runs the jobs that stand for a step of the seed; what they took, and the account of outputs within it."""
-        took, account = Figures.none(), Figures.none()
+        """Run our jobs for a step of the seed; return their figures, and those of the account of outputs in it."""
+        total, account = Figures.none(), Figures.none()
         for build in STEPS[step]:
             job = build(self)
-            figures, self.made[job.key.asset] = self.bench.run(job)
-            took, account = took + figures, account + self.bench.account(job)
-        return took, account
+            figures, self.outputs[job.key.asset] = self.bench.run(job)
+            total, account = total + figures, account + self.bench.account(job)
+        return total, account
 
     @property
     def sample(self) -> str:
@@ -43,19 +48,21 @@ class Ours:
         return self.reads.sample.name
 
     @property
-    def layout(self) -> Layout:
-        """Where results go."""
-        return Layout(str(self.bench.folder / "ours"))
+    def layout(self) -> OutputLayout:
+        """The layout of our results."""
+        return OutputLayout(str(self.bench.folder / "ours"))
 
     @property
     def reference(self) -> IndexedReference:
-        """The reference, once it is indexed."""
-        return IndexedReference.of(self.made["reference_genome"]["fasta"], Aligner.BWA, self.made["reference_index"])
+        """The indexed reference."""
+        return IndexedReference.of(
+            self.outputs["reference_genome"]["fasta"], Aligner.BWA, self.outputs["reference_index"]
+        )
 
     @property
     def final(self) -> IndexedBam:
         """The recalibrated BAM."""
-        return IndexedBam.of(self.made["recalibrated_bam"])
+        return IndexedBam.of(self.outputs["recalibrated_bam"])
 
 
 def _merge(ours: Ours) -> Job:
@@ -63,26 +70,29 @@ def _merge(ours: Ours) -> Job:
 
 
 def _trim(ours: Ours) -> Job:
-    return trimming.trim_reads(ours.sample, ReadFiles.of(ours.made["merged_reads"]), trimming.Trimming(), ours.layout)
+    return trimming.trim_reads(ours.sample, ReadFiles.of(ours.outputs["merged_reads"]), TRIMMING, ours.layout)
 
 
 def _align(ours: Ours) -> Job:
-    trimmed = ReadFiles.of(ours.made["trimmed_reads"])
+    trimmed = ReadFiles.of(ours.outputs["trimmed_reads"])
     return alignment.align(ours.sample, trimmed, ours.reads.groups, ours.reference, ours.layout)
 
 
 def _mark(ours: Ours) -> Job:
-    return duplicates.mark_duplicates(ours.sample, ours.made["aligned_bam"]["bam"], ours.reference, ours.layout)
+    aligned = ours.outputs["aligned_bam"]["bam"]
+    return duplicates.mark_duplicates(
+        ours.sample, aligned, ours.reference, ours.layout, optical_distance=OPTICAL_DISTANCE
+    )
 
 
 def _recalibrate(ours: Ours) -> Job:
-    marked = IndexedBam.of(ours.made["marked_bam"])
-    by = recalibration.Recalibration(ours.reads.sites)
-    return recalibration.recalibrate(ours.sample, marked, ours.reference, by, ours.layout)
+    marked = IndexedBam.of(ours.outputs["marked_bam"])
+    options = recalibration.Recalibration(ours.reads.sites, QUANTIZED_QUALS)
+    return recalibration.recalibrate(ours.sample, marked, ours.reference, options, ours.layout)
 
 
 def _index(ours: Ours) -> Job:
-    return reference.index_reference(ours.made["reference_genome"]["fasta"], None, Aligner.BWA, ours.layout)
+    return reference.index_reference(ours.outputs["reference_genome"]["fasta"], None, Aligner.BWA, ours.layout)
 
 
 def _fetch(ours: Ours) -> Job:
@@ -102,4 +112,4 @@ STEPS: Final[Mapping[str, tuple[Callable[[Ours], Job], ...]]] = {
     "insert metrics": (lambda ours: metrics.insert_size_metrics(ours.sample, ours.final, ours.layout),),
     "depth": (lambda ours: metrics.depth(ours.sample, ours.final, ours.layout),),
 }
-"""By the name of the seed's step: the jobs of ours that make the same."""
+"""Our jobs by the name of the seed's step."""

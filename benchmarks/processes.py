@@ -1,4 +1,4 @@
-"""Runs a command to its end and tells what it and all that it started took."""
+"""Run a command and measure it with its child processes."""
 
 import os
 import subprocess
@@ -11,19 +11,19 @@ from benchmarks.bench import Figures
 
 
 def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[Figures, str, str]:
-    """Runs a command; gives its figures, its standard output and its standard error.
+    """Run a command; return its figures, standard output and standard error.
 
-    Processor time is that of all its processes that were waited for, memory that of the largest of them (wait4(2)).
+    CPU time is that of all its processes that were waited for, memory that of the largest of them (wait4(2)).
 
     Raises:
-        RuntimeError: It ended with another exit code than 0.
+        RuntimeError: The exit code is not 0.
     """
     streams = [folder / "stdout", folder / "stderr"]
     with streams[0].open("wb") as out, streams[1].open("wb") as err:
-        began = time.monotonic()
+        started = time.monotonic()
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=err)
         _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.monotonic() - began
+        wall_s = time.monotonic() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     texts = [stream.read_text(errors="replace") for stream in streams]
     if process.returncode != 0:
@@ -34,7 +34,7 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) ->
 
 
 def medians(runs: Sequence[Figures]) -> Figures:
-    """The median of each figure by itself."""
+    """The medians of each figure."""
     return Figures(
-        median(one.wall_s for one in runs), median(one.cpu_s for one in runs), median(one.peak_mib for one in runs)
+        median(run.wall_s for run in runs), median(run.cpu_s for run in runs), median(run.peak_mib for run in runs)
     )

@@ -1,4 +1,4 @@
-"""How long `bioinfo-assets log` takes to tell where a file comes from, in a project of many samples."""
+"""The time of `bioinfo-assets log` for the provenance of a file in a project of many samples."""
 
 import os
 import sys
@@ -18,12 +18,12 @@ from bioinfo_assets.records.record import Record
 
 @dataclass(frozen=True, slots=True)
 class LogResult:
-    """What a command took.
+    """The figures of a command.
 
     Attributes:
         command: The command, without its paths.
-        cold: The first time, without what earlier commands may have kept; None where it was not tried.
-        warm: The median of the times after.
+        cold: The figures of the first run, with an empty cache; None if it was not measured.
+        warm: The medians of the other runs.
     """
 
     command: str
@@ -32,61 +32,60 @@ class LogResult:
 
 
 def measure(output_path: Path, record: Path, catalog: Path | None, runs: int, console: Console) -> list[LogResult]:
-    """Times the commands on the first output of a record, as whole processes.
+    """Measure the commands on the first output of a record, as complete processes.
 
     Args:
         output_path: The project.
-        record: The record of the result that is asked for.
-        catalog: What `log` keeps for the next time, which is moved away for the first; None leaves that out.
-        runs: How often each is run after the first.
-        console: Shows how far it is.
+        record: The record of the queried result.
+        catalog: The cache of `log`, which is removed before the first run; None skips that run.
+        runs: The number of runs after the first.
+        console: Shows progress.
     """
-    made = Record.model_validate_json(record.read_bytes()).outputs[0]
-    place = ["--output-path", str(output_path)]
+    file = Record.model_validate_json(record.read_bytes()).outputs[0]
     commands = {
-        "log FILE": [made.uri],
-        "log DIGEST": [(made.sha256 or "")[:12], *place],
-        "log FILE --down": [made.uri, "--down"],
+        "log FILE": [file.uri],
+        "log DIGEST": [(file.sha256 or "")[:12], "--output-path", str(output_path)],
+        "log FILE --down": [file.uri, "--down"],
     }
-    found = []
+    results = []
     with TemporaryDirectory(prefix="log.") as folder:
         for name, words in commands.items():
             with console.status(name):
-                found.append(_measure(name, words, catalog, runs, Path(folder)))
-    return found
+                results.append(_measure(name, words, catalog, runs, Path(folder)))
+    return results
 
 
 def _measure(name: str, words: Sequence[str], catalog: Path | None, runs: int, folder: Path) -> LogResult:
     cold = None
     if catalog is not None:
         catalog.unlink(missing_ok=True)
-        cold = _log(words, folder)
-    return LogResult(name, cold, medians([_log(words, folder) for _ in range(runs)]))
+        cold = _run_log(words, folder)
+    return LogResult(name, cold, medians([_run_log(words, folder) for _ in range(runs)]))
 
 
-def _log(words: Sequence[str], folder: Path) -> Figures:
+def _run_log(words: Sequence[str], folder: Path) -> Figures:
     program = str(Path(sys.executable).parent / "bioinfo-assets")
     environment: Mapping[str, str] = {
         name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
     }
-    figures, told, _ = run([program, "log", *words], folder, environment)
-    if not told.strip():
-        raise RuntimeError(f"log {' '.join(words)} told nothing")
+    figures, output, _ = run([program, "log", *words], folder, environment)
+    if not output.strip():
+        raise RuntimeError(f"log {' '.join(words)} printed nothing")
     return figures
 
 
 def show(results: Sequence[LogResult], samples: int, console: Console) -> None:
-    """Prints the table."""
+    """Print the table."""
     table = Table(title=f"Provenance of one file among {samples:,} samples", caption=_CAPTION)
     table.add_column("command")
     for column in ("cold wall s", "CPU s", "peak MiB", "warm wall s", "CPU s", "peak MiB"):
         table.add_column(column, justify="right")
-    for one in results:
-        table.add_row(one.command, *_cells(one.cold), *_cells(one.warm))
+    for result in results:
+        table.add_row(result.command, *_cells(result.cold), *_cells(result.warm))
     console.print(table)
 
 
-_CAPTION: Final = "whole processes; cold: without what `log` keeps for the next time; warm: medians"
+_CAPTION: Final = "complete processes; cold: with an empty cache of `log`; warm: medians"
 
 
 def _cells(figures: Figures | None) -> list[str]:

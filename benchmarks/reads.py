@@ -1,4 +1,4 @@
-"""What the chain is run on: reads that are simulated, or reads that are given."""
+"""The reads that the chain is run on: simulated ones, or those of a folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class Reads:
 
     @property
     def lanes(self) -> list[LaneFiles]:
-        """The lanes as our first step wants them."""
+        """The lanes as inputs of our first step."""
         return [
             LaneFiles(group, stored(Path(lane.read1)), stored(Path(lane.read2)))
             for group, lane in zip(self.groups, self.sample.lanes, strict=True)
@@ -43,32 +43,32 @@ class Reads:
 
     @property
     def source(self) -> StoredFile:
-        """The reference as our first step wants it."""
+        """The reference as an input of our first step."""
         return stored(self.reference)
 
     @property
     def sites(self) -> tuple[KnownSites, ...]:
-        """The known sites as our steps want them."""
+        """The known sites as inputs of our steps."""
         return tuple(KnownSites(stored(vcf), stored(vcf.with_name(f"{vcf.name}.tbi"))) for vcf in self.known_sites)
 
 
-def simulated(folder: Path, pairs: int) -> Reads:
-    """Simulated reads of one sample, this many pairs in all its lanes."""
+def simulate_reads(folder: Path, pairs: int) -> Reads:
+    """Simulate reads of one sample, with this total number of pairs in its lanes."""
     data = simulate(folder, pairs_per_lane=max(1, pairs // len(LANES)))
     known_sites = tuple(map(compress_sites, data.known_sites))
-    return given(folder / "samples" / data.samples[0], data.reference, known_sites)
+    return read_folder(folder / "samples" / data.samples[0], data.reference, known_sites)
 
 
-def given(folder: Path, reference: Path, known_sites: tuple[Path, ...]) -> Reads:
-    """The reads of the one sample whose FASTQs lie in a folder.
+def read_folder(folder: Path, reference: Path, known_sites: tuple[Path, ...]) -> Reads:
+    """Read the sample whose FASTQs are in a folder.
 
     Raises:
-        ValueError: There are none, or those of several samples.
+        ValueError: There are no FASTQs, or those of several samples.
     """
-    found = samples_of(Store(), pair_up(str(path.absolute()) for path in sorted(folder.iterdir())))
-    if len(found) != 1:
-        raise ValueError(f"{folder} holds the FASTQs of {len(found)} samples: the chain is measured on one")
-    return Reads(found[0], reference.absolute(), tuple(vcf.absolute() for vcf in known_sites))
+    samples = samples_of(Store(), pair_up(str(path.absolute()) for path in sorted(folder.iterdir())))
+    if len(samples) != 1:
+        raise ValueError(f"{folder} has the FASTQs of {len(samples)} samples: give a folder with those of one")
+    return Reads(samples[0], reference.absolute(), tuple(vcf.absolute() for vcf in known_sites))
 
 
 def stored(path: Path) -> StoredFile:

@@ -1,7 +1,7 @@
-"""The seed's shape of work as a redun workflow: `redun run redun_workflow.py main --jobs jobs.json`.
+"""The pipeline as a redun workflow: `redun run redun_workflow.py main --jobs jobs.json`.
 
-It runs in an environment of redun's own. Its scripts are those that this project's steps wrote, read from a file; what
-is made from what is told here, in redun's way, by tasks that call `script` on staged files.
+It runs in redun's environment. The scripts are those of this project's steps, read from a file; the dependencies are
+defined here in the style of redun, by tasks that call `script` on staged files.
 """
 # mypy: disable-error-code="import-not-found, untyped-decorator, no-any-return"
 
@@ -13,9 +13,9 @@ from redun import File, script, task
 redun_namespace = "seed"
 
 Job = dict[str, Any]
-Made = dict[str, dict[str, File]]
+Results = dict[str, dict[str, File]]
 
-# What scripts may call, as `launch/prologue.sh` has it, without the account of outputs: redun takes its own.
+# The functions of `launch/prologue.sh`, without the account of outputs, which redun has its own way to do.
 PROLOGUE = """#!/usr/bin/env bash
 set -euo pipefail
 export JOB_CPUS=1 JOB_MEMORY_MIB=1024 TMPDIR=$PWD
@@ -25,8 +25,8 @@ fact() { echo "$@"; }
 """
 
 
-def run_script(job: Job, files: dict[str, File]) -> Any:  # noqa: ANN401 - an expression, of whatever redun makes of it
-    """A job's script in a folder of its own, with its inputs copied there and its outputs copied back."""
+def run_script(job: Job, files: dict[str, File]) -> Any:  # noqa: ANN401 - an expression of redun, which has no type
+    """Run a job's script in a temporary folder, with its inputs copied there and its outputs copied back."""
     return script(
         PROLOGUE + job["script"],
         tempdir=True,
@@ -124,40 +124,41 @@ PER_SAMPLE = {
 }
 
 
-def inputs_of(job: Job, made: Made) -> dict[str, File]:
-    """A job's input files by local name: results of former tasks, or files from outside."""
+def inputs_of(job: Job, results: Results) -> dict[str, File]:
+    """A job's input files by local name: results of other tasks, or external files."""
     return {
-        one["local"]: made[one["step"]][one["key"]] if "step" in one else File(one["path"]) for one in job["inputs"]
+        item["local"]: results[item["step"]][item["key"]] if "step" in item else File(item["path"])
+        for item in job["inputs"]
     }
 
 
 @task(version="1")
-def align_sample(jobs: dict[str, Job], shared: Made) -> Made:
+def align_sample(jobs: dict[str, Job], shared: Results) -> Results:
     """All steps of one sample."""
-    made = dict(shared)
+    results = dict(shared)
     for step, task_of_step in PER_SAMPLE.items():
-        made[step] = task_of_step(jobs[step], inputs_of(jobs[step], made))
-    return {step: made[step] for step in PER_SAMPLE}
+        results[step] = task_of_step(jobs[step], inputs_of(jobs[step], results))
+    return {step: results[step] for step in PER_SAMPLE}
 
 
 @task(version="1")
-def align_samples(samples: dict[str, dict[str, Job]], shared: Made) -> dict[str, Made]:
+def align_samples(samples: dict[str, dict[str, Job]], shared: Results) -> dict[str, Results]:
     """All samples."""
     return {name: align_sample(jobs, shared) for name, jobs in samples.items()}
 
 
 @task(version="1")
-def report_samples(job: Job, samples: dict[str, Made]) -> dict[str, File]:
-    """The report of what the samples gave."""
-    files = {one["local"]: samples[one["scope"]][one["step"]][one["key"]] for one in job["inputs"]}
+def report_samples(job: Job, samples: dict[str, Results]) -> dict[str, File]:
+    """The report of all samples."""
+    files = {item["local"]: samples[item["scope"]][item["step"]][item["key"]] for item in job["inputs"]}
     return report(job, files)
 
 
 @task(version="1")
 def main(jobs: File) -> dict[str, Any]:
-    """The whole of it."""
+    """The complete pipeline."""
     plan = json.loads(jobs.read())
-    shared: Made = {}
+    shared: Results = {}
     for step, task_of_step in SHARED.items():
         shared[step] = task_of_step(plan["shared"][step], inputs_of(plan["shared"][step], shared))
     samples = align_samples(plan["samples"], shared)

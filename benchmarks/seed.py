@@ -1,8 +1,8 @@
-"""The seed's commands as SEED.md has them, each step a plain bash script in one folder.
+"""The seed's commands of SEED.md, each step as a plain bash script in one folder.
 
-What the table leaves open is taken so that it does not speak for us: GATK and Picard start by this project's wrappers,
-with their archive of loaded classes; JVM heaps are Java's default; the two metrics of `picard` go through Picard's own
-main, which ends at once where GATK's main lingers. bwa stands for bwa-mem2, as in our chain.
+Where its table leaves a choice, the one in the seed's favour is taken: GATK and Picard are started by this project's
+wrappers, with their archive of loaded classes; JVM heaps have Java's default size; the two metrics of `picard` run by
+Picard's own main, which exits immediately, unlike GATK's. bwa is used instead of bwa-mem2, as in our chain.
 """
 
 import shlex
@@ -63,11 +63,11 @@ samtools depth -a "$sample.recalib.bam" > "$sample.depth.txt"
 
 
 def scripts(reads: Reads, fasta: Path) -> Mapping[str, str]:
-    """The script of each step, its values before it as quoted assignments.
+    """The script of each step, preceded by its values as quoted assignments.
 
     Args:
-        reads: What it is run on.
-        fasta: Where the reference is written to.
+        reads: The reads of the sample.
+        fasta: The path to write the reference to.
     """
     known_sites = [word for vcf in reads.known_sites for word in ("--known-sites", str(vcf))]
     values = "\n".join(

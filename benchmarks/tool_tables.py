@@ -1,4 +1,4 @@
-"""The tables that Picard, GATK and samtools write, compared cell by cell."""
+"""Compare the tables of Picard, GATK and samtools cell by cell."""
 
 import gzip
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ Cells = Mapping[tuple[str, str], str]
 
 
 def picard_cells(path: Path) -> Cells:
-    """A Picard table's cells by row and name of the column; a row goes by its category, or else by its number."""
+    """A Picard table's cells by row and column name; a row is identified by its category, or by its number."""
     lines = iter(path.read_text().splitlines())
     for line in lines:
         if line.startswith("## METRICS CLASS"):
@@ -26,7 +26,7 @@ def picard_cells(path: Path) -> Cells:
 
 
 def other_cells(ours: Cells, other: Cells) -> dict[str, str]:
-    """Cells that differ, as sentences by row and column."""
+    """The values of differing cells, ours / the other, by row and column."""
     keys = sorted(ours.keys() | other.keys())
     return {
         ".".join(key): f"{ours.get(key, '-')} / {other.get(key, '-')}"
@@ -36,13 +36,13 @@ def other_cells(ours: Cells, other: Cells) -> dict[str, str]:
 
 
 def recalibration_rows(path: Path) -> dict[str, set[str]]:
-    """The rows of each table in what BaseRecalibrator wrote."""
+    """The rows of each table of BaseRecalibrator's output."""
     tables: dict[str, set[str]] = {}
     lines = iter(path.read_text().splitlines())
     for line in lines:
         if line.startswith("#:GATKTable:") and not line.startswith("#:GATKTable:%"):
             name = line.split(":")[2]
-            if name.isdigit():  # the line of formats, which goes before the line of the name
+            if name.isdigit():  # the line of formats, which precedes the line of the name
                 continue
             next(lines)
             tables[name] = set()
@@ -54,13 +54,13 @@ def recalibration_rows(path: Path) -> dict[str, set[str]]:
 
 
 def depths(path: Path) -> Iterator[str]:
-    """The lines of a table of depths, plain or gzipped."""
+    """The lines of a depth table, plain or gzipped."""
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
         yield from file
 
 
 def other_depths(ours: Path, other: Path) -> tuple[int, int]:
-    """How many positions have another depth, of how many."""
+    """The number of positions with a different depth, and the total."""
     differ = positions = 0
     for left, right in zip_longest(depths(ours), depths(other)):
         positions += 1

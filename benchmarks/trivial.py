@@ -1,7 +1,7 @@
-"""Trivial steps under one executor, in a process of its own: `python -m benchmarks.trivial EXECUTOR STEPS FOLDER`.
+"""Run trivial steps under one executor in a separate process: `python -m benchmarks.trivial EXECUTOR STEPS FOLDER`.
 
-Prints a line of JSON for each run, the first of one step: seconds and processor time of the run alone, without the
-start of this process.
+Prints a line of JSON for each run, the first of one step: its wall-clock and CPU time, without the start of this
+process.
 """
 
 import json
@@ -15,11 +15,12 @@ from typing import Final
 import dagster as dg
 
 from bioinfo_assets.assets.pipeline_assets import RECORDS
+from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.job import Job, Output
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.orchestration.executor import one_process_executor
-from bioinfo_assets.orchestration.launcher import JobLauncher
+from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.result_key import REFERENCES, ResultKey
@@ -35,7 +36,7 @@ def job_of(name: str, folder: Path) -> Job:
 
 
 def run_job(job: Job, folder: Path) -> None:
-    """Runs a job as an asset of plain Dagster would: by a backend of the process it is in."""
+    """Run a job as an asset of plain Dagster would: by a backend in its own process."""
     with closing(LocalBackend(folder / "scratch", Store())) as backend:
         job_id = backend.submit(job).job_id
         while not (status := backend.poll([job_id])[job_id]).state.is_over:
@@ -47,7 +48,7 @@ def run_job(job: Job, folder: Path) -> None:
 
 
 def without_dagster(steps: int, folder: Path) -> None:
-    """The same jobs, all given to one backend at once: what is left when no orchestrator is there."""
+    """Run the same jobs without an orchestrator, all submitted to one backend at once."""
     jobs = [job_of(name, folder) for name in names(steps)]
     with closing(LocalBackend(folder / "scratch", Store())) as backend:
         job_ids = [backend.submit(job).job_id for job in jobs]
@@ -61,7 +62,7 @@ def without_dagster(steps: int, folder: Path) -> None:
 
 
 def our_assets(steps: int, folder: Path) -> dg.Definitions:
-    """Assets of this project: launcher, record, fingerprint and all."""
+    """Assets of this project, with launcher, records and fingerprints."""
 
     def asset(name: str) -> dg.AssetsDefinition:
         def body(context: dg.AssetExecutionContext, launcher: JobLauncher) -> StepEvents:
@@ -75,14 +76,14 @@ def our_assets(steps: int, folder: Path) -> dg.Definitions:
         jobs=[dg.define_asset_job(ALL)],
         executor=one_process_executor,
         resources={
-            "launcher": JobLauncher(output_path=output),
+            "launcher": job_launcher(output, BackendConfig()),
             RECORDS: RecordIOManager(output_path=output, scopes=dict.fromkeys(names(steps), REFERENCES)),
         },
     )
 
 
 def plain_assets(steps: int, folder: Path) -> dg.Definitions:
-    """Assets of Dagster alone, whose bodies run the same jobs; they write no record and no fingerprint."""
+    """Assets of plain Dagster, which run the same jobs without records and fingerprints."""
 
     def asset(name: str) -> dg.AssetsDefinition:
         @dg.asset(name=name)
@@ -101,38 +102,38 @@ def names(steps: int) -> list[str]:
 
 
 def load_job(executor: str, steps: int, folder: str) -> dg.JobDefinition:
-    """The run's job, as each process of Dagster loads it."""
+    """Load the run's job, in each process of Dagster."""
     assets = our_assets if executor == "one_process" else plain_assets
     return assets(steps, Path(folder)).resolve_job_def(ALL)
 
 
 def with_dagster(executor: str, steps: int, folder: Path, instance: dg.DagsterInstance) -> None:
-    """All steps in one run."""
+    """Run all steps in one run."""
     values = {"executor": executor, "steps": steps, "folder": str(folder)}
     job = dg.build_reconstructable_job("benchmarks.trivial", load_job.__name__, reconstructable_kwargs=values)
-    chosen: dict[str, object] = {"execution": {"config": {executor: {}}}}
-    with dg.execute_job(job, instance, run_config=None if executor == "one_process" else chosen) as result:
+    config: dict[str, object] = {"execution": {"config": {executor: {}}}}
+    with dg.execute_job(job, instance, run_config=None if executor == "one_process" else config) as result:
         if not result.success:
             raise RuntimeError("the run failed")
 
 
 def main(executor: str, steps: int, folder: Path) -> None:
-    """Runs one step to make databases and load code, then all of them, and once more where results can be reused."""
+    """Run one step to create databases and load code, then all steps, and again if results can be reused."""
     runs = [(1, folder / "first"), (steps, folder)]
     if executor == "one_process":
         runs.append((steps, folder))
     (folder / "home").mkdir()
     with dg.DagsterInstance.local_temp(str(folder / "home")) as instance:
-        for count, place in runs:
-            began, cpu = time.monotonic(), _cpu_s()
+        for count, run_folder in runs:
+            started, cpu = time.monotonic(), _cpu_s()
             if executor == "no Dagster":
-                without_dagster(count, place)
+                without_dagster(count, run_folder)
             else:
-                with_dagster(executor, count, place, instance)
-            took = {"wall_s": time.monotonic() - began, "cpu_s": _cpu_s() - cpu}
-            if len(list((place / "output" / "cohort").glob("step_*.txt"))) != count:
-                raise RuntimeError(f"{executor} did not make all of {count} results")
-            print(json.dumps(took), flush=True)
+                with_dagster(executor, count, run_folder, instance)
+            times = {"wall_s": time.monotonic() - started, "cpu_s": _cpu_s() - cpu}
+            if len(list((run_folder / "output" / "cohort").glob("step_*.txt"))) != count:
+                raise RuntimeError(f"{executor} did not write all of {count} results")
+            print(json.dumps(times), flush=True)
 
 
 def _cpu_s() -> float:

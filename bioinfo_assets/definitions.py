@@ -2,17 +2,16 @@
 
 import dagster as dg
 
-from bioinfo_assets import settings as settings_module
 from bioinfo_assets.assets.pipeline_assets import ASSETS, RECORDS
 from bioinfo_assets.assets.sensors import monitor_runs, observe_cohort, observe_sources
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
 from bioinfo_assets.orchestration.executor import one_process_executor
-from bioinfo_assets.orchestration.launcher import launcher_of
+from bioinfo_assets.orchestration.launcher import job_launcher
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.pipeline.code_versions import code_versions
 from bioinfo_assets.pipeline.graph import SHARED_SCOPES_BY_ASSET
 from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.settings import Settings
+from bioinfo_assets.settings import Settings, home_from_environment, load
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -39,9 +38,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         executor=one_process_executor,
         resources={
             "project": project,
-            "launcher": launcher_of(
-                settings.output_path, settings.means, settings.jobs, settings.steps, settings.cache
-            ),
+            "launcher": job_launcher(settings.output_path, settings, settings.cache),
             RECORDS: RecordIOManager(output_path=settings.output_path, scopes=dict(SHARED_SCOPES_BY_ASSET)),
         },
     )
@@ -59,4 +56,4 @@ def check_launchers(definitions: dg.Definitions) -> None:
 @dg.definitions
 def defs() -> dg.Definitions:
     """The project whose home is `DAGSTER_HOME`."""
-    return build_definitions(settings_module.load())
+    return build_definitions(load(home_from_environment()))

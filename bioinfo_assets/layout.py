@@ -17,6 +17,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, PlainSerializer, SerializationInfo, ValidationInfo
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.result_key import COHORT, REFERENCES, ResultKey
 from bioinfo_assets.storage.store import join
 
@@ -41,15 +42,16 @@ def history_in(scope_folder: str) -> str:
 def scope_folder_of(record_uri: str) -> str:
     """The folder of the scope that a record belongs to; the address itself if it is not that of a record.
 
-    >>> scope_folder_of("/results/NA12878/records/history/depth.20261126T000000Z.0123456789ab.json")
-    '/results/NA12878'
+    >>> scope_folder_of("/records/2026/NA12878/records/history/depth.20261126T000000Z.0123456789ab.json")
+    '/records/2026/NA12878'
     """
-    return record_uri.partition(f"/{RECORDS}/")[0]
+    folder, separator, _ = record_uri.rpartition(f"/{RECORDS}/")
+    return folder if separator else record_uri
 
 
 def is_past_record(uri: str) -> bool:
     """Whether an address is that of a replaced result's record."""
-    return f"/{RECORDS}/{HISTORY}/" in uri
+    return uri.rpartition("/")[0].endswith(f"/{RECORDS}/{HISTORY}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,9 @@ class OutputLayout:
 
     Attributes:
         output_path: An absolute local folder or an `s3://` address.
+
+    Raises:
+        InputError: the output path is neither.
 
     >>> layout = OutputLayout("s3://bucket/run7/")
     >>> layout.record(ResultKey("depth", "NA12878"))
@@ -73,6 +78,10 @@ class OutputLayout:
     output_path: str
 
     def __post_init__(self) -> None:
+        if not self.output_path.startswith(("/", "s3://")):
+            raise InputError(
+                f"{self.output_path!r} cannot be the output path: give an absolute folder, or s3://BUCKET/FOLDER"
+            )
         object.__setattr__(self, "output_path", self.output_path.rstrip("/"))
 
     def scope(self, scope: str) -> str:

@@ -12,14 +12,15 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from bioinfo_assets.launch.backend_config import BackendConfig, BatchSettings
+from bioinfo_assets.launch.backend_config import BackendConfig
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.tools import tool_versions
-from bioinfo_assets_tests.launch.batch.machines import PATH, container_environment
+from bioinfo_assets_tests.launch.batch.batch_backend import PATH, container_environment
 from bioinfo_assets_tests.simulator import BatchSimulator, Queue
 
 IMAGE = "tools:1"
-MEANS = BackendConfig(backend="batch", batch=BatchSettings(poll_s=0.1, scratch_volume=""))
+MEANS = BackendConfig(backend="batch", batch=BatchConfig(poll_interval_s=0.1, scratch_volume=""))
 JOBS = JobOptions(image=IMAGE, queue="default")
 
 

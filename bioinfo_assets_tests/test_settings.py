@@ -2,22 +2,22 @@
 
 import re
 import threading
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.settings import FILE_NAME, Settings, load, save
+from bioinfo_assets.settings import FILE_NAME, Settings, TrimmingSettings, load, output_path_of, save
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def loaded() -> Settings:
-    return load(output_path="/results")
+def settings_of(home: Path) -> Settings:
+    return load(home, output_path="/results")
 
 
 @pytest.mark.parametrize(
@@ -30,61 +30,86 @@ def loaded() -> Settings:
         ("", ()),
     ],
 )
-def test_known_sites_of_a_variable(value: str, expected: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_sites_of_a_variable(
+    value: str, expected: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BIOINFO_ASSETS_KNOWN_SITES", value)
-    assert loaded().known_sites == expected
+    assert settings_of(home).known_sites == expected
 
 
 @pytest.mark.parametrize(
     ("value", "expected"), [("/bin", ("/bin",)), ("/bin:/opt/bin", ("/bin", "/opt/bin")), ('["/bin"]', ("/bin",))]
 )
-def test_tool_path_is_written_like_path(value: str, expected: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tool_path_is_written_like_path(
+    value: str, expected: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BIOINFO_ASSETS_TOOL_PATH", value)
-    assert loaded().tool_path == expected
+    assert settings_of(home).tool_path == expected
 
 
-def test_numbers_of_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_of_a_variable(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOINFO_ASSETS_QUANTIZED_QUALS", "10,20")
-    assert loaded().quantized_quals == (10, 20)
+    assert settings_of(home).quantized_quals == (10, 20)
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "words"),
+    ("variable", "value", "message"),
     [
         ("BIOINFO_ASSETS_TRIMMING", "foo", "BIOINFO_ASSETS_TRIMMING is not a JSON object"),
         ("BIOINFO_ASSETS_KNOWN_SITES", "[/a.vcf.gz", "setting known_sites: "),
         ("BIOINFO_ASSETS_QUANTIZED_QUALS", "ten", "setting quantized_quals.0: "),
-        ("BIOINFO_ASSETS_REFRENCE", "/a.fa", "BIOINFO_ASSETS_REFRENCE is no setting: did you mean BIOINFO_ASSETS_REF"),
-        ("bioinfo_assets_refrence", "/a.fa", "bioinfo_assets_refrence is no setting"),
-        ("BIOINFO_ASSETS_TRIMING__TRUSEQ", "1", "is no setting: did you mean BIOINFO_ASSETS_TRIMMING?"),
-        ("BIOINFO_ASSETS_TRIMMING__TRUSEK", "1", "setting trimming.trusek: "),
-        ("BIOINFO_ASSETS_ZZZ", "1", "BIOINFO_ASSETS_ZZZ is no setting: unset it"),
+        ("BIOINFO_ASSETS_REFRENCE", "/a.fa", "BIOINFO_ASSETS_REFRENCE: did you mean BIOINFO_ASSETS_REFERENCE?"),
+        ("bioinfo_assets_refrence", "/a.fa", "unknown environment variable bioinfo_assets_refrence"),
+        ("BIOINFO_ASSETS_TRIMING__TRUSEQ", "1", "did you mean BIOINFO_ASSETS_TRIMMING?"),
+        ("BIOINFO_ASSETS_TRIMMING__TRUSEK", "1", "unknown setting trimming.trusek: did you mean truseq?"),
+        ("BIOINFO_ASSETS_ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ", "1", "unset it"),
     ],
 )
-def test_a_wrong_variable_is_told(variable: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_variable_gets_a_sentence(
+    variable: str, value: str, message: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(InputError, match=re.escape(words)) as caught:
-        loaded()
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
+        settings_of(home)
     assert "\n" not in str(caught.value)
+
+
+def test_a_program_overrides_the_environment_which_overrides_the_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / FILE_NAME).write_text('platform = "ONT"\n')
+    assert settings_of(home).platform == "ONT"
+    monkeypatch.setenv("BIOINFO_ASSETS_PLATFORM", "PACBIO")
+    assert settings_of(home).platform == "PACBIO"
+    assert load(home, output_path="/results", platform="ELEMENT").platform == "ELEMENT"
+
+
+def test_settings_without_a_home_ignore_the_file_of_another_project(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / FILE_NAME).write_text('platform = "ONT"\n')
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    assert load(None, output_path="/results").platform == "ILLUMINA"
 
 
 def test_lists_of_the_file_are_lists(home: Path) -> None:
     (home / FILE_NAME).write_text('known_sites = ["/a.vcf.gz"]\nquantized_quals = [10, 30]\n')
-    assert (loaded().known_sites, loaded().quantized_quals) == (("/a.vcf.gz",), (10, 30))
+    settings = settings_of(home)
+    assert (settings.known_sites, settings.quantized_quals) == (("/a.vcf.gz",), (10, 30))
 
 
-def test_a_file_that_is_not_text_is_told(home: Path) -> None:
+def test_a_file_that_is_not_text_gets_a_sentence(home: Path) -> None:
     (home / FILE_NAME).write_bytes(b'platform = "\xe4"\n')
     with pytest.raises(InputError, match=f"^{FILE_NAME} in {home} is not TOML"):
-        loaded()
+        settings_of(home)
 
 
-def test_who_save_at_the_same_time_do_not_meet(home: Path) -> None:
+def test_concurrent_saves_leave_one_complete_file(home: Path) -> None:
     errors: list[Exception] = []
 
     def save_often(cpus: int) -> None:
         try:
-            for _ in range(100):
+            for _ in range(50):
                 save(Settings(output_path="/results", cpus=cpus), home)
         except OSError as error:
             errors.append(error)
@@ -96,14 +121,66 @@ def test_who_save_at_the_same_time_do_not_meet(home: Path) -> None:
         thread.join()
     assert errors == []
     assert [path.name for path in home.iterdir()] == [FILE_NAME]
-    assert loaded().cpus in {1, 2, 3, 4}
+    assert settings_of(home).cpus in {1, 2, 3, 4}
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("quue", "did you mean queue?"), ("zzzzzzzz", "take it out of bioinfo-assets.toml")]
+    ("name", "hint"), [("quue", "did you mean queue?"), ("zzzzzzzz", "remove it from bioinfo-assets.toml")]
 )
-def test_a_misspelt_option_in_the_file_is_told(home: Path, name: str, hint: str) -> None:
+def test_a_misspelt_option_in_the_file_gets_a_sentence(home: Path, name: str, hint: str) -> None:
     (home / FILE_NAME).write_text(f'[jobs]\n{name} = "x"\n')
-    with pytest.raises(InputError) as told:
-        load(output_path="/results")
-    assert str(told.value) == f"there is no setting jobs.{name}: {hint}"
+    with pytest.raises(InputError) as error:
+        settings_of(home)
+    assert str(error.value) == f"unknown setting jobs.{name}: {hint}"
+
+
+class TestAMovedProject:
+    """Paths under the output path are relative in the file, so that it is valid after a move."""
+
+    SETTINGS = (
+        ("reference", "data/genome.fa"),
+        ("known_sites", ["data/sites.vcf.gz", "/elsewhere/sites.vcf.gz", "s3://bucket/sites.vcf.gz"]),
+    )
+
+    @pytest.fixture
+    def project(self, tmp_path: Path) -> Path:
+        project = tmp_path / "project"
+        settings = Settings(
+            output_path=str(project),
+            reference=f"{project}/data/genome.fa",
+            known_sites=(f"{project}/data/sites.vcf.gz", "/elsewhere/sites.vcf.gz", "s3://bucket/sites.vcf.gz"),
+            trimming=TrimmingSettings(three_prime_1=f"{project}/data/adapters.fa", three_prime_2="ACGT"),
+        )
+        save(settings, project / ".dagster")
+        return project
+
+    def test_the_file_names_no_path_of_the_project(self, project: Path) -> None:
+        text = (project / ".dagster" / FILE_NAME).read_text()
+        assert str(project) not in text
+        assert tomllib.loads(text) == {
+            **dict(self.SETTINGS),
+            "trimming": {"three_prime_1": "data/adapters.fa", "three_prime_2": "ACGT"},
+        }
+
+    def test_its_settings_have_the_new_paths(self, project: Path, tmp_path: Path) -> None:
+        moved = project.rename(tmp_path / "moved")
+        for settings in (load(moved / ".dagster"), load(moved / ".dagster", output_path=str(moved))):
+            assert settings.output_path == str(moved)
+            assert settings.reference == f"{moved}/data/genome.fa"
+            assert settings.known_sites == (
+                f"{moved}/data/sites.vcf.gz",
+                "/elsewhere/sites.vcf.gz",
+                "s3://bucket/sites.vcf.gz",
+            )
+            assert settings.trimming.three_prime_1 == f"{moved}/data/adapters.fa"
+            assert settings.trimming.three_prime_2 == "ACGT"
+        assert output_path_of(moved / ".dagster") == str(moved)
+
+    def test_a_home_elsewhere_names_the_output_path(self, tmp_path: Path) -> None:
+        save(Settings(output_path="s3://bucket/run7", reference="s3://bucket/run7/data/genome.fa"), tmp_path)
+        assert tomllib.loads((tmp_path / FILE_NAME).read_text()) == {
+            "output_path": "s3://bucket/run7",
+            "reference": "data/genome.fa",
+        }
+        assert output_path_of(tmp_path) == "s3://bucket/run7"
+        assert load(tmp_path).reference == "s3://bucket/run7/data/genome.fa"

@@ -1,1 +1,1 @@
-"""Use cases behind the commands, without a terminal."""
+"""The use cases behind the commands, independent of a terminal."""

@@ -1,17 +1,13 @@
-"""Compares a result with the one that a run would compute now."""
+"""Comparison of a result with the one that a run would compute now."""
 
 from collections.abc import Iterator, Mapping
 
-from bioinfo_assets.application.planned_results import dry_run
-from bioinfo_assets.application.preflight import Plan, superseded_assets
-from bioinfo_assets.application.request import Request, home_of, settings_of
+from bioinfo_assets.application.plan import Plan, dry_run, open_project, superseded_by_sample
 from bioinfo_assets.application.resolve_result import ResolvedResult
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, OVER_SAMPLES, PER_SAMPLE, parents_of, result_key, upstream_of
-from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.provenance.comparer import Comparer, planned_record
-from bioinfo_assets.provenance.comparison import Change, Comparison
+from bioinfo_assets.provenance.comparison import Change, Comparer, Comparison, planned_record
 from bioinfo_assets.provenance.lineage import Lineage
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import ResultKey
@@ -32,17 +28,16 @@ def compare_with_current(result: ResolvedResult) -> tuple[Comparison, str]:
         planned = {item.key: item for item in trial.planned_results()}
     if key not in planned:
         raise InputError(f"{key.label} is no longer computed: a later result was imported, or its sample was removed")
-    # The dry run may have written observations: they are read by a lineage of its own.
+    # The dry run may have written observations: a second lineage reads them.
     comparison = _CurrentComparison(planned, plan.names, Comparer(result.lineage, Lineage(result.lineage.ledger)))
     return comparison.compare(planned[key], result), trial.unknown_tools
 
 
 def _plan(output_path: str, key: ResultKey) -> Plan:
-    """The asset and everything upstream of it, for this sample."""
-    home = home_of(output_path)
-    project = Project(settings_of(Request(output_path), home))
+    """A plan of the asset and everything upstream of it, for this sample."""
+    project, home = open_project(output_path)
     if key.asset not in GRAPH:
-        raise InputError(f"there is no asset {key.asset} any more: compare two of its results")
+        raise InputError(f"the asset {key.asset} no longer exists: compare two of its results")
     needed = upstream_of(key.asset) | {key.asset}
     assets = tuple(
         name for name in ASSETS if name in needed and (name != "known_sites" or project.settings.known_sites)
@@ -50,14 +45,13 @@ def _plan(output_path: str, key: ResultKey) -> Plan:
     all_samples = sample_names(project.ledger)
     is_per_sample = key.asset in PER_SAMPLE
     if is_per_sample and key.scope not in all_samples:
-        raise InputError(f"there is no sample {key.scope!r} in {output_path} any more: compare two of its results")
+        raise InputError(f"there is no longer a sample {key.scope!r} in {output_path}: compare two of its results")
     names = all_samples if key.asset in OVER_SAMPLES else (key.scope,) if is_per_sample else ()
-    superseded = {name: superseded_assets(project, project.sample(name)) for name in names}
-    return Plan(project, home, (), names, assets, superseded)
+    return Plan(project, home, (), names, assets, superseded_by_sample(project, (), names))
 
 
 class _CurrentComparison:
-    """Comparisons of recorded results with planned ones."""
+    """Compares recorded results with planned ones, each once."""
 
     def __init__(
         self, planned: Mapping[ResultKey, PlannedResult], samples: tuple[str, ...], comparer: Comparer

@@ -1,14 +1,15 @@
-"""Runs assets in this process, on the project's own Dagster instance, where Dagit shows the runs."""
+"""Runs of assets in this process, on the project's Dagster instance, where Dagit shows them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
+from uuid import uuid4
 
 import dagster as dg
 
-from bioinfo_assets.application.dagster_instance import LOG_TAG, open_instance, report_ended
-from bioinfo_assets.application.preflight import Plan
+from bioinfo_assets.application.dagster_instance import open_instance
+from bioinfo_assets.application.plan import Plan
 from bioinfo_assets.application.run_progress import Failure, RunProgress
 from bioinfo_assets.assets.cohort import report_cohort
 from bioinfo_assets.definitions import build_definitions
@@ -16,93 +17,93 @@ from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.interruption import CANCELLED_BY_INTERRUPT
 from bioinfo_assets.orchestration.job_updates import JobState, listen
 from bioinfo_assets.orchestration.partitions import range_tags, ranges, samples, set_samples
+from bioinfo_assets.orchestration.run_liveness import hold_run_lock, report_dead_runs
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES, PER_SAMPLE, SHARED
 from bioinfo_assets.records.samples import sample_names
 
 JOB: Final = "align_samples"
-_ERROR_MODULE: Final = "bioinfo_assets.errors."
 TAGS: Final = {"bioinfo-assets/started-by": "command line", "bioinfo-assets/version": version("bioinfo-assets")}
+_ERROR_MODULE: Final = "bioinfo_assets.errors."
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A run that is over: its id in Dagster, and whether all of it succeeded."""
+    """A finished run: its id in Dagster, and whether all of it succeeded."""
 
     run_id: str
     success: bool
 
 
-def run_plan(plan: Plan, log: str, board: RunProgress) -> tuple[RunResult, ...]:
-    """Makes the assets of a plan; the board is told how jobs come along, and which failed.
+@dataclass(frozen=True, slots=True)
+class _RunPart:
+    """The part of a plan that one Dagster run computes: assets, for a range of samples in its tags."""
 
-    Args:
-        plan: What to make.
-        log: The log within the home, which this process holds locked: the sign that it lives.
-        board: What is told.
+    assets: tuple[str, ...]
+    tags: Mapping[str, str]
+
+
+def run_plan(plan: Plan, progress: RunProgress) -> tuple[RunResult, ...]:
+    """Compute the assets of a plan, and update `progress` from the threads of its jobs.
 
     Raises:
-        KeyboardInterrupt: the user interrupted it; its jobs are ended.
+        KeyboardInterrupt: the user interrupted a run; its jobs have been ended.
     """
     definitions = build_definitions(plan.project.settings)
-    with open_instance(plan.home) as instance, listen(board.update):
-        report_ended(instance, plan.home)
+    with open_instance(plan.home) as instance, listen(progress.update):
+        report_dead_runs(instance)
         set_samples(instance, [*plan.names, *sample_names(plan.project.ledger)])
-        results = tuple(_run(definitions, instance, *part, board) for part in _parts(plan, instance, log))
+        results = tuple(_run(definitions, instance, part, progress) for part in _split(plan, instance))
         report_cohort(instance)
         return results
 
 
-def _parts(plan: Plan, instance: dg.DagsterInstance, log: str) -> Iterator[tuple[list[str], Mapping[str, str]]]:
-    """The runs that a plan takes, as assets and tags: one for each range of samples that were added in a row.
+def _split(plan: Plan, instance: dg.DagsterInstance) -> Iterator[_RunPart]:
+    """Split a plan into Dagster runs, since a run takes one range of samples, in the order in which they were added.
 
-    What the samples share is made in the first of them, what is made of all samples in the last.
+    The first run computes what samples share, the last one what is computed from all samples.
     """
-    spans = list(_spans(plan, instance.get_dynamic_partitions(str(samples.name))))
-    for number, (left_out, span) in enumerate(spans or [(frozenset(), ())]):
-        elsewhere = {*left_out, *(SHARED if number else ()), *(OVER_SAMPLES if number < len(spans) - 1 else ())}
-        tags = {LOG_TAG: log, **(range_tags(*span) if span else {})}
-        yield [asset for asset in plan.assets if asset not in elsewhere], tags
+    spans = list(_spans(plan, instance.get_dynamic_partitions(str(samples.name)))) or [(frozenset(), ())]
+    for number, (superseded, span) in enumerate(spans):
+        is_first, is_last = number == 0, number == len(spans) - 1
+        omitted = {*superseded, *(() if is_first else SHARED), *(() if is_last else OVER_SAMPLES)}
+        yield _RunPart(tuple(asset for asset in plan.assets if asset not in omitted), range_tags(*span) if span else {})
 
 
 def _spans(plan: Plan, order: Sequence[str]) -> Iterator[tuple[frozenset[str], tuple[str, str] | tuple[()]]]:
-    """Ranges of samples of which the same is to be made: what is left out of it, first and last sample."""
-    alike: dict[frozenset[str], set[str]] = {}
+    """The ranges of samples with the same superseded assets: these assets, and the first and last sample."""
+    names_by_superseded: dict[frozenset[str], set[str]] = {}
     for name in plan.names:
-        alike.setdefault(plan.superseded.get(name, frozenset()), set()).add(name)
-    for left_out, names in alike.items():
-        if set(plan.assets) & set(PER_SAMPLE) - left_out:
-            yield from ((left_out, span) for span in ranges(order, names))
+        names_by_superseded.setdefault(plan.superseded.get(name, frozenset()), set()).add(name)
+    for superseded, names in names_by_superseded.items():
+        if set(plan.assets) & set(PER_SAMPLE) - superseded:
+            yield from ((superseded, span) for span in ranges(order, names))
 
 
-def _run(
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    assets: Sequence[str],
-    tags: Mapping[str, str],
-    board: RunProgress,
-) -> RunResult:
-    job = definitions.resolve_job_def(JOB)
-    run = instance.create_run_for_job(
-        job_def=job,
-        asset_selection=frozenset(map(dg.AssetKey, assets)),
-        tags={**TAGS, **CANCELLED_BY_INTERRUPT, **tags},
-    )
-    result = execute_run(InMemoryJob(job), run, instance)
+def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, part: _RunPart, progress: RunProgress) -> RunResult:
+    job, run_id = definitions.resolve_job_def(JOB), str(uuid4())
+    with hold_run_lock(instance, run_id, keep_on_error=True):
+        run = instance.create_run_for_job(
+            job_def=job,
+            run_id=run_id,
+            asset_selection=frozenset(map(dg.AssetKey, part.assets)),
+            tags={**TAGS, **CANCELLED_BY_INTERRUPT, **part.tags},
+        )
+        result = execute_run(InMemoryJob(job), run, instance)
     if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:
         raise KeyboardInterrupt
-    for failure in _untold(result, board):
-        board.add_failure(failure)
-    return RunResult(run.run_id, result.success)
+    for failure in _failures_without_job(result, progress):
+        progress.add_failure(failure)
+    return RunResult(run_id, result.success)
 
 
-def _untold(result: dg.JobExecutionResult, board: RunProgress) -> Iterator[Failure]:
-    """The failures of steps that ended before they had a job to tell of, or of a run that ended before its steps."""
-    told = {failure.asset for failure in board.failures}
-    skipped = {asset for asset, row in board.counts().items() if row[JobState.SKIPPED.value]}
+def _failures_without_job(result: dg.JobExecutionResult, progress: RunProgress) -> Iterator[Failure]:
+    """The failures of steps that failed before they had a job, or of a run that failed before its first step."""
+    reported = {failure.asset for failure in progress.failures}
+    skipped = {asset for asset, row in progress.counts().items() if row[JobState.SKIPPED.value]}
     steps = list(result.filter_events(lambda event: event.is_step_failure))
     for event in steps:
         asset = str(event.step_key)
-        if asset not in told | skipped:
+        if asset not in reported | skipped:
             yield Failure(asset, None, _reason(event))
     if not steps:
         for event in result.filter_events(lambda event: event.event_type is dg.DagsterEventType.RUN_FAILURE):
@@ -110,9 +111,9 @@ def _untold(result: dg.JobExecutionResult, board: RunProgress) -> Iterator[Failu
 
 
 def _reason(event: dg.DagsterEvent) -> str:
-    """Why a step or a run failed: the sentence of one of our errors, else class and text of the first cause."""
+    """Why a step or run failed: the message of one of this project's errors, otherwise class and text of the cause."""
     error = event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error
     while error is not None and error.cause is not None and not error.message.startswith(_ERROR_MODULE):
         error = error.cause
-    said = error.message.strip() if error else "it did not say why"
-    return said.partition(": ")[2] if said.startswith(_ERROR_MODULE) else said
+    message = error.message.strip() if error else "no reason was reported"
+    return message.partition(": ")[2] if message.startswith(_ERROR_MODULE) else message

@@ -1,7 +1,7 @@
-"""Whether Dagster has the results of a plan, so that an up-to-date run can do without it.
+"""A marker of what Dagster's history contains, so that an up-to-date run need not open it.
 
-After each run, one digest is kept in the project's home: of every result's record and code version, of the sources'
-observations, and of the output path, whose addresses Dagster shows. Any other run replaces it.
+After each run, the project's home holds one digest of the plan's records and code versions, the sources' observations,
+and the output path, since Dagster shows its addresses. The next run of another plan replaces it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from bioinfo_assets.application.preflight import Plan
+from bioinfo_assets.application.plan import Plan
 from bioinfo_assets.pipeline.code_versions import code_versions
 from bioinfo_assets.pipeline.graph import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, result_key
 from bioinfo_assets.records.record import Record
@@ -20,29 +20,29 @@ FILE_NAME: Final = Path("history", "last-synced")
 
 
 def is_synced(plan: Plan, records: Iterable[Record]) -> bool:
-    """Whether Dagster has exactly these results of a plan."""
+    """Return whether Dagster has exactly these results of a plan."""
     file = plan.home / FILE_NAME
     return file.exists() and file.read_text(encoding="utf-8") == _digest(plan, records)
 
 
 def clear_marker(plan: Plan) -> None:
-    """Note that a run is about to report other results to Dagster."""
+    """Remove the marker, before a run reports other results to Dagster."""
     (plan.home / FILE_NAME).unlink(missing_ok=True)
 
 
 def write_marker(plan: Plan) -> None:
-    """Note that Dagster has the current results of a plan."""
+    """Write the marker: Dagster has the current results of a plan."""
     records = (plan.project.ledger.read(key) for key in plan.result_keys())
     digest = _digest(plan, (record for record in records if record is not None))
     file = plan.home / FILE_NAME
-    file.parent.mkdir(exist_ok=True)  # it is missing where Dagster's database is elsewhere
+    file.parent.mkdir(exist_ok=True)  # it does not exist if Dagster's database is elsewhere
     with atomic_write(file) as part:
         part.write_text(digest, encoding="utf-8")
 
 
 def _digest(plan: Plan, records: Iterable[Record]) -> str:
     settings = plan.project.settings
-    # A cache that is new to the project gets the project's results from a run by Dagster.
+    # A newly set shared cache receives the project's results in a run by Dagster.
     places = (f"output\t{settings.output_path}", f"cache\t{settings.cache or ''}")
     lines = sorted([*_results(plan, records), *_sources(plan), *places])
     return sha256("\n".join(lines).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Paths as a user types them, relative to where they stand, made the absolute ones that settings and records hold."""
+"""Paths as a user types them, made absolute for settings and records."""
 
 import os
 import shutil
@@ -8,34 +8,34 @@ from pathlib import Path
 from bioinfo_assets.genomics.uri import is_remote
 
 
-def absolute_path(given: str) -> str:
-    """A path or address, the path made absolute.
+def absolute_path(path: str) -> str:
+    """Return a local path as an absolute one, and a remote address unchanged.
 
-    >>> absolute("s3://bucket/run7"), absolute("/data/run7/../run8/")
+    >>> absolute_path("s3://bucket/run7"), absolute_path("/data/run7/../run8/")
     ('s3://bucket/run7', '/data/run8')
     """
-    if is_remote(given):
-        return given
-    return os.path.abspath(Path(given.removeprefix("file://")).expanduser())  # noqa: PTH100 - Path keeps `..`
+    if is_remote(path):
+        return path
+    return os.path.abspath(Path(path.removeprefix("file://")).expanduser())  # noqa: PTH100 - Path keeps `..`
 
 
-def absolute_adapter(given: str) -> str:
-    """An adapter: the path of a file of adapters made absolute, a sequence left as it is.
+def absolute_adapter(adapter: str) -> str:
+    """Return the absolute path of an adapter file, and an adapter sequence unchanged.
 
-    >>> adapter("AGATCGGAAGAGC"), adapter("/data/adapters.fa")
+    >>> absolute_adapter("AGATCGGAAGAGC"), absolute_adapter("/data/adapters.fa")
     ('AGATCGGAAGAGC', '/data/adapters.fa')
     """
-    path = given.removeprefix("file:")
-    return absolute_path(path) if path != given or "/" in path or Path(path).is_file() else given
+    path = adapter.removeprefix("file:")
+    return absolute_path(path) if path != adapter or "/" in path or Path(path).is_file() else adapter
 
 
 def own_command() -> str:
-    """How to call this program from where the user stands: by its name, or by its path where PATH has it not.
+    """Return the command that starts this program: its name if a new shell finds it on PATH, otherwise its path.
 
-    `uv run` puts it on PATH for the one command that it runs.
+    Under `uv run`, PATH is extended for that one command only.
     """
-    own = Path(sys.executable).parent / "bioinfo-assets"
-    found = shutil.which(own.name)
-    if "UV" not in os.environ and found is not None and Path(found).resolve() == own.resolve():
-        return own.name
-    return str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)
+    program = Path(sys.executable).parent / "bioinfo-assets"
+    on_path = shutil.which(program.name)
+    if "UV" not in os.environ and on_path is not None and Path(on_path).resolve() == program.resolve():
+        return program.name
+    return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)

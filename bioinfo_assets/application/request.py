@@ -1,8 +1,6 @@
-"""What a user asks of `run`, and the project that it is asked of."""
+"""A request to run the pipeline, and the settings of the project it is for."""
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,44 +11,40 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.settings import HOME_VARIABLE, Settings
 
 DEFAULT_REFERENCE: Final = "https://hgdownload.soe.ucsc.edu/goldenPath/hg38/chromosomes/chr22.fa.gz"
-"""UCSC's chromosome 22 of GRCh38, with which `run` works unless another reference is set."""
+"""UCSC's chromosome 22 of GRCh38, used by `run` unless a reference is set."""
 
 _BROAD: Final = "gs://genomics-public-data/resources/broad/hg38/v0"
 DEFAULT_KNOWN_SITES: Final = (
     f"{_BROAD}/1000G_phase1.snps.high_confidence.hg38.vcf.gz",
     f"{_BROAD}/Mills_and_1000G_gold_standard.indels.hg38.vcf.gz",
 )
-"""The sites of the Broad's public bucket for GRCh38, with which `run` works unless others, or none, are set."""
+"""Known sites for GRCh38 from the Broad's public bucket, used by `run` unless others, or none, are set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to make, for which samples.
+    """What to compute, for which samples.
 
     Attributes:
         output_path: Where results are published: an absolute folder or an address.
-        samples_file: The samples to add, or None for those that the project has.
-        given: The settings that were given as options.
-        select: Which assets, in Dagster's selection syntax; all if empty.
-        samples: Which of the samples; all if empty.
-        json: Whether the outcome is told as JSON.
-        explain: Whether to tell only what would be made, and why.
+        samples_file: Samples to add first; None to use those of the project.
+        overrides: Settings given as options; None where an option was left out.
+        select: Assets, in Dagster's selection syntax; all if empty.
+        samples: Names of samples; all if empty.
     """
 
     output_path: str
     samples_file: str | None = None
-    given: Mapping[str, object] = field(default_factory=dict)
+    overrides: Mapping[str, object] = field(default_factory=dict)
     select: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
-    json: bool = False
-    explain: bool = False
 
 
 def home_of(output_path: str) -> Path:
-    """The project's home, an absolute path.
+    """Return the absolute path of a project's home.
 
     Raises:
-        InputError: it belongs to another output path, or an address has none.
+        InputError: the home belongs to another output path, or the output path is remote and no home is set.
     """
     home = Path(absolute_path(str(settings_module.home_of(output_path))))
     if home != Path(output_path) / ".dagster":
@@ -64,30 +58,15 @@ def home_of(output_path: str) -> Path:
 
 
 def settings_of(request: Request, home: Path) -> Settings:
-    """The project's settings: what is given, then what is set, then the defaults of `run`.
+    """Return the settings for a request: its overrides, then the project's settings, then the defaults of `run`.
 
     Raises:
         InputError: a setting is wrong.
     """
-    with at_home(home):
-        settings = settings_module.load(output_path=request.output_path, **request.given)
+    settings = settings_module.load(home, output_path=request.output_path, **request.overrides)
     defaults: dict[str, object] = {}
     if settings.reference is None:
         defaults["reference"] = DEFAULT_REFERENCE
     if "known_sites" not in settings.model_fields_set:
         defaults["known_sites"] = DEFAULT_KNOWN_SITES
     return settings.model_copy(update=defaults)
-
-
-@contextmanager
-def at_home(home: Path) -> Iterator[None]:
-    """Has the settings of this home read, whatever the environment says."""
-    before = os.environ.get(HOME_VARIABLE)
-    os.environ[HOME_VARIABLE] = str(home)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[HOME_VARIABLE]
-        else:
-            os.environ[HOME_VARIABLE] = before

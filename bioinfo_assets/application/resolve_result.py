@@ -1,6 +1,7 @@
-"""Results as a user names them: a file, its record, or `SAMPLE/ASSET` with the output path."""
+"""Finds a result by what a user typed: its file, its record, or `SAMPLE/ASSET` with the output path."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.errors import InputError
@@ -13,64 +14,64 @@ from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 
-HOW = "name a result by its file, by its record, or as SAMPLE/ASSET with --output-path"
+_ADVICE: Final = "name a result by its file, by its record, or as SAMPLE/ASSET with --output-path"
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedResult:
-    """A result that a user named.
+    """The result that a user named.
 
     Attributes:
-        job: What made it, traced upstream.
-        lineage: The history of its output path.
+        job: The job that produced it, traced upstream.
+        lineage: The lineage of its project.
     """
 
     job: TracedJob
     lineage: Lineage
 
 
-def resolve_result(given: str, output_path: str | None, store: Store) -> ResolvedResult:
-    """The result that a user means.
+def resolve_result(name: str, output_path: str | None, store: Store) -> ResolvedResult:
+    """Find a result.
 
     Args:
-        given: What they typed.
-        output_path: Where results are, if they told it.
-        store: Where files are read.
+        name: The path of a file or record, or `SAMPLE/ASSET`.
+        output_path: The project's output path; needed for `SAMPLE/ASSET`.
+        store: Reads the files.
 
     Raises:
         InputError: there is no such result.
     """
-    scope, _, asset = given.partition("/")
+    scope, _, asset = name.partition("/")
     if output_path is not None and scope and asset in GRAPH:
-        return _of_asset(Lineage(Ledger(store, absolute_path(output_path))), scope, asset)
-    uri = absolute_path(given)
+        return _find_by_key(Lineage(Ledger(store, absolute_path(output_path))), scope, asset)
+    uri = absolute_path(name)
     scope_folder = scope_folder_of(uri)
     if scope_folder != uri and uri.endswith(".json"):
-        return _of_record(Lineage(Ledger(store, folder_of(scope_folder))), uri, past=is_past_record(uri))
-    return _of_file(Lineage(Ledger(store, folder_of(folder_of(uri)))), uri)
+        return _find_by_record(Lineage(Ledger(store, folder_of(scope_folder))), uri, past=is_past_record(uri))
+    return _find_by_file(Lineage(Ledger(store, folder_of(folder_of(uri)))), uri)
 
 
-def _of_asset(lineage: Lineage, scope: str, asset: str) -> ResolvedResult:
+def _find_by_key(lineage: Lineage, scope: str, asset: str) -> ResolvedResult:
     record = lineage.ledger.read(ResultKey(asset, scope))
     if record is None:
         raise InputError(f"there is no {asset} of {scope} in {lineage.ledger.output_path}: run it, or check the name")
     return ResolvedResult(lineage.of_record(record), lineage)
 
 
-def _of_record(lineage: Lineage, uri: str, *, past: bool) -> ResolvedResult:
+def _find_by_record(lineage: Lineage, uri: str, *, past: bool) -> ResolvedResult:
     if not lineage.ledger.store.exists(uri):
         raise InputError(f"there is no record {uri}: check the path")
     record = lineage.ledger.read_any(uri)
     if not isinstance(record, Record):
-        raise InputError(f"{uri} tells of files from outside, which nothing was made from here: {HOW}")
-    return ResolvedResult(lineage.of_record(record, uri, past=past), lineage)
+        raise InputError(f"{uri} describes source files, not a result: {_ADVICE}")
+    return ResolvedResult(lineage.of_record(record, uri, replaced=past), lineage)
 
 
-def _of_file(lineage: Lineage, uri: str) -> ResolvedResult:
+def _find_by_file(lineage: Lineage, uri: str) -> ResolvedResult:
     try:
         file = lineage.of_file(uri)
     except InputError as error:
-        raise InputError(f"no record beside {uri} names it as a result: {HOW}") from error
-    if file.maker is None:
-        raise InputError(f"{uri} is no result, but came from outside: {HOW}")
-    return ResolvedResult(file.maker, lineage)
+        raise InputError(f"no record next to {uri} lists it as a result: {_ADVICE}") from error
+    if file.producer is None:
+        raise InputError(f"{uri} is a source file, not a result: {_ADVICE}")
+    return ResolvedResult(file.producer, lineage)

@@ -10,16 +10,16 @@ from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate
 from bioinfo_assets.result_key import ResultKey
 
 STATES: Final = (JobState.PENDING, JobState.RUNNING, JobState.FAILED, JobState.CACHED, JobState.DONE)
-"""The states that are always shown, in this order; skipped jobs only if there are any."""
+"""The states that are always shown, in this order. SKIPPED is shown only if there are such jobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A job that failed, or a whole step or run that failed without a job.
+    """A failed job, or a step or run that failed without a job.
 
     Attributes:
         asset: The asset, or `the run`.
-        sample: The sample; None for an asset without partitions and for a whole step.
+        sample: The sample; None for an asset without partitions, and for a step or run.
         reason: Why, in a sentence.
     """
 
@@ -34,7 +34,7 @@ class Failure:
 
 @dataclass(slots=True)
 class RunProgress:
-    """The jobs of a run. Safe for threads.
+    """The states of a run's jobs. Thread-safe.
 
     Attributes:
         totals: The number of jobs of each asset, in the order of the graph.
@@ -47,29 +47,29 @@ class RunProgress:
     _lock: Lock = field(default_factory=Lock)
 
     def update(self, update: JobUpdate) -> None:
-        """Take in a change of state."""
+        """Record a change of state."""
         with self._lock:
             self._states[update.key] = update.state
             if update.state is JobState.FAILED:
                 self._failures.append(Failure(update.key.asset, update.key.partition_key, update.reason))
 
     def add_failure(self, failure: Failure) -> None:
-        """Take in the failure of a whole step or run."""
+        """Record the failure of a step or run."""
         with self._lock:
             self._failures.append(failure)
 
     def end(self) -> None:
-        """Mark the run as over: what has not started by now was skipped."""
+        """Mark the run as over: jobs that have not started count as skipped."""
         self._is_over = True
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """The failures, in the order in which they happened."""
+        """The failures, in chronological order."""
         with self._lock:
             return tuple(self._failures)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """By asset, the number of jobs in each state; jobs that have not started are pending."""
+        """Return, by asset, the number of jobs in each state; jobs that have not started are pending."""
         with self._lock:
             states = dict(self._states)
             failed_steps = Counter(failure.asset for failure in self._failures if failure.sample is None)

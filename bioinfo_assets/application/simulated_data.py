@@ -1,4 +1,4 @@
-"""Simulated data in a folder, made once: the demo's, and the examples that `prepare-samples` uploads."""
+"""Simulated data in a folder: for the demo, and for the examples that `prepare-samples` uploads."""
 
 import json
 import shutil
@@ -11,43 +11,40 @@ from bioinfo_assets.genomics.simulation import SimulatedData, compress_sites, si
 from bioinfo_assets.launch.tools import TOOLS
 from bioinfo_assets.storage.atomic import translate_disk_errors
 
-MARK: Final = "simulated.json"
-"""Written last: what the data in its folder are."""
+MANIFEST: Final = "simulated.json"
+"""Describes the data in its folder; written last, so that it exists only if they are complete."""
 
 
-def simulated(folder: Path, seed: int) -> SimulatedData:
-    """Simulated data of this seed, with bgzipped known sites; found if they are there.
+def provide_simulated_data(folder: Path, seed: int) -> SimulatedData:
+    """Return the simulated data of a seed, with bgzipped known sites; they are simulated unless the folder holds them.
 
     Raises:
         ResourceError: bgzip or tabix is missing, or the disk is full.
         InputError: the folder cannot be written to.
     """
-    mark = folder / MARK
-    if mark.exists():
-        kept = json.loads(mark.read_text(encoding="utf-8"))
-        if kept["seed"] == seed:
+    manifest = folder / MANIFEST
+    if manifest.exists():
+        values = json.loads(manifest.read_text(encoding="utf-8"))
+        if values["seed"] == seed:
             return SimulatedData(
-                folder / kept["reference"],
-                tuple(folder / name for name in kept["known_sites"]),
-                folder / kept["samples_file"],
-                tuple(kept["samples"]),
+                folder / values["reference"],
+                tuple(folder / name for name in values["known_sites"]),
+                folder / values["samples_file"],
+                tuple(values["samples"]),
             )
     for tool in ("bgzip", "tabix"):
         if shutil.which(tool) is None:
-            raise ResourceError(f"the tool {tool} is not on PATH; what installs it: {TOOLS[tool].install}")
+            raise ResourceError(f"the tool {tool} is not on PATH; install it with: {TOOLS[tool].install}")
     with translate_disk_errors(folder):
-        mark.unlink(missing_ok=True)
+        manifest.unlink(missing_ok=True)
         data = simulate(folder, seed=seed)
         data = replace(data, known_sites=tuple(map(compress_sites, data.known_sites)))
-        mark.write_text(json.dumps(_kept(data, seed), indent=2) + "\n", encoding="utf-8")
+        values = {
+            "seed": seed,
+            "reference": data.reference.name,
+            "known_sites": [vcf.name for vcf in data.known_sites],
+            "samples_file": data.samples_file.name,
+            "samples": list(data.samples),
+        }
+        manifest.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     return data
-
-
-def _kept(data: SimulatedData, seed: int) -> dict[str, object]:
-    return {
-        "seed": seed,
-        "reference": data.reference.name,
-        "known_sites": [vcf.name for vcf in data.known_sites],
-        "samples_file": data.samples_file.name,
-        "samples": list(data.samples),
-    }

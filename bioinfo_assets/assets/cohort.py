@@ -1,9 +1,9 @@
 """The cohort: which samples have results, and which versions of them, as one digest.
 
 Dagster ignores dependencies on a hundred partitions or more when it decides what is stale (`data_version.py`,
-SKIP_PARTITION_DATA_VERSION_DEPENDENCY_THRESHOLD). So the report on all samples depends on this digest as well, which has
-no partitions: however many samples there are, the report is stale when one of them has another result, is new, or was
-removed.
+SKIP_PARTITION_DATA_VERSION_DEPENDENCY_THRESHOLD). So the report on all samples depends on this digest as well, which
+has no partitions: however many samples there are, the report is stale when one of them has another result, is new, or
+was removed.
 """
 
 from hashlib import sha256

@@ -1,24 +1,23 @@
 """The pipeline's assets in Dagster, built from the rows of `pipeline.graph`."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import dagster as dg
 
 from bioinfo_assets.assets.metrics_metadata import metrics_metadata
-from bioinfo_assets.assets.sources import observe_upstream
+from bioinfo_assets.assets.sources import accept_beta_features, observe_upstream
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.orchestration.launcher import JobLauncher
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.pipeline.graph import GRAPH, SOURCES, AssetSpec, parents_of
 from bioinfo_assets.pipeline.jobs import Upstream
-from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import REFERENCES, ResultKey
+
+if TYPE_CHECKING:
+    from bioinfo_assets.orchestration.launcher import JobLauncher
+    from bioinfo_assets.pipeline.project import Project
 
 RECORDS: Final = "records"
 """The resource key of the IO manager of records."""
@@ -29,17 +28,10 @@ MAX_SAMPLES_PER_RUN: Final = 1000
 """A backfill of more samples becomes several runs."""
 
 
-@contextmanager
-def _accept_beta_features() -> Iterator[None]:
-    """Keep Dagster from warning of each beta feature; its minor version is pinned here."""
-    with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):
-        yield
-
-
 def pipeline_asset(spec: AssetSpec) -> dg.AssetsDefinition:
     """The Dagster asset of a row."""
     is_per_sample = spec.scope is None
-    with _accept_beta_features():
+    with accept_beta_features():
         return dg.asset(
             name=spec.name,
             description=spec.description,

@@ -1,7 +1,9 @@
 """The sources: FASTQs, the genome, known variants. They are observed by checksum, never computed."""
 
 import inspect
-from collections.abc import Callable, Collection
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import dagster as dg
@@ -17,19 +19,27 @@ from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import sample_names
 
 
+@contextmanager
+def accept_beta_features() -> Iterator[None]:
+    """Keep Dagster from warning of each beta feature; its minor version is pinned here."""
+    with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):
+        yield
+
+
 def _source_asset(
     *, kind: str, partitions_def: dg.PartitionsDefinition[str] | None = None
 ) -> Callable[[Callable[..., Any]], dg.SourceAsset]:
     """Declare an observable source; its docstring is its description in Dagit."""
 
     def declare(observe: Callable[..., Any]) -> dg.SourceAsset:
-        # Source assets take no `kinds`: Dagit draws them by this tag.
-        return dg.observable_source_asset(
-            group_name="sources",
-            description=inspect.getdoc(observe),
-            tags={f"dagster/kind/{kind}": ""},
-            partitions_def=partitions_def,
-        )(observe)
+        with accept_beta_features():
+            # Source assets take no `kinds`: Dagit draws them by this tag.
+            return dg.observable_source_asset(
+                group_name="sources",
+                description=inspect.getdoc(observe),
+                tags={f"dagster/kind/{kind}": ""},
+                partitions_def=partitions_def,
+            )(observe)
 
     return declare
 

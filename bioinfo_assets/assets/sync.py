@@ -1,8 +1,8 @@
 """Rebuilds Dagster's events from the records next to the data, as after the loss of its database.
 
 Each result gets one materialization with the tags that the run which computed it would have written. A result whose
-inputs have changed since points at an earlier version of them, so that it is stale as before; the earlier version gets an
-event too, which names it.
+inputs have changed since points at an earlier version of them, so that it is stale as before; the earlier version gets
+an event too, which names it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -273,7 +273,7 @@ def _trace(lineage: Lineage, record: Record) -> TracedJob:
     try:
         return lineage.of_record(record)
     except BioinfoAssetsError:  # a record upstream cannot be read: this one is reported all the same
-        return lineage.alone(record)
+        return lineage.without_upstream(record)
 
 
 def _tags(version: str) -> dict[str, str]:

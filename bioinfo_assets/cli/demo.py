@@ -1,4 +1,4 @@
-"""`bioinfo-assets demo`: the whole pipeline on data that it makes itself."""
+"""`bioinfo-assets demo`: the whole pipeline on simulated data."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +8,8 @@ import typer
 
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.request import Request, home_of
-from bioinfo_assets.application.simulated_data import simulated
-from bioinfo_assets.cli.options import Backend, Image, Json, Queue, jobs_given
+from bioinfo_assets.application.simulated_data import provide_simulated_data
+from bioinfo_assets.cli.options import Backend, Image, Json, Queue, job_options
 from bioinfo_assets.cli.run_pipeline import run_pipeline
 from bioinfo_assets.genomics.simulation import SimulatedData
 from bioinfo_assets.genomics.uri import is_remote
@@ -20,9 +20,9 @@ def demo(
     *,
     output_path: Annotated[
         str,
-        typer.Option(metavar="DIR", help="A folder, or s3://BUCKET/FOLDER; its `data` gets the simulated data."),
+        typer.Option(metavar="DIR", help="A folder, or s3://BUCKET/FOLDER. Simulated data are stored in DIR/data."),
     ] = "demo",
-    seed: Annotated[int, typer.Option(help="What chance starts from: equal seeds give equal data.")] = 7,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 7,
     cpus: Annotated[int | None, typer.Option(help="CPUs for jobs.", show_default="all")] = None,
     backend: Backend = None,
     image: Image = None,
@@ -31,40 +31,38 @@ def demo(
 ) -> None:
     """Simulate a genome and two samples, and run the whole pipeline on them.
 
-    It takes about two minutes on two CPUs; a second time, everything is found and nothing is made again.
+    It takes about two minutes on two CPUs. Run again, it reuses every result.
     """
-    place = absolute_path(output_path)
-    if is_remote(place):
-        data = simulated(home_of(place) / "data", seed)
-        uri_of = _uploaded(Store(), data, join(place, "data"))
+    project = absolute_path(output_path)
+    if is_remote(project):
+        data = provide_simulated_data(home_of(project) / "data", seed)
+        uri_of = _upload(Store(), data, join(project, "data"))
     else:
-        data, uri_of = simulated(Path(place) / "data", seed), str
-    run_pipeline(
-        Request(
-            output_path=place,
-            samples_file=uri_of(data.samples_file),
-            given={
-                "reference": uri_of(data.reference),
-                "known_sites": tuple(map(uri_of, data.known_sites)),
-                "trimming": {"truseq": True},
-                "cpus": cpus,
-                "backend": backend,
-                "jobs": jobs_given(image, queue),
-            },
-            json=json,
-        )
+        data, uri_of = provide_simulated_data(Path(project) / "data", seed), str
+    request = Request(
+        output_path=project,
+        samples_file=uri_of(data.samples_file),
+        overrides={
+            "reference": uri_of(data.reference),
+            "known_sites": tuple(map(uri_of, data.known_sites)),
+            "trimming": {"truseq": True},
+            "cpus": cpus,
+            "backend": backend,
+            "jobs": job_options(image, queue),
+        },
     )
+    run_pipeline(request, as_json=json)
 
 
-def _uploaded(store: Store, data: SimulatedData, place: str) -> Callable[[Path], str]:
-    """Copies the data to where jobs of other machines can read them; gives the address of each file."""
+def _upload(store: Store, data: SimulatedData, prefix: str) -> Callable[[Path], str]:
+    """Upload the data, unless they were before, and return a function from a local file to its address."""
     folder = data.samples_file.parent
 
     def uri_of(path: Path) -> str:
-        return join(place, str(path.relative_to(folder)))
+        return join(prefix, str(path.relative_to(folder)))
 
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        there = store.find(uri_of(path))
-        if there is None or there.size != path.stat().st_size:
+        uploaded = store.find(uri_of(path))
+        if uploaded is None or uploaded.size != path.stat().st_size:
             store.put(path, uri_of(path))
     return uri_of

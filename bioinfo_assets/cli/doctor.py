@@ -1,4 +1,4 @@
-"""`bioinfo-assets doctor`: is everything here that jobs need?"""
+"""`bioinfo-assets doctor`: check that everything that jobs need is installed and works."""
 
 import json as json_module
 import os
@@ -18,35 +18,35 @@ from rich.table import Table
 
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.request import at_home, home_of
+from bioinfo_assets.application.request import home_of
 from bioinfo_assets.cli.exit_codes import ExitCode
-from bioinfo_assets.cli.options import Backend, Image, Json, Queue, jobs_given
+from bioinfo_assets.cli.options import Backend, Image, Json, Queue, job_options
 from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch import backend as launch_backend
 from bioinfo_assets.launch.backend_config import batch_scratch, open_backend
 from bioinfo_assets.launch.tools import TOOLS, tool_versions
-from bioinfo_assets.settings import HOME_VARIABLE, Settings
+from bioinfo_assets.settings import Settings
 from bioinfo_assets.storage.store import Store
 
 JAVA: Final = "java"
 OPTIONAL: Final = frozenset({"bwa-mem2"})
-"""What is used where it is there, and not missed where it is not."""
+"""Tools that are used if they are installed, and replaced by others if not."""
 
 PACKAGES: Final = ("bioinfo-assets", "dagster", "dagster-webserver", "obstore", "pydantic", "typer")
-ASKED_AT_ONCE: Final = 8
+MAX_CONCURRENT_CHECKS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found of one tool or package.
+class ToolCheck:
+    """A tool or Python package, and whether it works.
 
     Attributes:
         name: The tool's command, or the package.
-        version: Its version; None where it is missing or does not work.
-        path: Where it is.
-        optional: Whether all works without it.
-        install: What installs it.
-        problem: What is wrong, in a sentence.
+        version: Its version; None if it is missing or does not work.
+        path: Where it is; None for a package.
+        optional: Whether jobs can do without it.
+        install: How to install it.
+        problem: What is wrong, in a sentence; may be empty.
     """
 
     name: str
@@ -57,8 +57,8 @@ class Finding:
     problem: str = ""
 
     @property
-    def is_well(self) -> bool:
-        """Whether jobs can do with what was found."""
+    def ok(self) -> bool:
+        """Whether it works, or is optional."""
         return self.version is not None or self.optional
 
 
@@ -66,126 +66,122 @@ def doctor(
     *,
     output_path: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Of which project; left out: of the one in DAGSTER_HOME, or of none."),
+        typer.Option(metavar="DIR", help="The project.", show_default="the project of DAGSTER_HOME, if it is set"),
     ] = None,
     backend: Backend = None,
     image: Image = None,
     queue: Queue = None,
     json: Json = False,
 ) -> None:
-    """Tell whether all is here that jobs need, and what to do about what is not.
+    """Check that everything that jobs need is installed, and say how to fix what is missing.
 
     For this machine and for containers: the tools and their versions. For AWS Batch: credentials, queue, machines,
-    job definition or image, places in S3, log group, roles. Exit code 1 if something is missing.
+    job definition or image, S3 paths, log group, roles. Exit code 1 if something is missing.
     """
-    settings = _settings(output_path, backend, jobs_given(image, queue))
+    settings = _load_settings(output_path, backend, job_options(image, queue))
     if settings is not None and settings.backend == "batch":
-        is_well = _batch(settings, json=json)
+        ok = _check_batch(settings, json=json)
+    elif settings is not None and settings.backend == "docker":
+        ok = _show_tools(_check_image(settings), json=json)
     else:
-        is_well = _tools(_in_image(settings) if settings and settings.backend == "docker" else _here(), json=json)
-    if not is_well:
-        raise typer.Exit(ExitCode.JOBS_FAILED)
+        ok = _show_tools(_check_this_machine(), json=json)
+    if not ok:
+        raise typer.Exit(ExitCode.FAILED)
 
 
-def _settings(output_path: str | None, backend: str | None, jobs: Mapping[str, str] | None) -> Settings | None:
-    """The project's settings with what was given; None where there is no project, and none is needed."""
-    given = {"backend": backend, "jobs": jobs}
-    home = os.environ.get(HOME_VARIABLE)
-    named = output_path or (settings_module.output_path_of(Path(home)) if home else None)
-    if named is not None:
-        place = absolute_path(named)
-        with at_home(home_of(place)):
-            return settings_module.load(output_path=place, **given)
+def _load_settings(output_path: str | None, backend: str | None, jobs: Mapping[str, str] | None) -> Settings | None:
+    """The project's settings with the options; None if there is no project, and none is needed."""
+    home = settings_module.home_from_environment()
+    project = output_path or (settings_module.output_path_of(home) if home else None)
+    if project is not None:
+        path = absolute_path(project)
+        return settings_module.load(home_of(path), output_path=path, backend=backend, jobs=jobs)
     if backend == "batch":
-        raise InputError("no project is named: give --output-path s3://BUCKET/FOLDER, where its results are to be")
-    return None if backend in {None, "local"} else settings_module.load(output_path=str(Path.cwd()), **given)
+        raise InputError("AWS Batch needs a project: give --output-path s3://BUCKET/FOLDER, where results are to be")
+    if backend in {None, "local"}:
+        return None
+    return settings_module.load(None, output_path=str(Path.cwd()), backend=backend, jobs=jobs)
 
 
-def _batch(settings: Settings, *, json: bool) -> bool:
+def _check_batch(settings: Settings, *, json: bool) -> bool:
     from bioinfo_assets.launch.batch.checks import check_batch  # noqa: PLC0415 - boto3 takes a while to import
 
-    places = (batch_scratch(settings.means, settings.output_path), settings.output_path)
+    places = (batch_scratch(settings, settings.output_path), settings.output_path)
     checks = list(check_batch(settings.jobs, settings.batch.log_group, places))
     if json:
         typer.echo(json_module.dumps([asdict(check) for check in checks], indent=2))
     else:
         table = Table("WHAT", "", "", box=None, pad_edge=False)
         for check in checks:
-            table.add_row(
-                check.name, "ok" if check.is_well else "NO", check.says, style="" if check.is_well else "bold red"
-            )
+            table.add_row(check.name, "ok" if check.ok else "NO", check.message, style="" if check.ok else "bold red")
         Console(markup=False, highlight=False).print(table)
-    return all(check.is_well for check in checks)
+    return all(check.ok for check in checks)
 
 
-def _tools(found: list[Finding], *, json: bool) -> bool:
-    if json:
-        typer.echo(json_module.dumps([asdict(finding) for finding in found], indent=2))
-    else:
-        _tell(found)
-    return all(finding.is_well for finding in found)
-
-
-def _here() -> list[Finding]:
+def _check_this_machine() -> list[ToolCheck]:
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     path = os.pathsep.join(folders)
-    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
-        tools = list(pool.map(lambda name: _tool(name, path), [*TOOLS, *({JAVA} - TOOLS.keys())]))
-    return [*tools, *_python()]
+    with ThreadPoolExecutor(MAX_CONCURRENT_CHECKS) as pool:
+        tools = list(pool.map(lambda name: _check_tool(name, path), [*TOOLS, *({JAVA} - TOOLS.keys())]))
+    return [*tools, *_check_packages()]
 
 
-def _in_image(settings: Settings) -> list[Finding]:
-    """The tools that the container image lists.
+def _check_tool(name: str, path: str) -> ToolCheck:
+    install = TOOLS[name].install if name in TOOLS else "apt-get install default-jre-headless"
+    file = shutil.which(name, path=path)
+    try:
+        tool_version = tool_versions((name,), path)[name]
+    except ResourceError as error:
+        return ToolCheck(name, None, file, name in OPTIONAL, install, str(error))
+    return ToolCheck(name, tool_version, file, name in OPTIONAL, install)
+
+
+def _check_packages() -> Iterator[ToolCheck]:
+    yield ToolCheck("python", platform.python_version(), sys.executable, optional=False, install="uv sync")
+    for package in PACKAGES:
+        try:
+            yield ToolCheck(package, version(package), None, optional=False, install="uv sync")
+        except PackageNotFoundError:
+            problem = f"the Python package {package} is missing"
+            yield ToolCheck(package, None, None, optional=False, install="uv sync", problem=problem)
+
+
+def _check_image(settings: Settings) -> list[ToolCheck]:
+    """Check the tools in the container image.
 
     Raises:
-        BioinfoAssetsError: the engine does not answer, or the image cannot be had.
+        BioinfoAssetsError: the container engine does not respond, or the image is not available.
     """
-    image = settings.jobs.image
-    backend = open_backend(settings.means, settings.output_path, Store(), "none", "none")
+    backend = open_backend(settings, settings.output_path, Store(), "none", "none")
     try:
-        return [_listed(backend, name, image or "") for name in TOOLS]
+        return [_check_image_tool(backend, name, settings.jobs.image or "") for name in TOOLS]
     finally:
         backend.close()
 
 
-def _listed(backend: launch_backend.Backend, name: str, image: str) -> Finding:
-    install = "an image that docker/Dockerfile made"
+def _check_image_tool(backend: launch_backend.Backend, name: str, image: str) -> ToolCheck:
+    install = "an image built from docker/Dockerfile"
     try:
-        told = backend.tool_versions((name,))[name]
+        tool_version = backend.tool_versions((name,))[name]
     except ResourceError as error:
-        return Finding(name, None, image, name in OPTIONAL, install, str(error))
-    return Finding(name, told, image, name in OPTIONAL, install)
+        return ToolCheck(name, None, image, name in OPTIONAL, install, str(error))
+    return ToolCheck(name, tool_version, image, name in OPTIONAL, install)
 
 
-def _tool(name: str, path: str) -> Finding:
-    install = TOOLS[name].install if name in TOOLS else "apt-get install default-jre-headless"
-    where = shutil.which(name, path=path)
-    try:
-        told = tool_versions((name,), path)[name]
-    except ResourceError as error:
-        return Finding(name, None, where, name in OPTIONAL, install, str(error))
-    return Finding(name, told, where, name in OPTIONAL, install)
-
-
-def _python() -> Iterator[Finding]:
-    yield Finding("python", platform.python_version(), sys.executable, optional=False, install="uv sync")
-    for package in PACKAGES:
-        try:
-            yield Finding(package, version(package), None, optional=False, install="uv sync")
-        except PackageNotFoundError:
-            problem = f"the Python package {package} is missing"
-            yield Finding(package, None, None, optional=False, install="uv sync", problem=problem)
-
-
-def _tell(found: list[Finding]) -> None:
-    table = Table("WHAT", "VERSION", "WHERE, OR WHAT INSTALLS IT", box=None, pad_edge=False)
-    for finding in found:
-        if finding.version is not None:
-            table.add_row(finding.name, finding.version, finding.path or "")
+def _show_tools(checks: list[ToolCheck], *, json: bool) -> bool:
+    """Print the checks; return whether all are ok."""
+    if json:
+        typer.echo(json_module.dumps([asdict(check) for check in checks], indent=2))
+        return all(check.ok for check in checks)
+    table = Table("WHAT", "VERSION", "PATH, OR HOW TO INSTALL IT", box=None, pad_edge=False)
+    for check in checks:
+        if check.version is not None:
+            table.add_row(check.name, check.version, check.path or "")
         else:
-            missing = "none, optional" if finding.optional else "MISSING"
-            table.add_row(finding.name, missing, finding.install, style="dim" if finding.optional else "bold red")
+            missing = "none, optional" if check.optional else "MISSING"
+            table.add_row(check.name, missing, check.install, style="dim" if check.optional else "bold red")
     console = Console(markup=False, highlight=False)
     console.print(table)
-    for problem in dict.fromkeys(finding.problem for finding in found if not finding.is_well):
+    for problem in dict.fromkeys(check.problem for check in checks if not check.ok):
         console.print(problem, soft_wrap=True)
+    return all(check.ok for check in checks)

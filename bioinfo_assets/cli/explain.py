@@ -1,4 +1,4 @@
-"""`bioinfo-assets run --explain`: what a run would do, and why."""
+"""`bioinfo-assets run --explain`: show what a run would do, and why."""
 
 import json
 from typing import Final
@@ -6,8 +6,7 @@ from typing import Final
 import typer
 from rich.console import Console
 
-from bioinfo_assets.application.planned_results import dry_run
-from bioinfo_assets.application.preflight import Plan
+from bioinfo_assets.application.plan import Plan, dry_run
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
 
 _STYLES: Final = {
@@ -20,11 +19,11 @@ _STYLES: Final = {
 
 
 def explain(plan: Plan, console: Console, *, as_json: bool) -> None:
-    """Show for each result whether it would be reused, and if not, why."""
+    """Print for each result whether a run would reuse it, and if not, why."""
     with dry_run(plan) as trial:
         results = list(trial.planned_results())
     if as_json:
-        typer.echo(json.dumps([_to_json(result) for result in results], indent=2))
+        typer.echo(json.dumps([_to_dict(result) for result in results], indent=2))
     else:
         for result in results:
             reason = f": {result.reason}" if result.reason else ""
@@ -37,7 +36,7 @@ def explain(plan: Plan, console: Console, *, as_json: bool) -> None:
         typer.echo(warning, err=True)
 
 
-def _to_json(result: PlannedResult) -> dict[str, object]:
+def _to_dict(result: PlannedResult) -> dict[str, object]:
     return {
         "asset": result.key.asset,
         "scope": result.key.scope,

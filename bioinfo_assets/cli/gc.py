@@ -1,8 +1,7 @@
-"""`bioinfo-assets gc`: what no current asset needs, listed, and deleted where it is named."""
+"""`bioinfo-assets gc`: garbage collection: list what no current asset needs, and delete what is named."""
 
 import json as json_module
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,63 +24,59 @@ def gc(
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PATH...",
-            help="What to delete: paths as --dry-run lists them, or a folder in which there is nothing else.",
+            metavar="PATH...", help="What to delete: paths listed by --dry-run, or a folder that contains nothing else."
         ),
     ] = None,
     *,
     output_path: OutputPath,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List, and delete nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List only, delete nothing.")] = False,
     json: Json = False,
 ) -> None:
-    """List what no current asset needs (--dry-run), or delete what of it is named, and nothing else.
+    """List what no current asset needs (--dry-run), or delete the listed paths that are named.
 
-    Listed are results of samples that were removed or renamed, results that the pipeline makes no more, files that no
-    record names, and scratch that no run holds. Records of deleted results stay readable in `records/history`.
+    Listed are results of samples that were removed or renamed, results of assets that no longer exist, files without a
+    record, and scratch folders that no run uses. Records of deleted results stay readable in `records/history`.
     """
     if not paths and not dry_run:
-        raise InputError("nothing is deleted that is not named: look at `gc --dry-run`, then name paths that it lists")
+        raise InputError("nothing was named: run `gc --dry-run`, then give paths that it lists")
     ledger = Ledger(Store(), absolute_path(output_path))
-    assets = {made.name: made.scope for made in GRAPH.values()}
-    known = find_garbage(ledger, assets, _scratch(ledger.output_path))
-    for problem in known.problems:
+    assets = {spec.name: spec.scope for spec in GRAPH.values()}
+    # The scratch of remote results is shared by projects, and AWS Batch cleans up its own.
+    scratch = None if is_remote(ledger.output_path) else default_scratch(ledger.output_path)
+    garbage = find_garbage(ledger, assets, scratch)
+    for problem in garbage.problems:
         typer.echo(f"warning: {problem}", err=True)
-    places = [absolute_path(path) for path in paths or ()]
+    selected = [absolute_path(path) for path in paths or ()]
     if dry_run:
-        _tell(select_items(ledger, known, places) if places else known.found, "can be deleted", json=json)
-        return
-    _tell(tuple(delete_items(ledger, assets, known, places)), "deleted", json=json)
+        listed = select_items(ledger, garbage, selected) if selected else garbage.items
+        _print_items(listed, "can be deleted", json=json)
+    else:
+        _print_items(tuple(delete_items(ledger, assets, garbage, selected)), "deleted", json=json)
 
 
-def _scratch(output_path: str) -> Path | None:
-    """The scratch beside local results: that of results elsewhere is shared by projects, and Batch frees its own."""
-    return None if is_remote(output_path) else default_scratch(output_path)
-
-
-def _tell(found: Sequence[GarbageItem], what: str, *, json: bool) -> None:
+def _print_items(items: Sequence[GarbageItem], what: str, *, json: bool) -> None:
     if json:
-        typer.echo(json_module.dumps([_document(one) for one in found], indent=2))
+        typer.echo(json_module.dumps([_to_dict(item) for item in items], indent=2))
         return
-    table = Table("PATH", "SIZE", "WHY", box=None, pad_edge=False)
-    for one in found:
-        table.add_row(one.uri, decimal(one.size), _why(one))
-    if found:
-        Console(width=max(len(one.uri) + len(_why(one)) for one in found) + 20, markup=False, highlight=False).print(
-            table
-        )
-    typer.echo(f"{len(found)} {what}, {decimal(sum(one.size for one in found))}")
+    table = Table("PATH", "SIZE", "REASON", box=None, pad_edge=False)
+    for item in items:
+        table.add_row(item.uri, decimal(item.size), _reason(item))
+    if items:
+        width = max(len(item.uri) + len(_reason(item)) for item in items) + 20
+        Console(width=width, markup=False, highlight=False).print(table)
+    typer.echo(f"{len(items)} {what}, {decimal(sum(item.size for item in items))}")
 
 
-def _why(one: GarbageItem) -> str:
-    return f"{one.why}; its files are elsewhere and stay" if one.record and one.record.imported else one.why
+def _reason(item: GarbageItem) -> str:
+    return f"{item.reason}; its files are elsewhere and stay" if item.record and item.record.imported else item.reason
 
 
-def _document(one: GarbageItem) -> dict[str, object]:
+def _to_dict(item: GarbageItem) -> dict[str, object]:
     return {
-        "path": one.uri,
-        "scope": one.scope or None,
-        "asset": one.record.asset if one.record else None,
-        "why": one.why,
-        "size": one.size,
-        "files": list(one.files),
+        "path": item.uri,
+        "scope": item.scope or None,
+        "asset": item.record.asset if item.record else None,
+        "reason": item.reason,
+        "size": item.size,
+        "files": list(item.files),
     }

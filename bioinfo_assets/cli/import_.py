@@ -1,4 +1,4 @@
-"""`bioinfo-assets import`: a BAM or FASTQs that were made elsewhere, registered as a result."""
+"""`bioinfo-assets import`: register a BAM or FASTQs from elsewhere as a result."""
 
 import json as json_module
 import shlex
@@ -10,8 +10,7 @@ from bioinfo_assets.application.paths import absolute_path, own_command
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.cli.progress_bar import progress_bar
 from bioinfo_assets.genomics.bam_header import parse_read_group
-from bioinfo_assets.maintenance.import_checks import check_import
-from bioinfo_assets.maintenance.imports import IMPORTABLE, Import, Imported, register
+from bioinfo_assets.maintenance.imports import IMPORTABLE, Import, Imported, check_import, register
 from bioinfo_assets.pipeline.graph import SHARED
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
@@ -22,11 +21,11 @@ from bioinfo_assets.storage.store import Store
 def import_(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="A BAM, with its index if that lies elsewhere; or two FASTQs."),
+        typer.Argument(metavar="FILE...", help="A BAM, with its index unless that is next to it; or two FASTQs."),
     ],
     *,
-    sample: Annotated[str, typer.Option(metavar="NAME", help="Of which sample; the project need not have it yet.")],
-    asset: Annotated[str, typer.Option("--as", metavar="ASSET", help=f"As what: {', '.join(IMPORTABLE)}.")],
+    sample: Annotated[str, typer.Option(metavar="NAME", help="The sample, which may be new to the project.")],
+    asset: Annotated[str, typer.Option("--as", metavar="ASSET", help=f"The asset: {', '.join(IMPORTABLE)}.")],
     output_path: OutputPath,
     read_group: Annotated[
         list[str] | None,
@@ -35,46 +34,45 @@ def import_(
         ),
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Also where a job made this result; its record goes to the history.")
+        bool, typer.Option("--replace", help="Replace a result computed by a job; its record moves to the history.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Register a BAM or FASTQs that were made elsewhere as a result, with their digests. The files stay where they are.
+    """Import a BAM or FASTQs from elsewhere as a result, with their checksums. The files stay where they are.
 
-    Checked before: the BAM is whole, of this sample, in the right order, indexed, and aligned to this project's
-    reference; FASTQs are pairs, and their comments tell read groups that are known.
+    Checked first: a BAM is intact, of this sample, sorted as required, indexed, and aligned to this project's
+    reference; FASTQs are paired, and the comments of their reads name known read groups.
     """
     ledger = Ledger(Store(), absolute_path(output_path))
     groups = tuple(parse_read_group(line) for line in read_group or ())
-    asked = Import(asset, sample, tuple(absolute_path(file) for file in files), groups)
-    checked = check_import(ledger, asked, replace=replace)
+    request = Import(asset, sample, tuple(absolute_path(file) for file in files), groups)
+    checked = check_import(ledger, request, replace=replace)
     with progress_bar(f"{asset} of {sample}", checked.size) as on_bytes:
         imported = register(ledger, checked, on_bytes)
     if json:
-        typer.echo(json_module.dumps(_document(imported), indent=2))
-        return
-    _tell(ledger, imported)
+        typer.echo(json_module.dumps(_to_dict(imported), indent=2))
+    else:
+        _print_result(ledger, imported)
 
 
-def _tell(ledger: Ledger, imported: Imported) -> None:
+def _print_result(ledger: Ledger, imported: Imported) -> None:
     record = imported.record
     for warning in record.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    what = "is registered" if imported.is_new else "is there already"
-    typer.echo(f"{record.key.label} {what}:")
+    typer.echo(f"{record.key.label} {'was imported' if imported.is_new else 'is already registered'}:")
     for file in record.outputs:
         typer.echo(f"  {file.uri} ({file.size:,} bytes, sha256 {file.sha256})")
-    typer.echo(f"what is made of it: {shlex.join([own_command(), *_run(ledger, record)])}")
+    typer.echo(f"Next: {shlex.join([own_command(), *_next_command(ledger, record)])}")
 
 
-def _run(ledger: Ledger, record: Record) -> list[str]:
-    """The command that goes on from here, with what all samples share where that is not there yet."""
+def _next_command(ledger: Ledger, record: Record) -> list[str]:
+    """The `run` command for everything downstream, including shared results that do not exist yet."""
     missing = [asset for asset in SHARED if ledger.read(ResultKey(asset, REFERENCES)) is None]
-    chosen = [word for asset in (*missing, f"{record.asset}*") for word in ("--select", asset)]
-    return ["run", "--output-path", ledger.output_path, *chosen, "--samples", record.scope]
+    select = [word for asset in (*missing, f"{record.asset}*") for word in ("--select", asset)]
+    return ["run", "--output-path", ledger.output_path, *select, "--samples", record.scope]
 
 
-def _document(imported: Imported) -> dict[str, object]:
+def _to_dict(imported: Imported) -> dict[str, object]:
     record = imported.record
     return {
         "asset": record.asset,

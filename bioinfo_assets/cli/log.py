@@ -1,4 +1,4 @@
-"""`bioinfo-assets log`: which files the work read and wrote, what made one of them, and what was made from it."""
+"""`bioinfo-assets log`: the provenance of a file, or all files that were read or written."""
 
 import json as json_module
 import sys
@@ -12,104 +12,105 @@ from rich.console import Console
 
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.resolve_file import ResolvedFile, catalog_of, ledger_of, resolve_file
-from bioinfo_assets.cli.downstream_view import downstream_document, show_downstream
 from bioinfo_assets.cli.options import Json
 from bioinfo_assets.cli.progress_bar import reading_records
-from bioinfo_assets.cli.provenance_view import provenance_document, show_provenance
+from bioinfo_assets.cli.provenance_view import downstream_to_json, show_downstream, show_upstream, upstream_to_json
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.provenance.catalog import Entry
 from bioinfo_assets.records.ledger import Ledger
 
 WIDTH: Final = 4000
-"""Of a line, so that none is cut off; a terminal wraps it."""
+"""Columns; so wide that no line is cut off, and left to the terminal to wrap."""
 
 
 def log(
     file: Annotated[
         str | None,
         typer.Argument(
-            metavar="FILE", help="A path, an s3:// address, or eight or more digits of a digest.", show_default="all"
+            metavar="FILE", help="A path, an s3:// address, or at least eight digits of a digest.", show_default="all"
         ),
     ] = None,
     *,
     output_path: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where results are; needed for a digest, and for all files.")
+        str | None,
+        typer.Option(metavar="DIR", help="Where results are published; needed for a digest, and without FILE."),
     ] = None,
-    down: Annotated[bool, typer.Option("--down", help="Tell what was made from it instead.")] = False,
-    script: Annotated[bool, typer.Option("--script", help="Print the script that made it, whole.")] = False,
-    past: Annotated[bool, typer.Option("--past", help="With all files: those too that were replaced since.")] = False,
+    down: Annotated[
+        bool, typer.Option("--down", "--downstream", help="Show what was made from the file instead.")
+    ] = False,
+    script: Annotated[bool, typer.Option("--script", help="Print the script that made the file.")] = False,
+    past: Annotated[bool, typer.Option("--past", help="Without FILE: list replaced versions, too.")] = False,
     json: Json = False,
 ) -> None:
-    """Tell where a file is from, back to FASTQs and reference; without FILE, all files that were read or written.
+    """Show a file's provenance, back to FASTQs and reference; without FILE, list all files that were read or written.
 
-    It is told from the records beside the data: Dagster is not asked.
+    It is read from the records next to the data, without Dagster.
     """
     if file is None:
         if output_path is None or down or script:
-            raise InputError("give a file to tell of; or --output-path alone, to tell of all files")
-        _tell_all(ledger_of(absolute_path(output_path)), past=past, as_json=json)
+            raise InputError("give FILE to show its provenance, or only --output-path to list all files")
+        _list_files(ledger_of(absolute_path(output_path)), past=past, as_json=json)
         return
     with reading_records():
-        found = resolve_file(file, output_path)
+        resolved = resolve_file(file, output_path)
     console = Console(markup=False, highlight=False, width=WIDTH)
     if script:
-        typer.echo(_script(found))
-    elif down and json:
-        typer.echo(downstream_document(found))
-    elif down:
-        show_downstream(found, console)
+        typer.echo(_script(resolved))
     elif json:
-        typer.echo(json_module.dumps(provenance_document(found), indent=2))
+        typer.echo(downstream_to_json(resolved) if down else upstream_to_json(resolved))
+    elif down:
+        show_downstream(resolved, console)
     else:
-        show_provenance(found, console)
+        show_upstream(resolved, console)
 
 
-def _script(found: ResolvedFile) -> str:
-    if found.file.maker is None or not found.file.maker.record.script:
-        raise InputError(f"no script made {found.file.uri}: it is a source, or was imported")
-    return found.file.maker.record.script
+def _script(resolved: ResolvedFile) -> str:
+    job = resolved.file.producer
+    if job is None or not job.record.script:
+        raise InputError(f"{resolved.file.uri} was not made by a script: it is a source, or was imported")
+    return job.record.script
 
 
-def _tell_all(ledger: Ledger, *, past: bool, as_json: bool) -> None:
+def _list_files(ledger: Ledger, *, past: bool, as_json: bool) -> None:
     with ExitStack() as stack:
         with reading_records():
             catalog = stack.enter_context(catalog_of(ledger))
-        lines = _lines(catalog.all_files(past=past))
-        first = next(lines, None)
+        versions = _file_versions(catalog.all_files(include_replaced=past))
+        first = next(versions, None)
         if first is None:
             raise InputError(f"there are no records in {ledger.output_path}: check --output-path")
-        write = sys.stdout.write  # a line at a time: there may be a million
-        told = _json_of if as_json else _text_of
-        write(f"[\n{told(first)}" if as_json else told(first))
-        for line in lines:
-            write(f",\n{told(line)}" if as_json else told(line))
+        write = sys.stdout.write  # line by line, since there may be a million
+        render = _json_line if as_json else _text_line
+        write(f"[\n{render(first)}" if as_json else render(first))
+        for version in versions:
+            write(f",\n{render(version)}" if as_json else render(version))
         if as_json:
             write("\n]\n")
 
 
-def _json_of(line: dict[str, object]) -> str:
-    return f"  {json_module.dumps(line)}"
+def _json_line(version: dict[str, object]) -> str:
+    return f"  {json_module.dumps(version)}"
 
 
-def _text_of(line: dict[str, object]) -> str:
-    digest = str(line["sha256"] or str(line["content"] or "").partition(":")[2])[:8]
-    when = str(line["time"])[:19].replace("T", " ")
-    return f"{digest:8}  {when}  {line['role']:2}  {line['uri']}\n"
+def _text_line(version: dict[str, object]) -> str:
+    digest = str(version["sha256"] or str(version["content"] or "").partition(":")[2])[:8]
+    time = str(version["time"])[:19].replace("T", " ")
+    return f"{digest:8}  {time}  {version['role']:2}  {version['uri']}\n"
 
 
-def _lines(entries: Iterator[Entry]) -> Iterator[dict[str, object]]:
-    """One for each version of each file: written, read, or both; with the digest that is known best."""
+def _file_versions(entries: Iterator[Entry]) -> Iterator[dict[str, object]]:
+    """Merge the entries of each version of each file, which may be written, read, or both."""
     for _, same_file in groupby(entries, key=lambda entry: entry.uri):
         versions: dict[str, list[Entry]] = {}
         for entry in sorted(same_file, key=lambda entry: entry.time):
             versions.setdefault(entry.content or "", []).append(entry)
-        yield from map(_line, versions.values())
+        yield from map(_merge, versions.values())
 
 
-def _line(entries: list[Entry]) -> dict[str, object]:
+def _merge(entries: list[Entry]) -> dict[str, object]:
     first = min(entries, key=lambda entry: "wsr".index(entry.role))
-    read = any(entry.role == "r" for entry in entries)
-    role = ("rw" if read else "w") if first.role == "w" else "r"
+    is_read = any(entry.role == "r" for entry in entries)
+    role = ("rw" if is_read else "w") if first.role == "w" else "r"
     sha256 = next((entry.sha256 for entry in entries if entry.sha256), None)
     return {
         "sha256": sha256,

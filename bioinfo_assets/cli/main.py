@@ -1,9 +1,8 @@
-"""`bioinfo-assets`: the commands, and what they say of themselves."""
+"""The program `bioinfo-assets` and its commands."""
 
 import sys
 import warnings
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Final
 
@@ -11,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from bioinfo_assets.cli.exit_codes import EXIT_CODES, FriendlyErrorsGroup
+from bioinfo_assets.errors import suggest
 
 COMMANDS: Final[Mapping[str, str]] = {
     "run": "run",
@@ -29,33 +29,33 @@ COMMANDS: Final[Mapping[str, str]] = {
     "doctor": "doctor",
     "dagit": "dagit",
 }
-"""By name: the module, and the function or group of commands in it, where that has not the module's name."""
+"""By command: its module, which contains a function or a group of commands of the same name."""
 
 
 class Commands(FriendlyErrorsGroup):
-    """The commands of `COMMANDS`; each is imported when it is asked for, since all of them take a while."""
+    """The commands of `COMMANDS`. Each is imported only when needed, since importing all of them takes long."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override] # its base has no public name
-        """Their names, in the order in which help shows them."""
+        """Return the names of the commands, in the order of the help."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | TyperGroup | None:  # type: ignore[override]
-        """One of them; None where there is none of this name, nor one like it."""
+        """Return a command; None if neither it nor one with a similar name exists."""
         if cmd_name not in COMMANDS:
-            near = get_close_matches(cmd_name, COMMANDS, n=1)
-            if near:
-                ctx.fail(f"No such command {cmd_name!r}. Did you mean {near[0]!r}?")
+            similar = suggest(cmd_name, COMMANDS)
+            if similar:
+                ctx.fail(f"No such command {cmd_name!r}. Did you mean {similar!r}?")
             return None
-        module, _, attribute = COMMANDS[cmd_name].partition(".")
-        found = getattr(import_module(f"bioinfo_assets.cli.{module}"), attribute or module)
-        if not isinstance(found, typer.Typer):
-            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-            alone.command(cmd_name, epilog=EXIT_CODES)(found)
-            found = alone
-        command = typer.main.get_command(found)
+        name = COMMANDS[cmd_name]
+        implementation = getattr(import_module(f"bioinfo_assets.cli.{name}"), name)
+        if not isinstance(implementation, typer.Typer):
+            single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            single.command(cmd_name, epilog=EXIT_CODES)(implementation)
+            implementation = single
+        command = typer.main.get_command(implementation)
         command.name = cmd_name
-        return command  # type: ignore[return-value] # typer's own two classes, by its docs
+        return command  # type: ignore[return-value] # one of typer's own two classes, according to its docs
 
 
 app = typer.Typer(
@@ -68,9 +68,9 @@ app = typer.Typer(
 )
 
 
-def _say_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
-    if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - what every command would wait for
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - typer's signature of a callback
+    if requested:
+        from importlib.metadata import version  # noqa: PLC0415 - it would slow down every command
 
         typer.echo(f"bioinfo-assets {version('bioinfo-assets')}")
         raise typer.Exit
@@ -80,9 +80,9 @@ def _say_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
 def before_any_command(
     *,
     _version: Annotated[
-        bool, typer.Option("--version", help="Say the version and exit.", is_eager=True, callback=_say_version)
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
     """Whole-genome read alignment as Dagster assets: FASTQs to BAMs, metrics and a report."""
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # Dagster's words to developers are no help to who runs a command
+        warnings.simplefilter("ignore")  # Dagster's warnings address its developers, not users of a command

@@ -1,6 +1,6 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -8,33 +8,35 @@ OutputPath = Annotated[
     str,
     typer.Option(
         metavar="DIR",
-        help="Where results are: a folder, or s3://BUCKET/FOLDER (then DAGSTER_HOME names a local folder).",
+        help="Where results are published: a folder, or s3://BUCKET/FOLDER (with a local folder in DAGSTER_HOME).",
     ),
 ]
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, all else on stderr.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, everything else on stderr.")]
 
-MEANS = "Where jobs run"
+Samples = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these samples; may be repeated.")]
+
+BACKEND_PANEL: Final = "Where jobs run"
 
 Backend = Annotated[
     str | None,
     typer.Option(
         "--backend",
         metavar="local|docker|batch",
-        help="Where jobs run: processes or containers of this machine, or AWS Batch.",
+        help="Run jobs as processes or containers on this machine, or on AWS Batch.",
         show_default="local",
-        rich_help_panel=MEANS,
+        rich_help_panel=BACKEND_PANEL,
     ),
 ]
 
 Image = Annotated[
-    str | None, typer.Option(help="The container image with the tools (docker, batch).", rich_help_panel=MEANS)
+    str | None, typer.Option(help="Container image with the tools (docker, batch).", rich_help_panel=BACKEND_PANEL)
 ]
 
-Queue = Annotated[str | None, typer.Option(help="The job queue (batch).", rich_help_panel=MEANS)]
+Queue = Annotated[str | None, typer.Option(help="Job queue (batch).", rich_help_panel=BACKEND_PANEL)]
 
 
-def jobs_given(image: str | None, queue: str | None) -> dict[str, str] | None:
-    """The options of jobs that were given."""
-    given = {"image": image, "queue": queue}
-    return {name: value for name, value in given.items() if value is not None} or None
+def job_options(image: str | None, queue: str | None) -> dict[str, str] | None:
+    """Return the job options set on the command line; None if there are none."""
+    options = {"image": image, "queue": queue}
+    return {name: value for name, value in options.items() if value is not None} or None

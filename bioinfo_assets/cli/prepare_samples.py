@@ -1,4 +1,4 @@
-"""`bioinfo-assets prepare-samples`: example FASTQs where a project finds them, and the file that lists them."""
+"""`bioinfo-assets prepare-samples`: copy example FASTQs to a project, and list them in a samples file."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from bioinfo_assets.application.paths import absolute_path, own_command
-from bioinfo_assets.application.simulated_data import simulated
+from bioinfo_assets.application.simulated_data import provide_simulated_data
 from bioinfo_assets.cli.options import OutputPath
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.samplesheet import pair_up
@@ -28,50 +28,50 @@ def prepare_samples(
         typer.Option(
             "--from",
             metavar="FOLDER",
-            help="A folder of FASTQs, or of folders of them. Left out: simulated ones, with their genome.",
+            help="A folder of FASTQs, or of folders of FASTQs; without it, samples and their genome are simulated.",
         ),
     ] = None,
 ) -> None:
     """Copy FASTQs to DIR/samples/SAMPLE/, and list these folders in DIR/samples.txt."""
-    place, store = absolute_path(output_path), Store()
-    with _examples(source) as (folder, beside):
+    project, store = absolute_path(output_path), Store()
+    with _examples(source) as (folder, references):
         fastqs = store.list(folder, recursive=True)
-        copied = _copy_samples(store, fastqs, place, source=folder)
-        others = [_copy(store, uri, join(place, "samples", file_name(uri))) for uri in beside]
-    samples_file = join(place, "samples.txt")
-    store.write_bytes(samples_file, "".join(f"{one}\n" for one in copied).encode())
-    typer.echo(f"{len(copied)} samples in {samples_file}")
-    options = _options(others)
-    typer.echo(f"Next: {own_command()} run --samples-file {samples_file} --output-path {place}{options}")
+        sample_folders = _copy_samples(store, fastqs, project, source=folder)
+        copies = [_copy(store, uri, join(project, "samples", file_name(uri))) for uri in references]
+    samples_file = join(project, "samples.txt")
+    store.write_bytes(samples_file, "".join(f"{sample_folder}\n" for sample_folder in sample_folders).encode())
+    typer.echo(f"{len(sample_folders)} samples in {samples_file}")
+    options = _reference_options(copies)
+    typer.echo(f"Next: {own_command()} run --samples-file {samples_file} --output-path {project}{options}")
 
 
 @contextmanager
 def _examples(source: str | None) -> Iterator[tuple[str, Sequence[str]]]:
-    """A folder of FASTQs, and the reference and known sites that go with them."""
+    """Provide a folder of FASTQs, and the reference and known sites that belong to them."""
     if source is not None:
         yield absolute_path(source), ()
         return
     with tempfile.TemporaryDirectory(prefix="bioinfo-assets-") as folder:
-        data = simulated(Path(folder), SEED)
+        data = provide_simulated_data(Path(folder), SEED)
         sites = [str(file) for vcf in data.known_sites for file in (vcf, f"{vcf}.tbi")]
         yield f"{folder}/samples", (str(data.reference), *sites)
 
 
-def _copy_samples(store: Store, fastqs: Sequence[str], place: str, *, source: str) -> list[str]:
-    """Copies the FASTQs of every sample, checked; gives their folders."""
+def _copy_samples(store: Store, fastqs: Sequence[str], project: str, *, source: str) -> list[str]:
+    """Check and copy the FASTQs of every sample; return the samples' folders."""
     samples = samples_of(store, pair_up(fastqs))
     if not samples:
         raise InputError(f"there are no FASTQs named SAMPLE_FLOWCELL_LANE_READ.fastq.gz in {source}")
-    wanted: dict[str, str] = {}
+    source_by_target: dict[str, str] = {}
     for sample in samples:
         for uri in (uri for lane in sample.lanes for uri in (lane.read1, lane.read2)):
-            target = join(place, "samples", sample.name, file_name(uri))
-            other = wanted.setdefault(target, uri)
+            target = join(project, "samples", sample.name, file_name(uri))
+            other = source_by_target.setdefault(target, uri)
             if other != uri:
-                raise InputError(f"{other} and {uri} have one name, and would lie in one folder: rename one")
-    for target, uri in wanted.items():
+                raise InputError(f"{other} and {uri} have the same name and would be copied to one folder: rename one")
+    for target, uri in source_by_target.items():
         _copy(store, uri, target)
-    return [join(place, "samples", sample.name) for sample in samples]
+    return [join(project, "samples", sample.name) for sample in samples]
 
 
 def _copy(store: Store, uri: str, target: str) -> str:
@@ -80,14 +80,14 @@ def _copy(store: Store, uri: str, target: str) -> str:
         store.put(path, target)
         return target
     with tempfile.TemporaryDirectory(prefix="bioinfo-assets-") as folder:
-        fetched = Path(folder) / file_name(uri)
-        store.fetch(uri, fetched)
-        store.put(fetched, target)
+        download = Path(folder) / file_name(uri)
+        store.fetch(uri, download)
+        store.put(download, target)
     return target
 
 
-def _options(others: Sequence[str]) -> str:
-    """The options of `run` that name the genome and the sites that came with the samples."""
-    fastas = [uri for uri in others if uri.endswith(".fa.gz")]
-    vcfs = [uri for uri in others if uri.endswith(".vcf.gz")]
+def _reference_options(uris: Sequence[str]) -> str:
+    """The options of `run` for the reference and known sites among these files."""
+    fastas = [uri for uri in uris if uri.endswith(".fa.gz")]
+    vcfs = [uri for uri in uris if uri.endswith(".vcf.gz")]
     return "".join([*(f" --reference {uri}" for uri in fastas), *(f" --known-sites {uri}" for uri in vcfs)])

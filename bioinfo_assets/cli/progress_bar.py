@@ -1,4 +1,4 @@
-"""Progress on a terminal: bytes read, and a spinner while records are read."""
+"""Progress shown on a terminal: bytes read, and a spinner while records are read."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,12 +9,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 
 @contextmanager
-def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Gives what to call, from any thread, with each number of bytes read; nothing is shown but on a terminal.
+def progress_bar(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on stderr, if it is a terminal, and provide the function that advances it.
 
     Args:
-        what: What is read.
-        total: All of its bytes, where that is known.
+        label: What is being read.
+        total: The number of bytes to read, if known.
+
+    Yields:
+        A function to call, from any thread, with each number of bytes read.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -26,12 +29,12 @@ def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[[int]
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        redirect_stdout=sys.stdout.isatty(),  # what goes into a file or a pipe goes there all the same
+        redirect_stdout=sys.stdout.isatty(),  # output to a file or pipe must not pass through the console
     ) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(label, total=total)
         yield lambda count: bar.advance(task, count)
 
 
 def reading_records() -> AbstractContextManager[object]:
-    """A spinner on stderr while records are read: for ten thousand samples, half a minute the first time."""
+    """Return a spinner on stderr: ten thousand samples take half a minute the first time."""
     return Console(stderr=True).status("reading records")

@@ -1,91 +1,122 @@
-"""What is told of one file: how it was made, and all that it was made from."""
+"""Shows the provenance of one file: how it was made and from what, or what was made from it."""
 
+import json
 from collections.abc import Iterator
+from typing import Any, Final
 
 from rich.console import Console
 from rich.tree import Tree
 
-from bioinfo_assets.application.resolve_file import ResolvedFile
+from bioinfo_assets.application.resolve_file import ResolvedFile, catalog_of
+from bioinfo_assets.cli.progress_bar import reading_records
+from bioinfo_assets.provenance.catalog import Catalog
+from bioinfo_assets.provenance.downstream import Branch, Downstream, downstream_tree, find_downstream
 from bioinfo_assets.provenance.lineage import TracedFile, TracedJob
 
+MAX_LISTED_RESULTS: Final = 20
+"""Results of one asset with branches of their own in a downstream tree; more become one branch with their number."""
 
-def show_provenance(found: ResolvedFile, console: Console) -> None:
-    """Prints what made a file, and the tree of what it was made from."""
-    for line in _head(found):
+
+def show_upstream(resolved: ResolvedFile, console: Console) -> None:
+    """Print how a file was made, and the tree of its inputs."""
+    for line in _describe(resolved):
         console.print(line, soft_wrap=True)
-    if found.file.maker is not None:
-        tree = Tree(_told(found.file.maker))
-        _grow(tree, found.file.maker, {found.file.maker.record_uri})
+    job = resolved.file.producer
+    if job is not None:
+        tree = Tree(_job_line(job))
+        _add_inputs(tree, job, {job.record_uri})
         console.print("\nmade from", soft_wrap=True)
         console.print(tree, soft_wrap=True)
 
 
-def provenance_document(found: ResolvedFile) -> dict[str, object]:
-    """A file, and by record's URI every job that led to it."""
+def upstream_to_json(resolved: ResolvedFile) -> str:
+    """Return a file and, by record, every job upstream of it, as JSON."""
     jobs: dict[str, object] = {}
-    if found.file.maker is not None:
-        _collect(found.file.maker, jobs)
-    return {"note": found.note or None, "file": file_document(found.file), "jobs": jobs}
+    if resolved.file.producer is not None:
+        _collect_jobs(resolved.file.producer, jobs)
+    return json.dumps({"note": resolved.note or None, "file": _file_to_dict(resolved.file), "jobs": jobs}, indent=2)
 
 
-def file_document(file: TracedFile) -> dict[str, object]:
-    """A file by itself."""
+def show_downstream(resolved: ResolvedFile, console: Console) -> None:
+    """Print the tree of the results that were made from a file."""
+    file = resolved.file
+    if resolved.note:
+        console.print(resolved.note, soft_wrap=True)
+    with reading_records(), catalog_of(resolved.ledger) as catalog:
+        tree = Tree(f"{file.uri} {file.digest}".rstrip())
+        _add_branches(
+            tree, downstream_tree(find_downstream(catalog, file.uri, file.content), MAX_LISTED_RESULTS), catalog
+        )
+    console.print(tree, soft_wrap=True)
+    if not tree.children:
+        console.print("no current result was made from it", soft_wrap=True)
+
+
+def downstream_to_json(resolved: ResolvedFile) -> str:
+    """Return a file and every result that was made from it, as JSON."""
+    with reading_records(), catalog_of(resolved.ledger) as catalog:
+        results = list(_results(find_downstream(catalog, resolved.file.uri, resolved.file.content), catalog))
+    document = {"note": resolved.note or None, "file": _file_to_dict(resolved.file), "results": results}
+    return json.dumps(document, indent=2)
+
+
+def _file_to_dict(file: TracedFile) -> dict[str, object]:
     return {
         "uri": file.uri,
         "size": file.size,
         "sha256": file.sha256,
         "content": file.content,
-        "made_by": file.maker.record_uri if file.maker else None,
+        "made_by": file.producer.record_uri if file.producer else None,
         "source": file.observation.asset if file.observation else None,
         "note": file.note or None,
     }
 
 
-def _head(found: ResolvedFile) -> Iterator[str]:
-    file = found.file
-    if found.note:
-        yield found.note
+def _describe(resolved: ResolvedFile) -> Iterator[str]:
+    file = resolved.file
+    if resolved.note:
+        yield resolved.note
     yield file.uri
-    yield f"  digest   {f'sha256:{file.sha256}' if file.sha256 else file.content or 'none of its own'}"
+    yield f"  digest   {f'sha256:{file.sha256}' if file.sha256 else file.content or 'none'}"
     yield f"  bytes    {file.size}"
     if file.note:
         yield f"  note     {file.note}"
     if file.observation is not None:
-        seen = file.observation
-        yield f"  source   {seen.key.label}, as seen on {seen.observed:%Y-%m-%d %H:%M:%S} UTC"
-    if file.maker is not None:
-        yield from _how(file.maker)
+        observation = file.observation
+        yield f"  source   {observation.key.label}, as observed on {observation.observed:%Y-%m-%d %H:%M:%S} UTC"
+    if file.producer is not None:
+        yield from _describe_job(file.producer)
 
 
-def _how(job: TracedJob) -> Iterator[str]:
+def _describe_job(job: TracedJob) -> Iterator[str]:
     record = job.record
-    when = f"{record.finished:%Y-%m-%d %H:%M:%S} UTC"
+    finished = f"{record.finished:%Y-%m-%d %H:%M:%S} UTC"
     if record.imported:
-        yield f"  made     elsewhere; registered as {job.name}"
-        yield f"  when     {when}"
+        yield f"  made     elsewhere; imported as {job.name}"
+        yield f"  when     {finished}"
         yield f"  by       {record.user} on {record.host}"
     else:
         yield f"  made by  {job.name}, version {record.version}"
-        yield f"  when     {when}, in {record.wall_s:.1f} s"
-        tries = f", attempt {record.attempts}" if record.attempts > 1 else ""
-        yield f"  by       {record.user} on {record.host}, {record.backend} job {record.job_id}{tries}"
+        yield f"  when     {finished}, in {record.wall_s:.1f} s"
+        attempt = f", attempt {record.attempts}" if record.attempts > 1 else ""
+        yield f"  by       {record.user} on {record.host}, {record.backend} job {record.job_id}{attempt}"
         yield f"  tools    {_tools(job)}"
     if record.image:
         yield f"  image    {record.image}"
     if record.copied_from:
-        yield f"  copied   from what {record.copied_from} tells of"
+        yield f"  copied   from the result of {record.copied_from}"
     for name, value in record.parameters.items():
         yield f"  {name} = {', '.join(map(str, value)) if isinstance(value, tuple | list) else value}"
     for warning in record.warnings:
         yield f"  warning  {warning}"
     yield f"  record   {job.record_uri}"
     if record.script:
-        yield f"  script   {len(record.script.splitlines())} lines of bash: add --script to see them"
+        yield f"  script   {len(record.script.splitlines())} lines of bash: add --script to print them"
 
 
-def _told(job: TracedJob) -> str:
-    how = "made elsewhere" if job.record.imported else _tools(job)
-    replaced = ", replaced since" if job.past else ""
+def _job_line(job: TracedJob) -> str:
+    how = "imported" if job.record.imported else _tools(job)
+    replaced = ", replaced since" if job.replaced else ""
     return f"{job.name}  {job.record.finished:%Y-%m-%d %H:%M:%S}  {how}{replaced}"
 
 
@@ -93,31 +124,55 @@ def _tools(job: TracedJob) -> str:
     return ", ".join(f"{tool} {version}" for tool, version in sorted(job.record.tools.items())) or "bash"
 
 
-def _grow(tree: Tree, job: TracedJob, told: set[str]) -> None:
-    """Adds what a job read to its branch; a job that was told before is named only."""
-    if job.untraced:
-        tree.add(f"{len(job.inputs)} files of {job.untraced} samples: ask for one of them")
+def _add_inputs(tree: Tree, job: TracedJob, shown: set[str]) -> None:
+    """Add a job's inputs to its branch; a job that was shown before gets no branches again."""
+    if job.untraced_scopes:
+        tree.add(f"{len(job.inputs)} files of {job.untraced_scopes} samples: give one of them as FILE for its inputs")
         return
-    makers = {file.maker.record_uri: file.maker for file in job.inputs if file.maker is not None}
-    for uri, maker in makers.items():
-        files = [file for file in job.inputs if file.maker is not None and file.maker.record_uri == uri]
-        again = ", as above" if uri in told else ""
-        branch = tree.add(
-            f"{', '.join(f'{file.name} {file.digest}'.rstrip() for file in files)}\n{_told(maker)}{again}"
-        )
-        if not again:
-            told.add(uri)
-            _grow(branch, maker, told)
+    producers = {file.producer.record_uri: file.producer for file in job.inputs if file.producer is not None}
+    for uri, producer in producers.items():
+        files = [file for file in job.inputs if file.producer is not None and file.producer.record_uri == uri]
+        names = ", ".join(f"{file.name} {file.digest}".rstrip() for file in files)
+        was_shown = uri in shown
+        branch = tree.add(f"{names}\n{_job_line(producer)}{', as above' if was_shown else ''}")
+        if not was_shown:
+            shown.add(uri)
+            _add_inputs(branch, producer, shown)
     for file in job.inputs:
-        if file.maker is None:
+        if file.producer is None:
             tree.add(f"{file.digest:8}  {file.uri}{f'  ({file.note})' if file.note else ''}")
 
 
-def _collect(job: TracedJob, jobs: dict[str, object]) -> None:
+def _collect_jobs(job: TracedJob, jobs: dict[str, object]) -> None:
     if job.record_uri in jobs:
         return
-    told = job.record.model_dump(mode="json", exclude={"inputs"})
-    jobs[job.record_uri] = {**told, "past": job.past, "inputs": [file_document(file) for file in job.inputs]}
+    record = job.record.model_dump(mode="json", exclude={"inputs"})
+    jobs[job.record_uri] = {**record, "replaced": job.replaced, "inputs": [_file_to_dict(file) for file in job.inputs]}
     for file in job.inputs:
-        if file.maker is not None:
-            _collect(file.maker, jobs)
+        if file.producer is not None:
+            _collect_jobs(file.producer, jobs)
+
+
+def _add_branches(tree: Tree, results: tuple[Branch, ...], catalog: Catalog) -> None:
+    files = catalog.files_of([branch.results[0].id for branch in results if len(branch.results) == 1])
+    for branch in results:
+        first, count = branch.results[0], len(branch.results)
+        label = f"{first.asset} of {first.scope if count == 1 else f'{count} samples'}"
+        names = ", ".join(uri.rpartition("/")[2] for uri in files.get(first.id, ()))
+        _add_branches(
+            tree.add(f"{label}  {'as above' if branch.is_repeated else names}".rstrip()), branch.branches, catalog
+        )
+
+
+def _results(downstream: Downstream, catalog: Catalog) -> Iterator[dict[str, Any]]:
+    files, inputs, direct = catalog.files_of(downstream.results), downstream.inputs(), set(downstream.direct)
+    for number, result in downstream.results.items():
+        yield {
+            "asset": result.asset,
+            "scope": result.scope,
+            "time": result.time,
+            "record": result.record,
+            "files": files[number],
+            "is_direct_input": number in direct,
+            "inputs": [downstream.results[source].record for source in inputs[number]],
+        }

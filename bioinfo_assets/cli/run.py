@@ -1,37 +1,37 @@
-"""`bioinfo-assets run`: samples to BAMs, metrics and a report."""
+"""`bioinfo-assets run`: align samples, from FASTQs to BAMs, metrics and a report."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from bioinfo_assets.application.paths import absolute_adapter, absolute_path
 from bioinfo_assets.application.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE, Request
-from bioinfo_assets.cli.options import MEANS, Backend, Image, Json, OutputPath, Queue, jobs_given
+from bioinfo_assets.cli.options import BACKEND_PANEL, Backend, Image, Json, OutputPath, Queue, Samples, job_options
 from bioinfo_assets.cli.run_pipeline import run_pipeline
 from bioinfo_assets.errors import InputError
 
-TRIMMING = "Trimming"
+TRIMMING_PANEL: Final = "Trimming"
 
 
-def run(  # noqa: PLR0913 - each is an option
+def run(  # noqa: PLR0913 - each parameter is an option
     *,
     output_path: OutputPath,
     samples_file: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="A list of folders of FASTQs, one a line, or a samplesheet as of nf-core/sarek. Left out: the samples "
-            "that the project has.",
+            help="Samples to add: a list of folders of FASTQs, one per line, or a samplesheet like that of "
+            "nf-core/sarek. Without it, the project's samples are run.",
         ),
     ] = None,
     reference: Annotated[
         str | None,
-        typer.Option(metavar="URI", help="The genome's FASTA, plain or gzipped.", show_default=DEFAULT_REFERENCE),
+        typer.Option(metavar="URI", help="FASTA of the genome, plain or gzipped.", show_default=DEFAULT_REFERENCE),
     ] = None,
     reference_alt: Annotated[
         str | None,
-        typer.Option(metavar="URI", help="The .alt file of an ALT-aware reference.", show_default="the one beside it"),
+        typer.Option(metavar="URI", help="The .alt file of an ALT-aware reference.", show_default="the one next to it"),
     ] = None,
     known_sites: Annotated[
         list[str] | None,
@@ -42,113 +42,125 @@ def run(  # noqa: PLR0913 - each is an option
         ),
     ] = None,
     no_known_sites: Annotated[
-        bool, typer.Option("--no-known-sites", help="Use none: base qualities are not recalibrated.")
+        bool, typer.Option("--no-known-sites", help="Use no known sites: base qualities are not recalibrated.")
     ] = False,
     select: Annotated[
         list[str] | None,
         typer.Option(
             metavar="ASSET",
-            help="Make these assets only; may be repeated. A name, or Dagster's selection syntax: '+depth' is depth "
-            "and what it is made from, '*depth' all before it too, 'merged_reads*' all after it.",
+            help="Compute only these assets; may be repeated. A name, or Dagster's selection syntax: '+depth' is depth "
+            "and its inputs, '*depth' includes everything upstream, 'merged_reads*' everything downstream.",
         ),
     ] = None,
-    samples: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Run these samples only; may be repeated.")
+    samples: Samples = None,
+    platform: Annotated[
+        str | None, typer.Option(help="Sequencing platform, PL of the read groups.", show_default="ILLUMINA")
     ] = None,
-    platform: Annotated[str | None, typer.Option(help="PL of the read groups.", show_default="ILLUMINA")] = None,
     aligner: Annotated[
-        str | None, typer.Option(help="bwa, bwa-mem2 or auto: bwa-mem2 where it is installed.", show_default="auto")
+        str | None, typer.Option(help="bwa, bwa-mem2, or auto: bwa-mem2 if it is installed.", show_default="auto")
     ] = None,
     optical_distance: Annotated[
         int | None,
         typer.Option(
             metavar="PIXELS",
-            help="Within it a duplicate is an optical one: 2500 for patterned flow cells, 100 for others.",
+            help="Distance within which duplicates are optical: 2500 for patterned flow cells, 100 for others.",
             show_default="2500",
         ),
     ] = None,
     depth_as_text: Annotated[
-        bool | None, typer.Option("--depth-as-text/--depth-as-bgzip", help="Depth as plain text, 15 bytes a base.")
+        bool | None,
+        typer.Option("--depth-as-text/--depth-as-bgzip", help="Write depth as plain text, 15 bytes per base."),
     ] = None,
     truseq: Annotated[
         bool | None,
-        typer.Option("--truseq/--no-truseq", help="Cut Illumina's TruSeq adapters.", rich_help_panel=TRIMMING),
+        typer.Option("--truseq/--no-truseq", help="Cut Illumina's TruSeq adapters.", rich_help_panel=TRIMMING_PANEL),
     ] = None,
     adapter_3p_1: Annotated[
         str | None,
         typer.Option(
             "--adapter-3p-1",
             metavar="SEQ|FILE",
-            help="3' adapter of read 1: a sequence, or a FASTA of several; '' for none.",
-            rich_help_panel=TRIMMING,
+            help="3' adapter of read 1: a sequence, or a FASTA of several; '' to unset it.",
+            rich_help_panel=TRIMMING_PANEL,
         ),
     ] = None,
     adapter_3p_2: Annotated[
         str | None,
-        typer.Option("--adapter-3p-2", metavar="SEQ|FILE", help="3' adapter of read 2.", rich_help_panel=TRIMMING),
+        typer.Option(
+            "--adapter-3p-2", metavar="SEQ|FILE", help="3' adapter of read 2.", rich_help_panel=TRIMMING_PANEL
+        ),
     ] = None,
     adapter_5p_1: Annotated[
         str | None,
-        typer.Option("--adapter-5p-1", metavar="SEQ|FILE", help="5' adapter of read 1.", rich_help_panel=TRIMMING),
+        typer.Option(
+            "--adapter-5p-1", metavar="SEQ|FILE", help="5' adapter of read 1.", rich_help_panel=TRIMMING_PANEL
+        ),
     ] = None,
     adapter_5p_2: Annotated[
         str | None,
-        typer.Option("--adapter-5p-2", metavar="SEQ|FILE", help="5' adapter of read 2.", rich_help_panel=TRIMMING),
+        typer.Option(
+            "--adapter-5p-2", metavar="SEQ|FILE", help="5' adapter of read 2.", rich_help_panel=TRIMMING_PANEL
+        ),
     ] = None,
     poly_g: Annotated[
         bool | None,
         typer.Option(
             "--poly-g/--no-poly-g",
-            help="Cut the runs of G of two-colour machines (NextSeq, NovaSeq), and 3' ends below quality 20.",
-            rich_help_panel=TRIMMING,
+            help="Cut the poly-G tails of two-colour machines (NextSeq, NovaSeq), and 3' ends below quality 20.",
+            rich_help_panel=TRIMMING_PANEL,
         ),
     ] = None,
     max_n: Annotated[
         float | None,
         typer.Option(
-            help="Drop pairs with a larger share of N in one read.", show_default="0.1", rich_help_panel=TRIMMING
+            help="Drop pairs with a larger fraction of N in one read.",
+            show_default="0.1",
+            rich_help_panel=TRIMMING_PANEL,
         ),
     ] = None,
     backend: Backend = None,
     image: Image = None,
     queue: Queue = None,
     cpus: Annotated[
-        int | None, typer.Option(help="CPUs of this machine for jobs.", show_default="all", rich_help_panel=MEANS)
+        int | None,
+        typer.Option(help="CPUs for jobs on this machine.", show_default="all", rich_help_panel=BACKEND_PANEL),
     ] = None,
     memory_mib: Annotated[
         int | None,
-        typer.Option(help="Memory of this machine for jobs, in MiB.", show_default="all", rich_help_panel=MEANS),
+        typer.Option(
+            help="Memory for jobs on this machine, in MiB.", show_default="all", rich_help_panel=BACKEND_PANEL
+        ),
     ] = None,
     scratch: Annotated[
         str | None,
         typer.Option(
             metavar="DIR",
-            help="Where jobs work: a folder, or s3://BUCKET/FOLDER for batch.",
+            help="Working folder of jobs; s3://BUCKET/FOLDER for batch.",
             show_default="DIR/.scratch",
-            rich_help_panel=MEANS,
+            rich_help_panel=BACKEND_PANEL,
         ),
     ] = None,
     cache: Annotated[
         str | None,
         typer.Option(
             metavar="DIR",
-            help="Share results with other projects and users: what one made the others copy. '' for none.",
+            help="Shared cache: results computed by one project are copied by others. '' to unset it.",
             show_default="none",
         ),
     ] = None,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Tell only what would be made, and why: nothing is run, no setting is kept."),
+        typer.Option("--explain", help="Dry run: show what would be computed, and why. No setting is saved."),
     ] = False,
     json: Json = False,
 ) -> None:
     """Align samples: from FASTQs to BAMs, metrics and a report.
 
-    What was made before from the same reads, settings and tools is found and not made again. A project keeps its
-    settings: an option that is left out is as it was in the last run.
+    Results with the same reads, settings and tools are reused. A project keeps its settings: an option that is left out
+    has the value of the last run.
     """
     if known_sites and no_known_sites:
-        raise InputError("--known-sites and --no-known-sites exclude each other: give one of them")
+        raise InputError("--known-sites and --no-known-sites are mutually exclusive: give one of them")
     sites = () if no_known_sites else tuple(map(absolute_path, known_sites or ())) or None
     adapters = {
         "three_prime_1": adapter_3p_1,
@@ -156,7 +168,7 @@ def run(  # noqa: PLR0913 - each is an option
         "five_prime_1": adapter_5p_1,
         "five_prime_2": adapter_5p_2,
     }
-    given = {
+    overrides = {
         "reference": _absolute(reference),
         "reference_alt": _absolute(reference_alt),
         "known_sites": sites,
@@ -166,30 +178,28 @@ def run(  # noqa: PLR0913 - each is an option
         "depth_as_text": depth_as_text,
         "trimming": _trimming(adapters, truseq=truseq, poly_g=poly_g, max_n=max_n),
         "backend": backend,
-        "jobs": jobs_given(image, queue),
+        "jobs": job_options(image, queue),
         "cpus": cpus,
         "memory_mib": memory_mib,
         "scratch": _absolute(scratch),
         "cache": _absolute(cache) if cache else cache,
     }
-    run_pipeline(
-        Request(
-            output_path=absolute_path(output_path),
-            samples_file=_absolute(samples_file),
-            given=given,
-            select=tuple(select or ()),
-            samples=tuple(samples or ()),
-            json=json,
-            explain=explain,
-        )
+    request = Request(
+        output_path=absolute_path(output_path),
+        samples_file=_absolute(samples_file),
+        overrides=overrides,
+        select=tuple(select or ()),
+        samples=tuple(samples or ()),
     )
+    run_pipeline(request, as_json=json, explain_only=explain)
 
 
-def _absolute(given: str | None) -> str | None:
-    return None if given is None else absolute_path(given)
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else absolute_path(path)
 
 
 def _trimming(adapters: Mapping[str, str | None], **others: object) -> dict[str, object] | None:
-    """The trimming settings that were given; an empty adapter takes back one that was set."""
-    given = {name: absolute_adapter(value) if value else None for name, value in adapters.items() if value is not None}
-    return {**given, **{name: value for name, value in others.items() if value is not None}} or None
+    """The trimming settings among the options; an empty adapter unsets the project's."""
+    changed = {name: value for name, value in adapters.items() if value is not None}
+    settings = {name: absolute_adapter(value) if value else None for name, value in changed.items()}
+    return {**settings, **{name: value for name, value in others.items() if value is not None}} or None

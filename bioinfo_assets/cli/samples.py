@@ -1,9 +1,9 @@
-"""`bioinfo-assets samples`: the samples of a project, added, listed, renamed and removed."""
+"""`bioinfo-assets samples`: add, list, rename and remove the samples of a project."""
 
 import json as json_module
 import shlex
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -26,37 +26,37 @@ from bioinfo_assets.records.samples import (
 )
 from bioinfo_assets.storage.store import Store
 
-samples = typer.Typer(
+samples: Final = typer.Typer(
     cls=FriendlyErrorsGroup,
     no_args_is_help=True,
     add_completion=False,
-    help="The samples of a project: add them from a file, list them, rename and remove them.",
+    help="Add, list, rename and remove the samples of a project.",
 )
 
 
 @samples.command()
 def add(
-    samples_file: Annotated[str, typer.Argument(metavar="FILE", help="As --samples-file of run.")],
+    samples_file: Annotated[str, typer.Argument(metavar="FILE", help="A samples file, as for `run --samples-file`.")],
     output_path: OutputPath,
 ) -> None:
-    """Add samples, or bring samples up to date, after a look at the first records of their FASTQs.
+    """Add samples, or update existing ones, after checking the first records of their FASTQs.
 
-    A sample's lanes are those of the file: a name that the project has gets its lanes from here.
+    The lanes of an existing sample are replaced by those in the file.
     """
     ledger = _ledger(output_path)
-    found = read_samples_file(ledger.store, absolute_path(samples_file))
-    kept = set(sample_names(ledger))
-    for sample in found:
+    new_samples = read_samples_file(ledger.store, absolute_path(samples_file))
+    existing = set(sample_names(ledger))
+    for sample in new_samples:
         changed = save_sample(ledger, sample)
-        what = ("brought up to date" if changed else "there already") if sample.name in kept else "added"
-        typer.echo(f"{sample.name}: {what}, {_lanes(sample)}")
+        outcome = ("updated" if changed else "unchanged") if sample.name in existing else "added"
+        typer.echo(f"{sample.name}: {outcome}, {_lane_count(sample)}")
 
 
 @samples.command("list")
 def list_(
     *,
     output_path: OutputPath,
-    past: Annotated[bool, typer.Option("--past", help="Those that were removed or renamed instead.")] = False,
+    past: Annotated[bool, typer.Option("--past", help="List samples that were removed or renamed instead.")] = False,
     json: Json = False,
 ) -> None:
     """List the samples and their lanes."""
@@ -64,88 +64,87 @@ def list_(
     if past:
         _list_past(past_samples(ledger), json=json)
         return
-    found = [load_sample(ledger, name) for name in sample_names(ledger)]
+    current = [load_sample(ledger, name) for name in sample_names(ledger)]
     if json:
-        typer.echo(json_module.dumps({sample.name: _document(sample) for sample in found}, indent=2))
+        typer.echo(json_module.dumps({sample.name: _lanes_to_dicts(sample) for sample in current}, indent=2))
         return
     table = Table("SAMPLE", "LIBRARY", "FLOW CELL", "LANE", "READ 1", "READ 2", box=None, pad_edge=False)
-    for sample in found:
+    for sample in current:
         for lane in sample.lanes:
             table.add_row(sample.name, lane.library, lane.flowcell, str(lane.number), lane.read1, lane.read2)
         if not sample.lanes:
             table.add_row(sample.name, "(imported)")
-    wide = max((len(lane.read1) for sample in found for lane in sample.lanes), default=0)
-    Console(width=2 * wide + 80, markup=False, highlight=False).print(table)
+    path_width = max((len(lane.read1) for sample in current for lane in sample.lanes), default=0)
+    Console(width=2 * path_width + 80, markup=False, highlight=False).print(table)
 
 
 @samples.command()
 def rename(
-    old: Annotated[str, typer.Argument(help="The name it has.")],
-    new: Annotated[str, typer.Argument(help="The name it gets.")],
+    old: Annotated[str, typer.Argument(help="Current name.")],
+    new: Annotated[str, typer.Argument(help="New name.")],
     output_path: OutputPath,
 ) -> None:
-    """Give a sample another name. Its results are made again; those of the old name stay until `gc` is told otherwise.
+    """Rename a sample. Its results must be computed again; those under the old name stay until `gc` deletes them.
 
-    The name is in the read groups of each BAM (SM) and in the names of files, so that results of the old name cannot be
-    those of the new one.
+    The name is part of the read groups (SM) of each BAM and of file names, so results cannot simply be renamed.
     """
     ledger = _ledger(output_path)
     sample = rename_sample(ledger, old, new)
     run = shlex.join([own_command(), "run", "--output-path", ledger.output_path, "--samples", sample.name])
-    typer.echo(f"{old} is {sample.name} now, with {_lanes(sample)}: its name is in read groups (SM) and file names, so")
-    typer.echo(f"its results are made again by: {run}")
-    _say_what_stays(ledger, [old])
+    typer.echo(f"{old} was renamed to {sample.name}, with {_lane_count(sample)}")
+    typer.echo(f"Its name is part of read groups (SM) and file names; to compute its results again: {run}")
+    _print_kept_results(ledger, [old])
 
 
 @samples.command()
 def remove(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The samples.")], output_path: OutputPath
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Samples to remove.")], output_path: OutputPath
 ) -> None:
-    """Take samples out of the project. Their results and records stay until `gc` is told otherwise."""
+    """Remove samples from the project. Their results and records stay until `gc` deletes them."""
     ledger = _ledger(output_path)
     remove_samples(ledger, names)
     for name in dict.fromkeys(names):
         typer.echo(f"{name}: removed")
-    _say_what_stays(ledger, names)
+    _print_kept_results(ledger, names)
 
 
 def _ledger(output_path: str) -> Ledger:
     return Ledger(Store(), absolute_path(output_path))
 
 
-def _lanes(sample: Sample) -> str:
+def _lane_count(sample: Sample) -> str:
     return f"{len(sample.lanes)} lane{'s' if len(sample.lanes) > 1 else ''}"
 
 
-def _say_what_stays(ledger: Ledger, names: Iterable[str]) -> None:
-    made = [name for name in dict.fromkeys(names) if ledger.store.list(ledger.layout.records(name))]
-    if made:
-        listing = shlex.join([own_command(), "gc", "--dry-run", "--output-path", ledger.output_path])
-        typer.echo(f"results of {', '.join(made)} stay where they are; this lists what can be deleted: {listing}")
+def _print_kept_results(ledger: Ledger, names: Iterable[str]) -> None:
+    kept = [name for name in dict.fromkeys(names) if ledger.store.list(ledger.layout.records(name))]
+    if kept:
+        command = shlex.join([own_command(), "gc", "--dry-run", "--output-path", ledger.output_path])
+        typer.echo(f"Results of {', '.join(kept)} were kept; to list what can be deleted: {command}")
 
 
-def _list_past(found: Iterable[PastSample], *, json: bool) -> None:
+def _list_past(past_samples: Iterable[PastSample], *, json: bool) -> None:
     if json:
-        typer.echo(json_module.dumps([_past_document(past) for past in found], indent=2))
+        typer.echo(json_module.dumps([_past_to_dict(past) for past in past_samples], indent=2))
         return
-    table = Table("SAMPLE", "WHAT", "WHEN (UTC)", "WHO", "LANES", box=None, pad_edge=False)
-    for past in found:
+    table = Table("SAMPLE", "CHANGE", "WHEN (UTC)", "BY", "LANES", box=None, pad_edge=False)
+    for past in past_samples:
         table.add_row(past.sample.name, str(past), f"{past.at:%Y-%m-%d %H:%M:%S}", past.by, str(len(past.sample.lanes)))
     Console(markup=False, highlight=False).print(table)
 
 
-def _past_document(past: PastSample) -> dict[str, object]:
+def _past_to_dict(past: PastSample) -> dict[str, object]:
     return {
         "sample": past.sample.name,
         "end": past.end,
         "new_name": past.new_name or None,
         "at": past.at.isoformat(),
         "by": past.by,
-        "lanes": _document(past.sample),
+        "lanes": _lanes_to_dicts(past.sample),
     }
 
 
-def _document(sample: Sample) -> list[dict[str, object]]:
+def _lanes_to_dicts(sample: Sample) -> list[dict[str, object]]:
     return [
         {
             "library": lane.library,

@@ -1,4 +1,4 @@
-"""`bioinfo-assets status`: which results exist and are up to date, from the records next to the data."""
+"""`bioinfo-assets status`: show which results exist and are up to date, from the records next to the data."""
 
 import json as json_module
 from collections.abc import Iterable, Iterator
@@ -11,12 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.planned_results import dry_run
-from bioinfo_assets.application.preflight import whole_plan
-from bioinfo_assets.application.request import Request, home_of, settings_of
+from bioinfo_assets.application.plan import dry_run, plan_everything
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
-from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.result_key import ResultKey
 
@@ -33,8 +30,8 @@ class ResultStatus:
 
     Attributes:
         key: The result.
-        state: `up to date`; `stale`: its inputs, parameters, step or tools have changed; `damaged`: its files are not as
-            they were published; `missing`: not computed yet.
+        state: `up to date`; `stale`: its inputs, parameters, step or tools have changed; `damaged`: its files are not
+            as they were published; `missing`: not computed yet.
         finished: When its job ended.
         reason: Why it is stale or damaged, or why it cannot be computed.
     """
@@ -49,17 +46,15 @@ def status(*, output_path: OutputPath, json: Json = False) -> None:
     """Show which results are up to date, stale, damaged or missing, and why.
 
     A result is stale if its reads, reference, known sites, a parameter, a step or a tool has changed since it was
-    computed, or if one of its inputs is stale. The exit code is 0 in any case.
+    computed, or if one of its inputs is stale. The exit code is 0 in each of these cases.
     """
-    path = absolute_path(output_path)
-    home = home_of(path)
-    project = Project(settings_of(Request(path), home))
-    with dry_run(whole_plan(project, home)) as trial:
-        results = [_status(project.ledger, result) for result in _by_scope(trial.planned_results())]
+    plan = plan_everything(absolute_path(output_path))
+    with dry_run(plan) as trial:
+        results = [_status(plan.project.ledger, result) for result in _by_scope(trial.planned_results())]
     if trial.unknown_tools:
         typer.echo(f"current tool versions are unknown: {trial.unknown_tools}", err=True)
     if json:
-        typer.echo(json_module.dumps([_to_json(result) for result in results], indent=2))
+        typer.echo(json_module.dumps([_to_dict(result) for result in results], indent=2))
         return
     table = Table("SCOPE", "ASSET", "STATE", "WHEN (UTC)", box=None, pad_edge=False)
     for result in results:
@@ -99,7 +94,7 @@ def _state(ledger: Ledger, result: PlannedResult) -> tuple[str, str]:
     return (STALE, result.reason) if result.is_stale else (CURRENT, blocked)
 
 
-def _to_json(result: ResultStatus) -> dict[str, object]:
+def _to_dict(result: ResultStatus) -> dict[str, object]:
     return {
         "scope": result.key.scope,
         "asset": result.key.asset,

@@ -1,4 +1,4 @@
-"""`bioinfo-assets verify`: is everything still as it was recorded?"""
+"""`bioinfo-assets verify`: check that all files are as they were recorded."""
 
 import json as json_module
 from contextlib import nullcontext
@@ -9,7 +9,7 @@ from rich.filesize import decimal
 
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.cli.exit_codes import ExitCode
-from bioinfo_assets.cli.options import Json, OutputPath
+from bioinfo_assets.cli.options import Json, OutputPath, Samples
 from bioinfo_assets.cli.progress_bar import progress_bar
 from bioinfo_assets.maintenance.verification import Audit, Finding
 from bioinfo_assets.records.ledger import Ledger
@@ -19,43 +19,41 @@ from bioinfo_assets.storage.store import Store
 def verify(
     *,
     output_path: OutputPath,
-    deep: Annotated[bool, typer.Option("--deep", help="Read every file and compare its digest.")] = False,
-    samples: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="These samples only; may be repeated.")
-    ] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every file and compare its checksum.")] = False,
+    samples: Samples = None,
     json: Json = False,
 ) -> None:
-    """Tell what is missing, changed, or has no record. Nothing is written.
+    """Verify results: show files that are missing, changed, or have no record. Nothing is written.
 
-    Sizes and times are compared (of remote files, ETags), and the bytes of files with another time; with --deep the
-    bytes of all, of FASTQs, reference and known sites too. Exit code 1 if something was found.
+    Sizes and modification times are compared (ETags of remote files), and checksums of files whose time has changed;
+    with --deep, checksums of all files, including FASTQs, reference and known sites. Exit code 1 if there are findings.
     """
-    audit, found = Audit(Ledger(Store(), absolute_path(output_path)), deep=deep), []
+    audit, findings = Audit(Ledger(Store(), absolute_path(output_path)), deep=deep), []
     with progress_bar("reading") if deep else nullcontext() as audit.on_bytes:
         for finding in audit.findings(samples or ()):
-            found.append(finding)
+            findings.append(finding)
             if not json:
                 typer.echo(str(finding))
     if json:
-        typer.echo(json_module.dumps({"looked_at": audit.looked_at, "found": list(map(_document, found))}, indent=2))
+        typer.echo(json_module.dumps({"checked": audit.checked, "findings": list(map(_to_dict, findings))}, indent=2))
     else:
-        typer.echo(_summary(audit, len(found)))
-    if found:
-        raise typer.Exit(ExitCode.JOBS_FAILED)
+        typer.echo(_summary(audit, len(findings)))
+    if findings:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _summary(audit: Audit, findings: int) -> str:
-    seen = audit.looked_at
-    how = "read and compared" if audit.deep else "looked at"
-    said = f"{findings} found" if findings else "all is well"
-    return f"{said}: {seen['records']} records and {seen['files']} files ({decimal(seen['bytes'])}) were {how}"
+    checked = audit.checked
+    how = "checked by checksum" if audit.deep else "checked"
+    outcome = f"{findings} findings" if findings else "no problems found"
+    return f"{outcome}: {checked['records']} records and {checked['files']} files ({decimal(checked['bytes'])}) {how}"
 
 
-def _document(finding: Finding) -> dict[str, object]:
+def _to_dict(finding: Finding) -> dict[str, object]:
     return {
         "scope": finding.scope,
         "asset": finding.asset or None,
         "uri": finding.uri,
-        "trouble": finding.trouble.value,
-        "says": finding.says or None,
+        "problem": finding.problem.value,
+        "message": finding.message or None,
     }

@@ -1,6 +1,6 @@
-"""The first records of a gzipped FASTQ, read and checked.
+"""The first records of a gzipped FASTQ: their checks, names and read groups.
 
-Sequencing quality is expected as Phred+33, the encoding that every machine has written since Casava 1.8.
+Base qualities must be Phred+33, the encoding that every sequencer has written since Casava 1.8.
 """
 
 import re
@@ -14,14 +14,17 @@ from bioinfo_assets.genomics.gzipped import inflate, is_gzip
 from bioinfo_assets.genomics.read_name import ReadName, parse_read_name
 
 HEAD_BYTES: Final = 256 * 1024
-"""As many bytes of a gzipped FASTQ as `read_head` wants: enough for its records, unless they are very long."""
+"""How many bytes of a gzipped FASTQ `read_head` needs for its thousand records, unless these are very long."""
 
-_RECORDS: Final = 1000
+_MAX_RECORDS: Final = 1000
 _MAX_TEXT: Final = 8 * 1024 * 1024
 _SEQUENCE: Final = re.compile(r"[A-Za-z.*-]+")
 _QUALITY: Final = re.compile(r"[!-~]+")
-_LOWEST_OF_PHRED_64: Final = ";"  # Solexa's -5, the lowest that was ever written with an offset of 64
-_HIGHEST_OF_PHRED_33: Final = "K"  # Q42, the highest of Illumina's machines
+_MIN_PHRED_64: Final = ";"  # Solexa's -5, the lowest score that was ever written with an offset of 64
+_MAX_PHRED_33: Final = "K"  # Q42, the highest score of Illumina's sequencers
+
+_TAG: Final = re.compile(r"[A-Za-z][A-Za-z0-9]:[AifZHB]:[ -~]*")
+"""A tag of a SAM record (SAM specification, section 1.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,109 +33,136 @@ class FastqHead:
 
     Attributes:
         uri: The file.
-        reads: What the records' names tell, in their order; at least one, at most a thousand.
-        longest: The length of the longest of these reads, in bases.
-        whole: Whether these are all records of the file.
+        reads: The parsed names of the first records, in their order; at least one, at most a thousand.
+        complete: Whether these are all records of the file.
     """
 
     uri: str
     reads: tuple[ReadName, ...]
-    longest: int
-    whole: bool
+    complete: bool
 
 
-def read_head(uri: str, data: bytes, *, whole: bool = False) -> FastqHead:
-    """Read and check the first records of a gzipped FASTQ.
+def read_head(uri: str, data: bytes, *, complete: bool = False) -> FastqHead:
+    """Parse and check the first records of a gzipped FASTQ.
 
     Args:
-        uri: The file, for what is said of it.
-        data: Its first bytes, `HEAD_BYTES` or so; the compressed stream may end anywhere.
-        whole: The data are all of the file, so that a stream that ends too early is an error.
+        uri: The file, for error messages.
+        data: Its first `HEAD_BYTES` or so; the compressed stream may end anywhere.
+        complete: Whether `data` is the complete file, so that a stream that ends too early is an error.
 
     Raises:
-        InputError: The file is empty, not compressed with gzip, cut short, or damaged; a record is malformed; or the
+        InputError: The file is empty, not compressed with gzip, truncated or damaged; a record is malformed; or the
             qualities are Phred+64.
     """
     if not data:
-        raise InputError(f"{uri} is empty: copy it again from where it came, or leave its lane out")
+        raise InputError(f"{uri} is empty: copy it again from its source, or leave its lane out")
     text, ended = _decompress(uri, data)
-    if whole and not ended and len(text) < _MAX_TEXT:
-        raise InputError(f"{uri} is cut short, its gzip stream has no end: copy it again from where it came")
+    if complete and not ended and len(text) < _MAX_TEXT:
+        raise InputError(f"{uri} is not a complete gzip file: copy it again from its source")
     if not text and ended:
-        raise InputError(f"{uri} holds no reads: copy it again from where it came, or leave its lane out")
-    records = list(_records(uri, text, last=whole and ended))
+        raise InputError(f"{uri} holds no reads: copy it again from its source, or leave its lane out")
+    records = list(_parse_records(uri, text, to_end=complete and ended))
     if not records:
-        raise InputError(f"{uri} is not a FASTQ: no record of four lines in its first {len(data)} bytes")
-    _check_phred_33(uri, [quality for _, _, quality in records])
+        raise InputError(f"{uri} is not FASTQ: its first {len(data)} bytes hold no record of four lines")
+    _check_phred_33(uri, [quality for _, quality in records])
     return FastqHead(
         uri=uri,
-        reads=tuple(parse_read_name(header) for header, _, _ in records),
-        longest=max(len(sequence) for _, sequence, _ in records),
-        whole=whole and len(records) < _RECORDS,
+        reads=tuple(parse_read_name(header) for header, _ in records),
+        complete=complete and len(records) < _MAX_RECORDS,
     )
 
 
+def read_group_ids(data: bytes, records: int) -> tuple[str | None, ...]:
+    r"""Return the unique read groups in the comments of a FASTQ's first records; None for a comment without one.
+
+    `bwa mem -C` turns these comments into tags.
+
+    Args:
+        data: The first bytes of a gzipped file that `read_head` has accepted.
+        records: How many records to read.
+
+    >>> import gzip
+    >>> read_group_ids(gzip.compress(b"@r1 RG:Z:FC1.4\nA\n+\nF\n@r2\nA\n+\nF\n"), records=2)
+    ('FC1.4', None)
+    """
+    lines = inflate(data, max_bytes=_MAX_TEXT).data.decode("latin-1").split("\n")
+    return tuple(dict.fromkeys(_read_group_id(header) for header in lines[: 4 * records : 4]))
+
+
+def _read_group_id(header: str) -> str | None:
+    """The read group, if the comment consists of tags alone: bwa would copy other words into the SAM record."""
+    _, *comment = re.split(r"[ \t]", header, maxsplit=1)
+    tags = comment[0].split("\t") if comment else []
+    if not all(map(_TAG.fullmatch, tags)):
+        return None
+    return next((tag.removeprefix("RG:Z:") for tag in tags if tag.startswith("RG:Z:")), None)
+
+
 def _decompress(uri: str, data: bytes) -> tuple[str, bool]:
-    """Give the text of the first records, and whether a gzip stream ends with the data."""
+    """Return the text of the first records, and whether a gzip stream ends with the data."""
     if not is_gzip(data):
         raise InputError(f"{uri} is not compressed with gzip: compress it with `gzip`")
     try:
-        inflated = inflate(data, most=_MAX_TEXT)
+        inflated = inflate(data, max_bytes=_MAX_TEXT)
     except zlib.error as error:
-        raise InputError(f"{uri} is damaged within its gzip stream: copy it again from where it came") from error
+        raise InputError(f"{uri} is damaged within its gzip stream: copy it again from its source") from error
     return inflated.data.decode("latin-1"), inflated.ended
 
 
-def _records(uri: str, text: str, *, last: bool) -> Iterator[tuple[str, str, str]]:
-    """Give name, sequence and quality of the first whole records; the text's end is the file's only where `last`."""
+def _parse_records(uri: str, text: str, *, to_end: bool) -> Iterator[tuple[str, str]]:
+    """Check the complete records, yield their headers and qualities; `to_end`: the text reaches the end of the file."""
     lines = text.split("\n")
-    end = lines.pop()
-    if end and last:
-        lines.append(end)
-    elif last:
-        lines = _without_blank_end(lines)
-    lines = lines[: 4 * _RECORDS]
+    rest = lines.pop()
+    if rest and to_end:
+        lines.append(rest)
+    elif to_end:
+        lines = _strip_blank_end(lines)
+    lines = lines[: 4 * _MAX_RECORDS]
     for start in range(0, len(lines), 4):
         record = lines[start : start + 4]
         if len(record) == 4:
             yield _check_record(uri, start + 1, record)
-        elif last:
-            raise InputError(f"{uri} ends within a record, at line {start + len(record)}: copy it again")
+        elif to_end:
+            raise InputError(
+                f"{uri} ends within a record, at line {start + len(record)}: copy it again from its source"
+            )
 
 
-def _without_blank_end(lines: list[str]) -> list[str]:
-    """Leave out the blank lines after the last record; the last one of a record without bases is blank too."""
+def _strip_blank_end(lines: list[str]) -> list[str]:
+    """Remove the blank lines after the last record; the last line of a record without bases is blank too."""
     end = len(lines)
     while end and not lines[end - 1] and (end % 4 or not any(lines[end - 4 : end])):
         end -= 1
     return lines[:end]
 
 
-def _check_record(uri: str, line: int, record: list[str]) -> tuple[str, str, str]:
+def _check_record(uri: str, line: int, record: list[str]) -> tuple[str, str]:
     header, sequence, plus, quality = record
     if header.endswith("\r"):
         raise InputError(f"{uri} has Windows line ends: rewrite it with `zcat FILE | tr -d '\\r' | gzip > NEW`")
     if not header.startswith("@") or not header[1:].strip() or header[1].isspace():
-        raise InputError(f"{uri} is not a FASTQ: line {line} should be '@' and a read's name, not {header[:40]!r}")
+        raise InputError(f"{uri} is not FASTQ: line {line} should be '@' and a read's name, not {header[:40]!r}")
     if not plus.startswith("+"):
-        raise InputError(f"{uri} is not a FASTQ: line {line + 2} should begin with '+', not {plus[:40]!r}")
+        raise InputError(f"{uri} is not FASTQ: line {line + 2} should begin with '+', not {plus[:40]!r}")
     if len(sequence) != len(quality):
         raise InputError(
             f"{uri} is malformed at line {line + 3}: {len(sequence)} bases have {len(quality)} qualities; "
-            "copy it again from where it came"
+            "copy it again from its source"
         )
     if not sequence:
         raise InputError(f"{uri} has a read without bases at line {line + 1}: remove such pairs with `cutadapt -m 1`")
     if not _SEQUENCE.fullmatch(sequence) or not _QUALITY.fullmatch(quality):
-        raise InputError(f"{uri} is malformed at line {line + 1}: a character there is no base or no quality")
-    return header, sequence, quality
+        raise InputError(
+            f"{uri} is malformed at line {line + 1}, a base or a quality is not valid: copy it again from its source"
+        )
+    return header, quality
 
 
 def _check_phred_33(uri: str, qualities: list[str]) -> None:
     lowest = min(map(min, qualities))
     highest = max(map(max, qualities))
-    if lowest >= _LOWEST_OF_PHRED_64 and highest > _HIGHEST_OF_PHRED_33:
+    if lowest >= _MIN_PHRED_64 and highest > _MAX_PHRED_33:
         raise InputError(
-            f"{uri} has Phred+64 qualities ({lowest!r} to {highest!r}), as of Illumina machines before 2011, "
-            "and Phred+33 is wanted: convert it with `seqtk seq -Q64 -V FILE | gzip > NEW`"
+            f"{uri} has Phred+64 qualities ({lowest!r} to {highest!r}), as of Illumina sequencers before 2011: "
+            "convert it to Phred+33 with `seqtk seq -Q64 -V FILE | gzip > NEW`"
         )

@@ -11,11 +11,11 @@ _HEADER: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Inflated:
-    """What the first bytes of a gzipped file hold.
+    """The uncompressed beginning of a gzipped file.
 
     Attributes:
-        data: The bytes that they are of.
-        ended: Whether a gzip stream ends where the bytes end, so that they may be all of a file.
+        data: The uncompressed bytes.
+        ended: Whether a gzip stream ends with the last compressed byte, so that these may be a complete file.
     """
 
     data: bytes
@@ -23,12 +23,12 @@ class Inflated:
 
 
 def is_gzip(data: bytes) -> bool:
-    """Whether a file that begins so is gzipped."""
+    """Whether these are the first bytes of a gzipped file."""
     return data.startswith(_MAGIC)
 
 
 def is_bgzf(data: bytes) -> bool:
-    """Whether a gzipped file that begins so is in blocks: its header has the extra field `BC`."""
+    """Whether these are the first bytes of a BGZF file: its gzip header has the extra field `BC`."""
     if not is_gzip(data) or len(data) < _HEADER or not data[3] & _HAS_EXTRA_FIELD:
         return False
     extra = data[_HEADER : _HEADER + int.from_bytes(data[10:12], "little")]
@@ -40,29 +40,29 @@ def is_bgzf(data: bytes) -> bool:
     return False
 
 
-def inflate(data: bytes, *, most: int) -> Inflated:
-    """Inflate the first bytes of a gzipped file of one or more members; they may end anywhere.
+def inflate(data: bytes, *, max_bytes: int) -> Inflated:
+    """Decompress the first bytes of a gzipped file of one or more members; they may end anywhere.
 
     Args:
         data: The file's first bytes.
-        most: As many bytes of the result as are wanted.
+        max_bytes: The maximal length of the result.
 
     Raises:
         zlib.error: The bytes are damaged, or not gzipped.
 
     >>> import gzip
-    >>> two = gzip.compress(b"one ") + gzip.compress(b"file")
-    >>> inflate(two, most=100)
+    >>> members = gzip.compress(b"one ") + gzip.compress(b"file")
+    >>> inflate(members, max_bytes=100)
     Inflated(data=b'one file', ended=True)
-    >>> inflate(two[:-1], most=100).ended
+    >>> inflate(members[:-1], max_bytes=100).ended
     False
     """
     result = b""
-    while data and len(result) < most:
+    while data and len(result) < max_bytes:
         stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        result += stream.decompress(data, most - len(result))
+        result += stream.decompress(data, max_bytes - len(result))
         if not stream.eof:
             return Inflated(result, ended=False)
-        # Block devices and tapes leave zeros behind a stream; gzip passes over them too.
+        # Block devices and tapes pad files with zeros, which gzip ignores too.
         data = stream.unused_data.lstrip(b"\0")
     return Inflated(result, ended=not data)

@@ -1,6 +1,6 @@
 """Known sites of variation: VCFs compressed with bgzip, and whether they are of the reference's assembly.
 
-BaseRecalibrator passes over these sites, so that true variants do not count as errors of the machine.
+BaseRecalibrator skips these sites, so that true variants are not counted as sequencing errors.
 """
 
 import re
@@ -12,36 +12,37 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.gzipped import inflate, is_bgzf, is_gzip
 from bioinfo_assets.genomics.reference import Contig
 
-__all__ = ["check_known_sites", "contigs_of_vcf", "is_bgzf"]
-
 _MAX_HEADER: Final = 64 * 1024 * 1024
 _CONTIG: Final = re.compile(r"##contig=<(?P<fields>.*)>")
 _FIELD: Final = re.compile(r'(?P<key>[^=,<>]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^,>]*)')
-_SHOWN: Final = 3
+_MAX_NAMES_IN_MESSAGE: Final = 3
 
 
-def contigs_of_vcf(uri: str, data: bytes, *, whole: bool = False) -> Mapping[str, int | None] | None:
-    """Read the contigs from the header of a bgzipped VCF: their lengths by their names.
+def contigs_of_vcf(uri: str, data: bytes, *, complete: bool = False) -> Mapping[str, int | None] | None:
+    """Read the contigs from the header of a bgzipped VCF.
 
     Args:
-        uri: The VCF, for what is said of it.
+        uri: The VCF, for error messages.
         data: Its first bytes; they may end within a block.
-        whole: The data are all of the file.
+        complete: Whether `data` is the complete file.
 
     Returns:
-        Each contig's length in bases, or None where the header does not tell it; nothing where the header names no
-        contig. None in the place of all: the header is longer than the data, read more.
+        The length in bases of each contig by its name, None for a length that is not in the header; an empty mapping
+        if the header has no contig; None instead of a mapping if the header is longer than the data.
 
     Raises:
-        InputError: The file is empty, not compressed, plain gzip, damaged, or no VCF.
+        InputError: The file is empty, not compressed, plain gzip, damaged, or not a VCF.
     """
     _check_compression(uri, data)
-    header = _inflate(uri, data, most=_MAX_HEADER).decode("utf-8", errors="replace")
+    try:
+        header = inflate(data, max_bytes=_MAX_HEADER).data.decode("utf-8", errors="replace")
+    except zlib.error as error:
+        raise InputError(f"{uri} is damaged within its gzip stream: copy it again from its source") from error
     if not header.startswith("##fileformat=VCF"[: len(header)]):
         raise InputError(f"{uri} is not a VCF: its first line should begin with '##fileformat=VCF'")
     contigs: dict[str, int | None] = {}
     lines = header.split("\n")
-    for line in lines if whole else lines[:-1]:
+    for line in lines if complete else lines[:-1]:
         if line.startswith("#CHROM"):
             return contigs
         if not line.startswith("##"):
@@ -49,24 +50,24 @@ def contigs_of_vcf(uri: str, data: bytes, *, whole: bool = False) -> Mapping[str
         if match := _CONTIG.fullmatch(line.rstrip("\r")):
             _add_contig(contigs, match["fields"])
     else:
-        if not whole and len(header) < _MAX_HEADER:
+        if not complete and len(header) < _MAX_HEADER:
             return None
-    raise InputError(f"{uri} has no line that begins with '#CHROM': copy it again from where it came")
+    raise InputError(f"{uri} has no line that begins with '#CHROM': copy it again from its source")
 
 
 def check_known_sites(uri: str, contigs: Mapping[str, int | None], reference: Sequence[Contig]) -> None:
-    """Check that known sites are of the reference's assembly, as far as contigs tell. Either may have more contigs.
+    """Check by their contigs that known sites are of the reference's assembly. Either may have more contigs.
 
     Raises:
-        InputError: They share no contig's name, or a shared contig has another length.
+        InputError: They have no contig in common, or one that differs in length.
 
     >>> check_known_sites("dbsnp.vcf.gz", {"chr21": 46709983, "chr22": 50818468}, [Contig("chr22", 50818468)])
     """
     shared = [contig for contig in reference if contig.name in contigs]
     if not shared:
         raise InputError(
-            f"{uri} shares no contig with the reference: it has {_some(list(contigs))}, the reference "
-            f"{_some([contig.name for contig in reference])}; take sites of the reference's assembly, "
+            f"{uri} shares no contig with the reference: it has {_list_names(list(contigs))}, the reference "
+            f"{_list_names([contig.name for contig in reference])}; take sites of the reference's assembly, "
             "or rename theirs with `bcftools annotate --rename-chrs`"
         )
     for contig in shared:
@@ -80,7 +81,7 @@ def check_known_sites(uri: str, contigs: Mapping[str, int | None], reference: Se
 
 def _check_compression(uri: str, data: bytes) -> None:
     if not data:
-        raise InputError(f"{uri} is empty: copy it again from where it came, or leave it out")
+        raise InputError(f"{uri} is empty: copy it again from its source, or leave it out")
     if not is_gzip(data):
         raise InputError(f"{uri} is not compressed: run `bgzip FILE.vcf`, then `tabix -p vcf FILE.vcf.gz`")
     if not is_bgzf(data):
@@ -90,13 +91,6 @@ def _check_compression(uri: str, data: bytes) -> None:
         )
 
 
-def _inflate(uri: str, data: bytes, *, most: int) -> bytes:
-    try:
-        return inflate(data, most=most).data
-    except zlib.error as error:
-        raise InputError(f"{uri} is damaged within its gzip stream: copy it again from where it came") from error
-
-
 def _add_contig(contigs: dict[str, int | None], fields: str) -> None:
     values = {match["key"].strip(): match["value"].strip('"') for match in _FIELD.finditer(fields)}
     if name := values.get("ID"):
@@ -104,8 +98,9 @@ def _add_contig(contigs: dict[str, int | None], fields: str) -> None:
         contigs[name] = int(length) if length.isdecimal() else None
 
 
-def _some(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     if not names:
         return "none"
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(f"'{name}'" for name in names[:_SHOWN]) + more
+    hidden = len(names) - _MAX_NAMES_IN_MESSAGE
+    more = f" and {hidden} more" if hidden > 0 else ""
+    return ", ".join(f"'{name}'" for name in names[:_MAX_NAMES_IN_MESSAGE]) + more

@@ -1,4 +1,4 @@
-"""The tables that the tools leave, as plain numbers to plot over samples and over time.
+"""The metrics in the tools' output files, as numbers to plot over samples and over time.
 
 Names are those of captainslog's rows: `frac_…` is a fraction from 0 to 1, lengths are in bases, depths in reads.
 """
@@ -8,7 +8,6 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any, Final
 
@@ -26,23 +25,22 @@ from captainslog.picard import (
 Numbers = dict[str, float]
 
 _CLASS: Final = re.compile(r"^## METRICS CLASS\t\S*?(\w+)$", re.MULTILINE)
-_RECAL_BY_READ_GROUP: Final = "#:GATKTable:RecalTable0:"
 
 
 def picard_numbers(text: str) -> Numbers:
-    """Read the numbers of a sample from a Picard metrics file; none from an empty one.
+    """Read a sample's metrics from a Picard metrics file; an empty file has none.
 
-    Of AlignmentSummaryMetrics they are those of all reads together (PAIR, or UNPAIRED without pairs); of
-    InsertSizeMetrics those of the orientation that most pairs have; of DuplicationMetrics the sums over libraries.
-    Numbers that Picard leaves open are left out.
+    Supported are AlignmentSummaryMetrics, read for all reads together (PAIR, or UNPAIRED without pairs);
+    InsertSizeMetrics, for the orientation of most pairs; and DuplicationMetrics, summed over libraries. Undefined
+    values are omitted.
 
     Raises:
-        ValueError: The text is none of these three, or cut short.
+        ValueError: The text is not one of these three, or is truncated.
     """
     if not text:
         return {}
-    found = _CLASS.search(text)
-    match found[1] if found else None:
+    match_ = _CLASS.search(text)
+    match match_[1] if match_ else None:
         case "AlignmentSummaryMetrics":
             return _alignment_numbers(text)
         case "InsertSizeMetrics":
@@ -50,23 +48,23 @@ def picard_numbers(text: str) -> Numbers:
         case "DuplicationMetrics":
             return _duplication_numbers(text)
         case other:
-            raise ValueError(f"{other} is not a table of Picard's that is read here")
+            raise ValueError(f"{other} is not a supported table of Picard")
 
 
 def insert_size_histogram(text: str) -> tuple[tuple[int, int], ...]:
-    """Read the rows of insert size and number of pairs from an InsertSizeMetrics file; none from an empty one.
+    """Read insert sizes with their numbers of pairs from an InsertSizeMetrics file; an empty file has none.
 
-    They are those of the orientation that most pairs have.
+    The rows are those of the orientation of most pairs.
     """
     if not text:
         return ()
     with PicardHistogramReader[InsertSizeHistogram](io.StringIO(text)) as reader:
         columns = picard.columns(list(reader))
-    series = [one for one in picard.insert_size_series(columns) if one.name is None]
-    if not series:
+    orientations = [series for series in picard.insert_size_series(columns) if series.name is None]
+    if not orientations:
         return ()
-    most = max(series, key=lambda one: sum(one.counts))
-    return tuple(zip(most.insert_size, most.counts, strict=True))
+    largest = max(orientations, key=lambda series: sum(series.counts))
+    return tuple(zip(largest.insert_size, largest.counts, strict=True))
 
 
 def cutadapt_numbers(text: str) -> Numbers:
@@ -95,14 +93,14 @@ def cutadapt_numbers(text: str) -> Numbers:
 
 
 def mosdepth_numbers(summary: str, genome_length: int) -> Numbers:
-    r"""Tell length, mean, least and greatest depth of the whole genome, from mosdepth's summary.
+    r"""Return length, mean, minimal and maximal depth of the whole genome, from mosdepth's summary.
 
-    Its row `total` is of the contigs with reads alone: the bases of the others count here too, with depth 0.
+    mosdepth's row `total` has only the contigs with reads; here the bases of the others are counted with depth 0.
 
     >>> mosdepth_numbers("chrom\tlength\tbases\tmean\tmin\tmax\ntotal\t1000\t4000\t4.00\t2\t85\n", 5000)
     {'genome_length': 5000, 'mean_depth': 0.8, 'min_depth': 0, 'max_depth': 85}
     """
-    total = _total(summary)
+    total = _total_row(summary)
     covered = int(total["length"])
     return {
         "genome_length": genome_length,
@@ -113,9 +111,9 @@ def mosdepth_numbers(summary: str, genome_length: int) -> Numbers:
 
 
 def depth_distribution(text: str, summary: str, genome_length: int) -> tuple[tuple[int, float], ...]:
-    r"""Tell, in order of depth, which fraction of the whole genome has at least each depth.
+    r"""Return the fraction of the whole genome with at least each depth, in order of depth.
 
-    mosdepth's fractions are of the contigs with reads alone, as its summary's row `total` is.
+    mosdepth's fractions are those of the contigs with reads, as its summary's row `total` is.
 
     Args:
         text: mosdepth's global distribution.
@@ -126,42 +124,17 @@ def depth_distribution(text: str, summary: str, genome_length: int) -> tuple[tup
     >>> depth_distribution("chrM\t1\t0.8\ntotal\t2\t0.25\ntotal\t1\t0.80\ntotal\t0\t1.00\n", summary, 4000)
     ((0, 1.0), (1, 0.2), (2, 0.0625))
     """
-    share = int(_total(summary)["length"]) / genome_length
+    covered = int(_total_row(summary)["length"]) / genome_length
     rows = csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
-    fractions = {int(depth): float(fraction) * share for contig, depth, fraction in rows if contig == "total"}
+    fractions = {int(depth): float(fraction) * covered for contig, depth, fraction in rows if contig == "total"}
     return tuple(sorted((fractions | {0: 1.0}).items()))
 
 
-def _total(summary: str) -> dict[str, str]:
+def _total_row(summary: str) -> dict[str, str]:
     for row in csv.DictReader(io.StringIO(summary), delimiter="\t", quoting=csv.QUOTE_NONE):
         if row["chrom"] == "total":
             return row
-    raise ValueError("a summary of mosdepth has a row 'total', and this has none")
-
-
-def observations_by_read_group(text: str) -> dict[str, int]:
-    """Read from BaseRecalibrator's table on how many bases each read group's model rests.
-
-    GATK knows a read group by its platform unit (PU), or by its ID where it has none. Counted are the observations of
-    mismatches, which are those of bases outside the known sites.
-
-    Raises:
-        ValueError: The text has no table RecalTable0.
-    """
-    lines = iter(text.splitlines())
-    if _RECAL_BY_READ_GROUP not in lines:
-        raise ValueError(f"a table of BaseRecalibrator has a part {_RECAL_BY_READ_GROUP!r}, and this has none")
-    columns = next(lines).split()
-    rows = (dict(zip(columns, fields, strict=True)) for fields in _fields_until_blank(lines, len(columns)))
-    return {row["ReadGroup"]: int(row["Observations"]) for row in rows if row["EventType"] == "M"}
-
-
-def _fields_until_blank(lines: Iterable[str], count: int) -> Iterator[list[str]]:
-    for line in lines:
-        if not line.strip():
-            return
-        # Only the first column, the read group's name, may have blanks within.
-        yield [field.strip() for field in line.rsplit(maxsplit=count - 1)]
+    raise ValueError("the summary of mosdepth has no row 'total'")
 
 
 def _alignment_numbers(text: str) -> Numbers:
@@ -179,9 +152,9 @@ def _insert_size_numbers(text: str) -> Numbers:
 def _duplication_numbers(text: str) -> Numbers:
     with PicardReader[DuplicationMetrics](io.StringIO(text)) as reader:
         rows = [_numbers(row) for row in reader]
-    everywhere = [name for name in rows[0] if all(name in row for row in rows)] if rows else []
-    numbers: Numbers = {name: sum(row[name] for row in rows) for name in everywhere}
-    # As Picard does it: a pair counts as two reads (DuplicationMetrics.calculateDerivedFields).
+    defined = [name for name in rows[0] if all(name in row for row in rows)] if rows else []
+    numbers: Numbers = {name: sum(row[name] for row in rows) for name in defined}
+    # A pair counts as two reads, as in Picard's DuplicationMetrics.calculateDerivedFields.
     reads = numbers["unpaired_reads_examined"] + 2 * numbers["read_pairs_examined"]
     duplicates = numbers["unpaired_read_duplicates"] + 2 * numbers["read_pair_duplicates"]
     if reads:

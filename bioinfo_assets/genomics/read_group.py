@@ -1,6 +1,6 @@
-r"""Read groups: what the header of a BAM says of each lane, as section 1.3 of the SAM specification has it.
+r"""Read groups: the `@RG` lines of a BAM's header (SAM specification, section 1.3).
 
-A lane is a read group of its own, because base qualities are recalibrated and optical duplicates are told per lane.
+Each lane is a read group, because base qualities are recalibrated and optical duplicates are found per lane.
 
 >>> group = ReadGroup("HK3T5.3", sample="expt", library="expt", platform="ILLUMINA", platform_unit="HK3T5.3.ACGT")
 >>> group.header_line()
@@ -42,9 +42,9 @@ class ReadGroup:
     Attributes:
         id: Its name within the BAM (ID).
         sample: The sample (SM).
-        library: The library (LB); duplicates are looked for within one.
+        library: The library (LB); duplicates are searched within a library.
         platform: The sequencing technology (PL), one of `PLATFORMS`.
-        platform_unit: The unit of sequencing (PU), `FLOWCELL.LANE.BARCODE`; BQSR models each on its own.
+        platform_unit: The unit of sequencing (PU), `FLOWCELL.LANE.BARCODE`; BQSR builds a model for each.
 
     Raises:
         InputError: A value is empty or holds a control or non-ASCII character.
@@ -60,16 +60,16 @@ class ReadGroup:
         for tag, value in self._fields():
             if not _VALUE.fullmatch(value):
                 raise InputError(
-                    f"{value!r} cannot stand as {tag} in a BAM's header: use printable ASCII characters only"
+                    f"{value!r} is not a valid {tag} of a BAM's header: use printable ASCII characters only"
                 )
         check_platform(self.platform)
 
     def header_line(self) -> str:
-        """Its line in a SAM header, without the line's end."""
+        """Its line in a SAM header, without a newline."""
         return "\t".join(["@RG", *(f"{tag}:{value}" for tag, value in self._fields())])
 
     def comment(self) -> str:
-        """What a read says in its FASTQ comment to belong here, for `bwa mem -C` to make a tag of."""
+        """The FASTQ comment of its reads, which `bwa mem -C` turns into a tag."""
         return f"RG:Z:{self.id}"
 
     def _fields(self) -> tuple[tuple[str, str], ...]:
@@ -83,10 +83,10 @@ class ReadGroup:
 
 
 def check_platform(text: str) -> str:
-    """Give the sequencing platform as PL wants it, in capitals.
+    """Return a sequencing platform in the upper case of PL.
 
     Raises:
-        InputError: It is none of `PLATFORMS`.
+        InputError: The platform is not in `PLATFORMS`.
 
     >>> check_platform("illumina")
     'ILLUMINA'
@@ -98,16 +98,15 @@ def check_platform(text: str) -> str:
 
 
 def read_groups_of(sample: Sample, platform: str) -> tuple[ReadGroup, ...]:
-    """Make a read group for each of a sample's lanes, in their order.
+    """Return a read group for each of a sample's lanes, in their order.
 
-    ID is `FLOWCELL.LANE`, with the library behind it where the sample has several. PU is `FLOWCELL.LANE.BARCODE`, with
-    the library in the barcode's place where a sample of several libraries has no barcodes.
+    ID is `FLOWCELL.LANE`, followed by the library where the sample has several. PU is `FLOWCELL.LANE.BARCODE`, with
+    the library in place of the barcode where a sample of several libraries has no barcodes.
 
     Raises:
-        InputError: Two libraries stand on one lane under the same barcode, so that BQSR could not tell them apart.
+        InputError: Two libraries share a lane and a barcode, so that BQSR could not distinguish them.
     """
-    several = len(sample.libraries) > 1
-    groups = tuple(_read_group(sample.name, lane, platform, several=several) for lane in sample.lanes)
+    groups = tuple(_read_group(sample, lane, platform) for lane in sample.lanes)
     lane_of: dict[str, Lane] = {}
     for lane, group in zip(sample.lanes, groups, strict=True):
         other = lane_of.setdefault(group.platform_unit, lane)
@@ -120,10 +119,10 @@ def read_groups_of(sample: Sample, platform: str) -> tuple[ReadGroup, ...]:
 
 
 def escape_for_bwa(header_line: str) -> str:
-    r"""Write a header line for the file that `bwa mem -H` reads.
+    r"""Escape a header line for the file that `bwa mem -H` reads.
 
-    bwa turns `\t`, `\n`, `\r` and `\\` in those lines into the characters they stand for (`bwa_escape` in its
-    `bwa.c`), so a backslash of ours is doubled. Real tabs pass as they are.
+    bwa replaces `\t`, `\n`, `\r` and `\\` in those lines (`bwa_escape` in its `bwa.c`), so backslashes are doubled.
+    Tab characters are not changed.
 
     >>> print(escape_for_bwa("@RG ID:a SM:b\\t1"))
     @RG ID:a SM:b\\t1
@@ -131,13 +130,14 @@ def escape_for_bwa(header_line: str) -> str:
     return header_line.replace("\\", "\\\\")
 
 
-def _read_group(sample: str, lane: Lane, platform: str, *, several: bool) -> ReadGroup:
-    place = f"{lane.flowcell}.{lane.number}"
-    barcode = lane.barcode or (lane.library if several else None)
+def _read_group(sample: Sample, lane: Lane, platform: str) -> ReadGroup:
+    has_libraries = len(sample.libraries) > 1
+    flowcell_lane = f"{lane.flowcell}.{lane.number}"
+    barcode = lane.barcode or (lane.library if has_libraries else None)
     return ReadGroup(
-        id=f"{place}.{lane.library}" if several else place,
-        sample=sample,
+        id=f"{flowcell_lane}.{lane.library}" if has_libraries else flowcell_lane,
+        sample=sample.name,
         library=lane.library,
         platform=check_platform(platform),
-        platform_unit=f"{place}.{barcode}" if barcode else place,
+        platform_unit=f"{flowcell_lane}.{barcode}" if barcode else flowcell_lane,
     )

@@ -1,32 +1,33 @@
-"""What the name of a read tells: the flow cell, lane and barcode that an Illumina machine wrote into it.
+"""The name of a read: the flow cell, lane and barcode that an Illumina sequencer wrote into it.
 
-Three forms are known, as Illumina's software has written them:
+Three forms are parsed:
 
 - `INSTRUMENT:RUN:FLOWCELL:LANE:TILE:X:Y[:UMI] READ:FILTERED:CONTROL:BARCODE`, since Casava 1.8;
-- `INSTRUMENT:LANE:TILE:X:Y[#BARCODE][/READ]`, before; public data often have the flow cell where the instrument was;
-- anything else, such as the Sequence Read Archive's `SRR1.1`, which tells nothing of the lane.
+- `INSTRUMENT:LANE:TILE:X:Y[#BARCODE][/READ]`, before; public data often have the flow cell in place of the instrument;
+- any other name, such as the Sequence Read Archive's `SRR1.1`, which has no lane.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from bioinfo_assets.genomics.sample import is_barcode
+
 _SINCE_CASAVA_1_8: Final = re.compile(
     r"[^:\s]+:\d+:(?P<flowcell>[A-Za-z0-9][A-Za-z0-9_-]*):(?P<lane>\d+):\d+:-?\d+:-?\d+(:[A-Za-z+_-]+)?"
 )
 _BEFORE: Final = re.compile(r"(?P<first>[^:\s#]+):(?P<lane>\d+):\d+:-?\d+:-?\d+(#(?P<barcode>[^/\s]+))?")
 _COMMENT: Final = re.compile(r"(?P<read>[12]):[YN]:\d+:(?P<barcode>\S*)")
-_BARCODE: Final = re.compile(r"[ACGTN]+([+-][ACGTN]+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class ReadName:
-    """What a FASTQ record's first line tells.
+    """The fields of a FASTQ record's first line.
 
     Attributes:
         name: The read's name, equal in both reads of a pair: without comment, and without `/1` or `/2`.
-        read: Whether it says to be read 1 or 2 of its pair; None where it does not.
-        form: Which of the module's three forms it has.
+        read: The number of the read in its pair, or None where the line has none.
+        form: Which of the module's three forms the name has.
         first: The first field of the form before Casava 1.8: the instrument, or the flow cell.
         flowcell: The flow cell, in the form since Casava 1.8.
         lane: The lane's number.
@@ -43,7 +44,7 @@ class ReadName:
 
 
 def parse_read_name(header: str) -> ReadName:
-    """Read the first line of a FASTQ record, with or without its `@`.
+    """Parse the first line of a FASTQ record, with or without its `@`.
 
     >>> read = parse_read_name("@A00:12:HK3T5CCXX:3:1101:2000:1000 1:N:0:ACGT+TTGA")
     >>> read.flowcell, read.lane, read.barcode, read.read
@@ -55,20 +56,20 @@ def parse_read_name(header: str) -> ReadName:
     True
     """
     word, _, comment = header.removeprefix("@").replace("\t", " ").partition(" ")
-    name, read = _without_read_number(word)
-    said = _COMMENT.match(comment)
-    barcode = said["barcode"] if said else None
-    if said:
-        read = 1 if said["read"] == "1" else 2
+    name, read = _split_read_number(word)
+    casava = _COMMENT.match(comment)
+    barcode = casava["barcode"] if casava else None
+    if casava:
+        read = 1 if casava["read"] == "1" else 2
     if match := _SINCE_CASAVA_1_8.fullmatch(name):
-        return ReadName(name, read, "since 1.8", None, match["flowcell"], _lane_number(match), _index_sequence(barcode))
+        return ReadName(name, read, "since 1.8", None, match["flowcell"], _lane_number(match), _valid_barcode(barcode))
     if match := _BEFORE.fullmatch(name):
         barcode = barcode or match["barcode"]
-        return ReadName(name, read, "before 1.8", match["first"], None, _lane_number(match), _index_sequence(barcode))
+        return ReadName(name, read, "before 1.8", match["first"], None, _lane_number(match), _valid_barcode(barcode))
     return ReadName(name, read)
 
 
-def _without_read_number(word: str) -> tuple[str, Literal[1, 2] | None]:
+def _split_read_number(word: str) -> tuple[str, Literal[1, 2] | None]:
     if word.endswith("/1"):
         return word[:-2], 1
     if word.endswith("/2"):
@@ -77,10 +78,10 @@ def _without_read_number(word: str) -> tuple[str, Literal[1, 2] | None]:
 
 
 def _lane_number(match: re.Match[str]) -> int | None:
-    # A lane of 0 is what some simulators write: it names no lane.
+    # Some simulators write a lane of 0, which is not a lane.
     return int(match["lane"]) or None
 
 
-def _index_sequence(text: str | None) -> str | None:
-    # Where a run was not demultiplexed, the sample's number stands in the barcode's place.
-    return text if text and _BARCODE.fullmatch(text) else None
+def _valid_barcode(text: str | None) -> str | None:
+    # A run that was not demultiplexed has the sample's number in place of the barcode.
+    return text if text and is_barcode(text) else None

@@ -1,10 +1,10 @@
-"""Digests that name a reference's sequences by what they are: M5 of SAM, GA4GH refget, and GA4GH sequence collections.
+"""Digests that identify a reference's sequences: M5 of SAM, GA4GH refget, and GA4GH sequence collections.
 
 The sources are section 1.3.2 of the SAM specification (M5), GA4GH's Refget Sequences v2.0.0, and Refget Sequence
 Collections v1.0.0, all of https://samtools.github.io/hts-specs and https://ga4gh.github.io/refget.
 
-Standard library only, and nothing of this project: the step that indexes a reference sends this file's own text along,
-and `python3 -c TEXT FASTA JSON` in the job writes what `as_json` gives, and each contig as a line of a table.
+This file uses the standard library only, and nothing of this project: its source is part of the script that indexes a
+reference, where `python3 -c SOURCE FASTA JSON` writes the JSON of `to_json` and prints a table of the contigs.
 
 >>> sha512t24u(b"ACGT")
 'aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2'
@@ -15,14 +15,14 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Final
 
 INHERENT: Final = ("names", "sequences")
-"""The attributes that identify a collection, by the schema that v1.0.0 recommends; lengths follow from sequences."""
+"""The attributes that identify a collection, in the schema that v1.0.0 recommends; lengths follow from sequences."""
 
 _BLOCK: Final = 4 * 1024 * 1024
 _UPPER: Final = bytes(range(256)).upper()
@@ -31,12 +31,12 @@ _BLANKS: Final = b" \t\r\n\v\f"
 
 @dataclass(frozen=True, slots=True)
 class SequenceDigests:
-    """One sequence of a FASTA.
+    """A sequence of a FASTA, and its digests.
 
     Attributes:
         name: Its name, up to the first blank.
-        length: Its letters.
-        md5: Of its letters in upper case, as `M5` of a BAM's `@SQ` has it.
+        length: The number of its letters.
+        md5: MD5 of its letters in upper case, as in `M5` of a BAM's `@SQ`.
         refget: Its GA4GH identifier.
     """
 
@@ -47,12 +47,12 @@ class SequenceDigests:
 
 
 def sha512t24u(data: bytes) -> str:
-    """The digest of GA4GH: the first 24 bytes of SHA-512, in the base 64 that is safe in URLs."""
-    return _truncated(hashlib.sha512(data).digest())
+    """The digest of GA4GH: the first 24 bytes of SHA-512, in URL-safe base 64."""
+    return _encode_sha512t24u(hashlib.sha512(data).digest())
 
 
 def canonical_json(value: object) -> bytes:
-    """A value as RFC 8785 writes it, if its numbers are integers and its keys ASCII.
+    """Serialize a value by RFC 8785, if its numbers are integers and its keys ASCII.
 
     >>> canonical_json({"name": "chr1", "length": 4})
     b'{"length":4,"name":"chr1"}'
@@ -63,7 +63,7 @@ def canonical_json(value: object) -> bytes:
 def level1(contigs: Sequence[SequenceDigests]) -> dict[str, str]:
     """The digest of each attribute of a collection, in the order of its sequences.
 
-    `sorted_name_length_pairs` names the coordinate system, whatever the order and the letters.
+    `sorted_name_length_pairs` identifies the coordinate system, independent of order and letters.
     """
     pairs = (canonical_json({"length": contig.length, "name": contig.name}) for contig in contigs)
     attributes: Mapping[str, Sequence[object]] = {
@@ -76,7 +76,7 @@ def level1(contigs: Sequence[SequenceDigests]) -> dict[str, str]:
 
 
 def level0(attributes: Mapping[str, str]) -> str:
-    """The digest that identifies a collection, from those of its attributes.
+    """The digest that identifies a collection, from the digests of its attributes.
 
     >>> level0({"names": "Fw1r9eRxfOZD98KKrhlYQNEdSRHoVxAG", "sequences": "0uDQVLuHaOZi1u76LjV__yrVUIz9Bwhr"})
     'XZlrcEGi6mlopZ2uD8ObHkQB1d0oDwKk'
@@ -85,64 +85,61 @@ def level0(attributes: Mapping[str, str]) -> str:
 
 
 def digests_of_fasta(path: Path) -> Iterator[SequenceDigests]:
-    """Read a plain FASTA once; memory is that of its longest line.
+    """Yield the digests of each sequence of a plain FASTA, in one pass and in the memory of its longest line.
 
     Raises:
-        ValueError: A sequence holds what is no letter, and so has no refget digest.
+        ValueError: A sequence has a character that is not a letter, and so has no refget digest.
     """
-    reading: _Reading | None = None
+    hasher: _SequenceHasher | None = None
     with path.open("rb") as file:
         while lines := file.readlines(_BLOCK):
             for is_name, group in groupby(lines, key=_is_name):
-                if not is_name and reading:
-                    reading.add(b"".join(group))
+                if not is_name and hasher:
+                    hasher.update(b"".join(group))
                     continue
                 for line in group if is_name else ():
-                    if reading:
-                        yield reading.digests()
-                    reading = _Reading(path.name, line)
-    if reading:
-        yield reading.digests()
+                    if hasher:
+                        yield hasher.digests()
+                    hasher = _SequenceHasher(path.name, line)
+    if hasher:
+        yield hasher.digests()
 
 
-def as_json(contigs: Sequence[SequenceDigests]) -> str:
-    """A document of the collection: its digest, those of its attributes, and a line for each contig."""
+def to_json(contigs: Sequence[SequenceDigests]) -> str:
+    """Serialize a collection: its digest, the digests of its attributes, and a line for each contig."""
     attributes = level1(contigs)
-    rows = ",\n".join(
-        f"    {json.dumps({'name': one.name, 'length': one.length, 'md5': one.md5, 'refget': one.refget})}"
-        for one in contigs
-    )
+    rows = ",\n".join(f"    {json.dumps(asdict(contig))}" for contig in contigs)
     return (
         f'{{\n  "seqcol": "{level0(attributes)}",\n  "level1": {json.dumps(attributes)},\n'
         f'  "contigs": [\n{rows}\n  ]\n}}\n'
     )
 
 
-class _Reading:
-    """A sequence of which more is to come."""
+class _SequenceHasher:
+    """Computes the digests of one sequence from its lines."""
 
     def __init__(self, fasta: str, line: bytes) -> None:
         self._fasta, self._length = fasta, 0
         self._name = b"".join(line[1:].split(maxsplit=1)[:1]).decode(errors="replace")
         self._md5, self._sha512 = hashlib.md5(usedforsecurity=False), hashlib.sha512()
 
-    def add(self, text: bytes) -> None:
+    def update(self, text: bytes) -> None:
         letters = text.translate(_UPPER, _BLANKS)
         if letters and not letters.isalpha():
-            sign = letters.translate(None, ascii_uppercase.encode())[:1].decode("latin-1")
+            character = letters.translate(None, ascii_uppercase.encode())[:1].decode("latin-1")
             raise ValueError(
-                f"{self._fasta} has {sign!r} in {self._name}, which is no letter of a sequence: take it out"
+                f"{self._fasta} has {character!r} in {self._name}, which is not a letter of a sequence: remove it"
             )
         self._length += len(letters)
         self._md5.update(letters)
         self._sha512.update(letters)
 
     def digests(self) -> SequenceDigests:
-        refget = f"SQ.{_truncated(self._sha512.digest())}"
+        refget = f"SQ.{_encode_sha512t24u(self._sha512.digest())}"
         return SequenceDigests(self._name, self._length, self._md5.hexdigest(), refget)
 
 
-def _truncated(sha512: bytes) -> str:
+def _encode_sha512t24u(sha512: bytes) -> str:
     return base64.urlsafe_b64encode(sha512[:24]).decode()
 
 
@@ -150,14 +147,14 @@ def _is_name(line: bytes) -> bool:
     return line.startswith(b">")
 
 
-def _main(fasta: str, document: str) -> None:
+def _main(fasta: str, json_file: str) -> None:
     try:
         contigs = list(digests_of_fasta(Path(fasta)))
     except ValueError as error:
         sys.exit(str(error))
-    Path(document).write_text(as_json(contigs), encoding="utf-8")
+    Path(json_file).write_text(to_json(contigs), encoding="utf-8")
     for contig in contigs:
-        print(contig.name, contig.length, contig.md5, contig.refget, sep="\t")  # noqa: T201 - the job reads it
+        print(contig.name, contig.length, contig.md5, contig.refget, sep="\t")  # noqa: T201 - the script reads it
 
 
 if __name__ == "__main__":

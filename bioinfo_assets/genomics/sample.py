@@ -6,7 +6,6 @@
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,37 +16,50 @@ RESERVED_NAMES: Final = SHARED_SCOPES | {"records", "samples", "data"}
 """Names that no sample can have: folders under the output path, and scopes of jobs on more than one sample."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_LONGEST_NAME: Final = 64
+_MAX_NAME_LENGTH: Final = 64
 _FLOWCELL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _BARCODE: Final = re.compile(r"[ACGTN]+([+-][ACGTN]+)?")
 
 
-def check_sample_name(name: str) -> str:
-    """Give a sample's name back where it can name files, folders, jobs and a read group's SM.
+def check_sample_name(name: str, *, source: str = "") -> str:
+    """Return a sample's name if it can name files, folders, jobs and a read group's SM.
+
+    Args:
+        name: The name.
+        source: The file or line with the name, for error messages.
 
     Raises:
-        InputError: The name has another character than letters, digits, `.`, `_` and `-`, begins with none of the
-            first two, holds `..`, is longer than 64 characters, or is one of `RESERVED_NAMES`.
+        InputError: The name has other characters than letters, digits, `.`, `_` and `-`, does not begin with one of the
+            first two, has `..` in it, is longer than 64 characters, or is one of `RESERVED_NAMES`.
 
     >>> check_sample_name("NA12878.rep-1")
     'NA12878.rep-1'
     """
+    prefix = f"{source}: " if source else ""
     if name.lower() in RESERVED_NAMES:
-        raise InputError(f"sample name {name!r} is taken by a folder of the output: give the sample another name")
-    return _check_label("sample", name)
+        raise InputError(f"{prefix}sample name {name!r} is reserved for a folder of the output: use another name")
+    return _check_label("sample", name, prefix)
+
+
+def is_barcode(text: str) -> bool:
+    """Whether a text is an index sequence: `ACGTACGT`, or `ACGT+TTGA` for a dual index."""
+    return _BARCODE.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The read pairs that one lane of one flow cell gave for one library.
+    """The read pairs of one library from one lane of one flow cell.
 
     Attributes:
         flowcell: The flow cell's barcode, such as `HK3T5CCXX`.
-        number: The lane on it, from 1.
+        number: The number of the lane on it, from 1.
         read1: The FASTQ of the first reads: a path or URI.
         read2: The FASTQ of the second reads.
         library: The library that was sequenced.
-        barcode: The library's index sequence, where the reads tell it: `ACGTACGT`, or `ACGT+TTGA` for a dual index.
+        barcode: The library's index sequence, or None where the reads do not have it.
+
+    Raises:
+        InputError: A value is not valid.
     """
 
     flowcell: str
@@ -61,26 +73,26 @@ class Lane:
         _check_label("library", self.library)
         if not _FLOWCELL.fullmatch(self.flowcell):
             raise InputError(
-                f"{self.flowcell!r} of {self.read1} cannot name a flow cell: "
+                f"{self.flowcell!r} of {self.read1} is not a valid flow cell: "
                 "use letters, digits, '_' and '-' only, beginning with a letter or digit"
             )
         if self.number < 1:
-            raise InputError(f"lane {self.number} of {self.read1} is not a lane: number lanes from 1")
-        if self.barcode is not None and not _BARCODE.fullmatch(self.barcode):
+            raise InputError(f"lane {self.number} of {self.read1} is not a valid lane: number lanes from 1")
+        if self.barcode is not None and not is_barcode(self.barcode):
             raise InputError(f"{self.barcode!r} of {self.read1} is not an index sequence: use A, C, G, T, N and '+'")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A sample and its lanes, which stand in the order of library, flow cell and lane number.
+    """A sample and its lanes, sorted by library, flow cell and lane number.
 
     Attributes:
-        name: What it is called.
-        lanes: Its lanes; at least one, unless it was imported.
-        imported: Whether it came as a result that was made elsewhere, so that it may have no FASTQs here.
+        name: Its name.
+        lanes: Its lanes; at least one, unless the sample was imported.
+        imported: Whether results of it were imported, so that it may have no FASTQs.
 
     Raises:
-        InputError: No lane, the same lane twice in one library, or one FASTQ used twice.
+        InputError: There is no lane, a lane is twice in one library, or a FASTQ is used twice.
     """
 
     name: str
@@ -92,7 +104,9 @@ class Sample:
         if not self.lanes and not self.imported:
             raise InputError(f"sample {self.name} has no FASTQs: give it at least one pair, or leave it out")
         object.__setattr__(self, "lanes", tuple(sorted(self.lanes, key=_lane_order)))
-        self._check_files()
+        uris = [uri for lane in self.lanes for uri in (lane.read1, lane.read2)]
+        if repeated := next((uri for uri in uris if uris.count(uri) > 1), None):
+            raise InputError(f"sample {self.name} uses {repeated} twice: give each FASTQ once")
         self._check_lanes()
 
     @property
@@ -100,20 +114,15 @@ class Sample:
         """The names of its libraries, in order."""
         return tuple(dict.fromkeys(lane.library for lane in self.lanes))
 
-    def _check_files(self) -> None:
-        twice = _first_repeated(uri for lane in self.lanes for uri in (lane.read1, lane.read2))
-        if twice:
-            raise InputError(f"sample {self.name} uses {twice} twice: name each FASTQ once")
-
     def _check_lanes(self) -> None:
-        seen: dict[tuple[str, str, int], Lane] = {}
+        lanes: dict[tuple[str, str, int], Lane] = {}
         for lane in self.lanes:
-            other = seen.setdefault(_lane_order(lane), lane)
+            other = lanes.setdefault(_lane_order(lane), lane)
             if other is not lane:
                 raise InputError(
                     f"sample {self.name} has flow cell {lane.flowcell}, lane {lane.number} twice, in {other.read1} "
                     f"and {lane.read1}: leave one out, join them if they are parts of one lane, "
-                    "or tell two libraries apart in a samplesheet's library column"
+                    "or distinguish two libraries in a samplesheet's library column"
                 )
 
 
@@ -121,21 +130,14 @@ def _lane_order(lane: Lane) -> tuple[str, str, int]:
     return lane.library, lane.flowcell, lane.number
 
 
-def _first_repeated(names: Iterable[str]) -> str | None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    return None
-
-
-def _check_label(kind: str, name: str) -> str:
+def _check_label(kind: str, name: str, prefix: str = "") -> str:
     if not _NAME.fullmatch(name) or ".." in name:
         raise InputError(
-            f"{name!r} cannot name a {kind}: use letters, digits, '.', '_' and '-' only, "
+            f"{prefix}{name!r} is not a valid {kind} name: use letters, digits, '.', '_' and '-' only, "
             "beginning with a letter or digit and without '..'"
         )
-    if len(name) > _LONGEST_NAME:
-        raise InputError(f"{kind} name {name!r} has {len(name)} characters: shorten it to at most {_LONGEST_NAME}")
+    if len(name) > _MAX_NAME_LENGTH:
+        raise InputError(
+            f"{prefix}{kind} name {name!r} has {len(name)} characters: shorten it to at most {_MAX_NAME_LENGTH}"
+        )
     return name

@@ -1,6 +1,6 @@
-"""Which FASTQs belong to which sample: a list of folders, or a samplesheet as of nf-core/sarek.
+"""Which FASTQs belong to which sample: a list of folders, or a samplesheet in the format of nf-core/sarek.
 
-Both end as the same rows, one for each pair of files.
+Both are parsed into the same rows, one for each pair of files.
 """
 
 import csv
@@ -11,24 +11,24 @@ from dataclasses import dataclass
 from typing import Final
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.fastq_name import FastqName, is_fastq, is_left_out, parse_fastq_name
+from bioinfo_assets.genomics.fastq_name import FastqName, is_fastq, is_index_or_undetermined, parse_fastq_name
 from bioinfo_assets.genomics.sample import check_sample_name
-from bioinfo_assets.genomics.uri import beside, folder_of
+from bioinfo_assets.genomics.uri import folder_of, resolve_uri
 
-_NEEDED: Final = ("sample", "fastq_1", "fastq_2")
-_OTHER_STARTS: Final = ("bam", "cram", "spring_1", "spring_2", "vcf")
+_REQUIRED_COLUMNS: Final = ("sample", "fastq_1", "fastq_2")
+_UNSUPPORTED_INPUTS: Final = ("bam", "cram", "spring_1", "spring_2", "vcf")
 
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """A pair of FASTQs, and what is said of it.
+    """A pair of FASTQs.
 
     Attributes:
         sample: The sample's name.
         read1: The file of first reads: a path or URI.
         read2: The file of second reads.
         library: The library, or None for the sample's only one.
-        lane: The lane in the words of the samplesheet, such as `lane_1`, `L001` or `1`, or None.
+        lane: The samplesheet's label of the lane, such as `lane_1`, `L001` or `1`, or None.
     """
 
     sample: str
@@ -46,25 +46,25 @@ def is_samplesheet(text: str) -> bool:
     >>> is_samplesheet("# my run\ns3://bucket/samples/expt/\n")
     False
     """
-    columns = _split(text, "the samplesheet")[0]
-    return len(columns) > 1 and not {"sample", "fastq_1", *_OTHER_STARTS}.isdisjoint(columns)
+    columns = _parse_table(text, "the samplesheet")[0]
+    return len(columns) > 1 and not {"sample", "fastq_1", *_UNSUPPORTED_INPUTS}.isdisjoint(columns)
 
 
 def parse_samplesheet(text: str, source: str) -> tuple[SheetRow, ...]:
-    """Read a samplesheet: columns sample, fastq_1, fastq_2 and, where it has them, lane, library and patient.
+    """Parse a samplesheet: columns sample, fastq_1 and fastq_2, and the optional lane, library and patient.
 
-    It is separated by commas, or by tabs. Relative paths are relative to the sheet's folder. Other columns are passed
-    over, but one sample's name under two patients is an error, because sarek tells these apart and we would not.
+    It is separated by commas, or by tabs. Relative paths are relative to the sheet's folder. Other columns are ignored,
+    but one sample name under two patients is an error, because these are two samples for sarek and one here.
 
     Args:
         text: The sheet.
-        source: Where it is: a path or URI.
+        source: Its path or URI.
 
     Raises:
-        InputError: A column is missing or stands twice; a row has no second FASTQ, or starts from something else than
-            FASTQs; a sample's name cannot be one.
+        InputError: A column is missing or repeated; a row has no second FASTQ, or has other inputs than FASTQs; a
+            sample name is not valid.
     """
-    columns, lines = _split(text, source)
+    columns, lines = _parse_table(text, source)
     _check_header(columns, source)
     rows: list[SheetRow] = []
     patients: dict[str, str] = {}
@@ -81,18 +81,18 @@ def parse_samplesheet(text: str, source: str) -> tuple[SheetRow, ...]:
 
 
 def parse_folder_list(text: str, source: str) -> tuple[str, ...]:
-    r"""Read a list of folders of FASTQs, one a line; blank lines and lines that begin with `#` are passed over.
+    r"""Parse a list of folders of FASTQs, one a line; blank lines and lines that begin with `#` are ignored.
 
     Relative paths are relative to the list's folder.
 
     Raises:
-        InputError: No folder is listed, or one twice.
+        InputError: No folder is listed, or one is listed twice.
 
     >>> parse_folder_list("# two runs\nrun1/expt\ns3://bucket/run2/expt/\n", "/data/samples.txt")
     ('/data/run1/expt', 's3://bucket/run2/expt')
     """
     entries = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
-    folders = tuple(beside(source, entry) for entry in entries if entry and not entry.startswith("#"))
+    folders = tuple(resolve_uri(source, entry) for entry in entries if entry and not entry.startswith("#"))
     if not folders:
         raise InputError(f"{source} lists no folder: write the path of a folder of FASTQs on a line")
     for folder in folders:
@@ -104,11 +104,11 @@ def parse_folder_list(text: str, source: str) -> tuple[str, ...]:
 def pair_up(uris: Iterable[str]) -> tuple[SheetRow, ...]:
     """Pair FASTQs by their names, in the order of sample, flow cell, lane and address.
 
-    The two files of a pair lie in one folder. A sample in two folders is one sample. Files that are no FASTQs are
-    passed over, and so are index reads and `Undetermined` reads of bcl2fastq.
+    The two files of a pair are in the same folder. A sample may be in several folders. Other files are ignored, and so
+    are index reads and `Undetermined` reads of bcl2fastq.
 
     Raises:
-        InputError: A file has no mate or a name that tells too little, or is the second part of a lane.
+        InputError: A file has no mate, has no lane and read in its name, or is the second part of a lane.
 
     >>> [row] = pair_up(["/reads/expt_FC1_L4_2.fastq.gz", "/reads/expt_FC1_L4_1.fastq.gz", "/reads/md5.txt"])
     >>> row.sample, row.read1
@@ -116,16 +116,20 @@ def pair_up(uris: Iterable[str]) -> tuple[SheetRow, ...]:
     """
     pairs: dict[tuple[str, str], dict[int, tuple[str, FastqName]]] = defaultdict(dict)
     for uri in sorted(set(uris)):
-        if is_fastq(uri) and not is_left_out(uri):
+        if is_fastq(uri) and not is_index_or_undetermined(uri):
             name = parse_fastq_name(uri)
-            _check_chunk(uri, name)
-            pairs[folder_of(uri), name.pair][name.read] = (uri, name)
+            if name.part > 1:
+                raise InputError(
+                    f"{uri} is part {name.part} of a lane: join its parts with `cat` to one file for each read, ending "
+                    "in _001.fastq.gz"
+                )
+            pairs[folder_of(uri), name.pair_pattern][name.read] = (uri, name)
     rows = [_pair(files) for files in pairs.values()]
-    return tuple(row for _, row in sorted(rows, key=lambda found: found[0]))
+    return tuple(row for _, row in sorted(rows, key=lambda keyed_row: keyed_row[0]))
 
 
-def _split(text: str, source: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Give a sheet's column names in small letters, and the fields of its other lines with the lines' numbers."""
+def _parse_table(text: str, source: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return a sheet's column names in lower case, and the line numbers and fields of its rows."""
     text = text.removeprefix("\ufeff")
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = "\t" if "\t" in first and "," not in first else ","
@@ -134,29 +138,29 @@ def _split(text: str, source: str) -> tuple[list[str], list[tuple[int, list[str]
     try:
         lines = [(number, fields) for number, fields in stripped if any(fields)]
     except csv.Error as error:
-        raise InputError(f"{source} is not a table that can be read ({error}): save it as CSV") from error
+        raise InputError(f"{source} is not a valid table ({error}): save it as CSV") from error
     if not lines:
         return [], []
     return [column.lower() for column in lines[0][1]], lines[1:]
 
 
 def _check_header(columns: list[str], source: str) -> None:
-    twice = next((column for column in columns if column and columns.count(column) > 1), None)
-    if twice:
-        raise InputError(f"{source} has two columns {twice!r}: remove or rename one")
-    missing = [column for column in _NEEDED if column not in columns]
+    repeated = next((column for column in columns if column and columns.count(column) > 1), None)
+    if repeated:
+        raise InputError(f"{source} has two columns {repeated!r}: remove or rename one")
+    missing = [column for column in _REQUIRED_COLUMNS if column not in columns]
     if missing:
         raise InputError(
-            f"{source} has no column {', '.join(missing)}: a samplesheet's first line names at least "
-            f"{', '.join(_NEEDED)}"
+            f"{source} has no column {', '.join(missing)}: a samplesheet needs the columns "
+            f"{', '.join(_REQUIRED_COLUMNS)}"
         )
 
 
 def _row(values: Mapping[str, str], where: str, source: str) -> SheetRow:
-    other = next((column for column in _OTHER_STARTS if values.get(column)), None)
+    other = next((column for column in _UNSUPPORTED_INPUTS if values.get(column)), None)
     if other and not values.get("fastq_1"):
         raise InputError(f"{where} starts from {other}: give its reads as FASTQs in fastq_1 and fastq_2")
-    for column in _NEEDED[:2]:
+    for column in _REQUIRED_COLUMNS[:2]:
         if not values.get(column):
             raise InputError(f"{where} has no {column}: fill it in")
     if not values.get("fastq_2"):
@@ -164,35 +168,20 @@ def _row(values: Mapping[str, str], where: str, source: str) -> SheetRow:
             f"{where} has no fastq_2: only paired reads can be processed, give {values['fastq_1']} its mate"
         )
     return SheetRow(
-        sample=_sample_name(values["sample"], where),
-        read1=beside(source, values["fastq_1"]),
-        read2=beside(source, values["fastq_2"]),
+        sample=check_sample_name(values["sample"], source=where),
+        read1=resolve_uri(source, values["fastq_1"]),
+        read2=resolve_uri(source, values["fastq_2"]),
         library=values.get("library") or None,
         lane=values.get("lane") or None,
     )
-
-
-def _sample_name(name: str, where: str) -> str:
-    try:
-        return check_sample_name(name)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
 
 
 def _check_patient(patients: dict[str, str], values: Mapping[str, str], where: str) -> None:
     sample, patient = values["sample"], values.get("patient", "")
     if patients.setdefault(sample, patient) != patient:
         raise InputError(
-            f"{where} gives sample {sample} to patient {patient}, and another row to {patients[sample]}: "
-            "give each patient's samples names of their own"
-        )
-
-
-def _check_chunk(uri: str, name: FastqName) -> None:
-    if name.chunk > 1:
-        raise InputError(
-            f"{uri} is part {name.chunk} of a lane: join its parts with `cat` to one file for each read, ending in "
-            "_001.fastq.gz"
+            f"{where} has sample {sample} for patient {patient}, and another row has it for {patients[sample]}: "
+            "give the samples of each patient unique names"
         )
 
 
@@ -201,8 +190,8 @@ def _pair(files: Mapping[int, tuple[str, FastqName]]) -> tuple[tuple[str, str, i
     if len(files) < 2:
         mate = 3 - name.read
         raise InputError(
-            f"{uri} has no read {mate} beside it: add {folder_of(uri)}/{name.pair.replace('*', str(mate))}, "
-            "or take the lane out"
+            f"{uri} has no read {mate} in its folder: add {folder_of(uri)}/"
+            f"{name.pair_pattern.replace('*', str(mate))}, or remove the lane"
         )
     (read1, _), (read2, _) = files[1], files[2]
     row = SheetRow(name.sample, read1, read2, lane=None if name.lane is None else str(name.lane))

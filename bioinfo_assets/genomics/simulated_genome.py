@@ -1,4 +1,4 @@
-"""A small genome that never was, known sites of variation, and the haplotypes of samples that carry some of them."""
+"""A small simulated genome, its known sites of variation, and the haplotypes of samples with some of the variants."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ _GC_FRACTION: Final = 0.41  # as in the human genome
 _REPEAT_LENGTH: Final = 300
 _BASES_PER_REPEAT: Final = 20_000
 _BASES_PER_SITE: Final = 1_000
-_INDELS_OF_SITES: Final = 0.15
-_LONGEST_INDEL: Final = 8
+_INDEL_FRACTION: Final = 0.15
+_MAX_INDEL_LENGTH: Final = 8
 _ALLELE_FREQUENCY: Final = 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place where samples may differ from the reference, as a line of a VCF has it.
+    """A variant, as in a line of a VCF.
 
     Attributes:
         contig: The contig.
-        position: The first base of `ref`, from 1.
-        ref: The reference's bases.
-        alt: The other bases.
+        position: The position of the first base of `ref`, from 1.
+        ref: The reference allele.
+        alt: The alternate allele.
     """
 
     contig: str
@@ -32,66 +32,67 @@ class Site:
 
     @property
     def is_snp(self) -> bool:
-        """Whether one base stands for another."""
+        """Whether it is a substitution of one base."""
         return len(self.ref) == len(self.alt) == 1
 
 
 def simulate_contigs(rng: Random, length: int) -> dict[str, str]:
-    """Draw a genome of two contigs, of 60 and 40 % of its length, with copies of one repeat strewn over both."""
-    repeat = _bases(rng, _REPEAT_LENGTH)
+    """Draw a genome of two contigs, of 60 and 40 % of its length, with copies of one repeat in both."""
+    repeat = _draw_bases(rng, _REPEAT_LENGTH)
     first = length * 3 // 5
-    return {name: _contig(rng, size, repeat) for name, size in (("chrS1", first), ("chrS2", length - first))}
+    return {name: _draw_contig(rng, size, repeat) for name, size in (("chrS1", first), ("chrS2", length - first))}
 
 
 def simulate_sites(rng: Random, contigs: Mapping[str, str]) -> tuple[Site, ...]:
-    """Draw one site in each thousand bases: single bases mostly, else insertions and deletions of up to eight."""
+    """Draw one site in each thousand bases: SNPs, and some insertions and deletions of up to eight bases."""
     return tuple(
-        _site(rng, name, sequence, start + rng.randrange(_BASES_PER_SITE // 4, _BASES_PER_SITE * 3 // 4))
+        _draw_site(rng, name, sequence, start + rng.randrange(_BASES_PER_SITE // 4, _BASES_PER_SITE * 3 // 4))
         for name, sequence in contigs.items()
         for start in range(0, len(sequence) - _BASES_PER_SITE, _BASES_PER_SITE)
     )
 
 
 def haplotypes(rng: Random, contigs: Mapping[str, str], sites: Sequence[Site]) -> tuple[tuple[str, ...], ...]:
-    """Draw a sample's two haplotypes, each the contigs with some of the sites' other bases put in."""
+    """Draw a sample's two haplotypes: the sequences of the contigs with the alternate alleles of some sites."""
     return tuple(
-        tuple(_carry(sequence, _drawn(rng, name, sites)) for name, sequence in contigs.items()) for _ in range(2)
+        tuple(_apply_sites(sequence, _draw_alleles(rng, name, sites)) for name, sequence in contigs.items())
+        for _ in range(2)
     )
 
 
 def vcf_text(contigs: Mapping[str, str], sites: Sequence[Site]) -> str:
-    """Write sites as a VCF without samples."""
+    """The sites as a VCF without samples."""
     return "".join(f"{line}\n" for line in _vcf_lines(contigs, sites))
 
 
-def _contig(rng: Random, length: int, repeat: str) -> str:
-    bases = _bases(rng, length)
+def _draw_contig(rng: Random, length: int, repeat: str) -> str:
+    bases = _draw_bases(rng, length)
     for _ in range(length // _BASES_PER_REPEAT):
         start = rng.randrange(length - _REPEAT_LENGTH)
         bases = bases[:start] + repeat + bases[start + _REPEAT_LENGTH :]
     return bases
 
 
-def _bases(rng: Random, length: int) -> str:
+def _draw_bases(rng: Random, length: int) -> str:
     at, gc = (1 - _GC_FRACTION) / 2, _GC_FRACTION / 2
     return "".join(rng.choices("ACGT", weights=(at, gc, gc, at), k=length))
 
 
-def _site(rng: Random, contig: str, sequence: str, start: int) -> Site:
+def _draw_site(rng: Random, contig: str, sequence: str, start: int) -> Site:
     base = sequence[start]
-    if rng.random() >= _INDELS_OF_SITES:
+    if rng.random() >= _INDEL_FRACTION:
         return Site(contig, start + 1, base, rng.choice("ACGT".replace(base, "")))
-    size = rng.randint(1, _LONGEST_INDEL)
+    size = rng.randint(1, _MAX_INDEL_LENGTH)
     if rng.random() < 0.5:
-        return Site(contig, start + 1, base, base + _bases(rng, size))
+        return Site(contig, start + 1, base, base + _draw_bases(rng, size))
     return Site(contig, start + 1, sequence[start : start + size + 1], base)
 
 
-def _drawn(rng: Random, contig: str, sites: Sequence[Site]) -> list[Site]:
+def _draw_alleles(rng: Random, contig: str, sites: Sequence[Site]) -> list[Site]:
     return [site for site in sites if site.contig == contig and rng.random() < _ALLELE_FREQUENCY]
 
 
-def _carry(sequence: str, sites: Sequence[Site]) -> str:
+def _apply_sites(sequence: str, sites: Sequence[Site]) -> str:
     ends = [0, *(site.position - 1 + len(site.ref) for site in sites)]
     starts = [*(site.position - 1 for site in sites), len(sequence)]
     between = (sequence[end:start] for end, start in zip(ends, starts, strict=True))

@@ -1,4 +1,4 @@
-"""The demo's data: a small genome, known sites, and the FASTQs of two samples, equal byte for byte for equal seeds."""
+"""The demo's data: a small genome, known sites, and the FASTQs of two samples; equal seeds give equal bytes."""
 
 import gzip
 import subprocess
@@ -15,26 +15,26 @@ from bioinfo_assets.genomics.simulated_genome import (
     simulate_sites,
     vcf_text,
 )
-from bioinfo_assets.genomics.simulated_reads import Barcoded, Sequencer
+from bioinfo_assets.genomics.simulated_reads import LaneLibrary, Sequencer
 
 BARCODES: Final = {"sparrow": "ACGTTGCA", "tumbler": "TTGACCAG"}
-"""The samples, and the index of each one's library."""
+"""The samples, and the index sequences of their libraries."""
 
 LANES: Final = (("FC1", 1), ("FC1", 2), ("FC2", 1), ("FC2", 2))
 
 _FASTA_WIDTH: Final = 60
-_SHORTEST_GENOME: Final = 10_000
+_MIN_GENOME_LENGTH: Final = 10_000
 _COMPRESSION: Final = 4  # a third of the time of the usual 6 for a tenth more bytes
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedData:
-    """Where simulated data lie.
+    """The files of simulated data.
 
     Attributes:
         reference: The genome, a gzipped FASTA.
-        known_sites: Plain VCFs, of single bases and of insertions and deletions; see `compress_sites`.
-        samples_file: A list of the folders of FASTQs, one a sample.
+        known_sites: Plain VCFs, one of SNPs and one of indels; see `compress_sites`.
+        samples_file: A list of the folders of FASTQs, one for each sample.
         samples: The samples' names.
     """
 
@@ -50,17 +50,17 @@ def simulate(
     """Write a genome, known sites and FASTQs.
 
     Args:
-        folder: Where to; it is made.
-        seed: What chance starts from.
-        genome_length: Bases of the genome, at least 10,000.
+        folder: The output folder, which is created if it does not exist.
+        seed: The random seed.
+        genome_length: The length of the genome in bases, at least 10,000.
         pairs_per_lane: Read pairs of each of a sample's four lanes, of 100 bases a read.
 
     Raises:
-        ValueError: The genome would be too short to take fragments from.
+        ValueError: The genome would be too short to draw fragments from.
     """
-    if genome_length < _SHORTEST_GENOME:
-        raise ValueError(f"a simulated genome has at least {_SHORTEST_GENOME} bases, not {genome_length}")
-    rng = Random(seed)  # noqa: S311 - chance that can be repeated is what is wanted
+    if genome_length < _MIN_GENOME_LENGTH:
+        raise ValueError(f"a simulated genome has at least {_MIN_GENOME_LENGTH} bases, not {genome_length}")
+    rng = Random(seed)  # noqa: S311 - the data must be reproducible
     contigs = simulate_contigs(rng, genome_length)
     sites = simulate_sites(rng, contigs)
     reference = folder / "simulated.fa.gz"
@@ -78,7 +78,7 @@ def simulate(
 
 
 def compress_sites(vcf: Path) -> Path:
-    """Compress a VCF with bgzip and index it with tabix, which both must be installed; the plain file stays.
+    """Compress a VCF with bgzip and index it with tabix, which both must be installed; the plain file is kept.
 
     Raises:
         subprocess.CalledProcessError: One of the tools failed.
@@ -94,7 +94,7 @@ def compress_sites(vcf: Path) -> Path:
 def _write_sample(folder: Path, sequencer: Sequencer, barcode: str, pairs_per_lane: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for flowcell, number in LANES:
-        pairs = list(sequencer.pairs(Barcoded(flowcell, number, barcode), pairs_per_lane))
+        pairs = list(sequencer.pairs(LaneLibrary(flowcell, number, barcode), pairs_per_lane))
         for read in (1, 2):
             path = folder / f"{folder.name}_{flowcell}_L{number}_{read}.fastq.gz"
             _write_gzip(path, (pair[read - 1] for pair in pairs))
@@ -103,7 +103,7 @@ def _write_sample(folder: Path, sequencer: Sequencer, barcode: str, pairs_per_la
 def _write_gzip(path: Path, texts: Iterable[str]) -> None:
     with ExitStack() as stack:
         file = stack.enter_context(path.open("wb"))
-        # Neither a file name nor a time in the header, so that equal contents are equal files.
+        # Without file name and time in the gzip header, equal contents give equal files.
         zipped = stack.enter_context(gzip.GzipFile("", "wb", _COMPRESSION, file, mtime=0))
         zipped.write("".join(texts).encode("ascii"))
 

@@ -1,4 +1,4 @@
-"""Names within addresses: local paths and `s3://`, `gs://` or `https://` URIs alike."""
+"""Addresses of files: local paths, and `s3://`, `gs://` or `https://` URIs."""
 
 import posixpath
 from typing import Final
@@ -8,7 +8,7 @@ _SCHEMES: Final = ("s3://", "gs://", "https://", "http://")
 
 
 def is_remote(uri: str) -> bool:
-    """Whether an address begins with a scheme, and is no local path.
+    """Whether an address has a scheme, and is not a local path.
 
     >>> is_remote("s3://bucket/reads"), is_remote("/data/reads")
     (True, False)
@@ -17,7 +17,7 @@ def is_remote(uri: str) -> bool:
 
 
 def file_name(uri: str) -> str:
-    """The last part of an address, without what a web address carries after `?` or `#`.
+    """The last part of an address, without the query and fragment of a web address.
 
     >>> file_name("/data/run 7/chr22.fa.gz")
     'chr22.fa.gz'
@@ -38,14 +38,14 @@ def folder_of(uri: str) -> str:
     return uri.rpartition("/")[0]
 
 
-def beside(source: str, target: str) -> str:
-    """The address of `target` as it is meant in the text file `source`: relative to that file's folder.
+def resolve_uri(source: str, target: str) -> str:
+    """Resolve an address that was read from the file `source`, relative to that file's folder.
 
-    >>> beside("/data/samples.txt", "run7/expt")
+    >>> resolve_uri("/data/samples.txt", "run7/expt")
     '/data/run7/expt'
-    >>> beside("s3://bucket/sheets/all.csv", "../reads/a.fastq.gz")
+    >>> resolve_uri("s3://bucket/sheets/all.csv", "../reads/a.fastq.gz")
     's3://bucket/reads/a.fastq.gz'
-    >>> beside("/data/samples.txt", "gs://bucket/expt/")
+    >>> resolve_uri("/data/samples.txt", "gs://bucket/expt/")
     'gs://bucket/expt'
     """
     if is_remote(target):

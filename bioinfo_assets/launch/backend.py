@@ -1,8 +1,8 @@
-"""The seam between a job and where it runs: submit, poll, cancel, logs.
+"""The interface between jobs and where they run: submit, poll, cancel, logs.
 
-A backend takes a job, stages its inputs into a scratch folder of that attempt, runs the script there, and leaves the
-outputs and a `JobReport` in that folder. It publishes nothing: `launch.publish` moves the outputs to their places, so
-that every backend publishes in the same way. Each backend passes the contract suite in `bioinfo_assets_tests/launch`.
+A backend stages a job's inputs into a scratch folder of that attempt, runs the script there, and leaves the outputs and
+a `JobReport` in that folder. It publishes nothing: `launch.publish` does, for every backend in the same way. Each
+backend passes the contract suite in `bioinfo_assets_tests/launch`.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,7 +17,7 @@ from bioinfo_assets.launch.outcome import Outcome
 
 
 class State(Enum):
-    """How far a job has come."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -27,7 +27,7 @@ class State(Enum):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will happen to the job."""
+        """Whether the state is final."""
         return self in {State.SUCCEEDED, State.FAILED, State.CANCELLED}
 
 
@@ -37,7 +37,7 @@ class OutputFile:
 
     Attributes:
         key: The output's key in the job.
-        path: Where it lies in scratch: a local path or a URI.
+        path: Its place in scratch: a local path or a URI.
         size: Bytes.
         sha256: Hex digest of its bytes.
         content: `sha256:…` of its canonical form, or None where the output has none.
@@ -52,13 +52,13 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a job used; None where the backend cannot tell.
+    """The resources that a job used; None where the backend does not know them.
 
     Attributes:
-        wall_s: Seconds from the script's begin to its end, the reading of its outputs for their digests included.
-        cpu_s: Seconds of processor time, of all its processes.
+        wall_s: Seconds from the script's start to its end, including the computation of its outputs' digests.
+        cpu_s: Seconds of CPU time, of all its processes.
         peak_memory_mib: Resident memory of its largest process in MiB (`ru_maxrss` of getrusage(2)): processes that
-            run side by side are not added up.
+            run at the same time are not added up.
     """
 
     wall_s: float
@@ -68,18 +68,18 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class JobReport:
-    """What a finished job says of itself.
+    """The report of a finished job.
 
     Attributes:
         files: Its outputs, in the job's order; empty unless it succeeded.
-        facts: What the script told by `fact NAME VALUE`.
-        warnings: What the script told by `warn SENTENCE`.
-        started: When the script began.
+        facts: What the script recorded by `fact NAME VALUE`.
+        warnings: The messages of the script's `warn`.
+        started: When the script started.
         finished: When it ended.
         usage: Time and memory.
-        exit_code: The script's; None where it was never started.
-        image: The container image it ran in; empty where it ran in none.
-        attempts: How often it was started until this end.
+        exit_code: The script's; None if it was never started.
+        image: The container image it ran in; empty if none.
+        attempts: How often it was started.
     """
 
     started: datetime
@@ -98,11 +98,11 @@ class Status:
     """A job at one moment.
 
     Attributes:
-        state: How far it is.
-        reason: One sentence for people: why it waits or failed; empty where there is nothing to say.
+        state: Its state.
+        reason: A message for people: why it waits or failed; may be empty.
         report: Present once a job that was started is over.
-        outcome: How it came out; present once it is over.
-        links: Where people can look at it, by a few words, such as `job` and `log`; as far as that is known by now.
+        outcome: How it ended; present once it is over.
+        links: Addresses of pages about it, by a label such as `job` or `log`, as far as they are known.
     """
 
     state: State
@@ -114,11 +114,11 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job that a backend has taken.
+    """A submitted job.
 
     Attributes:
-        job_id: The backend's name for it, unique over all its jobs.
-        scratch: Where its attempt works: a local path or a URI.
+        job_id: The backend's name for it, unique among all its jobs.
+        scratch: The folder of its attempt: a local path or a URI.
         log: Where its output can be read: a local path or an address.
     """
 
@@ -135,7 +135,7 @@ class Stream(Enum):
 
 
 NO_OPTIONS: Final = JobOptions()
-"""Those of a job that nobody set any for."""
+"""The options of a job for which none are set."""
 
 
 class Backend(Protocol):
@@ -143,56 +143,63 @@ class Backend(Protocol):
 
     @property
     def interval_s(self) -> float:
-        """Seconds from one `poll` to the next that suit it."""
+        """The suitable time between two calls of `poll`, in seconds."""
 
     @property
     def name(self) -> str:
-        """What people call it: local, docker, batch."""
+        """Its name in settings: local, docker, batch."""
 
     def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
-        """The version of each tool as jobs with these options will meet it.
+        """Return the version of each tool for jobs with these options; may pull an image or start a job.
 
         Raises:
-            ResourceError: a tool is missing; the sentence names the command that installs it.
+            ResourceError: a tool is missing; the message names the command that installs it.
+        """
+
+    def known_tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str] | None:
+        """Like `tool_versions`, but never starts a job or pulls an image: None if the versions are not known yet.
+
+        Raises:
+            ResourceError: a tool is known to be missing.
         """
 
     def submit(self, job: Job, fingerprint: str = "") -> Submission:
-        """Takes a job; returns at once.
+        """Submit a job; return at once.
 
         Args:
             job: The job.
-            fingerprint: Names what the job makes, over processes and machines. A backend whose jobs outlive the process
-                that submitted them takes over one of the same fingerprint instead of starting it a second time.
+            fingerprint: Identifies the job's result across processes and machines. A backend whose jobs outlive the
+                process that submitted them adopts one of the same fingerprint instead of starting it a second time.
 
         Raises:
-            ResourceError: the job asks for more than the backend can ever give.
+            ResourceError: the job needs more resources than the backend can ever provide.
         """
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
-        """The state of each of these jobs now.
+        """Return the present status of each of these jobs.
 
-        Transient errors of a backend's service are retried by the backend; what it raises here is not.
+        The backend retries transient errors of its service before it raises them.
 
         Raises:
-            KeyError: the backend does not know such a job, or has forgotten it.
+            KeyError: the backend does not know such a job, or has discarded it.
         """
 
     def cancel(self, job_id: str) -> None:
-        """Ends a job and all it started; nothing happens to one that is over or forgotten."""
+        """End a job and all it started; does nothing if it is over or was discarded."""
 
     def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
-        """What the job has printed on that stream since `offset` bytes."""
+        """Return what the job has printed on that stream from `offset` bytes on."""
 
     def discard(self, job_id: str, *, keep_log: bool = False) -> None:
-        """Forgets a job that is over and frees its scratch, once its outputs are published or not wanted.
+        """Forget a finished job and free its scratch, once its outputs are published or not needed.
 
         Args:
             job_id: The job.
-            keep_log: Leave its script, logs and report for people to read, as one wants of a failed job.
+            keep_log: Leave its script, logs and report, for people to read after a failure.
 
         Raises:
             ValueError: the job is not over.
         """
 
     def close(self) -> None:
-        """Ends whatever still runs and frees what the backend holds."""
+        """End all running jobs and free what the backend holds."""

@@ -1,5 +1,7 @@
-"""Where jobs run, and the backend for it."""
+"""Where jobs run: one configuration for settings, launcher and backends."""
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -7,101 +9,89 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Backend
+from bioinfo_assets.launch.batch.config import BatchConfig
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.storage.store import Store, join
 
 BackendName = Literal["local", "docker", "batch"]
 
 
-class BatchSettings(BaseModel):
-    """How this project speaks to AWS Batch."""
+class BackendConfig(BaseModel):
+    """Where jobs run and with which options. `settings.Settings` has these fields too, and is passed on as it is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    log_group: str = Field(default="/aws/batch/job", description="The CloudWatch log group of jobs.")
-    scratch_volume: str = Field(
-        default="/scratch",
-        description="The folder of the machines' disk that jobs work in; empty: the container's own.",
+    backend: BackendName = Field(
+        default="local", description="Where jobs run: as processes or containers on this machine, or on AWS Batch."
     )
-    arrays_from: int = Field(default=5, ge=2, le=10_000, description="Jobs that go as one array, at least.")
-    arrays_to: int = Field(default=10_000, ge=2, le=10_000, description="Jobs of one array, at most.")
-    poll_s: float = Field(default=5.0, gt=0, description="Seconds from one look at the jobs to the next.")
-    wait_s: float = Field(default=86_400.0, gt=0, description="Seconds that a job may wait for a machine.")
-    most_memory_mib: int = Field(
-        default=196_608, ge=4, description="Memory that a job gets at most, in MiB, when it ran out of it."
+    scratch: str | None = Field(
+        default=None,
+        description="Where jobs work: a folder, or for AWS Batch `s3://BUCKET/FOLDER`; `.scratch` in the output path.",
     )
+    cpus: int | None = Field(default=None, ge=1, description="CPUs of this machine that jobs share; all by default.")
+    memory_mib: int | None = Field(
+        default=None, ge=1, description="Memory of this machine in MiB that jobs share; all by default."
+    )
+    tool_path: tuple[str, ...] = Field(default=(), description="Folders with tools, searched before `PATH`.")
+    jobs: JobOptions = Field(default=JobOptions(), description="Options of all jobs.")
+    steps: Mapping[str, JobOptions] = Field(default={}, description="Options of the jobs of single assets, by asset.")
+    batch: BatchConfig = Field(default=BatchConfig(), description="How jobs use AWS Batch.")
+
+    @property
+    def queues(self) -> tuple[tuple[str, str], ...]:
+        """The job queues of AWS Batch that the options name, each with the prefix of its job names."""
+        options = (self.jobs, *(self.options_of(asset) for asset in self.steps))
+        queues = ((option.queue, option.prefix) for option in options)
+        return tuple(dict.fromkeys((queue, prefix) for queue, prefix in queues if queue is not None))
+
+    def options_of(self, asset: str) -> JobOptions:
+        """The options of an asset's jobs: those of all jobs, overridden by the asset's own."""
+        return self.jobs.then(self.steps.get(asset, JobOptions()))
 
 
-class BackendConfig(BaseModel):
-    """Where jobs run, and what they share there.
-
-    Attributes:
-        backend: As processes or containers of this machine, or on AWS Batch.
-        scratch: Where jobs work: a folder of this machine, or for AWS Batch `s3://BUCKET/FOLDER`; beside the results
-            unless given.
-        cpus: Processors of this machine that jobs share; all unless given.
-        memory_mib: Memory of this machine that jobs share, in MiB; all unless given.
-        tool_path: Folders with tools of this machine, looked at before `PATH`.
-        image: The container image where a job's options name none.
-        batch: How to speak to AWS Batch.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    backend: BackendName = "local"
-    scratch: str | None = None
-    cpus: int | None = None
-    memory_mib: int | None = None
-    tool_path: tuple[str, ...] = ()
-    image: str | None = None
-    batch: BatchSettings = BatchSettings()
-
-
-def open_backend(means: BackendConfig, output_path: str, store: Store, run_id: str, budget: str) -> Backend:
-    """The backend that runs a project's jobs; it reaches out to nothing before its first use.
+def open_backend(config: BackendConfig, output_path: str, store: Store, run_id: str, budget: str) -> Backend:
+    """Open the backend that runs a project's jobs; it connects to nothing before its first use.
 
     Args:
-        means: Where jobs run.
+        config: Where jobs run.
         output_path: Where results are published.
-        store: Where inputs come from.
+        store: Reads the inputs.
         run_id: The run that jobs belong to.
-        budget: The run whose tries are counted (see `RunIdentity`).
+        budget: The run whose retries are counted (see `RunIdentity`).
 
     Raises:
-        InputError: the scratch is no place that these jobs can work in.
+        InputError: these jobs cannot work in the scratch folder.
     """
-    # Each backend's library (boto3, docker) takes tenths of a second to import, which the others' users save.
-    if means.backend == "batch":
-        from bioinfo_assets.launch.batch.backend import BatchBackend, Limits  # noqa: PLC0415
-        from bioinfo_assets.launch.batch.batch_job import RunIdentity  # noqa: PLC0415
-        from bioinfo_assets.launch.batch.job_definition import MachineConfig  # noqa: PLC0415
+    # Each backend's library (boto3, docker) takes tenths of a second to import, which users of the others save.
+    if config.backend == "batch":
+        from bioinfo_assets.launch.batch.backend import BatchBackend, RunIdentity  # noqa: PLC0415
 
-        settings = means.batch
-        limits = Limits(
-            arrays_from=settings.arrays_from,
-            arrays_to=settings.arrays_to,
-            poll_s=settings.poll_s,
-            wait_s=settings.wait_s,
-            most_memory_mib=settings.most_memory_mib,
-        )
-        machine = MachineConfig(settings.log_group, settings.scratch_volume)
-        return BatchBackend(batch_scratch(means, output_path), store, RunIdentity(run_id, budget), machine, limits)
-    scratch = Path(means.scratch) if means.scratch else default_scratch(output_path)
-    if means.backend == "docker":
+        return BatchBackend(batch_scratch(config, output_path), store, RunIdentity(run_id, budget), config.batch)
+    scratch = Path(config.scratch) if config.scratch else default_scratch(output_path)
+    if config.backend == "docker":
         from bioinfo_assets.launch.docker.backend import DockerBackend  # noqa: PLC0415
 
-        return DockerBackend(scratch, store, means.image, means.cpus, means.memory_mib)
+        return DockerBackend(scratch, store, config.jobs.image, config.cpus, config.memory_mib)
     from bioinfo_assets.launch.local_backend import LocalBackend  # noqa: PLC0415
 
-    return LocalBackend(scratch, store, means.cpus, means.memory_mib, tuple(map(Path, means.tool_path)))
+    return LocalBackend(scratch, store, config.cpus, config.memory_mib, tool_folders(config))
 
 
-def batch_scratch(means: BackendConfig, output_path: str) -> str:
-    """Where jobs on AWS Batch work: the given place in S3, or beside the results.
+def tool_folders(config: BackendConfig) -> tuple[Path, ...]:
+    """The folders in which tools are searched before `PATH`: the configured ones, then that of this Python.
+
+    `make install` puts cutadapt, GATK and Picard there. So jobs use the same tools however a run is started.
+    """
+    return (*map(Path, config.tool_path), Path(sys.executable).parent)
+
+
+def batch_scratch(config: BackendConfig, output_path: str) -> str:
+    """The scratch folder of jobs on AWS Batch: the configured one in S3, or the one in the output path.
 
     Raises:
         InputError: neither is in S3.
     """
-    scratch = means.scratch or join(output_path, ".scratch")
+    scratch = config.scratch or join(output_path, ".scratch")
     if not scratch.startswith("s3://"):
         raise InputError(
             f"jobs on AWS Batch cannot work in {scratch}: set scratch, or the output path, to s3://BUCKET/FOLDER"
@@ -110,7 +100,7 @@ def batch_scratch(means: BackendConfig, output_path: str) -> str:
 
 
 def default_scratch(output_path: str) -> Path:
-    """Where jobs of this machine work unless told otherwise: beside local results, so that publishing is a rename."""
+    """The default scratch folder on this machine: in a local output path, so that publishing is a rename."""
     if "://" in output_path:
         return Path.home() / ".cache" / "bioinfo-assets" / "scratch"
     return Path(output_path) / ".scratch"

@@ -1,6 +1,6 @@
-"""What backends of this machine have in common, be their jobs processes or containers: queue, staging, cancel, end.
+"""What backends of this machine have in common, be their jobs processes or containers: queue, staging, cancellation.
 
-A backend of this machine says how a script is started (`HostBackend._start`); all else is here.
+A subclass implements how a script is started (`HostBackend._start`); everything else is here.
 """
 
 import shutil
@@ -12,30 +12,30 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.launch import resource_pool
 from bioinfo_assets.launch.backend import State, Status, Stream, Submission
 from bioinfo_assets.launch.host_job import WAITING, HostJob, NotStartedError, ProcessExit, RunningScript, final_status
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.outcome import Outcome
+from bioinfo_assets.launch.resource_pool import ResourcePool, available_cpus, available_memory_mib
 from bioinfo_assets.launch.scratch import HostScratch, new_attempt
 from bioinfo_assets.launch.script import render
 from bioinfo_assets.launch.staging import stage
 from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.store import Store
 
-_CLOSING_S: Final = 30.0
-_STAGING: Final = Status(State.QUEUED, "its inputs are being staged")
+_CLOSE_TIMEOUT_S: Final = 30.0
+_STAGING: Final = Status(State.QUEUED, "staging its inputs")
 _CANCELLED: Final = Status(State.CANCELLED, "cancelled before it started", outcome=Outcome.KILLED)
 
 
 class HostBackend(ABC):
     """Runs jobs on this machine.
 
-    Jobs are started in the order they came in, as CPUs and memory get free. No job outlives the process that holds
-    this object, however that ends.
+    Jobs are started in the order of their submission, as CPUs and memory become free. No job outlives the process that
+    holds this object, however that ends.
 
     Args:
-        scratch: The folder for attempts; as large as the inputs, outputs and temporary files of the jobs at work.
+        scratch: The folder for attempts; as large as the inputs, outputs and temporary files of running jobs.
         store: Where inputs come from.
         cpus: How many CPUs jobs share; all of this machine's if None.
         memory_mib: How much memory they share; all of it if None.
@@ -46,86 +46,86 @@ class HostBackend(ABC):
     def __init__(self, scratch: Path, store: Store, cpus: int | None, memory_mib: int | None) -> None:
         self._scratch = scratch.absolute()
         self._store = store
-        self._shares = resource_pool.ResourcePool(
-            cpus=cpus or resource_pool.available_cpus(), memory_mib=memory_mib or resource_pool.available_memory_mib()
-        )
+        self._pool = ResourcePool(cpus=cpus or available_cpus(), memory_mib=memory_mib or available_memory_mib())
         self._changed = threading.Condition()
-        self._runs: dict[str, HostJob] = {}
+        self._jobs: dict[str, HostJob] = {}
         self._host: HostScratch | None = None
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """What people call it."""
+        """The backend's name in settings and messages."""
 
-    def _prepare(self, run: HostJob) -> None:  # noqa: B027 - nothing is to be done for a process
-        """Makes ready what a job needs beside its inputs; returns early if it is cancelled."""
+    def _prepare(self, job: HostJob) -> None:  # noqa: B027 - processes need no preparation
+        """Provide what a job needs in addition to its inputs; return early if it is cancelled."""
 
     @abstractmethod
-    def _start(self, run: HostJob) -> RunningScript:
-        """Starts the script in its attempt's working folder, in which its inputs stand."""
+    def _start(self, job: HostJob) -> RunningScript:
+        """Start the script in its attempt's working folder, in which its inputs are staged."""
 
     def submit(self, job: Job, fingerprint: str = "") -> Submission:  # noqa: ARG002 - its jobs end with it
-        """Takes a job and starts it as soon as there is room.
+        """Queue a job, which starts as soon as there are resources for it.
 
         Raises:
-            ResourceError: it asks for more memory than there is, or the disk is full.
+            ResourceError: it needs more memory than the pool has, or the disk is full.
         """
-        granted = self._shares.granted(job)
+        granted = self._pool.clamp(job)
         attempt = new_attempt(self._own_scratch().root, job)
         with translate_disk_errors(self._scratch):
             attempt.script.write_text(render(job), encoding="utf-8")
         job_id = attempt.root.name
         with self._changed:
-            self._runs[job_id] = HostJob(job, attempt, granted)
-            self._shares.ask(job_id, granted)
+            self._jobs[job_id] = HostJob(job, attempt, granted)
+            self._pool.enqueue(job_id, granted)
             self._start_admitted()
         return Submission(job_id, scratch=str(attempt.root), log=str(attempt.stderr))
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
-        """The state of each of these jobs now; costs no system call."""
+        """Return the present status of each of these jobs; costs no system call."""
         with self._changed:
-            return {job_id: self._runs[job_id].status for job_id in job_ids}
+            return {job_id: self._jobs[job_id].status for job_id in job_ids}
 
     def cancel(self, job_id: str) -> None:
-        """Ends a job and every process it started: SIGTERM, two seconds, SIGKILL. Returns at once."""
+        """End a job and every process it started: SIGTERM, two seconds, SIGKILL. Return at once."""
         with self._changed:
-            run = self._runs.get(job_id)
-            if run is None or run.status.state.is_over:
+            job = self._jobs.get(job_id)
+            if job is None or job.status.state.is_over:
                 return
-            run.cancelled = True
-            if run.running is not None:
-                run.running.end()
-            elif run.status is WAITING:
-                self._end(job_id, _CANCELLED)
+            job.is_cancelled = True
+            if job.script is not None:
+                job.script.terminate()
+            elif job.status is WAITING:
+                self._finish(job_id, _CANCELLED)
 
     def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
-        """What the job has printed on that stream since `offset` bytes."""
+        """Return what the job has printed on that stream from `offset` bytes on."""
         with self._changed:
-            attempt = self._runs[job_id].attempt
+            attempt = self._jobs[job_id].attempt
         path = attempt.stdout if stream is Stream.STDOUT else attempt.stderr
         with path.open("rb") as file:
             file.seek(offset)
             return file.read()
 
     def discard(self, job_id: str, *, keep_log: bool = False) -> None:
-        """Forgets a job that is over and frees its scratch, but for script, logs and report where these are kept."""
+        """Forget a finished job and free its scratch; with `keep_log`, its script, logs and report stay."""
         with self._changed:
-            run = self._runs[job_id]
-            if not run.status.state.is_over:
+            job = self._jobs[job_id]
+            if not job.status.state.is_over:
                 raise ValueError(f"job {job_id} is not over and cannot be discarded")
-            del self._runs[job_id]
-        for folder in (run.attempt.work, run.attempt.tmp) if keep_log else (run.attempt.root,):
+            del self._jobs[job_id]
+        for folder in (job.attempt.work, job.attempt.tmp) if keep_log else (job.attempt.root,):
             shutil.rmtree(folder)
 
     def close(self) -> None:
-        """Ends whatever still runs and frees the inputs that jobs shared."""
+        """End all running jobs and free the inputs that jobs shared."""
         with self._changed:
-            job_ids = list(self._runs)
+            job_ids = list(self._jobs)
         for job_id in reversed(job_ids):  # from the end of the queue, so that no waiting job is started meanwhile
             self.cancel(job_id)
         with self._changed:
-            self._changed.wait_for(lambda: all(run.status.state.is_over for run in self._runs.values()), _CLOSING_S)
+            self._changed.wait_for(
+                lambda: all(job.status.state.is_over for job in self._jobs.values()), _CLOSE_TIMEOUT_S
+            )
             host, self._host = self._host, None
         if host is not None:
             host.close()
@@ -136,28 +136,28 @@ class HostBackend(ABC):
                 self._host = HostScratch(self._scratch)
             return self._host
 
-    def _waits_for(self, run: HostJob, what: str) -> bool:
-        """Tells what a job that was prepared waits for; False once it is cancelled."""
+    def _report_progress(self, job: HostJob, message: str) -> bool:
+        """Set what a queued job is waiting for; return False once it is cancelled."""
         with self._changed:
-            run.status = Status(State.QUEUED, what)
-            return not run.cancelled
+            job.status = Status(State.QUEUED, message)
+            return not job.is_cancelled
 
     def _start_admitted(self) -> None:
-        while (job_id := self._shares.admitted()) is not None:
-            self._runs[job_id].status = _STAGING
-            threading.Thread(target=self._live, args=(job_id, self._runs[job_id]), name=job_id, daemon=True).start()
+        while (job_id := self._pool.next_admitted()) is not None:
+            self._jobs[job_id].status = _STAGING
+            threading.Thread(target=self._run, args=(job_id, self._jobs[job_id]), name=job_id, daemon=True).start()
 
-    def _end(self, job_id: str, status: Status) -> None:
-        self._runs[job_id].status = status
-        self._shares.free(job_id)
+    def _finish(self, job_id: str, status: Status) -> None:
+        self._jobs[job_id].status = status
+        self._pool.release(job_id)
         self._start_admitted()
         self._changed.notify_all()
 
-    def _live(self, job_id: str, run: HostJob) -> None:
-        """A started job's whole life; runs in a thread of its own, of which there are no more than CPUs."""
+    def _run(self, job_id: str, job: HostJob) -> None:
+        """Run an admitted job to its end, in a thread of its own, of which there are no more than CPUs."""
         try:
-            ending = self._ran(run)
-            status = _CANCELLED if ending is None else final_status(run, ending)
+            process_exit = self._run_script(job)
+            status = _CANCELLED if process_exit is None else final_status(job, process_exit)
         except NotStartedError as error:
             status = Status(State.FAILED, str(error), outcome=error.outcome)
         except BioinfoAssetsError as error:
@@ -165,32 +165,32 @@ class HostBackend(ABC):
         except Exception as error:  # noqa: BLE001 - a defect in a thread must end its job, not leave it running for ever
             status = Status(State.FAILED, f"defect in the {self.name} backend: {error!r}", outcome=Outcome.FAILED)
         with self._changed:
-            run.running = None
-            self._end(job_id, status)
+            job.script = None
+            self._finish(job_id, status)
 
-    def _ran(self, run: HostJob) -> ProcessExit | None:
-        """Stages the inputs and runs the script to its end; None if the job was cancelled before."""
-        self._prepare(run)
-        if not self._waits_for(run, _STAGING.reason):
+    def _run_script(self, job: HostJob) -> ProcessExit | None:
+        """Stage the inputs and run the script to its end; None if the job was cancelled before."""
+        self._prepare(job)
+        if not self._report_progress(job, _STAGING.reason):
             return None
-        stage(run.job, run.attempt, self._store, self._own_scratch().inputs)
-        if run.cancelled:
+        stage(job.job, job.attempt, self._store, self._own_scratch().inputs)
+        if job.is_cancelled:
             return None
-        running = self._start(run)
+        script = self._start(job)
         with self._changed:
-            run.running, run.status = running, Status(State.RUNNING)
-            if run.cancelled:
-                running.end()
-        with self._time_limit(run):
-            return running.ending()
+            job.script, job.status = script, Status(State.RUNNING)
+            if job.is_cancelled:
+                script.terminate()
+        with self._time_limit(job):
+            return script.wait()
 
     @contextmanager
-    def _time_limit(self, run: HostJob) -> Iterator[None]:
-        """Ends the script if it is still running after the job's `timeout_s`."""
-        if run.job.options.timeout_s is None:
+    def _time_limit(self, job: HostJob) -> Iterator[None]:
+        """End the script if it is still running after the job's `timeout_s`."""
+        if job.job.options.timeout_s is None:
             yield
             return
-        timer = threading.Timer(run.job.options.timeout_s, self._time_out, (run,))
+        timer = threading.Timer(job.job.options.timeout_s, self._time_out, (job,))
         timer.daemon = True
         timer.start()
         try:
@@ -198,8 +198,8 @@ class HostBackend(ABC):
         finally:
             timer.cancel()
 
-    def _time_out(self, run: HostJob) -> None:
+    def _time_out(self, job: HostJob) -> None:
         with self._changed:
-            if run.running is not None:
-                run.timed_out = True
-                run.running.end()
+            if job.script is not None:
+                job.is_timed_out = True
+                job.script.terminate()

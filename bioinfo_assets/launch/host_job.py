@@ -1,8 +1,9 @@
-"""One job of this machine, from the moment it was taken to the judgement of how it ended."""
+"""One job of this machine, from its submission to the classification of how it ended."""
 
+import json
 import shutil
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from bioinfo_assets.errors import ResourceError
@@ -20,9 +21,9 @@ from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import Attempt
 from bioinfo_assets.launch.script_report import ScriptReport, output_files, read_script_report
 
-WAITING: Final = Status(State.QUEUED, "waits for CPUs and memory of this machine")
-_TAIL: Final = 64 * 1024  # bytes of stderr in which a failure's cause is looked for
-_FULL: Final = 1024 * 1024  # with fewer bytes free than this, a job cannot even say that the disk is full
+WAITING: Final = Status(State.QUEUED, "queued: waiting for free CPUs or memory on this host")
+_STDERR_TAIL: Final = 64 * 1024  # bytes in which the cause of a failure is looked for
+_MIN_FREE: Final = 1024 * 1024  # with fewer bytes free than this, a job cannot even report that the disk is full
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,10 @@ class ProcessExit:
         finished: When it and all it had started were gone.
         wall_s: Seconds between the two.
         exit_code: Its own, or the negative number of the signal that ended it.
-        cpu_s: Seconds of processor time, of all its processes; None if what watched over it was killed.
-        peak_memory_kib: Resident memory of its largest process, in KiB; None if what watched over it was killed.
-        out_of_memory: Whether a process of it was ended since it had used up its memory.
-        image: The container image it ran in; empty where it ran in none.
+        cpu_s: Seconds of processor time, of all its processes; None if its supervisor was killed.
+        peak_memory_kib: Resident memory of its largest process, in KiB; None if its supervisor was killed.
+        out_of_memory: Whether the kernel killed one of its processes for exceeding the memory limit.
+        image: The container image it ran in; empty if none.
     """
 
     started: datetime
@@ -49,41 +50,56 @@ class ProcessExit:
     out_of_memory: bool = False
     image: str = ""
 
+    @classmethod
+    def from_report(cls, report: bytes, image: str = "") -> "ProcessExit":
+        """Read the report of `job_supervisor.py`; kills for memory are the job's own only in a container."""
+        values = json.loads(report)
+        return cls(
+            started=datetime.fromtimestamp(values["started"], UTC),
+            finished=datetime.fromtimestamp(values["finished"], UTC),
+            wall_s=values["wall_s"],
+            exit_code=values["exit_code"],
+            cpu_s=values["cpu_s"],
+            peak_memory_kib=values["peak_memory_kib"],
+            out_of_memory=bool(image) and values["oom_kills"] > 0,
+            image=image,
+        )
+
 
 class RunningScript(Protocol):
-    """A script at work. It ends when its host does, however that ends."""
+    """A running script. It ends when its host does, however that ends."""
 
-    def end(self) -> None:
-        """Ends the script and all it started: SIGTERM, two seconds, SIGKILL; returns at once. It may be over."""
+    def terminate(self) -> None:
+        """End the script and all it started: SIGTERM, two seconds, SIGKILL; return at once. It may be over."""
 
-    def ending(self) -> ProcessExit:
-        """Waits until the script and all it started are gone."""
+    def wait(self) -> ProcessExit:
+        """Wait until the script and all it started are gone."""
 
 
 class NotStartedError(ResourceError):
-    """What keeps a job from being started, and how that counts."""
+    """A job cannot be started; has the outcome that this counts as."""
 
-    def __init__(self, sentence: str, outcome: Outcome) -> None:
-        super().__init__(sentence)
+    def __init__(self, message: str, outcome: Outcome) -> None:
+        super().__init__(message)
         self.outcome: Final = outcome
 
 
 @dataclass(slots=True)
 class HostJob:
-    """A job the backend has taken; its fields change under the backend's lock only."""
+    """A submitted job; `status` and the fields after it change under the backend's lock only."""
 
     job: Job
     attempt: Attempt
     granted: Resources
     status: Status = WAITING
-    cancelled: bool = False
-    timed_out: bool = False
-    running: RunningScript | None = None
+    is_cancelled: bool = False
+    is_timed_out: bool = False
+    script: RunningScript | None = None
 
     def variables(self) -> dict[str, str]:
-        """What a script reads of its resources and places, the same on this machine and in a container of it."""
+        """The variables of resources and folders that a script reads, the same in a container and outside."""
         return {
-            "HOME": str(self.attempt.tmp),  # settings of whoever runs this shall not change results
+            "HOME": str(self.attempt.tmp),  # settings of whoever runs this must not change results
             "TMPDIR": str(self.attempt.tmp),
             "LC_ALL": "C",
             "JOB_CPUS": str(self.granted.cpus),
@@ -92,43 +108,43 @@ class HostJob:
         }
 
 
-def final_status(run: HostJob, ending: ProcessExit) -> Status:
-    """How a script's end counts, and what to say of it."""
-    told = read_script_report(run.attempt.report)
-    report = _report(run, ending, told)
-    if run.cancelled:
-        return Status(State.CANCELLED, "cancelled while it ran", report, Outcome.KILLED)
-    if ending.exit_code == 0:
+def final_status(job: HostJob, process_exit: ProcessExit) -> Status:
+    """Classify how a job ended."""
+    script_report = read_script_report(job.attempt.report)
+    report = _job_report(job, process_exit, script_report)
+    if job.is_cancelled:
+        return Status(State.CANCELLED, "cancelled while running", report, Outcome.KILLED)
+    if process_exit.exit_code == 0:
         return Status(State.SUCCEEDED, report=report, outcome=Outcome.SUCCEEDED)
-    log = str(run.attempt.stderr)
-    if run.timed_out:
-        return Status(State.FAILED, timeout_reason(run.job, log), report, Outcome.TIMED_OUT)
-    if ending.out_of_memory:
-        reason = out_of_memory_reason(run.job, run.granted.memory_mib, log)
+    log = str(job.attempt.stderr)
+    if job.is_timed_out:
+        return Status(State.FAILED, timeout_reason(job.job, log), report, Outcome.TIMED_OUT)
+    if process_exit.out_of_memory:
+        reason = out_of_memory_reason(job.job, job.granted.memory_mib, log)
         return Status(State.FAILED, reason, report, Outcome.OUT_OF_MEMORY)
-    left = _evidence(run, ending, told)
-    return Status(State.FAILED, failure_reason(run.job, left), report, failure_outcome(left))
+    evidence = _failure_evidence(job, process_exit, script_report)
+    return Status(State.FAILED, failure_reason(job.job, evidence), report, failure_outcome(evidence))
 
 
-def _evidence(run: HostJob, ending: ProcessExit, told: ScriptReport) -> FailureEvidence:
-    with run.attempt.stderr.open("rb") as file:
-        file.seek(max(0, run.attempt.stderr.stat().st_size - _TAIL))
+def _failure_evidence(job: HostJob, process_exit: ProcessExit, script_report: ScriptReport) -> FailureEvidence:
+    with job.attempt.stderr.open("rb") as file:
+        file.seek(max(0, job.attempt.stderr.stat().st_size - _STDERR_TAIL))
         stderr = file.read().decode("utf-8", errors="replace")
-    scratch = run.attempt.root.parents[1]  # the host's own folder stands in it
-    if shutil.disk_usage(scratch).free < _FULL:
+    scratch = job.attempt.scratch
+    if shutil.disk_usage(scratch).free < _MIN_FREE:
         stderr += f"\n{FULL_DISK[0]}"
-    return FailureEvidence(ending.exit_code, told.problem, stderr, str(run.attempt.stderr), str(scratch))
+    return FailureEvidence(process_exit.exit_code, script_report.problem, stderr, str(job.attempt.stderr), str(scratch))
 
 
-def _report(run: HostJob, ending: ProcessExit, told: ScriptReport) -> JobReport:
-    peak_kib = ending.peak_memory_kib
+def _job_report(job: HostJob, process_exit: ProcessExit, script_report: ScriptReport) -> JobReport:
+    peak_kib = process_exit.peak_memory_kib
     return JobReport(
-        started=ending.started,
-        finished=ending.finished,
-        usage=Usage(ending.wall_s, ending.cpu_s, None if peak_kib is None else peak_kib / 1024),
-        exit_code=ending.exit_code,
-        files=output_files(run.job, told, str(run.attempt.work)) if ending.exit_code == 0 else (),
-        facts=told.facts,
-        warnings=told.warnings,
-        image=ending.image,
+        started=process_exit.started,
+        finished=process_exit.finished,
+        usage=Usage(process_exit.wall_s, process_exit.cpu_s, None if peak_kib is None else peak_kib / 1024),
+        exit_code=process_exit.exit_code,
+        files=output_files(job.job, script_report, str(job.attempt.work)) if process_exit.exit_code == 0 else (),
+        facts=script_report.facts,
+        warnings=script_report.warnings,
+        image=process_exit.image,
     )

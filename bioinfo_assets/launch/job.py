@@ -1,7 +1,7 @@
-"""A job: a bash script, the files it reads under local names, the files it makes, and what it may use.
+"""A job: a bash script, its inputs and outputs under local names, and its resources.
 
-A job does not know where it runs. Its script sees one working folder in which every input stands under its local name,
-and leaves every output there under its local name; a backend stages the one and collects the other.
+A job does not know where it runs. Its script finds every input in its working folder, under its local name, and leaves
+every output there under its local name; a backend stages the inputs and collects the outputs.
 
 >>> job = Job(
 ...     key=ResultKey("greeting", "expt"),
@@ -28,20 +28,20 @@ Parameter = Scalar | tuple[Scalar, ...]
 _LOCAL_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 
 RAW_BYTES: Final = "cat"
-"""The canonical form of a file whose every byte is content."""
+"""The canonical form of a file all of whose bytes are content."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file where it lives, and what is in it.
+    """A file at its URI, with the digest of its content.
 
     Attributes:
         uri: An absolute local path, or an `s3://`, `gs://` or `https://` address.
-        size: Its length in bytes.
-        content: The digest of what it says, `sha256:…` of its canonical form (see `Output.canonical`), or `etag:…` for
-            a remote source that was not read. None for a file that follows from the others, such as a BAM's index.
-        stamp: The store's mark of the writing that `content` is of; a job that meets another one is not run, or not
-            published. Empty where nobody knows it. It says nothing of the file's content.
+        size: Bytes.
+        content: `sha256:…` of its canonical form (see `Output.canonical`), or `etag:…` for a remote source that was not
+            read. None for a file that is derived from another, such as a BAM's index.
+        stamp: The store's mark of the version that `content` was computed of (see `FileStat`); if it has changed, a job
+            is not run, or not published. Empty if unknown. It is no part of the file's content.
     """
 
     uri: str
@@ -52,10 +52,10 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a job may use.
+    """The resources of a job.
 
     Attributes:
-        cpus: Processors; the script reads them as `$JOB_CPUS`.
+        cpus: CPUs; the script reads them as `$JOB_CPUS`.
         memory_mib: Memory in MiB; the script reads it as `$JOB_MEMORY_MIB`.
     """
 
@@ -69,10 +69,10 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file that a job reads, and the name under which its script finds it.
+    """A file that a job reads.
 
     Attributes:
-        local: That name.
+        local: The name under which its script finds it.
         file: The file.
         shared: Whether many jobs read it, such as a reference: machines then keep a copy for the next job.
     """
@@ -87,17 +87,17 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A file that a job makes.
+    """A file that a job produces.
 
     Attributes:
-        key: What it is to the steps that read it, such as `bam`.
+        key: Its name for the steps that read it, such as `bam`.
         local: The name under which the script leaves it.
         uri: Where it is published.
         canonical: A bash command, the file on stdin and canonical bytes on stdout, that leaves out what may differ
-            between two runs that mean the same (times, thread counts, scratch paths). Its digest is the file's content.
-            It runs under `set -euo pipefail` in the working folder, and the job fails if it fails: `grep -v` does where
-            no line is left, `sed '/^#/d'` does not. None: the file follows from the others and says nothing of its own,
-            such as an md5 or an index of a BAM.
+            between equivalent runs (times, thread counts, scratch paths). The digest of those bytes is the file's
+            content. It runs under `set -euo pipefail` in the working folder, and the job fails if it fails: `grep -v`
+            does if no line is left, `sed '/^#/d'` does not. None: the file is derived from another output, such as an
+            md5 or an index of a BAM.
     """
 
     key: str
@@ -114,17 +114,17 @@ class Job:
     """One run of a bash script over staged files.
 
     Attributes:
-        key: The result that it makes.
+        key: The result that it computes.
         version: The step's version, set by hand: raised when results change, left alone by a refactoring.
-        script: Bash, run under `set -euo pipefail` in the working folder. Beside the inputs it has `$JOB_CPUS`,
-            `$JOB_MEMORY_MIB`, `$TMPDIR`, and the functions of `launch/prologue.sh`: `fail SENTENCE`, `warn SENTENCE`,
+        script: Bash, run under `set -euo pipefail` in the working folder. In addition to the inputs it has `$JOB_CPUS`,
+            `$JOB_MEMORY_MIB`, `$TMPDIR`, and the functions of `launch/prologue.sh`: `fail MESSAGE`, `warn MESSAGE`,
             `fact NAME VALUE`.
-        inputs: What it reads.
-        outputs: What it makes; all of them, or the job fails.
-        tools: The commands whose versions belong to the result.
-        parameters: What a user set that shaped the script, to be shown and compared.
-        resources: What it may use; no part of the result.
-        options: How it runs, as far as a user set that; no part of the result.
+        inputs: The files it reads.
+        outputs: The files it produces; if one is missing, the job fails.
+        tools: The commands whose versions are part of the result's fingerprint.
+        parameters: The settings from which the script was rendered, to be shown and compared.
+        resources: CPUs and memory; no part of the result.
+        options: How it runs, as far as users set it; no part of the result.
     """
 
     key: ResultKey
@@ -148,7 +148,7 @@ class Job:
         return self.key.job_name
 
     def with_options(self, options: JobOptions) -> "Job":
-        """The job run in the way that options say; those of processors and memory go before what it asked for."""
+        """Return the job with these options; their CPUs and memory override its own resources."""
         resources = Resources(
             cpus=options.vcpus or self.resources.cpus, memory_mib=options.memory_mib or self.resources.memory_mib
         )
@@ -161,6 +161,6 @@ def _check_local_name(name: str) -> None:
 
 
 def _check_unique(what: str, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"{what} named twice in one job: {', '.join(twice)}")
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise ValueError(f"duplicate {what} in one job: {', '.join(duplicates)}")

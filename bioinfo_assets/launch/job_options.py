@@ -1,25 +1,25 @@
-"""What a user may set of how jobs run; no part of their results.
+"""How jobs run, as far as users set it; no part of their results.
 
-Options are given for all jobs, for one step, and for one run. Each layer says what it wants changed:
+Options are set for all jobs, for one asset, and for one run. Each layer contains only what it changes:
 
 >>> for_all = JobOptions(queue="spot", retries=3)
->>> for_one_step = JobOptions(memory_mib=65536, tags={"project": "p1"})
->>> for_all.then(for_one_step).given()
+>>> for_one_asset = JobOptions(memory_mib=65536, tags={"project": "p1"})
+>>> for_all.then(for_one_asset).given()
 {'memory_mib': 65536, 'retries': 3, 'queue': 'spot', 'tags': {'project': 'p1'}}
 """
 
 from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT_PREFIX = "bioinfo-assets"
-"""What names of jobs begin with, unless `name_prefix` says otherwise."""
+"""The prefix of jobs' names, unless `name_prefix` is set."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"
 
 
 class JobOptions(BaseModel):
-    """How a job runs. What is None is as the layer before says, and in the end the backend's own choice.
+    """How a job runs. An option that is None is left to the layer before, and in the end to the backend.
 
-    The local backend heeds `vcpus`, `memory_mib` and `timeout_s`, the docker backend `image`, `gpus`,
+    The local backend uses `vcpus`, `memory_mib` and `timeout_s`, the docker backend `image`, `gpus`,
     `shared_memory_mib` and `environment` too, the Batch backend all of them. Limits are those of AWS Batch (API
     reference, SubmitJob and RegisterJobDefinition).
     """
@@ -27,44 +27,45 @@ class JobOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     image: str | None = Field(default=None, min_length=1, description="Container image with the tools.")
-    vcpus: int | None = Field(default=None, ge=1, description="Processors, instead of those reckoned from the inputs.")
+    vcpus: int | None = Field(default=None, ge=1, description="CPUs, instead of the number computed from the inputs.")
     memory_mib: int | None = Field(
-        default=None, ge=4, description="Memory in MiB, instead of that reckoned from the inputs."
+        default=None, ge=4, description="Memory in MiB, instead of the amount computed from the inputs."
     )
-    gpus: int | None = Field(default=None, ge=0, description="Graphics processors.")
+    gpus: int | None = Field(default=None, ge=0, description="Number of GPUs.")
     shared_memory_mib: int | None = Field(default=None, ge=1, description="Size of /dev/shm in MiB.")
-    timeout_s: int | None = Field(default=None, ge=60, description="Seconds after which an attempt is ended.")
+    timeout_s: int | None = Field(default=None, ge=60, description="Time limit of an attempt in seconds.")
     retries: int | None = Field(
-        default=None, ge=0, le=9, description="How often a job may be started again in all, whatever ended it."
+        default=None, ge=0, le=9, description="Maximum number of retries of a job, whatever ended it."
     )
     queue: str | None = Field(default=None, min_length=1, description="Job queue: name or ARN.")
     job_definition: str | None = Field(
         default=None,
         min_length=1,
-        description="A job definition that is there (name, name:revision or ARN) instead of one registered as needed.",
+        description="Existing job definition (name, name:revision or ARN), instead of one registered as needed.",
     )
-    job_role: str | None = Field(default=None, min_length=1, description="ARN of the role that jobs have.")
+    job_role: str | None = Field(default=None, min_length=1, description="ARN of the role of jobs.")
     execution_role: str | None = Field(
         default=None, min_length=1, description="ARN of the role that pulls images and writes logs."
     )
-    tags: dict[str, str] = Field(default={}, max_length=40, description="Tags of the job in AWS, at most 40.")
-    name_prefix: str | None = Field(default=None, pattern=NAME, description="What names of jobs begin with.")
+    tags: dict[str, str] = Field(default={}, max_length=40, description="Tags of jobs in AWS, at most 40.")
+    name_prefix: str | None = Field(default=None, pattern=NAME, description="Prefix of jobs' names.")
     share_identifier: str | None = Field(default=None, min_length=1, description="Share of a fair-share queue.")
     priority: int | None = Field(default=None, ge=0, le=9999, description="Priority within the share.")
     environment: dict[str, str] = Field(
-        default={}, description="Variables of the container; never secrets, everyone who may look at jobs sees them."
+        default={},
+        description="Environment variables of the container; no secrets: everyone who may describe jobs can read them.",
     )
 
     @property
     def prefix(self) -> str:
-        """What names of jobs begin with."""
+        """The prefix of jobs' names."""
         return self.name_prefix or DEFAULT_PREFIX
 
     def then(self, other: "JobOptions") -> "JobOptions":
-        """These options with what the next layer says; tags and variables are added up."""
-        added = {name: {**getattr(self, name), **getattr(other, name)} for name in ("tags", "environment")}
-        return self.model_copy(update={**other.given(), **added})
+        """Return these options overridden by those of the next layer; tags and variables are merged."""
+        merged = {name: {**getattr(self, name), **getattr(other, name)} for name in ("tags", "environment")}
+        return self.model_copy(update={**other.given(), **merged})
 
     def given(self) -> dict[str, object]:
-        """The options that say something."""
+        """Return the options that are set."""
         return self.model_dump(exclude_none=True, exclude_defaults=True)

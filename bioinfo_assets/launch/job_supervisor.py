@@ -1,13 +1,26 @@
-"""The process between the host and one local job: nothing of the job outlives the host, the job's end, or a cancel.
+"""The process between a host and one job: nothing of the job outlives the host, the job's end, or a cancel.
 
-Run as `python -I -S job_supervisor.py SOCKET COMMAND...`, with a socket to the host as file descriptor SOCKET. When the
-host closes its side, on purpose or by dying (SIGKILL included), the job is ended: SIGTERM, a short grace, SIGKILL. When
-the job is over, whatever it left running is killed, and one line of JSON goes to the host: exit code, CPU seconds, peak
-memory.
+    python3 -I -S job_supervisor.py files STDOUT STDERR COMMAND...
+    python3 -I -S job_supervisor.py marked FOLDER COMMAND...
+
+It ends the command when its own standard input ends, which happens when the host closes it, on purpose or by dying
+(SIGKILL included): SIGTERM, a short grace, SIGKILL. When the command is over, whatever it left running is killed. Then
+comes the report, one object of JSON: `exit_code` (negative for a signal), `cpu_s`, `peak_memory_kib`, `started` and
+`finished` (seconds since 1970), `wall_s`, and `oom_kills`, the number of processes of this container that the kernel
+killed for lack of memory.
+
+`files` is for jobs of this machine, in a container or not: output goes to two files, the report to standard output.
+
+`marked` is for AWS Batch, where a container has one log for both streams: output is passed on to standard error, each
+line of standard output with the mark `[stdout] `. Long lines are passed on in pieces, since the container's log would
+cut them: `[stdout+] ` marks a piece that continues in the next one. FOLDER receives the report as `usage.json`, and the
+end of standard error as `stderr`; a file `reserve` in it is removed first, to have space for both on a full disk. The
+supervisor exits as the command did.
 
 Why a process of its own: Linux gives a started process its parent's peak memory (`exec` keeps the larger `maxrss`), so
-a small job started from a host of 200 MB would seem to use 200 MB. And only a subreaper (prctl(2)) gets back the
-children that leave their process group. It imports little, since it is started once a job: 15 ms.
+a small job started from a host of 200 MB would seem to use 200 MB. And only a subreaper (prctl(2)) adopts children that
+leave their process group. It uses the standard library alone, since containers get no more of this project than this
+file, and imports little of it, since it is started once per job: 15 ms. It needs Python 3.9.
 """
 
 import ctypes
@@ -16,88 +29,202 @@ import os
 import resource
 import select
 import signal
-import socket
 import sys
 import time
+from contextlib import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 GRACE_S = 2.0
-NOBODY = (0, 0)  # what waitpid(2) says while all children live
+NO_DEAD_CHILD = (0, 0)  # what waitpid(2) returns while all children live
+STDOUT_MARK = b"[stdout] "
+STDOUT_CONTINUED_MARK = b"[stdout+] "
+MAX_PIECE = 8000  # bytes; Docker passes a line on in parts of 16 KiB
+STDERR_TAIL = 65536
+DRAIN_TIMEOUT_S = 10.0
+"""How long the last output is waited for, after all processes that could print more were killed."""
+OOM_COUNTERS = (
+    "/sys/fs/cgroup/memory.events",  # cgroup version 2
+    "/sys/fs/cgroup/memory/memory.oom_control",  # version 1
+)
 
 
-def main(line: socket.socket, command: list[str]) -> None:
-    """Runs the command and tells the host how it ended."""
-    line.set_inheritable(False)
+def main(mode: str, arguments: "list[str]") -> int:
+    """Run the command in one of the two modes; return the supervisor's own exit code."""
+    if mode == "files":
+        report = run(arguments[2:], *(os.open(path, os.O_WRONLY | os.O_TRUNC) for path in arguments[:2]))
+        with suppress(OSError):  # the host is dead
+            os.write(1, json.dumps(report).encode())
+        return 0
+    return run_marked(arguments[0], arguments[1:])
+
+
+def run(command: "list[str]", stdout: int, stderr: int) -> "dict[str, float]":
+    """Run the command to its end, printing to two file descriptors, which are closed; return the report."""
+    if os.getpgrp() != os.getpid():
+        os.setsid()  # SIGTERM goes to the whole group, which must not be that of the host
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    signal.signal(signal.SIGTERM, lambda *_: None)  # it goes to the whole group, in which the warden is
-    wakeup, woken = os.pipe()
-    os.set_blocking(woken, False)
-    signal.set_wakeup_fd(woken)
+    signal.signal(signal.SIGTERM, lambda *_: None)  # of the group, in which this process is as well
+    wakeup, written = os.pipe()
+    os.set_blocking(written, False)
+    signal.set_wakeup_fd(written)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    # Python ignores these two, and what is ignored stays so in a started program: `zcat | head` would not end.
-    child = os.posix_spawnp(command[0], command, os.environ, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ])
-    exit_code = _watch(child, line, wakeup)
+    started, clock = time.time(), time.monotonic()
+    child = os.posix_spawnp(
+        command[0],
+        command,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, stdout, 1),
+            (os.POSIX_SPAWN_DUP2, stderr, 2),
+        ],
+        # Python ignores these two, and what is ignored stays so in a started program: `zcat | head` would not end.
+        setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
+    )
+    os.close(stdout)
+    os.close(stderr)
+    exit_code = _watch(child, wakeup)
     _kill_children()
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    told = {"exit_code": exit_code, "cpu_s": usage.ru_utime + usage.ru_stime, "peak_memory_kib": usage.ru_maxrss}
-    try:
-        line.sendall(json.dumps(told).encode())
-    except OSError:
-        return  # the host is dead: there is nobody to tell
+    return {
+        "exit_code": exit_code,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "peak_memory_kib": usage.ru_maxrss,
+        "started": started,
+        "finished": time.time(),
+        "wall_s": time.monotonic() - clock,
+        "oom_kills": _oom_kills(),
+    }
 
 
-def _watch(child: int, line: socket.socket, wakeup: int) -> int:
-    """Waits for the child, reaping what it orphans, and ends it when the host's side of the line is closed."""
-    waited_on, deadline = [line.fileno(), wakeup], None
+def _watch(child: int, wakeup: int) -> int:
+    """Wait for the child, reaping what it orphans, and end it when standard input ends; return its exit code."""
+    inputs, deadline = [0, wakeup], None
     while True:
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        ready, _, _ = select.select(waited_on, [], [], left)
+        timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
+        ready, _, _ = select.select(inputs, [], [], timeout)
         if wakeup in ready:
             os.read(wakeup, 4096)
-        exit_code = _reaped(child)
+        exit_code = _reap(child)
         if exit_code is not None:
-            _let_the_rest_end(deadline)
+            _drain_children(deadline)
             return exit_code
-        if line.fileno() in ready:
-            waited_on.remove(line.fileno())
+        if 0 in ready and _is_at_end(0):
+            inputs.remove(0)
             deadline = time.monotonic() + GRACE_S
             os.killpg(0, signal.SIGTERM)
         elif deadline is not None and time.monotonic() >= deadline:
             return -signal.SIGKILL
 
 
-def _let_the_rest_end(deadline: float | None) -> None:
-    """When a job is ended, its shell may die of SIGTERM sooner than what it started, which has its grace as well."""
+def _is_at_end(stream: int) -> bool:
+    try:
+        return not os.read(stream, 4096)
+    except OSError:
+        return True
+
+
+def _drain_children(deadline: "float | None") -> None:
+    """Give what a cancelled job started its grace as well: its shell may die of SIGTERM sooner."""
     while deadline is not None and time.monotonic() < deadline:
         try:
-            while os.waitpid(-1, os.WNOHANG) != NOBODY:
+            while os.waitpid(-1, os.WNOHANG) != NO_DEAD_CHILD:
                 pass
         except ChildProcessError:
             return
         time.sleep(0.01)
 
 
-def _reaped(child: int) -> int | None:
-    """Takes the dead off the process table; the child's exit code if it is among them."""
-    while (ended := os.waitpid(-1, os.WNOHANG)) != NOBODY:
-        if ended[0] == child:
-            return os.waitstatus_to_exitcode(ended[1])
+def _reap(child: int) -> "int | None":
+    """Take dead processes off the process table; return the child's exit code if it is among them."""
+    while (dead := os.waitpid(-1, os.WNOHANG)) != NO_DEAD_CHILD:
+        if dead[0] == child:
+            return os.waitstatus_to_exitcode(dead[1])
     return None
 
 
 def _kill_children() -> None:
-    """Kills children until there are none: those of a dead one come to their subreaper, so none escapes."""
+    """Kill children until none are left: those of a dead one come to their subreaper, so none escapes."""
     while True:
         with open(f"/proc/self/task/{os.getpid()}/children") as file:  # noqa: PTH123 - pathlib costs 5 ms a job
             for pid in file.read().split():
                 os.kill(int(pid), signal.SIGKILL)
         try:
-            while os.waitpid(-1, os.WNOHANG) != NOBODY:
+            while os.waitpid(-1, os.WNOHANG) != NO_DEAD_CHILD:
                 pass
         except ChildProcessError:
             return
-        time.sleep(0.001)  # a killed process takes a moment, and may have left children that come to us then
+        time.sleep(0.001)  # a killed process takes a moment, and its children come to this one then
+
+
+def _oom_kills() -> int:
+    for path in OOM_COUNTERS:
+        if os.path.exists(path):  # noqa: PTH110 - as above
+            with open(path) as file:  # noqa: PTH123 - as above
+                counts = dict(row.split(" ", 1) for row in file.read().splitlines())
+            return int(counts.get("oom_kill", 0))
+    return 0
+
+
+def run_marked(folder: str, command: "list[str]") -> int:
+    """Run the command with its output passed on to the container's log; return its exit code as a shell has it."""
+    import threading  # noqa: PLC0415 - takes 2 ms, which jobs of this machine save
+
+    log = _ContainerLog(threading.Lock())
+    pipes = (os.pipe(), os.pipe())
+    threads = [
+        threading.Thread(target=forward, args=(source,), daemon=True)
+        for forward, (source, _) in zip((log.forward_stdout, log.forward_stderr), pipes)  # noqa: B905 - Python 3.10
+    ]
+    for thread in threads:
+        thread.start()
+    report = run(command, pipes[0][1], pipes[1][1])
+    for thread in threads:
+        thread.join(DRAIN_TIMEOUT_S)
+    with suppress(FileNotFoundError):
+        os.unlink(f"{folder}/reserve")  # noqa: PTH108 - as above
+    for name, data in (("stderr", bytes(log.stderr_tail)), ("usage.json", json.dumps(report).encode())):
+        with open(f"{folder}/{name}", "wb") as file:  # noqa: PTH123 - as above
+            file.write(data)
+    exit_code = int(report["exit_code"])
+    return exit_code if exit_code >= 0 else 128 - exit_code
+
+
+class _ContainerLog:
+    """The container's log, which two threads write to, each piece in one go."""
+
+    def __init__(self, lock: "threading.Lock") -> None:
+        self.stderr_tail = bytearray()
+        self._lock = lock
+
+    def forward_stdout(self, pipe: int) -> None:
+        for piece in _pieces(pipe):
+            if piece.endswith(b"\n"):
+                self._write(STDOUT_MARK + piece)
+            else:
+                self._write(STDOUT_CONTINUED_MARK + piece + b"\n")
+
+    def forward_stderr(self, pipe: int) -> None:
+        for piece in _pieces(pipe):
+            self.stderr_tail += piece
+            del self.stderr_tail[:-STDERR_TAIL]
+            self._write(piece if piece.endswith(b"\n") else piece + b"\n")
+
+    def _write(self, data: bytes) -> None:
+        with self._lock, suppress(OSError):  # the job goes on without its log
+            while data:
+                data = data[os.write(2, data) :]
+
+
+def _pieces(pipe: int) -> "Iterator[bytes]":
+    with open(pipe, "rb") as lines:
+        yield from iter(lambda: lines.readline(MAX_PIECE), b"")
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

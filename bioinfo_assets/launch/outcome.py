@@ -1,10 +1,10 @@
-"""How a job came out, and what to do about each way."""
+"""How a job ended, and what to do about it."""
 
 from enum import Enum
 
 
 class Outcome(Enum):
-    """How a job came out; the value is what people and scripts see.
+    """How a job ended; the value is what people and scripts read.
 
     >>> Outcome("out of memory").advice
     "raise the step's memory_mib"
@@ -22,7 +22,7 @@ class Outcome(Enum):
 
     @property
     def advice(self) -> str:
-        """What a person does about it; empty where the job's own words say it."""
+        """What a person can do about it; empty where the job's own message has it."""
         return _ADVICE.get(self, "")
 
 

@@ -1,7 +1,7 @@
-"""From scratch to where results live: the same for every backend.
+"""Moving a job's outputs from scratch to their published places: the same for every backend.
 
-Publishing many files is no single step, so that it is a record, written last, that makes them a result: the caller
-withdraws the old record before and writes the new one after, within `lock`.
+Publishing several files is not atomic, so it is a record, written last, that makes them a result: the caller withdraws
+the old record before and writes the new one after, within `publish_lock`.
 """
 
 from collections.abc import Iterator
@@ -12,41 +12,41 @@ from typing import Final
 from bioinfo_assets.errors import JobError
 from bioinfo_assets.launch.backend import JobReport, OutputFile
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.storage.atomic import file_lock
+from bioinfo_assets.storage.file_lock import file_lock
 from bioinfo_assets.storage.store import Store, local_path
 
-_AT_ONCE: Final = 4  # a network's or disk's bandwidth is used up by a few streams
+_MAX_CONCURRENT_MOVES: Final = 4  # a few streams use up the bandwidth of a network or disk
 
 
 def publish(store: Store, job: Job, report: JobReport) -> None:
-    """Moves what a job made to where its outputs belong; each is there whole or not at all.
+    """Move a job's outputs to their published places, each of them atomically.
 
-    The caller holds the `lock`, so that what lies half written beside a place was left by a process that was killed; it
-    is removed.
+    The caller holds `publish_lock`, so temporary files next to those places were left by a killed process: they are
+    removed.
 
     Raises:
-        InputError: a place may not be written to.
+        InputError: a place cannot be written to.
         ResourceError: a disk is full.
-        JobError: what arrived has another size than what was made.
+        JobError: a published file differs in size from the job's output.
     """
-    targets = {output.key: output.uri for output in job.outputs}
-    for uri in targets.values():
+    uris = {output.key: output.uri for output in job.outputs}
+    for uri in uris.values():
         store.remove_parts(uri)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        moves = [pool.submit(_publish, store, made, targets[made.key]) for made in report.files]
+    with ThreadPoolExecutor(_MAX_CONCURRENT_MOVES) as pool:
+        moves = [pool.submit(_publish_file, store, file, uris[file.key]) for file in report.files]
     for move in moves:
         move.result()
 
 
 @contextmanager
 def publish_lock(uri: str) -> Iterator[None]:
-    """Lets one process of this machine at a time publish what belongs together, such as the files of one sample.
+    """Let one process of this machine at a time publish files that belong together, such as those of one sample.
 
-    Object stores have no locks: for `s3://` nothing is held, and two runs that publish one sample at the same time are
-    told apart by the digests in the record only. The lock is a hidden file beside the place, which stays.
+    Object stores have no locks: for `s3://` nothing is held, and of two runs that publish one sample at the same time
+    only the digests in the record show whose files remain. The lock is a hidden file next to the place, which stays.
 
     Args:
-        uri: What is published: a record or a folder, the same for all who might meet.
+        uri: What is published: a record or a folder, the same for all processes that may meet.
     """
     path = local_path(uri)
     if path is None:
@@ -56,10 +56,10 @@ def publish_lock(uri: str) -> Iterator[None]:
         yield
 
 
-def _publish(store: Store, made: OutputFile, uri: str) -> None:
-    store.move(made.path, uri)
+def _publish_file(store: Store, file: OutputFile, uri: str) -> None:
+    store.move(file.path, uri)
     size = store.stat(uri).size
-    if size != made.size:
+    if size != file.size:
         raise JobError(
-            f"{uri} has {size} bytes and the job made {made.size}: something else writes there; run it again"
+            f"{uri} has {size} bytes, but the job's output had {file.size}: another process writes there; run it again"
         )

@@ -1,4 +1,4 @@
-"""This machine's processors and memory, and how jobs share them."""
+"""This machine's CPUs and memory, and how jobs share them."""
 
 import os
 from collections import OrderedDict
@@ -17,33 +17,33 @@ _CGROUP_LIMITS: Final = (
 
 
 def available_cpus() -> int:
-    """The processors this process may run on."""
+    """Return the number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def available_memory_mib() -> int:
-    """This machine's memory in MiB, or what a container is given of it."""
+    """Return this machine's memory in MiB, or the limit of the container that this process is in."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _CGROUP_LIMITS:
         text = path.read_text(encoding="ascii").strip() if path.exists() else ""
-        if text.isdecimal():  # version 2 says `max` where there is no limit
+        if text.isdecimal():  # version 2 has `max` where there is no limit
             limits.append(int(text))
     return min(limits) // _MIB
 
 
 @dataclass(slots=True)
 class ResourcePool:
-    """CPUs and memory shared out among jobs, first come, first served; not safe for threads by itself.
+    """CPUs and memory shared among jobs in the order of their submission; not thread-safe by itself.
 
-    The first in the queue is never passed by a smaller one, so that a big job is not starved.
+    The first job in the queue is never overtaken by a smaller one, so that a big job is not starved.
 
-    >>> shares = Shares(cpus=2, memory_mib=4096)
+    >>> pool = ResourcePool(cpus=2, memory_mib=4096)
     >>> for job, cpus in ("a", 1), ("b", 2), ("c", 1):
-    ...     shares.ask(job, Resources(cpus=cpus, memory_mib=512))
-    >>> shares.admitted(), shares.admitted()
+    ...     pool.enqueue(job, Resources(cpus=cpus, memory_mib=512))
+    >>> pool.next_admitted(), pool.next_admitted()
     ('a', None)
-    >>> shares.free("a")
-    >>> shares.admitted()
+    >>> pool.release("a")
+    >>> pool.next_admitted()
     'b'
     """
 
@@ -52,36 +52,36 @@ class ResourcePool:
     _waiting: OrderedDict[str, Resources] = field(default_factory=OrderedDict)
     _held: dict[str, Resources] = field(default_factory=dict)
 
-    def granted(self, job: Job) -> Resources:
-        """What a job will get: never more CPUs than there are, since it runs with fewer, only longer.
+    def clamp(self, job: Job) -> Resources:
+        """Return what a job will get: at most all CPUs of the pool, since with fewer it only takes longer.
 
         Raises:
-            ResourceError: it asks for more memory than there is.
+            ResourceError: it needs more memory than the pool has.
         """
         if job.resources.memory_mib > self.memory_mib:
             raise ResourceError(
-                f"step {job.key.label} asks for {job.resources.memory_mib} MiB of memory and this machine "
-                f"may give {self.memory_mib} MiB: lower the step's memory setting, or run it on a larger machine"
+                f"step {job.key.label} needs {job.resources.memory_mib} MiB of memory, and jobs may use "
+                f"{self.memory_mib} MiB of this machine: lower memory_mib of {job.key.asset}, or use a larger machine"
             )
         return Resources(cpus=min(job.resources.cpus, self.cpus), memory_mib=job.resources.memory_mib)
 
-    def ask(self, job_id: str, resources: Resources) -> None:
-        """Puts a job at the end of the queue."""
+    def enqueue(self, job_id: str, resources: Resources) -> None:
+        """Put a job at the end of the queue."""
         self._waiting[job_id] = resources
 
-    def admitted(self) -> str | None:
-        """The first in the queue if there is room for it, which it then holds."""
-        job_id, wanted = next(iter(self._waiting.items()), (None, None))
-        if job_id is None or wanted is None:
+    def next_admitted(self) -> str | None:
+        """Return the first job in the queue if there are resources for it, which it then holds."""
+        if not self._waiting:
             return None
+        job_id, resources = next(iter(self._waiting.items()))
         cpus = self.cpus - sum(held.cpus for held in self._held.values())
         memory_mib = self.memory_mib - sum(held.memory_mib for held in self._held.values())
-        if wanted.cpus > cpus or wanted.memory_mib > memory_mib:
+        if resources.cpus > cpus or resources.memory_mib > memory_mib:
             return None
         self._held[job_id] = self._waiting.pop(job_id)
         return job_id
 
-    def free(self, job_id: str) -> None:
-        """Takes a job out, whether it waited or held its share."""
+    def release(self, job_id: str) -> None:
+        """Take a job out, whether it waited or held resources."""
         self._waiting.pop(job_id, None)
         self._held.pop(job_id, None)

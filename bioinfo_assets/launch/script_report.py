@@ -1,6 +1,6 @@
-"""What a job says of itself: the files of its report folder, as values.
+"""A script's report: the files of its report folder, as values.
 
-`problem` holds the sentence of `fail`; `warnings` one sentence a line; `facts.tsv` name and value; `outputs.tsv` key,
+`problem` holds the message of `fail`; `warnings` one message per line; `facts.tsv` name and value; `outputs.tsv` key,
 size, SHA-256 of the bytes, and SHA-256 of the canonical form or `-`. They are written by `prologue.sh`.
 """
 
@@ -14,7 +14,7 @@ from bioinfo_assets.launch.job import Job
 
 @dataclass(frozen=True, slots=True)
 class ScriptReport:
-    """What a job told: `problem` is empty unless its script said `fail`."""
+    """What a script reported: `problem` is empty unless it called `fail`; `outputs` is the text of `outputs.tsv`."""
 
     problem: str = ""
     warnings: tuple[str, ...] = ()
@@ -23,25 +23,25 @@ class ScriptReport:
 
 
 def read_script_report(folder: Path) -> ScriptReport:
-    """Reads a report folder; a file that is not there told nothing."""
+    """Read a report folder; a file that does not exist counts as empty."""
     facts = (line.split("\t", 1) for line in _lines(folder / "facts.tsv"))
     return ScriptReport(
-        problem=_text(folder / "problem").strip(),
+        problem=_read_text(folder / "problem").strip(),
         warnings=tuple(_lines(folder / "warnings")),
         facts=dict(facts),
-        outputs=_text(folder / "outputs.tsv"),
+        outputs=_read_text(folder / "outputs.tsv"),
     )
 
 
-def output_files(job: Job, told: ScriptReport, work: str) -> tuple[OutputFile, ...]:
-    """The job's outputs, in its order, as its `outputs.tsv` tells of them.
+def output_files(job: Job, report: ScriptReport, work: str) -> tuple[OutputFile, ...]:
+    """Return a job's outputs as its report describes them, in the job's order.
 
     Args:
         job: The job that succeeded.
-        told: What its report folder says.
+        report: Its script's report.
         work: Where its working folder is: a local path or a URI.
     """
-    rows = {row[0]: row[1:] for row in (line.split("\t") for line in told.outputs.splitlines())}
+    rows = {row[0]: row[1:] for row in (line.split("\t") for line in report.outputs.splitlines())}
     return tuple(
         OutputFile(
             key=output.key,
@@ -55,10 +55,10 @@ def output_files(job: Job, told: ScriptReport, work: str) -> tuple[OutputFile, .
 
 
 def _lines(path: Path) -> list[str]:
-    """A file's lines: `splitlines` would also break at form feeds and at Unicode's own line ends."""
-    return _text(path).split("\n")[:-1]
+    """A file's lines; `splitlines` would also break at form feeds and Unicode's line separators."""
+    return _read_text(path).split("\n")[:-1]
 
 
-def _text(path: Path) -> str:
-    """A file's text; tools may print bytes that are no UTF-8, which must not hide what they said."""
+def _read_text(path: Path) -> str:
+    """A file's text; bytes that are not UTF-8, which tools may print, must not hide the rest."""
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""

@@ -1,7 +1,7 @@
-"""What the tools of this machine say of their versions, kept in the user's cache: one asks for all processes.
+"""The versions of this machine's tools, cached in the user's home for all processes.
 
-Some take seconds to say it, and a run that has nothing to do takes less than one. A tool is asked again when its file
-is another, by the time it was written, its size and its inode.
+Some tools take seconds to start, and a run that reuses every result takes less than one. An entry is valid while the
+program's file has the same modification time, size and inode.
 """
 
 import json
@@ -14,49 +14,52 @@ from threading import Lock
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.launch.tools import Tool, tool_versions, version_by_asking
+from bioinfo_assets.launch.tools import Tool, reported_version, tool_versions
 from bioinfo_assets.storage.atomic import atomic_write
 
-_keeping: Final = Lock()
+_lock: Final = Lock()
 
 
 def cached_tool_versions(commands: Collection[str], path: str) -> Mapping[str, str]:
-    """The version of each command as it is found on `path`; see `tools.tool_versions`.
+    """Return the version of each command as it is found on `path`, running only programs that are not in the cache.
 
     Raises:
-        ResourceError: a tool is missing, or does not run; the sentence names the command that installs it.
+        ResourceError: a tool is missing, or does not run; the message names the command that installs it.
     """
-    return tool_versions(commands, path, _asked_once)
+    return tool_versions(commands, path, _cached_version)
 
 
-def _asked_once(tool: Tool, found: str, path: str) -> str | None:
-    facts = os.stat(found)  # noqa: PTH116 - follows links as exec does
-    asked = "\t".join([*tool.ask, tool.version, str(facts.st_mtime_ns), str(facts.st_size), str(facts.st_ino)])
-    told = _told_before().get(found)
-    if told is not None and told["asked"] == asked:
-        return told["version"]
-    version = version_by_asking(tool, found, path)
+def _cached_version(tool: Tool, program: str, path: str) -> str | None:
+    stat = os.stat(program)  # noqa: PTH116 - follows links as exec does
+    key = "\t".join([*tool.version_arguments, tool.version, *map(str, (stat.st_mtime_ns, stat.st_size, stat.st_ino))])
+    entry = _load().get(program)
+    if entry is not None and entry["key"] == key:
+        return entry["version"]
+    version = reported_version(tool, program, path)
     if version is not None:
-        with _keeping:
-            _told_before()[found] = {"asked": asked, "version": version}
-            _keep_told()
+        with _lock:
+            _load()[program] = {"key": key, "version": version}
+            _save()
     return version
 
 
 @lru_cache(maxsize=1)
-def _told_before() -> dict[str, dict[str, str]]:
-    """What programs said, in this process or one before; a file that is no such list counts as none."""
+def _load() -> dict[str, dict[str, str]]:
+    """The cache by path of program, read once per process; a damaged file counts as an empty one."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-        read = json.loads(_file().read_text(encoding="utf-8"))
-        return {str(found): {key: str(one[key]) for key in ("asked", "version")} for found, one in read.items()}
+        entries = json.loads(_file().read_text(encoding="utf-8"))
+        return {
+            str(program): {field: str(entry[field]) for field in ("key", "version")}
+            for program, entry in entries.items()
+        }
     return {}
 
 
-def _keep_told() -> None:
-    """Programs that are gone are forgotten. Another process may keep others meanwhile: those are asked again, then."""
-    kept = {found: told for found, told in _told_before().items() if Path(found).exists()}
+def _save() -> None:
+    """Write the cache without programs that are gone. What another process saved meanwhile is lost, and read again."""
+    entries = {program: entry for program, entry in _load().items() if Path(program).exists()}
     with suppress(BioinfoAssetsError, OSError, RuntimeError), atomic_write(_file()) as part:
-        part.write_text(json.dumps(kept), encoding="utf-8")
+        part.write_text(json.dumps(entries), encoding="utf-8")
 
 
 def _file() -> Path:

@@ -1,4 +1,7 @@
-"""The command-line tools that jobs use: how to ask each for its version, and what installs it."""
+"""The command-line tools that jobs use: how each reports its version, and how to install it.
+
+The build of the tools' image runs this module with `errors.py` alone, so it imports nothing else of the project.
+"""
 
 import os
 import re
@@ -14,25 +17,25 @@ from bioinfo_assets.errors import ResourceError
 IMAGE_LIST: Final = "/opt/bioinfo-assets/tools.tsv"
 """The file of a container image that lists its tools: command, tab, version."""
 
-_TIMEOUT_S = 60.0
+_TIMEOUT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A command and what is to know of it.
+    """A command-line program.
 
     Attributes:
         command: Its name on PATH.
         install: The command that installs it.
-        ask: The arguments that make it print its version, on either stream; it may exit with any code.
+        version_arguments: The arguments that make it print its version, on either stream; it may exit with any code.
         version: Matches the version in that text, as its first group.
-        jar: Matches the name of the jar that holds the version, for wrappers of Java programs: a JVM takes a second to
-            start and say what the file's name says.
+        jar: Matches the version in the name of a jar, for wrappers of Java programs, since a JVM takes a second to
+            start.
     """
 
     command: str
     install: str
-    ask: tuple[str, ...] = ("--version",)
+    version_arguments: tuple[str, ...] = ("--version",)
     version: str = r"(\d+(?:\.\d+)+\S*)"
     jar: str | None = None
 
@@ -44,8 +47,8 @@ def _debian(package: str) -> str:
 TOOLS: Final[Mapping[str, Tool]] = {
     tool.command: tool
     for tool in (
-        Tool("bwa", _debian("bwa"), ask=(), version=r"Version: (\S+)"),
-        Tool("bwa-mem2", "conda install -c bioconda bwa-mem2", ask=("version",)),
+        Tool("bwa", _debian("bwa"), version_arguments=(), version=r"Version: (\S+)"),
+        Tool("bwa-mem2", "conda install -c bioconda bwa-mem2", version_arguments=("version",)),
         Tool("samtools", _debian("samtools"), version=r"^samtools (\S+)"),
         Tool("bgzip", _debian("tabix"), version=r"^bgzip \(htslib\) (\S+)"),
         Tool("tabix", _debian("tabix"), version=r"^tabix \(htslib\) (\S+)"),
@@ -55,52 +58,54 @@ TOOLS: Final[Mapping[str, Tool]] = {
         Tool(
             "picard",
             "make install",
-            ask=("MarkDuplicates", "--version"),
+            version_arguments=("MarkDuplicates", "--version"),
             version=r"^(?:Version:)?(\d\S*)",
             jar=r"picard-(\d[^/]*)\.jar",
         ),
         Tool("cutadapt", "uv sync", version=r"^(\d\S*)"),
         Tool("multiqc", "uv sync", version=r"version (\S+)"),
         Tool("aws", "uv sync", version=r"^aws-cli/(\S+)"),
-        Tool("s5cmd", "uv sync", ask=("version",), version=r"^v(\d\S*)"),
+        Tool("s5cmd", "uv sync", version_arguments=("version",), version=r"^v(\d\S*)"),
     )
 }
-"""What is known of each tool by its command; one that is not here is asked `--version`, and installed by hand."""
+"""Tools by their command; any other is run with `--version`."""
 
 
-Ask = Callable[[Tool, str, str], str | None]
-"""Tells the version of a tool whose program is in that file, with that `$PATH`."""
+VersionQuery = Callable[[Tool, str, str], str | None]
+"""Return the version that a tool reports: the tool, its program's path, and the `$PATH` to run it with."""
 
 
-def tool_versions(commands: Collection[str], path: str, ask: Ask | None = None) -> Mapping[str, str]:
-    """The version of each command as it is found on `path`.
+def tool_versions(commands: Collection[str], path: str, query: "VersionQuery | None" = None) -> Mapping[str, str]:
+    """Return the version of each command as it is found on `path`.
 
     Args:
         commands: Names of tools.
         path: Folders to look in, separated by colons, as in `$PATH`.
-        ask: How to ask a program that is found; it is started if None.
+        query: How to get the version of a program that no jar's name contains; the program is run if None.
 
     Raises:
-        ResourceError: a tool is missing, or does not run; the sentence names the command that installs it.
+        ResourceError: a tool is missing, or does not run; the message names the command that installs it.
     """
-    return {command: _version_of(command, path, ask or version_by_asking) for command in sorted(set(commands))}
+    return {command: _version_of(command, path, query or reported_version) for command in sorted(set(commands))}
 
 
-def _version_of(command: str, path: str, ask: Ask) -> str:
-    tool = TOOLS.get(command, Tool(command, f"your system's way for {command}"))
-    found = shutil.which(command, path=path)
-    if found is None:
-        raise ResourceError(f"the tool {command} is not on this machine's PATH; what installs it: {tool.install}")
-    version = _version_by_jar(tool, Path(found).resolve()) or ask(tool, found, path)
+def _version_of(command: str, path: str, query: VersionQuery) -> str:
+    tool = TOOLS.get(command, Tool(command, "your system's package manager"))
+    program = shutil.which(command, path=path)
+    if program is None:
+        raise ResourceError(f"the tool {command} is not on this machine's PATH; install it with: {tool.install}")
+    version = _version_by_jar(tool, Path(program).resolve()) or query(tool, program, path)
     if version is None:
-        raise ResourceError(f"{found} does not tell its version, so it may not work; what installs it: {tool.install}")
+        raise ResourceError(
+            f"{program} does not report its version, so it may not work; install it with: {tool.install}"
+        )
     return version
 
 
 def _version_by_jar(tool: Tool, command: Path) -> str | None:
-    """Reads the version off the jars that stand beside a wrapper or in the folder it is named for.
+    """Read the version from the jars next to a wrapper, or in the folder that is named after it.
 
-    `.tools/bin/gatk` has its jars in `.tools/gatk/lib`; an unpacked GATK has them beside its `gatk`. Picard comes with
+    `.tools/bin/gatk` has its jars in `.tools/gatk/lib`; an unpacked GATK has them next to its `gatk`. Picard comes with
     GATK's jars.
     """
     if tool.jar is None:
@@ -111,15 +116,15 @@ def _version_by_jar(tool: Tool, command: Path) -> str | None:
     return next((match[1] for match in versions if match), None)
 
 
-def version_by_asking(tool: Tool, found: str, path: str) -> str | None:
-    """The version that a program tells when it is started; None where it tells none.
+def reported_version(tool: Tool, program: str, path: str) -> str | None:
+    """Run a program to read its version; None if its output contains none.
 
     Raises:
         ResourceError: it does not run.
     """
     try:
-        asked = subprocess.run(
-            [found, *tool.ask],
+        completed = subprocess.run(
+            [program, *tool.version_arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -130,6 +135,6 @@ def version_by_asking(tool: Tool, found: str, path: str) -> str | None:
             env={**os.environ, "PATH": path, "LC_ALL": "C"},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ResourceError(f"{found} does not run ({error}); what installs it: {tool.install}") from error
-    match = re.search(tool.version, asked.stdout, re.MULTILINE)
+        raise ResourceError(f"{program} does not run ({error}); install it with: {tool.install}") from error
+    match = re.search(tool.version, completed.stdout, re.MULTILINE)
     return match[1] if match else None

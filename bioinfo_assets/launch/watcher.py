@@ -1,4 +1,4 @@
-"""One thread that asks for the state of all of a process's jobs together, and a ticket for each who waits."""
+"""Polling of all of a process's jobs together by one thread, and a handle for each thread that waits for a job."""
 
 import threading
 import time
@@ -12,21 +12,21 @@ from bioinfo_assets.launch.job import Job
 OnChange = Callable[[Status], None]
 OnOutput = Callable[[Stream, bytes], None]
 
-_INTERRUPTIBLE_S: Final = 0.2
-"""A thread that waits longer than this in one go would feel an interrupt too late."""
+_MAX_WAIT_S: Final = 0.2
+"""A thread that waits longer than this in one call would notice an interrupt too late."""
 
 _MAX_POLL_ERRORS: Final = 5
-"""Errors of a backend's `poll`, one right after another, that make it an error for those who wait."""
+"""Consecutive errors of a backend's `poll` after which waiting threads raise the last one."""
 
 
 class JobHandle:
-    """A job that was submitted, for the one thread that waits for it.
+    """A submitted job, for the one thread that waits for it.
 
     Changes and output are delivered in the thread that calls `wait`, so that what a caller does with them (Dagster's
-    events belong to the step's own thread) needs no locks, holds up no other job, and raises where it can be caught.
+    events belong to the step's own thread) needs no locks, delays no other job, and raises where it can be caught.
 
     Attributes:
-        submission: What the backend said when it took the job.
+        submission: The backend's submission.
     """
 
     def __init__(self, backend: Backend, submission: Submission, on_change: OnChange, on_output: OnOutput) -> None:
@@ -36,68 +36,68 @@ class JobHandle:
         self._on_output = on_output
         self._offsets = dict.fromkeys(Stream, 0)
         self._changed = threading.Condition()
-        self._news: deque[Status | Exception] = deque()
+        self._updates: deque[Status | Exception] = deque()
         self._status = Status(State.QUEUED)
 
     def wait(self, timeout: float | None = None) -> Status:
-        """Waits for the job's end, delivering changes and output meanwhile, all of them before it returns.
+        """Wait for the job's end; deliver all changes and output before returning.
 
         Args:
             timeout: Seconds to wait at most; None waits to the end.
 
         Returns:
-            The final status, or the present one when the time is over.
+            The final status, or the present one at the timeout.
 
         Raises:
-            Exception: what the backend's `poll` raised again and again, or what `read_log` or a callback raised. The
-                job may still run then; it can be cancelled, and waited for anew.
+            Exception: what the backend's `poll` raised repeatedly, or what `read_log` or a callback raised. The job may
+                still run then; it can be cancelled, and waited for again.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             self._deliver()
-            left = _INTERRUPTIBLE_S if deadline is None else deadline - time.monotonic()
-            if self._status.state.is_over or left <= 0:
+            remaining_s = _MAX_WAIT_S if deadline is None else deadline - time.monotonic()
+            if self._status.state.is_over or remaining_s <= 0:
                 return self._status
             with self._changed:
-                self._changed.wait_for(lambda: self._news, min(_INTERRUPTIBLE_S, left))
+                self._changed.wait_for(lambda: self._updates, min(_MAX_WAIT_S, remaining_s))
 
     @property
     def is_over(self) -> bool:
-        """Whether the job is over as far as the watcher knows; what `wait` then still has to deliver can take a while.
+        """Whether the job is over, although `wait` may still have output to deliver.
 
-        Costs nothing and delivers nothing; may be asked by any thread.
+        It delivers nothing itself, and any thread may read it.
         """
         with self._changed:
-            newest = self._news[-1] if self._news else self._status
+            newest = self._updates[-1] if self._updates else self._status
         return isinstance(newest, Status) and newest.state.is_over
 
     def cancel(self) -> None:
-        """Ends the job; `wait` then tells that it was cancelled."""
+        """Cancel the job; `wait` then returns the status of its end."""
         self._backend.cancel(self.submission.job_id)
 
-    def _tell(self, news: Status | Exception) -> None:
+    def _push(self, update: Status | Exception) -> None:
         with self._changed:
-            if self._news and isinstance(self._news[-1], Exception):
-                self._news.pop()  # nobody heard of it, and this is newer
-            if not self._news or self._news[-1] != news:
-                self._news.append(news)
+            if self._updates and isinstance(self._updates[-1], Exception):
+                self._updates.pop()  # it was not delivered yet, and this is newer
+            if not self._updates or self._updates[-1] != update:
+                self._updates.append(update)
                 self._changed.notify()
 
-    def _next_news(self) -> Status | Exception | None:
+    def _next_update(self) -> Status | Exception | None:
         with self._changed:
-            return self._news.popleft() if self._news else None
+            return self._updates.popleft() if self._updates else None
 
     def _deliver(self) -> None:
-        """Tells the news; output before the change that ends the job."""
-        while (news := self._next_news()) is not None:
-            if isinstance(news, Exception):
-                raise news
-            if news == self._status:
+        """Deliver all updates; output before the change that ends the job."""
+        while (update := self._next_update()) is not None:
+            if isinstance(update, Exception):
+                raise update
+            if update == self._status:
                 continue
-            if news.state is not State.QUEUED:
+            if update.state is not State.QUEUED:
                 self._deliver_output()
-            self._status = news
-            self._on_change(news)
+            self._status = update
+            self._on_change(update)
         if self._status.state is State.RUNNING:
             self._deliver_output()
 
@@ -110,15 +110,15 @@ class JobHandle:
 
 
 class Watcher:
-    """Asks a backend for the state of all its jobs, in one call and one thread, and tells those who wait.
+    """Polls a backend for all its jobs, in one call and one thread, and passes the statuses to their handles.
 
-    A question that fails is asked again after ever longer waits; who waits gets the error once five have failed in a
-    row. It goes on asking for every job until that is over, so that the end of a job that is cancelled is told too.
+    A poll that fails is repeated after exponentially longer waits; waiting threads get the error after five consecutive
+    failures. Every job is polled until it is over, so that the end of a cancelled job is delivered too.
 
     Args:
         backend: Whose jobs.
-        interval_s: Seconds from one question to the next; what suits the backend, if None.
-        sleep: Waits that long; a test gives its own to be the clock.
+        interval_s: Seconds between two polls; the backend's own interval if None.
+        sleep: Waits that long; tests replace it to control the time.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Watcher:
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._lock = threading.Lock()
-        self._tickets: dict[str, JobHandle] = {}
+        self._handles: dict[str, JobHandle] = {}
         self._errors = 0
         self._work = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"{backend.name} jobs", daemon=True)
@@ -138,64 +138,57 @@ class Watcher:
     def submit(
         self, job: Job, fingerprint: str = "", on_change: OnChange | None = None, on_output: OnOutput | None = None
     ) -> JobHandle:
-        """Gives a job to the backend.
+        """Submit a job to the backend.
 
         Args:
             job: The job.
-            fingerprint: Names what it makes (see `Backend.submit`).
-            on_change: Called with each new status, by whoever waits for the ticket, in that thread.
-            on_output: Called with what the job printed, in the same way.
+            fingerprint: Identifies its result (see `Backend.submit`).
+            on_change: Called with each new status, in the thread that waits for the handle.
+            on_output: Called with what the job printed, in the same thread.
 
         Raises:
-            ResourceError: the job asks for more than the backend can ever give.
+            ResourceError: the job needs more resources than the backend can ever provide.
         """
-        ticket = JobHandle(
+        handle = JobHandle(
             self._backend, self._backend.submit(job, fingerprint), on_change or _ignore, on_output or _ignore
         )
         with self._lock:
-            self._tickets[ticket.submission.job_id] = ticket
+            self._handles[handle.submission.job_id] = handle
             self._work.set()
-        return ticket
-
-    def cancel_all(self) -> None:
-        """Ends every job that is not over."""
-        with self._lock:
-            tickets = list(self._tickets.values())
-        for ticket in tickets:
-            ticket.cancel()
+        return handle
 
     def close(self) -> None:
-        """Stops asking; jobs that are not over are left to the backend, and who waits for one gets an error."""
+        """Stop polling; unfinished jobs are left to the backend, and threads that wait for one get an error."""
         self._closed.set()
         self._work.set()
         self._thread.join()
-        for ticket in self._tickets.values():
-            ticket._tell(RuntimeError("the watcher was closed before the job was over"))  # noqa: SLF001 - as above
+        for handle in self._handles.values():
+            handle._push(RuntimeError("the watcher was closed before the job was over"))  # noqa: SLF001 - as above
 
     def _watch(self) -> None:
         while self._work.wait() and not self._closed.is_set():
-            self._ask()
+            self._poll()
             self._sleep(self._interval_s * 2 ** min(self._errors, _MAX_POLL_ERRORS))
 
-    def _ask(self) -> None:
+    def _poll(self) -> None:
         with self._lock:
-            tickets = dict(self._tickets)
+            handles = dict(self._handles)
         try:
-            news: Mapping[str, Status | Exception] = self._backend.poll(tickets.keys())
+            updates: Mapping[str, Status | Exception] = self._backend.poll(handles.keys())
             self._errors = 0
-        except Exception as error:  # noqa: BLE001 - every waiting thread gets it and raises it
+        except Exception as error:  # noqa: BLE001 - every waiting thread raises it
             self._errors += 1
             if self._errors < _MAX_POLL_ERRORS:
                 return
-            news = dict.fromkeys(tickets, error)
-        with self._lock:  # before they are told: a job that is over may be discarded by whoever hears of it
-            for job_id, told in news.items():
-                if not isinstance(told, Exception) and told.state.is_over:
-                    del self._tickets[job_id]
-            if not self._tickets and not self._closed.is_set():
+            updates = dict.fromkeys(handles, error)
+        with self._lock:  # before the delivery: whoever receives the end of a job may discard it
+            for job_id, update in updates.items():
+                if not isinstance(update, Exception) and update.state.is_over:
+                    del self._handles[job_id]
+            if not self._handles and not self._closed.is_set():
                 self._work.clear()
-        for job_id, ticket in tickets.items():
-            ticket._tell(news[job_id])  # noqa: SLF001 - the two classes are one mechanism
+        for job_id, handle in handles.items():
+            handle._push(updates[job_id])  # noqa: SLF001 - the two classes are one mechanism
 
 
 def _ignore(*_: object) -> None:

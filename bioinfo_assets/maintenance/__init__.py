@@ -1,1 +1,1 @@
-"""Looking after results: verify, garbage collection, import."""
+"""Upkeep of results: verification, garbage collection, import."""

@@ -1,4 +1,4 @@
-"""What no current asset needs: found, told with its size and why, and deleted where it is named."""
+"""Garbage collection: lists what no current asset needs, with size and reason, and deletes what a user selects."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -10,18 +10,24 @@ from typing import Final
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.scratch import dead_hosts, remove_dead_host
 from bioinfo_assets.layout import RECORDS, records_in
-from bioinfo_assets.maintenance.scope_folder import READERS, ScopeFolder, read_scope_folder, scope_names
+from bioinfo_assets.maintenance.scope_folder import (
+    MAX_CONCURRENT_FOLDERS,
+    ScopeFolder,
+    foreign_files,
+    read_scope_folder,
+    scope_names,
+)
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.parallel import imap_bounded
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.samples import has_sample, past_samples, sample_names
 from bioinfo_assets.storage.store import local_path
 
-Assets = Mapping[str, str | None]
-"""The assets that the pipeline makes, each with the scope of its record; None where there is one for each sample."""
+AssetScopes = Mapping[str, str | None]
+"""The pipeline's assets, each with its shared scope; None for an asset of each sample."""
 
 NO_RECORD: Final = "no record names it"
-SCRATCH: Final = "scratch of a run that is over"
+DEAD_SCRATCH: Final = "scratch of a run that has ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +35,17 @@ class GarbageItem:
     """Something that no current asset needs.
 
     Attributes:
-        uri: What to name to delete it: a result's record, a file, or a folder of scratch.
-        scope: Whose folder it is in; empty for scratch.
-        why: Why nothing needs it.
-        size: Bytes that are freed.
-        files: The files that are deleted; none of an imported result, whose files are not this project's own.
-        record: Of a result.
+        uri: What to select to delete it: a result's record, a file, or a folder of scratch.
+        scope: The scope whose folder it is in; empty for scratch.
+        reason: Why nothing needs it.
+        size: Bytes that deleting it frees.
+        files: The files to delete; none for an imported result, whose files belong to somebody else.
+        record: The record, if it is a result.
     """
 
     uri: str
     scope: str
-    why: str
+    reason: str
     size: int
     files: tuple[str, ...]
     record: Record | None = None
@@ -47,207 +53,208 @@ class GarbageItem:
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """All that no current asset needs, and what hinders telling it of some."""
+    """Everything that no current asset needs.
 
-    found: tuple[GarbageItem, ...]
+    Attributes:
+        items: What can be deleted.
+        problems: For each folder whose unrecorded files were left out, a sentence that says why.
+    """
+
+    items: tuple[GarbageItem, ...]
     problems: tuple[str, ...]
 
 
-def find_garbage(ledger: Ledger, assets: Assets, scratch: Path | None = None) -> Garbage:
-    """Finds what no current asset needs.
+def find_garbage(ledger: Ledger, assets: AssetScopes, scratch: Path | None = None) -> Garbage:
+    """Find everything that no current asset needs.
 
     Args:
-        ledger: Of which project.
-        assets: What the pipeline makes.
-        scratch: Where jobs of this machine work, if that is beside the results.
+        ledger: The project's records.
+        assets: The pipeline's assets.
+        scratch: Where jobs of this machine run, if that is next to the results.
 
     Raises:
-        InputError: there is no project here.
+        InputError: there is no project under the output path.
     """
-    search = _Search.of(ledger, assets)
-    found: list[GarbageItem] = []
+    collector = _Collector.of(ledger, assets)
+    items: list[GarbageItem] = []
     problems: list[str] = []
-    elsewhere: set[str] = set()
-    kept_elsewhere: set[str] = set()
-    names = scope_names(ledger)
-    for folder in imap_bounded(lambda name: read_scope_folder(ledger, name, search.samples), names, READERS):
-        found += search.within(folder)
-        problems += search.problems_of(folder)
-        elsewhere |= _outside(ledger, folder, folder.named)
-        kept_elsewhere |= _outside(ledger, folder, search.kept(folder))
-    found = [one for one in found if not _is_named(one, elsewhere, kept_elsewhere)]
-    return Garbage((*found, *_left_in(scratch)), tuple(problems))
+    recorded_elsewhere: set[str] = set()
+    needed_elsewhere: set[str] = set()
+    for folder in imap_bounded(
+        lambda name: read_scope_folder(ledger, name, collector.samples), scope_names(ledger), MAX_CONCURRENT_FOLDERS
+    ):
+        items += collector.items_in(folder)
+        problems += collector.problems_of(folder)
+        recorded_elsewhere |= foreign_files(ledger, folder, folder.recorded_files)
+        needed_elsewhere |= foreign_files(ledger, folder, collector.needed_files(folder))
+    items = [
+        item
+        for item in items
+        if (recorded_elsewhere if item.record is None else needed_elsewhere).isdisjoint(item.files)
+    ]
+    return Garbage((*items, *_dead_scratch(scratch)), tuple(problems))
 
 
-def _other_paths(folder: ScopeFolder) -> list[str]:
-    """Why files that no record names may be those that one names by another path: a link, or where they were before."""
-    unnamed = {uri.rpartition("/")[2]: uri for uri in folder.unnamed}
-    for uri in sorted(folder.named):
-        beside = unnamed.get(uri.rpartition("/")[2])
-        if beside is not None:
-            return [
-                f"{beside} may be {uri}, which {folder.name} is made from: give the output path as it was given then"
-            ]
-    return []
-
-
-def select_items(ledger: Ledger, known: Garbage, names: Sequence[str]) -> tuple[GarbageItem, ...]:
-    """The leftovers that names mean: one itself, or all in a folder that has nothing else.
+def select_items(ledger: Ledger, garbage: Garbage, paths: Sequence[str]) -> tuple[GarbageItem, ...]:
+    """Select garbage by path: of an item, or of a folder that contains nothing else.
 
     Raises:
-        InputError: a name means none.
+        InputError: a path selects nothing.
     """
-    found = {one.uri: one for name in names for one in _named(ledger, known, name)}
-    return tuple(found.values())
+    selected = {item.uri: item for path in paths for item in _select(ledger, garbage, path)}
+    return tuple(selected.values())
 
 
-def delete_items(ledger: Ledger, assets: Assets, known: Garbage, names: Sequence[str]) -> Iterator[GarbageItem]:
-    """Deletes the leftovers that names mean, as `named` has it; gives each that is gone.
+def delete_items(ledger: Ledger, assets: AssetScopes, garbage: Garbage, paths: Sequence[str]) -> Iterator[GarbageItem]:
+    """Delete garbage selected as by `select_items`, and iterate over the deleted items.
 
-    A result's record moves to the history first. Each is looked at once more before, in case a job began meanwhile.
+    A result's record moves to the history first. Each scope is read again before, as a job may have begun meanwhile.
 
     Raises:
-        InputError: a name is none of a leftover: nothing is deleted. Or one is needed by now: nothing more is.
+        InputError: a path selects nothing, so that nothing is deleted; or an item is needed by now, so that no further
+            item is deleted.
     """
-    chosen = sorted(select_items(ledger, known, names), key=lambda one: one.scope)
-    search = _Search.of(ledger, assets)
-    for scope, group in groupby(chosen, key=lambda one: one.scope):
+    selected = sorted(select_items(ledger, garbage, paths), key=lambda item: item.scope)
+    collector = _Collector.of(ledger, assets)
+    for scope, group in groupby(selected, key=lambda item: item.scope):
         if scope:
-            yield from _deleted(search, scope, tuple(group))
+            yield from _delete_in_scope(collector, scope, tuple(group))
             continue
-        for one in group:
-            remove_dead_host(Path(one.uri))
-            yield one
+        for item in group:
+            remove_dead_host(Path(item.uri))
+            yield item
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
-    """What is known before folders are looked at."""
+class _Collector:
+    """Decides what in a scope's folder is garbage.
+
+    Attributes:
+        ledger: The project's records.
+        assets: The pipeline's assets.
+        samples: The names of current samples.
+        ends: By the name of a past sample: how it ended, in words.
+    """
 
     ledger: Ledger
-    assets: Assets
+    assets: AssetScopes
     samples: frozenset[str]
     ends: Mapping[str, str]
 
     @classmethod
-    def of(cls, ledger: Ledger, assets: Assets) -> "_Search":
+    def of(cls, ledger: Ledger, assets: AssetScopes) -> "_Collector":
         ends = {past.sample.name: str(past) for past in past_samples(ledger)}
         return cls(ledger, assets, frozenset(sample_names(ledger)), ends)
 
-    def within(self, folder: ScopeFolder) -> list[GarbageItem]:
-        """The leftovers of one folder, as far as its own records tell."""
-        kept = self.kept(folder)
-        found = [
-            self._result(folder, record, why, kept) for record in folder.records if (why := self._why(folder, record))
+    def items_in(self, folder: ScopeFolder) -> list[GarbageItem]:
+        """The garbage of one folder, by the folder's own records."""
+        needed = self.needed_files(folder)
+        items = [
+            self._result_item(folder, record, reason, needed)
+            for record in folder.records
+            if (reason := self._reason(folder, record))
         ]
         if self.problems_of(folder):
-            return found
-        files = ((uri, folder.files[uri].size) for uri in folder.unnamed)
-        return found + [GarbageItem(uri, folder.name, NO_RECORD, size, (uri,)) for uri, size in files]
+            return items
+        files = ((uri, folder.files[uri].size) for uri in folder.unrecorded_files)
+        return items + [GarbageItem(uri, folder.name, NO_RECORD, size, (uri,)) for uri, size in files]
 
-    def kept(self, folder: ScopeFolder) -> set[str]:
-        """The files that current results are made of, and those that came from outside."""
-        needed = (record for record in folder.records if not self._why(folder, record))
-        return folder.sources | {file.uri for record in needed for file in record.outputs}
+    def needed_files(self, folder: ScopeFolder) -> set[str]:
+        """The files of current results, and the sources."""
+        needed = (record for record in folder.records if not self._reason(folder, record))
+        return folder.source_files | {file.uri for record in needed for file in record.outputs}
 
     def problems_of(self, folder: ScopeFolder) -> list[str]:
-        """Why it cannot be told which files of a folder no record names."""
-        problems = [problem.says for problem in folder.problems]
-        for record in folder.records:
-            astray = next((file.uri for file in record.outputs if not file.uri.startswith(f"{folder.uri}/")), None)
-            if astray is not None and not record.imported:
-                problems.append(
-                    f"the record of {record.asset} of {folder.name} names {astray}, in another folder: was the project "
-                    "moved? Files there are left alone"
+        """Why it is uncertain which files of a folder no record names; empty if it is certain."""
+        problems = [record.message for record in folder.unreadable]
+        # Through a link, a file may be recorded by another path than the one it is listed by.
+        unrecorded = {uri.rpartition("/")[2]: uri for uri in folder.unrecorded_files}
+        for uri in sorted(folder.recorded_files):
+            other = unrecorded.get(uri.rpartition("/")[2])
+            if other is not None:
+                message = (
+                    f"{other} may be {uri}, which {folder.name} needs, by another path, so unrecorded files of this "
+                    "folder are kept: give the output path as it was given when they were recorded"
                 )
-                break
-        return problems or _other_paths(folder)
+                return problems or [message]
+        return problems
 
-    def _why(self, folder: ScopeFolder, record: Record) -> str:
-        """Why nothing needs a result; empty where something does."""
+    def _reason(self, folder: ScopeFolder, record: Record) -> str:
+        """Why nothing needs a result; empty if something does."""
         is_shared = folder.name in self.assets.values()
         if not is_shared and not folder.is_sample:
             end = self.ends.get(folder.name)
             return f"sample {folder.name} was {end}" if end else f"the project has no sample {folder.name}"
         if self.assets.get(record.asset, "") != (folder.name if is_shared else None):
-            return f"the pipeline makes no {record.asset} any more"
+            return f"the pipeline no longer has {record.asset}"
         return ""
 
-    def _result(self, folder: ScopeFolder, record: Record, why: str, kept: set[str]) -> GarbageItem:
-        own = [] if record.imported else [file.uri for file in record.outputs]
-        files = tuple(uri for uri in own if uri in folder.files and uri not in kept)
+    def _result_item(self, folder: ScopeFolder, record: Record, reason: str, needed: set[str]) -> GarbageItem:
+        outputs = [] if record.imported else [file.uri for file in record.outputs]
+        files = tuple(uri for uri in outputs if uri in folder.files and uri not in needed)
         size = sum(folder.files[uri].size for uri in files)
-        return GarbageItem(self.ledger.uri(record.key), folder.name, why, size, files, record)
+        return GarbageItem(self.ledger.uri(record.key), folder.name, reason, size, files, record)
 
 
-def _is_named(one: GarbageItem, elsewhere: set[str], kept_elsewhere: set[str]) -> bool:
-    """Whether records of other scopes name a file, or have need of one of a result."""
-    return not (elsewhere if one.record is None else kept_elsewhere).isdisjoint(one.files)
-
-
-def _outside(ledger: Ledger, folder: ScopeFolder, uris: Iterable[str]) -> set[str]:
-    root, own = f"{ledger.output_path}/", f"{folder.uri}/"
-    return {uri for uri in uris if uri.startswith(root) and not uri.startswith(own)}
-
-
-def _left_in(scratch: Path | None) -> Iterator[GarbageItem]:
+def _dead_scratch(scratch: Path | None) -> Iterator[GarbageItem]:
     for root in dead_hosts(scratch) if scratch else ():
         files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
-        yield GarbageItem(str(root), "", SCRATCH, sum(path.stat().st_size for path in files), tuple(map(str, files)))
+        size = sum(path.stat().st_size for path in files)
+        yield GarbageItem(str(root), "", DEAD_SCRATCH, size, tuple(map(str, files)))
 
 
-def _named(ledger: Ledger, known: Garbage, name: str) -> list[GarbageItem]:
-    """The leftovers that a name means.
+def _select(ledger: Ledger, garbage: Garbage, path: str) -> list[GarbageItem]:
+    """The garbage that a path selects.
 
     Raises:
-        InputError: there are none, or the folder that it names has something that is needed.
+        InputError: there is none, or the path is a folder that also contains something that is needed.
     """
-    place = name.rstrip("/")
-    exact = [one for one in known.found if one.uri == place]
-    within = [one for one in known.found if one.uri.startswith(f"{place}/") and one.scope]
-    if exact or (within and _has_nothing_else(ledger, place, within)):
+    uri = path.rstrip("/")
+    exact = [item for item in garbage.items if item.uri == uri]
+    within = [item for item in garbage.items if item.uri.startswith(f"{uri}/") and item.scope]
+    if exact or (within and _contains_only(ledger, uri, within)):
         return exact or within
-    whole = next((one for one in known.found if one.record is not None and place in one.files), None)
-    if whole is not None:
-        raise InputError(f"{name} is of a result that is deleted as a whole: nothing was deleted; name {whole.uri}")
-    raise InputError(
-        f"{name} is not on the list of what no current asset needs: nothing was deleted; `gc --dry-run` shows the list"
-    )
+    result = next((item for item in garbage.items if item.record is not None and uri in item.files), None)
+    if result is not None:
+        raise InputError(
+            f"{path} is one file of a result: nothing was deleted; to delete the result, name {result.uri}"
+        )
+    raise InputError(f"{path} is not garbage: nothing was deleted; `gc --dry-run` lists what can be deleted")
 
 
-def _has_nothing_else(ledger: Ledger, place: str, within: Sequence[GarbageItem]) -> bool:
-    """Whether a folder under the output path holds leftovers alone; a folder of records is never named as one."""
-    parts = place.removeprefix(f"{ledger.output_path}/").split("/")
-    if place == ledger.output_path or RECORDS in parts:
+def _contains_only(ledger: Ledger, folder: str, items: Sequence[GarbageItem]) -> bool:
+    """Whether a folder under the output path contains only garbage; folders of records cannot be selected."""
+    if not ledger.layout.contains(folder) or RECORDS in ledger.layout.relative(folder).split("/"):
         return False
-    records = records_in(place) + "/"
-    files = {file for one in within for file in one.files}
-    return all(uri in files or uri.startswith(records) for uri, _ in ledger.store.scan(place))
+    records = records_in(folder) + "/"
+    files = {file for item in items for file in item.files}
+    return all(uri in files or uri.startswith(records) for uri, _ in ledger.store.scan(folder))
 
 
-def _deleted(search: _Search, scope: str, chosen: Sequence[GarbageItem]) -> Iterator[GarbageItem]:
-    ledger = search.ledger
+def _delete_in_scope(collector: _Collector, scope: str, items: Sequence[GarbageItem]) -> Iterator[GarbageItem]:
+    ledger = collector.ledger
     with ledger.publishing(scope):
-        now = search.within(read_scope_folder(ledger, scope, {scope} if has_sample(ledger, scope) else set()))
-        for one in chosen:
-            if one not in now:
-                raise InputError(f"{one.uri} is another one by now: look at `gc --dry-run` again")
-            if one.record is not None:
-                ledger.withdraw(one.record)
-            for uri in one.files:
+        samples = {scope} if has_sample(ledger, scope) else set()
+        current = collector.items_in(read_scope_folder(ledger, scope, samples))
+        for item in items:
+            if item not in current:
+                raise InputError(f"{item.uri} changed since it was listed: run `gc --dry-run` again")
+            if item.record is not None:
+                ledger.withdraw(item.record)
+            for uri in item.files:
                 ledger.store.delete(uri)
-            yield one
-    _remove_empty_folders(ledger, scope, (uri for one in chosen for uri in one.files))
+            yield item
+    _remove_empty_folders(ledger, scope, (uri for item in items for uri in item.files))
 
 
 def _remove_empty_folders(ledger: Ledger, scope: str, deleted: Iterable[str]) -> None:
-    """Removes the folders within a scope's that have nothing in them any more; object stores have none."""
-    root = local_path(f"{ledger.output_path}/{scope}")
+    """Remove the folders within a scope's folder that are empty now; object stores have none."""
+    root = local_path(ledger.layout.scope(scope))
     if root is None:
         return
     within = {
         folder for uri in deleted for folder in Path(uri).parents if folder.is_relative_to(root) and folder != root
     }
     for folder in sorted(within, reverse=True):
-        with suppress(OSError):  # it has something in it
+        with suppress(OSError):  # it is not empty
             folder.rmdir()

@@ -1,104 +1,73 @@
-"""Options of jobs as Dagster's configuration: typed in Dagit's launchpad, in tags of assets and of runs."""
+"""Options of jobs as Dagster's configuration: typed in Dagit's launchpad, and in a tag of runs."""
 
 import json
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final
 
 import dagster as dg
-from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic import Field, ValidationError, create_model
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.backend_config import BatchSettings
 from bioinfo_assets.launch.job_options import JobOptions
 
 TAG: Final = "bioinfo-assets/config"
-"""The tag that holds options as JSON: of an asset's op (`op_tags`), or of a run."""
+"""The tag of a run or a backfill that holds options as JSON."""
 
+_FIELDS: Final[dict[str, Any]] = {
+    name: (field.annotation, Field(default=field.default, description=field.description))
+    for name, field in JobOptions.model_fields.items()
+}
 
-def _config_of(model: type[BaseModel]) -> type[dg.Config]:
-    """A model's fields, with their descriptions, as Dagster's configuration.
+JobConfig: Final[Any] = create_model("JobConfig", __base__=dg.Config, __doc__=JobOptions.__doc__, **_FIELDS)
+"""`JobOptions` as Dagster's configuration.
 
-    Without their limits: what is out of them is told by `options_of` and `batch_settings_of` in a sentence, where
-    Dagster would show pydantic's report.
-    """
-    fields: dict[str, Any] = {
-        name: (field.annotation, Field(default=field.default, description=field.description))
-        for name, field in model.model_fields.items()
-    }
-    return create_model(model.__name__, __base__=dg.Config, __doc__=model.__doc__, **fields)
-
-
-Checked = TypeVar("Checked", bound=BaseModel)
-
-JobConfig: Final[Any] = _config_of(JobOptions)
-BatchConfig: Final[Any] = _config_of(BatchSettings)
-
-
-def as_config(options: JobOptions) -> dg.Config:
-    """Options as configuration."""
-    return cast("dg.Config", JobConfig(**options.given()))
+Without limits: `options_of` reports a value that is out of range in a sentence, where Dagster would show pydantic's
+report.
+"""
 
 
 def options_of(config: dg.Config) -> JobOptions:
     """Options from configuration.
 
     Raises:
-        InputError: one of them is out of its limits.
+        InputError: a value is out of range.
     """
-    return _checked(JobOptions, "options of jobs", config.model_dump(exclude_none=True))
-
-
-def batch_settings_of(config: dg.Config) -> BatchSettings:
-    """How to speak to AWS Batch, from configuration.
-
-    Raises:
-        InputError: a setting is out of its limits.
-    """
-    return _checked(BatchSettings, "settings of batch", config.model_dump())
-
-
-def op_tags(options: JobOptions) -> dict[str, str]:
-    """The tag of an asset's op that says how its jobs run.
-
-    >>> op_tags(JobOptions(memory_mib=4096))
-    {'bioinfo-assets/config': '{"memory_mib": 4096}'}
-    """
-    return {TAG: json.dumps(options.given())}
+    return _validated("options of jobs", config.model_dump(exclude_none=True))
 
 
 def options_from_tags(tags: Mapping[str, str]) -> JobOptions:
-    """The options that a tag holds; none where there is no such tag.
+    """The options in a run's tag; none if it has no such tag.
 
-    >>> tagged({TAG: '{"queue": "spot", "memory_mib": 4096}'}).given()
+    >>> options_from_tags({TAG: '{"queue": "spot", "memory_mib": 4096}'}).given()
     {'memory_mib': 4096, 'queue': 'spot'}
 
     Raises:
-        InputError: the tag is not JSON, or holds what is no option.
+        InputError: the tag is not JSON, or has an unknown option.
     """
     text = tags.get(TAG)
     if text is None:
         return JobOptions()
     try:
-        given = json.loads(text)
+        options = json.loads(text)
     except ValueError as error:
         raise InputError(f'tag {TAG} is not JSON ({error}): write it as {{"memory_mib": 4096}}') from error
-    return _checked(JobOptions, f"tag {TAG}", given)
+    return _validated(f"tag {TAG}", options)
 
 
-def _checked(model: type[Checked], where: str, given: object) -> Checked:
+def _validated(where: str, options: object) -> JobOptions:
     try:
-        return model.model_validate(given)
+        return JobOptions.model_validate(options)
     except ValidationError as error:
-        raise InputError(f"{where}: {_error_sentence(error, model)}") from error
+        raise InputError(f"{where}: {_error_sentence(error)}") from error
 
 
-def _error_sentence(error: ValidationError, model: type[BaseModel]) -> str:
-    """What is wrong with the first wrong one, and what to do."""
+def _error_sentence(error: ValidationError) -> str:
+    """What is wrong with the first invalid option, and what to do."""
     problem = error.errors()[0]
     name = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        near = get_close_matches(name, model.model_fields, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(model.model_fields)}"
-        return f"{name} is none: {hint}"
+        similar = get_close_matches(name, JobOptions.model_fields, n=1)
+        hint = f"did you mean {similar[0]}?" if similar else f"the options are {', '.join(JobOptions.model_fields)}"
+        return f"unknown option {name}: {hint}"
     return f"{name}: {problem['msg'].lower()}" if name else 'write them as {"memory_mib": 4096}'

@@ -1,26 +1,26 @@
 """The step launcher: Dagster's step stays on the host, and its jobs run where the backend runs them.
 
-An asset's body hands over a function from a sample to a job, and gets a materialization for each result:
+An asset's body passes a function that builds the job of a result, and gets a materialization for each result:
 
-    @sample_asset(...)
+    @dg.asset(partitions_def=samples, ...)
     def marked_bam(context, launcher: JobLauncher, aligned_bam: RecordSet):
-        yield from launcher.materialize_samples(context, lambda sample: mark_duplicates(sample, aligned_bam.of(sample)))
+        yield from launcher.materialize(context, lambda key: mark_duplicates(key, aligned_bam.of(key.scope)))
 
 The core of the step runs here rather than in the job's container, for two reasons. Dagster then records which versions
-of its upstream assets a result was made from, as it does without a launcher, so that staleness is right. And the image
-of the tools needs neither Dagster nor this project.
+of its upstream assets a result was computed from, as it does without a launcher, so that staleness is right. And the
+image of the tools needs neither Dagster nor this project.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import reduce
-from typing import Any, cast, get_args
+from typing import ClassVar
 
 import dagster as dg
-from pydantic import Field, PrivateAttr, create_model
+from pydantic import Field, PrivateAttr
 
-from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.backend_config import BackendConfig, BackendName, open_backend
+from bioinfo_assets.launch.backend_config import BackendConfig, open_backend
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.watcher import Watcher
@@ -33,14 +33,7 @@ from bioinfo_assets.orchestration.internals import (
     assets_are_externally_managed,
     core_dagster_event_sequence_for_step,
 )
-from bioinfo_assets.orchestration.job_config import (
-    BatchConfig,
-    JobConfig,
-    as_config,
-    batch_settings_of,
-    options_from_tags,
-    options_of,
-)
+from bioinfo_assets.orchestration.job_config import JobConfig, options_from_tags, options_of
 from bioinfo_assets.orchestration.metadata import Metadata
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock
 from bioinfo_assets.orchestration.session import Session
@@ -57,40 +50,36 @@ def no_metadata(_: Record) -> Metadata:
     return {}
 
 
-class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-arg]
-    """Runs the jobs of a step on a backend, and shows their lives in Dagit.
-
-    How a job runs is said in layers, each going before the one that stands before it: `project_jobs`, the tag
-    `bioinfo-assets/config` of the asset's op, `project_steps` of the asset, and for one run: `jobs`, `steps` of the
-    asset (both in Dagit's launchpad), and the tag `bioinfo-assets/config` of the run.
+@dataclass(frozen=True, slots=True)
+class LauncherSettings:
+    """What a project sets for all its runs.
 
     Attributes:
         output_path: Where results and their records are published: a local folder or a URI.
+        config: Where jobs run, with the options of all jobs and of single assets.
         cache: A prefix of records that are shared with other projects.
-        backend: Where jobs run.
-        scratch: Where jobs work; beside the results unless given.
-        cpus: Processors of this machine that jobs share; all unless given.
-        memory_mib: Memory of this machine that jobs share, in MiB; all unless given.
-        tool_path: Folders with tools of this machine, looked at before `PATH`.
-        batch: How to speak to AWS Batch.
-        project_jobs: How the project's jobs run.
-        project_steps: How the jobs of one asset run, where that differs.
-        jobs: How the jobs of this run are run, where that differs from the project's.
-        steps: How the jobs of one asset are run in this run.
     """
 
-    output_path: str = Field(description="Where results and their records are published.")
-    cache: str | None = Field(default=None, description="Records of results that are shared with other projects.")
-    backend: str = Field(default="local", description="Where jobs run: local, docker or batch.")
-    scratch: str | None = Field(default=None, description="Where jobs work: a folder, or s3://BUCKET/FOLDER for batch.")
-    cpus: int | None = Field(default=None, description="Processors that jobs share; all unless given.")
-    memory_mib: int | None = Field(default=None, description="Memory that jobs share, in MiB; all unless given.")
-    tool_path: list[str] = Field(default=[], description="Folders with tools, looked at before PATH.")
-    batch: BatchConfig = Field(default=BatchConfig(), description="How to speak to AWS Batch.")
-    project_jobs: JobConfig = Field(default=JobConfig(), description="How the project's jobs run.")
-    project_steps: dict[str, JobConfig] = Field(default={}, description="The same of one asset, by its name.")
-    jobs: JobConfig = Field(default=JobConfig(), description="How the jobs of this run are run, where that differs.")
-    steps: dict[str, JobConfig] = Field(default={}, description="The same of one asset, by its name.")
+    output_path: str
+    config: BackendConfig
+    cache: str | None = None
+
+
+class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-arg]
+    """Runs the jobs of a step on a backend, and shows their progress in Dagit.
+
+    The options of a job come in layers, each overriding the one before: the project's for all jobs, the project's for
+    the asset, and those of the run: `jobs` and `steps` in Dagit's launchpad, and the run's tag `bioinfo-assets/config`.
+
+    Attributes:
+        jobs: Options of all jobs of this run.
+        steps: Options of the jobs of single assets in this run, by asset.
+    """
+
+    settings: ClassVar[LauncherSettings]
+
+    jobs: JobConfig = Field(default=JobConfig(), description="Options of all jobs of this run.")
+    steps: dict[str, JobConfig] = Field(default={}, description="Options of the jobs of single assets, by asset.")
 
     _session: Session | None = PrivateAttr(default=None)
     _logs: dict[str, StepLogs] = PrivateAttr(default_factory=dict)
@@ -100,10 +89,10 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         self,
         context: dg.InitResourceContext,
     ) -> Iterator["JobLauncher"]:
-        """Opens the backend and its poller for one run, and ends what is left of its jobs with it."""
+        """Open the backend and its poller for one run; end what is left of its jobs with it."""
         run, instance = context.run, context.instance
         if run is None or instance is None:
-            raise RuntimeError("the launcher is for runs")
+            raise RuntimeError("the launcher needs a run")
         with hold_run_lock(instance, run.run_id):
             self._session = self._open(run)
             try:
@@ -119,11 +108,11 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         return self._session
 
     def launch_step(self, step_context: StepExecutionContext) -> Iterator[DagsterEvent]:
-        """Runs the core of a step here, with its compute logs open for its jobs."""
+        """Run the core of a step here, with its compute logs open for its jobs."""
         if not assets_are_externally_managed(step_context.dagster_run):
             raise dg.DagsterInvariantViolationError(
-                "assets of this project run under its one_process executor, which keeps Dagster from recording a"
-                " second materialization of each: give it to the job, or give the job none"
+                "assets with the job launcher run under the one_process executor, which keeps Dagster from recording a"
+                " second materialization of each: pass it to the job, or pass the job none"
             )
         with step_logs(step_context) as (logs, captured):
             yield captured
@@ -165,76 +154,47 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         yield from step.events()
 
     def options(self, context: dg.AssetExecutionContext) -> JobOptions:
-        """How the jobs of this asset run in this run.
+        """The options of this asset's jobs in this run.
 
         Raises:
-            InputError: a tag is not as it should be, or an option is out of its limits.
+            InputError: a tag is invalid, or an option is out of range.
         """
         asset = context.asset_key.path[-1]
-        nothing = JobConfig()
         layers = (
-            options_of(self.project_jobs),
-            options_of(self.project_steps.get(asset, nothing)),
+            self.settings.config.options_of(asset),
             options_of(self.jobs),
-            options_of(self.steps.get(asset, nothing)),
+            options_of(self.steps.get(asset, JobConfig())),
             options_from_tags(context.run.tags),
         )
         return reduce(JobOptions.then, layers)
 
     def _open(self, run: dg.DagsterRun) -> Session:
-        if self.backend not in get_args(BackendName):
-            raise InputError(f"backend {self.backend!r} is not there: set local, docker or batch")
-        for config in (self.project_jobs, self.jobs, *self.project_steps.values(), *self.steps.values()):
-            options_of(config)  # what is out of its limits fails the run before its first step
+        for config in (self.jobs, *self.steps.values()):
+            options_of(config)  # a value out of range fails the run before its first step
         options_from_tags(run.tags)
-        store = Store()
-        means = BackendConfig(
-            backend=cast("BackendName", self.backend),
-            scratch=self.scratch,
-            cpus=self.cpus,
-            memory_mib=self.memory_mib,
-            tool_path=tuple(self.tool_path),
-            image=self.project_jobs.image,
-            batch=batch_settings_of(self.batch),
-        )
-        backend = open_backend(means, self.output_path, store, run.run_id, budget_of(run))
-        cache = SharedCache(store, self.cache) if self.cache else None
-        return Session(Ledger(store, self.output_path), backend, Watcher(backend), cache)
+        settings, store = self.settings, Store()
+        backend = open_backend(settings.config, settings.output_path, store, run.run_id, budget_of(run))
+        cache = SharedCache(store, settings.cache) if settings.cache else None
+        return Session(Ledger(store, settings.output_path), backend, Watcher(backend), cache)
 
 
-def launcher_of(
-    output_path: str, means: BackendConfig, jobs: JobOptions, steps: Mapping[str, JobOptions], cache: str | None = None
-) -> JobLauncher:
-    """The launcher of a project with these settings; a run's configuration changes what it names, and nothing else.
+def job_launcher(output_path: str, config: BackendConfig, cache: str | None = None) -> JobLauncher:
+    """The launcher of a project with these settings.
 
-    Dagster keeps what a resource was made with as one default: a run that sets `jobs` alone would lose all the rest.
-    So each of the project's settings becomes the default of its own field.
+    Dagster builds a resource anew from its class and the run's configuration, so the settings belong to the class. What
+    the project sets cannot be changed in the launchpad: a run that published elsewhere would split the results.
     """
-    project: dict[str, object] = {
-        "output_path": output_path,
-        "cache": cache,
-        "backend": means.backend,
-        "scratch": means.scratch,
-        "cpus": means.cpus,
-        "memory_mib": means.memory_mib,
-        "tool_path": list(means.tool_path),
-        "batch": BatchConfig(**means.batch.model_dump()),
-        "project_jobs": as_config(jobs),
-        "project_steps": {asset: options.given() for asset, options in steps.items()},
-    }
-    fields: dict[str, Any] = {
-        name: (field.annotation, Field(default=project[name], validate_default=True, description=field.description))
-        for name, field in JobLauncher.model_fields.items()
-        if name in project
-    }
-    of_project = create_model("ProjectLauncher", __base__=JobLauncher, __doc__=JobLauncher.__doc__, **fields)
-    return cast("Callable[[], JobLauncher]", of_project)()
+    settings = LauncherSettings(output_path, config, cache)
+    launcher: type[JobLauncher] = type(
+        "ProjectLauncher", (JobLauncher,), {"settings": settings, "__doc__": JobLauncher.__doc__}
+    )
+    return launcher()
 
 
 def budget_of(run: dg.DagsterRun) -> str:
-    """The run whose tries are counted: the first of those that Dagster tries again by itself, else the run itself.
+    """The run whose retries are counted: the first of those that Dagster retries by itself, otherwise the run itself.
 
-    A run that a person starts again, from failure or whole, has tries of its own.
+    A run that a person starts again, from failure or as a whole, has retries of its own.
     """
     if run.tags.get(RETRY_NUMBER_TAG) and run.root_run_id:
         return run.root_run_id

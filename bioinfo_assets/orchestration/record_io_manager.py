@@ -1,7 +1,7 @@
 """The IO manager of records: an asset's inputs are the records of its upstream assets.
 
-The jobs publish the data and the run writes the records, so there is nothing to store. Loading a record also checks that
-its files are still as they were published: nothing is built on a result that was changed or removed.
+The jobs publish the data and the run writes the records, so there is nothing to store. Loading a record also checks
+that its files are still as they were published: nothing is built on a result that was changed or removed.
 """
 
 import dagster as dg

@@ -4,8 +4,6 @@ The process of a run holds a lock in Dagster's folder of this machine as long as
 lock is free tells of a process that died; a run of another machine, or one that has not begun, has no file here.
 """
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.storage.atomic import file_lock
+from bioinfo_assets.storage.file_lock import file_lock, is_held
 
 NOT_OVER: Final = (
     dg.DagsterRunStatus.NOT_STARTED,
@@ -24,15 +22,39 @@ NOT_OVER: Final = (
 )
 
 
+_held: Final[set[Path]] = set()
+"""The lock files that this process holds."""
+
+
 @contextmanager
-def hold_run_lock(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """Tells others on this machine that this process drives a run, for as long as it lives."""
+def hold_run_lock(instance: dg.DagsterInstance, run_id: str, *, keep_on_error: bool = False) -> Iterator[None]:
+    """Hold the lock of a run while this process drives it.
+
+    The lock is re-entrant within the process: the command line takes it before it creates the run, and the launcher
+    again.
+
+    Args:
+        instance: The Dagster instance.
+        run_id: The run, which need not exist yet.
+        keep_on_error: Leave the file if the block raises, since Dagster may not have recorded that the run is over;
+            `report_dead_runs` then reports it.
+    """
     file = _file(instance, run_id)
+    if file in _held:
+        yield
+        return
     with file_lock(file):
+        _held.add(file)
         try:
             yield
-        finally:
+        except BaseException:
+            if not keep_on_error:
+                file.unlink(missing_ok=True)
+            raise
+        else:
             file.unlink(missing_ok=True)
+        finally:
+            _held.discard(file)
 
 
 def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
@@ -59,15 +81,5 @@ def _file(instance: dg.DagsterInstance, run_id: str) -> Path:
 
 
 def _has_died(file: Path) -> bool:
-    """Whether the process that held this file is gone without having removed it."""
-    try:
-        handle = os.open(file, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.fstat(handle).st_nlink > 0  # none: its process ended as it should, a moment ago
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(handle)
+    """Whether the process that held this file is gone without having removed it, which it does before it lets go."""
+    return file.exists() and not is_held(file) and file.exists()

@@ -39,7 +39,7 @@ class Session:
         try:
             job = lineage.of_record(record)
         except InputError:  # a record upstream cannot be read: the result is intact all the same
-            return lineage.alone(record)
+            return lineage.without_upstream(record)
         # The records that all samples share are read once; of ten thousand samples' folders none is kept.
         references = self.ledger.layout.scope(REFERENCES)
         self._references |= {uri: folder for uri, folder in lineage.folders.items() if uri == references}

@@ -1,7 +1,7 @@
 """The execution of one Dagster step: a job for each of its partitions, and a materialization for each result.
 
-A partition that fails does not stop the others. The step reports its results, passes them on, and only then fails; steps
-downstream go on with the results that exist.
+A partition that fails does not stop the others. The step reports its results, passes them on, and only then fails;
+steps downstream go on with the results that exist.
 """
 
 import time

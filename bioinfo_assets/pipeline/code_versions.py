@@ -17,7 +17,7 @@ from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.backend_config import open_backend
 from bioinfo_assets.pipeline.graph import ALIGNER, ASSETS, GRAPH
 from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.settings import Settings, home_of
+from bioinfo_assets.settings import Settings, home_of, portable_values
 from bioinfo_assets.storage.atomic import atomic_write
 
 FILE_NAME: Final = "tools.json"
@@ -32,19 +32,19 @@ def code_version(asset: str, settings: Settings, tools: Mapping[str, str]) -> st
     spec = GRAPH[asset]
     if not spec.settings and not tools:
         return spec.version
-    shaping = {"settings": settings.model_dump(mode="json", include=set(spec.settings)), "tools": dict(tools)}
+    shaping = {"settings": portable_values(settings, include=set(spec.settings)), "tools": dict(tools)}
     return f"{spec.version}+{sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
 def code_versions(project: Project) -> dict[str, str]:
     """The code versions of all assets.
 
-    The tools of this machine are asked for their versions. Those of an image are the last known ones: to read them takes
-    a container engine or a job, and Dagster's pages have to open without.
+    The tools of this machine are asked for their versions. Those of an image are the last known ones: to read them
+    takes a container engine or a job, and Dagster's pages have to open without.
     """
     tools = _last_known_tools(project.settings)
     if project.settings.backend == "local":
-        backend = open_backend(project.settings.means, project.settings.output_path, project.store, "none", "none")
+        backend = open_backend(project.settings, project.settings.output_path, project.store, "none", "none")
         try:
             tools = {asset: dict(_installed(project, backend, asset)) or tools.get(asset, {}) for asset in ASSETS}
         finally:

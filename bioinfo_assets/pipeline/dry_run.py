@@ -13,6 +13,7 @@ from typing import Final
 from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.pipeline.graph import GRAPH, OVER_SAMPLES, parents_of, result_key
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project
@@ -21,6 +22,7 @@ from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction, ReuseDecision, decide_reuse
 from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.steps.reference import Aligner
 
 MAX_CONCURRENT_CHECKS: Final = 16
 """Results checked at the same time; they wait for a disk or the network."""
@@ -140,14 +142,17 @@ class DryRun:
         return GRAPH[key.asset].build(upstream, key.scope).with_options(self.project.settings.options_of(key.asset))
 
     def _tool_versions(self, job: Job, record: Record | None) -> Mapping[str, str]:
-        tools = job.tools, job.options.image
+        key = job.tools, job.options.image
         try:
-            if tools not in self._tools:
-                self._tools[tools] = self.backend.tool_versions(job.tools, job.options)
-            return self._tools[tools]
-        except ResourceError as problem:
-            self.unknown_tools = str(problem)
+            versions = self._tools.get(key) or self.backend.known_tool_versions(job.tools, job.options)
+            problem = f"the tools of the image {job.options.image} have not been read yet; a run reads them"
+        except ResourceError as error:
+            versions, problem = None, str(error)
+        if versions is None:
+            self.unknown_tools = problem
             return record.tools if record else {}
+        self._tools[key] = versions
+        return versions
 
     def _check_upstream(self, key: ResultKey, upstream: Upstream) -> None:
         """Check that a result's inputs exist.
@@ -203,7 +208,15 @@ class DryRun:
         """The records upstream of an asset: as planned, or where they are not part of the plan as they are."""
         sets = {parent: self._record_set(parent, asset) for parent in parents_of(asset)}
         options = self.project.settings.options_of(asset)
-        return Upstream(self.project, self.sources, sets, lambda: self.project.aligner(self.backend, options))
+        return Upstream(self.project, self.sources, sets, lambda: self._aligner(options))
+
+    def _aligner(self, options: JobOptions) -> Aligner:
+        """The aligner of the settings; where nothing is known of the tools, the one that indexed the reference."""
+        settings = self.project.settings
+        if settings.aligner == "auto" and self.backend.known_tool_versions((), options) is None:
+            index = self.project.ledger.read(result_key("reference_index", ""))
+            return Aligner(str(index.parameters["aligner"])) if index else Aligner.BWA
+        return self.project.aligner(self.backend, options)
 
     def _record_set(self, parent: str, asset: str) -> RecordSet:
         records = self._records.setdefault(parent, {})

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bioinfo_assets import asset_names
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.pipeline import jobs, result_metrics
 from bioinfo_assets.pipeline.jobs import Upstream
@@ -19,9 +20,9 @@ from bioinfo_assets.steps import alignment, duplicates, known_sites, metrics, re
 from bioinfo_assets.steps import trimming as trimming_step
 from bioinfo_assets.storage.store import Store
 
-RAW_READS: Final = "raw_reads"
-REFERENCE_SOURCE: Final = "reference_source"
-KNOWN_SITES_SOURCE: Final = "known_sites_source"
+RAW_READS: Final = asset_names.RAW_READS
+REFERENCE_SOURCE: Final = asset_names.REFERENCE_SOURCE
+KNOWN_SITES_SOURCE: Final = asset_names.KNOWN_SITES_SOURCE
 COHORT_SOURCE: Final = "cohort"
 SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE, COHORT_SOURCE)
 """What is observed, not computed: external files, and the set of samples that have results."""
@@ -71,7 +72,7 @@ def _multiqc_report(upstream: Upstream, _: str) -> Job:
     return jobs.multiqc_report(upstream, REPORT_FILES)
 
 
-_INDEXED: Final = ("reference_genome", "reference_index")
+_INDEXED: Final = ("reference_genome", asset_names.REFERENCE_INDEX)
 
 _SPECS: Final = (
     AssetSpec(
@@ -87,7 +88,7 @@ _SPECS: Final = (
         intermediate_files=("fasta",),
     ),
     AssetSpec(
-        name="reference_index",
+        name=asset_names.REFERENCE_INDEX,
         description="The indexes by which programs find a place in the genome: the aligner's, samtools' and GATK's.",
         group="reference",
         kinds=frozenset({"index"}),
@@ -102,20 +103,20 @@ _SPECS: Final = (
         name="known_sites",
         description=(
             "Places where people are known to differ. A mismatch there may be a variant; elsewhere it counts as an "
-            "error.\n\nThey belong to the reference's assembly: contig names are shared and their lengths agree. Without "
-            "known sites, base qualities are not recalibrated."
+            "error.\n\nThey belong to the reference's assembly: contig names are shared and their lengths agree. "
+            "Without known sites, base qualities are not recalibrated."
         ),
         group="reference",
         kinds=frozenset({"vcf"}),
         version=known_sites.VERSION,
         build=jobs.known_sites,
-        upstream=(KNOWN_SITES_SOURCE, "reference_index"),
+        upstream=(KNOWN_SITES_SOURCE, asset_names.REFERENCE_INDEX),
         settings=("known_sites",),
         tools=("bgzip", "tabix"),
         scope=REFERENCES,
     ),
     AssetSpec(
-        name="merged_reads",
+        name=asset_names.MERGED_READS,
         description=(
             "A sample's reads from all its lanes in one pair of FASTQs.\n\nEach read names its read group, the lane of "
             "the flow cell it was sequenced on, so that later steps can separate the errors of one lane from another's."
@@ -130,13 +131,13 @@ _SPECS: Final = (
         intermediate_files=("reads1", "reads2"),
     ),
     AssetSpec(
-        name="trimmed_reads",
-        description="The reads without adapters, if any are set, and without pairs that consist mostly of unknown bases.",
+        name=asset_names.TRIMMED_READS,
+        description="The reads without adapters, if any are set, and without pairs of mostly unknown bases.",
         group="reads",
         kinds=frozenset({"fastq", "cutadapt"}),
         version=trimming_step.VERSION,
         build=jobs.trimmed_reads,
-        upstream=("merged_reads",),
+        upstream=(asset_names.MERGED_READS,),
         settings=("trimming",),
         tools=("cutadapt",),
         intermediate_files=("reads1", "reads2", "log"),
@@ -144,25 +145,25 @@ _SPECS: Final = (
         metrics=result_metrics.trimming_metrics,
     ),
     AssetSpec(
-        name="aligned_bam",
+        name=asset_names.ALIGNED_BAM,
         description="Where on the genome each read pair belongs, in the order of the reads.",
         group="alignment",
         kinds=frozenset({"bam", "bwa"}),
         version=alignment.VERSION,
         build=jobs.aligned_bam,
-        upstream=("trimmed_reads", *_INDEXED),
+        upstream=(asset_names.TRIMMED_READS, *_INDEXED),
         settings=("platform",),
         tools=(ALIGNER, "samtools", "bgzip"),
         intermediate_files=("bam",),
     ),
     AssetSpec(
-        name="marked_bam",
+        name=asset_names.MARKED_BAM,
         description="The alignment in genome order, with PCR and optical duplicates of a DNA fragment flagged.",
         group="alignment",
         kinds=frozenset({"bam", "picard"}),
         version=duplicates.VERSION,
         build=jobs.marked_bam,
-        upstream=("aligned_bam", *_INDEXED),
+        upstream=(asset_names.ALIGNED_BAM, *_INDEXED),
         settings=("optical_distance",),
         tools=("picard", "samtools", "bgzip"),
         intermediate_files=("bam", "metrics"),
@@ -170,7 +171,7 @@ _SPECS: Final = (
         metrics=result_metrics.duplication_metrics,
     ),
     AssetSpec(
-        name="recalibrated_bam",
+        name=asset_names.RECALIBRATED_BAM,
         description=(
             "The final alignment, ready for variant calling: base qualities corrected for each lane's actual errors."
         ),
@@ -178,7 +179,7 @@ _SPECS: Final = (
         kinds=frozenset({"bam", "gatk"}),
         version=recalibration.VERSION,
         build=jobs.recalibrated_bam,
-        upstream=("marked_bam", *_INDEXED, "known_sites"),
+        upstream=(asset_names.MARKED_BAM, *_INDEXED, "known_sites"),
         settings=("known_sites", "quantized_quals"),
         tools=("gatk", "samtools", "bgzip"),
         final_files=("bam",),
@@ -192,7 +193,7 @@ _SPECS: Final = (
         kinds=frozenset({"picard"}),
         version=metrics.ALIGNMENT_VERSION,
         build=jobs.alignment_metrics,
-        upstream=("recalibrated_bam", *_INDEXED),
+        upstream=(asset_names.RECALIBRATED_BAM, *_INDEXED),
         tools=("picard",),
         final_files=("metrics",),
         report_files=("metrics",),
@@ -205,7 +206,7 @@ _SPECS: Final = (
         kinds=frozenset({"picard"}),
         version=metrics.INSERT_SIZE_VERSION,
         build=jobs.insert_size_metrics,
-        upstream=("recalibrated_bam",),
+        upstream=(asset_names.RECALIBRATED_BAM,),
         tools=("picard", "Rscript"),
         final_files=("metrics", "status"),
         report_files=("metrics",),
@@ -221,7 +222,7 @@ _SPECS: Final = (
         kinds=frozenset({"samtools"}),
         version=metrics.DEPTH_VERSION,
         build=jobs.depth,
-        upstream=("recalibrated_bam",),
+        upstream=(asset_names.RECALIBRATED_BAM,),
         settings=("depth_as_text",),
         tools=("samtools", "bgzip", "tabix", "mosdepth"),
         final_files=("depth", "summary"),
@@ -236,9 +237,9 @@ _SPECS: Final = (
         version=report.VERSION,
         build=_multiqc_report,
         upstream=(
-            "trimmed_reads",
-            "marked_bam",
-            "recalibrated_bam",
+            asset_names.TRIMMED_READS,
+            asset_names.MARKED_BAM,
+            asset_names.RECALIBRATED_BAM,
             "alignment_metrics",
             "insert_size_metrics",
             "depth",

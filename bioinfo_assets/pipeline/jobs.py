@@ -179,7 +179,7 @@ def vcf_contigs(store: Store, uri: str) -> Mapping[str, int | None]:
     """
     size, length = store.stat(uri).size, _HEADER_BYTES
     while True:
-        contigs = contigs_of_vcf(uri, store.read_bytes(uri, 0, length), whole=length >= size)
+        contigs = contigs_of_vcf(uri, store.read_bytes(uri, 0, length), complete=length >= size)
         if contigs is not None:
             return contigs
         length *= 2

@@ -5,12 +5,14 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from bioinfo_assets.errors import InputError, ResourceError
+from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.backend_config import batch_scratch
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.record import Observation
@@ -19,10 +21,9 @@ from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.result_key import REFERENCES, ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.known_sites import KnownSites
-from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reads import LaneFiles
 from bioinfo_assets.steps.reference import Aligner
-from bioinfo_assets.steps.trimming import TRUSEQ_1, TRUSEQ_2, Adapter, Trimming
+from bioinfo_assets.steps.trimming import Adapter, Trimming
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ class Project:
         """The cache shared with other projects, if the settings name one."""
         return SharedCache(self.store, self.settings.cache) if self.settings.cache else None
 
-    @cached_property
-    def layout(self) -> Layout:
+    @property
+    def layout(self) -> OutputLayout:
         """Where results are published."""
-        return Layout(self.settings.output_path)
+        return self.ledger.layout
 
     def sample(self, name: str) -> Sample:
         """One of the project's samples.
@@ -113,13 +114,13 @@ class Project:
         Raises:
             InputError: one of them is missing.
         """
-        files = {uri: uri for uri in self.settings.known_sites}
+        files = {self.ledger.layout.relative(uri): uri for uri in self.settings.known_sites}
         return observe(self.ledger, ResultKey("known_sites_source", REFERENCES), files)
 
     def known_sites(self, observation: Observation) -> tuple[KnownSites, ...]:
         """The observed known sites, in the order of the settings."""
-        files = {file.key: file.stored for file in observation.files}
-        return tuple(KnownSites(files[uri], None) for uri in self.settings.known_sites)
+        files = observation.by_uri()
+        return tuple(KnownSites(files[uri].stored, None) for uri in self.settings.known_sites)
 
     def lanes(self, sample: Sample, observation: Observation) -> list[LaneFiles]:
         """A sample's lanes, each with its read group."""
@@ -162,7 +163,7 @@ class Project:
         """The project's unfinished jobs on AWS Batch, in all queues that its settings name."""
         from bioinfo_assets.launch.batch.active_jobs import active_jobs  # noqa: PLC0415 - boto3 takes a while to import
 
-        scratch = batch_scratch(self.settings.means, self.settings.output_path)
+        scratch = batch_scratch(self.settings, self.settings.output_path)
         for queue, prefix in self.settings.queues:
             yield from active_jobs(client, queue, scratch, prefix)
 

@@ -1,1 +1,1 @@
-"""Questions asked of the records: lineage, comparison, the catalog, RO-Crates."""
+"""Queries of the records: lineage, comparison, the catalog, RO-Crates."""

@@ -1,9 +1,10 @@
-"""An index of all records under an output path, for what goes over all samples: a digest, or what was made of a file.
+"""An index of all records under an output path, for queries over all samples: by digest, by address, downstream.
 
-It is an SQLite file in the project's home that may be deleted at any time: it holds nothing that the records do not,
-and is brought up to date before each question; see `catalog_refresh`. Several processes may ask at once.
+It is an SQLite file in the project's home. It is a cache: it holds nothing that the records do not, may be deleted at
+any time, and is updated before each query (see `catalog_refresh`). Several processes may use it at the same time.
 """
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -16,19 +17,19 @@ from bioinfo_assets.provenance.catalog_refresh import refresh
 from bioinfo_assets.records.ledger import Ledger
 
 FILE_NAME: Final = "catalog.sqlite"
-FORMAT: Final = 2
-"""Of the tables; those of another format are made anew."""
+FORMAT: Final = 3
+"""The version of the schema; tables of any other version are dropped and rebuilt."""
 
-WAITING_S: Final = 60.0
-"""For another process that writes; a transaction takes a second at most."""
+LOCK_TIMEOUT_S: Final = 60.0
+"""How long to wait for another process that writes; a transaction takes a second at most."""
 
-_TABLES: Final = (
-    "CREATE TABLE folders (place TEXT PRIMARY KEY, stamp TEXT NOT NULL)",
+_SCHEMA: Final = (
+    "CREATE TABLE folders (folder TEXT PRIMARY KEY, stamp TEXT NOT NULL)",
     """CREATE TABLE records (
-        id INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, place TEXT NOT NULL, stamp TEXT NOT NULL,
-        past INTEGER NOT NULL, time TEXT NOT NULL, asset TEXT NOT NULL, scope TEXT NOT NULL
+        id INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, folder TEXT NOT NULL, stamp TEXT NOT NULL,
+        replaced INTEGER NOT NULL, time TEXT NOT NULL, asset TEXT NOT NULL, scope TEXT NOT NULL
     )""",
-    "CREATE INDEX records_by_place ON records (place)",
+    "CREATE INDEX records_by_folder ON records (folder)",
     """CREATE TABLE files (
         record INTEGER NOT NULL REFERENCES records (id) ON DELETE CASCADE,
         role TEXT NOT NULL, uri TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT, content TEXT
@@ -37,8 +38,10 @@ _TABLES: Final = (
     "CREATE INDEX files_by_uri ON files (uri, role)",
     "CREATE INDEX files_by_sha256 ON files (sha256)",
     "CREATE INDEX files_by_content ON files (content)",
+    """CREATE VIEW entries AS
+        SELECT f.uri, f.role, f.size, f.sha256, f.content, r.uri AS record, r.replaced, r.time
+        FROM files f JOIN records r ON r.id = f.record""",
 )
-
 
 _PRAGMAS: Final = (
     "journal_mode = WAL",
@@ -48,20 +51,38 @@ _PRAGMAS: Final = (
     "wal_autocheckpoint = 10000",
 )
 
+_ALL_FILES: Final = "SELECT * FROM entries ORDER BY uri"
+_CURRENT_FILES: Final = "SELECT * FROM entries WHERE replaced = 0 ORDER BY uri"
+_FILES_BY_URI: Final = "SELECT * FROM entries WHERE uri = ? ORDER BY role = 'r', replaced"
+_FILES_BY_DIGEST: Final = """
+    SELECT * FROM entries WHERE (sha256 >= ? AND sha256 < ?) OR (content >= ? AND content < ?)
+    ORDER BY role = 'r', replaced, uri"""
+_CONSUMERS_OF_FILE: Final = """
+    SELECT DISTINCT r.id, r.uri, r.asset, r.scope, r.time FROM files f JOIN records r ON r.id = f.record
+    WHERE f.uri = ? AND f.role = 'r' AND r.replaced = 0 AND f.content IS ?"""
+# CROSS JOIN fixes the order of the loops: from the outputs of the results to their readers.
+_CONSUMERS_OF_RESULTS: Final = """
+    SELECT DISTINCT w.record, r.id, r.uri, r.asset, r.scope, r.time FROM files w
+    CROSS JOIN files f ON f.uri = w.uri AND f.role = 'r' AND f.content = w.content
+    JOIN records r ON r.id = f.record
+    WHERE w.role = 'w' AND w.record IN (SELECT value FROM json_each(?)) AND r.replaced = 0"""
+_OUTPUTS_OF_RESULTS: Final = """
+    SELECT record, uri FROM files WHERE role = 'w' AND record IN (SELECT value FROM json_each(?)) ORDER BY uri"""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file as a record names it.
+    """A file in a record.
 
     Attributes:
-        uri: Where it lies.
-        role: `w` of a file that a job made, `r` of one that it read, `s` of a source that was looked at.
+        uri: The file's address.
+        role: `w` (written) for an output of a job, `r` (read) for an input, `s` for an observed source.
         size: Bytes.
-        sha256: Hex digest of its bytes, where the record has it.
+        sha256: Hex digest of its bytes, if the record has it.
         content: Digest of its canonical form.
-        record: The record that names it.
-        past: Whether that was replaced since.
-        time: When the job ended, or the source was looked at; ISO 8601.
+        record: The record's address.
+        replaced: Whether that record's result was replaced later.
+        time: When the job ended, or the source was observed; ISO 8601.
     """
 
     uri: str
@@ -70,19 +91,19 @@ class Entry:
     sha256: str | None
     content: str | None
     record: str
-    past: bool
+    replaced: bool
     time: str
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A result that is there now.
+    """A current result.
 
     Attributes:
         id: Its number in this index.
-        record: Where its record lies.
-        asset: Which result.
-        scope: Of which sample, or of what all share.
+        record: The record's address.
+        asset: The asset.
+        scope: The sample, or the shared scope.
         time: When its job ended; ISO 8601.
     """
 
@@ -93,119 +114,90 @@ class Result:
     time: str
 
 
-_ENTRY: Final = "f.uri, f.role, f.size, f.sha256, f.content, r.uri, r.past, r.time"
-_RESULT: Final = "r.id, r.uri, r.asset, r.scope, r.time"
-_NUMBERS: Final = "(SELECT value FROM json_each(?))"
-
-
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """The index, up to date as of when it was opened."""
 
     connection: sqlite3.Connection
 
-    def all_files(self, *, past: bool = False) -> Iterator[Entry]:
-        """All files that were read or written, by path and while they are found; of replaced results too if `past`."""
-        where = "" if past else "WHERE r.past = 0"
-        return self._entries(f"{where} ORDER BY f.uri")
+    def all_files(self, *, include_replaced: bool = False) -> Iterator[Entry]:
+        """Iterate over all files that were read or written, by address, as SQLite finds them."""
+        return self._entries(_ALL_FILES if include_replaced else _CURRENT_FILES)
 
     def by_digest(self, digest: str) -> list[Entry]:
-        """The files whose SHA-256, or whose content's digest, begins with these hex digits; first those made here."""
-        ranges = "(f.sha256 >= ? AND f.sha256 < ?) OR (f.content >= ? AND f.content < ?)"
+        """The files whose SHA-256, or content digest, begins with these hex digits; outputs and sources first."""
         prefixed = f"sha256:{digest}"
-        bounds = (digest, digest + "g", prefixed, prefixed + "g")
-        return list(self._entries(f"WHERE {ranges} ORDER BY f.role = 'r', r.past, f.uri", *bounds))
+        return list(self._entries(_FILES_BY_DIGEST, digest, digest + "g", prefixed, prefixed + "g"))
 
     def by_uri(self, uri: str) -> list[Entry]:
-        """All that records say of a file; first what made it, or what was seen of it."""
-        return list(self._entries("WHERE f.uri = ? ORDER BY f.role = 'r', r.past", uri))
+        """All entries of a file; first those of the job that wrote it, or of its observation."""
+        return list(self._entries(_FILES_BY_URI, uri))
 
-    def readers(self, uri: str, content: str | None) -> list[Result]:
+    def consumers_of_file(self, uri: str, content: str | None) -> list[Result]:
         """The results whose jobs read this version of a file; of an index, which has no digest, any version."""
-        rows = self.connection.execute(
-            f"SELECT DISTINCT {_RESULT} FROM files f JOIN records r ON r.id = f.record "  # noqa: S608 - no value is in it
-            "WHERE f.uri = ? AND f.role = 'r' AND r.past = 0 AND f.content IS ?",
-            (uri, content),
-        )
-        return [Result(*row) for row in rows]
+        return [Result(*row) for row in self.connection.execute(_CONSUMERS_OF_FILE, (uri, content))]
 
-    def made_from(self, results: Collection[int]) -> Iterator[tuple[int, Result]]:
-        """The results whose jobs read what was made by these, each with the number of the one it was made from.
+    def consumers_of_results(self, ids: Collection[int]) -> Iterator[tuple[int, Result]]:
+        """The results whose jobs read an output of one of these results, each with the id of that one.
 
-        A BAM's index has no digest that tells its version: what read it counts by the BAM that it read beside it.
+        A BAM's index has no digest to identify its version: its readers are found by the BAM, which they read as well.
         """
-        rows = self.connection.execute(
-            f"SELECT DISTINCT w.record, {_RESULT} FROM files w "  # noqa: S608 - no value is in it
-            "CROSS JOIN files f ON f.uri = w.uri AND f.role = 'r' AND f.content = w.content "
-            f"JOIN records r ON r.id = f.record WHERE w.role = 'w' AND w.record IN {_NUMBERS} AND r.past = 0",
-            (_numbers(results),),
-        )
-        for made_from, *result in rows:
-            yield made_from, Result(*result)
+        for id_, *consumer in self.connection.execute(_CONSUMERS_OF_RESULTS, (json.dumps(list(ids)),)):
+            yield id_, Result(*consumer)
 
-    def files_of(self, results: Collection[int]) -> dict[int, list[str]]:
-        """By a result's number: the files that were made."""
-        rows = self.connection.execute(
-            f"SELECT record, uri FROM files WHERE role = 'w' AND record IN {_NUMBERS} ORDER BY uri",  # noqa: S608 - as above
-            (_numbers(results),),
-        )
-        files: dict[int, list[str]] = {number: [] for number in results}
-        for number, uri in rows:
-            files[number].append(uri)
+    def files_of(self, ids: Collection[int]) -> dict[int, list[str]]:
+        """The outputs of results, by the results' ids."""
+        files: dict[int, list[str]] = {id_: [] for id_ in ids}
+        for id_, uri in self.connection.execute(_OUTPUTS_OF_RESULTS, (json.dumps(list(ids)),)):
+            files[id_].append(uri)
         return files
 
-    def _entries(self, rest: str, *bounds: str) -> Iterator[Entry]:
-        rows = self.connection.execute(
-            f"SELECT {_ENTRY} FROM files f JOIN records r ON r.id = f.record {rest}",  # noqa: S608 - no value is in it
-            bounds,
-        )
-        for uri, role, size, sha256, content, record, is_past, when in rows:
-            yield Entry(uri, role, size, sha256, content, record, bool(is_past), when)
-
-
-def _numbers(results: Collection[int]) -> str:
-    return f"[{','.join(map(str, results))}]"
+    def _entries(self, statement: str, *values: str) -> Iterator[Entry]:
+        for uri, role, size, sha256, content, record, replaced, time in self.connection.execute(statement, values):
+            yield Entry(uri, role, size, sha256, content, record, bool(replaced), time)
 
 
 @contextmanager
 def open_catalog(ledger: Ledger, home: Path | None) -> Iterator[Catalog]:
-    """Opens the index of an output path and brings it up to date.
+    """Open the index of an output path and bring it up to date.
 
     Args:
         ledger: The records.
-        home: Where it is kept; in memory, for this question alone, if None or if it cannot be kept there.
+        home: The folder that keeps it; if None, or if nothing can be written there, it is built in memory.
 
     Raises:
-        InputError: the output path cannot be read; or the index was found damaged while it was asked, and removed.
+        InputError: the output path cannot be read; or the index turned out to be damaged, and was removed.
     """
     file = home / FILE_NAME if home is not None and home.is_dir() else None
-    with closing(_up_to_date(ledger, file)) as connection:
+    with closing(_open_or_rebuild(ledger, file)) as connection:
         try:
             yield Catalog(connection)
         except sqlite3.DatabaseError as error:
             if file is not None:
                 _remove(file)
-            raise InputError(f"{file or 'the index'} was damaged ({error}) and is removed: ask again") from error
+            raise InputError(
+                f"{file or 'the index'} was damaged ({error}) and has been removed: repeat the command"
+            ) from error
 
 
-def _up_to_date(ledger: Ledger, file: Path | None) -> sqlite3.Connection:
-    """Opens what is kept, or makes it anew where it is damaged, or in memory where it cannot be written."""
-    for place in (file, file, None):
-        if place is None:
+def _open_or_rebuild(ledger: Ledger, file: Path | None) -> sqlite3.Connection:
+    """Open the index; if it is damaged, rebuild it, and if it cannot be written, build one in memory."""
+    for attempt in (file, file):
+        if attempt is None:
             break
         try:
-            return _opened(place, ledger)
-        except sqlite3.OperationalError:  # read only, full, or another writes for too long: not damaged
+            return _open(attempt, ledger)
+        except sqlite3.OperationalError:  # read only, full, or locked by another process for too long: not damaged
             break
         except sqlite3.DatabaseError:
-            _remove(place)
-    return _opened(":memory:", ledger)
+            _remove(attempt)
+    return _open(":memory:", ledger)
 
 
-def _opened(place: Path | str, ledger: Ledger) -> sqlite3.Connection:
-    connection = sqlite3.connect(place, timeout=WAITING_S, isolation_level=None)
+def _open(file: Path | str, ledger: Ledger) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=LOCK_TIMEOUT_S, isolation_level=None)
     try:
-        _prepare(connection)
+        _create_schema(connection)
         refresh(connection, ledger)
     except BaseException:
         connection.close()
@@ -213,30 +205,30 @@ def _opened(place: Path | str, ledger: Ledger) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    """Makes the tables where they are missing, or of another format."""
+def _create_schema(connection: sqlite3.Connection) -> None:
+    """Create the tables, unless they exist in this format."""
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
-    if _format(connection) == FORMAT:
+    if _read_format(connection) == FORMAT:
         return
     connection.execute("BEGIN IMMEDIATE")
     with connection:
-        if _format(connection) == FORMAT:  # another process was first
+        if _read_format(connection) == FORMAT:  # another process was first
             return
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        for (table,) in tables:
-            connection.execute(f'DROP TABLE "{table}"')
-        for statement in _TABLES:
+        existing = connection.execute("SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
+        for kind, name in existing:
+            connection.execute(f'DROP {kind} "{name}"')
+        for statement in _SCHEMA:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {FORMAT}")
 
 
-def _format(connection: sqlite3.Connection) -> int:
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
-    return int(found)
+def _read_format(connection: sqlite3.Connection) -> int:
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(number)
 
 
 def _remove(file: Path) -> None:
-    for one in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
-        with suppress(OSError):  # another's, or on a disk that is read only: the index is made in memory then
-            one.unlink(missing_ok=True)
+    for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        with suppress(OSError):  # another user's, or on a read-only disk: the index is built in memory then
+            path.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""How the index of all records is brought up to date: what did not change is not read again.
+"""Incremental update of the index of all records: only what has changed is read again.
 
-A record is replaced by a rename, which changes the time of its folder, so that of ten thousand samples only the
-folders' times are looked at. As git does with its index, a time of the last two seconds is not trusted: another change
-may have it too. In S3, one listing tells the ETags of all.
+A record is replaced by a rename, which changes the modification time of its folder; so of ten thousand samples only the
+folders' times are read. As in git's index, a time within the last two seconds is not trusted: a later change may have
+the same time. In S3, one listing returns the ETags of all records.
 """
 
 import json
@@ -19,50 +19,61 @@ from bioinfo_assets.layout import HISTORY, RECORDS, OutputLayout, history_in, is
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.storage.store import local_path
 
-NOT_TRUSTED_S: Final = 2.0
+RACY_INTERVAL_S: Final = 2.0
+"""Folders that changed this recently are listed again by the next update."""
 
-_FOLDERS_AT_ONCE: Final = 100
-"""Folders taken in by one transaction, of less than a second: another process may wait for its end."""
+_FOLDERS_PER_TRANSACTION: Final = 100
+"""So that a transaction takes less than a second: another process may be waiting for its end."""
 
 _ROLES: Final = (("w", "outputs"), ("r", "inputs"), ("s", "files"))
 
+_INSERT_RECORD: Final = "INSERT INTO records VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_FILE: Final = "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)"
+
+_FileRow = tuple[str, str, int, str | None, str | None]
+
 
 def refresh(connection: sqlite3.Connection, ledger: Ledger) -> None:
-    """Takes in the records that are new or others, and forgets those that are gone.
+    """Index new and changed records, and remove those that no longer exist.
 
     Raises:
         InputError: the output path cannot be read.
     """
     if local_path(ledger.output_path) is None:
-        stamps = _listed(ledger)
-        _take_all(connection, ledger, stamps.items())
-        places = set(stamps)
+        stamps = _list_remote(ledger)
+        _index_folders(connection, ledger, stamps.items())
+        folders = set(stamps)
     else:
-        places = _refresh_local(connection, ledger)
-    _forget(connection, places)
+        folders = _refresh_local(connection, ledger)
+    _remove_missing_folders(connection, folders)
 
 
 def _refresh_local(connection: sqlite3.Connection, ledger: Ledger) -> set[str]:
-    """Takes in the folders that changed; gives all that there are."""
-    known = dict(connection.execute("SELECT place, stamp FROM folders"))
+    """Index the folders that changed.
+
+    Returns:
+        All folders of records.
+    """
+    known = dict(connection.execute("SELECT folder, stamp FROM folders"))
     began = time.time_ns()
-    found = dict(_folders(Path(ledger.output_path)))
-    changed = [place for place, time_ns in found.items() if known.get(place) != str(time_ns)]
-    trusted = {place: str(found[place]) for place in changed if began - found[place] > NOT_TRUSTED_S * 1_000_000_000}
-    _take_all(connection, ledger, ((place, _stamps(place)) for place in changed), trusted)
-    return set(found)
+    current = dict(_record_folders(Path(ledger.output_path)))
+    changed = [folder for folder, time_ns in current.items() if known.get(folder) != str(time_ns)]
+    oldest_racy_ns = began - RACY_INTERVAL_S * 1_000_000_000
+    trusted = {folder: str(current[folder]) for folder in changed if current[folder] < oldest_racy_ns}
+    _index_folders(connection, ledger, ((folder, _list_local(folder)) for folder in changed), trusted)
+    return set(current)
 
 
-def _folders(output: Path) -> Iterator[tuple[str, int]]:
-    """The folders of records, with the times of their last change."""
+def _record_folders(output: Path) -> Iterator[tuple[str, int]]:
+    """The folders of records, with their modification times in nanoseconds."""
     try:
         with os.scandir(output) as scopes:
             for scope in scopes:
                 if scope.name == RECORDS or scope.name.startswith("."):
-                    continue  # of the samples, and of the project
-                for place in (records_in(scope.path), history_in(scope.path)):
+                    continue  # the samples', and the project's own
+                for folder in (records_in(scope.path), history_in(scope.path)):
                     try:
-                        yield place, os.stat(place).st_mtime_ns  # noqa: PTH116 - pathlib is slow for so many
+                        yield folder, os.stat(folder).st_mtime_ns  # noqa: PTH116 - pathlib is slow for so many
                     except (FileNotFoundError, NotADirectoryError):
                         break
     except FileNotFoundError as error:
@@ -71,80 +82,76 @@ def _folders(output: Path) -> Iterator[tuple[str, int]]:
         raise InputError(f"{error.filename} cannot be read ({error.strerror}): check --output-path") from error
 
 
-def _stamps(place: str) -> dict[str, str]:
-    """By record: what another one in its place would not have."""
+def _list_local(folder: str) -> dict[str, str]:
+    """The records in a folder, each with a stamp that changes when it is replaced."""
     stamps = {}
-    with os.scandir(place) as entries:
+    with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(".json") and not entry.name.startswith("."):
-                facts = entry.stat()
-                stamps[entry.path] = f"{facts.st_size}.{facts.st_mtime_ns}.{facts.st_ino}"
+                stat = entry.stat()
+                stamps[entry.path] = f"{stat.st_size}.{stat.st_mtime_ns}.{stat.st_ino}"
     return stamps
 
 
-def _listed(ledger: Ledger) -> dict[str, dict[str, str]]:
+def _list_remote(ledger: Ledger) -> dict[str, dict[str, str]]:
+    """By folder: the records in it, each with a stamp that changes when it is replaced."""
     stamps: dict[str, dict[str, str]] = {}
     depth = ledger.output_path.count("/") + 2
     for uri, stat in ledger.store.scan(ledger.output_path):
-        place = uri.rpartition("/")[0]
-        folder = place.removesuffix(f"/{HISTORY}")
-        if uri.endswith(".json") and folder.endswith(f"/{RECORDS}") and folder.count("/") == depth:
-            stamps.setdefault(place, {})[uri] = f"{stat.size}.{stat.stamp}"
+        folder = uri.rpartition("/")[0]
+        records = folder.removesuffix(f"/{HISTORY}")
+        if uri.endswith(".json") and records.endswith(f"/{RECORDS}") and records.count("/") == depth:
+            stamps.setdefault(folder, {})[uri] = f"{stat.size}.{stat.stamp}"
     return stamps
 
 
-def _take_all(
+def _index_folders(
     connection: sqlite3.Connection,
     ledger: Ledger,
     folders: Iterable[tuple[str, Mapping[str, str]]],
     trusted: Mapping[str, str] | None = None,
 ) -> None:
-    waiting = iter(folders)
-    while batch := list(islice(waiting, _FOLDERS_AT_ONCE)):
+    remaining = iter(folders)
+    while batch := list(islice(remaining, _FOLDERS_PER_TRANSACTION)):
         connection.execute("BEGIN IMMEDIATE")
         with connection:
-            for place, stamps in batch:
-                _take_in(connection, ledger, place, stamps)
-                stamp = (trusted or {}).get(place)
-                connection.execute("DELETE FROM folders WHERE place = ?", (place,))
+            for folder, stamps in batch:
+                _index_folder(connection, ledger, folder, stamps)
+                stamp = (trusted or {}).get(folder)
+                connection.execute("DELETE FROM folders WHERE folder = ?", (folder,))
                 if stamp is not None:
-                    connection.execute("INSERT INTO folders VALUES (?, ?)", (place, stamp))
+                    connection.execute("INSERT INTO folders VALUES (?, ?)", (folder, stamp))
 
 
-def _take_in(connection: sqlite3.Connection, ledger: Ledger, place: str, stamps: Mapping[str, str]) -> None:
-    known = dict(connection.execute("SELECT uri, stamp FROM records WHERE place = ?", (place,)))
-    others = [uri for uri in known if stamps.get(uri) != known[uri]]
-    connection.executemany("DELETE FROM records WHERE uri = ?", ((uri,) for uri in others))
+def _index_folder(connection: sqlite3.Connection, ledger: Ledger, folder: str, stamps: Mapping[str, str]) -> None:
+    known = dict(connection.execute("SELECT uri, stamp FROM records WHERE folder = ?", (folder,)))
+    outdated = [uri for uri in known if stamps.get(uri) != known[uri]]
+    connection.executemany("DELETE FROM records WHERE uri = ?", ((uri,) for uri in outdated))
     for uri, stamp in stamps.items():
         if known.get(uri) == stamp:
             continue
         try:
             record = json.loads(ledger.store.read_bytes(uri))
-            asset, scope, when, files = _parsed(ledger.layout, record)
+            asset, scope, when, files = _parse(ledger.layout, record)
         except (BioinfoAssetsError, ValueError, KeyError, TypeError, AttributeError):
-            continue  # no record of ours, or gone meanwhile: `verify` tells of it
-        row = (uri, place, stamp, is_past_record(uri), when, asset, scope)
-        added = connection.execute("INSERT INTO records VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row)
-        connection.executemany(
-            f"INSERT INTO files VALUES ({added.lastrowid}, ?, ?, ?, ?, ?)",  # noqa: S608 - a number of SQLite's own
-            files,
-        )
+            continue  # not a record, which `verify` reports, or deleted meanwhile
+        row = (uri, folder, stamp, is_past_record(uri), when, asset, scope)
+        record_id = connection.execute(_INSERT_RECORD, row).lastrowid
+        connection.executemany(_INSERT_FILE, ((record_id, *file) for file in files))
 
 
-def _parsed(
-    layout: OutputLayout, record: dict[str, Any]
-) -> tuple[str, str, str, list[tuple[str, str, int, str | None, str | None]]]:
-    """What of a record is kept: asset, scope, time and files.
+def _parse(layout: OutputLayout, record: dict[str, Any]) -> tuple[str, str, str, list[_FileRow]]:
+    """The indexed fields of a record: asset, scope, time and files. Validation by pydantic would take far longer.
 
     Raises:
-        KeyError: it lacks one of them.
-        TypeError: one of them is not what it should be.
+        KeyError: a field is missing.
+        TypeError: a field has the wrong type.
     """
     texts = (record["asset"], record["scope"], record.get("finished") or record["observed"])
     files = [
         (role, layout.absolute(file["uri"]), file["size"], file.get("sha256"), file["content"])
-        for role, kind in _ROLES
-        for file in record.get(kind, ())
+        for role, field in _ROLES
+        for file in record.get(field, ())
     ]
     for text in (*texts, *(file[1] for file in files)):
         if not isinstance(text, str):
@@ -155,12 +162,11 @@ def _parsed(
     return *texts, files
 
 
-def _forget(connection: sqlite3.Connection, places: set[str]) -> None:
-    """Forgets the folders that are gone."""
-    kept = connection.execute("SELECT place FROM folders UNION SELECT place FROM records").fetchall()
-    gone = [place for place in kept if place[0] not in places]
-    if gone:
+def _remove_missing_folders(connection: sqlite3.Connection, folders: set[str]) -> None:
+    indexed = connection.execute("SELECT folder FROM folders UNION SELECT folder FROM records").fetchall()
+    missing = [row for row in indexed if row[0] not in folders]
+    if missing:
         connection.execute("BEGIN IMMEDIATE")
         with connection:
-            connection.executemany("DELETE FROM records WHERE place = ?", gone)
-            connection.executemany("DELETE FROM folders WHERE place = ?", gone)
+            connection.executemany("DELETE FROM records WHERE folder = ?", missing)
+            connection.executemany("DELETE FROM folders WHERE folder = ?", missing)

@@ -1,4 +1,4 @@
-"""What was made from a file: all present results that depend on this version of it."""
+"""The current results that depend on one version of a file, directly or not."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,80 +8,81 @@ from bioinfo_assets.provenance.catalog import Catalog, Result
 
 @dataclass(frozen=True, slots=True)
 class Downstream:
-    """The results that were made from a file, directly or not.
+    """The results that depend on a file.
 
     Attributes:
-        results: By number in the catalog.
-        first: The numbers of those whose jobs read the file itself.
-        made_from: By number: the numbers of the results that were made from one.
+        results: By id in the catalog.
+        direct: The ids of those whose jobs read the file itself.
+        consumers: By a result's id: the ids of the results whose jobs read its outputs.
     """
 
     results: Mapping[int, Result]
-    first: tuple[int, ...]
-    made_from: Mapping[int, tuple[int, ...]]
+    direct: tuple[int, ...]
+    consumers: Mapping[int, tuple[int, ...]]
 
-    def sources_of(self) -> dict[int, list[int]]:
-        """By number: the results among these that one was made from; none where its job read the file itself only."""
-        sources: dict[int, list[int]] = {number: [] for number in self.results}
-        for number, made in self.made_from.items():
-            for one in made:
-                sources[one].append(number)
-        return sources
+    def inputs(self) -> dict[int, list[int]]:
+        """By a result's id: the results among these that its job read; none if it read only the file itself."""
+        inputs: dict[int, list[int]] = {id_: [] for id_ in self.results}
+        for id_, consumers in self.consumers.items():
+            for consumer in consumers:
+                inputs[consumer].append(id_)
+        return inputs
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Results of one asset that were made from the same, and what was made from them.
+    """Results of one asset with the same inputs, and what depends on them.
 
     Attributes:
-        results: In the order of scopes; one, or more than a tree should name.
-        again: Whether they were all told before, with what was made from them.
-        branches: What was made from them.
+        results: In the order of scopes; one, or more than a tree should list.
+        is_repeated: Whether all of them were shown before, with what depends on them.
+        branches: What depends on them.
     """
 
     results: tuple[Result, ...]
-    again: bool
+    is_repeated: bool
     branches: "tuple[Branch, ...]"
 
 
-def downstream(catalog: Catalog, uri: str, content: str | None) -> Downstream:
-    """Finds what was made from one version of a file."""
-    results = {one.id: one for one in catalog.readers(uri, content)}
-    first = tuple(results)
-    made_from: dict[int, tuple[int, ...]] = {}
-    level = first
+def find_downstream(catalog: Catalog, uri: str, content: str | None) -> Downstream:
+    """Find all current results that depend on one version of a file."""
+    results = {result.id: result for result in catalog.consumers_of_file(uri, content)}
+    direct = tuple(results)
+    consumers: dict[int, tuple[int, ...]] = {}
+    level = direct
     while level:
-        found: dict[int, list[int]] = {number: [] for number in level}
+        edges: dict[int, list[int]] = {id_: [] for id_ in level}
         new: dict[int, Result] = {}
-        for source, made in catalog.made_from(level):
-            found[source].append(made.id)
-            if made.id not in results:
-                new[made.id] = made
-        made_from |= {source: tuple(made) for source, made in found.items()}
+        for id_, consumer in catalog.consumers_of_results(level):
+            edges[id_].append(consumer.id)
+            if consumer.id not in results:
+                new[consumer.id] = consumer
+        consumers |= {id_: tuple(ids) for id_, ids in edges.items()}
         results |= new
         level = tuple(new)
-    return Downstream(results, first, made_from)
+    return Downstream(results, direct, consumers)
 
 
-def branches(found: Downstream, most_alike: int) -> tuple[Branch, ...]:
-    """What was made, as a tree in which every result is told once.
+def downstream_tree(downstream: Downstream, max_siblings: int) -> tuple[Branch, ...]:
+    """The results as a tree in which each is shown once.
 
     Args:
-        found: The results.
-        most_alike: Results of one asset that become branches of their own; more become one branch together.
+        downstream: The results.
+        max_siblings: Up to so many results of one asset get a branch each; more of them share one branch.
     """
-    return tuple(_branches(found, found.first, most_alike, set()))
+    return tuple(_branches(downstream, downstream.direct, max_siblings, set()))
 
 
-def _branches(found: Downstream, numbers: Iterable[int], most_alike: int, told: set[int]) -> Iterator[Branch]:
+def _branches(downstream: Downstream, ids: Iterable[int], max_siblings: int, shown: set[int]) -> Iterator[Branch]:
     by_asset: dict[str, list[Result]] = {}
-    for one in sorted((found.results[number] for number in numbers), key=lambda one: (one.time, one.scope)):
-        by_asset.setdefault(one.asset, []).append(one)
-    for alike in by_asset.values():
-        in_order = tuple(sorted(alike, key=lambda one: one.scope))
-        together = [in_order] if len(alike) > most_alike else [(one,) for one in in_order]
-        for results in together:
-            new = [one.id for one in results if one.id not in told]
-            told.update(new)
-            made = dict.fromkeys(one for number in new for one in found.made_from[number])
-            yield Branch(results, again=not new, branches=tuple(_branches(found, made, most_alike, told)))
+    for result in sorted((downstream.results[id_] for id_ in ids), key=lambda result: (result.time, result.scope)):
+        by_asset.setdefault(result.asset, []).append(result)
+    for siblings in by_asset.values():
+        in_order = tuple(sorted(siblings, key=lambda result: result.scope))
+        groups = [in_order] if len(siblings) > max_siblings else [(result,) for result in in_order]
+        for group in groups:
+            new = [result.id for result in group if result.id not in shown]
+            shown.update(new)
+            consumers = dict.fromkeys(consumer for id_ in new for consumer in downstream.consumers[id_])
+            branches = tuple(_branches(downstream, consumers, max_siblings, shown))
+            yield Branch(group, is_repeated=not new, branches=branches)

@@ -1,7 +1,7 @@
-"""What a result was made from, all the way up to the sources: read from the records beside the data, without an index.
+"""The lineage of a result, up to the sources: read from the records next to the data, without an index.
 
-A file that a job read lies in the folder of its scope, and so does the record of the job that made it. Where that has
-been replaced since, its record is looked for in `records/history`.
+A file that a job read is in the folder of its scope, and so is the record of the job that wrote it. If that result was
+replaced since, its record is in `records/history`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,10 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, InputRecord, Observation, Record
 
 MAX_TRACED_SCOPES: Final = 20
-"""Scopes whose results a job may read for each of them to be traced; of more, their number is told."""
+"""Inputs of a job are traced individually up to this many scopes; beyond it, only the number of scopes is given."""
+
+REPLACED: Final = "replaced since"
+"""The note of a file whose result was replaced after it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +28,20 @@ class TracedFile:
     """One version of a file.
 
     Attributes:
-        uri: Where it lies, or lay.
+        uri: Its address; another version may be stored there now.
         size: Bytes.
-        sha256: Hex digest of its bytes, where it is known.
-        content: Digest of its canonical form, or the ETag of a remote source; None where it has none.
-        maker: The job that made it; None of a source, or where nothing is known of it.
-        observation: What was seen of a source.
-        note: What is to be known of it, such as that it was replaced since.
+        sha256: Hex digest of its bytes, if known.
+        content: Digest of its canonical form, or the ETag of a remote source; None if it has none.
+        producer: The job that wrote it; None for a source, or if no record names it.
+        observation: The observation of a source.
+        note: A remark for users, such as that it was replaced since; empty if there is none.
     """
 
     uri: str
     size: int
     sha256: str | None
     content: str | None
-    maker: "TracedJob | None" = None
+    producer: "TracedJob | None" = None
     observation: Observation | None = None
     note: str = ""
 
@@ -49,7 +52,7 @@ class TracedFile:
 
     @property
     def digest(self) -> str:
-        """Eight digits by which people know it; empty where it has no digest."""
+        """The first eight digits of its digest; empty if it has none."""
         return (self.sha256 or (self.content or "").partition(":")[2])[:8]
 
 
@@ -58,231 +61,225 @@ class TracedJob:
     """A job that was run.
 
     Attributes:
-        record: Of what it made.
-        record_uri: Where that record lies.
-        past: Whether the result was replaced since.
-        inputs: What it read, in the record's order.
-        untraced: The number of scopes whose results it read, where these were too many to trace.
+        record: The record of its result.
+        record_uri: The record's address.
+        replaced: Whether the result was replaced since.
+        inputs: The files it read, in the record's order.
+        untraced_scopes: The number of scopes whose results it read, if these were too many to trace; otherwise 0.
     """
 
     record: Record
     record_uri: str
-    past: bool
+    replaced: bool
     inputs: tuple[TracedFile, ...]
-    untraced: int = 0
+    untraced_scopes: int = 0
 
     @property
     def name(self) -> str:
-        """Step and scope, for people."""
-        return f"{self.record.asset} of {self.record.scope}"
+        """Asset and scope, in words."""
+        return self.record.key.label
 
 
 @dataclass
 class ScopeRecords:
-    """The records in the folder of one scope, read when they are asked for."""
+    """The records in the folder of one scope, read on first use.
+
+    Attributes:
+        ledger: The project's records.
+        folder: The address of the scope's folder.
+    """
 
     ledger: Ledger
-    place: str
-
-    @cached_property
-    def makers(self) -> Mapping[str, str]:
-        """By file name in `records`: its URI."""
-        store = self.ledger.store
-        return {uri.rpartition("/")[2]: uri for uri in store.list(records_in(self.place)) if uri.endswith(".json")}
+    folder: str
 
     @cached_property
     def records(self) -> Mapping[str, Record | Observation]:
-        """By URI: of the results that are there, and what was seen of sources."""
-        return {uri: self.ledger.read_any(uri) for uri in self.makers.values()}
-
-    def reread(self) -> None:
-        """Has the records read again when they are asked for next."""
-        for name in ("makers", "records", "past"):
-            self.__dict__.pop(name, None)
+        """By address: the records of current results, and the observations of sources."""
+        return self._read(records_in(self.folder))
 
     @cached_property
-    def past(self) -> Mapping[str, Record | Observation]:
-        """By URI: of results that were replaced."""
-        uris = self.ledger.store.list(history_in(self.place))
+    def history(self) -> Mapping[str, Record | Observation]:
+        """By address: the records of replaced results."""
+        return self._read(history_in(self.folder))
+
+    def invalidate(self) -> None:
+        """Forget the records, so that they are read again on their next use."""
+        for name in ("records", "history"):
+            self.__dict__.pop(name, None)
+
+    def _read(self, folder: str) -> Mapping[str, Record | Observation]:
+        uris = self.ledger.store.list(folder)
         return {uri: self.ledger.read_any(uri) for uri in uris if uri.endswith(".json")}
 
 
 @dataclass
 class Lineage:
-    """The history of results under one output path, and of what they were made from. May be used by several threads.
+    """The lineage of results under one output path. Safe to use from several threads.
 
     Attributes:
         ledger: The records.
-        widest: See `WIDEST`.
-        folders: The folders that were read, by place; one who asks again later may hand over those of before.
+        max_scopes: See `MAX_TRACED_SCOPES`.
+        folders: The records read so far, by folder; pass those of an earlier lineage to save reading them again.
     """
 
     ledger: Ledger
-    widest: int = MAX_TRACED_SCOPES
+    max_scopes: int = MAX_TRACED_SCOPES
     folders: dict[str, ScopeRecords] = field(default_factory=dict)
     _jobs: dict[tuple[str, str], TracedJob] = field(default_factory=dict)
-    _tracing: list[tuple[str, str]] = field(default_factory=list)
+    _in_progress: list[tuple[str, str]] = field(default_factory=list)
     _lock: RLock = field(default_factory=RLock)
-    _handed_over: set[str] = field(init=False)
+    _inherited: set[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._handed_over = set(self.folders)
+        self._inherited = set(self.folders)
 
-    def of_record(self, record: Record, uri: str | None = None, *, past: bool = False) -> TracedJob:
-        """The job that made a result, and all that was done before it.
+    def of_record(self, record: Record, uri: str | None = None, *, replaced: bool = False) -> TracedJob:
+        """The job that produced a result, with everything upstream of it.
 
         Args:
-            record: Of the result.
-            uri: Where the record lies, if it is not where the ledger has it.
-            past: Whether the result was replaced since.
+            record: The result's record.
+            uri: The record's address, if it is not the ledger's address for this result.
+            replaced: Whether the result was replaced since.
 
         Raises:
-            InputError: a record upstream is none, or says that a result was made from itself.
+            InputError: a record upstream is invalid, or a result is upstream of itself.
         """
-        place = uri or self.ledger.uri(record.key)
-        key = place, record.fingerprint + record.data_version
+        record_uri = uri or self.ledger.uri(record.key)
+        key = record_uri, record.fingerprint + record.data_version
         with self._lock:
-            if key in self._tracing:
-                raise InputError(f"{place} says that {record.key.label} was made from itself")
+            if key in self._in_progress:
+                raise InputError(f"{record_uri} is invalid: {record.key.label} is upstream of itself")
             if key not in self._jobs:
-                self._tracing.append(key)
+                self._in_progress.append(key)
                 try:
-                    self._jobs[key] = self._traced(record, place, past=past)
+                    self._jobs[key] = self._trace(record, record_uri, replaced=replaced)
                 finally:
-                    self._tracing.pop()
+                    self._in_progress.pop()
             return self._jobs[key]
 
-    def alone(self, record: Record) -> TracedJob:
-        """The job that made a result, and the files it read, without what was done before it."""
+    def without_upstream(self, record: Record) -> TracedJob:
+        """The job that produced a result, and the files it read, without the jobs upstream."""
         return TracedJob(
-            record,
-            self.ledger.uri(record.key),
-            past=False,
-            inputs=tuple(map(_untraced, record.inputs)),
+            record, self.ledger.uri(record.key), replaced=False, inputs=tuple(map(_untraced, record.inputs))
         )
 
     def of_file(self, uri: str, content: str | None = None) -> TracedFile:
-        """A file under the output path, or a source that a sample or the reference was made from.
+        """A file under the output path, or a source of a sample or the reference.
 
         Args:
-            uri: Where it lies.
-            content: The digest of the version that is meant; the present one if None.
+            uri: The file's address.
+            content: The digest of the requested version; the current version if None.
 
         Raises:
             InputError: no record names it.
         """
-        found = self.find(uri, content)
-        if found is None:
+        file = self.find(uri, content)
+        if file is None:
             raise InputError(f"no record under {self.ledger.output_path} names {uri}: check the path")
-        return found
+        return file
 
     def find(self, uri: str, content: str | None = None) -> TracedFile | None:
-        """As `of_file`; None where no record names it."""
+        """As `of_file`, but None if no record names it."""
         with self._lock:
-            return self._made(uri, content) or self._seen(uri, content, folder_of(uri))
+            return self._find_output(uri, content) or self._find_source(uri, content, folder_of(uri))
 
-    def of_source(self, uri: str, scope: str) -> TracedFile | None:
-        """A source as it was last seen for a scope; None where it was not."""
-        with self._lock:
-            return self._seen(uri, None, self.ledger.layout.scope(scope))
-
-    def _traced(self, record: Record, place: str, *, past: bool) -> TracedJob:
+    def _trace(self, record: Record, record_uri: str, *, replaced: bool) -> TracedJob:
         scopes = {folder_of(item.uri) for item in record.inputs}
-        if len(scopes) > self.widest:
-            return TracedJob(record, place, past, tuple(map(_untraced, record.inputs)), len(scopes))
-        own = scope_folder_of(place)
-        traced = {item.uri: self._input(item, own) for item in record.inputs if item.content is not None}
-        makers = [file.maker for file in traced.values() if file.maker is not None]
+        if len(scopes) > self.max_scopes:
+            return TracedJob(record, record_uri, replaced, tuple(map(_untraced, record.inputs)), len(scopes))
+        own_folder = scope_folder_of(record_uri)
+        traced = {item.uri: self._trace_input(item, own_folder) for item in record.inputs if item.content is not None}
+        producers = [file.producer for file in traced.values() if file.producer is not None]
         for item in record.inputs:
             if item.content is None:
-                traced[item.uri] = _made_beside(item, makers) or self._input(item, own)
-        return TracedJob(record, place, past, tuple(traced[item.uri] for item in record.inputs))
+                traced[item.uri] = _output_of(producers, item) or self._trace_input(item, own_folder)
+        return TracedJob(record, record_uri, replaced, tuple(traced[item.uri] for item in record.inputs))
 
-    def _input(self, item: InputRecord, own: str) -> TracedFile:
-        found = (
-            self._made(item.uri, item.content)
-            or self._seen(item.uri, item.content, own)
-            or self._made(item.uri, item.content, own)  # imported: its file lies elsewhere
+    def _trace_input(self, item: InputRecord, own_folder: str) -> TracedFile:
+        file = (
+            self._find_output(item.uri, item.content)
+            or self._find_source(item.uri, item.content, own_folder)
+            or self._find_output(item.uri, item.content, own_folder)  # imported: its file is stored elsewhere
         )
-        return found or TracedFile(item.uri, item.size, None, item.content, note="nothing is known of it")
+        return file or TracedFile(item.uri, item.size, None, item.content, note="its origin is unknown")
 
-    def _made(self, uri: str, content: str | None, place: str | None = None) -> TracedFile | None:
-        """A result, of the version that has this content; looked for again in a folder that was read long ago."""
-        if not self.ledger.layout.contains(place or uri):
-            return None  # a source, whose folder may be nobody's to list
-        folder = self._folder(place or folder_of(uri))
-        found = self._made_in(folder, uri, content)
-        if (found is None or found.maker is None) and folder.place in self._handed_over:
-            self._handed_over.remove(folder.place)
-            folder.reread()
-            found = self._made_in(folder, uri, content)
-        return found
+    def _find_output(self, uri: str, content: str | None, folder: str | None = None) -> TracedFile | None:
+        """An output with this content; records inherited from an earlier lineage are read again before giving up."""
+        if not self.ledger.layout.contains(folder or uri):
+            return None  # a source, whose folder this user may not be allowed to list
+        scope = self._scope_records(folder or folder_of(uri))
+        file = self._find_output_in(scope, uri, content)
+        if (file is None or file.producer is None) and scope.folder in self._inherited:
+            self._inherited.remove(scope.folder)
+            scope.invalidate()
+            file = self._find_output_in(scope, uri, content)
+        return file
 
-    def _made_in(self, folder: ScopeRecords, uri: str, content: str | None) -> TracedFile | None:
-        named = False
-        for past, kept in ((False, folder.records), (True, folder.past if content is not None else {})):
-            for place, record in kept.items():
+    def _find_output_in(self, scope: ScopeRecords, uri: str, content: str | None) -> TracedFile | None:
+        is_known = False
+        for replaced, records in ((False, scope.records), (True, scope.history if content is not None else {})):
+            for record_uri, record in records.items():
                 file = _output(record, uri)
                 if file is None or not isinstance(record, Record):
                     continue
-                named = True
+                is_known = True
                 if content is None or file.content == content:
-                    maker = self.of_record(record, place, past=past)
-                    note = "replaced since" if past else ""
-                    return TracedFile(uri, file.size, file.sha256, file.content, maker, note=note)
-        return TracedFile(uri, 0, None, content, note="replaced since, and its record is gone") if named else None
+                    producer = self.of_record(record, record_uri, replaced=replaced)
+                    return traced_output(file, producer)
+        return TracedFile(uri, 0, None, content, note=f"{REPLACED}, and its record is missing") if is_known else None
 
-    def _seen(self, uri: str, content: str | None, folder: str) -> TracedFile | None:
-        """A source, by the observations of a scope's folder."""
-        for kept in self._folder(folder).records.values():
-            file = kept.by_uri().get(uri) if isinstance(kept, Observation) else None
-            if file is None or not isinstance(kept, Observation):
+    def _find_source(self, uri: str, content: str | None, folder: str) -> TracedFile | None:
+        """A source, by the observations in a scope's folder."""
+        for observation in self._scope_records(folder).records.values():
+            file = observation.by_uri().get(uri) if isinstance(observation, Observation) else None
+            if file is None or not isinstance(observation, Observation):
                 continue
             if content is None or file.content == content:
-                return TracedFile(uri, file.size, file.sha256, file.content, observation=kept)
-            return TracedFile(uri, file.size, None, content, note="another file lies there now")
+                return TracedFile(uri, file.size, file.sha256, file.content, observation=observation)
+            return TracedFile(uri, file.size, None, content, note="the file has changed since")
         return None
 
-    def _folder(self, place: str) -> ScopeRecords:
-        return self.folders.setdefault(place, ScopeRecords(self.ledger, place))
+    def _scope_records(self, folder: str) -> ScopeRecords:
+        return self.folders.setdefault(folder, ScopeRecords(self.ledger, folder))
+
+
+def traced_output(file: FileRecord, producer: TracedJob) -> TracedFile:
+    """An output with the job that wrote it."""
+    note = REPLACED if producer.replaced else ""
+    return TracedFile(file.uri, file.size, file.sha256, file.content, producer, note=note)
 
 
 def as_markdown(job: TracedJob) -> str:
-    """The dataflow that led to a result, as a list for Dagit: jobs with their tools, files with their digests."""
-    return "\n".join(_lines(job, 0, set()))
+    """The lineage of a result as a list for Dagit: jobs with their tools, files with their digests."""
+    return "\n".join(_markdown_lines(job, 0, set()))
 
 
-def _lines(job: TracedJob, depth: int, told: set[str]) -> Iterator[str]:
+def _markdown_lines(job: TracedJob, depth: int, shown: set[str]) -> Iterator[str]:
     indent = "  " * depth
-    if job.record_uri in told:
+    if job.record_uri in shown:
         yield f"{indent}- **{job.name}**, as above"
         return
-    told.add(job.record_uri)
-    yield f"{indent}- **{job.name}**: {_how(job)}"
-    if job.untraced:
-        yield f"{indent}  - {len(job.inputs)} files of {job.untraced} samples: the page of each tells its own"
+    shown.add(job.record_uri)
+    yield f"{indent}- **{job.name}**: {_origin(job.record)}"
+    if job.untraced_scopes:
+        yield f"{indent}  - {len(job.inputs)} files of {job.untraced_scopes} samples: see the page of each sample"
         return
-    makers = {file.maker.record_uri: file.maker for file in job.inputs if file.maker is not None}
-    for place, maker in makers.items():
-        files = [file for file in job.inputs if file.maker is not None and file.maker.record_uri == place]
-        yield f"{indent}  - {_named(files)} from"
-        yield from _lines(maker, depth + 2, told)
+    producers = {file.producer.record_uri: file.producer for file in job.inputs if file.producer is not None}
+    for uri, producer in producers.items():
+        files = [file for file in job.inputs if file.producer is not None and file.producer.record_uri == uri]
+        yield f"{indent}  - {', '.join(f'`{file.name}` {file.digest}'.rstrip() for file in files)} from"
+        yield from _markdown_lines(producer, depth + 2, shown)
     for file in job.inputs:
-        if file.maker is None:
+        if file.producer is None:
             note = f", {file.note}" if file.note else ""
             yield f"{indent}  - `{file.uri}` {file.digest}{note}"
 
 
-def _how(job: TracedJob) -> str:
-    record = job.record
+def _origin(record: Record) -> str:
     if record.imported:
-        return f"made elsewhere, imported by {record.user} on {record.finished:%Y-%m-%d %H:%M} UTC"
+        return f"imported by {record.user} on {record.finished:%Y-%m-%d %H:%M} UTC"
     tools = ", ".join(f"{tool} {version}" for tool, version in sorted(record.tools.items())) or "bash"
     return f"{tools}; {record.finished:%Y-%m-%d %H:%M} UTC"
-
-
-def _named(files: Iterable[TracedFile]) -> str:
-    return ", ".join(f"`{file.name}` {file.digest}".rstrip() for file in files)
 
 
 def _output(record: Record | Observation, uri: str) -> FileRecord | None:
@@ -290,13 +287,12 @@ def _output(record: Record | Observation, uri: str) -> FileRecord | None:
     return next((file for file in outputs if file.uri == uri), None)
 
 
-def _made_beside(item: InputRecord, makers: Iterable[TracedJob]) -> TracedFile | None:
-    """A file that has no digest to tell its version by, such as a BAM's index: it came with what was read beside it."""
-    for maker in makers:
-        file = _output(maker.record, item.uri)
+def _output_of(producers: Iterable[TracedJob], item: InputRecord) -> TracedFile | None:
+    """An input without a digest of its version, such as a BAM's index: an output of the job that wrote the BAM."""
+    for producer in producers:
+        file = _output(producer.record, item.uri)
         if file is not None:
-            note = "replaced since" if maker.past else ""
-            return TracedFile(item.uri, file.size, file.sha256, file.content, maker, note=note)
+            return traced_output(file, producer)
     return None
 
 

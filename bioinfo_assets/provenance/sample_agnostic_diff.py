@@ -1,4 +1,4 @@
-"""Texts of two samples' jobs compared without regard to which sample each is of."""
+"""Comparison of texts of two samples' jobs that ignores the samples' names."""
 
 import json
 import re
@@ -8,90 +8,91 @@ from functools import cache
 from typing import Final
 
 PLACEHOLDER: Final = "SAMPLE"
-"""Stands for either sample's name where a file of both is named."""
+"""Stands for both samples' names in the names of files."""
 
-SHORT: Final = 2
-"""Items of a list that are all told."""
+MAX_LISTED_ITEMS: Final = 2
+"""Longer lists are shortened to their first item and the number of the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class SamplePair:
-    """The samples that two results are of, which may be one.
+    """The samples of two results, which may be the same sample.
 
-    >>> SamplePair("a", "b").alike("sort a.bam > a.sorted.bam", "sort b.bam > b.sorted.bam")
+    >>> SamplePair("a", "b").are_equivalent("sort a.bam > a.sorted.bam", "sort b.bam > b.sorted.bam")
     True
     """
 
-    one: str
-    other: str
+    first: str
+    second: str
 
     @property
     def are_same(self) -> bool:
-        """Whether both results are of one sample."""
-        return self.one == self.other
+        """Whether both results belong to the same sample."""
+        return self.first == self.second
 
-    def alike(self, one: object, other: object) -> bool:
-        """Whether two texts, values or lists say the same, each of its sample."""
-        if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-            return len(one) == len(other) and all(map(self.alike, one, other))
-        if one == other or self.are_same or not (isinstance(one, str) and isinstance(other, str)):
-            return one == other
-        return self._alike(one, other)
+    def are_equivalent(self, first: object, second: object) -> bool:
+        """Whether two texts, values or lists are equal except for the samples' names."""
+        if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
+            return len(first) == len(second) and all(map(self.are_equivalent, first, second))
+        if first == second or self.are_same or not (isinstance(first, str) and isinstance(second, str)):
+            return first == second
+        return self._are_equivalent_texts(first, second)
 
-    def matched(self, lines: Sequence[str], others: Sequence[str]) -> list[str]:
-        """The lines of the second text; each that is alike to one of the first in that one's words."""
-        own = list(dict.fromkeys(line for line in lines if line not in set(others)))
-        known = set(lines)
+    def align_lines(self, first: Sequence[str], second: Sequence[str]) -> list[str]:
+        """The second text's lines, each replaced by the equivalent line of the first text if there is one."""
+        only_first = list(dict.fromkeys(line for line in first if line not in set(second)))
+        known = set(first)
         return [
-            line if line in known else next((mine for mine in own if self.alike(mine, line)), line) for line in others
+            line
+            if line in known
+            else next((candidate for candidate in only_first if self.are_equivalent(candidate, line)), line)
+            for line in second
         ]
 
-    def file(self, local: str, name: str) -> str:
-        """The name of a file of a sample, which begins with the sample's, so replaced."""
-        begins = not self.are_same and local.startswith(f"{name}.")
-        return f"{PLACEHOLDER}{local[len(name) :]}" if begins else local
+    def common_name(self, file_name: str, sample: str) -> str:
+        """The name of one sample's file, with a placeholder for the sample's name if it begins with it."""
+        is_own = not self.are_same and file_name.startswith(f"{sample}.")
+        return f"{PLACEHOLDER}{file_name[len(sample) :]}" if is_own else file_name
 
-    def _alike(self, one: str, other: str) -> bool:
-        """Goes through both texts side by side: words of scripts may be names of samples too, such as `bam` or `a`."""
-        names = _name(self.one), _name(self.other)
-        at = of_other = 0
-        while at < len(one) and of_other < len(other):
-            if names[0].match(one, at) and names[1].match(other, of_other):
-                at, of_other = at + len(self.one), of_other + len(self.other)
-            elif one[at] == other[of_other]:
-                at, of_other = at + 1, of_other + 1
-            else:
-                return False
-        return at == len(one) and of_other == len(other)
+    def render(self, first: object, second: object) -> tuple[str, str]:
+        """Two values as texts; of two lists, only the items that differ.
 
-    def told(self, one: object, other: object) -> tuple[str, str]:
-        """Two values as texts; of lists, what only one of them has.
-
-        >>> SamplePair("a", "a").told([1, 2, 3], [1, 3, 4])
+        >>> SamplePair("a", "a").render([1, 2, 3], [1, 3, 4])
         ('[2]', '[4]')
-        >>> SamplePair("a", "a").told([1], [2, 3, 4])
+        >>> SamplePair("a", "a").render([1], [2, 3, 4])
         ('[1]', '2 and 2 more')
         """
-        if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-            own = [item for item in one if not any(self.alike(item, its) for its in other)]
-            its = [item for item in other if not any(self.alike(mine, item) for mine in one)]
-            if own or its:
-                return _listed(own), _listed(its)
-        return _text(one), _text(other)
+        if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
+            only_first = [item for item in first if not any(self.are_equivalent(item, other) for other in second)]
+            only_second = [item for item in second if not any(self.are_equivalent(other, item) for other in first)]
+            if only_first or only_second:
+                return _render_list(only_first), _render_list(only_second)
+        return _render_value(first), _render_value(second)
+
+    def _are_equivalent_texts(self, first: str, second: str) -> bool:
+        """Scan both texts in parallel: a word of a script may also be a sample's name, such as `bam` or `a`."""
+        names = _whole_word(self.first), _whole_word(self.second)
+        i = j = 0
+        while i < len(first) and j < len(second):
+            if names[0].match(first, i) and names[1].match(second, j):
+                i, j = i + len(self.first), j + len(self.second)
+            elif first[i] == second[j]:
+                i, j = i + 1, j + 1
+            else:
+                return False
+        return i == len(first) and j == len(second)
 
 
-def _listed(items: list[object]) -> str:
-    """A list as text; of more than two items, such as the read groups of many lanes, the first and how many more."""
-    if len(items) <= SHORT:
-        return _text(items)
-    return f"{' '.join(_text(items[0]).split())} and {len(items) - 1} more"
+def _render_list(items: list[object]) -> str:
+    if len(items) <= MAX_LISTED_ITEMS:
+        return _render_value(items)
+    return f"{' '.join(_render_value(items[0]).split())} and {len(items) - 1} more"
 
 
-def _text(value: object) -> str:
+def _render_value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @cache
-def _name(name: str) -> re.Pattern[str]:
-    """A name that stands alone."""
+def _whole_word(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])")

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.launch.publish import publish_lock
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.record import FileRecord, Observation, Record
@@ -18,6 +18,10 @@ from bioinfo_assets.storage.store import FileStat, Store
 
 _RECORD_OR_OBSERVATION: Final[TypeAdapter[Record | Observation]] = TypeAdapter(Record | Observation)
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class DamagedRecordError(InputError):
+    """A file exists where a record belongs, but is not a record of this project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Ledger:
         """The record of a result; None where there is no result.
 
         Raises:
-            InputError: the file exists but is not a record.
+            DamagedRecordError: the file exists but is not a record.
         """
         return self.read_at(self.uri(key))
 
@@ -61,7 +65,7 @@ class Ledger:
         """The record in a file, such as one of the shared cache; None where there is none.
 
         Raises:
-            InputError: the file exists but is not a record.
+            DamagedRecordError: the file exists but is not a record.
         """
         return self._load(uri, Record)
 
@@ -135,17 +139,17 @@ class Ledger:
     def _load(self, uri: str, model: type[Model]) -> Model | None:
         try:
             data = self.store.read_bytes(uri)
-        except InputError as error:
-            if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
-                return None
-            raise
+        except NotFoundError:
+            return None
         try:
             return model.model_validate_json(data, context=self.layout)
         except ValidationError as error:
             raise _not_a_record(uri, error) from error
 
 
-def _not_a_record(uri: str, error: ValidationError) -> InputError:
+def _not_a_record(uri: str, error: ValidationError) -> DamagedRecordError:
     problem = error.errors()[0]
     where = ".".join(map(str, problem["loc"]))
-    return InputError(f"{uri} is not a record of this version ({where}: {problem['msg']}): move it away and run again")
+    return DamagedRecordError(
+        f"{uri} is not a record of this version ({where}: {problem['msg']}): move it away and run again"
+    )

@@ -1,28 +1,28 @@
-"""Work in threads over more items than memory should hold at once."""
+"""Work in threads over more items than memory should hold at the same time."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 def imap_bounded(
-    work: Callable[[Item], Made], items: Iterable[Item], threads: int, stopped: Event | None = None
-) -> Iterator[Made]:
-    """Gives what `work` makes of each item, in their order; no more items are taken than threads can soon come to.
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int, stopped: Event | None = None
+) -> Generator[Result, None, None]:
+    """Map a function over items in threads, in the order of the items, taking only a few of them ahead.
 
     Args:
-        work: What is done, in any thread; what it raises is raised here.
-        items: What it is done with.
-        threads: How many work at once.
-        stopped: Is set when nobody waits for more, so that long work can end early.
+        work: The function, called in any thread; what it raises is raised to the caller.
+        items: Its arguments.
+        threads: The number of threads.
+        stopped: Set when no more results are needed, so that long work can end early.
     """
     pool = ThreadPoolExecutor(threads)
-    waiting: deque[Future[Made]] = deque()
+    waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
             waiting.append(pool.submit(work, item))

@@ -1,6 +1,6 @@
 """Whether a result is reused, copied from the shared cache, or computed: the one place that decides it.
 
-A run and a dry run both ask `decide_reuse`, so that what a dry run predicts is what a run does.
+A run and a dry run both call `decide_reuse`, so that a run does what a dry run predicts.
 """
 
 from collections.abc import Callable, Mapping

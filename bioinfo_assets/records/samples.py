@@ -16,8 +16,9 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from bioinfo_assets.asset_names import RAW_READS
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.fastq import check_pair, lane_of, number_in
+from bioinfo_assets.genomics.fastq import check_pair, lane_of, trailing_number
 from bioinfo_assets.genomics.fastq_head import HEAD_BYTES, FastqHead, read_head
 from bioinfo_assets.genomics.sample import Lane, Sample, check_sample_name
 from bioinfo_assets.genomics.samplesheet import (
@@ -35,7 +36,6 @@ from bioinfo_assets.storage.store import Store, join
 MAX_CONCURRENT_READS: Final = 16
 """FASTQs whose first records are read at the same time; they wait for the network more than for a processor."""
 
-_RAW_READS: Final = "raw_reads"
 _SAMPLE: Final = TypeAdapter(Sample)
 
 
@@ -85,7 +85,7 @@ class KnownLanes:
     def _load(self, name: str) -> tuple[Sample | None, dict[str, FileRecord]]:
         if name not in self._cache:
             sample = load_sample(self.ledger, name) if has_sample(self.ledger, name) else None
-            observation = self.ledger.read_observation(ResultKey(_RAW_READS, name)) if sample else None
+            observation = self.ledger.read_observation(ResultKey(RAW_READS, name)) if sample else None
             self._cache[name] = sample, observation.by_uri() if observation else {}
         return self._cache[name]
 
@@ -98,7 +98,7 @@ class KnownLanes:
 
 def _matches(row: SheetRow, lane: Lane) -> bool:
     """Whether a row agrees with the library and number of a lane."""
-    number = number_in(row.lane)
+    number = trailing_number(row.lane)
     return (row.library or row.sample) == lane.library and number in {None, lane.number}
 
 
@@ -231,7 +231,7 @@ def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
         )
     lanes = (replace(lane, library=new) if lane.library == old else lane for lane in before.lanes)
     sample = replace(before, name=new, lanes=tuple(lanes))
-    # In this order a process that dies in between leaves a sample too many, which can be removed, and never one too few.
+    # In this order, a process that is killed in between leaves one sample too many, never one too few.
     past = PastSample(end="renamed", new_name=new, at=datetime.now(UTC), by=getpass.getuser(), sample=before)
     _save_past(ledger, past)
     save_sample(ledger, sample)
@@ -297,4 +297,4 @@ def _read_lane(store: Store, row: SheetRow) -> Lane:
 
 def _read_head(store: Store, uri: str) -> FastqHead:
     data = store.read_bytes(uri, 0, HEAD_BYTES)
-    return read_head(uri, data, whole=len(data) < HEAD_BYTES)
+    return read_head(uri, data, complete=len(data) < HEAD_BYTES)

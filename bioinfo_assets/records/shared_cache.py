@@ -8,10 +8,8 @@ Whoever may write to the cache is trusted like one who may write results.
 
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.ledger import DamagedRecordError, Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.storage.store import Store, join
 
@@ -57,7 +55,5 @@ class SharedCache:
     def _entry(self, fingerprint: str) -> Record | None:
         try:
             return Ledger(self.store, self.prefix).read_at(self.uri(fingerprint))
-        except InputError as error:
-            if isinstance(error.__cause__, ValidationError):  # damaged: the next who computes the result replaces it
-                return None
-            raise
+        except DamagedRecordError:  # the next who computes the result replaces it
+            return None

@@ -1,5 +1,5 @@
-"""How each thing is made: pure functions from values to a `launch.job.Job`.
+"""The steps of the pipeline: pure functions from values to a `launch.job.Job`.
 
-A step's script is a bash file in `scripts/` that holds no value of anyone's; `script.render` puts the values in front
-of it as quoted assignments.
+A step's script is a bash file in `scripts/`; `script.render` puts the values of its variables in front of it, as quoted
+assignments.
 """

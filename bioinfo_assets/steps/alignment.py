@@ -5,11 +5,11 @@ from typing import Final
 
 from bioinfo_assets.genomics.read_group import ReadGroup, escape_for_bwa
 from bioinfo_assets.launch.job import Input, Job
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.files import ReadFiles
-from bioinfo_assets.steps.layout import Layout
-from bioinfo_assets.steps.reads import in_order
+from bioinfo_assets.steps.files import ReadFiles, sample_output
+from bioinfo_assets.steps.reads import sort_read_groups
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
 
@@ -17,19 +17,18 @@ VERSION: Final = "2"
 
 
 def align(
-    sample: str, reads: ReadFiles, read_groups: Sequence[ReadGroup], reference: IndexedReference, layout: Layout
+    sample: str, reads: ReadFiles, read_groups: Sequence[ReadGroup], reference: IndexedReference, layout: OutputLayout
 ) -> Job:
-    """Align read pairs; each read's group is told by its FASTQ comment, the groups' lines by the header.
+    """Align read pairs, whose FASTQ comments assign them to the read groups.
 
-    The BAM has all records of a read together, as MarkDuplicates wants them, and the reference's contigs with their M5s
-    in its header. The script fails with a sentence when the
-    aligner took reads for single ones, lost any, knew no contig of the `.alt`, or left a read without a group. Facts:
-    `records`, `primary` and `mapped` (primary records that are mapped).
+    The BAM has the records of each read next to each other, as MarkDuplicates requires, and M5s in its header. The
+    script fails with a message if the aligner treats reads as unpaired, loses reads, finds no contig of the `.alt`
+    file, or leaves a read without a read group. Facts: `records`, `primary` and `mapped` (mapped primary records).
     """
     local1, local2, aligned = (
         f"{sample}.{suffix}" for suffix in ("cutadapt.1.fastq.gz", "cutadapt.2.fastq.gz", "aln.bam")
     )
-    groups = in_order(sample, read_groups)
+    groups = sort_read_groups(sample, read_groups)
     return Job(
         key=ResultKey("aligned_bam", sample),
         version=VERSION,
@@ -50,11 +49,11 @@ def align(
         inputs=(
             Input(local1, reads.reads1),
             Input(local2, reads.reads2),
-            reference.staged_dictionary(),
-            *reference.staged_index(),
+            reference.dictionary_input(),
+            *reference.index_inputs(),
         ),
-        outputs=(layout.output("bam", sample, "aln.bam", canonical.BAM),),
+        outputs=(sample_output(layout, "bam", sample, "aln.bam", canonical.BAM),),
         tools=(reference.aligner.value, "samtools", "bgzip"),
         parameters={"aligner": reference.aligner.value, "read_groups": tuple(group.header_line() for group in groups)},
-        resources=resources.aligning(sum(file.size for file in reference.index.values()), reads.size),
+        resources=resources.for_alignment(sum(file.size for file in reference.index.values()), reads.size),
     )

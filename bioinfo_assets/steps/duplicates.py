@@ -4,9 +4,10 @@ from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Input, Job, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.files import sample_output, sorted_bam_outputs
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
 
@@ -14,30 +15,21 @@ VERSION: Final = "2"
 
 _METRICS: Final = "mark_dup.markdup.metrics.txt"
 
-PATTERNED_FLOWCELL_PIXELS: Final = 2500
-"""Distance of optical duplicates on patterned flow cells, as MarkDuplicates' documentation has it; 100 on others."""
-
 
 def mark_duplicates(
-    sample: str,
-    aligned: StoredFile,
-    reference: IndexedReference,
-    layout: Layout,
-    *,
-    optical_distance: int = PATTERNED_FLOWCELL_PIXELS,
+    sample: str, aligned: StoredFile, reference: IndexedReference, layout: OutputLayout, *, optical_distance: int
 ) -> Job:
-    """Flag duplicates in the aligner's own order, then sort by coordinate and set NM, MD and UQ.
+    """Flag duplicates in the order of the aligner, then sort by coordinate and set NM, MD and UQ.
 
-    `optical_distance` is in pixels: duplicates within it are one cluster that was seen twice. MD has the reference's
-    letters in upper case, however its FASTA has them. UMIs are not used to tell duplicates apart: a warning says so
-    where read names have them. The script fails with a sentence when the BAM's contigs are not the reference's. Fact:
-    `records`.
+    Duplicates within `optical_distance` pixels are optical: one cluster that was read twice. MD is in upper case even
+    if the FASTA is soft-masked. UMIs are not used to distinguish duplicates; the script warns of UMIs in read names. It
+    fails with a message if the BAM does not have the reference's contigs. Fact: `records`.
 
     Raises:
         InputError: The distance is negative.
     """
     if optical_distance < 0:
-        raise InputError(f"an optical distance of {optical_distance} pixels is not possible: give 0 or more")
+        raise InputError(f"optical distance {optical_distance} is not valid: give 0 pixels or more")
     local, marked, metrics = (f"{sample}.{suffix}" for suffix in ("aln.bam", "mark_dup.bam", _METRICS))
     return Job(
         key=ResultKey("marked_bam", sample),
@@ -52,12 +44,12 @@ def mark_duplicates(
             marked=marked,
             metrics=metrics,
         ),
-        inputs=(Input(local, aligned), *reference.staged()),
+        inputs=(Input(local, aligned), *reference.inputs()),
         outputs=(
-            *layout.sorted_bam(sample, "mark_dup.bam"),
-            layout.output("metrics", sample, _METRICS, canonical.PICARD_METRICS),
+            *sorted_bam_outputs(layout, sample, "mark_dup.bam"),
+            sample_output(layout, "metrics", sample, _METRICS, canonical.PICARD_METRICS),
         ),
         tools=("picard", "samtools", "bgzip"),
         parameters={"optical_distance": optical_distance},
-        resources=resources.marking(aligned.size, reference.fasta.size),
+        resources=resources.for_duplicate_marking(aligned.size, reference.fasta.size),
     )

@@ -1,33 +1,32 @@
-"""What steps hand on to one another: files that belong together.
-
-Each is made from the outputs of the job that made it: `IndexedBam.of(outputs)`.
-"""
+"""The files of a sample: a job's outputs, and the groups of them that steps pass to other steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from bioinfo_assets.launch.job import Input, StoredFile
+from bioinfo_assets.launch.job import RAW_BYTES, Input, Output, StoredFile
+from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.steps import canonical
 
-Outputs = Mapping[str, StoredFile]
+OutputFiles = Mapping[str, StoredFile]
 """The published files of a job, by the keys of its outputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadFiles:
-    """The FASTQs of a sample: first and second reads in step."""
+    """The FASTQs of a sample: first and second reads of the same pairs, in the same order."""
 
     reads1: StoredFile
     reads2: StoredFile
 
     @classmethod
-    def of(cls, outputs: Outputs) -> Self:
-        """From what `merge_reads` or `trim_reads` made."""
+    def of(cls, outputs: OutputFiles) -> Self:
+        """Take the outputs of `merge_reads` or `trim_reads`."""
         return cls(outputs["reads1"], outputs["reads2"])
 
     @property
     def size(self) -> int:
-        """Bytes of both."""
+        """The size of both files in bytes."""
         return self.reads1.size + self.reads2.size
 
 
@@ -39,10 +38,24 @@ class IndexedBam:
     bai: StoredFile
 
     @classmethod
-    def of(cls, outputs: Outputs) -> Self:
-        """From what `mark_duplicates` or `recalibrate` made."""
+    def of(cls, outputs: OutputFiles) -> Self:
+        """Take the outputs of `mark_duplicates` or `recalibrate`."""
         return cls(outputs["bam"], outputs["bai"])
 
-    def staged(self, local: str) -> tuple[Input, Input]:
-        """Both as a job finds them: the BAM under this name, the index beside it."""
+    def inputs(self, local: str) -> tuple[Input, Input]:
+        """The inputs of a job: the BAM under a local name, and its index."""
         return Input(local, self.bam), Input(f"{local}.bai", self.bai)
+
+
+def sample_output(layout: OutputLayout, key: str, sample: str, suffix: str, form: str | None = RAW_BYTES) -> Output:
+    """A file of one sample as an output; its local name contains the sample's, which logs and reports then show."""
+    return Output(key, f"{sample}.{suffix}", layout.sample(sample, suffix), canonical=form)
+
+
+def sorted_bam_outputs(layout: OutputLayout, sample: str, suffix: str) -> tuple[Output, Output, Output]:
+    """A BAM as an output, with its index and MD5 file, which are derived from it."""
+    return (
+        sample_output(layout, "bam", sample, suffix, canonical.BAM),
+        sample_output(layout, "bai", sample, f"{suffix}.bai", canonical.DERIVED_FILE),
+        sample_output(layout, "md5", sample, f"{suffix}.md5", canonical.DERIVED_FILE),
+    )

@@ -1,12 +1,12 @@
-"""What is measured on a sample's final BAM: alignment, insert sizes, depth."""
+"""Metrics of a sample's final BAM: alignment, insert sizes and depth."""
 
 from typing import Final
 
 from bioinfo_assets.launch.job import Input, Job
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.files import IndexedBam
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.files import IndexedBam, sample_output
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
 
@@ -15,25 +15,25 @@ INSERT_SIZE_VERSION: Final = "1"
 DEPTH_VERSION: Final = "1"
 
 
-def alignment_metrics(sample: str, bam: IndexedBam, reference: IndexedReference, layout: Layout) -> Job:
+def alignment_metrics(sample: str, bam: IndexedBam, reference: IndexedReference, layout: OutputLayout) -> Job:
     """Collect Picard's alignment summary: reads aligned, mismatches, read lengths, chimeras."""
     local, metrics = f"{sample}.recalib.bam", f"{sample}.alignment_metrics.txt"
     return Job(
         key=ResultKey("alignment_metrics", sample),
         version=ALIGNMENT_VERSION,
         script=render("alignment_metrics", "java", bam=local, fasta=reference.name, metrics=metrics),
-        inputs=(Input(local, bam.bam), *reference.staged()),
-        outputs=(layout.output("metrics", sample, "alignment_metrics.txt", canonical.PICARD_METRICS),),
+        inputs=(Input(local, bam.bam), *reference.inputs()),
+        outputs=(sample_output(layout, "metrics", sample, "alignment_metrics.txt", canonical.PICARD_METRICS),),
         tools=("picard",),
-        resources=resources.walking(bam.bam.size, reference.fasta.size, most_mib=4096),
+        resources=resources.for_single_jvm(bam.bam.size, reference.fasta.size, max_mib=4096),
     )
 
 
-def insert_size_metrics(sample: str, bam: IndexedBam, layout: Layout) -> Job:
-    """Collect the sizes of inserts, with their histogram as a PDF.
+def insert_size_metrics(sample: str, bam: IndexedBam, layout: OutputLayout) -> Job:
+    """Collect insert sizes, with their histogram as a PDF.
 
     A sample without proper pairs gets an empty metrics file and histogram, and the status `fail` instead of `ok`. Fact:
-    `has_insert_metrics` is `yes` or `no`.
+    `has_insert_metrics`, `yes` or `no`.
     """
     local, metrics = f"{sample}.recalib.bam", f"{sample}.insert_metrics.txt"
     status, histogram = f"{sample}.insert_metrics.status", f"{sample}.insert_size_histogram.pdf"
@@ -45,40 +45,40 @@ def insert_size_metrics(sample: str, bam: IndexedBam, layout: Layout) -> Job:
         ),
         inputs=(Input(local, bam.bam),),
         outputs=(
-            layout.output("metrics", sample, "insert_metrics.txt", canonical.PICARD_METRICS),
-            layout.output("status", sample, "insert_metrics.status"),
-            layout.output("histogram", sample, "insert_size_histogram.pdf", canonical.PDF),
+            sample_output(layout, "metrics", sample, "insert_metrics.txt", canonical.PICARD_METRICS),
+            sample_output(layout, "status", sample, "insert_metrics.status"),
+            sample_output(layout, "histogram", sample, "insert_size_histogram.pdf", canonical.PDF),
         ),
         tools=("picard", "Rscript"),
-        resources=resources.walking(bam.bam.size, 0, most_mib=4096),
+        resources=resources.for_single_jvm(bam.bam.size, 0, max_mib=4096),
     )
 
 
-def depth(sample: str, bam: IndexedBam, layout: Layout, *, plain_text: bool = False) -> Job:
-    """Tell the depth of every position of every contig that has reads, and a summary of coverage.
+def depth(sample: str, bam: IndexedBam, layout: OutputLayout, *, plain_text: bool = False) -> Job:
+    """Compute the depth at every position of the contigs with reads, and a summary of coverage.
 
-    Depth is `samtools depth -a`, bgzipped with a tabix index, or plain text of some 15 bytes a base. The summary is
-    mosdepth's, which counts a position once where the two reads of a pair overlap; samtools counts it twice; it
-    leaves out contigs without reads. Facts: `genome_length`, of all contigs in the header, and `mean_depth` over all of
-    them, by mosdepth's count.
+    Depth is the output of `samtools depth -a`, bgzipped with a tabix index, or plain text of some 15 bytes a base. The
+    summary is mosdepth's, without contigs that have no reads: it counts a position once where the two reads of a pair
+    overlap, samtools counts it twice. Facts: `genome_length`, of all contigs in the header, and `mean_depth` over all
+    of them, by mosdepth's count.
     """
     local = f"{sample}.recalib.bam"
     suffix = "depth.txt" if plain_text else "depth.txt.gz"
     bgzipped = (
-        layout.output("depth", sample, suffix, canonical.GZIPPED),
-        layout.output("tbi", sample, f"{suffix}.tbi", canonical.FOLLOWS),
+        sample_output(layout, "depth", sample, suffix, canonical.GZIPPED),
+        sample_output(layout, "tbi", sample, f"{suffix}.tbi", canonical.DERIVED_FILE),
     )
     return Job(
         key=ResultKey("depth", sample),
         version=DEPTH_VERSION,
         script=render("depth", sample=sample, bam=local, depth=f"{sample}.{suffix}", plain_text=plain_text),
-        inputs=bam.staged(local),
+        inputs=bam.inputs(local),
         outputs=(
-            *((layout.output("depth", sample, suffix),) if plain_text else bgzipped),
-            layout.output("summary", sample, "mosdepth.summary.txt"),
-            layout.output("distribution", sample, "mosdepth.global.dist.txt"),
+            *((sample_output(layout, "depth", sample, suffix),) if plain_text else bgzipped),
+            sample_output(layout, "summary", sample, "mosdepth.summary.txt"),
+            sample_output(layout, "distribution", sample, "mosdepth.global.dist.txt"),
         ),
         tools=("samtools", "bgzip", "tabix", "mosdepth"),
         parameters={"plain_text": plain_text},
-        resources=resources.streaming(bam.bam.size),
+        resources=resources.for_streaming(bam.bam.size),
     )

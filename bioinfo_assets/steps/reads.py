@@ -9,39 +9,42 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.layout import Layout
-from bioinfo_assets.steps.script import read, render
+from bioinfo_assets.steps.files import sample_output
+from bioinfo_assets.steps.script import read_script, render
 
 VERSION: Final = "1"
 
 
 @dataclass(frozen=True, slots=True)
 class LaneFiles:
-    """The FASTQs of one lane, and the read group they become."""
+    """The FASTQs of a lane, and its read group."""
 
     read_group: ReadGroup
     reads1: StoredFile
     reads2: StoredFile
 
 
-def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
-    """Merge a sample's lanes into one pair of bgzipped FASTQs, in the order of their read groups' names.
+def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: OutputLayout) -> Job:
+    """Merge a sample's lanes into one pair of bgzipped FASTQs, in the order of their read group IDs.
 
-    The read group takes the place of each read's comment, as `RG:Z:ID`, and `/1` and `/2` go from the names. The script
-    reads each lane in step and fails with a sentence on a truncated file, on another number of reads or other names in
-    the second, and on an empty lane. A warning names a file whose reads, by their names, are of several lanes. Facts:
-    `pairs`, and `pairs.ID` of each lane.
+    Comments of reads are replaced by their read group, as `RG:Z:ID`, and `/1` and `/2` are removed from the names. The
+    script fails with a message if a file is truncated, if the two files of a lane differ in read names or in the
+    number of reads, or if a lane is empty. It warns of files whose read names have several lanes. Facts: `pairs`, and
+    `pairs.ID` of each lane.
 
     Raises:
-        InputError: There is no lane, two have one read group, or two files are the same.
+        InputError: There is no lane, two have the same read group, or two files are the same.
     """
-    groups = in_order(sample, (lane.read_group for lane in lanes))
+    groups = sort_read_groups(sample, (lane.read_group for lane in lanes))
     lanes = sorted(lanes, key=lambda lane: lane.read_group.id)
     _check_contents(sample, lanes)
     files1, files2 = [lane.reads1 for lane in lanes], [lane.reads2 for lane in lanes]
-    locals1, locals2 = _local_names(sample, "1", len(lanes)), _local_names(sample, "2", len(lanes))
+    locals1, locals2 = (
+        [f"{sample}.lane{number}.{read}.fastq.gz" for number in range(1, len(lanes) + 1)] for read in (1, 2)
+    )
     return Job(
         key=ResultKey("merged_reads", sample),
         version=VERSION,
@@ -55,24 +58,24 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: Layout) -> Job:
             reads2=locals2,
             names1=[file_name(file.uri) for file in files1],
             names2=[file_name(file.uri) for file in files2],
-            pair_reads=read("pair_reads.awk"),
+            pair_reads=read_script("pair_reads.awk"),
         ),
         inputs=tuple(Input(local, file) for local, file in zip(locals1 + locals2, files1 + files2, strict=True)),
         outputs=(
-            layout.output("reads1", sample, "1.fastq.gz", canonical.GZIPPED),
-            layout.output("reads2", sample, "2.fastq.gz", canonical.GZIPPED),
+            sample_output(layout, "reads1", sample, "1.fastq.gz", canonical.GZIPPED),
+            sample_output(layout, "reads2", sample, "2.fastq.gz", canonical.GZIPPED),
         ),
         tools=("bgzip",),
         parameters={"read_groups": tuple(group.header_line() for group in groups)},
-        resources=resources.streaming(sum(file.size for file in files1 + files2)),
+        resources=resources.for_streaming(sum(file.size for file in files1 + files2)),
     )
 
 
-def in_order(sample: str, read_groups: Iterable[ReadGroup]) -> list[ReadGroup]:
-    """A sample's read groups as all its files have them: by their IDs.
+def sort_read_groups(sample: str, read_groups: Iterable[ReadGroup]) -> list[ReadGroup]:
+    """Sort a sample's read groups by ID, which is their order in all its files.
 
     Raises:
-        InputError: There is none, two have one ID, or an ID holds a blank, which samtools takes for the end of it.
+        InputError: There is no read group, two have the same ID, or an ID has a blank, at which samtools would end it.
     """
     ordered = sorted(read_groups, key=lambda group: group.id)
     if not ordered:
@@ -87,12 +90,8 @@ def in_order(sample: str, read_groups: Iterable[ReadGroup]) -> list[ReadGroup]:
 
 
 def _check_contents(sample: str, lanes: Sequence[LaneFiles]) -> None:
-    seen: dict[str, StoredFile] = {}
+    files: dict[str, StoredFile] = {}
     for file in (file for lane in lanes for file in (lane.reads1, lane.reads2)):
-        other = seen.setdefault(file.content or file.uri, file)
+        other = files.setdefault(file.content or file.uri, file)
         if other is not file:
             raise InputError(f"sample {sample} has the same reads in {other.uri} and {file.uri}: leave one out")
-
-
-def _local_names(sample: str, read: str, lanes: int) -> list[str]:
-    return [f"{sample}.lane{number}.{read}.fastq.gz" for number in range(1, lanes + 1)]

@@ -1,4 +1,4 @@
-"""The reference genome: fetched once, uncompressed, and indexed for samtools, GATK and an aligner."""
+"""The reference genome: copied uncompressed, and indexed for samtools, GATK and an aligner."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,30 +9,30 @@ from bioinfo_assets.genomics import refget
 from bioinfo_assets.genomics.reference import fasta_name
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import resources
-from bioinfo_assets.steps.files import Outputs
-from bioinfo_assets.steps.layout import Layout
-from bioinfo_assets.steps.script import render, source_of
+from bioinfo_assets.steps.files import OutputFiles
+from bioinfo_assets.steps.script import module_source, render
 
 FETCH_VERSION: Final = "1"
 INDEX_VERSION: Final = "2"
 
 
 class Aligner(StrEnum):
-    """An aligner by its command; each has an index of its own."""
+    """An aligner by its command; each has its own index."""
 
     BWA = "bwa"
     BWA_MEM2 = "bwa-mem2"
 
     @property
     def index_suffixes(self) -> tuple[str, ...]:
-        """What follows the FASTA's name in the names of its index files."""
+        """The suffixes of its index files, which follow the FASTA's name and a dot."""
         return _INDEX_SUFFIXES[self]
 
     @property
     def indexing_bytes_per_base(self) -> float:
-        """Memory for indexing: bwa's readme says 5.37 times the genome at the most, bwa-mem2's 28 times."""
+        """The memory for indexing: up to 5.37 times the genome by bwa's readme, 28 times by bwa-mem2's."""
         return 5.4 if self is Aligner.BWA else 28.0
 
 
@@ -48,10 +48,10 @@ class IndexedReference:
 
     Attributes:
         fasta: The sequences, uncompressed.
-        fai: The index that samtools makes.
-        dictionary: The sequence dictionary that Picard makes.
-        aligner: The aligner whose index this is.
-        index: The aligner's files by suffix; with `alt` among them for an ALT-aware reference.
+        fai: The index of samtools.
+        dictionary: The sequence dictionary of Picard.
+        aligner: The aligner of the index.
+        index: The aligner's files by suffix, including `alt` for an ALT-aware reference.
     """
 
     fasta: StoredFile
@@ -61,8 +61,8 @@ class IndexedReference:
     index: Mapping[str, StoredFile]
 
     @classmethod
-    def of(cls, fasta: StoredFile, aligner: Aligner, outputs: Outputs) -> "IndexedReference":
-        """From the FASTA and what `index_reference` made of it."""
+    def of(cls, fasta: StoredFile, aligner: Aligner, outputs: OutputFiles) -> "IndexedReference":
+        """Take the FASTA and the outputs of `index_reference`."""
         index = {suffix: outputs[suffix] for suffix in (*aligner.index_suffixes, "alt") if suffix in outputs}
         return cls(fasta, outputs["fai"], outputs["dict"], aligner, index)
 
@@ -71,33 +71,33 @@ class IndexedReference:
         """The local name of the FASTA."""
         return file_name(self.fasta.uri)
 
-    def staged(self) -> tuple[Input, ...]:
-        """The FASTA with `.fai` and `.dict`, as samtools, Picard and GATK look for them."""
+    def inputs(self) -> tuple[Input, ...]:
+        """The inputs of a job that runs samtools, Picard or GATK: the FASTA with `.fai` and `.dict`."""
         return (
             Input(self.name, self.fasta, shared=True),
             Input(f"{self.name}.fai", self.fai, shared=True),
-            self.staged_dictionary(),
+            self.dictionary_input(),
         )
 
     @property
     def dictionary_name(self) -> str:
-        """The local name of the dictionary, by which the contigs of BAMs are checked."""
+        """The local name of the dictionary, with which the contigs of BAMs are compared."""
         return _dictionary_name(self.name)
 
-    def staged_dictionary(self) -> Input:
-        """The dictionary alone."""
+    def dictionary_input(self) -> Input:
+        """The dictionary as an input of a job."""
         return Input(self.dictionary_name, self.dictionary, shared=True)
 
-    def staged_index(self) -> tuple[Input, ...]:
-        """The aligner's files, as the aligner looks for them."""
+    def index_inputs(self) -> tuple[Input, ...]:
+        """The aligner's index files as inputs of a job."""
         return tuple(Input(f"{self.name}.{suffix}", file, shared=True) for suffix, file in self.index.items())
 
 
-def fetch_reference(source: StoredFile, layout: Layout) -> Job:
-    """Fetch a FASTA and uncompress it to `references/NAME.fa`.
+def fetch_reference(source: StoredFile, layout: OutputLayout) -> Job:
+    """Copy a FASTA uncompressed to `references/NAME.fa`.
 
     Raises:
-        InputError: The source has no FASTA's name.
+        InputError: The source does not have the name of a FASTA.
     """
     fasta = fasta_name(source.uri)
     return Job(
@@ -106,17 +106,17 @@ def fetch_reference(source: StoredFile, layout: Layout) -> Job:
         script=render("fetch_reference", source_name=file_name(source.uri), fasta=fasta),
         inputs=(Input("source", source),),
         outputs=(Output("fasta", fasta, layout.reference(fasta)),),
-        parameters={"reference": source.uri},
-        resources=resources.streaming(0),
+        parameters={"reference": file_name(source.uri)},
+        resources=resources.for_streaming(0),
     )
 
 
-def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner, layout: Layout) -> Job:
+def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner, layout: OutputLayout) -> Job:
     """Index a FASTA for samtools, GATK and the aligner; `alt` is the `.alt` file of an ALT-aware reference.
 
-    `references/NAME.fa.refget.json` names the sequences by what they are (`genomics.refget`); the script fails with a
-    sentence when their M5s are not those of the dictionary. Facts: `contigs`, `bases`, `seqcol`, which is the digest of
-    the sequence collection, and `m5.CONTIG` of each contig, if there are no more than 100.
+    `references/NAME.fa.refget.json` has the digests of the sequences (`genomics.refget`); the script fails with a
+    message if their M5s differ from the dictionary's. Facts: `contigs`, `bases`, `seqcol` (the digest of the sequence
+    collection), and `m5.CONTIG` of each contig if there are no more than 100.
     """
     name = file_name(fasta.uri)
     dictionary, identities = _dictionary_name(name), f"{name}.refget.json"
@@ -131,7 +131,7 @@ def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner,
             identities=identities,
             aligner=aligner,
             has_alt=bool(alt),
-            refget=source_of(refget),
+            refget=module_source(refget),
         ),
         inputs=(Input(name, fasta), *((Input("alternate_contigs", alt),) if alt else ())),
         outputs=(
@@ -142,7 +142,7 @@ def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner,
         ),
         tools=(aligner.value, "samtools", "picard"),
         parameters={"aligner": aligner.value},
-        resources=resources.indexing(fasta.size, aligner.indexing_bytes_per_base),
+        resources=resources.for_indexing(fasta.size, aligner.indexing_bytes_per_base),
     )
 
 

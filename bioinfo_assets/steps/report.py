@@ -7,21 +7,21 @@ from typing import Final
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.script import render
 
 VERSION: Final = "1"
 
 
-def multiqc(metrics: Mapping[str, Sequence[StoredFile]], layout: Layout) -> Job:
-    """Report on the samples' logs and metrics files; those that MultiQC knows nothing of are left out by it.
+def multiqc(metrics: Mapping[str, Sequence[StoredFile]], layout: OutputLayout) -> Job:
+    """Summarize the samples' logs and metrics files; MultiQC ignores those that it does not support.
 
-    The content of the report is its table of general statistics: the page and `multiqc_data.json` hold paths and times.
+    Only the table of general statistics has content: the page and `multiqc_data.json` have paths and times in them.
 
     Args:
-        metrics: The files of each sample, by its name.
+        metrics: The files of each sample by its name.
         layout: Where results are published.
 
     Raises:
@@ -37,23 +37,23 @@ def multiqc(metrics: Mapping[str, Sequence[StoredFile]], layout: Layout) -> Job:
         script=render("multiqc", config=json.dumps(_config(sample_of), indent=1)),
         inputs=tuple(Input(name, file) for name, file in files.items()),
         outputs=(
-            Output("report", "multiqc_report.html", layout.report("multiqc_report.html"), canonical.FOLLOWS),
-            Output("data", "multiqc_data.json", layout.report("multiqc_data.json"), canonical.FOLLOWS),
+            Output("report", "multiqc_report.html", layout.report("multiqc_report.html"), canonical.DERIVED_FILE),
+            Output("data", "multiqc_data.json", layout.report("multiqc_data.json"), canonical.DERIVED_FILE),
             Output("table", "multiqc_general_stats.txt", layout.report("multiqc_general_stats.txt")),
         ),
         tools=("multiqc",),
         parameters={"samples": tuple(sorted(metrics))},
-        resources=resources.streaming(sum(file.size for file in files.values())),
+        resources=resources.for_streaming(sum(file.size for file in files.values())),
     )
 
 
 def _config(sample_of: Mapping[str, str]) -> dict[str, object]:
-    """MultiQC's settings: it asks no server, and takes names from the files instead of guessing them from endings."""
+    """MultiQC's settings: no requests to servers, and sample names by file name instead of guesses by suffix."""
     return {
         "no_version_check": True,
         "no_ai": True,
         "megaqc_upload": False,
-        "plots_force_interactive": True,  # pictures instead, for many samples, would need a browser (kaleido)
+        "plots_force_interactive": True,  # images, the default for many samples, need a browser (kaleido)
         "use_filename_as_sample_name": True,
         "fn_clean_sample_names": False,
         "sample_names_replace_exact": True,

@@ -1,17 +1,17 @@
-"""Trimming: adapters, poly-G and pairs with too many unknown bases, by cutadapt."""
+"""Trimming by cutadapt: adapters, poly-G, and pairs with too many unknown bases."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Scalar, StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.files import ReadFiles
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.steps.files import ReadFiles, sample_output
 from bioinfo_assets.steps.script import render
 
 VERSION: Final = "1"
@@ -19,8 +19,6 @@ VERSION: Final = "1"
 Adapter = str | StoredFile
 """An adapter's sequence in cutadapt's notation, or a FASTA of adapters."""
 
-TRUSEQ_1: Final = "AGATCGGAAGAGCACACGTCTGAACTCCAGTCA"
-TRUSEQ_2: Final = "AGATCGGAAGAGCGTCGTGTAGGGAAAGAGTGT"
 
 _BASES = r"(?:[ACGTURYSWKMBDHVNIX](?:\{\d{1,3}\})?)+"
 _PARAMETER = (
@@ -30,36 +28,32 @@ _PART = rf"\^?{_BASES}\$?(?:{_PARAMETER})*"
 _ADAPTER: Final = re.compile(rf"(?:[A-Za-z0-9][A-Za-z0-9_-]*=)?{_PART}(?:\.\.\.{_PART})?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trimming:
-    """What is cut from reads, and which pairs are dropped; by default no more than pairs with unknown bases.
+    """What is trimmed from reads, and which pairs are discarded.
 
     Attributes:
-        five_prime_1: An adapter before the first read (cutadapt's `-g`).
-        five_prime_2: One before the second (`-G`).
-        three_prime_1: An adapter behind the first read, such as read-through into the other one (`-a`).
-        three_prime_2: One behind the second (`-A`).
-        poly_g: Cut Gs without signal from the ends of reads of two-colour machines (`--nextseq-trim 20`). It
-            also trims by quality: bases below Q20 go from the 3' ends, as by `-q 20`, with Gs counted as of low quality
-            whatever they have.
-        max_n: The share of unknown bases in either read above which a pair is dropped, or their number from 1 on.
-        minimum_length: Bases below which a pair with a shorter read is dropped, once anything is cut: a read that is
-            all adapter would leave an empty sequence, on which aligners stumble.
+        five_prime_1: An adapter at the 5' end of the first read (cutadapt's `-g`).
+        five_prime_2: An adapter at the 5' end of the second read (`-G`).
+        three_prime_1: An adapter at the 3' end of the first read, found where the fragment is short (`-a`).
+        three_prime_2: An adapter at the 3' end of the second read (`-A`).
+        poly_g: Whether to trim Gs without signal from the 3' ends of reads of two-colour sequencers (`--nextseq-trim
+            20`). This also trims bases below Q20 like `-q 20`, with Gs counted as low quality.
+        max_n: The fraction of unknown bases, from 0 to 1, above which a pair is discarded for either read.
+        minimum_length: The length in bases below which a pair is discarded for either read, if anything is trimmed: a
+            read of adapter only would become an empty sequence, which aligners do not accept.
 
     Raises:
         InputError: An adapter is not in cutadapt's notation, or a number is out of its range.
-
-    >>> Trimming.truseq().three_prime_1
-    'AGATCGGAAGAGCACACGTCTGAACTCCAGTCA'
     """
 
     five_prime_1: Adapter | None = None
     five_prime_2: Adapter | None = None
     three_prime_1: Adapter | None = None
     three_prime_2: Adapter | None = None
-    poly_g: bool = False
-    max_n: float = 0.1
-    minimum_length: int = 20
+    poly_g: bool
+    max_n: float
+    minimum_length: int
 
     def __post_init__(self) -> None:
         for _, adapter in self.adapters():
@@ -67,23 +61,18 @@ class Trimming:
                 raise InputError(
                     f"{adapter!r} is not an adapter: give IUPAC letters in cutadapt's notation, or a FASTA"
                 )
-        if not self.max_n >= 0:
-            raise InputError(f"max_n of {self.max_n} is not possible: give a share from 0 to 1, or a number of bases")
+        if not 0 <= self.max_n <= 1:
+            raise InputError(f"max_n {self.max_n} is not valid: give a fraction from 0 to 1")
         if self.minimum_length < 1:
-            raise InputError(f"minimum_length of {self.minimum_length} is not possible: give 1 base or more")
-
-    @classmethod
-    def truseq(cls) -> Self:
-        """Read-through into Illumina's TruSeq adapters, as Illumina's adapter document gives them."""
-        return cls(three_prime_1=TRUSEQ_1, three_prime_2=TRUSEQ_2)
+            raise InputError(f"minimum_length {self.minimum_length} is not valid: give 1 base or more")
 
     @property
-    def cuts(self) -> bool:
+    def shortens_reads(self) -> bool:
         """Whether reads can become shorter."""
         return self.poly_g or any(True for _ in self.adapters())
 
     def adapters(self) -> Iterator[tuple[str, Adapter]]:
-        """The adapters that are given, each behind cutadapt's option for its place."""
+        """The adapters, each with cutadapt's option for its place."""
         for option, adapter in (
             ("-g", self.five_prime_1),
             ("-G", self.five_prime_2),
@@ -94,9 +83,11 @@ class Trimming:
                 yield option, adapter
 
     def options(self) -> list[str]:
-        """Cutadapt's options; adapter files stand under their local names."""
-        options = ["--pair-filter=any", "--max-n", f"{self.max_n:g}"]
-        if self.cuts:
+        """Cutadapt's options, with the local names of adapter files."""
+        options = ["--pair-filter=any"]
+        if self.max_n < 1:  # from 1 on, cutadapt takes the value for a number of bases
+            options += ["--max-n", f"{self.max_n:g}"]
+        if self.shortens_reads:
             options += ["-m", str(self.minimum_length)]
         if self.poly_g:
             options += ["--nextseq-trim", "20"]
@@ -104,21 +95,21 @@ class Trimming:
             options += [option, adapter if isinstance(adapter, str) else f"file:{_local_name(option)}"]
         return options
 
-    def files(self) -> tuple[Input, ...]:
-        """The adapter files under their local names."""
+    def adapter_inputs(self) -> tuple[Input, ...]:
+        """The adapter files as inputs of a job."""
         return tuple(
             Input(_local_name(option), file) for option, file in self.adapters() if isinstance(file, StoredFile)
         )
 
 
-def trim_reads(sample: str, reads: ReadFiles, trimming: Trimming, layout: Layout) -> Job:
-    """Cut adapters and drop pairs, with cutadapt's report as text and JSON.
+def trim_reads(sample: str, reads: ReadFiles, trimming: Trimming, layout: OutputLayout) -> Job:
+    """Trim reads and discard pairs, with cutadapt's report as text and JSON.
 
-    Facts: `pairs_in` and `pairs_out`. The script fails with a sentence when no pair is left.
+    Facts: `pairs_in` and `pairs_out`. The script fails with a message if no pair is left.
     """
     local1, local2 = f"{sample}.1.fastq.gz", f"{sample}.2.fastq.gz"
-    made = {key: f"{sample}.cutadapt.{ending}" for key, ending in _ENDINGS.items()}
-    adapter_files = trimming.files()
+    outputs = {key: f"{sample}.cutadapt.{suffix}" for key, suffix in _SUFFIXES.items()}
+    adapter_files = trimming.adapter_inputs()
     return Job(
         key=ResultKey("trimmed_reads", sample),
         version=VERSION,
@@ -127,25 +118,26 @@ def trim_reads(sample: str, reads: ReadFiles, trimming: Trimming, layout: Layout
             sample=sample,
             reads1=local1,
             reads2=local2,
-            trimmed1=made["reads1"],
-            trimmed2=made["reads2"],
-            log=made["log"],
-            report=made["json"],
+            trimmed1=outputs["reads1"],
+            trimmed2=outputs["reads2"],
+            log=outputs["log"],
+            report=outputs["json"],
             options=trimming.options(),
             adapter_files=[file.local for file in adapter_files],
             adapter_names=[file_name(file.file.uri) for file in adapter_files],
         ),
         inputs=(Input(local1, reads.reads1), Input(local2, reads.reads2), *adapter_files),
         outputs=tuple(
-            layout.output(key, sample, f"cutadapt.{ending}", _CANONICAL[key]) for key, ending in _ENDINGS.items()
+            sample_output(layout, key, sample, f"cutadapt.{suffix}", _CANONICAL[key])
+            for key, suffix in _SUFFIXES.items()
         ),
         tools=("cutadapt",),
         parameters=dict(_parameters(trimming)),
-        resources=resources.streaming(reads.size),
+        resources=resources.for_streaming(reads.size),
     )
 
 
-_ENDINGS: Final = {"reads1": "1.fastq.gz", "reads2": "2.fastq.gz", "log": "log", "json": "json"}
+_SUFFIXES: Final = {"reads1": "1.fastq.gz", "reads2": "2.fastq.gz", "log": "log", "json": "json"}
 _CANONICAL: Final = {
     "reads1": canonical.GZIPPED,
     "reads2": canonical.GZIPPED,
@@ -159,7 +151,7 @@ def _parameters(trimming: Trimming) -> Iterator[tuple[str, Scalar]]:
         yield f"cutadapt {option}", adapter if isinstance(adapter, str) else adapter.uri
     yield "poly_g", trimming.poly_g
     yield "max_n", trimming.max_n
-    if trimming.cuts:
+    if trimming.shortens_reads:
         yield "minimum_length", trimming.minimum_length
 
 

@@ -1,17 +1,16 @@
-"""What is known of a stored file without reading it."""
+"""Size and version of a stored file, known without reading it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """A file at one moment: one with the same size and stamp has not been rewritten since.
+    """A file at one moment: as long as size and stamp are the same, it has not been rewritten.
 
     Attributes:
         size: Bytes.
-        stamp: Local: the time of its last change in nanoseconds. Remote: its ETag, or where there is none the time of
-            its last change.
-        etag: The remote store's name for its content, or None.
+        stamp: Local: the modification time in nanoseconds. Remote: the ETag, or if there is none the modification time.
+        etag: The remote file's ETag, or None.
     """
 
     size: int

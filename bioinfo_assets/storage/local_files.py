@@ -1,4 +1,4 @@
-"""Files of this machine, as one of the two kinds of place a `Store` knows."""
+"""Files of this machine, for `Store`."""
 
 import os
 from collections.abc import Iterator
@@ -6,29 +6,29 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.storage.atomic import atomic_copy, atomic_write, translate_disk_errors
 from bioinfo_assets.storage.file_stat import FileStat
 
 
 def stat(path: Path) -> FileStat:
-    """Size and time of last change.
+    """Return size and modification time.
 
     Raises:
-        InputError: there is no such file.
+        NotFoundError: the file does not exist.
     """
     with _translate_path_errors(path):
-        facts = path.stat()
+        status = path.stat()
     if not path.is_file():
         raise InputError(f"{path} is not a file: give the path of a file")
-    return FileStat(size=facts.st_size, stamp=str(facts.st_mtime_ns))
+    return FileStat(size=status.st_size, stamp=str(status.st_mtime_ns))
 
 
 def read(path: Path, start: int, length: int | None) -> bytes:
-    """Part of a file's bytes, or all.
+    """Return `length` bytes of a file from `start` on, or all of the rest.
 
     Raises:
-        InputError: there is no such file.
+        NotFoundError: the file does not exist.
     """
     with _translate_path_errors(path), path.open("rb") as file:
         file.seek(start)
@@ -36,7 +36,7 @@ def read(path: Path, start: int, length: int | None) -> bytes:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Writes a file whole.
+    """Write a file atomically.
 
     Raises:
         ResourceError: the disk is full.
@@ -46,41 +46,41 @@ def write(path: Path, data: bytes) -> None:
 
 
 def fetch(path: Path, target: Path) -> None:
-    """Copies a file of this machine.
+    """Copy a file of this machine atomically.
 
     Raises:
-        InputError: there is no such file.
+        NotFoundError: the file does not exist.
         ResourceError: the disk is full.
     """
     stat(path)
-    read(path, 0, 0)  # what may not be read is told of the source, not of the target
+    read(path, 0, 0)  # so that an unreadable source is not reported as an error of the target
     atomic_copy(path, target)
 
 
 def delete(path: Path) -> None:
-    """Removes a file; one that is not there stays so."""
+    """Remove a file if it exists."""
     with translate_disk_errors(path.parent):
         path.unlink(missing_ok=True)
 
 
 def list_files(folder: Path, *, recursive: bool) -> Iterator[str]:
-    """The files of a folder, those with a leading dot (locks, and what is being written) left out."""
+    """Yield the files of a folder, without those with a leading dot (locks and temporary files)."""
     for parent, list_folders, names in os.walk(folder):
         list_folders[:] = [name for name in list_folders if recursive and not name.startswith(".")]
         yield from (f"{parent}/{name}" for name in names if not name.startswith("."))
 
 
 def scan_files(folder: Path) -> Iterator[tuple[str, FileStat]]:
-    """The files that `listed` finds in a folder and in those within it, each with what `stat` says of it."""
+    """Yield the files of a folder and its subfolders, as `list_files` does, each with its `stat`."""
     for uri in list_files(folder, recursive=True):
-        with suppress(FileNotFoundError):  # it went while the folder was read
-            facts = os.stat(uri)  # noqa: PTH116 - a Path for each of millions takes longer than the disk
-            if S_ISREG(facts.st_mode):
-                yield uri, FileStat(size=facts.st_size, stamp=str(facts.st_mtime_ns))
+        with suppress(FileNotFoundError):  # it was removed while the folder was read
+            status = os.stat(uri)  # noqa: PTH116 - a Path for each of millions takes longer than the disk
+            if S_ISREG(status.st_mode):
+                yield uri, FileStat(size=status.st_size, stamp=str(status.st_mtime_ns))
 
 
 def list_folders(folder: Path) -> Iterator[str]:
-    """The names of the folders in a folder, those with a leading dot left out."""
+    """Yield the names of the folders in a folder, without those with a leading dot."""
     if folder.is_dir():
         with _translate_path_errors(folder), os.scandir(folder) as entries:
             yield from (entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
@@ -91,10 +91,10 @@ def _translate_path_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"{path} does not exist: check its spelling, or make it first") from error
+        raise NotFoundError(f"{path} does not exist: check its spelling, or create it first") from error
     except IsADirectoryError as error:
         raise InputError(f"{path} is not a file: give the path of a file") from error
     except PermissionError as error:
-        raise InputError(f"{path} may not be read: give yourself the right to read it") from error
+        raise InputError(f"{path} is not readable for this user: change its permissions") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check its path and its disk") from error

@@ -1,4 +1,4 @@
-"""Copies within S3, of any size, whose bytes never come through this machine.
+"""Copies within S3, of any size, whose bytes do not pass through this machine.
 
 S3's CopyObject takes 5 GB at most (AWS API reference); boto3 copies larger objects in parts, several at once.
 """
@@ -12,30 +12,30 @@ from bioinfo_assets.errors import InputError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PARTS_FROM: Final = 1024**3
-"""Bytes of an object that is copied in parts: a part of 256 MiB takes seconds, one request for all of it minutes."""
+MULTIPART_MIN_SIZE: Final = 1024**3
+"""Bytes from which an object is copied in parts: a part of 256 MiB takes seconds, one request for all of it minutes."""
 
-PART: Final = 256 * 1024**2
+PART_SIZE: Final = 256 * 1024**2
 
 
 def copy(source_bucket: str, source_key: str, bucket: str, key: str) -> None:
-    """Copies an object; the new one is there when all its bytes are.
+    """Copy an object atomically.
 
     Raises:
-        InputError: it may not be read or written.
+        InputError: it cannot be read or written.
     """
     # boto3 takes 0.3 s to import, which users of local files save.
     from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - as above
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
 
     settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
-    config = TransferConfig(multipart_threshold=PARTS_FROM, multipart_chunksize=PART)
+    config = TransferConfig(multipart_threshold=MULTIPART_MIN_SIZE, multipart_chunksize=PART_SIZE)
     try:
         _client(settings).copy({"Bucket": source_bucket, "Key": source_key}, bucket, key, Config=config)
     except (ClientError, BotoCoreError) as error:
         raise InputError(
-            f"s3://{source_bucket}/{source_key} could not be copied to s3://{bucket}/{key}: {error}; check your rights "
-            "there and the network"
+            f"s3://{source_bucket}/{source_key} could not be copied to s3://{bucket}/{key}: {error}; check your "
+            "permissions there and the network"
         ) from error
 
 

@@ -1,7 +1,6 @@
-"""Files by URI: absolute local paths (also `file://`), `s3://`, `gs://` (public) and `https://`, in one way.
+"""Files by URI: absolute local paths (also `file://`), `s3://`, `gs://` (public) and `https://`.
 
-A file is written whole or not at all. No client is made before the first use of its bucket. Everything may be called
-from several threads.
+All writes are atomic. A client is created at the first use of its bucket. Everything here is thread-safe.
 """
 
 import hashlib
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.storage import local_files, object_files
 from bioinfo_assets.storage.atomic import atomic_move, remove_parts
 from bioinfo_assets.storage.file_stat import FileStat
@@ -22,10 +21,10 @@ _CHUNK: Final = 4 * 1024 * 1024
 
 
 def local_path(uri: str) -> Path | None:
-    """The path of a file of this machine, None for any other.
+    """Return the path of a file of this machine, None for any other.
 
     Raises:
-        InputError: neither an absolute path nor an address this project reads.
+        InputError: neither an absolute path nor an address that this project reads.
 
     >>> local_path("file:///data/a%20b.txt"), local_path("s3://bucket/key")
     (PosixPath('/data/a b.txt'), None)
@@ -37,11 +36,11 @@ def local_path(uri: str) -> Path | None:
         return Path(unquote(urlsplit(uri).path))
     if scheme in object_files.SCHEMES:
         return None
-    raise InputError(f"{uri!r} is no place for files: give an absolute path, or an s3://, gs:// or https:// address")
+    raise InputError(f"{uri!r} is no file location: give an absolute path, or an s3://, gs:// or https:// address")
 
 
 def join(uri: str, *parts: str) -> str:
-    """A place within a place.
+    """Return the URI of a file or folder within a folder.
 
     >>> join("s3://bucket/results/", "expt", "expt.bam"), join("/results", "expt")
     ('s3://bucket/results/expt/expt.bam', '/results/expt')
@@ -53,34 +52,33 @@ def join(uri: str, *parts: str) -> str:
 class Store:
     """All files this project reads and writes, wherever they are.
 
-    Every method raises InputError for a file that is not there or not allowed, and ResourceError for a full disk.
+    Every method raises NotFoundError for a file that does not exist, InputError for one that may not be accessed, and
+    ResourceError for a full disk.
     """
 
     def stat(self, uri: str) -> FileStat:
-        """A file's size and stamp: the same again as long as it is not rewritten."""
+        """Return a file's size and stamp: the same as long as it is not rewritten."""
         path = local_path(uri)
         return object_files.stat(uri) if path is None else local_files.stat(path)
 
     def find(self, uri: str) -> FileStat | None:
-        """A file's size and stamp, None where there is none. A place that cannot be reached is an error."""
+        """Return a file's size and stamp, None if it does not exist; an unreachable store is an error."""
         try:
             return self.stat(uri)
-        except InputError as error:
-            if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
-                return None
-            raise
+        except NotFoundError:
+            return None
 
     def exists(self, uri: str) -> bool:
-        """Whether the file is there. A place that cannot be reached is an error, not an absence."""
+        """Return whether a file exists; an unreachable store is an error."""
         return self.find(uri) is not None
 
     def read_bytes(self, uri: str, start: int = 0, length: int | None = None) -> bytes:
-        """A file's bytes, or `length` of them from `start`."""
+        """Return a file's bytes, or `length` of them from `start` on."""
         path = local_path(uri)
         return object_files.read(uri, start, length) if path is None else local_files.read(path, start, length)
 
     def write_bytes(self, uri: str, data: bytes) -> None:
-        """Writes a file whole, in place of any that was there; local folders are made."""
+        """Write a file, in place of any existing one; local folders are created."""
         path = local_path(uri)
         if path is None:
             object_files.write(uri, data)
@@ -88,7 +86,7 @@ class Store:
             local_files.write(path, data)
 
     def fetch(self, uri: str, path: Path) -> None:
-        """Copies a file to a local path, which is there once every byte is."""
+        """Copy a file to a local path."""
         source = local_path(uri)
         if source is None:
             object_files.fetch(uri, path)
@@ -96,7 +94,7 @@ class Store:
             local_files.fetch(source, path)
 
     def put(self, path: Path, uri: str) -> None:
-        """Copies a local file to where it is published."""
+        """Copy a local file to a URI."""
         target = local_path(uri)
         if target is None:
             local_files.stat(path)
@@ -105,27 +103,27 @@ class Store:
             local_files.fetch(path, target)
 
     def move(self, source: str, uri: str) -> None:
-        """Moves a file: by name within one file system, else by a whole copy and then the removal of the source."""
-        here, there = local_path(source), local_path(uri)
-        if here is not None and there is not None:
-            local_files.stat(here)
-            atomic_move(here, there)
+        """Move a file: by rename within one file system, otherwise by a copy and the removal of the source."""
+        from_path, to_path = local_path(source), local_path(uri)
+        if from_path is not None and to_path is not None:
+            local_files.stat(from_path)
+            atomic_move(from_path, to_path)
             return
         self.copy(source, uri)
         self.delete(source)
 
     def copy(self, source: str, uri: str) -> None:
-        """Copies a file: by S3 itself within S3, else through this machine."""
-        here, there = local_path(source), local_path(uri)
-        if here is not None:
-            self.put(here, uri)
-        elif there is not None:
-            self.fetch(source, there)
+        """Copy a file: on the server's side within S3, otherwise through this machine."""
+        from_path, to_path = local_path(source), local_path(uri)
+        if from_path is not None:
+            self.put(from_path, uri)
+        elif to_path is not None:
+            self.fetch(source, to_path)
         else:
             object_files.copy(source, uri)
 
     def delete(self, uri: str) -> None:
-        """Removes a file; one that is not there stays so."""
+        """Remove a file if it exists."""
         path = local_path(uri)
         if path is None:
             object_files.delete(uri)
@@ -133,23 +131,23 @@ class Store:
             local_files.delete(path)
 
     def delete_all(self, folder: str, except_named: str = "") -> None:
-        """Removes the files of a folder and of those within it, many in one call where the store can.
+        """Remove the files of a folder and its subfolders, many per request where the store supports it.
 
         Args:
-            folder: The folder; one that is not there stays so.
-            except_named: Files of this name stay, wherever they are.
+            folder: The folder, which may not exist.
+            except_named: Files of this name are kept, in subfolders too.
         """
-        doomed = [uri for uri in self.list(folder, recursive=True) if uri.rpartition("/")[2] != except_named]
+        uris = [uri for uri in self.list(folder, recursive=True) if uri.rpartition("/")[2] != except_named]
         if local_path(folder) is None:
-            object_files.delete_many(doomed)
+            object_files.delete_many(uris)
             return
-        for uri in doomed:
+        for uri in uris:
             self.delete(uri)
 
     def remove_parts(self, uri: str) -> None:
-        """Removes what writers of a local file that were killed left beside it, where nobody writes it now.
+        """Remove the temporary files of killed writers of a local file; call it only while nobody writes it.
 
-        Stores of objects keep the parts of an upload out of sight; a rule of the bucket removes them (AWS user guide,
+        Object stores hide the parts of unfinished uploads; a lifecycle rule of the bucket removes them (AWS user guide,
         AbortIncompleteMultipartUpload).
         """
         path = local_path(uri)
@@ -157,34 +155,34 @@ class Store:
             remove_parts(path)
 
     def list(self, folder: str, *, recursive: bool = False) -> tuple[str, ...]:
-        """The files of a folder, sorted; none where there is no such folder. Hidden local files are left out."""
+        """Return the files of a folder, sorted, without hidden local ones; none if the folder does not exist."""
         path = local_path(folder)
-        found = (
+        uris = (
             object_files.list_files(folder, recursive=recursive)
             if path is None
             else local_files.list_files(path, recursive=recursive)
         )
-        return tuple(sorted(found))
+        return tuple(sorted(uris))
 
     def scan(self, folder: str) -> Iterator[tuple[str, FileStat]]:
-        """The files of a folder and of those within it, each with size and stamp; no order, nothing hidden."""
+        """Yield the files of a folder and its subfolders, each with its stat; unsorted, without hidden ones."""
         path = local_path(folder)
         if path is not None:
             yield from local_files.scan_files(path)
             return
-        above = len(folder.rstrip("/"))
+        prefix_length = len(folder.rstrip("/"))
         for uri, stat in object_files.scan_files(folder):
-            if "/." not in uri[above:]:
+            if "/." not in uri[prefix_length:]:
                 yield uri, stat
 
     def folders(self, folder: str) -> tuple[str, ...]:
-        """The names of the folders in a folder, sorted, without hidden ones; none where there is no such folder."""
+        """Return the names of the folders in a folder, sorted, without hidden ones; none if it does not exist."""
         path = local_path(folder)
-        found = object_files.list_folders(folder) if path is None else local_files.list_folders(path)
-        return tuple(sorted(name for name in found if not name.startswith(".")))
+        names = object_files.list_folders(folder) if path is None else local_files.list_folders(path)
+        return tuple(sorted(name for name in names if not name.startswith(".")))
 
     def digest(self, uri: str, on_bytes: Callable[[int], None] | None = None) -> str:
-        """`sha256:` and the hex digest of a file's bytes, all of which are read; `on_bytes` is told how many came."""
+        """Return `sha256:` and the hex digest of a file's bytes; `on_bytes` gets the size of each piece read."""
         sha256 = hashlib.sha256()
         for chunk in self._chunks(uri):
             sha256.update(chunk)
@@ -193,7 +191,7 @@ class Store:
         return f"sha256:{sha256.hexdigest()}"
 
     def content_of(self, uri: str, on_bytes: Callable[[int], None] | None = None) -> str:
-        """What names a source's content: a remote file's `etag:…` where its server gives one, else its `digest`."""
+        """Return what identifies a source's content: a remote file's `etag:…` if it has one, otherwise its `digest`."""
         if local_path(uri) is None:
             etag = self.stat(uri).etag
             if etag is not None:

@@ -11,10 +11,11 @@ from bioinfo_assets.assets.sensors import MONITOR_INTERVAL_S, monitor_runs
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings
+from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend
 from bioinfo_assets_tests.launch.batch.conftest import scratch, second_s, simulator
-from bioinfo_assets_tests.launch.batch.machines import opened
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.launch.contract import job, wait_until
+from bioinfo_assets_tests.launch.contract import job
+from bioinfo_assets_tests.waiting import wait_until
 
 __all__ = ["s3", "s3_server", "scratch", "second_s", "simulator"]
 
@@ -68,7 +69,7 @@ def test_it_looks_often_enough_for_no_orphan_to_cost_much() -> None:
 def test_jobs_of_a_run_whose_process_was_killed_are_ended_by_the_next_tick(instance, project, scratch) -> None:
     run_id = begun(instance)
     command = [sys.executable, "-c", DRIVES_A_RUN, instance.root_directory, run_id]
-    with opened(scratch, run=run_id) as backend, subprocess.Popen(command, stdout=subprocess.PIPE) as host:
+    with batch_backend(scratch, run=run_id) as backend, subprocess.Popen(command, stdout=subprocess.PIPE) as host:
         host.stdout.readline()
         backend.submit(job("sleeps"), "a" * 64)
         wait_until(lambda: list(project.active_jobs(Client())))
@@ -83,7 +84,7 @@ def test_jobs_of_a_run_whose_process_was_killed_are_ended_by_the_next_tick(insta
 def test_jobs_that_a_later_run_has_taken_over_go_on(instance, project, scratch) -> None:
     first, second = begun(instance), begun(instance)
     sleeps = job("sleeps")
-    with opened(scratch, run=first) as dead, opened(scratch, run=second) as resumed:
+    with batch_backend(scratch, run=first) as dead, batch_backend(scratch, run=second) as resumed:
         dead.submit(sleeps, "b" * 64)
         wait_until(lambda: list(project.active_jobs(Client())))
         instance.report_run_failed(instance.get_run_by_id(first))

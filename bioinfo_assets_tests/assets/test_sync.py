@@ -315,7 +315,7 @@ def test_a_materialization_that_is_told_shows_what_one_that_was_seen_shows(
     record, told = made.lab.record("marked_bam", "b"), made.graph(empty).metadata("marked_bam", "b")
     assert [row.data["file"] for row in told["files"].records] == [file.uri for file in record.outputs]
     assert [row.data["sha256"] for row in told["files"].records] == [file.sha256 for file in record.outputs]
-    assert [row.data["file"] for row in told["made_from"].records] == [item.uri for item in record.inputs]
+    assert [row.data["file"] for row in told["inputs"].records] == [item.uri for item in record.inputs]
     assert str(made.lab.fastq("b")) in str(told["provenance"])
 
 

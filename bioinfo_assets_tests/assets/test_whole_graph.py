@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.genomics.metrics import observations_by_read_group, picard_numbers
+from bioinfo_assets.genomics.metrics import picard_numbers
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.graph import SHARED_SCOPES_BY_ASSET
 from bioinfo_assets.records.samples import load_sample
@@ -97,8 +97,8 @@ def test_picard_finds_no_error_in_the_final_bam(graph: Graph) -> None:
 
 def test_each_lane_is_recalibrated_by_itself(graph: Graph) -> None:
     for sample in graph.samples:
-        table = graph.file("recalibrated_bam", sample, "table").read_text()
-        units = set(observations_by_read_group(table))
+        facts = graph.record("recalibrated_bam", sample).facts
+        units = {name.removeprefix("observed_bases.") for name in facts if name.startswith("observed_bases.")}
         header = samtools("view", "-H", graph.file("recalibrated_bam", sample, "bam"))
         assert units == {field.removeprefix("PU:") for line in header.splitlines() if line.startswith("@RG")
                          for field in line.split("\t") if field.startswith("PU:")}  # fmt: skip

@@ -1,4 +1,4 @@
-"""How tests call the command line, and the small inputs that they call it with."""
+"""Calls of the command line in tests, and small inputs for them."""
 
 import gzip
 import shutil
@@ -18,34 +18,34 @@ COMMAND = str(Path(sys.executable).parent / "bioinfo-assets")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """How a command ended and what it said."""
+class CommandResult:
+    """The exit code and the output of a command."""
 
     exit_code: int
     stdout: str
     stderr: str
 
 
-def call(*arguments: object) -> Said:
-    """Runs a command in this process; what it raises beside an exit is raised here."""
+def call(*arguments: object) -> CommandResult:
+    """Run a command in this process; an exception other than an exit is raised."""
     result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
-    return Said(result.exit_code, result.stdout, result.stderr)
+    return CommandResult(result.exit_code, result.stdout, result.stderr)
 
 
-def call_process(*arguments: object, env: Mapping[str, str] | None = None) -> Said:
-    """Runs a command as a user does."""
-    done = subprocess.run(
+def call_process(*arguments: object, env: Mapping[str, str] | None = None) -> CommandResult:
+    """Run a command in a process of its own, as a user does."""
+    completed = subprocess.run(
         [COMMAND, *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
         env=None if env is None else {**env},
     )
-    return Said(done.returncode, done.stdout, done.stderr)
+    return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
 
 def take_lanes(folder: Path, *lanes: str, sample: str = "NA12878") -> Path:
-    """Copies real lanes, such as `HJYFJ_L4`, into a folder, under a sample's name."""
+    """Copy real lanes, such as `HJYFJ_L4`, into a folder, under a sample's name."""
     folder.mkdir(parents=True, exist_ok=True)
     for lane in lanes:
         for read in (1, 2):
@@ -55,13 +55,14 @@ def take_lanes(folder: Path, *lanes: str, sample: str = "NA12878") -> Path:
 
 
 def list_folders(samples_file: Path, *folders: Path) -> Path:
+    """Write a samples file of folders."""
     samples_file.write_text("".join(f"{folder}\n" for folder in folders))
     return samples_file
 
 
 def write_fastq(path: Path, names: Sequence[str], *, seed: int = 1, length: int = 50) -> Path:
-    """Writes reads of random bases and qualities, which pack badly."""
-    rng = Random(seed)  # noqa: S311 - chance that can be repeated is what is wanted
+    """Write reads of random bases and qualities, which compress badly."""
+    rng = Random(seed)  # noqa: S311 - reproducible, and not for cryptography
     path.parent.mkdir(parents=True, exist_ok=True)
     with gzip.open(path, "wt") as file:
         for name in names:
@@ -72,7 +73,7 @@ def write_fastq(path: Path, names: Sequence[str], *, seed: int = 1, length: int 
 
 
 def write_pair(folder: Path, sample: str = "expt", *, pairs: int = 20, lane: int = 1) -> tuple[Path, Path]:
-    """Writes a lane of simulated pairs."""
+    """Write a lane of simulated pairs."""
     names = [f"M1:1:FC1:{lane}:1101:{number}:1" for number in range(1, pairs + 1)]
     first, second = (
         write_fastq(folder / f"{sample}_FC1_L{lane}_{read}.fastq.gz", names, seed=10 * lane + read) for read in (1, 2)
@@ -81,7 +82,7 @@ def write_pair(folder: Path, sample: str = "expt", *, pairs: int = 20, lane: int
 
 
 def write_vcf(path: Path, *header: str, sites: Sequence[str] = ()) -> Path:
-    """Writes a bgzipped VCF and its index."""
+    """Write a bgzipped VCF and its index."""
     columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
     text = "\n".join(["##fileformat=VCFv4.2", *header, columns, *sites]) + "\n"
     with path.open("wb") as file:

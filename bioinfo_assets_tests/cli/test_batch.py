@@ -1,11 +1,10 @@
-"""The command line with jobs on AWS Batch: runs that die, are ended, go on; what is given wrong; `doctor`."""
+"""The command line with jobs on AWS Batch: hosts that are killed, interrupted runs, dry runs, bad input, `doctor`."""
 
 import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,18 @@ import pytest
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.cli.commands import COMMAND, Said, call, list_folders, write_pair
+from bioinfo_assets_tests.cli.commands import COMMAND, CommandResult, call, list_folders, write_pair
 from bioinfo_assets_tests.cloud import IMAGE, Cloud, opened_cloud
-from bioinfo_assets_tests.launch.batch.machines import PATH
+from bioinfo_assets_tests.launch.batch.batch_backend import PATH
 from bioinfo_assets_tests.simulator import Denied, Queue
+from bioinfo_assets_tests.waiting import wait_until
 
-pytestmark = pytest.mark.xdist_group("batch on the command line")  # they share the servers and one costly run
+pytestmark = pytest.mark.xdist_group("batch on the command line")  # they share the servers and an expensive run
 
 TOOLS = ("bgzip", "cutadapt")
 ASSETS = ("reference_genome", "merged_reads", "trimmed_reads")
 SAMPLES = ("one", "two")
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 
 WAITING_BGZIP = """#!/bin/bash
 if [[ $1 != --version ]]; then
@@ -38,11 +38,11 @@ exec $BGZIP "$@"
 
 @dataclass(frozen=True)
 class Site:
-    """A cloud whose machines' bgzip waits for a gate, and files of a user on it.
+    """A cloud in which bgzip waits until a gate file exists, and the input files of a user.
 
     Attributes:
         cloud: The cloud.
-        folder: Of this machine.
+        folder: A folder on this machine.
     """
 
     cloud: Cloud
@@ -54,7 +54,7 @@ class Site:
 
     @property
     def reads(self) -> Path:
-        """A list of the samples' folders in S3."""
+        """The samples file: folders in S3."""
         return self.folder / "samples.txt"
 
     @property
@@ -62,7 +62,7 @@ class Site:
         return f"{self.cloud.bucket}/data/genome.fa"
 
     def upload(self) -> None:
-        """Puts two samples and a genome into the bucket."""
+        """Upload two samples and a genome to the bucket."""
         store = Store()
         for number, sample in enumerate(SAMPLES, start=1):
             for path in write_pair(self.folder / sample, sample, lane=number):
@@ -93,8 +93,8 @@ class Project:
     """A project in S3 with a home on this machine.
 
     Attributes:
-        site: Where its reads are.
-        home: Its home.
+        site: The cloud, and the reads.
+        home: The home.
     """
 
     site: Site
@@ -116,12 +116,12 @@ class Project:
     def settings(self) -> dict[str, str]:
         return {
             "DAGSTER_HOME": str(self.home),
-            "BIOINFO_ASSETS_BATCH__POLL_S": "0.2",
-            "BIOINFO_ASSETS_BATCH__ARRAYS_FROM": "2",
+            "BIOINFO_ASSETS_BATCH__POLL_INTERVAL_S": "0.2",
+            "BIOINFO_ASSETS_BATCH__ARRAY_MIN_SIZE": "2",
         }
 
     def start(self) -> "subprocess.Popen[str]":
-        """`run` as a user starts it."""
+        """Start `run` as a user does."""
         return subprocess.Popen(
             [COMMAND, "run", *self.arguments],
             env={**os.environ, **self.settings},
@@ -131,89 +131,86 @@ class Project:
         )
 
     def jobs(self, asset: str) -> list[dict[str, Any]]:
-        """The jobs of an asset in this project, whatever became of them."""
-        place = f"{self.output}/.scratch"
+        """Return all jobs of an asset of this project, in any state."""
+        scratch = f"{self.output}/.scratch"
         jobs = [job for job in self.site.cloud.jobs() if f"-{asset}-" in job["jobName"]]
-        return [job for job in jobs if job.get("tags", {}).get("bioinfo-assets:scratch") == place]
+        return [job for job in jobs if job.get("tags", {}).get("bioinfo-assets:scratch") == scratch]
 
     def submissions(self) -> list[str]:
-        """The names that this project's jobs were submitted by."""
-        place = f"{self.output}/.scratch"
-        said = self.site.cloud.submitted()
-        return [job["jobName"] for job in said if job["tags"].get("bioinfo-assets:scratch") == place]
+        """Return the job names in this project's SubmitJob requests."""
+        scratch = f"{self.output}/.scratch"
+        requests = self.site.cloud.submitted()
+        return [job["jobName"] for job in requests if job["tags"].get("bioinfo-assets:scratch") == scratch]
 
-    def running(self, asset: str, number: int) -> bool:
+    def has_running(self, asset: str, number: int) -> bool:
+        """Return whether exactly this number of jobs of an asset is running."""
         return [job["status"] for job in self.jobs(asset)].count("RUNNING") == number
 
     def run_states(self) -> list[str]:
-        """Of its runs in Dagster, the newest first."""
+        """Return the states of its runs in Dagster, newest first."""
         with dg.DagsterInstance.from_config(str(self.home)) as instance:
             return [run.status.value for run in instance.get_runs()]
 
 
-def project_of(site: Site, name: str) -> Project:
+def new_project(site: Site, name: str) -> Project:
     home = site.folder / name
     home.mkdir()
     return Project(site, home)
-
-
-def until(true: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 # --- A host that is killed ---
 
 
 @dataclass(frozen=True)
-class Survived:
-    """A project whose first host was killed while both samples' reads were merged; one was done while no host lived.
+class Takeover:
+    """A project whose first host was killed while two jobs ran; one job ended before the second host started.
 
     Attributes:
         project: The project.
-        said: What the second host said.
+        result: The result of the second host.
     """
 
     project: Project
-    said: Said
+    result: CommandResult
 
 
 @pytest.fixture(scope="module")
-def survived(site: Site) -> Survived:
-    project = project_of(site, "survived")
+def takeover(site: Site) -> Takeover:
+    project = new_project(site, "takeover")
     (site.gates / "all").unlink()
     killed = project.start()
-    until(lambda: project.running("merged_reads", 2) and Store().exists(f"{project.output}/references/genome.fa"))
-    time.sleep(0.5)  # the record of the genome is written next
+    genome = Ledger(Store(), project.output).uri(ResultKey("reference_genome", "references"))
+    wait_until(
+        lambda: project.has_running("merged_reads", 2) and Store().exists(genome),
+        what="two running jobs, and the record of the genome",
+    )
     killed.kill()
     killed.communicate()
     (site.gates / "0").touch()
-    until(lambda: project.running("merged_reads", 1))
+    wait_until(lambda: project.has_running("merged_reads", 1), what="one of the jobs to end")
     second = project.start()
-    until(lambda: project.run_states() == ["STARTED", "FAILURE"])
+    wait_until(lambda: project.run_states() == ["STARTED", "FAILURE"], what="the second run to report the first")
     (site.gates / "all").touch()
-    stdout, stderr = second.communicate(timeout=PATIENCE_S)
-    return Survived(project, Said(second.returncode, stdout, stderr))
+    stdout, stderr = second.communicate(timeout=TIMEOUT_S)
+    return Takeover(project, CommandResult(second.returncode, stdout, stderr))
 
 
-def test_a_killed_host_is_taken_over_from(survived: Survived) -> None:
-    assert survived.said.exit_code == 0, survived.said
-    assert survived.project.run_states() == ["SUCCESS", "FAILURE"]
+def test_a_second_host_completes_the_run_of_a_killed_one(takeover: Takeover) -> None:
+    assert takeover.result.exit_code == 0, takeover.result
+    assert takeover.project.run_states() == ["SUCCESS", "FAILURE"]
 
 
-def test_nothing_runs_twice(survived: Survived) -> None:
-    """The tools are asked for once, the genome is fetched once, two samples are one array at each step."""
-    names = [name.split("-")[2] for name in survived.project.submissions()]
+def test_no_job_runs_twice(takeover: Takeover) -> None:
+    """The tools are listed once, the genome is fetched once, two samples are one array of each asset."""
+    names = [name.split("-")[2] for name in takeover.project.submissions()]
     assert sorted(names) == ["merged_reads", "reference_genome", "tools", "trimmed_reads"]
     for asset in ("merged_reads", "trimmed_reads"):
-        jobs = survived.project.jobs(asset)
+        jobs = takeover.project.jobs(asset)
         assert [(job["status"], len(job["attempts"])) for job in jobs] == 2 * [("SUCCEEDED", 1)]
 
 
-def test_records_are_whole_whoever_began_their_jobs(survived: Survived) -> None:
-    ledger = Ledger(Store(), survived.project.output)
+def test_all_records_are_intact_whichever_host_submitted_the_job(takeover: Takeover) -> None:
+    ledger = Ledger(Store(), takeover.project.output)
     for scope, asset in [("references", ASSETS[0]), *((sample, asset) for sample in SAMPLES for asset in ASSETS[1:])]:
         record = ledger.read(ResultKey(asset, scope))
         assert record is not None, (scope, asset)
@@ -221,88 +218,107 @@ def test_records_are_whole_whoever_began_their_jobs(survived: Survived) -> None:
         assert (record.backend, record.image, record.attempts) == ("batch", IMAGE, 1)
 
 
-def test_scratch_is_freed(survived: Survived) -> None:
-    """But for the list of the image's tools, and a note of each array."""
-    left = Store().list(f"{survived.project.output}/.scratch", recursive=True)
-    assert [uri for uri in left if "/images/" not in uri and not is_note_of_array(uri)] == []
+def test_scratch_is_cleaned_up(takeover: Takeover) -> None:
+    """Only the list of the image's tools and a note of each array are kept."""
+    remaining = Store().list(f"{takeover.project.output}/.scratch", recursive=True)
+    assert [uri for uri in remaining if "/images/" not in uri and not is_array_note(uri)] == []
 
 
-def is_note_of_array(uri: str) -> bool:
+def is_array_note(uri: str) -> bool:
     return "/submissions/" in uri and "-array-" in uri
 
 
-def test_a_second_run_finds_everything_and_submits_nothing(survived: Survived, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The project keeps where its jobs run."""
-    before = survived.project.submissions()
-    for name, value in survived.project.settings.items():
+def test_a_third_run_reuses_everything_and_submits_nothing(takeover: Takeover, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backend is one of the project's saved settings."""
+    before = takeover.project.submissions()
+    for name, value in takeover.project.settings.items():
         monkeypatch.setenv(name, value)
     select = [word for asset in ASSETS for word in ("--select", asset)]
-    said = call("run", "--output-path", survived.project.output, *select, "--json")
-    assert said.exit_code == 0, said
-    told = json.loads(said.stdout)
-    assert {asset: counts["cached"] for asset, counts in told["jobs"].items()} == {
+    result = call("run", "--output-path", takeover.project.output, *select, "--json")
+    assert result.exit_code == 0, result
+    jobs = json.loads(result.stdout)["jobs"]
+    assert {asset: counts["cached"] for asset, counts in jobs.items()} == {
         "reference_genome": 1,
         "merged_reads": 2,
         "trimmed_reads": 2,
     }
-    assert survived.project.submissions() == before
+    assert takeover.project.submissions() == before
 
 
-# --- A run that its user ends ---
+# --- An interrupted run ---
 
 
-def test_ctrl_c_ends_the_jobs(site: Site) -> None:
-    project = project_of(site, "interrupted")
+def test_ctrl_c_terminates_the_jobs(site: Site) -> None:
+    project = new_project(site, "interrupted")
     for gate in site.gates.iterdir():
         gate.unlink()
     running = project.start()
     try:
-        until(lambda: project.running("merged_reads", 2))
+        wait_until(lambda: project.has_running("merged_reads", 2), what="two running jobs")
         running.send_signal(signal.SIGINT)
-        _, stderr = running.communicate(timeout=PATIENCE_S)
+        _, stderr = running.communicate(timeout=TIMEOUT_S)
     finally:
         running.kill()
         (site.gates / "all").touch()
     assert running.returncode == 130
     assert "interrupted" in stderr
     assert "Traceback" not in stderr
-    until(lambda: {job["status"] for job in project.jobs("merged_reads")} == {"FAILED"})
+    wait_until(lambda: {job["status"] for job in project.jobs("merged_reads")} == {"FAILED"}, what="the jobs to end")
     assert {job["statusReason"] for job in project.jobs("merged_reads")} == {"bioinfo-assets: cancelled"}
     assert project.run_states() == ["CANCELED"]
     assert [uri for uri in Store().list(project.output, recursive=True) if uri.endswith("merged_reads.json")] == []
 
 
-# --- What is given wrong ---
+# --- A dry run ---
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
+def test_explain_with_a_new_image_submits_no_job(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """The tools of an image that no job has listed yet are unknown; results count as computed with the current ones."""
+    project = Project(site, tmp_path / "home")
+    for name, value in project.settings.items():
+        monkeypatch.setenv(name, value)
+    before = len(site.cloud.submitted())
+    result = call("run", *changed(project, "--image", f"tools:{tmp_path.name}"), "--explain", *options)
+    assert result.exit_code == 0, result
+    assert "merged_reads" in result.stdout
+    assert len(site.cloud.submitted()) == before
+    assert not project.home.exists()
+
+
+# --- Bad input ---
 
 
 @pytest.fixture
 def wrong(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project that nothing is to come of."""
+    """A project that does not exist yet."""
     project = Project(site, tmp_path / "home")
     for name, value in project.settings.items():
         monkeypatch.setenv(name, value)
     return project
 
 
-def check_refused(project: Project, arguments: list[str], *words: str) -> None:
-    """One sentence on stderr with these words, exit code 2, no traceback, no job but the look at the image."""
-    said = call("run", *arguments)
-    assert said.exit_code == 2, said
-    assert said.stdout == ""
-    assert said.stderr.startswith("bioinfo-assets: ")
-    assert said.stderr.count("\n") == 1
-    assert len(said.stderr) < 500
+def check_rejected(project: Project, arguments: list[str], *words: str) -> None:
+    """One sentence on stderr with these words, exit code 2, no traceback, no job except the listing of tools."""
+    result = call("run", *arguments)
+    assert result.exit_code == 2, result
+    assert result.stdout == ""
+    assert result.stderr.startswith("bioinfo-assets: ")
+    assert result.stderr.count("\n") == 1
+    assert len(result.stderr) < 500
     for word in words:
-        assert word in said.stderr
+        assert word in result.stderr
     assert [name for name in project.submissions() if "-tools-" not in name] == []
     assert not project.home.exists()
 
 
 def changed(project: Project, option: str, value: str | None) -> list[str]:
-    """The arguments with another value of one option, or without it."""
+    """Return the arguments with another value of one option, or without it."""
     arguments = list(project.arguments)
-    place = arguments.index(option)
-    arguments[place : place + 2] = [] if value is None else [option, value]
+    position = arguments.index(option)
+    arguments[position : position + 2] = [] if value is None else [option, value]
     return arguments
 
 
@@ -318,43 +334,43 @@ def changed(project: Project, option: str, value: str | None) -> list[str]:
     ],
 )
 def test_a_wrong_option(wrong: Project, option: str, value: str | None, words: list[str]) -> None:
-    check_refused(wrong, changed(wrong, option, value), *words)
+    check_rejected(wrong, changed(wrong, option, value), *words)
 
 
 def test_an_output_path_on_this_machine(wrong: Project, tmp_path: Path) -> None:
-    place = str(tmp_path / "out")
-    check_refused(wrong, changed(wrong, "--output-path", place), place, "s3://BUCKET/FOLDER")
+    output = str(tmp_path / "out")
+    check_rejected(wrong, changed(wrong, "--output-path", output), output, "s3://BUCKET/FOLDER")
     assert not (tmp_path / "out").exists()
 
 
 def test_reads_on_this_machine(wrong: Project, tmp_path: Path) -> None:
     first, _ = write_pair(tmp_path / "reads")
-    listed = list_folders(tmp_path / "samples.txt", tmp_path / "reads")
-    check_refused(wrong, changed(wrong, "--samples-file", str(listed)), str(first), "copy it to S3")
+    samples_file = list_folders(tmp_path / "samples.txt", tmp_path / "reads")
+    check_rejected(wrong, changed(wrong, "--samples-file", str(samples_file)), str(first), "copy it to S3")
 
 
 def test_a_reference_on_this_machine(wrong: Project, tmp_path: Path) -> None:
     fasta = tmp_path / "genome.fa"
     fasta.write_text(">chr22\nACGT\n")
-    check_refused(wrong, changed(wrong, "--reference", str(fasta)), str(fasta), "copy it to S3")
+    check_rejected(wrong, changed(wrong, "--reference", str(fasta)), str(fasta), "copy it to S3")
 
 
-def test_a_bucket_that_is_not_there(wrong: Project) -> None:
-    place = "s3://no-such-bucket-at-all/run"
-    check_refused(wrong, changed(wrong, "--output-path", place), "no-such-bucket-at-all")
+def test_a_bucket_that_does_not_exist(wrong: Project) -> None:
+    output = "s3://no-such-bucket-at-all/run"
+    check_rejected(wrong, changed(wrong, "--output-path", output), "no-such-bucket-at-all")
 
 
 def test_an_image_without_a_tool(wrong: Project, site: Site) -> None:
-    """Its list is read by a job; it has no picard."""
+    """A job lists the image's tools; picard is not among them."""
     arguments = [*wrong.arguments, "--select", "alignment_metrics"]
-    check_refused(wrong, arguments, f"the container image {IMAGE} has no picard")
+    check_rejected(wrong, arguments, f"the container image {IMAGE} has no picard")
 
 
 def test_credentials_that_may_not_use_batch(wrong: Project, site: Site) -> None:
     denied = Denied(action="*", times=1000)
     site.cloud.simulator.inject(denied)
     try:
-        check_refused(wrong, wrong.arguments, "not authorized", "credentials")
+        check_rejected(wrong, wrong.arguments, "not authorized", "credentials")
     finally:
         site.cloud.simulator.withdraw(denied)
 
@@ -362,15 +378,16 @@ def test_credentials_that_may_not_use_batch(wrong: Project, site: Site) -> None:
 def test_no_credentials(wrong: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    check_refused(wrong, wrong.arguments, "credentials", "AWS_PROFILE")
+    check_rejected(wrong, wrong.arguments, "credentials", "AWS_PROFILE")
 
 
 # --- doctor ---
 
 
-def doctor(site: Site, *arguments: str) -> tuple[Said, dict[str, dict[str, Any]]]:
-    said = call("doctor", "--backend", "batch", "--output-path", f"{site.cloud.bucket}/run", "--json", *arguments)
-    return said, {check["name"]: check for check in json.loads(said.stdout)}
+def doctor(site: Site, *arguments: str) -> tuple[CommandResult, dict[str, dict[str, Any]]]:
+    """Return the result of `doctor`, and its checks by name."""
+    result = call("doctor", "--backend", "batch", "--output-path", f"{site.cloud.bucket}/run", "--json", *arguments)
+    return result, {check["name"]: check for check in json.loads(result.stdout)}
 
 
 @pytest.fixture
@@ -379,34 +396,34 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_doctor_finds_all_well(site: Site) -> None:
-    said, checks = doctor(site, "--queue", "default", "--image", IMAGE)
-    assert said.exit_code == 0, said
+def test_doctor_finds_no_problem(site: Site) -> None:
+    result, checks = doctor(site, "--queue", "default", "--image", IMAGE)
+    assert result.exit_code == 0, result
     assert {"credentials", "queue", "machines", "image", "log group", f"{site.cloud.bucket}/run"} <= checks.keys()
-    assert all(check["is_well"] for check in checks.values())
+    assert all(check["ok"] for check in checks.values())
     assert Store().list(f"{site.cloud.bucket}/run", recursive=True) == ()
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_doctor_tells_what_is_missing(site: Site) -> None:
-    said, checks = doctor(site, "--queue", "closed", "--image", IMAGE)
-    assert said.exit_code == 1
-    assert [name for name, check in checks.items() if not check["is_well"]] == ["queue"]
-    assert "closed" in checks["queue"]["says"]
+def test_doctor_shows_what_is_missing(site: Site) -> None:
+    result, checks = doctor(site, "--queue", "closed", "--image", IMAGE)
+    assert result.exit_code == 1
+    assert [name for name, check in checks.items() if not check["ok"]] == ["queue"]
+    assert "closed" in checks["queue"]["message"]
 
 
 @pytest.mark.usefixtures("elsewhere")
 def test_doctor_as_a_table(site: Site) -> None:
     arguments = ("--backend", "batch", "--output-path", f"{site.cloud.bucket}/run", "--queue", "spto")
-    said = call("doctor", *arguments)
-    assert said.exit_code == 1
-    assert ["queue", "NO"] in [line.split()[:2] for line in said.stdout.splitlines()]
-    assert ["credentials", "ok"] in [line.split()[:2] for line in said.stdout.splitlines()]
-    assert "Traceback" not in said.stdout + said.stderr
+    result = call("doctor", *arguments)
+    assert result.exit_code == 1
+    assert ["queue", "NO"] in [line.split()[:2] for line in result.stdout.splitlines()]
+    assert ["credentials", "ok"] in [line.split()[:2] for line in result.stdout.splitlines()]
+    assert "Traceback" not in result.stdout + result.stderr
 
 
-def test_doctor_of_a_place_on_this_machine(wrong: Project, tmp_path: Path) -> None:
-    said = call("doctor", "--backend", "batch", "--output-path", tmp_path / "out", "--queue", "default")
-    assert said.exit_code == 2
-    assert "s3://BUCKET/FOLDER" in said.stderr
-    assert said.stderr.count("\n") == 1
+def test_doctor_of_an_output_path_on_this_machine(wrong: Project, tmp_path: Path) -> None:
+    result = call("doctor", "--backend", "batch", "--output-path", tmp_path / "out", "--queue", "default")
+    assert result.exit_code == 2
+    assert "s3://BUCKET/FOLDER" in result.stderr
+    assert result.stderr.count("\n") == 1

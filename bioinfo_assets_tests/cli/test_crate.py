@@ -1,4 +1,4 @@
-"""`bioinfo-assets crate`, as a user calls it."""
+"""`bioinfo-assets crate`: the contents of crates, and bad input."""
 
 import json
 import zipfile
@@ -13,7 +13,7 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import InputRecord, Record
 from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets_tests.cli.upkeep import call_one, documents, small_project
+from bioinfo_assets_tests.cli.small_project import call_command, parse_json, small_project
 
 
 @pytest.fixture
@@ -22,13 +22,15 @@ def ledger(tmp_path: Path) -> Ledger:
     ledger = small_project(tmp_path)
     report = ledger.read(ResultKey("multiqc_report", "multiqc"))
     assert report is not None
-    made = [file for name in ("expt", "toy") for file in of(ledger, name).outputs]
-    inputs = [InputRecord(local=Path(one.uri).name, uri=one.uri, size=one.size, content=one.content) for one in made]
+    files = [file for name in ("expt", "toy") for file in depth_of(ledger, name).outputs]
+    inputs = [
+        InputRecord(local=Path(file.uri).name, uri=file.uri, size=file.size, content=file.content) for file in files
+    ]
     ledger.write(report.model_copy(update={"inputs": tuple(inputs)}))
     return ledger
 
 
-def of(ledger: Ledger, sample: str) -> Record:
+def depth_of(ledger: Ledger, sample: str) -> Record:
     record = ledger.read(ResultKey("depth", sample))
     assert record is not None
     return record
@@ -36,67 +38,69 @@ def of(ledger: Ledger, sample: str) -> Record:
 
 def runs_in(metadata: str) -> set[str]:
     graph: list[dict[str, Any]] = json.loads(metadata)["@graph"]
-    return {one["name"] for one in graph if one["@type"] == "CreateAction" and one["@id"] != "#run"}
+    return {item["name"] for item in graph if item["@type"] == "CreateAction" and item["@id"] != "#run"}
 
 
 def root_of(folder: Path) -> dict[str, Any]:
     graph: list[dict[str, Any]] = json.loads((folder / "ro-crate-metadata.json").read_text())["@graph"]
-    return next(one for one in graph if one["@id"] == "./")
+    return next(item for item in graph if item["@id"] == "./")
 
 
-def test_all_samples_and_the_report_are_in_a_crate(ledger: Ledger, tmp_path: Path) -> None:
-    said = call_one(crate, "--output-path", ledger.output_path, "--to", tmp_path / "all")
-    assert (said.exit_code, said.stderr) == (0, "")
-    assert said.stdout == f"{tmp_path / 'all'}: 3 runs that led to the results of 2 samples\n"
-    told = runs_in((tmp_path / "all" / "ro-crate-metadata.json").read_text())
-    assert told == {"depth of expt", "depth of toy", "multiqc_report of multiqc"}
+def test_a_crate_contains_all_samples_and_the_report(ledger: Ledger, tmp_path: Path) -> None:
+    result = call_command(crate, "--output-path", ledger.output_path, "--to", tmp_path / "all")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"{tmp_path / 'all'}: 3 runs that led to the results of 2 samples\n"
+    runs = runs_in((tmp_path / "all" / "ro-crate-metadata.json").read_text())
+    assert runs == {"depth of expt", "depth of toy", "multiqc_report of multiqc"}
 
 
-def test_a_sample_goes_without_the_report_that_tells_of_others_too(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_crate_of_one_sample_omits_a_report_on_others(ledger: Ledger, tmp_path: Path) -> None:
     where = ("--output-path", ledger.output_path)
-    said = call_one(crate, *where, "--samples", "toy", "--to", tmp_path / "toy.zip", "--json")
-    assert documents(said) == {"crate": str(tmp_path / "toy.zip"), "samples": ["toy"], "runs": 1}
+    result = call_command(crate, *where, "--samples", "toy", "--to", tmp_path / "toy.zip", "--json")
+    assert parse_json(result) == {"crate": str(tmp_path / "toy.zip"), "samples": ["toy"], "runs": 1}
     with zipfile.ZipFile(tmp_path / "toy.zip") as archive:
         assert runs_in(archive.read("ro-crate-metadata.json").decode()) == {"depth of toy"}
         assert "workflow/graph.py" in archive.namelist()
 
 
-def test_the_report_goes_with_all_the_samples_that_it_tells_of(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_crate_of_all_reported_samples_contains_the_report(ledger: Ledger, tmp_path: Path) -> None:
     where = ("--output-path", ledger.output_path, "--to", tmp_path / "both")
-    said = call_one(crate, *where, "--samples", "toy", "--samples", "expt", "--with-small-files")
-    assert said.exit_code == 0
+    result = call_command(crate, *where, "--samples", "toy", "--samples", "expt", "--with-small-files")
+    assert result.exit_code == 0
     copies = {path.name for path in (tmp_path / "both" / "data").rglob("*") if path.is_file()}
     assert copies == {f"{name}.{what}.txt" for name in ("expt", "toy") for what in ("depth", "summary")} | {
         "multiqc_report.html"
     }
 
 
-def test_the_license_is_the_one_that_was_given(ledger: Ledger, tmp_path: Path) -> None:
+def test_the_crate_has_the_license_of_the_option(ledger: Ledger, tmp_path: Path) -> None:
     license_url = "https://spdx.org/licenses/CC0-1.0"
-    call_one(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate", "--license", license_url)
+    call_command(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate", "--license", license_url)
     assert root_of(tmp_path / "crate")["license"] == {"@id": license_url}
     assert root_of(tmp_path / "crate")["name"] == "Alignment of expt, toy"
 
 
-def test_a_sample_without_results_is_left_out_and_told(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_sample_without_results_is_left_out_with_a_warning(ledger: Ledger, tmp_path: Path) -> None:
     save_sample(ledger, Sample("late", (Lane("FC1", 1, "/r/late_1.fastq.gz", "/r/late_2.fastq.gz", "late"),)))
-    said = call_one(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate")
-    assert said.exit_code == 0
-    assert said.stderr == "not in the crate, because they have no results yet: late\n"
+    result = call_command(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate")
+    assert result.exit_code == 0
+    assert result.stderr == "not in the crate, because they have no results yet: late\n"
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("options", "sentence"),
     [
         (("--samples", "nobody"), "'nobody' has no results under"),
-        (("--license", "CC0"), "'CC0' is no address: give the license by one"),
-        (("--to", "s3://bucket/crate"), "s3://bucket/crate is no place for a crate"),
+        (("--license", "CC0"), "'CC0' is not a URL: give the license as"),
+        (("--to", "s3://bucket/crate"), "a crate cannot be written to s3://bucket/crate"),
         (("--output-path", "/there/is/nothing"), "no sample under /there/is/nothing has results"),
     ],
 )
-def test_a_mistake_is_told_in_a_sentence(ledger: Ledger, tmp_path: Path, given: tuple[str, str], sentence: str) -> None:
-    said = call_one(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate", *given)
-    assert said.exit_code == 2
-    assert sentence in said.stderr
-    assert said.stderr.count("\n") == 1
+def test_bad_input_is_rejected_in_a_sentence(
+    ledger: Ledger, tmp_path: Path, options: tuple[str, str], sentence: str
+) -> None:
+    result = call_command(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate", *options)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
     assert not (tmp_path / "crate").exists()

@@ -1,4 +1,4 @@
-"""What a run would do is told before it; a run that has nothing to do needs no Dagster, which knows all the same."""
+"""Dry runs (`run --explain`), runs without anything to do, which do without Dagster, and `status`."""
 
 import gzip
 import json
@@ -15,15 +15,15 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.application.dagster_instance import open_instance
-from bioinfo_assets.steps.trimming import TRUSEQ_1, TRUSEQ_2
-from bioinfo_assets_tests.cli.commands import Said, call, list_folders, write_pair
+from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
+from bioinfo_assets_tests.cli.commands import CommandResult, call, list_folders, write_pair
 
 pytestmark = pytest.mark.xdist_group("explain")  # they share a project
 
 READS = ("merged_reads", "trimmed_reads")
 SELECTED = tuple(word for asset in READS for word in ("--select", asset))
 
-ALONE = """
+ISOLATED = """
 import sys
 started = []
 events = {"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
@@ -31,16 +31,16 @@ sys.addaudithook(lambda event, arguments: started.append(event) if event in even
 from bioinfo_assets.cli.main import app
 try:
     app(sys.argv[1:])
-except SystemExit as end:
+except SystemExit as exit:
     imported = sorted(name for name in sys.modules if name.partition(".")[0].startswith("dagster"))
-    print(end.code, started, imported[:3], file=sys.stderr)
+    print(exit.code, started, imported[:3], file=sys.stderr)
 """
-"""A command in a process that tells how it ended, which processes it started, and what it imported of Dagster."""
+"""A command that prints its exit code, the processes it started, and what it imported of Dagster."""
 
 
 @dataclass(frozen=True)
-class Reads:
-    """A project of samples with a lane each, of which reads are merged and trimmed."""
+class ReadsProject:
+    """A project of two samples with a lane each, whose reads are merged and trimmed."""
 
     folder: Path
 
@@ -52,31 +52,33 @@ class Reads:
     def home(self) -> Path:
         return self.out / ".dagster"
 
-    def run(self, *options: object) -> Said:
+    def run(self, *options: object) -> CommandResult:
         return call("run", "--output-path", self.out, *SELECTED, *options)
 
-    def ran(self, *options: object) -> dict[str, Any]:
-        """The document of a run that went well."""
-        said = self.run("--json", *options)
-        assert said.exit_code == 0, said
-        return dict(json.loads(said.stdout))
+    def run_to_json(self, *options: object) -> dict[str, Any]:
+        """Run successfully; return the JSON document."""
+        result = self.run("--json", *options)
+        assert result.exit_code == 0, result
+        return dict(json.loads(result.stdout))
 
-    def explained(self, *options: object) -> dict[tuple[str, str], dict[str, Any]]:
-        said = self.run("--explain", "--json", *options)
-        assert said.exit_code == 0, said
-        return {(one.pop("asset"), one.pop("scope")): one for one in json.loads(said.stdout)}
+    def explain(self, *options: object) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return the planned results of a dry run, by asset and scope."""
+        result = self.run("--explain", "--json", *options)
+        assert result.exit_code == 0, result
+        return {(planned.pop("asset"), planned.pop("scope")): planned for planned in json.loads(result.stdout)}
 
     def states(self) -> dict[tuple[str, str], tuple[str, str | None]]:
-        """What `status` tells of the reads."""
-        said = call("status", "--output-path", self.out, "--json")
-        assert said.exit_code == 0, said
-        found = {(one["asset"], one["scope"]): (one["state"], one["problem"]) for one in json.loads(said.stdout)}
-        return {place: found[place] for place in found if place[0] in READS}
+        """Return state and reason of each result, as printed by `status`."""
+        result = call("status", "--output-path", self.out, "--json")
+        assert result.exit_code == 0, result
+        statuses = [status for status in json.loads(result.stdout) if status["asset"] in READS]
+        return {(status["asset"], status["scope"]): (status["state"], status["reason"]) for status in statuses}
 
-    def alone(self, *words: object, env: Mapping[str, str]) -> Said:
-        arguments = [sys.executable, "-c", ALONE, *map(str, words)]
-        done = subprocess.run(arguments, capture_output=True, text=True, check=False, env={**os.environ, **env})
-        return Said(done.returncode, done.stdout, done.stderr)
+    def run_isolated(self, *, env: Mapping[str, str]) -> CommandResult:
+        """Run in a process that reports what it started and imported in the last line of stderr."""
+        arguments = [sys.executable, "-c", ISOLATED, "run", "--output-path", str(self.out), *SELECTED]
+        completed = subprocess.run(arguments, capture_output=True, text=True, check=False, env={**os.environ, **env})
+        return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
     def fastq(self, sample: str, read: int = 1) -> Path:
         return self.folder / sample / f"{sample}_FC1_L1_{read}.fastq.gz"
@@ -84,63 +86,62 @@ class Reads:
     def record(self, asset: str, sample: str) -> dict[str, Any]:
         return dict(json.loads((self.out / sample / "records" / f"{asset}.json").read_text()))
 
-    def known_to_dagster(self) -> dict[tuple[str, str], str]:
-        """The code version with which Dagster knows each result."""
-        found = {}
+    def code_versions_in_dagster(self) -> dict[tuple[str, str], str]:
+        """Return the code version of the last materialization of each result."""
+        versions = {}
         with open_instance(self.home) as instance:
             for asset in READS:
                 for sample in ("one", "two"):
-                    wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[sample])
-                    for event in instance.fetch_materializations(wanted, limit=1).records:
+                    materializations = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[sample])
+                    for event in instance.fetch_materializations(materializations, limit=1).records:
                         assert event.asset_materialization is not None
-                        found[asset, sample] = (event.asset_materialization.tags or {})["dagster/code_version"]
-        return found
+                        versions[asset, sample] = (event.asset_materialization.tags or {})["dagster/code_version"]
+        return versions
 
 
-def new_project(folder: Path) -> Reads:
+def new_project(folder: Path) -> ReadsProject:
     for sample in ("one", "two"):
         write_pair(folder / sample, sample)
     list_folders(folder / "samples.txt", folder / "one", folder / "two")
-    return Reads(folder)
-
-
-def made_project(folder: Path) -> Reads:
-    project = new_project(folder)
-    told = project.ran("--samples-file", folder / "samples.txt")
-    assert counts(told) == {"done": 4}
-    return project
+    return ReadsProject(folder)
 
 
 @pytest.fixture
-def new(tmp_path: Path) -> Reads:
-    """Nothing is made, and the project has no samples yet."""
+def new(tmp_path: Path) -> ReadsProject:
+    """A project without results and, as yet, without samples."""
     return new_project(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Reads:
-    """All is made; tests leave it as it is."""
-    return made_project(tmp_path_factory.mktemp("shared"))
+def shared(tmp_path_factory: pytest.TempPathFactory) -> ReadsProject:
+    """A project with all results, which tests do not change."""
+    project = new_project(tmp_path_factory.mktemp("shared"))
+    assert counts(project.run_to_json("--samples-file", project.folder / "samples.txt")) == {"done": 4}
+    return project
 
 
 @pytest.fixture
-def made(shared: Reads, tmp_path: Path) -> Iterator[Reads]:
-    """The same for tests that change it: it is put back afterwards, with the times of its files."""
-    shutil.copytree(shared.folder, tmp_path / "kept")
+def mutable(shared: ReadsProject, tmp_path: Path) -> Iterator[ReadsProject]:
+    """The same project, which is restored after the test, with the modification times of its files."""
+    shutil.copytree(shared.folder, tmp_path / "backup")
     yield shared
     shutil.rmtree(shared.folder)
-    shutil.copytree(tmp_path / "kept", shared.folder)
+    shutil.copytree(tmp_path / "backup", shared.folder)
 
 
-def counts(told: Mapping[str, Any]) -> dict[str, int]:
-    """Jobs by how they ended, as a run's document tells them."""
-    states = [state for row in told["jobs"].values() for state in row if state != "total"]
-    found = {state: sum(row[state] for row in told["jobs"].values()) for state in states}
-    return {state: count for state, count in found.items() if count}
+def counts(document: Mapping[str, Any]) -> dict[str, int]:
+    """Return the number of jobs in each final state, from a run's JSON document."""
+    rows = document["jobs"].values()
+    totals = {state: sum(row[state] for row in rows) for row in rows for state in row if state != "total"}
+    return {state: count for state, count in totals.items() if count}
+
+
+def actions(plan: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    return {place: planned["action"] for place, planned in plan.items()}
 
 
 def files(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Every file of a folder, what is in it, and when it was written."""
+    """Return the bytes and modification time of every file and folder in a folder."""
     return {
         str(path): (path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
@@ -148,233 +149,233 @@ def files(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
-def test_to_explain_a_new_project_writes_nothing(new: Reads, options: tuple[str, ...]) -> None:
+def test_a_dry_run_of_a_new_project_writes_nothing(new: ReadsProject, options: tuple[str, ...]) -> None:
     before = files(new.folder)
-    said = new.run("--samples-file", new.folder / "samples.txt", "--explain", *options)
-    assert said.exit_code == 0
+    result = new.run("--samples-file", new.folder / "samples.txt", "--explain", *options)
+    assert result.exit_code == 0
     assert files(new.folder) == before
 
 
-def test_what_a_run_of_a_new_project_would_make(new: Reads) -> None:
-    said = new.run("--samples-file", new.folder / "samples.txt", "--explain")
-    lines = said.stdout.splitlines()
+def test_a_dry_run_of_a_new_project_lists_all_results(new: ReadsProject) -> None:
+    result = new.run("--samples-file", new.folder / "samples.txt", "--explain")
+    lines = result.stdout.splitlines()
     assert [line for line in lines if line] == [
-        "one  merged_reads  made: not made yet",
-        "two  merged_reads  made: not made yet",
-        "one  trimmed_reads  made: not made yet",
-        "two  trimmed_reads  made: not made yet",
-        "4 made",
+        "one  merged_reads  run: not computed yet",
+        "two  merged_reads  run: not computed yet",
+        "one  trimmed_reads  run: not computed yet",
+        "two  trimmed_reads  run: not computed yet",
+        "run: 4",
     ]
 
 
-def test_the_whole_graph_of_a_new_project_is_explained_without_a_look_at_its_reference(new: Reads) -> None:
-    """That is an address that nobody answers at."""
-    said = call(
+def test_a_dry_run_of_a_new_project_does_not_read_the_reference(new: ReadsProject) -> None:
+    """Its address cannot be reached."""
+    result = call(
         *("run", "--output-path", new.out, "--samples-file", new.folder / "samples.txt", "--explain"),
         *("--reference", "http://127.0.0.1:9/genome.fa", "--known-sites", "http://127.0.0.1:9/sites.vcf.gz"),
     )
-    assert said.exit_code == 0, said
-    assert said.stdout.splitlines()[-1] == f"{3 + 2 * 8 + 1} made"
+    assert result.exit_code == 0, result
+    assert result.stdout.splitlines()[-1] == f"run: {3 + 2 * 8 + 1}"
 
 
-def test_a_mistake_is_told_as_by_a_run(new: Reads) -> None:
+def test_a_dry_run_rejects_bad_input_as_a_run_does(new: ReadsProject) -> None:
     before = files(new.folder)
-    for words in (("--samples-file", new.folder / "none.txt"), ("--samples", "three"), ("--platform", "PAPER")):
-        said = new.run("--explain", *words)
-        assert (said.exit_code, said.stdout) == (2, "")
-        assert len(said.stderr.strip().splitlines()) >= 1
-        assert "Traceback" not in said.stderr
+    for options in (("--samples-file", new.folder / "none.txt"), ("--samples", "three"), ("--platform", "PAPER")):
+        result = new.run("--explain", *options)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.strip()
+        assert "Traceback" not in result.stderr
     assert files(new.folder) == before
 
 
-def test_what_is_made_would_be_reused(shared: Reads) -> None:
+def test_existing_results_would_be_reused(shared: ReadsProject) -> None:
     before = files(shared.folder)
-    assert shared.explained() == {
+    assert shared.explain() == {
         (asset, sample): {
-            "would_be": "reused",
+            "action": "reuse",
             "reason": None,
             "fingerprint": shared.record(asset, sample)["fingerprint"],
         }
         for asset in READS
         for sample in ("one", "two")
     }
-    assert shared.run("--explain").stdout.splitlines()[-1] == "4 reused"
+    assert shared.run("--explain").stdout.splitlines()[-1] == "reuse: 4"
     assert files(shared.folder) == before
 
 
-def test_a_setting_that_is_explained_is_not_kept(shared: Reads) -> None:
+def test_a_dry_run_does_not_save_settings(shared: ReadsProject) -> None:
     before = files(shared.folder)
-    told = shared.explained("--max-n", 0.25)
-    assert {place: one["would_be"] for place, one in told.items()} == {
-        ("merged_reads", "one"): "reused",
-        ("merged_reads", "two"): "reused",
-        ("trimmed_reads", "one"): "made",
-        ("trimmed_reads", "two"): "made",
+    plan = shared.explain("--max-n", 0.25)
+    assert actions(plan) == {
+        ("merged_reads", "one"): "reuse",
+        ("merged_reads", "two"): "reuse",
+        ("trimmed_reads", "one"): "run",
+        ("trimmed_reads", "two"): "run",
     }
-    assert told["trimmed_reads", "one"]["reason"] == "changed: parameters (max_n), script"
+    assert plan["trimmed_reads", "one"]["reason"] == "changed: parameters (max_n), script"
     assert files(shared.folder) == before
-    assert {one["would_be"] for one in shared.explained().values()} == {"reused"}
+    assert set(actions(shared.explain()).values()) == {"reuse"}
 
 
-def test_what_would_come_of_changes_is_what_comes_of_them(made: Reads) -> None:
-    write_pair(made.folder / "two", "two", pairs=30)
-    Path(made.record("trimmed_reads", "one")["outputs"][0]["uri"]).unlink()
-    told = made.explained()
-    assert {place: one["would_be"] for place, one in told.items()} == {
-        ("merged_reads", "one"): "reused",
-        ("merged_reads", "two"): "made",
-        ("trimmed_reads", "one"): "made",
-        ("trimmed_reads", "two"): "undecided",
+def test_a_run_after_changes_does_what_the_dry_run_predicted(mutable: ReadsProject) -> None:
+    write_pair(mutable.folder / "two", "two", pairs=30)
+    Path(mutable.record("trimmed_reads", "one")["outputs"][0]["uri"]).unlink()
+    plan = mutable.explain()
+    assert actions(plan) == {
+        ("merged_reads", "one"): "reuse",
+        ("merged_reads", "two"): "run",
+        ("trimmed_reads", "one"): "run",
+        ("trimmed_reads", "two"): "depends on upstream",
     }
-    assert "inputs" in told["merged_reads", "two"]["reason"]
-    assert told["trimmed_reads", "one"]["reason"].endswith(" is gone")
-    assert told["trimmed_reads", "two"] == {
-        "would_be": "undecided",
+    assert "inputs" in plan["merged_reads", "two"]["reason"]
+    assert plan["trimmed_reads", "one"]["reason"].endswith(" is missing")
+    assert plan["trimmed_reads", "two"] == {
+        "action": "depends on upstream",
         "reason": "after merged_reads of two",
         "fingerprint": None,
     }
-    assert counts(made.ran()) == {"cached": 1, "done": 3}
+    assert counts(mutable.run_to_json()) == {"cached": 1, "done": 3}
 
 
-def test_a_fastq_that_is_gone_is_told_and_no_mistake(made: Reads) -> None:
-    made.fastq("two").unlink()
-    said = made.run("--explain")
-    assert said.exit_code == 0
-    assert f"two  merged_reads  blocked: {made.fastq('two')}" in said.stdout
-    assert said.stdout.splitlines()[-1] == "2 reused, 2 blocked"
+def test_a_missing_fastq_blocks_its_results_in_a_dry_run(mutable: ReadsProject) -> None:
+    mutable.fastq("two").unlink()
+    result = mutable.run("--explain")
+    assert result.exit_code == 0
+    assert f"two  merged_reads  blocked: {mutable.fastq('two')}" in result.stdout
+    assert result.stdout.splitlines()[-1] == "reuse: 2, blocked: 2"
 
 
-def test_a_run_that_has_nothing_to_do_imports_no_dagster_and_starts_no_process(made: Reads) -> None:
-    """Programs are asked for their versions once, here by a user of a home of their own."""
-    env, words = {"HOME": str(made.folder / "user")}, ("run", "--output-path", made.out, *SELECTED)
-    assert "subprocess.Popen" in made.alone(*words, env=env).stderr.splitlines()[-1]
-    before = files(made.folder)
-    said = made.alone(*words, env=env)
-    assert said.stderr.splitlines()[-1] == "0 [] []"
-    assert ["ALL", "0", "0", "0", "4", "0", "4"] in [line.split() for line in said.stdout.splitlines()]
-    assert {path: data for path, (data, _) in files(made.folder).items()} == {
+def test_a_run_without_anything_to_do_neither_imports_dagster_nor_starts_a_process(mutable: ReadsProject) -> None:
+    """The first run of a user with a new home directory reads the versions of tools."""
+    env = {"HOME": str(mutable.folder / "user")}
+    assert "subprocess.Popen" in mutable.run_isolated(env=env).stderr.splitlines()[-1]
+    before = files(mutable.folder)
+    result = mutable.run_isolated(env=env)
+    assert result.stderr.splitlines()[-1] == "0 [] []"
+    assert ["ALL", "0", "0", "0", "4", "0", "4"] in [line.split() for line in result.stdout.splitlines()]
+    assert {path: data for path, (data, _) in files(mutable.folder).items()} == {
         path: data for path, (data, _) in before.items()
     }
 
 
-def test_the_document_of_a_run_that_has_nothing_to_do(shared: Reads) -> None:
-    told = shared.ran()
-    assert told["success"]
-    assert (told["runs"], told["log"], told["failures"]) == ([], None, [])
-    assert counts(told) == {"cached": 4}
-    assert told["jobs"]["trimmed_reads"]["total"] == 2
+def test_the_json_of_a_run_without_anything_to_do(shared: ReadsProject) -> None:
+    document = shared.run_to_json()
+    assert document["success"]
+    assert (document["runs"], document["log"], document["failures"]) == ([], None, [])
+    assert counts(document) == {"cached": 4}
+    assert document["jobs"]["trimmed_reads"]["total"] == 2
     uris = {file["uri"] for file in shared.record("trimmed_reads", "one")["outputs"]}
-    assert set(told["samples"]["one"]["trimmed_reads"]) <= uris
-    assert told["samples"]["one"]["trimmed_reads"]
+    assert set(document["samples"]["one"]["trimmed_reads"]) <= uris
+    assert document["samples"]["one"]["trimmed_reads"]
 
 
-def test_a_part_of_what_dagster_knows_goes_by_dagster_once(made: Reads) -> None:
-    """Dagster was told last of both samples: of one it is told again, and that is then the last."""
-    assert made.ran("--samples", "one")["runs"]
-    assert made.ran("--samples", "one")["runs"] == []
+def test_a_run_of_fewer_samples_uses_dagster_once(mutable: ReadsProject) -> None:
+    """The marker of the last sync covers both samples; the first run replaces it."""
+    assert mutable.run_to_json("--samples", "one")["runs"]
+    assert mutable.run_to_json("--samples", "one")["runs"] == []
 
 
-def test_dagster_is_told_where_that_is_not_known(made: Reads) -> None:
-    (made.home / "history" / "told-to-dagster").unlink()
-    told = made.ran()
-    assert counts(told) == {"cached": 4}
-    assert len(told["runs"]) == 1
-    assert Path(told["log"]).exists()
-    assert made.ran()["runs"] == []
+def test_results_are_reported_to_dagster_if_the_marker_is_missing(mutable: ReadsProject) -> None:
+    (mutable.home / "history" / "last-synced").unlink()
+    document = mutable.run_to_json()
+    assert counts(document) == {"cached": 4}
+    assert len(document["runs"]) == 1
+    assert Path(document["log"]).exists()
+    assert mutable.run_to_json()["runs"] == []
 
 
 @pytest.mark.parametrize("lost", [".", "history"], ids=["home", "database"])
-def test_dagster_knows_all_again_after_a_loss(made: Reads, lost: str) -> None:
-    before = made.known_to_dagster()
+def test_a_run_reports_all_results_again_after_a_loss(mutable: ReadsProject, lost: str) -> None:
+    before = mutable.code_versions_in_dagster()
     assert set(before) == {(asset, sample) for asset in READS for sample in ("one", "two")}
-    shutil.rmtree(made.home / lost)
-    assert made.known_to_dagster() == {}
-    assert counts(made.ran()) == {"cached": 4}
-    assert made.known_to_dagster() == before
+    shutil.rmtree(mutable.home / lost)
+    assert mutable.code_versions_in_dagster() == {}
+    assert counts(mutable.run_to_json()) == {"cached": 4}
+    assert mutable.code_versions_in_dagster() == before
 
 
-def test_a_run_that_fails_leaves_dagster_to_be_told_again(made: Reads) -> None:
-    kept = made.fastq("two").read_bytes()
-    made.fastq("two").unlink()
-    assert made.run("--json").exit_code != 0
-    made.fastq("two").write_bytes(kept)
-    told = made.ran()
-    assert counts(told) == {"cached": 4}
-    assert made.ran()["runs"] == []
+def test_the_run_after_a_failed_one_uses_dagster(mutable: ReadsProject) -> None:
+    original = mutable.fastq("two").read_bytes()
+    mutable.fastq("two").unlink()
+    assert mutable.run("--json").exit_code != 0
+    mutable.fastq("two").write_bytes(original)
+    document = mutable.run_to_json()
+    assert counts(document) == {"cached": 4}
+    assert mutable.run_to_json()["runs"] == []
 
 
-def test_a_fastq_that_was_touched_is_cached_still(made: Reads) -> None:
-    os.utime(made.fastq("one"), (1e9, 1e9))
-    assert counts(made.ran()) == {"cached": 4}
-    assert made.ran()["runs"] == []
+def test_a_fastq_with_a_new_modification_time_is_still_cached(mutable: ReadsProject) -> None:
+    os.utime(mutable.fastq("one"), (1e9, 1e9))
+    assert counts(mutable.run_to_json()) == {"cached": 4}
+    assert mutable.run_to_json()["runs"] == []
 
 
-def test_dagster_is_told_of_a_fastq_that_was_another_for_a_while(made: Reads) -> None:
-    """Whoever looked meanwhile, as Dagit's sensor does, may have told it of the other."""
-    kept = made.fastq("one").read_bytes()
-    made.fastq("one").write_bytes(gzip.compress(gzip.decompress(kept), 1, mtime=7))
-    assert made.states()["merged_reads", "one"][0] == "stale"
-    made.fastq("one").write_bytes(kept)
-    told = made.ran()
-    assert counts(told) == {"cached": 4}
-    assert told["runs"]
-    assert made.ran()["runs"] == []
+def test_a_fastq_that_was_changed_and_restored_is_reported_to_dagster(mutable: ReadsProject) -> None:
+    """Meanwhile another process, such as Dagit's sensor, may have reported the changed one."""
+    original = mutable.fastq("one").read_bytes()
+    mutable.fastq("one").write_bytes(gzip.compress(gzip.decompress(original), 1, mtime=7))
+    assert mutable.states()["merged_reads", "one"][0] == "stale"
+    mutable.fastq("one").write_bytes(original)
+    document = mutable.run_to_json()
+    assert counts(document) == {"cached": 4}
+    assert document["runs"]
+    assert mutable.run_to_json()["runs"] == []
 
 
-def test_a_fastq_that_was_changed_is_seen(made: Reads) -> None:
-    assert made.ran()["runs"] == []
-    made.fastq("one").write_bytes(gzip.compress(gzip.decompress(made.fastq("one").read_bytes()), 1, mtime=7))
-    assert counts(made.ran()) == {"done": 1, "cached": 3}
+def test_a_changed_fastq_is_detected(mutable: ReadsProject) -> None:
+    assert mutable.run_to_json()["runs"] == []
+    mutable.fastq("one").write_bytes(gzip.compress(gzip.decompress(mutable.fastq("one").read_bytes()), 1, mtime=7))
+    assert counts(mutable.run_to_json()) == {"done": 1, "cached": 3}
 
 
-def test_dagster_is_told_of_a_setting_that_changes_no_result(made: Reads) -> None:
-    """The adapters of TruSeq that are given as sequences are another setting, and the same adapters."""
-    assert counts(made.ran("--truseq")) == {"cached": 2, "done": 2}
-    before = made.known_to_dagster()
-    spelt = ("--no-truseq", "--adapter-3p-1", TRUSEQ_1, "--adapter-3p-2", TRUSEQ_2)
+def test_a_setting_that_changes_no_result_is_reported_to_dagster(mutable: ReadsProject) -> None:
+    """TruSeq adapters given as sequences are another setting, but the same adapters."""
+    assert counts(mutable.run_to_json("--truseq")) == {"cached": 2, "done": 2}
+    before = mutable.code_versions_in_dagster()
+    as_sequences = ("--no-truseq", "--adapter-3p-1", TRUSEQ_1, "--adapter-3p-2", TRUSEQ_2)
 
-    assert {one["would_be"] for one in made.explained(*spelt).values()} == {"reused"}
-    told = made.ran(*spelt)
+    assert set(actions(mutable.explain(*as_sequences)).values()) == {"reuse"}
+    document = mutable.run_to_json(*as_sequences)
 
-    assert counts(told) == {"cached": 4}
-    assert told["runs"]
-    after = made.known_to_dagster()
+    assert counts(document) == {"cached": 4}
+    assert document["runs"]
+    after = mutable.code_versions_in_dagster()
     assert {place for place in after if after[place] != before[place]} == {
         ("trimmed_reads", "one"),
         ("trimmed_reads", "two"),
     }
-    assert made.ran()["runs"] == []
+    assert mutable.run_to_json()["runs"] == []
 
 
-def test_status_of_what_is_made(shared: Reads) -> None:
-    assert set(shared.states().values()) == {("made", None)}
+def test_status_of_a_complete_project(shared: ReadsProject) -> None:
+    assert set(shared.states().values()) == {("up to date", None)}
 
 
-def test_status_tells_what_is_stale_and_why(made: Reads) -> None:
-    write_pair(made.folder / "two", "two", pairs=30)
-    states = made.states()
-    assert states["merged_reads", "one"] == states["trimmed_reads", "one"] == ("made", None)
+def test_status_shows_stale_results_and_the_reason(mutable: ReadsProject) -> None:
+    write_pair(mutable.folder / "two", "two", pairs=30)
+    states = mutable.states()
+    assert states["merged_reads", "one"] == states["trimmed_reads", "one"] == ("up to date", None)
     state, reason = states["merged_reads", "two"]
     assert (state, str(reason).startswith("changed: inputs (")) == ("stale", True)
     assert states["trimmed_reads", "two"] == ("stale", "after merged_reads of two")
 
 
-def test_status_tells_what_is_damaged_and_not_stale(made: Reads) -> None:
-    gone = made.record("merged_reads", "one")["outputs"][0]["uri"]
-    Path(gone).unlink()
-    states = made.states()
-    assert states.pop(("merged_reads", "one")) == ("damaged", f"{gone} is gone")
-    assert set(states.values()) == {("made", None)}
-    said = call("status", "--output-path", made.out)
-    assert f"merged_reads of one: {gone} is gone; run again to make it anew" in said.stdout.splitlines()
+def test_status_shows_damaged_results(mutable: ReadsProject) -> None:
+    missing = mutable.record("merged_reads", "one")["outputs"][0]["uri"]
+    Path(missing).unlink()
+    states = mutable.states()
+    assert states.pop(("merged_reads", "one")) == ("damaged", f"{missing} is missing")
+    assert set(states.values()) == {("up to date", None)}
+    result = call("status", "--output-path", mutable.out)
+    assert f"merged_reads of one: {missing} is missing; run again to recompute it" in result.stdout.splitlines()
 
 
-def test_status_tells_what_is_not_made_and_what_hinders_it(made: Reads) -> None:
-    write_pair(made.folder / "three", "three")
-    more = list_folders(made.folder / "more.txt", made.folder / "three")
-    assert call("samples", "add", more, "--output-path", made.out).exit_code == 0
-    assert made.states()["trimmed_reads", "three"] == ("not made", None)
-    made.fastq("two").unlink()
-    states = made.states()
-    assert states["merged_reads", "two"][0] == "made"  # it is there, and nobody knows of other reads
-    assert str(made.fastq("two")) in str(states["merged_reads", "two"][1])
+def test_status_shows_missing_results_and_what_blocks_them(mutable: ReadsProject) -> None:
+    write_pair(mutable.folder / "three", "three")
+    more = list_folders(mutable.folder / "more.txt", mutable.folder / "three")
+    assert call("samples", "add", more, "--output-path", mutable.out).exit_code == 0
+    assert mutable.states()["trimmed_reads", "three"] == ("missing", None)
+    mutable.fastq("two").unlink()
+    states = mutable.states()
+    assert states["merged_reads", "two"][0] == "up to date"  # the result exists, and no other reads were observed
+    assert str(mutable.fastq("two")) in str(states["merged_reads", "two"][1])

@@ -1,4 +1,4 @@
-"""A run that is ended from outside: no process stays, no result is half there, and Dagster is told."""
+"""Runs that are interrupted or killed: no process is left, no result is incomplete, and Dagster records the end."""
 
 import json
 import os
@@ -13,8 +13,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from bioinfo_assets.application.dagster_instance import open_instance, report_ended
+from bioinfo_assets.application.dagster_instance import open_instance
+from bioinfo_assets.orchestration.run_liveness import report_dead_runs
 from bioinfo_assets_tests.cli.commands import COMMAND, list_folders, write_pair
+from bioinfo_assets_tests.waiting import wait_until
 
 SLOW_BGZIP = """#!/bin/bash
 if [[ $1 == --version ]]; then echo "bgzip (htslib) 1.16"; exit; fi
@@ -28,15 +30,8 @@ def is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-def wait_for(path: Path, deadline_s: float = 60) -> None:
-    end = time.monotonic() + deadline_s
-    while not (path.exists() and path.read_text().endswith("\n")):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 class SlowRun:
-    """A run whose job would take minutes."""
+    """A run whose job takes minutes."""
 
     def __init__(self, folder: Path) -> None:
         self.pids, self.output, tools = folder / "pids", folder / "out", folder / "tools"
@@ -50,18 +45,18 @@ class SlowRun:
         self.env = {**os.environ, "BIOINFO_ASSETS_TOOL_PATH": json.dumps([str(tools)])}
 
     def start(self, *before: str, **options: Any) -> "subprocess.Popen[str]":
-        """Starts it, by a program before it where one is given; its job has begun when this returns."""
+        """Start the run, under another program if one is given, and wait until its job has started."""
         running = subprocess.Popen([*before, *self.command], text=True, env=self.env, **options)
-        wait_for(self.pids)
+        wait_until(lambda: self.pids.exists() and self.pids.read_text().endswith("\n"), what="a job to start")
         return running
 
-    def check_nothing_is_left(self) -> None:
+    def check_that_nothing_is_left(self) -> None:
         assert [pid for pid in map(int, self.pids.read_text().split()) if is_alive(pid)] == []
         assert list(self.output.rglob("merged_reads.json")) == []
         assert list(self.output.rglob("*.fastq.gz")) == []
 
     def states(self) -> list[str]:
-        """Of its runs in Dagster, the newest first."""
+        """Return the states of its runs in Dagster, newest first."""
         with dg.DagsterInstance.from_config(str(self.output / ".dagster")) as instance:
             return [run.status.value for run in instance.get_runs()]
 
@@ -73,7 +68,7 @@ def slow(tmp_path: Path) -> SlowRun:
 
 @pytest.mark.parametrize("pauses_s", [(), (0.05, 0.05, 0.1, 0.1)], ids=["once", "often"])
 def test_an_interrupted_run_leaves_no_process_and_no_result(slow: SlowRun, pauses_s: Sequence[float]) -> None:
-    """However often Ctrl-C is pressed."""
+    """Ctrl-C may be pressed repeatedly."""
     running = slow.start(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     running.send_signal(signal.SIGINT)
     for pause_s in pauses_s:
@@ -83,21 +78,21 @@ def test_an_interrupted_run_leaves_no_process_and_no_result(slow: SlowRun, pause
     assert running.returncode == 130
     assert "interrupted" in stderr
     assert "Traceback" not in stderr
-    slow.check_nothing_is_left()
+    slow.check_that_nothing_is_left()
     assert slow.states() == ["CANCELED"]
 
 
-def test_a_terminal_that_is_closed_interrupts(slow: SlowRun) -> None:
-    ours, theirs = pty.openpty()
-    running = slow.start("setsid", "--ctty", stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    os.close(ours)  # now the kernel sends SIGHUP, and writing to the terminal fails
-    assert running.wait(30) == 130
-    slow.check_nothing_is_left()
+def test_closing_the_terminal_interrupts_a_run(slow: SlowRun) -> None:
+    terminal, process_end = pty.openpty()
+    running = slow.start("setsid", "--ctty", stdin=process_end, stdout=process_end, stderr=process_end)
+    os.close(process_end)
+    os.close(terminal)  # the kernel now sends SIGHUP, and writing to the terminal fails
+    assert running.wait(120) == 130
+    slow.check_that_nothing_is_left()
     assert slow.states() == ["CANCELED"]
 
 
-def test_under_nohup_a_hangup_is_ignored(slow: SlowRun) -> None:
+def test_under_nohup_sighup_is_ignored(slow: SlowRun) -> None:
     running = slow.start("nohup", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     running.send_signal(signal.SIGHUP)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -107,7 +102,7 @@ def test_under_nohup_a_hangup_is_ignored(slow: SlowRun) -> None:
     assert running.returncode == 130
 
 
-def test_a_run_whose_process_was_killed_is_reported_by_the_next_one(slow: SlowRun) -> None:
+def test_a_killed_run_is_reported_by_the_next_one(slow: SlowRun) -> None:
     with slow.start(stdout=subprocess.PIPE, stderr=subprocess.PIPE) as killed:
         killed.kill()
     assert slow.states() == ["STARTED"]
@@ -115,8 +110,8 @@ def test_a_run_whose_process_was_killed_is_reported_by_the_next_one(slow: SlowRu
     living = slow.start(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert slow.states() == ["STARTED", "FAILURE"]
     with open_instance(slow.output / ".dagster") as instance:
-        report_ended(instance, slow.output / ".dagster")
-    assert slow.states() == ["STARTED", "FAILURE"]  # the second lives, and stays
+        assert report_dead_runs(instance) == []  # the second run is alive
+    assert slow.states() == ["STARTED", "FAILURE"]
     living.send_signal(signal.SIGINT)
     living.communicate(timeout=120)
     assert slow.states() == ["CANCELED", "FAILURE"]

@@ -1,4 +1,4 @@
-"""`bioinfo-assets log`: every file, what made one, and what was made from it."""
+"""`bioinfo-assets log`: all files, the provenance of one, and what was made from it."""
 
 import os
 import subprocess
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.cli.log import log
-from bioinfo_assets_tests.cli.commands import COMMAND, Said
-from bioinfo_assets_tests.cli.upkeep import call_one, documents
+from bioinfo_assets_tests.cli.commands import COMMAND, CommandResult
+from bioinfo_assets_tests.cli.small_project import call_command, parse_json
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
-from bioinfo_assets_tests.records.dataflow import Dataflow, made_all
+from bioinfo_assets_tests.provenance.small_pipeline import SmallPipeline, complete_pipeline
 
-__all__ = ["s3", "s3_server"]  # the servers of `launch`, asked for by name below
+__all__ = ["s3", "s3_server"]  # fixtures that are used below
 
 
 @pytest.fixture(autouse=True)
@@ -23,23 +23,23 @@ def no_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def flow(tmp_path: Path) -> Dataflow:
-    return made_all(str(tmp_path), "expt", "toy")
+def pipeline(tmp_path: Path) -> SmallPipeline:
+    return complete_pipeline(str(tmp_path), "expt", "toy")
 
 
 def hex_of(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def lines(said: Said) -> list[str]:
-    assert (said.exit_code, said.stderr) == (0, "")
-    return said.stdout.splitlines()
+def lines(result: CommandResult) -> list[str]:
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout.splitlines()
 
 
-def test_every_file_that_was_read_or_written(flow: Dataflow, tmp_path: Path):
-    told = lines(call_one(log, "--output-path", tmp_path / "out"))
-    place = [line.split(maxsplit=4) for line in told]
-    assert [path.removeprefix(f"{tmp_path}/") for *_, path in place] == [
+def test_all_files_that_were_read_or_written(pipeline: SmallPipeline, tmp_path: Path) -> None:
+    output = lines(call_command(log, "--output-path", tmp_path / "out"))
+    rows = [line.split(maxsplit=4) for line in output]
+    assert [path.removeprefix(f"{tmp_path}/") for *_, path in rows] == [
         "out/expt/expt.1.fastq.gz",
         "out/expt/expt.bam",
         "out/expt/expt.depth.txt",
@@ -52,45 +52,45 @@ def test_every_file_that_was_read_or_written(flow: Dataflow, tmp_path: Path):
         "sources/genome.fa.gz",
         "sources/toy.fastq.gz",
     ]
-    assert [role for *_, role, _ in place] == ["rw", "rw", "rw", "w", "rw", "rw", "rw", "rw", "r", "r", "r"]
-    assert told[1] == f"{hex_of('aligned_bam of expt')[:8]}  2026-01-01 00:03:00  rw  {tmp_path}/out/expt/expt.bam"
+    assert [role for *_, role, _ in rows] == ["rw", "rw", "rw", "w", "rw", "rw", "rw", "rw", "r", "r", "r"]
+    assert output[1] == f"{hex_of('aligned_bam of expt')[:8]}  2026-01-01 00:03:00  rw  {tmp_path}/out/expt/expt.bam"
 
 
-def test_a_version_that_was_replaced_is_told_where_it_was_read_still_and_with_past(flow: Dataflow, tmp_path: Path):
-    flow.make_depth("expt")
-    flow.make_reads("expt", "other")
-    told = documents(call_one(log, "--output-path", tmp_path / "out", "--json"))
-    reads = [line for line in told if line["uri"] == f"{tmp_path}/out/expt/expt.1.fastq.gz"]
-    # The BAM was made of the reads before: they are told as read, those of now as written.
+def test_a_replaced_version_is_listed_if_it_was_read_or_with_past(pipeline: SmallPipeline, tmp_path: Path) -> None:
+    pipeline.add_depth("expt")
+    pipeline.add_reads("expt", "other")
+    output = parse_json(call_command(log, "--output-path", tmp_path / "out", "--json"))
+    reads = [line for line in output if line["uri"] == f"{tmp_path}/out/expt/expt.1.fastq.gz"]
+    # The BAM was computed from the former reads: they are listed as read, the current ones as written.
     assert {(line["role"], line["content"]) for line in reads} == {
         ("r", f"sha256:{hex_of('merged expt ')}"),
         ("w", f"sha256:{hex_of('merged expt other')}"),
     }
-    past = documents(call_one(log, "--output-path", tmp_path / "out", "--json", "--past"))
+    past = parse_json(call_command(log, "--output-path", tmp_path / "out", "--json", "--past"))
     assert {(line["role"], line["sha256"]) for line in past if line["uri"] == reads[0]["uri"]} == {
         ("rw", hex_of("merged expt ")),
         ("w", hex_of("merged expt other")),
     }
 
 
-def test_a_reader_who_leaves_early_is_no_error(flow: Dataflow, tmp_path: Path):
-    flow.make_report("expt", "toy")
-    ours, theirs = os.pipe()
-    os.close(ours)
+def test_a_reader_that_closes_the_pipe_early_causes_no_traceback(pipeline: SmallPipeline, tmp_path: Path) -> None:
+    pipeline.add_report("expt", "toy")
+    reader, writer = os.pipe()
+    os.close(reader)
     arguments = [COMMAND, "log", "--output-path", str(tmp_path / "out")]
-    done = subprocess.run(arguments, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(theirs)
-    assert "Traceback" not in done.stderr
-    assert "Exception" not in done.stderr
+    completed = subprocess.run(arguments, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert "Traceback" not in completed.stderr
+    assert "Exception" not in completed.stderr
 
 
-def test_what_made_a_file_and_all_it_was_made_from(flow: Dataflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    flow.make(
+def test_the_provenance_of_a_file(pipeline: SmallPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline.add_result(
         "aligned_bam",
         "expt",
         "expt.bam",
-        flow.place("expt", "expt.1.fastq.gz"),
-        flow.place("references", "genome.fa"),
+        pipeline.output("expt", "expt.1.fastq.gz"),
+        pipeline.output("references", "genome.fa"),
         tools={"samtools": "1.16.1", "bwa": "0.7.17"},
         parameters={"platform": "ILLUMINA", "quals": (10, 20)},
         warnings=("few reads",),
@@ -101,8 +101,8 @@ def test_what_made_a_file_and_all_it_was_made_from(flow: Dataflow, tmp_path: Pat
         script="bwa mem\nsamtools sort\n",
     )
     monkeypatch.chdir(tmp_path / "out" / "expt")
-    told = lines(call_one(log, "expt.bam"))
-    assert told[:13] == [
+    output = lines(call_command(log, "expt.bam"))
+    assert output[:13] == [
         f"{tmp_path}/out/expt/expt.bam",
         f"  digest   sha256:{hex_of('aligned_bam of expt')}",
         "  bytes    19",
@@ -115,9 +115,9 @@ def test_what_made_a_file_and_all_it_was_made_from(flow: Dataflow, tmp_path: Pat
         "  quals = 10, 20",
         "  warning  few reads",
         f"  record   {tmp_path}/out/expt/records/aligned_bam.json",
-        "  script   2 lines of bash: add --script to see them",
+        "  script   2 lines of bash: add --script to print them",
     ]
-    assert told[13:] == [
+    assert output[13:] == [
         "",
         "made from",
         "aligned_bam of expt  2026-01-01 00:09:00  bwa 0.7.17, samtools 1.16.1",
@@ -128,20 +128,20 @@ def test_what_made_a_file_and_all_it_was_made_from(flow: Dataflow, tmp_path: Pat
         "    reference_genome of references  2026-01-01 00:01:00  samtools 1.16.1",
         f"    └── {hex_of('source genome.fa.gz')[:8]}  {tmp_path}/sources/genome.fa.gz",
     ]
-    assert call_one(log, "expt.bam", "--script").stdout == "bwa mem\nsamtools sort\n\n"
+    assert call_command(log, "expt.bam", "--script").stdout == "bwa mem\nsamtools sort\n\n"
 
 
-def test_a_job_is_told_once(flow: Dataflow, tmp_path: Path):
-    said = call_one(log, tmp_path / "out" / "expt" / "expt.depth.txt").stdout
-    assert said.count(f"{tmp_path}/sources/genome.fa.gz") == 1
-    assert "reference_genome of references  2026-01-01 00:01:00  samtools 1.16.1, as above" in said
+def test_the_inputs_of_a_job_are_shown_once(pipeline: SmallPipeline, tmp_path: Path) -> None:
+    result = call_command(log, tmp_path / "out" / "expt" / "expt.depth.txt").stdout
+    assert result.count(f"{tmp_path}/sources/genome.fa.gz") == 1
+    assert "reference_genome of references  2026-01-01 00:01:00  samtools 1.16.1, as above" in result
 
 
-def test_all_of_it_as_one_document(flow: Dataflow, tmp_path: Path):
-    told = documents(call_one(log, f"file://{tmp_path}/out/expt/expt.depth.txt", "--json"))
+def test_the_provenance_of_a_file_as_json(pipeline: SmallPipeline, tmp_path: Path) -> None:
+    output = parse_json(call_command(log, f"file://{tmp_path}/out/expt/expt.depth.txt", "--json"))
     records = f"{tmp_path}/out/expt/records"
-    assert told["note"] is None
-    assert told["file"] == {
+    assert output["note"] is None
+    assert output["file"] == {
         "uri": f"{tmp_path}/out/expt/expt.depth.txt",
         "size": 13,
         "sha256": hex_of("depth of expt"),
@@ -150,48 +150,48 @@ def test_all_of_it_as_one_document(flow: Dataflow, tmp_path: Path):
         "source": None,
         "note": None,
     }
-    assert set(told["jobs"]) == {
+    assert set(output["jobs"]) == {
         f"{records}/depth.json",
         f"{records}/aligned_bam.json",
         f"{records}/merged_reads.json",
         f"{tmp_path}/out/references/records/reference_genome.json",
     }
-    merged = told["jobs"][f"{records}/merged_reads.json"]
-    assert (merged["script"], merged["tools"], merged["past"]) == ("true", {"samtools": "1.16.1"}, False)
-    assert [(one["uri"], one["source"]) for one in merged["inputs"]] == [
+    merged = output["jobs"][f"{records}/merged_reads.json"]
+    assert (merged["script"], merged["tools"], merged["replaced"]) == ("true", {"samtools": "1.16.1"}, False)
+    assert [(file["uri"], file["source"]) for file in merged["inputs"]] == [
         (f"{tmp_path}/sources/expt.fastq.gz", "raw_reads")
     ]
 
 
-@pytest.mark.parametrize("given", ["{digest}", "sha256:{digest}", "{short}", "{upper}"])
-def test_a_digest(flow: Dataflow, tmp_path: Path, given: str):
+@pytest.mark.parametrize("template", ["{digest}", "sha256:{digest}", "{short}", "{upper}"])
+def test_a_file_is_found_by_its_digest(pipeline: SmallPipeline, tmp_path: Path, template: str) -> None:
     digest = hex_of("aligned_bam of expt")
-    words = given.format(digest=digest, short=digest[:8], upper=digest[:12].upper())
-    told = lines(call_one(log, words, "--output-path", tmp_path / "out"))
-    assert told[0] == f"{tmp_path}/out/expt/expt.bam"
-    assert told[3] == "  made by  aligned_bam of expt, version 1"
+    argument = template.format(digest=digest, short=digest[:8], upper=digest[:12].upper())
+    output = lines(call_command(log, argument, "--output-path", tmp_path / "out"))
+    assert output[0] == f"{tmp_path}/out/expt/expt.bam"
+    assert output[3] == "  made by  aligned_bam of expt, version 1"
 
 
-def test_the_digest_of_what_was_replaced(flow: Dataflow, tmp_path: Path):
-    flow.make_bam("expt", "other")
-    told = lines(call_one(log, hex_of("aligned_bam of expt")[:10], "--output-path", tmp_path / "out"))
-    assert told[3] == "  note     replaced since"
-    assert "/records/history/aligned_bam." in "".join(told)
+def test_a_replaced_result_is_found_by_its_digest(pipeline: SmallPipeline, tmp_path: Path) -> None:
+    pipeline.add_bam("expt", "other")
+    output = lines(call_command(log, hex_of("aligned_bam of expt")[:10], "--output-path", tmp_path / "out"))
+    assert output[3] == "  note     replaced since"
+    assert "/records/history/aligned_bam." in "".join(output)
 
 
-def test_the_digest_of_reads_that_were_replaced(flow: Dataflow, tmp_path: Path):
-    flow.make_reads("expt", "other")
-    told = lines(call_one(log, hex_of("source expt.fastq.gz")[:10], "--output-path", tmp_path / "out"))
-    assert told[0] == f"{tmp_path}/sources/expt.fastq.gz"
-    assert "  note     another file lies there now" in told
+def test_a_replaced_source_is_found_by_its_digest(pipeline: SmallPipeline, tmp_path: Path) -> None:
+    pipeline.add_reads("expt", "other")
+    output = lines(call_command(log, hex_of("source expt.fastq.gz")[:10], "--output-path", tmp_path / "out"))
+    assert output[0] == f"{tmp_path}/sources/expt.fastq.gz"
+    assert "  note     another file lies there now" in output
 
 
-def test_a_source_and_what_was_made_from_it(flow: Dataflow, tmp_path: Path):
+def test_a_source_and_everything_downstream_of_it(pipeline: SmallPipeline, tmp_path: Path) -> None:
     fastq = tmp_path / "sources" / "expt.fastq.gz"
-    told = lines(call_one(log, fastq, "--output-path", tmp_path / "out"))
-    assert told[0] == str(fastq)
-    assert told[3].startswith("  source   raw_reads of expt, as seen on ")
-    assert lines(call_one(log, fastq, "--output-path", tmp_path / "out", "--down")) == [
+    output = lines(call_command(log, fastq, "--output-path", tmp_path / "out"))
+    assert output[0] == str(fastq)
+    assert output[3].startswith("  source   raw_reads of expt, as observed on ")
+    assert lines(call_command(log, fastq, "--output-path", tmp_path / "out", "--down")) == [
         f"{fastq} {hex_of('source expt.fastq.gz')[:8]}",
         "└── merged_reads of expt  expt.1.fastq.gz",
         "    └── aligned_bam of expt  expt.bam",
@@ -200,121 +200,120 @@ def test_a_source_and_what_was_made_from_it(flow: Dataflow, tmp_path: Path):
     ]
 
 
-def test_what_was_made_as_a_document(flow: Dataflow, tmp_path: Path):
+def test_everything_downstream_as_json(pipeline: SmallPipeline, tmp_path: Path) -> None:
     genome = tmp_path / "out" / "references" / "genome.fa"
-    told = documents(call_one(log, genome, "--down", "--json"))
-    assert told["file"]["uri"] == str(genome)
-    made = {(one["asset"], one["scope"]): one for one in told["made"]}
-    assert set(made) == {(step, sample) for step in ("aligned_bam", "depth") for sample in ("expt", "toy")} | {
+    output = parse_json(call_command(log, genome, "--down", "--json"))
+    assert output["file"]["uri"] == str(genome)
+    results = {(result["asset"], result["scope"]): result for result in output["results"]}
+    assert set(results) == {(step, sample) for step in ("aligned_bam", "depth") for sample in ("expt", "toy")} | {
         ("multiqc_report", "multiqc")
     }
-    depth, report = made["depth", "expt"], made["multiqc_report", "multiqc"]
+    depth, report = results["depth", "expt"], results["multiqc_report", "multiqc"]
     assert depth["files"] == [f"{tmp_path}/out/expt/expt.depth.txt"]
-    assert (depth["read_it"], depth["made_from"]) == (True, [f"{tmp_path}/out/expt/records/aligned_bam.json"])
-    assert report["read_it"] is False
-    assert set(report["made_from"]) == {depth["record"], made["depth", "toy"]["record"]}
+    assert (depth["is_direct_input"], depth["inputs"]) == (True, [f"{tmp_path}/out/expt/records/aligned_bam.json"])
+    assert report["is_direct_input"] is False
+    assert set(report["inputs"]) == {depth["record"], results["depth", "toy"]["record"]}
 
 
-def test_more_results_alike_than_people_read_are_told_together(tmp_path: Path):
-    made_all(str(tmp_path), *(f"s{number:02}" for number in range(21)))
+def test_many_results_of_one_asset_are_shown_as_one_branch(tmp_path: Path) -> None:
+    complete_pipeline(str(tmp_path), *(f"s{number:02}" for number in range(21)))
     genome = tmp_path / "out" / "references" / "genome.fa"
-    assert lines(call_one(log, genome, "--down"))[1:] == [
+    assert lines(call_command(log, genome, "--down"))[1:] == [
         "├── aligned_bam of 21 samples",
         "│   └── depth of 21 samples",
         "│       └── multiqc_report of multiqc  multiqc_report.html",
         "└── depth of 21 samples  as above",
     ]
-    report = lines(call_one(log, tmp_path / "out" / "multiqc" / "multiqc_report.html"))
-    assert report[-1] == "└── 21 files of 21 samples: ask for one of them"
+    report = lines(call_command(log, tmp_path / "out" / "multiqc" / "multiqc_report.html"))
+    assert report[-1] == "└── 21 files of 21 samples: give one of them as FILE for its inputs"
 
 
-def test_nothing_was_made_from_it(flow: Dataflow, tmp_path: Path):
-    told = lines(call_one(log, tmp_path / "out" / "multiqc" / "multiqc_report.html", "--down"))
-    assert told[1:] == ["nothing that is there now was made from it"]
+def test_a_file_without_anything_downstream(pipeline: SmallPipeline, tmp_path: Path) -> None:
+    output = lines(call_command(log, tmp_path / "out" / "multiqc" / "multiqc_report.html", "--down"))
+    assert output[1:] == ["no current result was made from it"]
 
 
-def test_a_file_that_is_no_longer_as_it_was_recorded_is_told_first(flow: Dataflow, tmp_path: Path):
+def test_a_file_that_differs_from_its_record_gets_a_note(pipeline: SmallPipeline, tmp_path: Path) -> None:
     bam = tmp_path / "out" / "expt" / "expt.bam"
-    os.utime(bam, ns=(1, 1))  # another time and the same bytes: a folder that was copied
-    assert lines(call_one(log, bam))[0] == str(bam)
+    os.utime(bam, ns=(1, 1))  # another time and the same bytes, as in a folder that was copied
+    assert lines(call_command(log, bam))[0] == str(bam)
     bam.write_bytes(bam.read_bytes()[::-1])
-    assert lines(call_one(log, bam))[0] == "It was changed since: this is told of what was there before."
+    assert lines(call_command(log, bam))[0] == "The file has changed since; showing the recorded version."
     bam.unlink()
-    assert lines(call_one(log, bam))[0] == "It is gone; this is what was there."
+    assert lines(call_command(log, bam))[0] == "The file no longer exists; showing the recorded version."
 
 
-def test_a_copy_that_lies_elsewhere_is_known_by_its_bytes(flow: Dataflow, tmp_path: Path):
+def test_a_copy_is_recognised_by_its_checksum(pipeline: SmallPipeline, tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere.bam"
     copy.write_bytes((tmp_path / "out" / "toy" / "toy.bam").read_bytes())
-    told = lines(call_one(log, copy, "--output-path", tmp_path / "out"))
-    assert told[:2] == [f"{copy} has the bytes of this file.", f"{tmp_path}/out/toy/toy.bam"]
+    output = lines(call_command(log, copy, "--output-path", tmp_path / "out"))
+    assert output[:2] == [f"{copy} has the same checksum as this file.", f"{tmp_path}/out/toy/toy.bam"]
 
 
-def test_what_was_imported_or_copied_is_told_so(flow: Dataflow, tmp_path: Path):
-    changes = {"imported": True, "script": "", "tools": {}, "backend": "import"}
-    flow.make("marked_bam", "expt", "expt.marked.bam", **changes)
-    told = lines(call_one(log, tmp_path / "out" / "expt" / "expt.marked.bam"))
-    assert "  made     elsewhere; registered as marked_bam of expt" in told
-    assert not [line for line in told if line.startswith(("  script", "  tools"))]
-    said = call_one(log, tmp_path / "out" / "expt" / "expt.marked.bam", "--script")
-    assert (said.exit_code, said.stdout) == (2, "")
-    flow.make("depth", "toy", "toy.depth.txt", copied_from="/other/toy/records/depth.json")
-    told = lines(call_one(log, tmp_path / "out" / "toy" / "toy.depth.txt"))
-    assert "  copied   from what /other/toy/records/depth.json tells of" in told
+def test_imported_and_copied_results_are_shown_as_such(pipeline: SmallPipeline, tmp_path: Path) -> None:
+    pipeline.add_result("marked_bam", "expt", "expt.marked.bam", imported=True, script="", tools={}, backend="import")
+    output = lines(call_command(log, tmp_path / "out" / "expt" / "expt.marked.bam"))
+    assert "  made     elsewhere; imported as marked_bam of expt" in output
+    assert not [line for line in output if line.startswith(("  script", "  tools"))]
+    result = call_command(log, tmp_path / "out" / "expt" / "expt.marked.bam", "--script")
+    assert (result.exit_code, result.stdout) == (2, "")
+    pipeline.add_result("depth", "toy", "toy.depth.txt", copied_from="/other/toy/records/depth.json")
+    output = lines(call_command(log, tmp_path / "out" / "toy" / "toy.depth.txt"))
+    assert "  copied   from the result of /other/toy/records/depth.json" in output
 
 
-def test_bad_input_is_one_sentence(flow: Dataflow, tmp_path: Path):
-    out, mine = tmp_path / "out", tmp_path / "mine.txt"
-    mine.write_text("mine")
+def test_bad_input_is_rejected_in_a_sentence(pipeline: SmallPipeline, tmp_path: Path) -> None:
+    out, unknown = tmp_path / "out", tmp_path / "unknown.txt"
+    unknown.write_text("unknown")
     (out / "expt" / "notes.txt").write_text("notes")
     for arguments, sentence in (
-        ((), "give a file to tell of; or --output-path alone"),
-        (("--output-path", out, "--down"), "give a file to tell of; or --output-path alone"),
+        ((), "give FILE to show its provenance, or only --output-path"),
+        (("--output-path", out, "--down"), "give FILE to show its provenance, or only --output-path"),
         (("--output-path", tmp_path / "sources"), "there are no records in"),
         (("--output-path", tmp_path / "nowhere"), f"{tmp_path}/nowhere does not exist: check --output-path"),
-        ((mine,), f"{mine} lies beside no records: give --output-path"),
-        ((mine, "--output-path", out), f"no record under {out} names {mine}, or a file with its bytes"),
-        ((out / "expt" / "notes.txt",), f"no record under {out} names {out}/expt/notes.txt, or a file"),
+        ((unknown,), f"there are no records near {unknown}: give --output-path"),
+        ((unknown, "--output-path", out), f"no record under {out} lists {unknown}, or a file with the same"),
+        ((out / "expt" / "notes.txt",), f"no record under {out} lists {out}/expt/notes.txt, or a file"),
         ((tmp_path / "gone", "--output-path", out), f"{tmp_path}/gone does not exist"),
         (("0" * 12,), "give --output-path with a digest"),
-        (("0" * 12, "--output-path", out), f"no record under {out} names a file with the digest 000000000000"),
+        (("0" * 12, "--output-path", out), f"no record under {out} lists a file with the digest 000000000000"),
     ):
-        said = call_one(log, *arguments)
-        assert (said.exit_code, said.stdout) == (2, "")
-        assert said.stderr.startswith(f"bioinfo-assets: {sentence}"), said.stderr
-        assert said.stderr.count("\n") == 1
+        result = call_command(log, *arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith(f"bioinfo-assets: {sentence}"), result.stderr
+        assert result.stderr.count("\n") == 1
 
 
-def test_a_result_upstream_whose_record_is_damaged_is_told(flow: Dataflow, tmp_path: Path):
+def test_a_damaged_record_upstream_is_reported(pipeline: SmallPipeline, tmp_path: Path) -> None:
     (tmp_path / "out" / "expt" / "records" / "aligned_bam.json").write_text("{")
-    said = call_one(log, tmp_path / "out" / "expt" / "expt.depth.txt")
-    assert said.exit_code == 2
-    assert "aligned_bam.json is not a record of this project" in said.stderr
+    result = call_command(log, tmp_path / "out" / "expt" / "expt.depth.txt")
+    assert result.exit_code == 2
+    assert "aligned_bam.json is not a record" in result.stderr
 
 
-def test_the_index_is_kept_in_the_home_and_in_no_other_projects(
-    flow: Dataflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_index_is_stored_in_the_home_of_its_own_project_only(
+    pipeline: SmallPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = tmp_path / "out" / ".dagster"
-    lines(call_one(log, "--output-path", tmp_path / "out"))
+    lines(call_command(log, "--output-path", tmp_path / "out"))
     assert not home.exists()
     home.mkdir()
-    lines(call_one(log, "--output-path", tmp_path / "out"))
+    lines(call_command(log, "--output-path", tmp_path / "out"))
     assert (home / "catalog.sqlite").exists()
     other = tmp_path / "other"
     other.mkdir()
     (other / "bioinfo-assets.toml").write_text('output_path = "/another"\n')
     monkeypatch.setenv("DAGSTER_HOME", str(other))
-    lines(call_one(log, "--output-path", tmp_path / "out"))
+    lines(call_command(log, "--output-path", tmp_path / "out"))
     assert [path.name for path in other.iterdir()] == ["bioinfo-assets.toml"]
 
 
-def test_results_in_s3(s3: str):
-    flow = made_all(s3, "expt")
-    told = lines(call_one(log, f"{s3}/out/expt/expt.depth.txt"))
-    assert told[0] == f"{s3}/out/expt/expt.depth.txt"
-    assert f"{s3}/sources/genome.fa.gz" in "".join(told)
-    all_files = lines(call_one(log, "--output-path", f"{s3}/out"))
+def test_results_in_s3(s3: str) -> None:
+    pipeline = complete_pipeline(s3, "expt")
+    output = lines(call_command(log, f"{s3}/out/expt/expt.depth.txt"))
+    assert output[0] == f"{s3}/out/expt/expt.depth.txt"
+    assert f"{s3}/sources/genome.fa.gz" in "".join(output)
+    all_files = lines(call_command(log, "--output-path", f"{s3}/out"))
     assert [line.rsplit(maxsplit=1)[1].removeprefix(f"{s3}/") for line in all_files] == [
         "out/expt/expt.1.fastq.gz",
         "out/expt/expt.bam",
@@ -324,16 +323,16 @@ def test_results_in_s3(s3: str):
         "sources/expt.fastq.gz",
         "sources/genome.fa.gz",
     ]
-    down = lines(call_one(log, f"{s3}/sources/expt.fastq.gz", "--output-path", f"{s3}/out", "--down"))
+    down = lines(call_command(log, f"{s3}/sources/expt.fastq.gz", "--output-path", f"{s3}/out", "--down"))
     assert down[-1].strip() == "└── multiqc_report of multiqc  multiqc_report.html"
-    assert flow.minutes == 5
+    assert pipeline.minutes == 5
 
 
-def test_dagster_is_not_imported():
+def test_dagster_is_not_imported() -> None:
     program = """
 import sys
 import bioinfo_assets.cli.log
 print([name for name in sys.modules if name.split(".")[0] in {"dagster", "boto3"}])
 """
-    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
-    assert done.stdout == "[]\n"
+    completed = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
+    assert completed.stdout == "[]\n"

@@ -1,21 +1,21 @@
-"""`prepare-samples`, and the simulated data that it and the demo have."""
+"""`prepare-samples`, and the simulated data that it shares with `demo`."""
 
 import json
 import shlex
 from pathlib import Path
 
-from bioinfo_assets.application.simulated_data import simulated
+from bioinfo_assets.application.simulated_data import provide_simulated_data
 from bioinfo_assets_tests.cli.commands import call, take_lanes, write_pair
 from bioinfo_assets_tests.data_sets import na12878
 
 
 def test_a_folder_of_fastqs(tmp_path: Path) -> None:
     source = take_lanes(tmp_path / "from", "HJYFJ_L4", "HJYFJ_L5")
-    said = call("prepare-samples", "--output-path", tmp_path / "out", "--from", source)
-    assert said.exit_code == 0
-    place = tmp_path / "out" / "samples" / "NA12878"
-    assert (tmp_path / "out" / "samples.txt").read_text() == f"{place}\n"
-    assert {file.name: file.read_bytes() for file in place.iterdir()} == {
+    result = call("prepare-samples", "--output-path", tmp_path / "out", "--from", source)
+    assert result.exit_code == 0
+    folder = tmp_path / "out" / "samples" / "NA12878"
+    assert (tmp_path / "out" / "samples.txt").read_text() == f"{folder}\n"
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
         file.name: file.read_bytes() for file in na12878().fastqs.glob("NA12878_HJYFJ_L[45]_*")
     }
 
@@ -30,16 +30,16 @@ def test_a_folder_of_samples(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_fastqs(tmp_path: Path) -> None:
-    said = call("prepare-samples", "--output-path", tmp_path / "out", "--from", tmp_path)
-    assert said.exit_code == 2
-    assert str(tmp_path) in said.stderr
+    result = call("prepare-samples", "--output-path", tmp_path / "out", "--from", tmp_path)
+    assert result.exit_code == 2
+    assert str(tmp_path) in result.stderr
     assert not (tmp_path / "out").exists()
 
 
-def test_simulated_samples_come_with_the_command_that_runs_them(tmp_path: Path) -> None:
-    said = call("prepare-samples", "--output-path", tmp_path)
-    assert said.exit_code == 0
-    command = shlex.split(said.stdout.splitlines()[-1].removeprefix("Next: "))
+def test_the_next_command_runs_the_simulated_samples(tmp_path: Path) -> None:
+    result = call("prepare-samples", "--output-path", tmp_path)
+    assert result.exit_code == 0
+    command = shlex.split(result.stdout.splitlines()[-1].removeprefix("Next: "))
     options = list(zip(command[2::2], command[3::2], strict=True))
     assert [name for name, _ in options] == [
         *("--samples-file", "--output-path", "--reference", "--known-sites", "--known-sites"),
@@ -50,25 +50,25 @@ def test_simulated_samples_come_with_the_command_that_runs_them(tmp_path: Path) 
     assert [line.partition(",")[2] for line in added.stdout.splitlines()] == [" 4 lanes", " 4 lanes"]
 
 
-def test_simulated_data_are_made_once_for_a_seed(tmp_path: Path) -> None:
-    first = simulated(tmp_path, 7)
+def test_data_of_a_seed_are_simulated_once(tmp_path: Path) -> None:
+    first = provide_simulated_data(tmp_path, 7)
     stamp, text = first.reference.stat().st_mtime_ns, first.reference.read_bytes()
-    assert simulated(tmp_path, 7) == first
+    assert provide_simulated_data(tmp_path, 7) == first
     assert first.reference.stat().st_mtime_ns == stamp
-    assert simulated(tmp_path, 8).reference.read_bytes() != text
+    assert provide_simulated_data(tmp_path, 8).reference.read_bytes() != text
 
 
-def test_simulated_data_that_were_not_finished_are_made_again(tmp_path: Path) -> None:
+def test_incomplete_simulated_data_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "simulated.fa.gz").write_bytes(b"half")
-    assert simulated(tmp_path, 7).reference.read_bytes() != b"half"
+    assert provide_simulated_data(tmp_path, 7).reference.read_bytes() != b"half"
 
 
-def test_the_demos_data_need_a_folder_here() -> None:
-    said = call("demo", "--output-path", "s3://bucket/demo")
-    assert said.exit_code == 2
-    assert "s3://bucket/demo" in said.stderr
+def test_a_remote_demo_needs_a_local_home() -> None:
+    result = call("demo", "--output-path", "s3://bucket/demo")
+    assert result.exit_code == 2
+    assert "s3://bucket/demo" in result.stderr
 
 
-def test_the_mark_of_simulated_data(tmp_path: Path) -> None:
-    simulated(tmp_path, 9)
+def test_the_manifest_contains_the_seed(tmp_path: Path) -> None:
+    provide_simulated_data(tmp_path, 9)
     assert json.loads((tmp_path / "simulated.json").read_text())["seed"] == 9

@@ -1,146 +1,158 @@
-"""`sync`, as a user calls it after Dagster's database was lost, or in a home that never had one."""
+"""`sync` after the loss of Dagster's database, or in a home that never had one."""
 
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from bioinfo_assets.application.dagster_instance import open_instance
+from bioinfo_assets.launch.backend_config import open_backend
+from bioinfo_assets.pipeline.graph import ALIGNER, GRAPH
 from bioinfo_assets.settings import save
-from bioinfo_assets_tests.cli.commands import Said, call, call_process, list_folders, write_pair
-from bioinfo_assets_tests.pipeline.lab import Lab, Tools, open_lab
+from bioinfo_assets_tests.cli.commands import CommandResult, call, call_process, list_folders, write_pair
+from bioinfo_assets_tests.pipeline.fake_project import FakeProject, FakeTools, open_fake_project
 
 ALL = 3 + 2 * 8 + 1
-"""Results of two samples: three that they share, eight of each, and the report."""
+"""Results of two samples: three shared ones, eight per sample, and the report."""
 
 
-def home(lab: Lab) -> Path:
-    return lab.folder / "out" / ".dagster"
+def home(project: FakeProject) -> Path:
+    return project.folder / "out" / ".dagster"
 
 
-def sync(lab: Lab, *options: object) -> Said:
-    return call("sync", "--output-path", lab.folder / "out", *options)
+def sync(project: FakeProject, *options: object) -> CommandResult:
+    return call("sync", "--output-path", project.folder / "out", *options)
+
+
+def sync_to_json(project: FakeProject) -> dict[str, int]:
+    return dict(json.loads(sync(project, "--json").stdout))
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """A project in which all is made, and that no Dagster ever saw."""
-    opened = open_lab(tmp_path, "a", "b")
-
-    def open_tools(*_: object) -> Tools:
-        return Tools(tmp_path / "scratch", opened.versions)
-
-    for room in ("cli.foretold", "cli.preflight", "pipeline.versions", "orchestration.launcher"):
-        monkeypatch.setattr(f"bioinfo_assets.{room}.open_backend", open_tools)
-    monkeypatch.setattr("bioinfo_assets.assets.result_metrics.FIGURES", {})  # made-up files have none
-    save(opened.project.settings, home(opened))
-    opened.run()
-    return opened
-
-
-def materialized(lab: Lab, asset: str) -> set[str | None]:
-    with open_instance(home(lab)) as instance:
-        found = instance.fetch_materializations(dg.AssetKey(asset), limit=10).records
-    return {record.partition_key for record in found}
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProject:
+    """A project with all results, computed without Dagster by tools of the installed versions."""
+    project = open_fake_project(tmp_path, "a", "b")
+    settings = project.project.settings
+    backend = open_backend(settings, settings.output_path, project.project.store, "none", "none")
+    tools = {tool for spec in GRAPH.values() for tool in spec.tools} - {ALIGNER} | {"bwa"}
+    project.versions |= backend.tool_versions(tuple(sorted(tools)))
+    backend.close()
+    monkeypatch.setattr("bioinfo_assets.assets.metrics_metadata.GRAPH", {})  # the fake files contain no metrics
+    save(settings, home(project))
+    assert len(project.run()) == ALL
+    return project
 
 
-def test_it_tells_all_results_and_the_second_time_none(lab: Lab) -> None:
-    first, again = sync(lab), sync(lab)
-
-    assert first.exit_code == again.exit_code == 0
-    assert first.stdout == f"Dagster was told of {ALL} results that it did not know\n"
-    assert again.stdout == "Dagster knows all results\n"
-    assert materialized(lab, "depth") == {"a", "b"}
-    assert materialized(lab, "multiqc_report") == {None}
+def materialized(project: FakeProject, asset: str) -> set[str | None]:
+    with open_instance(home(project)) as instance:
+        records = instance.fetch_materializations(dg.AssetKey(asset), limit=10).records
+    return {record.partition_key for record in records}
 
 
-def test_json_is_one_document(lab: Lab) -> None:
-    assert json.loads(sync(lab, "--json").stdout) == {"told": ALL, "results": ALL}
-    assert json.loads(sync(lab, "--json").stdout) == {"told": 0, "results": ALL}
+def run_to_json(project: FakeProject) -> dict[str, Any]:
+    result = call("run", "--output-path", project.folder / "out", "--json")
+    assert result.exit_code == 0, result
+    return dict(json.loads(result.stdout))
 
 
-def test_after_the_loss_of_the_database_all_is_told_again(lab: Lab) -> None:
-    sync(lab)
-    shutil.rmtree(home(lab) / "history")
-
-    assert json.loads(sync(lab, "--json").stdout) == {"told": ALL, "results": ALL}
+def run_count(project: FakeProject) -> int:
+    with open_instance(home(project)) as instance:
+        return instance.get_runs_count()
 
 
-def test_nothing_is_run(lab: Lab) -> None:
-    lab.write_reads("b", pairs=3)
-    before = lab.record("merged_reads", "b")
+def test_all_results_are_reported_once(project: FakeProject) -> None:
+    first, second = sync(project), sync(project)
 
-    assert sync(lab).exit_code == 0
-
-    assert lab.record("merged_reads", "b") == before
-    with open_instance(home(lab)) as instance:
-        assert instance.get_runs_count() == 0
-
-
-def test_a_run_after_it_finds_all_and_needs_no_dagster(lab: Lab) -> None:
-    """Dagster was told of just what the run would find."""
-    sync(lab)
-
-    said = call("run", "--output-path", lab.folder / "out", "--json")
-
-    assert said.exit_code == 0, said
-    told = json.loads(said.stdout)
-    assert told["runs"] == []
-    assert sum(row["cached"] for row in told["jobs"].values()) == ALL
-    with open_instance(home(lab)) as instance:
-        assert instance.get_runs_count() == 0
+    assert first.exit_code == second.exit_code == 0
+    assert first.stdout == f"{ALL} results were reported to Dagster\n"
+    assert second.stdout == "Dagster already has all results\n"
+    assert materialized(project, "depth") == {"a", "b"}
+    assert materialized(project, "multiqc_report") == {None}
 
 
-def test_a_run_after_a_change_goes_by_dagster(lab: Lab) -> None:
-    """What was told before the change is not taken for what is there."""
-    sync(lab)
-    lab.write_reads("b", pairs=3)
-
-    said = call("run", "--output-path", lab.folder / "out", "--json")
-
-    assert said.exit_code == 0, said
-    assert len(json.loads(said.stdout)["runs"]) == 1
+def test_json_is_one_document(project: FakeProject) -> None:
+    assert sync_to_json(project) == {"synced": ALL, "results": ALL}
+    assert sync_to_json(project) == {"synced": 0, "results": ALL}
 
 
-def test_a_place_without_results_is_told_and_left_as_it_is(tmp_path: Path) -> None:
+def test_after_the_loss_of_the_database_all_results_are_reported_again(project: FakeProject) -> None:
+    sync(project)
+    shutil.rmtree(home(project) / "history")
+
+    assert sync_to_json(project) == {"synced": ALL, "results": ALL}
+
+
+def test_no_job_is_run(project: FakeProject) -> None:
+    project.write_reads("b", pairs=3)
+    before = project.record("merged_reads", "b")
+
+    assert sync(project).exit_code == 0
+
+    assert project.record("merged_reads", "b") == before
+    assert run_count(project) == 0
+
+
+def test_a_run_after_it_reuses_everything_without_dagster(project: FakeProject) -> None:
+    sync(project)
+
+    document = run_to_json(project)
+
+    assert document["runs"] == []
+    assert sum(row["cached"] for row in document["jobs"].values()) == ALL
+    assert run_count(project) == 0
+
+
+def test_a_run_after_a_change_uses_dagster(project: FakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was synced before the change is not taken for the current state."""
+    sync(project)
+    project.write_reads("b", pairs=3)
+    backend = FakeTools(project.folder / "scratch", project.versions)
+    monkeypatch.setattr("bioinfo_assets.orchestration.launcher.open_backend", lambda *_: backend)
+
+    assert len(run_to_json(project)["runs"]) == 1
+    assert {job.key.scope for job in backend.submitted} == {"b", "multiqc"}
+
+
+def test_an_output_path_without_results_is_rejected_and_left_unchanged(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     fasta = tmp_path / "genome.fa"
     fasta.write_text(">chrM\nACGT\n")
     (tmp_path / "out" / "bioinfo-assets.toml").write_text(f'reference = "{fasta}"\nknown_sites = []\n')
 
-    said = call_process("sync", "--output-path", tmp_path / "out")
+    result = call_process("sync", "--output-path", tmp_path / "out")
 
-    assert said.exit_code == 2
-    assert "there are no results" in said.stderr
-    assert "Traceback" not in said.stderr
-    assert said.stdout == ""
+    assert result.exit_code == 2
+    assert "there are no results" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
     assert not (tmp_path / "out" / ".dagster").exists()
 
 
-def test_a_process_tells_of_what_real_tools_made(tmp_path: Path) -> None:
-    """A part of the graph; the reference cannot be reached, and is not needed for what there is."""
+def test_results_of_real_tools_are_reported_with_their_metrics(tmp_path: Path) -> None:
+    """The project has a part of the graph only; its reference cannot be reached, and is not needed for that part."""
     write_pair(tmp_path / "expt")
     samples = list_folders(tmp_path / "samples.txt", tmp_path / "expt")
-    ran = call_process(
+    run = call_process(
         *("run", "--output-path", tmp_path / "out", "--samples-file", samples),
         *("--reference", "http://127.0.0.1:9/genome.fa", "--no-known-sites"),
         *("--select", "merged_reads", "--select", "trimmed_reads"),
     )
-    assert ran.exit_code == 0, ran
+    assert run.exit_code == 0, run
     shutil.rmtree(tmp_path / "out" / ".dagster" / "history")
 
-    first, again = (call_process("sync", "--output-path", tmp_path / "out", "--json") for _ in range(2))
+    first, second = (call_process("sync", "--output-path", tmp_path / "out", "--json") for _ in range(2))
 
     assert first.exit_code == 0, first
-    assert json.loads(first.stdout) == {"told": 2, "results": 2}
-    assert json.loads(again.stdout) == {"told": 0, "results": 2}
+    assert json.loads(first.stdout) == {"synced": 2, "results": 2}
+    assert json.loads(second.stdout) == {"synced": 0, "results": 2}
     assert "Traceback" not in first.stderr
     with open_instance(tmp_path / "out" / ".dagster") as instance:
-        wanted = dg.AssetRecordsFilter(dg.AssetKey("trimmed_reads"), asset_partitions=["expt"])
-        (found,) = instance.fetch_materializations(wanted, limit=5).records
-        assert found.asset_materialization is not None
-        # One that is told has the figures of its files, as one that is seen.
-        assert found.asset_materialization.metadata["told_from_record"].value is True
-        assert found.asset_materialization.metadata.keys() >= {"files", "made_from", "provenance", "record", "pairs_in"}
+        key = dg.AssetRecordsFilter(dg.AssetKey("trimmed_reads"), asset_partitions=["expt"])
+        (record,) = instance.fetch_materializations(key, limit=5).records
+    assert record.asset_materialization is not None
+    metadata = record.asset_materialization.metadata
+    assert metadata["backfilled_from_record"].value is True
+    assert metadata.keys() >= {"files", "inputs", "provenance", "record", "pairs_in"}

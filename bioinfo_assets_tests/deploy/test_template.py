@@ -282,5 +282,5 @@ class TestTheSettingsItPrints:
         for queue in (made["SpotQueueName"], made["OnDemandQueueName"]):
             options = settings.jobs.model_copy(update={"queue": queue})
             found = list(check_batch(options, settings.batch.log_group, [settings.scratch, settings.output_path]))
-            assert [check for check in found if not check.is_well] == []
+            assert [check for check in found if not check.ok] == []
             assert len(found) == 9

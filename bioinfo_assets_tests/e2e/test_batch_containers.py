@@ -82,7 +82,11 @@ def project(account: Account, tools_image, tmp_path_factory) -> Project:
             "execution_role": account.made["ExecutionRoleArn"],
             "environment": dict(account.inside),
         },
-        "batch": {"log_group": account.made["LogGroupName"], "scratch_volume": str(account.disk), "poll_s": 0.5},
+        "batch": {
+            "log_group": account.made["LogGroupName"],
+            "scratch_volume": str(account.disk),
+            "poll_interval_s": 0.5,
+        },
     }
     (home / "bioinfo-assets.toml").write_text(tomli_w.dumps(settings))
     return Project(output_path, {**os.environ, "DAGSTER_HOME": str(home)})
@@ -183,4 +187,4 @@ def test_a_second_run_finds_everything_and_submits_nothing(project, first) -> No
 def test_doctor_finds_all_well(project, first) -> None:
     said = project.call("doctor", "--json")
     assert said.returncode == 0, said.stdout
-    assert all(check["is_well"] for check in json.loads(said.stdout))
+    assert all(check["ok"] for check in json.loads(said.stdout))

@@ -5,9 +5,7 @@ Moto shows a log only when its container is gone, so that what is read while a j
 
 import pytest
 
-from bioinfo_assets.launch.batch.backend import BatchBackend, Limits
-from bioinfo_assets.launch.batch.batch_job import RunIdentity
-from bioinfo_assets.launch.batch.job_definition import MachineConfig
+from bioinfo_assets.launch.batch.backend import BatchBackend, BatchConfig, RunIdentity
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.storage.store import Store
@@ -19,7 +17,7 @@ __all__ = ["account", "engine", "tools_image"]
 
 pytestmark = pytest.mark.xdist_group("docker")
 
-ONE_BY_ONE = Limits(arrays_from=10_000, poll_s=0.3, gather_s=0.1)
+WITHOUT_ARRAYS = BatchConfig(array_min_size=10_000, poll_interval_s=0.3, batching_delay_s=0.1)
 """Moto's containers are not told their index in an array."""
 
 
@@ -41,9 +39,10 @@ class TestBatchOnMoto(ScriptContract):
 
     @pytest.fixture
     def backend(self, account: Account, tools_image):
-        machine = MachineConfig(account.made["LogGroupName"], str(account.disk))
+        place = {"log_group": account.made["LogGroupName"], "scratch_volume": str(account.disk)}
+        config = WITHOUT_ARRAYS.model_copy(update=place)
         scratch = f"{account.made['BucketUri']}/scratch"
-        backend = OnMoto(scratch, Store(), RunIdentity("run-1", "run-1"), machine, ONE_BY_ONE)
+        backend = OnMoto(scratch, Store(), RunIdentity("run-1", "run-1"), config)
         backend.options = JobOptions(
             image=tools_image, queue=account.made["SpotQueueName"], environment=dict(account.inside)
         )

@@ -1,4 +1,4 @@
-"""Builders: a test states only what matters to it."""
+"""Builders of records, headers and lanes, so that a test states only the values it is about."""
 
 import gzip
 import subprocess
@@ -16,8 +16,8 @@ def gz(text: str) -> bytes:
     return gzip.compress(text.encode("latin-1"), mtime=0)
 
 
-def head(*names: str, uri: str = "/reads/expt_FC1_L4_1.fastq.gz", whole: bool = False) -> FastqHead:
-    return read_head(uri, gz("".join(record(name) for name in names)), whole=whole)
+def head(*names: str, uri: str = "/reads/expt_FC1_L4_1.fastq.gz", complete: bool = False) -> FastqHead:
+    return read_head(uri, gz("".join(record(name) for name in names)), complete=complete)
 
 
 def lane(
@@ -31,5 +31,5 @@ def bgzip(text: str) -> bytes:
     return subprocess.run(["bgzip", "-c"], input=text.encode(), stdout=subprocess.PIPE, check=True).stdout
 
 
-def chance(seed: int) -> Random:
-    return Random(seed)  # noqa: S311 - chance that can be repeated is what is wanted
+def random_source(seed: int) -> Random:
+    return Random(seed)  # noqa: S311 - the data must be reproducible

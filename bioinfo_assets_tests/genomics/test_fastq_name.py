@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.fastq_name import is_fastq, is_left_out, parse_fastq_name
+from bioinfo_assets.genomics.fastq_name import is_fastq, is_index_or_undetermined, parse_fastq_name
 from bioinfo_assets.genomics.sample import RESERVED_NAMES
 
 
@@ -22,13 +22,13 @@ from bioinfo_assets.genomics.sample import RESERVED_NAMES
         ("https://host/expt_FC1_L4_1.fastq.gz?versionId=3", ("expt", "FC1", 4, 1, 1)),
     ],
 )
-def test_a_name_tells_sample_flow_cell_lane_read_and_part(uri: str, expected: tuple[object, ...]):
+def test_sample_flow_cell_lane_read_and_part_are_parsed(uri: str, expected: tuple[object, ...]) -> None:
     name = parse_fastq_name(uri)
-    assert (name.sample, name.flowcell, name.lane, name.read, name.chunk) == expected
+    assert (name.sample, name.flowcell, name.lane, name.read, name.part) == expected
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "message"),
     [
         ("/r/expt_FC1_L4_1.fastq", "not compressed"),
         ("/r/expt_S1_L001_I1_001.fastq.gz", "index reads"),
@@ -36,20 +36,20 @@ def test_a_name_tells_sample_flow_cell_lane_read_and_part(uri: str, expected: tu
         ("/r/expt.fastq.gz", "SAMPLE_FLOWCELL_LANE_READ"),
         ("/r/expt_1.fastq.gz", "samplesheet"),
         ("/r/expt_FC1_L4_3.fastq.gz", "SAMPLE_FLOWCELL_LANE_READ"),
-        ("/r/my expt_FC1_L4_1.fastq.gz", "'my expt' cannot name a sample"),
-        ("/r/a..b_FC1_L4_1.fastq.gz", "'a..b' cannot name a sample"),
+        ("/r/my expt_FC1_L4_1.fastq.gz", "'my expt' is not a valid sample name"),
+        ("/r/a..b_FC1_L4_1.fastq.gz", "'a..b' is not a valid sample name"),
     ],
 )
-def test_a_name_that_tells_too_little_is_refused_by_name(uri: str, said: str):
+def test_a_name_without_the_required_fields_is_refused(uri: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_fastq_name(uri)
     assert uri in str(caught.value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_both_files_of_a_pair_have_one_pair_name():
+def test_both_files_of_a_pair_have_the_same_pair_pattern() -> None:
     first, second, other = (
-        parse_fastq_name(f"expt_FC1_L{lane}_{read}.fastq.gz").pair for lane, read in ((1, 1), (1, 2), (2, 1))
+        parse_fastq_name(f"expt_FC1_L{lane}_{read}.fastq.gz").pair_pattern for lane, read in ((1, 1), (1, 2), (2, 1))
     )
     assert first == second
     assert first != other
@@ -61,7 +61,7 @@ def test_both_files_of_a_pair_have_one_pair_name():
     lane=st.integers(1, 99),
     read=st.sampled_from([1, 2]),
 )
-def test_every_name_of_the_convention_is_read_back(sample: str, flowcell: str, lane: int, read: int):
+def test_every_name_of_the_convention_is_parsed(sample: str, flowcell: str, lane: int, read: int) -> None:
     if sample.lower() in RESERVED_NAMES:
         return
     name = parse_fastq_name(f"/x/{sample}_{flowcell}_L{lane}_{read}.fastq.gz")
@@ -69,23 +69,23 @@ def test_every_name_of_the_convention_is_read_back(sample: str, flowcell: str, l
 
 
 @given(st.text(max_size=60))
-def test_any_name_is_read_or_refused(name: str):
+def test_any_name_is_parsed_or_refused(name: str) -> None:
     with suppress(InputError):
         assert parse_fastq_name(name).read in {1, 2}
 
 
 @pytest.mark.parametrize("uri", ["a.fastq.gz", "a.fq", "A.FASTQ.GZ", "gs://b/a.fq.gz"])
-def test_fastqs_are_known_by_their_ends(uri: str):
+def test_fastqs_are_recognised_by_their_suffixes(uri: str) -> None:
     assert is_fastq(uri)
 
 
 @pytest.mark.parametrize("uri", ["a.bam", "fastq.gz.md5", "a.fastq.gz.md5", "readme.txt", ".fastq.gz"])
-def test_other_files_are_no_fastqs(uri: str):
+def test_other_files_are_not_fastqs(uri: str) -> None:
     assert not is_fastq(uri)
 
 
-def test_index_and_undetermined_reads_belong_to_no_sample():
-    assert is_left_out("/x/expt_S1_L001_I2_001.fastq.gz")
-    assert is_left_out("/x/Undetermined_S0_L001_R1_001.fastq.gz")
-    assert not is_left_out("/x/expt_S1_L001_R1_001.fastq.gz")
-    assert not is_left_out("/x/expt_FC1_L4_1.fastq.gz")
+def test_index_and_undetermined_reads_belong_to_no_sample() -> None:
+    assert is_index_or_undetermined("/x/expt_S1_L001_I2_001.fastq.gz")
+    assert is_index_or_undetermined("/x/Undetermined_S0_L001_R1_001.fastq.gz")
+    assert not is_index_or_undetermined("/x/expt_S1_L001_R1_001.fastq.gz")
+    assert not is_index_or_undetermined("/x/expt_FC1_L4_1.fastq.gz")

@@ -24,15 +24,15 @@ VCF = HEADER + COLUMNS + "chr1\t100\t.\tA\tC\t.\t.\t.\n"
 CONTIGS = {"chr1": 248956422, "chrY": 57227415, "HLA-A*01:01:01:01": None}
 
 
-def test_the_header_tells_the_contigs_and_their_lengths():
+def test_contigs_and_lengths_are_read_from_the_header() -> None:
     assert contigs_of_vcf(URI, bgzip(VCF)) == CONTIGS
 
 
-def test_a_header_without_contigs_tells_none():
+def test_a_header_without_contigs_has_none() -> None:
     assert contigs_of_vcf(URI, bgzip(f"##fileformat=VCFv4.2\n{COLUMNS}")) == {}
 
 
-def test_windows_line_ends_do_not_matter():
+def test_windows_line_ends_are_accepted() -> None:
     assert contigs_of_vcf(URI, bgzip(VCF.replace("\n", "\r\n"))) == CONTIGS
 
 
@@ -40,18 +40,18 @@ LONG = bgzip(HEADER + "".join(f"##filler={number * 7919}\n" for number in range(
 
 
 @given(st.integers(20, len(LONG)))
-def test_a_header_that_is_longer_than_the_data_asks_for_more(cut: int):
+def test_a_header_that_is_longer_than_the_data_needs_more_bytes(cut: int) -> None:
     contigs = contigs_of_vcf(URI, LONG[:cut])
     assert contigs in (None, CONTIGS)
     assert contigs is None or cut > len(LONG) - 2000
 
 
-def test_a_header_over_several_blocks_is_read():
+def test_a_header_over_several_blocks_is_read() -> None:
     assert contigs_of_vcf(URI, LONG) == CONTIGS
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "is empty"),
         (VCF.encode(), "is not compressed: run `bgzip"),
@@ -63,32 +63,32 @@ def test_a_header_over_several_blocks_is_read():
         (bgzip(HEADER + "chr1\t100\t.\tA\tC\t.\t.\t.\n"), "no line that begins with '#CHROM'"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_the_file(data: bytes, said: str):
-    with pytest.raises(InputError, match=said) as caught:
-        contigs_of_vcf(URI, data, whole=True)
+def test_an_unusable_file_is_refused_by_name(data: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        contigs_of_vcf(URI, data, complete=True)
     assert URI in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @given(st.binary(max_size=100))
-def test_any_bytes_are_read_or_refused(data: bytes):
+def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     with suppress(InputError):
         contigs_of_vcf(URI, data)
 
 
-def test_sites_of_the_whole_genome_suit_one_chromosome_of_it():
+def test_sites_of_the_genome_match_a_reference_of_one_chromosome() -> None:
     check_known_sites(URI, CONTIGS, [Contig("chr1", 248956422)])
 
 
-def test_sites_of_one_chromosome_suit_the_whole_genome():
+def test_sites_of_one_chromosome_match_a_reference_of_the_genome() -> None:
     check_known_sites(URI, {"chr1": 248956422}, [Contig("chr1", 248956422), Contig("chr2", 242193529)])
 
 
-def test_a_contig_without_length_is_taken_by_its_name():
+def test_a_contig_without_length_is_matched_by_name() -> None:
     check_known_sites(URI, {"chr1": None}, [Contig("chr1", 248956422)])
 
 
-def test_other_names_are_refused_with_those_of_both_sides():
+def test_other_contigs_are_refused_with_the_names_of_both() -> None:
     contigs = dict.fromkeys(["1", "2", "3", "4", "5"])
     with pytest.raises(
         InputError, match=r"it has '1', '2', '3' and 2 more, the reference 'chr22'; .*bcftools annotate"
@@ -96,18 +96,18 @@ def test_other_names_are_refused_with_those_of_both_sides():
         check_known_sites(URI, contigs, [Contig("chr22", 50818468)])
 
 
-def test_no_contig_at_all_is_refused():
+def test_sites_without_contigs_are_refused() -> None:
     with pytest.raises(InputError, match="it has none"):
         check_known_sites(URI, {}, [Contig("chr22", 50818468)])
 
 
-def test_another_length_is_another_assembly():
+def test_a_different_length_is_another_assembly() -> None:
     # chr22 of hg19 against that of hg38.
     with pytest.raises(InputError, match="its chr22 has 51304566 bases, the reference's has 50818468"):
         check_known_sites(URI, {"chr22": 51304566, "chr1": None}, [Contig("chr22", 50818468)])
 
 
-def test_the_sites_of_na12878_suit_their_reference():
+def test_the_contigs_of_the_sites_of_na12878_are_read() -> None:
     sites = na12878().known_sites[0]
-    contigs = contigs_of_vcf(str(sites), sites.read_bytes(), whole=True)
+    contigs = contigs_of_vcf(str(sites), sites.read_bytes(), complete=True)
     assert contigs == {"chrM": 16569}

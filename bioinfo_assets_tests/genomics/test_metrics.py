@@ -1,4 +1,4 @@
-"""The tables are those that the real tools write of eleven read pairs whose places, lengths and errors are set here."""
+"""The tables are written by the real tools, for eleven read pairs whose positions, lengths and errors are set here."""
 
 import os
 import subprocess
@@ -12,7 +12,6 @@ from bioinfo_assets.genomics.metrics import (
     depth_distribution,
     insert_size_histogram,
     mosdepth_numbers,
-    observations_by_read_group,
     picard_numbers,
 )
 from bioinfo_assets_tests.genomics.builders import record
@@ -21,7 +20,7 @@ TOOLS = Path(__file__).parents[2] / ".tools/bin"
 JAVA = "-Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 LENGTH = 5000
 READ = 50
-# Nine places of pairs that touch nowhere, the last of them twice; six pairs of 200 bases and four of 190.
+# Pairs at nine positions without overlap, two at the last; six pairs of 200 bases and four of 190.
 PAIRS = [(1 + 300 * number, 200 if number < 6 else 190) for number in (*range(9), 8)]
 
 
@@ -33,7 +32,7 @@ def sam_lines() -> list[str]:
     lines = ["@HD\tVN:1.6\tSO:unsorted", f"@SQ\tSN:chrT\tLN:{LENGTH}", "@RG\tID:FC1.1\tSM:expt\tLB:expt\tPL:ILLUMINA"]
     for number, (start, insert) in enumerate(PAIRS):
         mate = start + insert - READ
-        # The twice-seen pair stands ten pixels beside its copy on the flow cell: an optical duplicate.
+        # The last pair is ten pixels from its copy on the flow cell: an optical duplicate.
         name = f"SIM:1:FC1:1:1101:{1000 + 10 * number}:1000"
         first, second = (genome()[at - 1 : at - 1 + READ] for at in (start, mate))
         if number == 0:
@@ -71,7 +70,7 @@ def bam(folder: Path, run: Run) -> str:
     return "pairs.bam"
 
 
-def test_alignment_numbers_are_those_of_both_reads(folder: Path, run: Run, bam: str):
+def test_alignment_metrics_are_those_of_both_reads(folder: Path, run: Run, bam: str) -> None:
     run("picard", "CollectAlignmentSummaryMetrics", f"I={bam}", "O=alignment.txt", "R=genome.fa")
     numbers = picard_numbers((folder / "alignment.txt").read_text())
     assert numbers["total_reads"] == 22
@@ -81,7 +80,7 @@ def test_alignment_numbers_are_those_of_both_reads(folder: Path, run: Run, bam: 
     assert all(isinstance(number, int | float) for number in numbers.values())
 
 
-def test_insert_sizes_are_read_as_numbers_and_as_histogram(folder: Path, run: Run, bam: str):
+def test_insert_sizes_are_read_as_metrics_and_as_histogram(folder: Path, run: Run, bam: str) -> None:
     run("picard", "CollectInsertSizeMetrics", f"I={bam}", "O=insert.txt", "H=insert.pdf")
     text = (folder / "insert.txt").read_text()
     numbers = picard_numbers(text)
@@ -90,7 +89,7 @@ def test_insert_sizes_are_read_as_numbers_and_as_histogram(folder: Path, run: Ru
     assert insert_size_histogram(text) == ((190, 4), (200, 6))
 
 
-def test_duplicates_are_counted(folder: Path, run: Run, bam: str):
+def test_duplicates_are_counted(folder: Path, run: Run, bam: str) -> None:
     run("picard", "MarkDuplicates", f"I={bam}", "O=marked.bam", "M=duplicates.txt")
     numbers = picard_numbers((folder / "duplicates.txt").read_text())
     assert numbers["read_pairs_examined"] == 10
@@ -107,42 +106,42 @@ DUPLICATES = (
 )
 
 
-def test_duplicates_of_several_libraries_are_added_up():
+def test_duplicates_of_several_libraries_are_summed() -> None:
     rows = "a\t10\t100\t1\t2\t4\t10\t5\t0.114286\t500\nb\t0\t200\t0\t0\t0\t0\t0\t0\t\n\n"
     numbers = picard_numbers(DUPLICATES + rows)
     assert numbers["read_pairs_examined"] == 300
-    # (4 + 2 · 10) of (10 + 2 · 300) reads; library b has no estimate, so that the sum would say too little.
+    # (4 + 2 · 10) of (10 + 2 · 300) reads; library b has no estimate, so the sum is omitted.
     assert numbers["frac_duplication"] == pytest.approx(24 / 610)
     assert "estimated_library_size" not in numbers
 
 
-def test_the_empty_files_of_a_sample_without_pairs_have_no_numbers():
+def test_the_empty_files_of_a_sample_without_pairs_have_no_metrics() -> None:
     assert picard_numbers("") == {}
     assert insert_size_histogram("") == ()
 
 
 @pytest.mark.parametrize("text", ["words\n", "## METRICS CLASS\tpicard.analysis.GcBiasSummaryMetrics\n"])
-def test_another_table_is_no_table_of_ours(text: str):
-    with pytest.raises(ValueError, match="is not a table"):
+def test_an_unsupported_table_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a supported table"):
         picard_numbers(text)
 
 
-def test_depths_are_those_of_the_whole_genome(folder: Path, run: Run, bam: str):
+def test_depths_are_those_of_the_whole_genome(folder: Path, run: Run, bam: str) -> None:
     run("mosdepth", "expt", bam)
     summary = (folder / "expt.mosdepth.summary.txt").read_text()
     numbers = mosdepth_numbers(summary, LENGTH)
     assert numbers == {"genome_length": LENGTH, "mean_depth": 0.2, "min_depth": 0, "max_depth": 2}
     rows = depth_distribution((folder / "expt.mosdepth.global.dist.txt").read_text(), summary, LENGTH)
-    # Nine places of 100 bases are covered once or more, one of them twice.
+    # Nine positions have 100 bases with reads, one of them at depth 2.
     assert rows == ((0, 1.0), (1, 0.18), (2, 0.02))
 
 
-def test_a_summary_without_total_is_not_mosdepths():
+def test_a_summary_without_total_is_an_error() -> None:
     with pytest.raises(ValueError, match="'total'"):
         mosdepth_numbers("chrom\tlength\tbases\tmean\tmin\tmax\n", LENGTH)
 
 
-def test_pairs_before_and_after_trimming_are_counted(folder: Path, run: Run):
+def test_pairs_before_and_after_trimming_are_counted(folder: Path, run: Run) -> None:
     reads = [record("a", "ACGTACGTAC"), record("b", "NNNNACGTAC"), record("c", "ACGTAGATCG"), record("d", "ACGTACGTAC")]
     for number in (1, 2):
         (folder / f"{number}.fq").write_text("".join(reads))
@@ -161,30 +160,6 @@ def test_pairs_before_and_after_trimming_are_counted(folder: Path, run: Run):
     }
 
 
-def test_nothing_kept_of_nothing_is_no_fraction():
+def test_there_is_no_fraction_of_zero_pairs() -> None:
     report = '{"read_counts": {"input": 0, "output": 0}, "basepair_counts": {"input": 0, "output": 0}}'
     assert "frac_pairs_kept" not in cutadapt_numbers(report)
-
-
-RECALIBRATION = """#:GATKReport.v1.1:5
-#:GATKTable:6:3:%s:%s:%.4f:%.4f:%d:%.2f:;
-#:GATKTable:RecalTable0:
-ReadGroup       EventType  EmpiricalQuality  EstimatedQReported  Observations  Errors
-FC1.1.ACGT      M                   23.0000             24.2117         72149  338.00
-FC1.2           M                   24.0000             24.2117            12    0.00
-odd one         I                   45.0000             45.0000           999    0.00
-
-#:GATKTable:6:5:%s:%d:%s:%.4f:%d:%.2f:;
-#:GATKTable:RecalTable1:
-ReadGroup  QualityScore  EventType  EmpiricalQuality  Observations  Errors
-FC9.9                11  M                   11.0000        140813  10803.00
-"""
-
-
-def test_observations_are_counted_by_read_group():
-    assert observations_by_read_group(RECALIBRATION) == {"FC1.1.ACGT": 72149, "FC1.2": 12}
-
-
-def test_another_report_has_no_observations():
-    with pytest.raises(ValueError, match="RecalTable0"):
-        observations_by_read_group("#:GATKReport.v1.1:5\n")

@@ -16,9 +16,9 @@ from bioinfo_assets.genomics.read_name import parse_read_name
         ("@A00:1:HXX:4:1101:1:1/2", "HXX", 4, None, 2),
     ],
 )
-def test_names_since_casava_1_8_tell_the_flow_cell(
+def test_names_since_casava_1_8_have_the_flow_cell(
     header: str, flowcell: str, lane: int, barcode: str | None, read: int | None
-):
+) -> None:
     name = parse_read_name(header)
     assert (name.form, name.flowcell, name.lane) == ("since 1.8", flowcell, lane)
     assert (name.barcode, name.read) == (barcode, read)
@@ -32,9 +32,9 @@ def test_names_since_casava_1_8_tell_the_flow_cell(
         ("@HWUSI-EAS100R:6:73:941:1973#ATCACG/2", "HWUSI-EAS100R", 6, "ATCACG", 2),
     ],
 )
-def test_older_names_tell_the_lane_and_a_first_field(
+def test_older_names_have_the_lane_and_a_first_field(
     header: str, first: str, lane: int, barcode: str | None, read: int | None
-):
+) -> None:
     name = parse_read_name(header)
     assert (name.form, name.first, name.flowcell, name.lane) == ("before 1.8", first, None, lane)
     assert (name.barcode, name.read) == (barcode, read)
@@ -43,22 +43,22 @@ def test_older_names_tell_the_lane_and_a_first_field(
 @pytest.mark.parametrize(
     "header", ["@SRR1.1 1 length=100", "@SRR1.1", "@read", "@a:b:c:d:e", "@V300012345L1C001R0010000000/1", "@1:2:3"]
 )
-def test_other_names_tell_no_lane(header: str):
+def test_other_names_have_no_lane(header: str) -> None:
     name = parse_read_name(header)
     assert (name.form, name.flowcell, name.lane, name.barcode) == ("other", None, None, None)
 
 
-def test_mates_have_one_name():
+def test_mates_have_the_same_name() -> None:
     names = {parse_read_name(f"@A00:1:HXX:4:1101:1:1{end}").name for end in ("/1", "/2", " 1:N:0:A", "\t2:N:0:A", "")}
     assert names == {"A00:1:HXX:4:1101:1:1"}
 
 
-def test_lane_zero_is_no_lane():
+def test_lane_zero_is_ignored() -> None:
     assert parse_read_name("@SIM:1:FC:0:1:1:1").lane is None
 
 
 @given(st.text(max_size=80))
-def test_any_line_is_read(header: str):
+def test_any_line_is_parsed(header: str) -> None:
     name = parse_read_name(header)
     assert " " not in name.name
     assert name.lane is None or name.lane > 0

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from bioinfo_assets.genomics import refget
 from bioinfo_assets.genomics.refget import (
     SequenceDigests,
-    as_json,
     canonical_json,
     digests_of_fasta,
     level0,
     level1,
     sha512t24u,
+    to_json,
 )
 from bioinfo_assets_tests.data_sets import na12878
 
@@ -29,7 +29,7 @@ X, ONE, TWO = (
         "AcLxtBuKEPk_7PGE_H4dGElwZHCujwH6",
     )
 )
-"""Of TTGGGGAA, GGAA and GCGC: the sequences of the FASTAs that GA4GH's reference implementation is tested with."""
+"""The identifiers of TTGGGGAA, GGAA and GCGC, the sequences in the tests of GA4GH's reference implementation."""
 
 
 def write(folder: Path, *contigs: tuple[str, str]) -> Path:
@@ -42,8 +42,8 @@ def read(path: Path) -> list[SequenceDigests]:
     return list(digests_of_fasta(path))
 
 
-def test_the_digest_of_the_specification() -> None:
-    """Refget Sequences v2.0.0 says of ACGT what its identifier must be."""
+def test_the_digest_is_that_of_the_specification() -> None:
+    """The example of Refget Sequences v2.0.0."""
     assert sha512t24u(b"ACGT") == "aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2"
 
 
@@ -84,7 +84,7 @@ def test_the_digest_of_the_specification() -> None:
         ),
     ],
 )
-def test_the_published_collections(
+def test_digests_are_those_of_published_collections(
     tmp_path: Path,
     contigs: Sequence[tuple[str, str]],
     collection: str,
@@ -104,8 +104,8 @@ def test_the_published_collections(
     assert level0(attributes) == collection
 
 
-def test_the_example_of_the_tutorial_of_the_specification() -> None:
-    """ga4gh.github.io/refget/seqcols/digest_from_collection: three names with identifiers as they were once."""
+def test_the_digest_is_that_of_the_tutorial_of_the_specification() -> None:
+    """ga4gh.github.io/refget/seqcols/digest_from_collection: three names with identifiers of an older form."""
     rows = (
         ("chr1", 248956422, "SQ.2648ae1bacce4ec4b6cf337dcae37816"),
         ("chr2", 133797422, "SQ.907112d17fcb73bcab1ed1c72b97ce68"),
@@ -115,20 +115,20 @@ def test_the_example_of_the_tutorial_of_the_specification() -> None:
     assert level0(level1(contigs)) == "KxZO6qIbVNCIKtQj0WR3fwzg2rsJLlC3"
 
 
-def test_m5_is_of_the_letters_in_upper_case(tmp_path: Path) -> None:
-    """The lines that the SAM specification has in section 1.3.2, but for its signs that are no letters."""
+def test_m5_is_computed_from_letters_in_upper_case(tmp_path: Path) -> None:
+    """The example of section 1.3.2 of the SAM specification, without its characters that are not letters."""
     (contig,) = read(write(tmp_path, ("one", "ACGT ACGT ACGT\nacgt acgt acgt")))
     assert contig.md5 == hashlib.md5(b"ACGT" * 6, usedforsecurity=False).hexdigest()
     assert contig.length == 24
 
 
-def test_the_mitochondrion_of_the_revised_cambridge_reference() -> None:
-    """The M5 that dictionaries of GRCh38 have for chrM."""
+def test_m5_of_the_revised_cambridge_reference() -> None:
+    """The M5 of chrM in dictionaries of GRCh38."""
     (contig,) = read(na12878().reference)
     assert (contig.name, contig.length, contig.md5) == ("chrM", 16569, "c68f52674c9fb33aef52dcf399755519")
 
 
-def test_names_end_at_the_first_blank_and_letters_of_all_kinds_count(tmp_path: Path) -> None:
+def test_names_end_at_the_first_blank_and_all_letters_are_hashed(tmp_path: Path) -> None:
     contigs = read(write(tmp_path, ("chrX a > b", "TTGGGGAA"), ("chr1\tx", "ggaa"), ("chr2", "NRYK")))
     assert [contig.name for contig in contigs] == ["chrX", "chr1", "chr2"]
     assert [contig.refget for contig in contigs] == [X, ONE, f"SQ.{sha512t24u(b'NRYK')}"]
@@ -140,7 +140,7 @@ def test_names_end_at_the_first_blank_and_letters_of_all_kinds_count(tmp_path: P
     st.sampled_from(["\n", "\r\n"]),
     st.integers(1, 200),
 )
-def test_lines_and_blocks_make_no_difference(
+def test_digests_do_not_depend_on_lines_and_blocks(
     tmp_path_factory: pytest.TempPathFactory, sequences: list[str], width: int, end: str, block: int
 ) -> None:
     path = tmp_path_factory.mktemp("fasta") / "genome.fa"
@@ -155,24 +155,24 @@ def test_lines_and_blocks_make_no_difference(
         contigs = read(path)
     letters = [bases.upper().encode() for bases in sequences]
     assert [contig.md5 for contig in contigs] == [
-        hashlib.md5(one, usedforsecurity=False).hexdigest() for one in letters
+        hashlib.md5(sequence, usedforsecurity=False).hexdigest() for sequence in letters
     ]
-    assert [contig.refget for contig in contigs] == [f"SQ.{sha512t24u(one)}" for one in letters]
-    assert [contig.length for contig in contigs] == [len(one) for one in letters]
+    assert [contig.refget for contig in contigs] == [f"SQ.{sha512t24u(sequence)}" for sequence in letters]
+    assert [contig.length for contig in contigs] == [len(sequence) for sequence in letters]
 
 
-@pytest.mark.parametrize(("bases", "sign"), [("ACG-T", "-"), ("AC*", "*"), ("AC1", "1"), ("ACé", "Ã")])
-def test_what_is_no_letter_has_no_digest(tmp_path: Path, bases: str, sign: str) -> None:
-    with pytest.raises(ValueError, match=f"genome.fa has '[{sign}]' in chr2, which is no letter"):
+@pytest.mark.parametrize(("bases", "character"), [("ACG-T", "-"), ("AC*", "*"), ("AC1", "1"), ("ACé", "Ã")])
+def test_a_character_that_is_not_a_letter_is_an_error(tmp_path: Path, bases: str, character: str) -> None:
+    with pytest.raises(ValueError, match=f"genome.fa has '[{character}]' in chr2, which is not a letter"):
         read(write(tmp_path, ("chr1", "ACGT"), ("chr2", bases)))
 
 
-def test_a_document_holds_the_collection_and_a_line_for_each_contig(tmp_path: Path) -> None:
-    text = as_json(read(write(tmp_path, ("chrX", "TTGGGGAA"), ("chr1", "GGAA"), ("chr2", "GCGC"))))
+def test_the_json_has_the_collection_and_a_line_for_each_contig(tmp_path: Path) -> None:
+    text = to_json(read(write(tmp_path, ("chrX", "TTGGGGAA"), ("chr1", "GGAA"), ("chr2", "GCGC"))))
     document = json.loads(text)
     assert document["seqcol"] == "XZlrcEGi6mlopZ2uD8ObHkQB1d0oDwKk"
     assert document["level1"]["sorted_name_length_pairs"] == "zjM1Ie9m0zFbqsAnZ6jAJSXuFpKTr40J"
-    assert [(one["name"], one["length"], one["refget"]) for one in document["contigs"]] == [
+    assert [(contig["name"], contig["length"], contig["refget"]) for contig in document["contigs"]] == [
         ("chrX", 8, X),
         ("chr1", 4, ONE),
         ("chr2", 4, TWO),
@@ -180,15 +180,15 @@ def test_a_document_holds_the_collection_and_a_line_for_each_contig(tmp_path: Pa
     assert sum("refget" in line for line in text.splitlines()) == 3
 
 
-def test_json_is_that_of_rfc_8785() -> None:
-    """Keys sorted, no blanks, no escape that is not needed."""
+def test_canonical_json_follows_rfc_8785() -> None:
+    """Keys are sorted, and there are no blanks and no unnecessary escapes."""
     assert canonical_json({"b": [1, 2], "a": 'é"\\\n'}) == '{"a":"é\\"\\\\\\n","b":[1,2]}'.encode()
 
 
-def test_it_runs_where_the_project_is_not(tmp_path: Path) -> None:
+def test_the_source_runs_without_the_project(tmp_path: Path) -> None:
     source = Path(refget.__file__).read_text()
     write(tmp_path, ("chr1", "GGAA"))
-    command = [sys.executable, "-I", "-S", "-c", source, "genome.fa", "made.json"]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True).stdout
-    assert told == f"chr1\t4\t{hashlib.md5(b'GGAA', usedforsecurity=False).hexdigest()}\t{ONE}\n"
-    assert (tmp_path / "made.json").read_text() == as_json(read(tmp_path / "genome.fa"))
+    command = [sys.executable, "-I", "-S", "-c", source, "genome.fa", "refget.json"]
+    table = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True).stdout
+    assert table == f"chr1\t4\t{hashlib.md5(b'GGAA', usedforsecurity=False).hexdigest()}\t{ONE}\n"
+    assert (tmp_path / "refget.json").read_text() == to_json(read(tmp_path / "genome.fa"))

@@ -24,7 +24,7 @@ p1,XX,1,tumour,lane_1,s3://bucket/t_1.fastq.gz,s3://bucket/t_2.fastq.gz
 """
 
 
-def test_a_samplesheet_of_sarek_is_read():
+def test_a_samplesheet_of_sarek_is_parsed() -> None:
     assert parse_samplesheet(SAREK, SHEET) == (
         SheetRow("normal", "/data/reads/n_1.fastq.gz", "/data/reads/n_2.fastq.gz", lane="lane_1"),
         SheetRow("tumour", "s3://bucket/t_1.fastq.gz", "s3://bucket/t_2.fastq.gz", lane="lane_1"),
@@ -44,22 +44,22 @@ def test_a_samplesheet_of_sarek_is_read():
         SAREK.rstrip("\n"),
     ],
 )
-def test_how_a_sheet_was_saved_does_not_matter(text: str):
+def test_the_format_of_a_saved_sheet_makes_no_difference(text: str) -> None:
     assert parse_samplesheet(text, SHEET) == parse_samplesheet(SAREK, SHEET)
 
 
-def test_libraries_are_taken_where_the_sheet_has_them():
+def test_the_library_column_is_optional_in_each_row() -> None:
     text = "sample,library,fastq_1,fastq_2\na,lib1,1.fq.gz,2.fq.gz\na,,3.fq.gz,4.fq.gz\n"
     assert [row.library for row in parse_samplesheet(text, SHEET)] == ["lib1", None]
 
 
-def test_quoted_fields_may_hold_commas():
+def test_quoted_fields_may_have_commas() -> None:
     [row] = parse_samplesheet('sample,fastq_1,fastq_2\na,"run 1, again/1.fq.gz",2.fq.gz\n', SHEET)
     assert row.read1 == "/data/run 1, again/1.fq.gz"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "no column sample, fastq_1, fastq_2"),
         ("sample,fastq_1\na,1.fq.gz\n", "no column fastq_2"),
@@ -70,21 +70,24 @@ def test_quoted_fields_may_hold_commas():
         ("sample,fastq_1,fastq_2\n,1.fq.gz,2.fq.gz\n", "line 2 of /data/sheet.csv has no sample"),
         ("sample,fastq_1,fastq_2\na,,2.fq.gz\n", "has no fastq_1"),
         ("sample,fastq_1,fastq_2\na,1.fq.gz,2.fq.gz,3.fq.gz\n", "4 fields under 3 columns"),
-        ("sample,fastq_1,fastq_2\na/b,1.fq.gz,2.fq.gz\n", "line 2 of /data/sheet.csv: 'a/b' cannot name a sample"),
+        (
+            "sample,fastq_1,fastq_2\na/b,1.fq.gz,2.fq.gz\n",
+            "line 2 of /data/sheet.csv: 'a/b' is not a valid sample name",
+        ),
         ("sample,fastq_1,fastq_2,bam,bai\na,,,x.bam,x.bai\n", "line 2 of /data/sheet.csv starts from bam"),
         ("sample,fastq_1,fastq_2,cram\na,,,x.cram\n", "starts from cram"),
         ("sample,fastq_1,fastq_2,spring_1\na,,,x.spring\n", "starts from spring_1"),
-        ("patient,sample,fastq_1,fastq_2\np,a,1,2\nq,a,3,4\n", "line 3 .* gives sample a to patient q, .* to p"),
+        ("patient,sample,fastq_1,fastq_2\np,a,1,2\nq,a,3,4\n", "line 3 .* has sample a for patient q, .* for p"),
     ],
 )
-def test_what_cannot_be_processed_is_refused_with_its_line(text: str, said: str):
-    with pytest.raises(InputError, match=said) as caught:
+def test_an_invalid_sheet_is_refused_with_its_line(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         parse_samplesheet(text, SHEET)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("column", ["bam", "cram"])
-def test_a_sheet_of_alignments_only_says_what_is_missing(column: str):
+def test_a_sheet_of_alignments_is_refused_with_the_missing_columns(column: str) -> None:
     text = f"patient,sample,{column}\np,a,x\n"
     assert is_samplesheet(text)
     with pytest.raises(InputError, match="no column fastq_1, fastq_2"):
@@ -98,15 +101,15 @@ FIELD = st.text(
 
 
 @given(st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=5))
-def test_every_path_is_read_back_from_a_written_sheet(paths: list[tuple[str, str]]):
+def test_every_path_is_parsed_from_a_written_sheet(paths: list[tuple[str, str]]) -> None:
     text = io.StringIO()
     csv.writer(text).writerows([("sample", "fastq_1", "fastq_2"), *(("a", *pair) for pair in paths)])
     rows = parse_samplesheet(text.getvalue(), "s.csv")
-    assert [Path(row.read1) for row in rows] == [Path(one) for one, _ in paths]
+    assert [Path(row.read1) for row in rows] == [Path(read1) for read1, _ in paths]
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_read_or_refused(text: str):
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     with suppress(InputError):
         is_samplesheet(text)
     with suppress(InputError):
@@ -116,23 +119,25 @@ def test_any_text_is_read_or_refused(text: str):
 
 
 @pytest.mark.parametrize("text", [SAREK, "\ufeffsample,fastq_1,fastq_2", '\n"sample",x', "sample\tfastq_1\tfastq_2\n"])
-def test_samplesheets_are_known_by_their_first_line(text: str):
+def test_samplesheets_are_recognised_by_their_first_line(text: str) -> None:
     assert is_samplesheet(text)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "data/sample1\n", "/data/a,b/\n", "s3://bucket/sample\n", "sample\n"])
-def test_lists_of_folders_are_no_samplesheets(text: str):
+def test_lists_of_folders_are_not_samplesheets(text: str) -> None:
     assert not is_samplesheet(text)
 
 
-def test_a_list_of_folders_is_read():
+def test_a_list_of_folders_is_parsed() -> None:
     text = "# first run\r\n\r\nrun1/expt/\r\n  /else/toy \r\ns3://bucket/x/\r\n"
     assert parse_folder_list(text, "/data/samples.txt") == ("/data/run1/expt", "/else/toy", "s3://bucket/x")
 
 
-@pytest.mark.parametrize(("text", "said"), [("# none\n\n", "lists no folder"), ("a\nb/\na/\n", "lists /data/a twice")])
-def test_a_list_of_folders_without_sense_is_refused(text: str, said: str):
-    with pytest.raises(InputError, match=said):
+@pytest.mark.parametrize(
+    ("text", "message"), [("# none\n\n", "lists no folder"), ("a\nb/\na/\n", "lists /data/a twice")]
+)
+def test_an_empty_or_repetitive_list_of_folders_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         parse_folder_list(text, "/data/samples.txt")
 
 
@@ -149,7 +154,7 @@ SEED = (
 
 
 @given(st.permutations(SEED))
-def test_fastqs_pair_up_in_one_order_however_they_are_listed(uris: list[str]):
+def test_the_order_of_pairs_does_not_depend_on_the_listing(uris: list[str]) -> None:
     rows = pair_up(uris)
     assert [(row.sample, row.read1, row.read2) for row in rows] == [
         ("expt", SEED[0], SEED[1]),
@@ -159,51 +164,51 @@ def test_fastqs_pair_up_in_one_order_however_they_are_listed(uris: list[str]):
     ]
 
 
-def test_lanes_are_ordered_as_numbers():
+def test_lanes_are_sorted_as_numbers() -> None:
     rows = pair_up(f"/x/a_FC_L{lane}_{read}.fq.gz" for lane in (10, 9) for read in (1, 2))
     assert [row.lane for row in rows] == ["9", "10"]
 
 
-def test_one_sample_in_two_folders_is_one_sample():
+def test_a_sample_may_be_in_two_folders() -> None:
     uris = [f"/run{run}/a_S1_L001_R{read}_001.fastq.gz" for run in (1, 2) for read in (1, 2)]
     assert [(row.sample, row.read1) for row in pair_up(uris)] == [("a", uris[0]), ("a", uris[2])]
 
 
-def test_other_files_index_reads_and_undetermined_reads_are_passed_over():
+def test_other_files_index_reads_and_undetermined_reads_are_ignored() -> None:
     others = ["/s1/md5.txt", "/s1/expt_S1_L001_I1_001.fastq.gz", "/s1/Undetermined_S0_L001_R1_001.fastq.gz"]
     assert pair_up([*SEED, *others]) == pair_up(SEED)
 
 
 @pytest.mark.parametrize("missing", [0, 1, 6, 7])
-def test_a_fastq_without_its_mate_is_refused_by_name(missing: int):
+def test_a_fastq_without_its_mate_is_refused(missing: int) -> None:
     mate = SEED[missing ^ 1]
-    with pytest.raises(InputError, match=f"{mate} has no read {missing % 2 + 1} beside it: add {SEED[missing]}"):
+    with pytest.raises(InputError, match=f"{mate} has no read {missing % 2 + 1} in its folder: add {SEED[missing]}"):
         pair_up(uri for uri in SEED if uri != SEED[missing])
 
 
-def test_mates_in_two_folders_are_not_taken_for_a_pair():
-    with pytest.raises(InputError, match="beside it"):
+def test_mates_in_two_folders_are_not_a_pair() -> None:
+    with pytest.raises(InputError, match="in its folder"):
         pair_up(["/a/x_FC1_L1_1.fastq.gz", "/b/x_FC1_L1_2.fastq.gz"])
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "message"),
     [
         ("/x/a_S1_L001_R1_002.fastq.gz", "part 2 of a lane: join"),
         ("/x/a_FC1_L1_1.fastq", "not compressed"),
         ("/x/reads.fastq.gz", "SAMPLE_FLOWCELL_LANE_READ"),
     ],
 )
-def test_a_name_that_tells_too_little_is_refused(uri: str, said: str):
-    with pytest.raises(InputError, match=said):
+def test_a_file_that_cannot_be_paired_is_refused(uri: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         pair_up([uri])
 
 
-def test_nothing_pairs_up_to_nothing():
+def test_no_files_have_no_pairs() -> None:
     assert pair_up([]) == ()
 
 
-def test_na12878_has_24_lanes_of_five_flow_cells():
+def test_na12878_has_24_lanes_of_five_flow_cells() -> None:
     rows = pair_up(str(path) for path in na12878().fastqs.iterdir())
     assert {row.sample for row in rows} == {"NA12878"}
     assert len(rows) == 24

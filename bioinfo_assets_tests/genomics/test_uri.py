@@ -1,6 +1,6 @@
 import pytest
 
-from bioinfo_assets.genomics.uri import beside, file_name, folder_of, is_remote
+from bioinfo_assets.genomics.uri import file_name, folder_of, is_remote, resolve_uri
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from bioinfo_assets.genomics.uri import beside, file_name, folder_of, is_remote
         ("gs://bucket/folder/", ""),
     ],
 )
-def test_the_file_name_is_the_last_part(uri: str, name: str):
+def test_the_file_name_is_the_last_part(uri: str, name: str) -> None:
     assert file_name(uri) == name
 
 
@@ -30,14 +30,14 @@ def test_the_file_name_is_the_last_part(uri: str, name: str):
         ("/data/list.txt", "https://host/x.fastq.gz?token=1", "https://host/x.fastq.gz?token=1"),
     ],
 )
-def test_what_a_list_names_is_relative_to_the_list(source: str, target: str, expected: str):
-    assert beside(source, target) == expected
+def test_an_address_in_a_list_is_relative_to_the_list(source: str, target: str, expected: str) -> None:
+    assert resolve_uri(source, target) == expected
 
 
-def test_local_paths_are_not_remote():
+def test_local_paths_are_not_remote() -> None:
     assert not is_remote("/s3://x")
     assert is_remote("gs://bucket")
 
 
-def test_the_folder_is_what_stands_before_the_name():
+def test_the_folder_is_the_part_before_the_name() -> None:
     assert folder_of("/reads/x.fastq.gz") == "/reads"

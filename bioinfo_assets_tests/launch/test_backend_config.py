@@ -8,12 +8,12 @@ from pydantic import ValidationError
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend_config import (
     BackendConfig,
-    BatchSettings,
     batch_scratch,
     default_scratch,
     open_backend,
 )
 from bioinfo_assets.launch.batch.backend import BatchBackend
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.docker.backend import DockerBackend
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.storage.store import Store
@@ -42,7 +42,7 @@ def test_the_backend_is_the_one_that_is_named(tmp_path: Path, means: BackendConf
 
 
 def test_batch_is_asked_as_often_as_is_set() -> None:
-    means = BackendConfig(backend="batch", scratch="s3://bucket/scratch", batch=BatchSettings(poll_s=7.5))
+    means = BackendConfig(backend="batch", scratch="s3://bucket/scratch", batch=BatchConfig(poll_interval_s=7.5))
     assert opened(means, "s3://bucket/run").interval_s == 7.5
 
 
@@ -75,11 +75,18 @@ def test_jobs_of_this_machine_work_beside_their_results() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"arrays_from": 1}, {"arrays_to": 10_001}, {"poll_s": 0}, {"wait_s": 0}, {"most_memory_mib": 3}, {"pol": 1}],
+    [
+        {"array_min_size": 1},
+        {"array_max_size": 10_001},
+        {"poll_interval_s": 0},
+        {"queue_timeout_s": 0},
+        {"max_memory_mib": 3},
+        {"pol": 1},
+    ],
 )
 def test_settings_of_batch_have_limits(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
-        BatchSettings(**wrong)
+        BatchConfig(**wrong)
 
 
 def test_a_backend_that_is_not_there() -> None:

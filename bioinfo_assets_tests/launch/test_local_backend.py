@@ -3,44 +3,46 @@ import os
 import subprocess
 import sys
 import threading
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bioinfo_assets.errors import ResourceError
-from bioinfo_assets.launch.backend import State, Stream
+from bioinfo_assets.launch.backend import Backend, State, Stream
+from bioinfo_assets.launch.host_job import WAITING
 from bioinfo_assets.launch.job import Input, Resources, StoredFile
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.contract import TEXT, HostContract, finished, job, run, wait_until
+from bioinfo_assets_tests.launch.contract import TEXT, HostContract, job, run, wait_for_end
 from bioinfo_assets_tests.launch.mounts import can_mount
+from bioinfo_assets_tests.waiting import wait_until
 
 
 def alive(pid: int) -> bool:
-    """Whether a process is there and is no zombie."""
+    """Whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
 
 
-def state_of(backend, job_id):
+def state_of(backend: Backend, job_id: str) -> State:
     return backend.poll([job_id])[job_id].state
 
 
-def running_with_pids(backend, script):
-    """Starts a script that prints `count` process ids, and gives them once it has."""
+def start_and_read_pids(backend: Backend, script: str) -> tuple[str, list[int]]:
+    """Start a script that prints process ids and then `end`; return its job and the ids."""
     job_id = backend.submit(job("sleeps", script)).job_id
-    pids = wait_until(lambda: backend.read_log(job_id, Stream.STDOUT, 0).split(), lambda words: b"end" in words)
-    return job_id, [int(pid) for pid in pids[:-1]]
+    wait_until(lambda: b"end" in backend.read_log(job_id, Stream.STDOUT, 0).split(), what="the process ids")
+    return job_id, [int(pid) for pid in backend.read_log(job_id, Stream.STDOUT, 0).split()[:-1]]
 
 
 CHILDREN = "sleep 1000 & echo $!; setsid sleep 1000 & echo $!; (trap '' TERM; exec sleep 1000) & echo $!; echo end; "
 
 
 @pytest.fixture
-def backend(tmp_path):
+def backend(tmp_path: Path) -> Iterator[LocalBackend]:
     local = LocalBackend(tmp_path / "scratch", Store(), cpus=2, memory_mib=4096)
     yield local
     local.close()
@@ -48,40 +50,43 @@ def backend(tmp_path):
 
 class TestLocalBackend(HostContract):
     @pytest.fixture
-    def backend(self, backend):
+    def backend(self, backend: LocalBackend) -> LocalBackend:
         return backend
 
 
 class TestNothingIsLeftRunning:
-    def test_cancel_ends_background_processes_those_in_sessions_of_their_own_and_those_deaf_to_sigterm(self, backend):
-        job_id, pids = running_with_pids(backend, CHILDREN + "wait")
+    def test_cancel_ends_processes_in_the_background_in_sessions_of_their_own_and_those_that_ignore_sigterm(
+        self, backend: LocalBackend
+    ) -> None:
+        job_id, pids = start_and_read_pids(backend, CHILDREN + "wait")
         assert len(pids) == 3
         assert all(alive(pid) for pid in pids)
         backend.cancel(job_id)
-        assert finished(backend, job_id).state is State.CANCELLED
+        assert wait_for_end(backend, job_id).state is State.CANCELLED
         assert not any(alive(pid) for pid in pids)
 
-    def test_a_normal_end_leaves_no_background_process(self, backend):
-        job_id, pids = running_with_pids(backend, CHILDREN)
-        assert finished(backend, job_id).state is State.SUCCEEDED
+    def test_a_normal_end_leaves_no_background_process(self, backend: LocalBackend) -> None:
+        job_id, pids = start_and_read_pids(backend, CHILDREN)
+        assert wait_for_end(backend, job_id).state is State.SUCCEEDED
         assert not any(alive(pid) for pid in pids)
 
-    def test_a_host_killed_outright_takes_its_jobs_along(self, tmp_path):
+    def test_the_jobs_of_a_killed_host_end(self, tmp_path: Path) -> None:
         script = f"{CHILDREN}wait"
         host = subprocess.Popen(
             [sys.executable, "-c", HOST, str(tmp_path / "scratch"), script], stdout=subprocess.PIPE, text=True
         )
         with host:
+            assert host.stdout is not None
             pids = [int(host.stdout.readline()) for _ in range(4)]
             assert all(alive(pid) for pid in pids)
             host.kill()
-        wait_until(lambda: not any(alive(pid) for pid in pids), patience_s=60)
+        wait_until(lambda: not any(alive(pid) for pid in pids), 60, "the end of all processes")
 
-    def test_a_killed_warden_leaves_nothing_of_its_process_group(self, backend):
-        job_id, pids = running_with_pids(backend, "sleep 1000 & echo $!; echo $PPID; echo end; wait")
+    def test_a_killed_supervisor_leaves_nothing_of_its_process_group(self, backend: LocalBackend) -> None:
+        job_id, pids = start_and_read_pids(backend, "sleep 1000 & echo $!; echo $PPID; echo end; wait")
         os.kill(pids[1], 9)
-        assert finished(backend, job_id).state is State.FAILED
-        wait_until(lambda: not any(alive(pid) for pid in pids), patience_s=60)
+        assert wait_for_end(backend, job_id).state is State.FAILED
+        wait_until(lambda: not any(alive(pid) for pid in pids), 60, "the end of all processes")
 
 
 HOST = """
@@ -89,63 +94,66 @@ import sys, time
 from pathlib import Path
 from bioinfo_assets.launch.backend import Stream
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.local import LocalBackend
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.launch.local_backend import LocalBackend
+from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.storage.store import Store
 backend = LocalBackend(Path(sys.argv[1]), Store())
 job_id = backend.submit(Job(ResultKey("sleeps", "expt"), "1", "echo $PPID; " + sys.argv[2])).job_id
-while b"end" not in (told := backend.read_log(job_id, Stream.STDOUT, 0)):
+while b"end" not in (output := backend.read_log(job_id, Stream.STDOUT, 0)):
     time.sleep(0.01)
-print(told.decode(), flush=True)
+print(output.decode(), flush=True)
 time.sleep(1000)
 """
 
 
-class TestShares:
-    def test_jobs_wait_for_cpus_and_start_in_the_order_they_came(self, backend):
-        first = backend.submit(job("sleeps")).job_id
-        big = backend.submit(job("sleeps", resources=Resources(cpus=2))).job_id
-        small = backend.submit(job("prints")).job_id
-        wait_until(lambda: state_of(backend, first) is State.RUNNING)
-        time.sleep(0.1)
-        assert [state_of(backend, waiting) for waiting in (big, small)] == [State.QUEUED, State.QUEUED]
-        assert backend.poll([big])[big].reason == "waits for CPUs and memory of this machine"
+class TestResourcePool:
+    def test_jobs_wait_for_cpus_and_start_in_the_order_of_their_submission(
+        self, backend: Backend, tmp_path: Path
+    ) -> None:
+        order = tmp_path / "order"
+        first = backend.submit(job("sleeps", f"echo first >>{order}; sleep 1000")).job_id
+        big = backend.submit(job("sleeps", f"echo big >>{order}; sleep 1000", resources=Resources(cpus=2))).job_id
+        small = backend.submit(job("prints", f"echo small >>{order}")).job_id
+        assert backend.poll([big])[big] == WAITING
+        wait_until(order.exists, what="the start of the first job")
         backend.cancel(first)
-        wait_until(lambda: state_of(backend, big) is State.RUNNING)
+        wait_until(lambda: "big" in order.read_text(), what="the start of the big job")
         assert state_of(backend, small) is State.QUEUED
         backend.cancel(big)
-        assert finished(backend, small).state is State.SUCCEEDED
+        assert wait_for_end(backend, small).state is State.SUCCEEDED
+        assert order.read_text().split() == ["first", "big", "small"]
 
-    def test_memory_is_shared_too(self, backend):
-        first = backend.submit(job("sleeps", resources=Resources(memory_mib=3000))).job_id
-        second = backend.submit(job("prints", resources=Resources(memory_mib=3000))).job_id
-        wait_until(lambda: state_of(backend, first) is State.RUNNING)
-        time.sleep(0.1)
-        assert state_of(backend, second) is State.QUEUED
-        backend.cancel(first)
-        assert finished(backend, second).state is State.SUCCEEDED
+    def test_memory_is_shared_too(self, backend: Backend, tmp_path: Path) -> None:
+        # `mkdir` fails if the other job is running.
+        running = tmp_path / "running"
+        exclusive = f"mkdir {running}; sleep 0.2; rmdir {running}"
+        jobs = [backend.submit(job("sleeps", exclusive, resources=Resources(memory_mib=3000))).job_id for _ in "12"]
+        assert [wait_for_end(backend, job_id).state for job_id in jobs] == [State.SUCCEEDED, State.SUCCEEDED]
 
-    def test_a_queued_job_is_cancelled_without_ever_running(self, backend, tmp_path):
+    def test_a_queued_job_is_cancelled_without_ever_running(self, backend: LocalBackend, tmp_path: Path) -> None:
         first = backend.submit(job("sleeps", resources=Resources(cpus=2))).job_id
-        mark = tmp_path / "ran"
-        queued = backend.submit(job("prints", f"touch {mark}")).job_id
+        started = tmp_path / "started"
+        queued = backend.submit(job("prints", f"touch {started}")).job_id
         backend.cancel(queued)
         status = backend.poll([queued])[queued]
         assert (status.state, status.report) == (State.CANCELLED, None)
         backend.cancel(first)
-        finished(backend, first)
-        assert not mark.exists()
+        wait_for_end(backend, first)
+        assert not started.exists()
 
-    def test_a_job_that_wants_more_cpus_than_there_are_gets_all_and_is_told_so(self, backend):
+    def test_a_job_that_needs_more_cpus_than_the_pool_has_gets_all_of_them(self, backend: LocalBackend) -> None:
         job_id = backend.submit(job("prints", "echo $JOB_CPUS", resources=Resources(cpus=64))).job_id
-        assert finished(backend, job_id).state is State.SUCCEEDED
+        assert wait_for_end(backend, job_id).state is State.SUCCEEDED
         assert backend.read_log(job_id, Stream.STDOUT, 0) == b"2\n"
 
-    def test_a_job_that_wants_more_memory_than_there_is_is_refused(self, backend):
-        with pytest.raises(ResourceError, match=r"^step greets of expt asks for 5000 MiB .* may give 4096 MiB: lower"):
+    def test_a_job_that_needs_more_memory_than_the_pool_has_is_refused(self, backend: LocalBackend) -> None:
+        with pytest.raises(
+            ResourceError, match=r"^step greets of expt needs 5000 MiB .* may use 4096 MiB of this machine: lower"
+        ):
             backend.submit(job("greets", resources=Resources(memory_mib=5000)))
 
-    def test_many_threads_may_submit(self, backend):
-        job_ids = []
+    def test_many_threads_may_submit(self, backend: LocalBackend) -> None:
+        job_ids: list[str] = []
         threads = [
             threading.Thread(target=lambda: job_ids.append(backend.submit(job("prints")).job_id)) for _ in range(8)
         ]
@@ -153,16 +161,16 @@ class TestShares:
             thread.start()
         for thread in threads:
             thread.join()
-        assert {finished(backend, job_id).state for job_id in job_ids} == {State.SUCCEEDED}
+        assert {wait_for_end(backend, job_id).state for job_id in job_ids} == {State.SUCCEEDED}
 
 
 class TestUsage:
-    def test_peak_memory_is_the_jobs_own_and_not_the_hosts(self, tmp_path):
+    def test_peak_memory_is_the_jobs_own_and_not_the_hosts(self, tmp_path: Path) -> None:
         in_a_host_of_300_mb = f"ballast = bytearray(b'x') * 300_000_000\n{USAGE}"
-        told = subprocess.run(
+        output = subprocess.run(
             [sys.executable, "-c", in_a_host_of_300_mb, str(tmp_path)], capture_output=True, text=True, check=True
         ).stdout.split()
-        small, large = (float(word) for word in told)
+        small, large = (float(word) for word in output)
         assert 1 < small < 50
         assert 95 < large < 130
 
@@ -171,8 +179,9 @@ USAGE = """
 import sys, time
 from pathlib import Path
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.local import LocalBackend
-from bioinfo_assets.launch.store import Store
+from bioinfo_assets.launch.local_backend import LocalBackend
+from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.storage.store import Store
 backend = LocalBackend(Path(sys.argv[1]), Store())
 for script in "true", "dd bs=100MB count=1 if=/dev/zero of=/dev/null":  # dd's buffer is one block
     job_id = backend.submit(Job(ResultKey("uses", "expt"), "1", script)).job_id
@@ -184,21 +193,25 @@ backend.close()
 
 
 class TestFailures:
-    def test_sigkill_from_outside_is_told_as_memory(self, backend):
+    def test_sigkill_from_outside_is_reported_as_lack_of_memory(self, backend: LocalBackend) -> None:
         for script in ("kill -9 $BASHPID", "bash -c 'kill -9 $$'"):
             status = run(backend, job("breaks", script))
-            assert "was killed by the system, probably because memory ran out (it asked for 1024 MiB)" in status.reason
+            assert "was killed by the system, probably because memory ran out (it needs 1024 MiB)" in status.reason
 
-    def test_an_input_that_is_gone_fails_the_job_and_names_it(self, backend, tmp_path):
+    def test_an_input_that_does_not_exist_fails_the_job_and_is_named(
+        self, backend: LocalBackend, tmp_path: Path
+    ) -> None:
         gone = StoredFile(str(tmp_path / "gone.txt"), size=1, content="sha256:00")
         status = run(backend, job("copies", inputs=(Input("name.txt", gone),)))
         assert status.state is State.FAILED
         assert status.reason.startswith(f"{tmp_path / 'gone.txt'} does not exist")
         assert status.report is None
 
-    def test_a_failed_job_keeps_its_script_and_logs_when_discarded_with_its_log_kept(self, backend):
+    def test_a_failed_job_keeps_its_script_and_logs_when_discarded_with_its_log_kept(
+        self, backend: LocalBackend
+    ) -> None:
         submission = backend.submit(job("breaks", "echo big >greeting.txt; echo why >&2; exit 1", outputs=(TEXT,)))
-        finished(backend, submission.job_id)
+        wait_for_end(backend, submission.job_id)
         backend.discard(submission.job_id, keep_log=True)
         assert sorted(path.name for path in Path(submission.scratch).iterdir()) == [
             "report",
@@ -208,10 +221,10 @@ class TestFailures:
         ]
         assert Path(submission.log).read_text() == "why\n"
 
-    def test_a_disk_that_is_full_is_told_with_the_folder(self, backend, tmp_path):
+    def test_a_full_disk_is_reported_with_its_folder(self, backend: LocalBackend, tmp_path: Path) -> None:
         status = run(backend, job("breaks", "echo reads >/dev/full"))
         assert status.reason == (
-            f"step breaks of expt found no space left in {tmp_path / 'scratch'}: "
+            f"step breaks of expt ran out of disk space in {tmp_path / 'scratch'}: "
             "free some there, or set scratch to a folder on a larger disk"
         )
 
@@ -219,17 +232,17 @@ class TestFailures:
 if can_mount():
 
     class TestFullScratch:
-        def test_a_job_that_fills_the_disk_fails_as_such_and_another_runs_once_there_is_room(self, tiny_disk):
+        def test_a_job_that_fills_the_disk_fails_and_another_runs_once_there_is_space(self, tiny_disk: Path) -> None:
             local = LocalBackend(tiny_disk / "scratch", Store())
             full = local.submit(job("breaks", "head -c 1000000 /dev/zero >greeting.txt"))
-            assert finished(local, full.job_id).reason.startswith(
-                f"step breaks of expt found no space left in {tiny_disk / 'scratch'}: free some there"
+            assert wait_for_end(local, full.job_id).reason.startswith(
+                f"step breaks of expt ran out of disk space in {tiny_disk / 'scratch'}: free some there"
             )
             local.discard(full.job_id, keep_log=True)
             assert run(local, job("prints")).state is State.SUCCEEDED
             local.close()
 
-        def test_a_job_is_refused_where_there_is_no_room_for_it(self, tiny_disk):
+        def test_a_job_is_refused_on_a_full_disk(self, tiny_disk: Path) -> None:
             local = LocalBackend(tiny_disk / "scratch", Store())
             with (tiny_disk / "full").open("wb", buffering=0) as file, contextlib.suppress(OSError):
                 while True:
@@ -239,10 +252,12 @@ if can_mount():
 
 
 class TestEnvironment:
-    def test_a_script_sees_nothing_of_the_hosts_environment_but_its_path(self, backend, monkeypatch):
+    def test_a_script_has_no_variables_of_the_host_but_its_path(
+        self, backend: LocalBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         job_id = backend.submit(job("prints", "compgen -e")).job_id
-        assert finished(backend, job_id).state is State.SUCCEEDED
+        assert wait_for_end(backend, job_id).state is State.SUCCEEDED
         names = set(backend.read_log(job_id, Stream.STDOUT, 0).decode().split())
         assert names - {"PWD", "OLDPWD", "SHLVL", "_", "JAVA_HOME", "LD_LIBRARY_PATH"} == {
             "PATH",
@@ -254,7 +269,7 @@ class TestEnvironment:
             "JOB_REPORT",
         }
 
-    def test_tools_of_the_tool_path_come_first(self, tmp_path):
+    def test_tools_of_the_tool_path_come_first(self, tmp_path: Path) -> None:
         tool = tmp_path / "bin" / "samtools"
         tool.parent.mkdir()
         tool.write_text("#!/bin/sh\necho samtools 9.9\n")
@@ -262,11 +277,11 @@ class TestEnvironment:
         local = LocalBackend(tmp_path / "scratch", Store(), tool_path=(tool.parent,))
         assert local.tool_versions(["samtools"]) == {"samtools": "9.9"}
         job_id = local.submit(job("prints", "samtools")).job_id
-        finished(local, job_id)
+        wait_for_end(local, job_id)
         assert local.read_log(job_id, Stream.STDOUT, 0) == b"samtools 9.9\n"
 
-    def test_a_closed_pipe_ends_its_writer(self, backend):
-        # Python ignores SIGPIPE; a script that inherited that would see `yes` fail with an error message instead.
+    def test_a_closed_pipe_ends_its_writer(self, backend: LocalBackend) -> None:
+        # Python ignores SIGPIPE; if a script inherited that, `yes` would fail with an error message instead.
         job_id = backend.submit(job("prints", "set +o pipefail; yes | head -1")).job_id
-        assert finished(backend, job_id).state is State.SUCCEEDED
+        assert wait_for_end(backend, job_id).state is State.SUCCEEDED
         assert backend.read_log(job_id, Stream.STDERR, 0) == b""

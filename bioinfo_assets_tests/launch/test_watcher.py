@@ -1,233 +1,223 @@
 import threading
 import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.launch.backend import State, Stream
+from bioinfo_assets.launch.backend import State, Status, Stream
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.local_backend import LocalBackend
-from bioinfo_assets.launch.watcher import Watcher
+from bioinfo_assets.launch.watcher import JobHandle, Watcher
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.contract import PLAYED, job, wait_until
+from bioinfo_assets_tests.launch.contract import BEHAVIOURS, job
+from bioinfo_assets_tests.waiting import wait_until
 
-SOON_S = 30.0
-
-
-@pytest.fixture
-def fake(tmp_path):
-    return FakeBackend(tmp_path / "scratch", lambda given: PLAYED[given.step](given))
+TIMEOUT_S = 30.0
 
 
 @pytest.fixture
-def watcher(fake):
-    watching = Watcher(fake, interval_s=0.001)
-    yield watching
-    watching.close()
+def fake(tmp_path: Path) -> FakeBackend:
+    return FakeBackend(tmp_path / "scratch", lambda submitted: BEHAVIOURS[submitted.key.asset](submitted))
+
+
+class FlakyBackend(FakeBackend):
+    """A fake whose polls are counted, and raise errors as long as `fails` returns True for their number."""
+
+    def __init__(self, scratch: Path, fails: Callable[[int], bool] = lambda _: False) -> None:
+        super().__init__(scratch, lambda submitted: BEHAVIOURS[submitted.key.asset](submitted))
+        self.polled: list[int] = []
+        self._fails = fails
+
+    def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
+        self.polled.append(len(job_ids))
+        if self._fails(len(self.polled)):
+            raise ConnectionError("the service is gone")
+        return super().poll(job_ids)
 
 
 @pytest.fixture
-def local(tmp_path):
+def watcher(fake: FakeBackend) -> Iterator[Watcher]:
+    watcher = Watcher(fake, interval_s=0.001)
+    yield watcher
+    watcher.close()
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Watcher]:
     backend = LocalBackend(tmp_path / "scratch", Store())
-    watching = Watcher(backend, interval_s=0.01)
-    yield watching
-    watching.close()
+    watcher = Watcher(backend, interval_s=0.01)
+    yield watcher
+    watcher.close()
     backend.close()
 
 
-def test_a_ticket_waits_for_the_end(watcher):
-    assert watcher.submit(job("prints")).wait(SOON_S).state is State.SUCCEEDED
+def test_a_handle_waits_for_the_end(watcher: Watcher) -> None:
+    assert watcher.submit(job("prints")).wait(TIMEOUT_S).state is State.SUCCEEDED
 
 
-def test_that_a_job_is_over_is_known_before_its_end_is_delivered(watcher):
-    told = []
-    ticket = watcher.submit(job("prints"), on_change=told.append)
-    wait_until(lambda: ticket.is_over)
-    assert told == []
-    ticket.wait(SOON_S)
-    assert [status.state for status in told] == [State.SUCCEEDED]
-    assert ticket.is_over
+def test_that_a_job_is_over_is_known_before_its_end_is_delivered(watcher: Watcher) -> None:
+    delivered: list[Status] = []
+    handle = watcher.submit(job("prints"), on_change=delivered.append)
+    wait_until(lambda: handle.is_over)
+    assert delivered == []
+    handle.wait(TIMEOUT_S)
+    assert [status.state for status in delivered] == [State.SUCCEEDED]
+    assert handle.is_over
 
 
-def test_the_final_status_is_there_however_often_it_is_asked_for(watcher):
-    ticket = watcher.submit(job("breaks"))
-    assert ticket.wait(SOON_S) == ticket.wait(SOON_S)
+def test_the_final_status_can_be_waited_for_repeatedly(watcher: Watcher) -> None:
+    handle = watcher.submit(job("breaks"))
+    assert handle.wait(TIMEOUT_S) == handle.wait(TIMEOUT_S)
 
 
-def test_changes_are_told_once_each_and_in_order(tmp_path):
-    watching = Watcher(FakeBackend(tmp_path, lambda _: Behaviour(polls=3)), interval_s=0.001)
-    told = []
-    watching.submit(job("prints"), on_change=lambda status: told.append(status.state)).wait(SOON_S)
-    assert told == [State.RUNNING, State.SUCCEEDED]
-    watching.close()
+def test_changes_are_delivered_once_each_and_in_order(tmp_path: Path) -> None:
+    watcher = Watcher(FakeBackend(tmp_path, lambda _: Behaviour(running_polls=3)), interval_s=0.001)
+    delivered: list[State] = []
+    watcher.submit(job("prints"), on_change=lambda status: delivered.append(status.state)).wait(TIMEOUT_S)
+    assert delivered == [State.RUNNING, State.SUCCEEDED]
+    watcher.close()
 
 
-def test_callbacks_run_in_the_thread_that_waits(watcher):
-    threads = set()
+def test_callbacks_run_in_the_thread_that_waits(watcher: Watcher) -> None:
+    threads: set[int] = set()
 
-    def note(*_):
+    def note(*_: object) -> None:
         threads.add(threading.get_ident())
 
-    watcher.submit(job("prints"), on_change=note, on_output=note).wait(SOON_S)
+    watcher.submit(job("prints"), on_change=note, on_output=note).wait(TIMEOUT_S)
     assert threads == {threading.get_ident()}
 
 
-def test_all_output_is_told_before_the_end_and_none_twice(local):
-    told = []
+def test_all_output_is_delivered_before_the_end_and_none_twice(local: Watcher) -> None:
+    delivered: list[State | tuple[Stream, bytes]] = []
     script = "for i in 1 2 3; do echo out $i; echo err $i >&2; sleep 0.05; done"
-    ticket = local.submit(
+    handle = local.submit(
         job("prints", script),
-        on_change=lambda status: told.append(status.state),
-        on_output=lambda *data: told.append(data),
+        on_change=lambda status: delivered.append(status.state),
+        on_output=lambda stream, data: delivered.append((stream, data)),
     )
-    ticket.wait(SOON_S)
-    assert told[-1] is State.SUCCEEDED
+    handle.wait(TIMEOUT_S)
+    assert delivered[-1] is State.SUCCEEDED
     for stream, word in ((Stream.STDOUT, b"out"), (Stream.STDERR, b"err")):
-        parts = [data[1] for data in told if isinstance(data, tuple) and data[0] is stream]
+        parts = [data[1] for data in delivered if isinstance(data, tuple) and data[0] is stream]
         assert b"".join(parts) == b"%b 1\n%b 2\n%b 3\n" % (word, word, word)
 
 
-def test_output_is_told_while_the_job_runs(local, tmp_path):
-    go, seen = tmp_path / "go", []
+def test_output_is_delivered_while_the_job_runs(local: Watcher, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    received: list[bytes] = []
 
-    def heard(_, data):
-        seen.append(data)
-        go.touch()  # the script waits for this: it ends only if its first line is heard before
+    def receive(_: Stream, data: bytes) -> None:
+        received.append(data)
+        go.touch()  # the script waits for this: it ends only if its first line was delivered before
 
     script = f"echo first; until [[ -e {go} ]]; do sleep 0.01; done; echo second"
-    assert local.submit(job("prints", script), on_output=heard).wait(SOON_S).state is State.SUCCEEDED
-    assert b"".join(seen) == b"first\nsecond\n"
+    assert local.submit(job("prints", script), on_output=receive).wait(TIMEOUT_S).state is State.SUCCEEDED
+    assert b"".join(received) == b"first\nsecond\n"
 
 
-def test_a_wait_with_a_timeout_gives_the_present_state(watcher):
-    ticket = watcher.submit(job("sleeps"))
-    assert ticket.wait(0.05).state is State.RUNNING
-    ticket.cancel()
-    assert ticket.wait(SOON_S).state is State.CANCELLED
+def test_a_wait_with_a_timeout_returns_the_present_status(watcher: Watcher) -> None:
+    handle = watcher.submit(job("sleeps"))
+    assert handle.wait(0.05).state is State.RUNNING
+    handle.cancel()
+    assert handle.wait(TIMEOUT_S).state is State.CANCELLED
 
 
-def test_all_jobs_are_asked_for_in_one_call(fake):
-    asked, tick = [], threading.Semaphore(0)
-    poll = fake.poll
-
-    def counting(job_ids):
-        asked.append(len(job_ids))
-        return poll(job_ids)
-
-    fake.poll = counting
-    watching = Watcher(fake, interval_s=1, sleep=lambda _: tick.acquire(timeout=SOON_S))
-    tickets = [watching.submit(job("sleeps", scope=f"expt{i}")) for i in range(50)]
+def test_all_jobs_are_polled_in_one_call(tmp_path: Path) -> None:
+    flaky, tick = FlakyBackend(tmp_path), threading.Semaphore(0)
+    watcher = Watcher(flaky, interval_s=1, sleep=lambda _: tick.acquire(timeout=TIMEOUT_S))
+    handles = [watcher.submit(job("sleeps", scope=f"expt{i}")) for i in range(50)]
     tick.release()
     tick.release()
-    tickets[-1].wait(0.2)
-    assert max(asked) == 50
-    assert len(asked) <= 3
-    watching.cancel_all()
+    handles[-1].wait(0.2)
+    assert max(flaky.polled) == 50
+    assert len(flaky.polled) <= 3
+    for handle in handles:
+        handle.cancel()
     for _ in range(3):
         tick.release()
-    assert {ticket.wait(SOON_S).state for ticket in tickets} == {State.CANCELLED}
-    watching.close()
+    assert {handle.wait(TIMEOUT_S).state for handle in handles} == {State.CANCELLED}
+    watcher.close()
 
 
-def test_an_error_of_the_backend_reaches_everyone_who_waits(fake):
-    def broken(_):
-        raise ConnectionError("the service is gone")
-
-    fake.poll = broken
-    watching = Watcher(fake, interval_s=0.001)
-    for ticket in [watching.submit(job("prints")) for _ in range(3)]:
+def test_an_error_of_the_backend_reaches_every_waiting_thread(tmp_path: Path) -> None:
+    watcher = Watcher(FlakyBackend(tmp_path, lambda _: True), interval_s=0.001)
+    for handle in [watcher.submit(job("prints")) for _ in range(3)]:
         with pytest.raises(ConnectionError, match="the service is gone"):
-            ticket.wait(SOON_S)
-    watching.close()
+            handle.wait(TIMEOUT_S)
+    watcher.close()
 
 
-def test_a_few_errors_of_the_backend_in_a_row_are_borne_with_growing_patience(fake):
-    poll, asked, slept = fake.poll, [], []
+def test_a_few_consecutive_errors_of_the_backend_are_retried_after_growing_waits(tmp_path: Path) -> None:
+    slept: list[float] = []
 
-    def broken_four_times(job_ids):
-        asked.append(1)
-        if len(asked) <= 4:
-            raise ConnectionError
-        return poll(job_ids)
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        time.sleep(seconds)
 
-    fake.poll = broken_four_times
-    watching = Watcher(fake, interval_s=0.001, sleep=lambda s: slept.append(s) or time.sleep(s))
-    assert watching.submit(job("prints")).wait(SOON_S).state is State.SUCCEEDED
+    watcher = Watcher(FlakyBackend(tmp_path, lambda poll: poll <= 4), interval_s=0.001, sleep=sleep)
+    assert watcher.submit(job("prints")).wait(TIMEOUT_S).state is State.SUCCEEDED
     assert slept[:4] == [0.002, 0.004, 0.008, 0.016]
-    watching.close()
+    watcher.close()
 
 
-def test_after_an_error_a_job_can_be_cancelled_and_waited_for(fake):
-    gone, poll = threading.Event(), fake.poll
-
-    def broken_while_gone(job_ids):
-        if gone.is_set():
-            raise ConnectionError("the service is gone")
-        return poll(job_ids)
-
-    fake.poll = broken_while_gone
+def test_after_an_error_a_job_can_be_cancelled_and_waited_for(tmp_path: Path) -> None:
+    gone = threading.Event()
     gone.set()
-    watching = Watcher(fake, interval_s=0.001)
-    ticket = watching.submit(job("sleeps"))
+    watcher = Watcher(FlakyBackend(tmp_path, lambda _: gone.is_set()), interval_s=0.001)
+    handle = watcher.submit(job("sleeps"))
     with pytest.raises(ConnectionError):
-        ticket.wait(SOON_S)
-    ticket.cancel()
-    with pytest.raises(ConnectionError):  # the service is still gone: nobody can tell
-        ticket.wait(SOON_S)
+        handle.wait(TIMEOUT_S)
+    handle.cancel()
+    with pytest.raises(ConnectionError):  # the service is still gone
+        handle.wait(TIMEOUT_S)
     gone.clear()
-    assert ended(ticket).state is State.CANCELLED
-    watching.close()
+    assert wait_past_errors(handle).state is State.CANCELLED
+    watcher.close()
 
 
-def ended(ticket):
-    """Waits past an error that came before the service was back."""
+def wait_past_errors(handle: JobHandle) -> Status:
+    """Wait past an error from before the service was back."""
     try:
-        return ticket.wait(SOON_S)
+        return handle.wait(TIMEOUT_S)
     except ConnectionError:
-        return ticket.wait(SOON_S)
+        return handle.wait(TIMEOUT_S)
 
 
-def test_an_error_that_passed_unheard_is_not_told_later(fake):
-    poll, asked = fake.poll, []
-
-    def broken_six_times(job_ids):
-        asked.append(1)
-        if len(asked) <= 6:
-            raise ConnectionError
-        return poll(job_ids)
-
-    fake.poll = broken_six_times
-    watching = Watcher(fake, interval_s=0.001)
-    ticket = watching.submit(job("sleeps"))
-    wait_until(lambda: len(asked), lambda times: times >= 8)
-    assert ticket.wait(0).state is State.RUNNING
-    watching.close()
+def test_an_error_that_was_not_delivered_before_it_passed_is_dropped(tmp_path: Path) -> None:
+    flaky = FlakyBackend(tmp_path, lambda poll: poll <= 6)
+    watcher = Watcher(flaky, interval_s=0.001)
+    handle = watcher.submit(job("sleeps"))
+    wait_until(lambda: len(flaky.polled) >= 8)
+    assert handle.wait(0).state is State.RUNNING
+    watcher.close()
 
 
-def test_an_error_of_a_callback_reaches_its_own_waiter_only(watcher):
-    def broken(_):
+def test_an_error_of_a_callback_reaches_its_own_waiter_only(watcher: Watcher) -> None:
+    def broken(_: Status) -> None:
         raise LookupError("no such event")
 
     other = watcher.submit(job("prints"))
     with pytest.raises(LookupError):
-        watcher.submit(job("prints"), on_change=broken).wait(SOON_S)
-    assert other.wait(SOON_S).state is State.SUCCEEDED
+        watcher.submit(job("prints"), on_change=broken).wait(TIMEOUT_S)
+    assert other.wait(TIMEOUT_S).state is State.SUCCEEDED
 
 
-def test_who_waits_while_the_watcher_is_closed_is_told(fake):
-    watching = Watcher(fake, interval_s=0.001)
-    ticket = watching.submit(job("sleeps"))
-    threading.Timer(0.05, watching.close).start()
+def test_closing_the_watcher_raises_an_error_in_waiting_threads(fake: FakeBackend) -> None:
+    watcher = Watcher(fake, interval_s=0.001)
+    handle = watcher.submit(job("sleeps"))
+    threading.Timer(0.05, watcher.close).start()
     with pytest.raises(RuntimeError, match="closed before the job was over"):
-        ticket.wait(SOON_S)
+        handle.wait(TIMEOUT_S)
 
 
-def test_an_idle_watcher_asks_nothing(fake):
-    asked = []
-    poll = fake.poll
-    fake.poll = lambda job_ids: asked.append(1) or poll(job_ids)
-    watching = Watcher(fake, interval_s=0.001)
-    watching.submit(job("prints")).wait(SOON_S)
-    before = len(asked)
-    time.sleep(0.05)
-    assert len(asked) <= before + 1
-    watching.close()
+def test_an_idle_watcher_does_not_poll(tmp_path: Path) -> None:
+    flaky, slept = FlakyBackend(tmp_path), threading.Semaphore(0)
+    watcher = Watcher(flaky, interval_s=0.001, sleep=lambda _: slept.release())
+    watcher.submit(job("prints")).wait(TIMEOUT_S)
+    assert slept.acquire(timeout=TIMEOUT_S)  # the poll that found the end was the last of the first job
+    first = len(flaky.polled)
+    assert watcher.submit(job("prints")).wait(TIMEOUT_S).state is State.SUCCEEDED
+    assert len(flaky.polled) == first + 1
+    watcher.close()

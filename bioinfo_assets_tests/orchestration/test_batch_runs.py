@@ -225,7 +225,7 @@ def test_states_reasons_and_links_are_shown_as_they_change(cloud: Cloud, toy: To
     memory = [
         need["value"]
         for job in cloud.submitted()
-        if job["tags"].items() >= {"bioinfo-assets:run": result.run_id, "bioinfo-assets:step": "product"}.items()
+        if job["tags"].items() >= {"bioinfo-assets:run": result.run_id, "bioinfo-assets:asset": "product"}.items()
         for need in job["containerOverrides"]["resourceRequirements"]
         if need["type"] == "MEMORY"
     ]

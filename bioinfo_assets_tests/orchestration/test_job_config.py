@@ -1,29 +1,30 @@
-"""How jobs run is said in layers: the project's, the asset's own, the project's for the asset, then the run's."""
+"""The options of a job come in layers: the project's, the project's for the asset, then the run's."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from bioinfo_assets.assets.decorators import sample_asset, shared_asset
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.backend_config import BackendConfig, BatchSettings
+from bioinfo_assets.launch.backend_config import BackendConfig
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.job import Job, Output
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
-from bioinfo_assets.orchestration.job_config import TAG, JobConfig, as_config, op_tags, options_from_tags, options_of
-from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
+from bioinfo_assets.orchestration.job_config import TAG, JobConfig, options_from_tags, options_of
+from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.orchestration.step_run import StepEvents
+from bioinfo_assets.result_key import REFERENCES, ResultKey
 
 
 class Project:
-    """A project of one asset whose op has options of its own, and a backend that keeps what it was given."""
+    """A project of one asset, and a backend that keeps the submitted jobs."""
 
     def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
         self.backend = FakeBackend(folder / "scratch", lambda _: Behaviour(files={"text": b"x\n"}))
@@ -33,81 +34,80 @@ class Project:
     def run(
         self,
         *,
-        asset: JobOptions = JobOptions(),  # noqa: B008 - frozen
-        jobs: JobOptions = JobOptions(),  # noqa: B008
+        jobs: JobOptions | None = None,
         steps: JobOptions | None = None,
         config: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
-        """Runs the asset; `config` is that of the launcher in the launchpad."""
+        """Run the asset; `config` is the launcher's in the launchpad."""
 
-        @shared_asset(group="toys", kinds=set(), options=asset)
-        def greeting(context: dg.AssetExecutionContext, launcher: JobLauncher):
-            job = Job(
-                ResultKey("greeting", "all"), "1", "", outputs=(Output("text", "a.txt", f"{self._folder}/a.txt"),)
-            )
-            yield from launcher.materialize(context, lambda: job)
+        @dg.asset(io_manager_key="records")
+        def greeting(context: dg.AssetExecutionContext, launcher: JobLauncher) -> StepEvents:
+            output = Output("text", "a.txt", f"{self._folder}/a.txt")
+            job = Job(ResultKey("greeting", REFERENCES), "1", "", outputs=(output,))
+            yield from launcher.materialize(context, lambda _: job)
 
-        means = BackendConfig(backend="batch", scratch="s3://bucket/scratch", batch=BatchSettings(poll_s=0.5))
-        launcher = launcher_of(str(self._folder / "output"), means, jobs, {"greeting": steps} if steps else {})
+        backend_config = BackendConfig(
+            backend="batch",
+            scratch="s3://bucket/scratch",
+            jobs=jobs or JobOptions(),
+            steps={"greeting": steps} if steps else {},
+            batch=BatchConfig(poll_interval_s=0.5),
+        )
         job = dg.Definitions(
             assets=[greeting],
             executor=one_process_executor,
-            resources={"launcher": launcher, "records": RecordIOManager(output_path=str(self._folder), scopes={})},
+            resources={
+                "launcher": job_launcher(str(self._folder / "output"), backend_config),
+                "records": RecordIOManager(output_path=str(self._folder), scopes={}),
+            },
         ).resolve_implicit_global_asset_job_def()
-        given = {"resources": {"launcher": {"config": config}}} if config else None
-        run = self._instance.create_run_for_job(job_def=job, run_config=given, tags=tags)
+        run_config = {"resources": {"launcher": {"config": config}}} if config else None
+        run = self._instance.create_run_for_job(job_def=job, run_config=run_config, tags=tags)
         return execute_run(InMemoryJob(job), run, self._instance)
 
-    def options(self, **given: Any) -> JobOptions:
-        """The options that the asset's job comes with."""
-        assert self.run(**given).success
+    def options(self, **layers: Any) -> JobOptions:
+        """The options of the submitted job."""
+        for record in self._folder.rglob("*.json"):
+            record.unlink()  # so that nothing is reused
+        assert self.run(**layers).success
         return self.backend.submitted.pop().options
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     (tmp_path / "home").mkdir()
     with dg.instance_for_test(temp_dir=str(tmp_path / "home")) as instance:
-        made = Project(tmp_path, instance)
+        project = Project(tmp_path, instance)
 
-        def open_backend(means: BackendConfig, *_: object) -> FakeBackend:
-            made.opened.append(means)
-            return made.backend
+        def open_backend(config: BackendConfig, *_: object) -> FakeBackend:
+            project.opened.append(config)
+            return project.backend
 
         monkeypatch.setattr("bioinfo_assets.orchestration.launcher.open_backend", open_backend)
-        yield made
+        yield project
 
 
-def test_each_layer_goes_before_the_one_below(project: Project) -> None:
+def test_each_layer_overrides_the_one_before(project: Project) -> None:
     layers: dict[str, Any] = {}
-    for number, layer in enumerate(["jobs", "asset", "steps"], start=1):
+    for number, layer in enumerate(["jobs", "steps"], start=1):
         layers[layer] = JobOptions(memory_mib=number * 1000)
         assert project.options(**layers).memory_mib == number * 1000
-        forget(project)
     layers["config"] = {"jobs": {"memory_mib": 4000}}
     assert project.options(**layers).memory_mib == 4000
-    forget(project)
     layers["config"] = {"jobs": {"memory_mib": 4000}, "steps": {"greeting": {"memory_mib": 5000}}}
     assert project.options(**layers).memory_mib == 5000
-    forget(project)
     assert project.options(**layers, tags={TAG: json.dumps({"memory_mib": 6000})}).memory_mib == 6000
 
 
-def forget(project: Project) -> None:
-    """The next run finds nothing."""
-    for file in project._folder.rglob("*.json"):
-        file.unlink()
-
-
-def test_a_layer_leaves_alone_what_it_does_not_name(project: Project) -> None:
-    found = project.options(
+def test_a_layer_keeps_the_options_that_it_does_not_name(project: Project) -> None:
+    options = project.options(
         jobs=JobOptions(queue="spot", image="tools:1", retries=1, tags={"group": "genomes"}),
-        asset=JobOptions(memory_mib=2048, tags={"step": "greeting"}),
+        steps=JobOptions(memory_mib=2048, tags={"step": "greeting"}),
         config={"jobs": {"retries": 5, "tags": {"run": "urgent"}}},
         tags={TAG: '{"queue": "on-demand"}'},
     )
-    assert found.given() == {
+    assert options.given() == {
         "queue": "on-demand",
         "image": "tools:1",
         "memory_mib": 2048,
@@ -116,37 +116,35 @@ def test_a_layer_leaves_alone_what_it_does_not_name(project: Project) -> None:
     }
 
 
-def test_options_of_another_asset_are_not_heeded(project: Project) -> None:
+def test_options_of_another_asset_are_ignored(project: Project) -> None:
     assert project.options(config={"steps": {"farewell": {"memory_mib": 9000}}}).memory_mib is None
 
 
-def test_a_launchpad_that_sets_one_option_keeps_all_that_the_project_set(project: Project) -> None:
-    """Where jobs run, and how Batch is spoken to, as well."""
-    options = project.options(
-        jobs=JobOptions(queue="spot"), config={"jobs": {"priority": 7}, "batch": {"arrays_from": 50}}
-    )
+def test_a_launchpad_that_sets_one_option_keeps_the_projects_settings(project: Project) -> None:
+    options = project.options(jobs=JobOptions(queue="spot"), config={"jobs": {"priority": 7}})
     assert (options.queue, options.priority) == ("spot", 7)
-    (means,) = project.opened
-    assert (means.backend, means.scratch, means.batch.arrays_from) == ("batch", "s3://bucket/scratch", 50)
-    assert means.batch.poll_s == 0.5
+    (config,) = project.opened
+    assert (config.backend, config.scratch, config.batch.poll_interval_s) == ("batch", "s3://bucket/scratch", 0.5)
 
 
-def test_a_run_without_configuration_is_as_the_project_says(project: Project) -> None:
+def test_a_run_without_configuration_has_the_projects_options(project: Project) -> None:
     assert project.options(jobs=JobOptions(queue="spot")).given() == {"queue": "spot"}
-    assert [means.backend for means in project.opened] == ["batch"]
+    assert [config.backend for config in project.opened] == ["batch"]
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    ("config", "word"),
     [
         ({"jobs": {"memry_mib": 4096}}, "memry_mib"),
         ({"jobs": {"memory_mib": "much"}}, "much"),
         ({"step": {}}, "step"),
+        ({"output_path": "/elsewhere"}, "output_path"),  # it would split the results
     ],
 )
-def test_the_launchpad_refuses_what_is_no_option(project: Project, config: dict[str, Any], words: str) -> None:
-    """Before there is a run."""
-    with pytest.raises(dg.DagsterInvalidConfigError, match=words):
+def test_the_launchpad_refuses_an_unknown_option_before_there_is_a_run(
+    project: Project, config: dict[str, Any], word: str
+) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match=word):
         project.run(config=config)
     assert project.opened == []
 
@@ -157,26 +155,25 @@ def test_the_launchpad_refuses_what_is_no_option(project: Project, config: dict[
         ({"jobs": {"retries": 10}}, "retries: input should be less than or equal to 9"),
         ({"jobs": {"timeout_s": 59}}, "timeout_s: input should be greater than or equal to 60"),
         ({"steps": {"greeting": {"vcpus": 0}}}, "vcpus: input should be greater than or equal to 1"),
-        ({"batch": {"arrays_from": 1}}, "arrays_from: input should be greater than or equal to 2"),
     ],
 )
-def test_an_option_out_of_its_limits_fails_the_run_with_a_sentence(
+def test_an_option_out_of_range_fails_the_run_with_a_sentence(
     project: Project, config: dict[str, Any], sentence: str
 ) -> None:
     result = project.run(config=config)
     assert not result.success
-    assert sentence in cause(result)
+    assert sentence in error_message(result)
     assert project.backend.submitted == []
 
 
-def cause(result: dg.ExecuteInProcessResult) -> str:
+def error_message(result: dg.ExecuteInProcessResult) -> str:
     """The sentence in the run's failure."""
-    failed = [event for event in result.all_events if event.is_failure]
-    error = failed[0].event_specific_data.error
+    failures = [event for event in result.all_events if event.is_failure]
+    error = failures[0].event_specific_data.error  # type: ignore[union-attr]
     while not error.message.startswith("bioinfo_assets.errors.InputError: "):
         error = error.cause
     assert error.message.count("\n") == 1
-    return error.message
+    return str(error.message)
 
 
 @pytest.mark.parametrize(
@@ -184,38 +181,27 @@ def cause(result: dg.ExecuteInProcessResult) -> str:
     [
         ("{", "is not JSON"),
         ("[1]", "write them as"),
-        ('{"queu": "spot"}', "queu is none: did you mean queue?"),
+        ('{"queu": "spot"}', "unknown option queu: did you mean queue?"),
         ('{"retries": 10}', "retries: input should be less than or equal to 9"),
         ('{"tags": {"a": 1}}', "tags.a: input should be a valid string"),
     ],
 )
-def test_a_tag_that_is_wrong_is_a_sentence(project: Project, tag: str, sentence: str) -> None:
-    with pytest.raises(InputError) as refused:
+def test_an_invalid_tag_gets_a_sentence(project: Project, tag: str, sentence: str) -> None:
+    with pytest.raises(InputError) as error:
         options_from_tags({TAG: tag})
-    assert sentence in str(refused.value)
+    assert sentence in str(error.value)
     result = project.run(tags={TAG: tag})
     assert not result.success
-    assert sentence in cause(result)
+    assert sentence in error_message(result)
     assert project.backend.submitted == []
 
 
-def test_configuration_holds_every_option() -> None:
+def test_configuration_has_every_option() -> None:
     options = JobOptions(
         image="tools:1", vcpus=2, memory_mib=4096, gpus=1, shared_memory_mib=64, timeout_s=600, retries=0, queue="spot",
         job_definition="mine:3", job_role="arn:aws:iam::1:role/a", execution_role="arn:aws:iam::1:role/b",
         tags={"a": "b"}, name_prefix="lab", share_identifier="lab", priority=3, environment={"A": "B"},
     )  # fmt: skip
     assert set(JobConfig.model_fields) == set(JobOptions.model_fields) == options.model_fields_set
-    assert options_of(as_config(options)) == options
-    assert options_from_tags(op_tags(options)) == options
-
-
-def test_assets_say_how_their_jobs_run_by_a_tag() -> None:
-    @sample_asset(group="toys", kinds=set(), options=JobOptions(memory_mib=65536))
-    def large(context: dg.AssetExecutionContext, launcher: JobLauncher): ...
-
-    @sample_asset(group="toys", kinds=set())
-    def small(context: dg.AssetExecutionContext, launcher: JobLauncher): ...
-
-    assert json.loads(large.op.tags["bioinfo-assets/config"]) == {"memory_mib": 65536}
-    assert options_from_tags(small.op.tags) == JobOptions()
+    assert options_of(JobConfig(**options.given())) == options
+    assert options_from_tags({TAG: json.dumps(options.given())}) == options

@@ -4,18 +4,18 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.definitions import check_launchers
-from bioinfo_assets_tests.orchestration.toy import Toy
+from bioinfo_assets_tests.orchestration.toy_project import ToyProject
 
 
 def test_an_asset_that_forgets_the_launcher_is_refused_when_loaded() -> None:
     @dg.asset
     def forgetful() -> None: ...
 
-    with pytest.raises(dg.DagsterInvalidDefinitionError, match="forgetful does not ask for the launcher"):
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="forgetful does not require the launcher"):
         check_launchers(dg.Definitions(assets=[forgetful]))
 
 
-def test_another_executor_is_refused_with_a_sentence(toy: Toy) -> None:
+def test_another_executor_is_refused_with_a_sentence(toy: ToyProject) -> None:
     """It would record every materialization twice."""
     job = toy.definitions.resolve_implicit_global_asset_job_def()
 
@@ -28,7 +28,7 @@ def test_another_executor_is_refused_with_a_sentence(toy: Toy) -> None:
     assert "one_process executor" in failure.step_failure_data.error.message
 
 
-def test_a_failing_job_is_a_sentence_without_the_launchers_insides(toy: Toy) -> None:
+def test_a_failing_job_is_a_sentence_without_the_launchers_insides(toy: ToyProject) -> None:
     toy.write("b", "bad")
     result = toy.run("b", "b", ["factor", "product"])
 

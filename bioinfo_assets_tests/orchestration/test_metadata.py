@@ -10,8 +10,8 @@ from bioinfo_assets.orchestration.metadata import MAX_INPUTS, record_metadata
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.orchestration.toy import Toy
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.orchestration.toy_project import ToyProject
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 
 def rows(table: dg.MetadataValue) -> list[dict[str, object]]:
@@ -24,18 +24,18 @@ def digest_of(number: int) -> str:
     return hashlib.sha256(b"%d\n" % number).hexdigest()
 
 
-def test_it_shows_what_it_was_made_from_with_digests(toy: Toy) -> None:
+def test_it_shows_what_it_was_made_from_with_digests(toy: ToyProject) -> None:
     toy.run()
 
-    made_from = rows(toy.materialization("product", "b").metadata["made_from"])
+    inputs = rows(toy.materialization("product", "b").metadata["inputs"])
 
-    assert made_from == [
+    assert inputs == [
         {"file": f"{toy.output}/references/factor.txt", "bytes": 2, "digest": digest_of(3)},
         {"file": f"{toy.place}/b.txt", "bytes": 2, "digest": f"sha256:{digest_of(3)}"},
     ]
 
 
-def test_it_shows_its_own_files_with_digests(toy: Toy) -> None:
+def test_it_shows_its_own_files_with_digests(toy: ToyProject) -> None:
     toy.run()
 
     assert rows(toy.materialization("product", "b").metadata["files"]) == [
@@ -43,7 +43,7 @@ def test_it_shows_its_own_files_with_digests(toy: Toy) -> None:
     ]
 
 
-def test_its_provenance_goes_back_to_the_source(toy: Toy) -> None:
+def test_its_provenance_goes_back_to_the_source(toy: ToyProject) -> None:
     """A list for people: each job below the file that it made, down to the files that nobody here made."""
     toy.run()
 
@@ -64,19 +64,19 @@ def test_its_provenance_goes_back_to_the_source(toy: Toy) -> None:
     assert f"`{toy.place}/factor.txt` {digest_of(3)[:8]}, nothing is known of it" in said
 
 
-def test_a_result_that_was_found_shows_the_same(toy: Toy) -> None:
+def test_a_result_that_was_found_shows_the_same(toy: ToyProject) -> None:
     toy.run()
     first = toy.materialization("parity", "b").metadata
     toy.run()
     again = toy.materialization("parity", "b").metadata
 
     assert again["reused"].value is True
-    for name in ("made_from", "provenance", "files", "record", "command", "tools", "made"):
+    for name in ("inputs", "provenance", "files", "record", "command", "tools", "finished"):
         assert again[name] == first[name]
 
 
 @pytest.mark.parametrize("harm", [b"", b'{"step": "factor"}', b"no JSON"], ids=["empty", "no record", "no JSON"])
-def test_a_broken_record_upstream_does_not_fail_the_result(toy: Toy, harm: bytes) -> None:
+def test_a_broken_record_upstream_does_not_fail_the_result(toy: ToyProject, harm: bytes) -> None:
     """What was made is whole; what cannot be told is left out, and the files that were read are named all the same."""
     toy.run()
     Path(toy.output, "b", "records", "unheard_of.json").write_bytes(harm)
@@ -84,7 +84,7 @@ def test_a_broken_record_upstream_does_not_fail_the_result(toy: Toy, harm: bytes
     assert toy.run(keys=["parity", "product"]).success
 
     metadata = toy.materialization("parity", "b").metadata
-    assert [row["file"] for row in rows(metadata["made_from"])] == [f"{toy.output}/b/b.product.txt"]
+    assert [row["file"] for row in rows(metadata["inputs"])] == [f"{toy.output}/b/b.product.txt"]
     assert str(metadata["provenance"].value).startswith("- **parity of b**")
     assert "factor of references" in str(toy.materialization("parity", "a").metadata["provenance"].value)
 
@@ -97,7 +97,7 @@ def ledger(tmp_path: Path) -> Ledger:
 def shown(ledger: Ledger, *, reused: bool = False, **changes: object) -> dict[str, dg.MetadataValue]:
     uri = f"{ledger.output_path}/expt/expt.txt"
     Store().write_bytes(uri, b"made")
-    record = made_record(ledger, "depth", "expt", uri, **changes)
+    record = record_result(ledger, "depth", "expt", uri, **changes)
     return record_metadata(Lineage(ledger).of_record(record), reused=reused)
 
 
@@ -156,9 +156,9 @@ def test_what_an_earlier_run_cost_is_not_shown_again(ledger: Ledger) -> None:
 def test_of_very_many_inputs_the_first_are_shown(ledger: Ledger) -> None:
     uri = f"{ledger.output_path}/expt/expt.txt"
     Store().write_bytes(uri, b"made")
-    record = made_record(ledger, "depth", "expt", uri)
+    record = record_result(ledger, "depth", "expt", uri)
     inputs = tuple(TracedFile(f"/data/{number}", 1, None, f"sha256:{number}") for number in range(MAX_INPUTS + 1))
 
-    made_from = rows(record_metadata(TracedJob(record, uri, past=False, inputs=inputs), reused=False)["made_from"])
+    shown_inputs = rows(record_metadata(TracedJob(record, uri, replaced=False, inputs=inputs), reused=False)["inputs"])
 
-    assert [row["file"] for row in made_from] == [f"/data/{number}" for number in range(MAX_INPUTS)]
+    assert [row["file"] for row in shown_inputs] == [f"/data/{number}" for number in range(MAX_INPUTS)]

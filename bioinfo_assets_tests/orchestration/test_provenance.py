@@ -1,15 +1,15 @@
 """Staleness is right for each sample, and the tags are those that Dagster itself writes for one partition."""
 
-from bioinfo_assets_tests.orchestration.toy import Toy, plain_definitions
+from bioinfo_assets_tests.orchestration.toy_project import ToyProject, plain_definitions
 
 
-def test_nothing_is_stale_after_a_run(toy: Toy) -> None:
+def test_nothing_is_stale_after_a_run(toy: ToyProject) -> None:
     toy.run()
 
     assert toy.stale() == set()
 
 
-def test_what_depends_on_a_changed_sample_is_stale_and_only_that(toy: Toy) -> None:
+def test_what_depends_on_a_changed_sample_is_stale_and_only_that(toy: ToyProject) -> None:
     toy.run()
     toy.write("b", 10)
     toy.run("b", "b", ["product"])
@@ -17,7 +17,7 @@ def test_what_depends_on_a_changed_sample_is_stale_and_only_that(toy: Toy) -> No
     assert toy.stale() == {"parity/b", "total"}
 
 
-def test_what_depends_on_a_changed_shared_asset_is_stale(toy: Toy) -> None:
+def test_what_depends_on_a_changed_shared_asset_is_stale(toy: ToyProject) -> None:
     toy.run()
     toy.write("factor", 4)
     toy.run("a", "a", ["factor"])
@@ -25,7 +25,7 @@ def test_what_depends_on_a_changed_shared_asset_is_stale(toy: Toy) -> None:
     assert toy.stale() == {"product/a", "product/b", "product/c"}
 
 
-def test_a_rerun_that_makes_the_same_leaves_nothing_stale(toy: Toy) -> None:
+def test_a_rerun_that_makes_the_same_leaves_nothing_stale(toy: ToyProject) -> None:
     toy.run()
     (toy.folder / "output" / "a" / "a.product.txt").unlink()
     toy.run("a", "a", ["product"])
@@ -33,7 +33,7 @@ def test_a_rerun_that_makes_the_same_leaves_nothing_stale(toy: Toy) -> None:
     assert toy.stale() == set()
 
 
-def test_a_sample_that_failed_stays_stale_and_the_others_do_not(toy: Toy) -> None:
+def test_a_sample_that_failed_stays_stale_and_the_others_do_not(toy: ToyProject) -> None:
     toy.run()
     toy.write("factor", 4)
     toy.write("b", "bad")
@@ -42,7 +42,7 @@ def test_a_sample_that_failed_stays_stale_and_the_others_do_not(toy: Toy) -> Non
     assert toy.stale() == {"product/b"}
 
 
-def test_the_tags_are_dagsters_own(toy: Toy) -> None:
+def test_the_tags_are_dagsters_own(toy: ToyProject) -> None:
     """The same graph, materialized by Dagster without launcher and executor, has the same tags but for the numbers."""
     toy.run("a", "a")
     ours = {key: toy.materialization(key, "a" if key in {"product", "parity"} else None) for key in KEYS}

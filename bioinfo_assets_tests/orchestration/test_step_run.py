@@ -7,7 +7,7 @@ import pytest
 
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
-from bioinfo_assets_tests.orchestration.toy import Toy
+from bioinfo_assets_tests.orchestration.toy_project import ToyProject
 
 
 def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
@@ -18,7 +18,7 @@ def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     }
 
 
-def test_one_run_makes_every_asset_of_every_sample(toy: Toy) -> None:
+def test_one_run_makes_every_asset_of_every_sample(toy: ToyProject) -> None:
     assert toy.run().success
 
     assert [toy.read(sample) for sample in "abc"] == ["6", "9", "12"]
@@ -26,14 +26,14 @@ def test_one_run_makes_every_asset_of_every_sample(toy: Toy) -> None:
     assert (toy.folder / "output" / "multiqc" / "total.txt").read_text() == "27\n"
 
 
-def test_each_sample_has_its_own_data_version(toy: Toy) -> None:
+def test_each_sample_has_its_own_data_version(toy: ToyProject) -> None:
     toy.run()
 
     versions = {toy.materialization("parity", sample).tags["dagster/data_version"] for sample in "abc"}
     assert len(versions) == 2  # a and c are both even
 
 
-def test_each_is_recorded_once(toy: Toy) -> None:
+def test_each_is_recorded_once(toy: ToyProject) -> None:
     result = toy.run()
 
     made = [
@@ -45,7 +45,7 @@ def test_each_is_recorded_once(toy: Toy) -> None:
     assert sorted(made, key=str) == sorted(expected, key=str)
 
 
-def test_facts_and_costs_are_shown(toy: Toy) -> None:
+def test_facts_and_costs_are_shown(toy: ToyProject) -> None:
     toy.run()
 
     metadata = toy.materialization("product", "b").metadata
@@ -55,7 +55,7 @@ def test_facts_and_costs_are_shown(toy: Toy) -> None:
     assert str(toy.folder) in metadata["record"].value
 
 
-def test_a_second_run_finds_everything(toy: Toy) -> None:
+def test_a_second_run_finds_everything(toy: ToyProject) -> None:
     toy.run()
     states: list[JobUpdate] = []
     with listen(states.append):
@@ -67,7 +67,7 @@ def test_a_second_run_finds_everything(toy: Toy) -> None:
     assert "wall_s" not in metadata
 
 
-def test_a_sample_that_fails_stops_none_of_the_others(toy: Toy) -> None:
+def test_a_sample_that_fails_stops_none_of_the_others(toy: ToyProject) -> None:
     toy.write("b", "bad")
 
     result = toy.run()
@@ -82,7 +82,7 @@ def test_a_sample_that_fails_stops_none_of_the_others(toy: Toy) -> None:
     assert (toy.folder / "output" / "multiqc" / "total.txt").read_text() == "18\n"
 
 
-def test_nothing_is_built_on_the_old_result_of_a_sample_that_failed_now(toy: Toy) -> None:
+def test_nothing_is_built_on_the_old_result_of_a_sample_that_failed_now(toy: ToyProject) -> None:
     toy.run()
     toy.write("b", "bad")
 
@@ -93,7 +93,7 @@ def test_nothing_is_built_on_the_old_result_of_a_sample_that_failed_now(toy: Toy
     assert JobUpdate("parity", "b", JobState.SKIPPED) in states
 
 
-def test_a_shared_asset_that_fails_stops_what_is_below(toy: Toy) -> None:
+def test_a_shared_asset_that_fails_stops_what_is_below(toy: ToyProject) -> None:
     (toy.folder / "factor.txt").unlink()
     toy.write("factor", 3)
     toy.run()
@@ -106,7 +106,7 @@ def test_a_shared_asset_that_fails_stops_what_is_below(toy: Toy) -> None:
     assert "materialize factor of references again" in failures(result)["product"]
 
 
-def test_one_step_runs_alone_for_one_sample(toy: Toy) -> None:
+def test_one_step_runs_alone_for_one_sample(toy: ToyProject) -> None:
     toy.run()
     toy.write("b", 5)
     toy.write("c", 5)
@@ -117,13 +117,13 @@ def test_one_step_runs_alone_for_one_sample(toy: Toy) -> None:
     assert toy.read("b", "parity") == "1"
 
 
-def test_a_missing_upstream_is_a_sentence(toy: Toy) -> None:
+def test_a_missing_upstream_is_a_sentence(toy: ToyProject) -> None:
     result = toy.run("a", "a", ["parity"])
 
     assert failures(result) == {"parity": "a: there is no product of a yet: materialize it first"}
 
 
-def test_engine_events_tell_job_scratch_and_log(toy: Toy) -> None:
+def test_engine_events_tell_job_scratch_and_log(toy: ToyProject) -> None:
     run_id = toy.run("a", "a", ["factor"]).run_id
 
     events = [entry.dagster_event for entry in toy.instance.all_logs(run_id) if entry.is_dagster_event]
@@ -138,7 +138,7 @@ def test_of_many_jobs_only_the_first_are_shown(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("bioinfo_assets.orchestration.launcher.open_backend", lambda *_: backend)
     (tmp_path / "home").mkdir()
     with dg.instance_for_test(temp_dir=str(tmp_path / "home")) as instance:
-        toy = Toy(tmp_path, instance, samples={f"s{number:02}": number for number in range(1, 56)})
+        toy = ToyProject(tmp_path, instance, samples={f"s{number:02}": number for number in range(1, 56)})
         result = toy.run("s01", keys=["factor", "product"])
 
         assert result.success
@@ -149,7 +149,7 @@ def test_of_many_jobs_only_the_first_are_shown(tmp_path: Path, monkeypatch: pyte
     assert len([event for event in result.all_events if event.partition]) == 55
 
 
-def test_what_a_job_prints_is_in_the_compute_logs(toy: Toy) -> None:
+def test_what_a_job_prints_is_in_the_compute_logs(toy: ToyProject) -> None:
     run_id = toy.run("a", "a", ["factor"]).run_id
 
     (captured,) = (

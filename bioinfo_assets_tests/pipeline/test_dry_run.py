@@ -1,7 +1,7 @@
-"""What is foretold of each result: what a change makes anew, what depends on that, and nothing else."""
+"""What a dry run predicts of each result: what a change affects, what depends on that, and nothing else."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -16,17 +16,17 @@ from bioinfo_assets.pipeline.sources import Sources
 from bioinfo_assets.records.samples import remove_samples, save_sample
 from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.steps import duplicates, reads, recalibration, reference, trimming
-from bioinfo_assets_tests.assets.graph import Graph, open_graph
-from bioinfo_assets_tests.assets.test_changes import write_reads
-from bioinfo_assets_tests.pipeline.lab import (
-    Lab,
+from bioinfo_assets_tests.assets.real_project import RealProject, open_real_project, write_reads
+from bioinfo_assets_tests.pipeline.fake_project import (
+    FakeProject,
     Place,
-    made_again,
-    of_outlook,
-    open_lab,
+    by_place,
+    not_reused,
+    open_fake_project,
     stale,
+    with_action,
 )
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 METRICS = ("alignment_metrics", "insert_size_metrics", "depth")
 FROM_RECALIBRATED = ("recalibrated_bam", *METRICS)
@@ -41,83 +41,83 @@ SITES = ("known_sites", "references")
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    """Three samples, nothing made yet."""
-    return open_lab(tmp_path, "a", "b", "c")
+def project(tmp_path: Path) -> FakeProject:
+    """Three samples without results."""
+    return open_fake_project(tmp_path, "a", "b", "c")
 
 
 @pytest.fixture
-def made(lab: Lab) -> Lab:
-    """Three samples, all made."""
-    assert len(lab.run()) == 3 * 8 + 3 + 1
-    return lab
+def computed(project: FakeProject) -> FakeProject:
+    """Three samples with all results."""
+    assert len(project.run()) == 3 * 8 + 3 + 1
+    return project
 
 
-def held_to(lab: Lab, told: dict[Place, PlannedResult]) -> set[Place]:
-    """Runs a project and holds the run to what was foretold of it; gives what was made."""
-    run = lab.run()
-    assert run >= of_outlook(told, PlannedAction.RUN)
-    assert run <= of_outlook(told, PlannedAction.RUN) | of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM)
-    assert made_again(lab.foretell()) <= of_outlook(told, PlannedAction.BLOCKED)
-    return run
+def run_planned(project: FakeProject, plan: dict[Place, PlannedResult]) -> set[Place]:
+    """Run a project, compare the run with its plan, and return the results that jobs ran for."""
+    computed = project.run()
+    assert computed >= with_action(plan, PlannedAction.RUN)
+    assert computed <= with_action(plan, PlannedAction.RUN) | with_action(plan, PlannedAction.DEPENDS_ON_UPSTREAM)
+    assert not_reused(project.plan()) <= with_action(plan, PlannedAction.BLOCKED)
+    return computed
 
 
-def test_all_of_a_new_project_is_to_be_made(lab: Lab) -> None:
-    told = lab.foretell()
-    assert set(told) == lab.places(ASSETS)
-    assert {(one.action, one.reason) for one in told.values()} == {(PlannedAction.RUN, "not made yet")}
-    assert not stale(told)
-    assert held_to(lab, told) == set(told)
+def test_every_result_of_a_new_project_is_planned_to_run(project: FakeProject) -> None:
+    plan = project.plan()
+    assert set(plan) == project.places(ASSETS)
+    assert {(result.action, result.reason) for result in plan.values()} == {(PlannedAction.RUN, "not computed yet")}
+    assert not stale(plan)
+    assert run_planned(project, plan) == set(plan)
 
 
-def test_a_look_at_what_is_not_made_writes_nothing(lab: Lab) -> None:
-    before = {path: path.stat().st_mtime_ns for path in lab.folder.rglob("*")}
-    lab.foretell()
-    assert {path: path.stat().st_mtime_ns for path in lab.folder.rglob("*")} == before
+def test_a_dry_run_of_a_new_project_writes_nothing(project: FakeProject) -> None:
+    before = {path: path.stat().st_mtime_ns for path in project.folder.rglob("*")}
+    project.plan()
+    assert {path: path.stat().st_mtime_ns for path in project.folder.rglob("*")} == before
 
 
-def test_what_is_made_is_reused(made: Lab) -> None:
-    told = made.foretell()
-    assert set(told) == made.places(ASSETS)
-    for (asset, scope), one in told.items():
-        assert (one.action, one.reason, one.is_stale) == (PlannedAction.REUSE, "", False)
-        assert one.record == made.record(asset, scope)
-        assert one.wanted is not None
-        assert one.wanted.fingerprint == one.record.fingerprint
-    assert held_to(made, told) == set()
+def test_existing_results_are_reused(computed: FakeProject) -> None:
+    plan = computed.plan()
+    assert set(plan) == computed.places(ASSETS)
+    for (asset, scope), result in plan.items():
+        assert (result.action, result.reason, result.is_stale) == (PlannedAction.REUSE, "", False)
+        assert result.record == computed.record(asset, scope)
+        assert result.decision is not None
+        assert result.decision.fingerprint == result.record.fingerprint
+    assert run_planned(computed, plan) == set()
 
 
-def test_what_is_foretold_comes_in_the_order_in_which_it_is_made(made: Lab) -> None:
-    assert list(dict.fromkeys(asset for asset, _ in made.foretell())) == list(ASSETS)
+def test_planned_results_come_in_the_order_of_the_graph(computed: FakeProject) -> None:
+    assert list(dict.fromkeys(asset for asset, _ in computed.plan())) == list(ASSETS)
 
 
-def test_a_changed_fastq_concerns_its_sample_and_the_report(made: Lab) -> None:
-    made.write_reads("b", pairs=2)
-    told = made.foretell()
-    assert of_outlook(told, PlannedAction.RUN) == {("merged_reads", "b")}
-    assert "inputs" in told["merged_reads", "b"].reason
-    after = made.places(FROM_TRIMMED, ["b"]) | {REPORT}
-    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == after
-    assert stale(told) == {("merged_reads", "b")} | after
-    assert {told[place].reason for place in after} == {"after merged_reads of b"}
-    assert held_to(made, told) == {("merged_reads", "b")} | after
+def test_a_changed_fastq_affects_only_its_sample_and_the_report(computed: FakeProject) -> None:
+    computed.write_reads("b", pairs=2)
+    plan = computed.plan()
+    assert with_action(plan, PlannedAction.RUN) == {("merged_reads", "b")}
+    assert "inputs" in plan["merged_reads", "b"].reason
+    after = computed.places(FROM_TRIMMED, ["b"]) | {REPORT}
+    assert with_action(plan, PlannedAction.DEPENDS_ON_UPSTREAM) == after
+    assert stale(plan) == {("merged_reads", "b")} | after
+    assert {plan[place].reason for place in after} == {"after merged_reads of b"}
+    assert run_planned(computed, plan) == {("merged_reads", "b")} | after
 
 
-def test_a_fastq_written_again_with_the_same_bytes_changes_nothing(made: Lab) -> None:
-    made.write_reads("b")
-    assert not made_again(made.foretell())
+def test_a_fastq_rewritten_with_the_same_bytes_changes_nothing(computed: FakeProject) -> None:
+    computed.write_reads("b")
+    assert not not_reused(computed.plan())
 
 
-def test_another_reference_concerns_all_but_the_reads(made: Lab) -> None:
-    fasta = Path(made.settings["reference"])
+def test_another_reference_affects_everything_but_the_reads(computed: FakeProject) -> None:
+    fasta = Path(computed.settings["reference"])
     fasta.write_text(fasta.read_text().replace("ACGT", "ACGA", 1))
-    told = made.foretell()
-    after = {INDEX, SITES, REPORT} | made.places(FROM_ALIGNED)
-    assert of_outlook(told, PlannedAction.RUN) == {GENOME}
-    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == after
-    assert stale(told) == after | {GENOME}
-    assert {told[place].reason for place in after} == {"after reference_genome of references"}
-    held_to(made, told)
+    plan = computed.plan()
+    after = {INDEX, SITES, REPORT} | computed.places(FROM_ALIGNED)
+    assert with_action(plan, PlannedAction.RUN) == {GENOME}
+    assert with_action(plan, PlannedAction.DEPENDS_ON_UPSTREAM) == after
+    assert stale(plan) == after | {GENOME}
+    assert {plan[place].reason for place in after} == {"after reference_genome of references"}
+    run_planned(computed, plan)
 
 
 @pytest.mark.parametrize(
@@ -132,30 +132,30 @@ def test_another_reference_concerns_all_but_the_reads(made: Lab) -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_changed_parameter_concerns_what_it_shapes(
-    made: Lab, setting: dict[str, object], root: str, after: tuple[str, ...]
+def test_a_changed_parameter_affects_its_asset_and_everything_downstream(
+    computed: FakeProject, setting: dict[str, object], root: str, after: tuple[str, ...]
 ) -> None:
-    made.settings |= setting
-    told = made.foretell()
-    assert of_outlook(told, PlannedAction.RUN) == made.places([root])
-    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == made.places(after) | {REPORT}
-    assert stale(told) == made_again(told)
-    for asset, scope in made.places(after):
-        assert told[asset, scope].reason == f"after {root} of {scope}"
-    held_to(made, told)
+    computed.settings |= setting
+    plan = computed.plan()
+    assert with_action(plan, PlannedAction.RUN) == computed.places([root])
+    assert with_action(plan, PlannedAction.DEPENDS_ON_UPSTREAM) == computed.places(after) | {REPORT}
+    assert stale(plan) == not_reused(plan)
+    for asset, scope in computed.places(after):
+        assert plan[asset, scope].reason == f"after {root} of {scope}"
+    run_planned(computed, plan)
 
 
-def test_another_aligner_concerns_its_index_and_all_after_it(made: Lab) -> None:
-    made.settings["aligner"] = "bwa-mem2"
-    told = made.foretell()
-    assert of_outlook(told, PlannedAction.RUN) == {INDEX}
-    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == {SITES, REPORT} | made.places(FROM_ALIGNED)
+def test_another_aligner_affects_the_index_and_everything_downstream(computed: FakeProject) -> None:
+    computed.settings["aligner"] = "bwa-mem2"
+    plan = computed.plan()
+    assert with_action(plan, PlannedAction.RUN) == {INDEX}
+    assert with_action(plan, PlannedAction.DEPENDS_ON_UPSTREAM) == {SITES, REPORT} | computed.places(FROM_ALIGNED)
 
 
 @pytest.mark.parametrize("settings", [{"cpus": 1, "memory_mib": 512}, {"jobs": {"vcpus": 2}}, {"backend": "docker"}])
-def test_where_jobs_run_and_with_how_much_concerns_nothing(made: Lab, settings: dict[str, object]) -> None:
-    made.settings |= settings
-    assert not made_again(made.foretell())
+def test_backend_and_resources_affect_no_result(computed: FakeProject, settings: dict[str, object]) -> None:
+    computed.settings |= settings
+    assert not not_reused(computed.plan())
 
 
 @pytest.mark.parametrize(
@@ -169,15 +169,20 @@ def test_where_jobs_run_and_with_how_much_concerns_nothing(made: Lab, settings: 
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_raised_version_of_a_step_concerns_it_and_what_is_after_it(
-    made: Lab, monkeypatch: pytest.MonkeyPatch, module: object, name: str, roots: str, after: tuple[str, ...]
+def test_a_new_step_version_affects_its_asset_and_everything_downstream(
+    computed: FakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    module: object,
+    name: str,
+    roots: str,
+    after: tuple[str, ...],
 ) -> None:
     monkeypatch.setattr(module, name, "1000")
-    told = made.foretell()
-    assert of_outlook(told, PlannedAction.RUN) == made.places([roots])
-    assert all("step version" in told[place].reason for place in made.places([roots]))
-    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == made.places(after) | {REPORT}
-    assert stale(told) == made_again(told)
+    plan = computed.plan()
+    assert with_action(plan, PlannedAction.RUN) == computed.places([roots])
+    assert all("step version" in plan[place].reason for place in computed.places([roots]))
+    assert with_action(plan, PlannedAction.DEPENDS_ON_UPSTREAM) == computed.places(after) | {REPORT}
+    assert stale(plan) == not_reused(plan)
 
 
 @pytest.mark.parametrize(
@@ -193,267 +198,269 @@ def test_a_raised_version_of_a_step_concerns_it_and_what_is_after_it(
         ("tabix", ["known_sites", "depth"], ("recalibrated_bam", "alignment_metrics", "insert_size_metrics")),
     ],
 )
-def test_another_version_of_a_tool_concerns_what_it_makes(
-    made: Lab, tool: str, roots: list[str], after: tuple[str, ...]
+def test_another_tool_version_affects_the_assets_that_call_the_tool(
+    computed: FakeProject, tool: str, roots: list[str], after: tuple[str, ...]
 ) -> None:
-    """What comes after stays as it is, where the tool made the same again."""
-    made.versions[tool] = "2"
-    told = made.foretell()
-    direct = {(asset, scope) for asset, scope in made.places(roots) if told[asset, scope].reason[:5] != "after"}
-    assert of_outlook(told, PlannedAction.RUN) == direct
-    assert {told[place].reason for place in direct} == {f"changed: tools ({tool} 1, now 2)"}
-    assert made_again(told) == made.places([*roots, *after]) | {REPORT}
-    assert stale(told) == made_again(told)
-    assert held_to(made, told) == {
-        (step, one) for step, one in made_again(told) if tool in made.record(step, one).tools
+    """Nothing downstream is computed if the tool writes the same output as before."""
+    computed.versions[tool] = "2"
+    plan = computed.plan()
+    direct = {(asset, scope) for asset, scope in computed.places(roots) if plan[asset, scope].reason[:5] != "after"}
+    assert with_action(plan, PlannedAction.RUN) == direct
+    assert {plan[place].reason for place in direct} == {f"changed: tools ({tool} 1, now 2)"}
+    assert not_reused(plan) == computed.places([*roots, *after]) | {REPORT}
+    assert stale(plan) == not_reused(plan)
+    assert run_planned(computed, plan) == {
+        (asset, scope) for asset, scope in not_reused(plan) if tool in computed.record(asset, scope).tools
     }
 
 
-def test_a_removed_file_is_damage_and_what_is_after_it_is_not_stale(made: Lab) -> None:
-    bam = made.file("aligned_bam", "a", "bam")
+def test_a_missing_file_is_damage_and_nothing_downstream_is_stale(computed: FakeProject) -> None:
+    bam = computed.file("aligned_bam", "a", "bam")
     bam.unlink()
-    told = made.foretell()
-    assert of_outlook(told, PlannedAction.RUN) == {("aligned_bam", "a")}
-    assert told["aligned_bam", "a"].reason == f"{bam} is gone"
-    after = made.places(FROM_MARKED, ["a"]) | {REPORT}
-    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == after
-    assert {told[place].reason for place in after} == {"after aligned_bam of a"}
-    assert not stale(told)
-    assert held_to(made, told) == {("aligned_bam", "a")}
+    plan = computed.plan()
+    assert with_action(plan, PlannedAction.RUN) == {("aligned_bam", "a")}
+    assert plan["aligned_bam", "a"].reason == f"{bam} is missing"
+    after = computed.places(FROM_MARKED, ["a"]) | {REPORT}
+    assert with_action(plan, PlannedAction.DEPENDS_ON_UPSTREAM) == after
+    assert {plan[place].reason for place in after} == {"after aligned_bam of a"}
+    assert not stale(plan)
+    assert run_planned(computed, plan) == {("aligned_bam", "a")}
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         (lambda data: data[:-1], "bytes, published with"),
-        (lambda data: bytes([data[0] ^ 1]) + data[1:], "other bytes than were published"),
+        (lambda data: bytes([data[0] ^ 1]) + data[1:], "its checksum differs"),
     ],
-    ids=["shorter", "as long"],
+    ids=["truncated", "same size"],
 )
-def test_a_changed_file_is_damage(made: Lab, change, sentence: str) -> None:
-    table = made.file("alignment_metrics", "c", "metrics")
+def test_a_changed_file_is_damage(computed: FakeProject, change: Callable[[bytes], bytes], sentence: str) -> None:
+    table = computed.file("alignment_metrics", "c", "metrics")
     table.write_bytes(change(table.read_bytes()))
-    told = made.foretell()
-    assert of_outlook(told, PlannedAction.RUN) == {("alignment_metrics", "c")}
-    assert str(table) in told["alignment_metrics", "c"].reason
-    assert sentence in told["alignment_metrics", "c"].reason
-    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == {REPORT}
-    assert not stale(told)
-    assert held_to(made, told) == {("alignment_metrics", "c")}
+    plan = computed.plan()
+    assert with_action(plan, PlannedAction.RUN) == {("alignment_metrics", "c")}
+    assert str(table) in plan["alignment_metrics", "c"].reason
+    assert sentence in plan["alignment_metrics", "c"].reason
+    assert with_action(plan, PlannedAction.DEPENDS_ON_UPSTREAM) == {REPORT}
+    assert not stale(plan)
+    assert run_planned(computed, plan) == {("alignment_metrics", "c")}
 
 
-def test_a_result_that_is_changed_and_damaged_is_stale(made: Lab) -> None:
-    made.file("depth", "a", "summary").unlink()
-    made.settings["depth_as_text"] = True
-    told = made.foretell()
-    assert stale(told) == made.places(["depth"]) | {REPORT}
+def test_a_result_that_is_outdated_and_damaged_is_stale(computed: FakeProject) -> None:
+    computed.file("depth", "a", "summary").unlink()
+    computed.settings["depth_as_text"] = True
+    plan = computed.plan()
+    assert stale(plan) == computed.places(["depth"]) | {REPORT}
 
 
-def test_what_comes_after_a_stale_and_a_damaged_result_is_stale(made: Lab) -> None:
-    made.file("known_sites", "references", "sites.vcf.gz").unlink()
-    made.settings["optical_distance"] = 100
-    told = made.foretell()
-    assert of_outlook(told, PlannedAction.RUN) == {SITES} | made.places(["marked_bam"])
-    assert stale(told) == made.places(FROM_MARKED) | {REPORT}
+def test_a_result_downstream_of_a_stale_and_a_damaged_one_is_stale(computed: FakeProject) -> None:
+    computed.file("known_sites", "references", "sites.vcf.gz").unlink()
+    computed.settings["optical_distance"] = 100
+    plan = computed.plan()
+    assert with_action(plan, PlannedAction.RUN) == {SITES} | computed.places(["marked_bam"])
+    assert stale(plan) == computed.places(FROM_MARKED) | {REPORT}
 
 
-def test_a_missing_fastq_blocks_its_sample_and_no_other(made: Lab) -> None:
-    made.fastq("b", 2).unlink()
-    told = made.foretell()
-    assert made_again(told) == of_outlook(told, PlannedAction.BLOCKED) == made.places(FROM_MERGED, ["b"])
-    assert str(made.fastq("b", 2)) in told["merged_reads", "b"].reason
-    assert "\n" not in told["merged_reads", "b"].reason
-    assert told["trimmed_reads", "b"].reason == "merged_reads of b cannot be made"
-    assert not stale(told)
-    assert held_to(made, told) == set()
+def test_a_missing_fastq_blocks_only_its_sample(computed: FakeProject) -> None:
+    computed.fastq("b", 2).unlink()
+    plan = computed.plan()
+    assert not_reused(plan) == with_action(plan, PlannedAction.BLOCKED) == computed.places(FROM_MERGED, ["b"])
+    assert str(computed.fastq("b", 2)) in plan["merged_reads", "b"].reason
+    assert "\n" not in plan["merged_reads", "b"].reason
+    assert plan["trimmed_reads", "b"].reason == "merged_reads of b cannot be computed"
+    assert not stale(plan)
+    assert run_planned(computed, plan) == set()
 
 
-def test_a_report_is_made_of_what_is_there_when_a_sample_cannot_be(made: Lab) -> None:
-    made.fastq("b").unlink()
-    made.write_reads("c", pairs=2)
-    told = made.foretell()
-    assert of_outlook(told, PlannedAction.BLOCKED) == made.places(FROM_MERGED, ["b"])
-    assert told[REPORT].action is PlannedAction.DEPENDS_ON_UPSTREAM
-    assert told[REPORT].reason == "after merged_reads of c"
+def test_the_report_is_planned_although_one_sample_is_blocked(computed: FakeProject) -> None:
+    computed.fastq("b").unlink()
+    computed.write_reads("c", pairs=2)
+    plan = computed.plan()
+    assert with_action(plan, PlannedAction.BLOCKED) == computed.places(FROM_MERGED, ["b"])
+    assert plan[REPORT].action is PlannedAction.DEPENDS_ON_UPSTREAM
+    assert plan[REPORT].reason == "after merged_reads of c"
 
 
-def test_a_missing_reference_blocks_what_is_made_with_it(made: Lab) -> None:
-    Path(made.settings["reference"]).unlink()
-    told = made.foretell()
-    assert of_outlook(told, PlannedAction.BLOCKED) == {GENOME, INDEX, SITES} | made.places(FROM_ALIGNED)
-    assert made.settings["reference"] in told[GENOME].reason
-    assert made_again(told) == of_outlook(told, PlannedAction.BLOCKED)
+def test_a_missing_reference_blocks_everything_computed_from_it(computed: FakeProject) -> None:
+    Path(computed.settings["reference"]).unlink()
+    plan = computed.plan()
+    assert with_action(plan, PlannedAction.BLOCKED) == {GENOME, INDEX, SITES} | computed.places(FROM_ALIGNED)
+    assert computed.settings["reference"] in plan[GENOME].reason
+    assert not_reused(plan) == with_action(plan, PlannedAction.BLOCKED)
 
 
-def test_upstream_that_is_not_selected_is_taken_as_it_is(made: Lab) -> None:
-    made.write_reads("b", pairs=2)
-    told = made.foretell(FROM_TRIMMED)
-    assert set(told) == made.places(FROM_TRIMMED)
-    assert not made_again(told)
+def test_an_upstream_asset_that_is_not_selected_is_used_as_it_is(computed: FakeProject) -> None:
+    computed.write_reads("b", pairs=2)
+    plan = computed.plan(FROM_TRIMMED)
+    assert set(plan) == computed.places(FROM_TRIMMED)
+    assert not not_reused(plan)
 
 
-def test_samples_that_are_not_chosen_are_taken_as_they_are(made: Lab) -> None:
-    made.write_reads("a", pairs=2)
-    told = made.foretell(samples=["b"])
-    assert set(told) == made.places(ASSETS, ["b"])
-    assert not made_again(told)
-    made.write_reads("b", pairs=2)
-    assert made.foretell(samples=["b"])[REPORT].action is PlannedAction.DEPENDS_ON_UPSTREAM
+def test_samples_that_are_not_selected_are_used_as_they_are(computed: FakeProject) -> None:
+    computed.write_reads("a", pairs=2)
+    plan = computed.plan(samples=["b"])
+    assert set(plan) == computed.places(ASSETS, ["b"])
+    assert not not_reused(plan)
+    computed.write_reads("b", pairs=2)
+    assert computed.plan(samples=["b"])[REPORT].action is PlannedAction.DEPENDS_ON_UPSTREAM
 
 
-def test_upstream_that_is_neither_selected_nor_made_is_missed(lab: Lab) -> None:
-    told = lab.foretell(["trimmed_reads", "aligned_bam", "known_sites", "multiqc_report"])
-    assert set(told.values()) == {one for one in told.values() if one.action is PlannedAction.BLOCKED}
-    assert told["trimmed_reads", "a"].reason == "there is no merged_reads of a yet: materialize it first"
-    assert told["aligned_bam", "a"].reason == "trimmed_reads of a cannot be made"
-    assert told[SITES].reason == "there is no reference_index yet: materialize it first"
-    assert "no sample to report on" in told[REPORT].reason
-    assert lab.run(["trimmed_reads", "aligned_bam", "known_sites", "multiqc_report"]) == set()
+def test_a_missing_upstream_result_that_is_not_selected_blocks(project: FakeProject) -> None:
+    plan = project.plan(["trimmed_reads", "aligned_bam", "known_sites", "multiqc_report"])
+    assert with_action(plan, PlannedAction.BLOCKED) == set(plan)
+    assert plan["trimmed_reads", "a"].reason == "merged_reads of a does not exist yet: materialize it first"
+    assert plan["aligned_bam", "a"].reason == "trimmed_reads of a cannot be computed"
+    assert plan[SITES].reason == "reference_index does not exist yet: materialize it first"
+    assert "no sample to report on" in plan[REPORT].reason
+    assert project.run(["trimmed_reads", "aligned_bam", "known_sites", "multiqc_report"]) == set()
 
 
-def test_upstream_that_is_not_selected_and_damaged_is_told(made: Lab) -> None:
-    gone = made.file("merged_reads", "a", "reads1")
-    gone.unlink()
-    told = made.foretell(["trimmed_reads"])
-    assert made_again(told) == {("trimmed_reads", "a")}
-    assert told["trimmed_reads", "a"].action is PlannedAction.BLOCKED
-    assert told["trimmed_reads", "a"].reason == f"{gone} is gone: materialize merged_reads of a again"
+def test_a_damaged_upstream_result_that_is_not_selected_blocks(computed: FakeProject) -> None:
+    reads = computed.file("merged_reads", "a", "reads1")
+    reads.unlink()
+    plan = computed.plan(["trimmed_reads"])
+    assert not_reused(plan) == {("trimmed_reads", "a")}
+    assert plan["trimmed_reads", "a"].action is PlannedAction.BLOCKED
+    assert plan["trimmed_reads", "a"].reason == f"{reads} is missing: materialize merged_reads of a again"
 
 
-def test_a_new_sample_is_made_and_then_the_report(made: Lab) -> None:
-    made.add("d")
-    told = made.foretell()
-    assert of_outlook(told, PlannedAction.RUN) == made.places(FROM_MERGED, ["d"])
-    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == {REPORT}
-    assert told[REPORT].reason == "after trimmed_reads of d"
-    assert held_to(made, told) == made.places(FROM_MERGED, ["d"]) | {REPORT}
+def test_a_new_sample_is_computed_and_then_the_report(computed: FakeProject) -> None:
+    computed.add("d")
+    plan = computed.plan()
+    assert with_action(plan, PlannedAction.RUN) == computed.places(FROM_MERGED, ["d"])
+    assert with_action(plan, PlannedAction.DEPENDS_ON_UPSTREAM) == {REPORT}
+    assert plan[REPORT].reason == "after trimmed_reads of d"
+    assert run_planned(computed, plan) == computed.places(FROM_MERGED, ["d"]) | {REPORT}
 
 
-def test_a_report_without_a_sample_that_is_made_is_stale(made: Lab) -> None:
-    made.add("d")
-    made.run(FROM_MERGED)
-    told = made.foretell()
-    assert of_outlook(told, PlannedAction.RUN) == made_again(told) == stale(told) == {REPORT}
-    assert "samples" in told[REPORT].reason
+def test_a_report_that_lacks_a_computed_sample_is_stale(computed: FakeProject) -> None:
+    computed.add("d")
+    computed.run(FROM_MERGED)
+    plan = computed.plan()
+    assert with_action(plan, PlannedAction.RUN) == not_reused(plan) == stale(plan) == {REPORT}
+    assert "samples" in plan[REPORT].reason
 
 
-def test_a_report_with_a_sample_that_was_removed_is_stale(made: Lab) -> None:
-    remove_samples(made.project.ledger, ["b"])
-    told = made.foretell()
-    assert set(told) == made.places(ASSETS, ["a", "c"])
-    assert of_outlook(told, PlannedAction.RUN) == made_again(told) == stale(told) == {REPORT}
-    assert held_to(made, told) == {REPORT}
+def test_a_report_on_a_removed_sample_is_stale(computed: FakeProject) -> None:
+    remove_samples(computed.project.ledger, ["b"])
+    plan = computed.plan()
+    assert set(plan) == computed.places(ASSETS, ["a", "c"])
+    assert with_action(plan, PlannedAction.RUN) == not_reused(plan) == stale(plan) == {REPORT}
+    assert run_planned(computed, plan) == {REPORT}
 
 
 @pytest.fixture
-def imported(made: Lab) -> Lab:
-    """A sample beside those that were made, of which there is a BAM from elsewhere."""
-    files = [made.folder / "elsewhere" / f"x.{ending}" for ending in ("bam", "bai")]
+def imported(computed: FakeProject) -> FakeProject:
+    """In addition to the computed samples, one with an imported BAM."""
+    files = [computed.folder / "import" / f"x.{ending}" for ending in ("bam", "bai")]
     for file in files:
-        made.project.store.write_bytes(str(file), b"from elsewhere")
-    made_record(made.project.ledger, "marked_bam", "x", *map(str, files), imported=True)
-    save_sample(made.project.ledger, Sample("x", (), imported=True))
-    return made
+        computed.project.store.write_bytes(str(file), b"imported")
+    record_result(computed.project.ledger, "marked_bam", "x", *map(str, files), imported=True)
+    save_sample(computed.project.ledger, Sample("x", (), imported=True))
+    return computed
 
 
-def test_of_a_sample_with_an_imported_result_only_what_is_after_it_is_made(imported: Lab) -> None:
-    told = imported.foretell()
-    assert set(told) == imported.places(ASSETS, ["a", "b", "c"]) | imported.places(FROM_MARKED, ["x"])
-    assert told["marked_bam", "x"].action is PlannedAction.REUSE
-    assert of_outlook(told, PlannedAction.RUN) == imported.places(FROM_RECALIBRATED, ["x"])
-    assert of_outlook(told, PlannedAction.DEPENDS_ON_UPSTREAM) == {REPORT}
-    assert held_to(imported, told) == imported.places(FROM_RECALIBRATED, ["x"]) | {REPORT}
+def test_only_what_is_downstream_of_an_imported_result_is_computed(imported: FakeProject) -> None:
+    plan = imported.plan()
+    assert set(plan) == imported.places(ASSETS, ["a", "b", "c"]) | imported.places(FROM_MARKED, ["x"])
+    assert plan["marked_bam", "x"].action is PlannedAction.REUSE
+    assert with_action(plan, PlannedAction.RUN) == imported.places(FROM_RECALIBRATED, ["x"])
+    assert with_action(plan, PlannedAction.DEPENDS_ON_UPSTREAM) == {REPORT}
+    assert run_planned(imported, plan) == imported.places(FROM_RECALIBRATED, ["x"]) | {REPORT}
 
 
-def test_an_imported_result_is_no_older_than_a_changed_step(imported: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_step_version_does_not_affect_an_imported_result(
+    imported: FakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     imported.run()
     monkeypatch.setattr(duplicates, "VERSION", "1000")
-    told = imported.foretell()
-    assert told["marked_bam", "a"].action is PlannedAction.RUN
-    assert told["marked_bam", "x"].action is PlannedAction.REUSE
-    assert told["depth", "x"].action is PlannedAction.REUSE
+    plan = imported.plan()
+    assert plan["marked_bam", "a"].action is PlannedAction.RUN
+    assert plan["marked_bam", "x"].action is PlannedAction.REUSE
+    assert plan["depth", "x"].action is PlannedAction.REUSE
 
 
-def test_an_imported_result_that_is_gone_blocks_its_sample(imported: Lab) -> None:
+def test_a_damaged_imported_result_blocks_its_sample(imported: FakeProject) -> None:
     imported.run()
-    gone = imported.file("marked_bam", "x", "bam")
-    gone.unlink()
-    told = imported.foretell()
-    assert made_again(told) == of_outlook(told, PlannedAction.BLOCKED) == imported.places(FROM_MARKED, ["x"])
-    assert str(gone) in told["marked_bam", "x"].reason
-    assert told["marked_bam", "x"].reason.endswith("import it again")
+    bam = imported.file("marked_bam", "x", "bam")
+    bam.unlink()
+    plan = imported.plan()
+    assert not_reused(plan) == with_action(plan, PlannedAction.BLOCKED) == imported.places(FROM_MARKED, ["x"])
+    assert str(bam) in plan["marked_bam", "x"].reason
+    assert plan["marked_bam", "x"].reason.endswith("import it again")
 
 
-def test_tools_that_cannot_be_asked_count_as_those_that_made_it(made: Lab) -> None:
-    made.versions["cutadapt"] = None
-    with made.look() as look:
-        told = {(one.asset, one.scope): one for one in look.planned_results()}
-        assert look.unknown_tools == "the tool cutadapt is not here"
-    assert not made_again(told)
+def test_a_missing_tool_counts_as_the_recorded_version(computed: FakeProject) -> None:
+    computed.versions["cutadapt"] = None
+    with computed.dry_run() as trial:
+        plan = by_place(trial)
+        assert trial.unknown_tools == "the tool cutadapt is not installed"
+    assert not not_reused(plan)
 
 
-def test_without_its_tool_a_changed_result_is_changed_still(made: Lab) -> None:
-    made.versions["cutadapt"] = None
-    made.settings["trimming"] = {"max_n": 0.2}
-    told = made.foretell(["trimmed_reads"])
-    assert of_outlook(told, PlannedAction.RUN) == set(told)
-    assert {one.reason for one in told.values()} == {"changed: parameters (max_n), script"}
+def test_a_changed_parameter_is_detected_without_the_tool(computed: FakeProject) -> None:
+    computed.versions["cutadapt"] = None
+    computed.settings["trimming"] = {"max_n": 0.2}
+    plan = computed.plan(["trimmed_reads"])
+    assert with_action(plan, PlannedAction.RUN) == set(plan)
+    assert {result.reason for result in plan.values()} == {"changed: parameters (max_n), script"}
 
 
-def test_tools_of_results_that_are_not_looked_at_are_not_asked_for(made: Lab) -> None:
-    made.versions["gatk"] = None
-    with made.look(["depth"]) as look:
-        assert {one.action for one in look.planned_results()} == {PlannedAction.REUSE}
-        assert look.unknown_tools == ""
+def test_versions_are_read_only_for_tools_of_selected_assets(computed: FakeProject) -> None:
+    computed.versions["gatk"] = None
+    with computed.dry_run(["depth"]) as trial:
+        assert {result.action for result in trial.planned_results()} == {PlannedAction.REUSE}
+        assert trial.unknown_tools == ""
 
 
-def test_what_another_project_shares_is_copied(made: Lab, tmp_path: Path) -> None:
-    cache = SharedCache(made.project.store, str(tmp_path / "shared"))
-    cache.keep(made.record("merged_reads", "a"))
+def test_a_result_shared_by_another_project_is_copied(computed: FakeProject, tmp_path: Path) -> None:
+    cache = SharedCache(computed.project.store, str(tmp_path / "shared"))
+    cache.add(computed.record("merged_reads", "a"))
     other_folder = tmp_path / "other"
     other_folder.mkdir()
-    other = open_lab(other_folder, "a", "b")
-    other.settings["cache"] = cache.place
-    told = other.foretell(["merged_reads", "trimmed_reads"])
-    assert told["merged_reads", "a"].action is PlannedAction.COPY
-    assert told["merged_reads", "a"].reason == f"not made yet; there in {cache.place}"
-    assert told["merged_reads", "b"].action is PlannedAction.RUN
-    assert told["trimmed_reads", "a"].action is PlannedAction.DEPENDS_ON_UPSTREAM  # it may be shared too
-    assert not stale(told)
+    other = open_fake_project(other_folder, "a", "b")
+    other.settings["cache"] = cache.prefix
+    plan = other.plan(["merged_reads", "trimmed_reads"])
+    assert plan["merged_reads", "a"].action is PlannedAction.COPY
+    assert plan["merged_reads", "a"].reason == f"not computed yet; available in {cache.prefix}"
+    assert plan["merged_reads", "b"].action is PlannedAction.RUN
+    assert plan["trimmed_reads", "a"].action is PlannedAction.DEPENDS_ON_UPSTREAM  # the cache may have it too
+    assert not stale(plan)
 
 
 @pytest.mark.parametrize("count", [99, 100, 1000])
-def test_a_report_on_many_samples(tmp_path: Path, count: int) -> None:
-    """One of many samples has another result now; those are written by hand, of one asset that the report reads."""
-    lab = open_lab(tmp_path)
-    ledger, names = lab.project.ledger, [f"s{number:04}" for number in range(count)]
+def test_a_report_is_stale_when_one_of_many_samples_has_another_result(tmp_path: Path, count: int) -> None:
+    """The results of one asset that the report reads are written by hand."""
+    project = open_fake_project(tmp_path)
+    ledger, names = project.project.ledger, [f"s{number:04}" for number in range(count)]
     for name in names:
         file = f"{ledger.output_path}/{name}/{name}.log"
         ledger.store.write_bytes(file, name.encode())
-        made_record(ledger, "trimmed_reads", name, file)
+        record_result(ledger, "trimmed_reads", name, file)
         save_sample(ledger, Sample(name, (), imported=True))
-    assert lab.run(["multiqc_report"]) == {REPORT}
-    assert not made_again(lab.foretell(["multiqc_report"]))
+    assert project.run(["multiqc_report"]) == {REPORT}
+    assert not not_reused(project.plan(["multiqc_report"]))
 
     log = f"{ledger.output_path}/{names[-1]}/{names[-1]}.log"
     ledger.store.write_bytes(log, b"another")
-    made_record(ledger, "trimmed_reads", names[-1], log)
+    record_result(ledger, "trimmed_reads", names[-1], log)
 
-    (told,) = lab.foretell(["multiqc_report"]).values()
-    assert told.action is PlannedAction.RUN
-    assert told.is_stale
-    assert told.reason == f"changed: inputs ({names[-1]}.log)"
+    (plan,) = project.plan(["multiqc_report"]).values()
+    assert plan.action is PlannedAction.RUN
+    assert plan.is_stale
+    assert plan.reason == f"changed: inputs ({names[-1]}.log)"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Graph]:
+def real_project(tmp_path: Path) -> Iterator[RealProject]:
     (tmp_path / "home").mkdir()
     with dg.instance_for_test(temp_dir=str(tmp_path / "home")) as instance:
-        yield open_graph(tmp_path, instance)
+        yield open_real_project(tmp_path, instance)
 
 
 READS = ("merged_reads", "trimmed_reads")
-COMES_TRUE = {
+STATES_BY_ACTION = {
     PlannedAction.REUSE: {JobState.CACHED},
     PlannedAction.RUN: {JobState.DONE},
     PlannedAction.DEPENDS_ON_UPSTREAM: {JobState.DONE, JobState.CACHED},
@@ -461,43 +468,43 @@ COMES_TRUE = {
 }
 
 
-def ran_as_foretold(graph: Graph) -> dict[tuple[str, str], tuple[PlannedAction, JobState]]:
-    """Looks at a project, runs it by Dagster with the real tools, and holds the run to what was foretold."""
-    project = open_graph(graph.folder, graph.instance).project
+def run_as_predicted(real_project: RealProject) -> dict[Place, tuple[PlannedAction, JobState]]:
+    """Dry-run a project, run it by Dagster with the real tools, and compare the two."""
+    project, samples = open_real_project(real_project.folder, real_project.instance).project, real_project.samples
     backend = open_backend(project.settings.means, project.settings.output_path, project.store, "none", "none")
-    look = DryRun(project, backend, READS, graph.samples, graph.samples, Sources(project))
-    told = {(one.asset, one.scope): one.action for one in look.planned_results()}
+    plan = by_place(DryRun(project, backend, READS, samples, samples, Sources(project)))
     backend.close()
-    graph.run(READS)
-    states = {(update.asset, update.partition): update.state for update in graph.updates}
-    for place, outlook in told.items():
-        assert states[place] in COMES_TRUE[outlook], place
-    return {place: (outlook, states[place]) for place, outlook in told.items()}
+    real_project.run(READS)
+    states = real_project.states()
+    actions = {place: result.action for place, result in plan.items()}
+    for place, action in actions.items():
+        assert states[place] in STATES_BY_ACTION[action], place
+    return {place: (action, states[place]) for place, action in actions.items()}
 
 
-def test_what_is_foretold_is_what_dagster_runs(project: Graph) -> None:
-    fastqs = project.folder / "fastq"
-    for sample in ("again", "gone", "lost", "more", "same"):
+def test_a_dagster_run_does_what_the_dry_run_predicted(real_project: RealProject) -> None:
+    fastqs = real_project.folder / "fastq"
+    for sample in ("changed", "damaged", "recompressed", "removed", "unchanged"):
         write_reads(fastqs, sample, 1)
-    project.add([fastqs])
-    assert set(ran_as_foretold(project).values()) == {(PlannedAction.RUN, JobState.DONE)}
-    assert set(ran_as_foretold(project).values()) == {(PlannedAction.REUSE, JobState.CACHED)}
+    real_project.add([fastqs])
+    assert set(run_as_predicted(real_project).values()) == {(PlannedAction.RUN, JobState.DONE)}
+    assert set(run_as_predicted(real_project).values()) == {(PlannedAction.REUSE, JobState.CACHED)}
 
-    for file in fastqs.glob("again_*"):  # other bytes that say the same
+    for file in fastqs.glob("recompressed_*"):  # other bytes, the same reads
         file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()), compresslevel=1, mtime=5))
-    next(fastqs.glob("gone_*_1.fastq.gz")).unlink()
-    project.file("merged_reads", "lost", "reads1").unlink()
-    write_reads(fastqs, "more", 1, pairs=7)
+    next(fastqs.glob("removed_*_1.fastq.gz")).unlink()
+    real_project.file("merged_reads", "damaged", "reads1").unlink()
+    write_reads(fastqs, "changed", 1, pairs=7)
 
-    assert ran_as_foretold(project) == {
-        ("merged_reads", "again"): (PlannedAction.RUN, JobState.DONE),
-        ("trimmed_reads", "again"): (PlannedAction.DEPENDS_ON_UPSTREAM, JobState.CACHED),
-        ("merged_reads", "gone"): (PlannedAction.BLOCKED, JobState.FAILED),
-        ("trimmed_reads", "gone"): (PlannedAction.BLOCKED, JobState.SKIPPED),
-        ("merged_reads", "lost"): (PlannedAction.RUN, JobState.DONE),
-        ("trimmed_reads", "lost"): (PlannedAction.DEPENDS_ON_UPSTREAM, JobState.CACHED),
-        ("merged_reads", "more"): (PlannedAction.RUN, JobState.DONE),
-        ("trimmed_reads", "more"): (PlannedAction.DEPENDS_ON_UPSTREAM, JobState.DONE),
-        ("merged_reads", "same"): (PlannedAction.REUSE, JobState.CACHED),
-        ("trimmed_reads", "same"): (PlannedAction.REUSE, JobState.CACHED),
+    assert run_as_predicted(real_project) == {
+        ("merged_reads", "recompressed"): (PlannedAction.RUN, JobState.DONE),
+        ("trimmed_reads", "recompressed"): (PlannedAction.DEPENDS_ON_UPSTREAM, JobState.CACHED),
+        ("merged_reads", "removed"): (PlannedAction.BLOCKED, JobState.FAILED),
+        ("trimmed_reads", "removed"): (PlannedAction.BLOCKED, JobState.SKIPPED),
+        ("merged_reads", "damaged"): (PlannedAction.RUN, JobState.DONE),
+        ("trimmed_reads", "damaged"): (PlannedAction.DEPENDS_ON_UPSTREAM, JobState.CACHED),
+        ("merged_reads", "changed"): (PlannedAction.RUN, JobState.DONE),
+        ("trimmed_reads", "changed"): (PlannedAction.DEPENDS_ON_UPSTREAM, JobState.DONE),
+        ("merged_reads", "unchanged"): (PlannedAction.REUSE, JobState.CACHED),
+        ("trimmed_reads", "unchanged"): (PlannedAction.REUSE, JobState.CACHED),
     }

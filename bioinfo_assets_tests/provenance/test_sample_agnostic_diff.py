@@ -1,4 +1,4 @@
-"""Texts of two samples, compared without regard to their names."""
+"""Texts of two samples are compared without regard to the samples' pair."""
 
 import pytest
 from hypothesis import given
@@ -11,12 +11,12 @@ TEXTS = st.lists(st.text("#$ /=\n'", min_size=1))
 
 
 @given(NAMES, NAMES, TEXTS)
-def test_texts_that_differ_in_the_names_only_are_alike(one: str, other: str, between: list[str]) -> None:
-    assert SamplePair(one, other).alike(one.join(between), other.join(between))
+def test_texts_that_differ_only_in_the_names_are_equivalent(first: str, second: str, between: list[str]) -> None:
+    assert SamplePair(first, second).are_equivalent(first.join(between), second.join(between))
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("cp a.bam x", "cp b.bam y"),
         ("max_n=0.1", "max_n=0.2"),
@@ -26,29 +26,29 @@ def test_texts_that_differ_in_the_names_only_are_alike(one: str, other: str, bet
         ("a", None),
     ],
 )
-def test_what_differs_beside_the_names_is_not_alike(one: object, other: object) -> None:
-    assert not SamplePair("a", "b").alike(one, other)
+def test_values_that_differ_in_more_than_the_names_are_not_equivalent(first: object, second: object) -> None:
+    assert not SamplePair("a", "b").are_equivalent(first, second)
 
 
-def test_a_sample_may_be_called_as_a_word_of_scripts_is() -> None:
-    assert SamplePair("a", "b").alike("depth -a a.bam | tabix -b 2", "depth -a b.bam | tabix -b 2")
-    names = SamplePair("bam", "expt")
-    assert names.alike("sort bam.bam > bam.sorted.bam", "sort expt.bam > expt.sorted.bam")
-    assert names.file("bam.aln.bam", "bam") == names.file("expt.aln.bam", "expt") == "SAMPLE.aln.bam"
+def test_a_sample_may_have_the_name_of_a_word_in_scripts() -> None:
+    assert SamplePair("a", "b").are_equivalent("depth -a a.bam | tabix -b 2", "depth -a b.bam | tabix -b 2")
+    pair = SamplePair("bam", "expt")
+    assert pair.are_equivalent("sort bam.bam > bam.sorted.bam", "sort expt.bam > expt.sorted.bam")
+    assert pair.common_name("bam.aln.bam", "bam") == pair.common_name("expt.aln.bam", "expt") == "SAMPLE.aln.bam"
 
 
-def test_names_within_words_and_names_of_one_sample_are_left_alone() -> None:
-    assert SamplePair("a", "b").alike("cat a.fastq a_1 tail", "cat b.fastq b_1 tail")
-    assert not SamplePair("a", "b").alike("tail", "tbil")
-    assert not SamplePair("a", "a").alike("cat a", "cat b")
+def test_names_within_words_and_names_of_the_same_sample_are_not_replaced() -> None:
+    assert SamplePair("a", "b").are_equivalent("cat a.fastq a_1 tail", "cat b.fastq b_1 tail")
+    assert not SamplePair("a", "b").are_equivalent("tail", "tbil")
+    assert not SamplePair("a", "a").are_equivalent("cat a", "cat b")
 
 
-def test_lines_that_differ_by_the_names_are_matched() -> None:
-    lines, others = ["depth -a", "cat a.bam", "x=1"], ["depth -a", "cat b.bam", "cat c.bam"]
-    assert SamplePair("a", "b").matched(lines, others) == ["depth -a", "cat a.bam", "cat c.bam"]
+def test_lines_that_differ_only_in_the_names_are_aligned() -> None:
+    first, second = ["depth -a", "cat a.bam", "x=1"], ["depth -a", "cat b.bam", "cat c.bam"]
+    assert SamplePair("a", "b").align_lines(first, second) == ["depth -a", "cat a.bam", "cat c.bam"]
 
 
-def test_of_lists_what_only_one_has_is_told() -> None:
-    assert SamplePair("a", "b").told(["a", "x", "y"], ["b", "y", "z"]) == ('["x"]', '["z"]')
-    assert SamplePair("a", "a").told([1, 2], [2, 1]) == ("[1, 2]", "[2, 1]")
-    assert SamplePair("a", "a").told(2500, "100") == ("2500", "100")
+def test_lists_are_rendered_by_the_items_that_differ() -> None:
+    assert SamplePair("a", "b").render(["a", "x", "y"], ["b", "y", "z"]) == ('["x"]', '["z"]')
+    assert SamplePair("a", "a").render([1, 2], [2, 1]) == ("[1, 2]", "[2, 1]")
+    assert SamplePair("a", "a").render(2500, "100") == ("2500", "100")

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets_tests.records.bench import Bench, open_bench
+from bioinfo_assets_tests.records.greeting_project import GreetingProject, open_greeting_project
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with open_bench(tmp_path) as opened:
+def project(tmp_path: Path) -> Iterator[GreetingProject]:
+    with open_greeting_project(tmp_path) as opened:
         yield opened

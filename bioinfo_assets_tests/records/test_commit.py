@@ -1,4 +1,4 @@
-"""A result is made once, found again while it is whole, and published whole or not at all."""
+"""A result is computed once, reused while it is intact, and published completely or not at all."""
 
 import hashlib
 import os
@@ -11,31 +11,34 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.errors import BioinfoAssetsError, JobError, ResourceError
-from bioinfo_assets.launch.job import Input, Output, Resources
+from bioinfo_assets.launch.backend import JobReport
+from bioinfo_assets.launch.job import Input, Job, Output, Resources
 from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets.records import commit as commit_module
 from bioinfo_assets.records.commit import commit, submit
-from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets_tests.records.bench import Bench
+from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction
+from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.records.greeting_project import GREETING, GreetingProject, open_greeting_project
+from bioinfo_assets_tests.waiting import wait_until
 
 
-def test_a_result_is_its_files_and_their_record(bench: Bench) -> None:
-    made = bench.make(bench.job())
+def test_a_result_consists_of_files_and_their_record(project: GreetingProject) -> None:
+    result = project.run(project.job())
 
-    assert not made.reused
-    assert bench.greeting.read_text() == "hello world"
-    file = made.record.outputs[0]
-    assert (file.uri, file.size) == (str(bench.greeting), 11)
+    assert not result.reused
+    assert project.greeting.read_text() == "hello world"
+    file = result.record.outputs[0]
+    assert (file.uri, file.size) == (str(project.greeting), 11)
     assert file.sha256 == hashlib.sha256(b"hello world").hexdigest()
-    assert made.record.facts == {"letters": "11"}
-    assert bench.ledger.read(ResultKey("greeting", "expt")) == made.record
+    assert result.record.facts == {"letters": "11"}
+    assert project.ledger.read(GREETING) == result.record
 
 
-def test_the_record_says_what_was_read_and_run(bench: Bench) -> None:
-    record = bench.make(bench.job(tools=("bgzip",), parameters={"loud": True, "tones": (1, 2)})).record
+def test_the_record_has_the_inputs_script_tools_and_parameters(project: GreetingProject) -> None:
+    record = project.run(project.job(tools=("bgzip",), parameters={"loud": True, "tones": (1, 2)})).record
 
-    assert [(item.local, item.uri) for item in record.inputs] == [("name.txt", str(bench.folder / "name.txt"))]
+    assert [(item.local, item.uri) for item in record.inputs] == [("name.txt", str(project.folder / "name.txt"))]
     assert record.inputs[0].content == "sha256:" + hashlib.sha256(b"world").hexdigest()
     assert "hello" in record.script
     assert set(record.tools) == {"bgzip"}
@@ -44,16 +47,16 @@ def test_the_record_says_what_was_read_and_run(bench: Bench) -> None:
     assert record.started <= record.finished
 
 
-def test_the_same_job_again_is_found(bench: Bench) -> None:
-    first = bench.make(bench.job())
-    again = bench.make(bench.job())
+def test_the_result_of_the_same_job_is_reused(project: GreetingProject) -> None:
+    first = project.run(project.job())
+    again = project.run(project.job())
 
     assert again.reused
     assert again.record == first.record
 
 
 @pytest.mark.parametrize(
-    ("other", "named"),
+    ("changes", "reason"),
     [
         ({"version": "2"}, "step version (1, now 2)"),
         ({"script": "cp name.txt greeting.txt"}, "script"),
@@ -62,194 +65,201 @@ def test_the_same_job_again_is_found(bench: Bench) -> None:
     ],
     ids=["version", "script", "parameters", "tools"],
 )
-def test_what_could_change_the_result_makes_it_again(bench: Bench, other: dict[str, object], named: str) -> None:
-    bench.make(bench.job())
+def test_whatever_could_change_the_result_requires_a_run(
+    project: GreetingProject, changes: dict[str, object], reason: str
+) -> None:
+    project.run(project.job())
 
-    wanted = bench.check_reuse(bench.job(**other))
+    decision = project.decide(project.job(**changes))
 
-    assert wanted.record is None
-    assert wanted.reason == f"changed: {named}"
-
-
-def test_a_changed_input_makes_it_again_and_is_named(bench: Bench) -> None:
-    bench.make(bench.job())
-
-    other = bench.job(inputs=(Input("name.txt", bench.name("moon")),))
-
-    assert bench.check_reuse(other).reason == "changed: inputs (name.txt)"
+    assert decision.action is ReuseAction.RUN
+    assert decision.record is None
+    assert decision.reason == f"changed: {reason}"
 
 
-def test_where_and_with_how_much_it_runs_changes_nothing(bench: Bench) -> None:
-    bench.make(bench.job())
+def test_a_changed_input_is_the_reason_for_a_run(project: GreetingProject) -> None:
+    project.run(project.job())
 
-    moved = bench.folder / "elsewhere.txt"
+    changed = project.job(inputs=(Input("name.txt", project.write_name("moon")),))
+
+    assert project.decide(changed).reason == "changed: inputs (name.txt)"
+
+
+def test_resources_and_addresses_do_not_prevent_reuse(project: GreetingProject) -> None:
+    project.run(project.job())
+
+    moved = project.folder / "moved.txt"
     moved.write_text("world")
-    same = bench.job(
+    job = project.job(
         resources=Resources(cpus=2, memory_mib=64),
-        inputs=(Input("name.txt", replace(bench.name(), uri=str(moved))),),
+        inputs=(Input("name.txt", replace(project.write_name(), uri=str(moved))),),
     )
 
-    assert bench.check_reuse(same).record is not None
+    assert project.decide(job).action is ReuseAction.REUSE
 
 
-def test_a_missing_output_is_made_again(bench: Bench) -> None:
-    bench.make(bench.job())
-    bench.greeting.unlink()
+def test_a_result_with_a_missing_output_is_computed_again(project: GreetingProject) -> None:
+    project.run(project.job())
+    project.greeting.unlink()
 
-    assert bench.check_reuse(bench.job()).reason == f"{bench.greeting} is gone"
-    assert not bench.make(bench.job()).reused
-    assert bench.greeting.read_text() == "hello world"
-
-
-def test_a_changed_output_of_the_same_length_is_made_again(bench: Bench) -> None:
-    bench.make(bench.job())
-    bench.greeting.write_text("HELLO world")
-
-    assert "was changed" in bench.check_reuse(bench.job()).reason
+    assert project.decide(project.job()).reason == f"{project.greeting} is missing"
+    assert not project.run(project.job()).reused
+    assert project.greeting.read_text() == "hello world"
 
 
-def test_a_copied_output_with_another_time_is_still_whole(bench: Bench) -> None:
-    bench.make(bench.job())
-    os.utime(bench.greeting, (1, 1))
+def test_a_result_with_a_changed_output_of_the_same_size_is_computed_again(project: GreetingProject) -> None:
+    project.run(project.job())
+    project.greeting.write_text("HELLO world")
 
-    again = bench.make(bench.job())
+    assert "its checksum differs" in project.decide(project.job()).reason
+
+
+def test_an_output_with_another_time_and_the_same_bytes_is_intact(project: GreetingProject) -> None:
+    project.run(project.job())
+    os.utime(project.greeting, (1, 1))
+
+    again = project.run(project.job())
 
     assert again.reused
-    assert again.record.outputs[0].stamp == bench.ledger.store.stat(str(bench.greeting)).stamp
-    assert bench.ledger.read(ResultKey("greeting", "expt")) == again.record
+    assert again.record.outputs[0].stamp == project.ledger.store.stat(str(project.greeting)).stamp
+    assert project.ledger.read(GREETING) == again.record
 
 
-def test_a_record_that_is_replaced_stays_readable(bench: Bench) -> None:
-    first = bench.make(bench.job())
-    bench.make(bench.job(version="2"))
+def test_the_record_of_a_replaced_result_moves_to_the_history(project: GreetingProject) -> None:
+    first = project.run(project.job())
+    project.run(project.job(version="2"))
 
-    past = list((bench.folder / "output" / "expt" / "records" / "history").iterdir())
+    past = list((project.folder / "output" / "expt" / "records" / "history").iterdir())
     assert [file.name.split(".")[0] for file in past] == ["greeting"]
     assert first.record.fingerprint in past[0].read_text()
 
 
-def test_files_that_the_new_result_has_not_are_removed(bench: Bench) -> None:
-    table = bench.greeting.with_name("expt.table.txt")
-    two = (*bench.job().outputs, Output("table", "table.txt", str(table)))
-    bench.make(bench.job(script="cp name.txt greeting.txt; cp name.txt table.txt", outputs=two))
+def test_files_that_the_new_result_does_not_have_are_deleted(project: GreetingProject) -> None:
+    table = project.greeting.with_name("expt.table.txt")
+    two = (*project.job().outputs, Output("table", "table.txt", str(table)))
+    project.run(project.job(script="cp name.txt greeting.txt; cp name.txt table.txt", outputs=two))
     assert table.exists()
 
-    bench.make(bench.job())
+    project.run(project.job())
 
     assert not table.exists()
 
 
-def test_a_failed_job_publishes_nothing_and_keeps_the_last_result(bench: Bench) -> None:
-    first = bench.make(bench.job())
+def test_a_failed_job_publishes_nothing_and_keeps_the_previous_result(project: GreetingProject) -> None:
+    first = project.run(project.job())
 
     with pytest.raises(JobError, match=r"name\.txt is not a name: write one"):
-        bench.make(bench.job(script='echo half > greeting.txt; fail "name.txt is not a name: write one"'))
+        project.run(project.job(script='echo half > greeting.txt; fail "name.txt is not a name: write one"'))
 
-    assert bench.greeting.read_text() == "hello world"
-    assert bench.ledger.read(ResultKey("greeting", "expt")) == first.record
+    assert project.greeting.read_text() == "hello world"
+    assert project.ledger.read(GREETING) == first.record
 
 
-def test_an_input_that_was_rewritten_while_the_job_ran_gives_no_result(bench: Bench) -> None:
-    """As long as before, so that only its time tells: what the record would say was read, was not."""
-    began = bench.folder / "began"
-    job = bench.job(script=f"touch {began}; while [[ -e {began} ]]; do sleep 0.05; done; cat name.txt > greeting.txt")
-    run = submit(bench.watcher, bench.check_reuse(job))
-    while not began.exists():
-        run.ticket.wait(0.05)
-    bench.name("WORLD")
+def test_an_input_that_is_rewritten_while_the_job_runs_gives_no_result(project: GreetingProject) -> None:
+    """It keeps its size, so that only its time differs: the record would name contents that the job did not read."""
+    began = project.folder / "began"
+    job = project.job(script=f"touch {began}; while [[ -e {began} ]]; do sleep 0.05; done; cat name.txt > greeting.txt")
+    submitted = submit(project.watcher, project.decide(job))
+    wait_until(began.exists, what="the job to begin")
+    project.write_name("WORLD")
     began.unlink()
 
-    with pytest.raises(JobError, match=r"name\.txt was written again since the run began"):
-        commit(bench.ledger, bench.backend, run)
+    with pytest.raises(JobError, match=r"name\.txt was rewritten since the run began"):
+        commit(project.ledger, project.backend, submitted)
 
-    assert bench.ledger.read(ResultKey("greeting", "expt")) is None
-    assert not bench.greeting.exists()
-
-
-def test_an_input_that_was_rewritten_before_the_job_began_is_refused(bench: Bench) -> None:
-    wanted = bench.check_reuse(bench.job())
-    bench.name("WORLD")
-
-    with pytest.raises(JobError, match=r"name\.txt was written again since the run began: start the run again"):
-        commit(bench.ledger, bench.backend, submit(bench.watcher, wanted))
+    assert project.ledger.read(GREETING) is None
+    assert not project.greeting.exists()
 
 
-def test_stamps_are_not_kept_over_a_record_that_another_process_wrote(bench: Bench) -> None:
+def test_an_input_that_is_rewritten_before_the_job_begins_fails_it(project: GreetingProject) -> None:
+    decision = project.decide(project.job())
+    project.write_name("WORLD")
+
+    with pytest.raises(JobError, match=r"name\.txt was rewritten since the run began: start the run again"):
+        commit(project.ledger, project.backend, submit(project.watcher, decision))
+
+
+def test_refreshed_stamps_do_not_overwrite_the_record_of_another_process(project: GreetingProject) -> None:
     """Two processes on one sample: one reads a copied result's bytes while the other publishes a new one."""
-    old = bench.make(bench.job()).record
-    os.utime(bench.greeting, (1, 1))
-    verified = bench.ledger.check_files(old).record
-    new = bench.make(bench.job(version="2")).record
+    old = project.run(project.job()).record
+    os.utime(project.greeting, (1, 1))
+    checked = project.ledger.check_files(old).record
+    new = project.run(project.job(version="2")).record
 
-    assert not bench.ledger.refresh_stamps(old, verified)
+    assert not project.ledger.refresh_stamps(old, checked)
 
-    assert bench.ledger.read(ResultKey("greeting", "expt")) == new
+    assert project.ledger.read(GREETING) == new
 
 
-def test_what_could_not_be_published_is_left_in_scratch(bench: Bench) -> None:
-    """A full or read-only output: hours of work are not thrown away with it."""
-    bench.greeting.parent.parent.mkdir(parents=True)
-    bench.greeting.parent.write_text("a file where the sample's folder should be")
+def test_files_that_cannot_be_published_stay_in_scratch(project: GreetingProject) -> None:
+    """Hours of work are not lost because the output is full or read-only."""
+    project.greeting.parent.parent.mkdir(parents=True)
+    project.greeting.parent.write_text("a file where the sample's folder should be")
 
     with pytest.raises(BioinfoAssetsError) as failure:
-        bench.make(bench.job())
+        project.run(project.job())
 
     sentence = str(failure.value)
-    kept = Path(sentence.split("what greeting-expt made is in ")[1].split(" until the next run", maxsplit=1)[0])
+    kept = Path(
+        sentence.split("the files of greeting-expt are kept in ")[1].split(" until the next run", maxsplit=1)[0]
+    )
     assert (kept / "work" / "greeting.txt").read_text() == "hello world"
 
 
-def test_a_missing_tool_is_told_before_anything_runs(bench: Bench) -> None:
+def test_a_missing_tool_is_an_error_before_anything_runs(project: GreetingProject) -> None:
     with pytest.raises(ResourceError, match="no-such-tool"):
-        bench.check_reuse(bench.job(tools=("no-such-tool",)))
+        project.decide(project.job(tools=("no-such-tool",)))
 
 
-def test_a_host_killed_while_publishing_leaves_no_result(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed between the first and the last file: the files are there, the record is not, so nothing is reused."""
-    bench.make(bench.job())
+def test_a_host_that_is_killed_while_publishing_leaves_no_result(
+    project: GreetingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the files are published and before the record is written: without a record nothing is reused."""
+    project.run(project.job())
 
-    def die(*args: object) -> None:
-        publish(*args)
+    def die(store: Store, job: Job, report: JobReport) -> None:
+        publish(store, job, report)
         raise SystemExit("killed")
 
     monkeypatch.setattr(commit_module, "publish", die)
     with pytest.raises(SystemExit):
-        bench.make(bench.job(version="2"))
+        project.run(project.job(version="2"))
     monkeypatch.undo()
 
-    assert bench.check_reuse(bench.job(version="2")).reason == "not made yet"
-    assert bench.check_reuse(bench.job()).reason == "not made yet"
-    assert not bench.make(bench.job()).reused
+    assert project.decide(project.job(version="2")).reason == NOT_COMPUTED
+    assert project.decide(project.job()).reason == NOT_COMPUTED
+    assert not project.run(project.job()).reused
 
 
-def test_a_host_killed_for_real_leaves_a_whole_result_or_none(tmp_path: Path) -> None:
-    """A process makes one result after the other, and is killed at some moment: what is there is whole."""
+def test_a_killed_process_leaves_an_intact_result_or_none(tmp_path: Path) -> None:
+    """A process computes one result after the other, and is killed at some moment."""
     script = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from bioinfo_assets_tests.records.bench import open_bench
-        with open_bench(Path(sys.argv[1])) as bench:
+        from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.records.greeting_project import open_greeting_project
+        with open_greeting_project(Path(sys.argv[1])) as project:
             number = 0
             while True:
                 number += 1
-                bench.make(bench.job(version=str(number), script=f"echo {number} > greeting.txt"))
+                project.run(project.job(version=str(number), script=f"echo {number} > greeting.txt"))
                 print(number, flush=True)
     """)
-    for patience in (1, 2, 3):
-        folder = tmp_path / str(patience)
+    for results in (1, 2, 3):
+        folder = tmp_path / str(results)
         folder.mkdir()
         host = subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True)
         assert host.stdout is not None
-        for _ in range(patience):
+        for _ in range(results):
             host.stdout.readline()
         host.kill()
         host.wait()
         host.stdout.close()
-        _check_whole(folder)
-
-
-def _check_whole(folder: Path) -> None:
-    record = folder / "output" / "expt" / "records" / "greeting.json"
-    if record.exists():
-        greeting = (folder / "output" / "expt" / "expt.greeting.txt").read_bytes()
-        assert hashlib.sha256(greeting).hexdigest() in record.read_text()
+        with open_greeting_project(folder) as project:
+            record = project.ledger.read(GREETING)
+            if record is not None:
+                assert project.ledger.check_files(record).damage == ""
+            else:  # killed between the withdrawal of the last record and the next
+                assert list((folder / "output" / "expt" / "records" / "history").glob("greeting.*.json"))
+            assert not project.run(project.job()).reused
+            assert project.greeting.read_text() == "hello world"

@@ -1,4 +1,4 @@
-"""Sources are told by what they hold, and read once while they stay as they are."""
+"""Sources are identified by their contents, and read only once while they are unchanged."""
 
 import hashlib
 import os
@@ -14,60 +14,60 @@ from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 
 
-def look(folder: Path, file: Path) -> Observation:
+def observe_reads(folder: Path, file: Path) -> Observation:
     ledger = Ledger(Store(), str(folder / "output"))
     return observe(ledger, ResultKey("raw_reads", "expt"), {"FC1.1.1": str(file)})
 
 
-def test_a_source_is_told_by_the_digest_of_its_bytes(tmp_path: Path) -> None:
+def test_a_source_is_identified_by_the_digest_of_its_bytes(tmp_path: Path) -> None:
     file = tmp_path / "a.fastq.gz"
     file.write_bytes(b"reads")
 
-    assert look(tmp_path, file).files[0].content == "sha256:" + hashlib.sha256(b"reads").hexdigest()
+    assert observe_reads(tmp_path, file).files[0].content == "sha256:" + hashlib.sha256(b"reads").hexdigest()
 
 
-def test_the_same_bytes_written_again_are_the_same_version(tmp_path: Path) -> None:
+def test_the_same_bytes_written_again_have_the_same_version(tmp_path: Path) -> None:
     file = tmp_path / "a.fastq.gz"
     file.write_bytes(b"reads")
-    first = look(tmp_path, file)
+    first = observe_reads(tmp_path, file)
     os.utime(file, (1, 1))
 
-    assert look(tmp_path, file).data_version == first.data_version
+    assert observe_reads(tmp_path, file).data_version == first.data_version
 
 
-def test_other_bytes_are_another_version(tmp_path: Path) -> None:
+def test_other_bytes_have_another_version(tmp_path: Path) -> None:
     file = tmp_path / "a.fastq.gz"
     file.write_bytes(b"reads")
-    first = look(tmp_path, file)
+    first = observe_reads(tmp_path, file)
     file.write_bytes(b"READS")
 
-    assert look(tmp_path, file).data_version != first.data_version
+    assert observe_reads(tmp_path, file).data_version != first.data_version
 
 
-def test_a_file_that_was_not_rewritten_is_not_read_again(tmp_path: Path) -> None:
+def test_a_file_with_the_same_size_and_time_is_not_read_again(tmp_path: Path) -> None:
     file = tmp_path / "a.fastq.gz"
     file.write_bytes(b"reads")
-    first = look(tmp_path, file)
+    first = observe_reads(tmp_path, file)
     stat = file.stat()
-    file.write_bytes(b"READS")  # as long as before, and with its old time
+    file.write_bytes(b"READS")  # with its old size, and below with its old time
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
-    assert look(tmp_path, file) == first
+    assert observe_reads(tmp_path, file) == first
 
 
-def test_a_closer_look_is_taken_at_what_is_new_only(tmp_path: Path) -> None:
+def test_files_are_validated_only_when_they_are_new(tmp_path: Path) -> None:
     ledger = Ledger(Store(), str(tmp_path / "output"))
     file = tmp_path / "a.fastq.gz"
     file.write_bytes(b"reads")
-    looks: list[int] = []
+    calls: list[int] = []
 
     for _ in range(2):
-        observe(ledger, ResultKey("raw_reads", "a"), {"1": str(file)}, check=lambda: looks.append(1))
+        observe(ledger, ResultKey("raw_reads", "a"), {"1": str(file)}, check=lambda: calls.append(1))
 
-    assert len(looks) == 1
+    assert len(calls) == 1
 
 
-def test_what_a_closer_look_refuses_is_not_recorded(tmp_path: Path) -> None:
+def test_files_that_fail_validation_are_not_recorded(tmp_path: Path) -> None:
     ledger = Ledger(Store(), str(tmp_path / "output"))
     file = tmp_path / "a.fastq.gz"
     file.write_bytes(b"no reads")
@@ -81,6 +81,6 @@ def test_what_a_closer_look_refuses_is_not_recorded(tmp_path: Path) -> None:
     assert ledger.read_observation(ResultKey("raw_reads", "a")) is None
 
 
-def test_a_missing_source_is_named(tmp_path: Path) -> None:
+def test_a_missing_source_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.fastq\.gz"):
-        look(tmp_path, tmp_path / "gone.fastq.gz")
+        observe_reads(tmp_path, tmp_path / "gone.fastq.gz")

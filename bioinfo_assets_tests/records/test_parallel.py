@@ -1,4 +1,4 @@
-"""Work in threads, in order, over more items than are held at once."""
+"""Results of work in threads come in order, and few items are in memory at the same time."""
 
 import threading
 import time
@@ -12,12 +12,12 @@ from bioinfo_assets.records.parallel import imap_bounded
 
 
 @given(items=st.lists(st.integers(), max_size=60), threads=st.integers(1, 5))
-def test_what_is_made_comes_in_the_order_of_the_items(items: list[int], threads: int):
+def test_results_come_in_the_order_of_the_items(items: list[int], threads: int) -> None:
     assert list(imap_bounded(lambda item: item * 2, items, threads)) == [item * 2 for item in items]
 
 
-def test_no_more_items_are_taken_than_threads_can_soon_come_to():
-    taken = []
+def test_items_are_taken_only_shortly_before_they_are_needed() -> None:
+    taken: list[int] = []
 
     def endless() -> Iterator[int]:
         number = 0
@@ -26,12 +26,12 @@ def test_no_more_items_are_taken_than_threads_can_soon_come_to():
             yield number
             number += 1
 
-    found = imap_bounded(abs, endless(), threads=2)
-    assert [next(found) for _ in range(3)] == [0, 1, 2]
+    results = imap_bounded(abs, endless(), threads=2)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
     assert len(taken) < 20
 
 
-def test_what_work_raises_is_raised_here_and_the_rest_is_told_to_stop():
+def test_an_error_is_raised_to_the_caller_and_stops_the_rest() -> None:
     stopped = threading.Event()
 
     def work(item: int) -> int:
@@ -46,11 +46,11 @@ def test_what_work_raises_is_raised_here_and_the_rest_is_told_to_stop():
     assert time.monotonic() - began < 10
 
 
-def test_who_takes_no_more_leaves_no_thread_at_work():
+def test_closing_the_iterator_leaves_no_thread_running() -> None:
     stopped = threading.Event()
     before = threading.active_count()
-    found = imap_bounded(lambda item: item, range(1000), 3, stopped)
-    next(found)
-    found.close()
+    results = imap_bounded(lambda item: item, range(1000), 3, stopped)
+    next(results)
+    results.close()
     assert stopped.is_set()
     assert threading.active_count() == before

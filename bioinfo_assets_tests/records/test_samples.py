@@ -1,6 +1,7 @@
-"""Samples come from a samplesheet or from folders, are checked, and are kept one file each."""
+"""Samples are read from a samplesheet or from folders, checked, and saved in one file each."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from bioinfo_assets.records.samples import (
 )
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.records.elsewhere import made_record
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 STORE = Store()
 
@@ -53,7 +54,7 @@ def test_one_name_in_two_folders_is_one_sample_with_its_lanes_joined(tmp_path: P
     assert [(lane.flowcell, lane.number) for lane in sample.lanes] == [("FC1", 1), ("FC2", 1)]
 
 
-def test_a_samplesheet_names_the_sample_whatever_the_files_are_called(tmp_path: Path) -> None:
+def test_a_samplesheet_names_the_sample_regardless_of_file_names(tmp_path: Path) -> None:
     read1, read2 = write_pair(tmp_path, "expt", "FC1", 3)
     file = samples_file(tmp_path, "patient,sample,lane,fastq_1,fastq_2", f"p,toy,L003,{read1.name},{read2.name}")
 
@@ -62,37 +63,37 @@ def test_a_samplesheet_names_the_sample_whatever_the_files_are_called(tmp_path: 
     assert (sample.name, sample.lanes[0].number, sample.lanes[0].read1) == ("toy", 3, str(read1))
 
 
-def test_a_folder_without_reads_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_reads_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
     with pytest.raises(InputError, match="empty"):
         read_samples_file(STORE, samples_file(tmp_path, "empty"))
 
 
-def test_samples_are_kept_and_known_by_name(tmp_path: Path) -> None:
+def test_samples_are_saved_and_loaded_by_name(tmp_path: Path) -> None:
     write_pair(tmp_path / "a", "toy", "FC1", 1)
     write_pair(tmp_path / "a", "expt", "FC1", 2)
     ledger = Ledger(STORE, str(tmp_path / "output"))
-    found = read_samples_file(STORE, samples_file(tmp_path, "a"))
+    samples = read_samples_file(STORE, samples_file(tmp_path, "a"))
 
-    assert [save_sample(ledger, sample) for sample in found] == [True, True]
-    assert [save_sample(ledger, sample) for sample in found] == [False, False]
+    assert [save_sample(ledger, sample) for sample in samples] == [True, True]
+    assert [save_sample(ledger, sample) for sample in samples] == [False, False]
     assert sample_names(ledger) == ("expt", "toy")
-    assert load_sample(ledger, "toy") == found[1]
+    assert load_sample(ledger, "toy") == samples[1]
 
 
-def test_an_unknown_sample_is_a_sentence(tmp_path: Path) -> None:
+def test_an_unknown_sample_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no sample 'nobody'"):
         load_sample(Ledger(STORE, str(tmp_path)), "nobody")
 
 
-def test_reads_replaced_by_those_of_another_lane_are_told(tmp_path: Path) -> None:
+def test_reads_that_were_replaced_by_those_of_another_lane_are_an_error(tmp_path: Path) -> None:
     write_pair(tmp_path / "a", "expt", "FC1", 1)
     (sample,) = read_samples_file(STORE, samples_file(tmp_path, "a"))
     for lane in write_pair(tmp_path / "b", "expt", "FC9", 1):
         lane.rename(tmp_path / "a" / lane.name.replace("FC9", "FC1"))
 
-    with pytest.raises(InputError, match="no longer of flow cell FC1, lane 1"):
+    with pytest.raises(InputError, match="no longer belongs to flow cell FC1, lane 1"):
         check_reads(STORE, sample)
 
 
@@ -110,19 +111,19 @@ def ledger(tmp_path: Path) -> Ledger:
     return ledger
 
 
-def test_a_removed_sample_is_past_with_who_and_when_and_all_that_it_was(ledger: Ledger) -> None:
-    was = load_sample(ledger, "toy")
+def test_a_removed_sample_is_kept_with_user_and_time(ledger: Ledger) -> None:
+    sample = load_sample(ledger, "toy")
 
     remove_samples(ledger, ["toy"])
 
     assert sample_names(ledger) == ("expt",)
     (past,) = past_samples(ledger)
-    assert (past.sample, past.end, past.new_name) == (was, "removed", "")
+    assert (past.sample, past.end, past.new_name) == (sample, "removed", "")
     assert past.by
     assert past.at.utcoffset() is not None
 
 
-def test_none_is_removed_where_one_is_unknown(ledger: Ledger) -> None:
+def test_no_sample_is_removed_if_one_is_unknown(ledger: Ledger) -> None:
     with pytest.raises(InputError, match="there is no sample 'nobody'"):
         remove_samples(ledger, ["toy", "nobody"])
 
@@ -130,18 +131,18 @@ def test_none_is_removed_where_one_is_unknown(ledger: Ledger) -> None:
     assert past_samples(ledger) == ()
 
 
-def test_a_name_can_come_again_and_go_again(ledger: Ledger) -> None:
-    was = load_sample(ledger, "toy")
+def test_a_name_can_be_added_and_removed_repeatedly(ledger: Ledger) -> None:
+    sample = load_sample(ledger, "toy")
     for _ in range(2):
-        save_sample(ledger, was)
+        save_sample(ledger, sample)
         remove_samples(ledger, ["toy"])
-    save_sample(ledger, was)
+    save_sample(ledger, sample)
 
     assert sample_names(ledger) == ("expt", "toy")
     assert [past.sample.name for past in past_samples(ledger)] == ["toy", "toy"]
 
 
-def test_a_renamed_sample_keeps_its_lanes_and_the_library_that_was_only_its_name_follows(ledger: Ledger) -> None:
+def test_a_renamed_sample_keeps_its_lanes_and_renames_the_library_that_had_its_name(ledger: Ledger) -> None:
     save_sample(ledger, Sample("toy", (lane("toy", 1), lane("lib2", 2))))
 
     rename_sample(ledger, "toy", "child")
@@ -157,43 +158,45 @@ def test_a_renamed_sample_keeps_its_lanes_and_the_library_that_was_only_its_name
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("nobody", "child", "there is no sample 'nobody'"),
-        ("toy", "expt", "there is a sample expt already"),
-        ("toy", "toy", "there is a sample toy already"),
-        ("toy", "a/b", "'a/b' cannot name a sample"),
-        ("toy", "references", "taken by a folder"),
+        ("toy", "expt", "there already is a sample expt"),
+        ("toy", "toy", "there already is a sample toy"),
+        ("toy", "a/b", "'a/b' is not a valid sample name"),
+        ("toy", "references", "reserved for a folder"),
     ],
 )
-def test_a_rename_that_cannot_be_changes_nothing(ledger: Ledger, old: str, new: str, said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_an_invalid_rename_changes_nothing(ledger: Ledger, old: str, new: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         rename_sample(ledger, old, new)
 
     assert sample_names(ledger) == ("expt", "toy")
     assert past_samples(ledger) == ()
 
 
-def test_an_imported_sample_is_kept_without_lanes(ledger: Ledger) -> None:
+def test_an_imported_sample_has_no_lanes(ledger: Ledger) -> None:
     save_sample(ledger, Sample("alien", (), imported=True))
 
     assert load_sample(ledger, "alien").lanes == ()
-    with pytest.raises(InputError, match="alien has no FASTQs, for it was imported"):
+    with pytest.raises(InputError, match="alien has no FASTQs, because it was imported"):
         check_reads(STORE, load_sample(ledger, "alien"))
     with pytest.raises(InputError, match="alien was imported, and its read groups name it"):
         rename_sample(ledger, "alien", "human")
 
 
 @pytest.mark.parametrize(
-    "take_away", [lambda ledger: remove_samples(ledger, ["toy"]), lambda ledger: rename_sample(ledger, "toy", "boy")]
+    "end", [lambda ledger: remove_samples(ledger, ["toy"]), lambda ledger: rename_sample(ledger, "toy", "boy")]
 )
-def test_what_was_imported_for_a_sample_is_not_taken_for_a_later_one_of_its_name(ledger: Ledger, take_away) -> None:
-    """No job would replace an import; its record stays readable in the history."""
+def test_an_import_is_not_used_for_a_later_sample_of_the_same_name(
+    ledger: Ledger, end: Callable[[Ledger], object]
+) -> None:
+    """No job would replace it; its record moves to the history."""
     bam = Path(ledger.output_path).parent / "theirs.bam"
     bam.write_bytes(b"bam")
-    made_record(ledger, "recalibrated_bam", "toy", str(bam), imported=True)
+    record_result(ledger, "recalibrated_bam", "toy", str(bam), imported=True)
 
-    take_away(ledger)
+    end(ledger)
 
     assert imported_result(ledger, ResultKey("recalibrated_bam", "toy")) is None
     history = ledger.store.list(f"{ledger.output_path}/toy/records/history")
@@ -201,7 +204,7 @@ def test_what_was_imported_for_a_sample_is_not_taken_for_a_later_one_of_its_name
     assert bam.exists()
 
 
-def test_a_file_without_lanes_that_was_not_imported_is_none_of_a_sample(ledger: Ledger) -> None:
+def test_a_sample_without_lanes_that_was_not_imported_is_invalid(ledger: Ledger) -> None:
     STORE.write_bytes(f"{ledger.output_path}/records/samples/bad.json", b'{"name": "bad", "lanes": []}')
 
     with pytest.raises(InputError, match="bad has no FASTQs"):

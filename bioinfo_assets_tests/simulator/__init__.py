@@ -1,10 +1,10 @@
-"""AWS Batch on this machine, for tests: the real boto3 client speaks to it, and jobs run as processes.
+"""A simulator of AWS Batch for tests: boto3's client talks to it over HTTP, and jobs run as processes of this host.
 
 As in AWS: actions, fields and errors of Batch and CloudWatch Logs (every answer is compared with botocore's model);
-limits; states and their reasons; arrays; attempts and retry rules; timeouts, SIGTERM and SIGKILL to the container's
-first process; logs while a job runs. Not as in AWS: containers have no file system, limits or user of their own, an
-image is but a name; places are counted by jobs, not by processors; no dependencies, multi-node jobs, EKS or secrets; no
-permissions but by `Denied`; the words of refusals are Batch's own only where somebody reported them.
+limits; statuses and their reasons; arrays; attempts and retry rules; timeouts, SIGTERM and SIGKILL to the container's
+first process; logs while a job runs. Unlike AWS: containers have no file system, limits or user of their own, and an
+image is only a name; capacity is a number of jobs, not of CPUs; there are no dependencies, multi-node jobs, EKS or
+secrets, and no permissions except by `Denied`; error messages are those of Batch only where they were reported.
 
 with BatchSimulator(tmp_path, machine_environment={"PATH": os.environ["PATH"]}, second_s=0.01) as simulator:
     batch = boto3.client("batch", endpoint_url=simulator.url)
@@ -34,7 +34,7 @@ from bioinfo_assets_tests.simulator.faults import (
     Stuck,
     Throttled,
 )
-from bioinfo_assets_tests.simulator.machines import Queue
+from bioinfo_assets_tests.simulator.queues import Queue
 from bioinfo_assets_tests.simulator.simulator import BatchSimulator, Request
 
 __all__ = [

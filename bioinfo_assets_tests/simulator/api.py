@@ -1,4 +1,4 @@
-"""Batch's actions: what a request must be, what it does, what is answered (API reference, version 2016-08-10)."""
+"""The actions of Batch: checks, effects and answers of each (API reference, version 2016-08-10)."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from bioinfo_assets_tests.simulator.errors import ApiError
 from bioinfo_assets_tests.simulator.faults import Delays
 from bioinfo_assets_tests.simulator.job import Job, Shape, Status
 from bioinfo_assets_tests.simulator.logs import now_ms
-from bioinfo_assets_tests.simulator.machines import Queue
+from bioinfo_assets_tests.simulator.queues import Queue
 from bioinfo_assets_tests.simulator.scheduler import Scheduler
 
 MAX_DESCRIBED: Final = 100
@@ -20,13 +20,13 @@ MAX_LISTED_BY_FILTER: Final = 100
 MAX_BULK: Final = 50
 MAX_PAYLOAD_BYTES: Final = 30 * 1024
 ARRAY_SIZES: Final = range(2, 10_001)
-NOT_SIMULATED: Final = ("dependsOn", "nodeOverrides", "eksPropertiesOverride", "ecsPropertiesOverride")
+UNSUPPORTED: Final = ("dependsOn", "nodeOverrides", "eksPropertiesOverride", "ecsPropertiesOverride")
 
 Request = Mapping[str, Any]
 
 
 class BatchApi:
-    """Batch of one account and region."""
+    """Batch in one account and region."""
 
     def __init__(
         self, account: str, queues: Sequence[Queue], scheduler: Scheduler, delays: Callable[[], Delays]
@@ -40,8 +40,8 @@ class BatchApi:
             "ListJobs": self._list_jobs,
             "CancelJob": lambda request: self._end(self._scheduler.cancel, request),
             "TerminateJob": lambda request: self._end(self._scheduler.terminate, request),
-            "CancelJobs": lambda request: self._end_many(self._scheduler.cancel, request),
-            "TerminateJobs": lambda request: self._end_many(self._scheduler.terminate, request),
+            "CancelJobs": lambda request: self._end_all(self._scheduler.cancel, request),
+            "TerminateJobs": lambda request: self._end_all(self._scheduler.terminate, request),
             "RegisterJobDefinition": self._definitions.register,
             "DescribeJobDefinitions": self._describe_job_definitions,
             "DeregisterJobDefinition": self._deregister_job_definition,
@@ -54,7 +54,7 @@ class BatchApi:
 
     @property
     def jobs(self) -> Iterator[Job]:
-        """All jobs and children, forgotten ones too."""
+        """All jobs and children, including forgotten ones."""
         for job in self._jobs.values():
             yield job
             yield from job.children
@@ -68,7 +68,7 @@ class BatchApi:
 
     def _submit_job(self, request: Request) -> Shape:
         size = len(json.dumps(request).encode())
-        if size > MAX_PAYLOAD_BYTES:  # in these words: ASFHyP3/hyp3#3041
+        if size > MAX_PAYLOAD_BYTES:  # message as in ASFHyP3/hyp3#3041
             raise ApiError(f"Job size must be less than 30 KiB, got {size // 1024} KiB")
         job_id = str(uuid.uuid4())
         job = Job(
@@ -86,9 +86,9 @@ class BatchApi:
         return {"jobArn": job.arn, "jobName": job.name, "jobId": job_id}
 
     def _queue_for(self, request: Request) -> Queue:
-        unknown = [name for name in NOT_SIMULATED if request.get(name)]
+        unknown = [name for name in UNSUPPORTED if request.get(name)]
         if unknown:
-            raise ApiError(f"The simulator has no {', '.join(unknown)}.")
+            raise ApiError(f"The simulator does not support {', '.join(unknown)}.")
         queue = self._queue(request["jobQueue"])
         if not (queue.enabled and queue.valid):
             raise ApiError(f"Job Queue {queue.arn} is not in a state to take jobs.")
@@ -109,7 +109,7 @@ class BatchApi:
                 return queue
         raise ApiError(f"Job queue {name} does not exist.")
 
-    def _shown(self, job: Job | None, delay_s: float) -> bool:
+    def _is_visible(self, job: Job | None, delay_s: float) -> bool:
         if job is None or job.is_forgotten or (job.parent is not None and job.parent.is_forgotten):
             return False
         return now_ms() - (job.parent or job).created >= 1000 * delay_s
@@ -119,7 +119,7 @@ class BatchApi:
             raise ApiError("Maximum number of jobs supported is  100 .")  # pegasus-isi/pegasus#2086
         found = {job_id: self.find(job_id) for job_id in request["jobs"]}
         delay_s = self._delays().described_s
-        return {"jobs": [job.detail() for job in found.values() if job is not None and self._shown(job, delay_s)]}
+        return {"jobs": [job.detail() for job in found.values() if job is not None and self._is_visible(job, delay_s)]}
 
     def _list_jobs(self, request: Request) -> Shape:
         filters = request.get("filters", [])
@@ -136,10 +136,10 @@ class BatchApi:
         status = Status(request.get("jobStatus", "RUNNING"))
         passes = _filter(filters[0]) if filters else lambda job: job.status is status
         if filters and filters[0]["name"] == "SHARE_IDENTIFIER" and "jobStatus" in request:
-            of_share, passes = passes, lambda job: of_share(job) and job.status is status
-        found = [job for job in candidates if passes(job) and self._shown(job, self._delays().listed_s)]
-        most = MAX_LISTED_BY_FILTER if filters else MAX_LISTED
-        return _page("jobSummaryList", [job.summary() for job in found], request, most)
+            has_share, passes = passes, lambda job: has_share(job) and job.status is status
+        found = [job for job in candidates if passes(job) and self._is_visible(job, self._delays().listed_s)]
+        max_size = MAX_LISTED_BY_FILTER if filters else MAX_LISTED
+        return _page("jobSummaryList", [job.summary() for job in found], request, max_size)
 
     def _end(self, end: Callable[[Job, str], None], request: Request) -> Shape:
         job = self.find(request["jobId"])
@@ -147,7 +147,7 @@ class BatchApi:
             end(job, request["reason"])
         return {}
 
-    def _end_many(self, end: Callable[[Job, str], None], request: Request) -> Shape:
+    def _end_all(self, end: Callable[[Job, str], None], request: Request) -> Shape:
         if len(request["jobs"]) > MAX_BULK:
             raise ApiError("jobs must have at most 50 items.")
         for job_id in request["jobs"]:
@@ -155,7 +155,7 @@ class BatchApi:
         return {"successful": list(request["jobs"]), "errors": []}
 
     def _describe_job_definitions(self, request: Request) -> Shape:
-        return _page("jobDefinitions", self._definitions.described(request), request, MAX_DESCRIBED)
+        return _page("jobDefinitions", self._definitions.describe(request), request, MAX_DESCRIBED)
 
     def _deregister_job_definition(self, request: Request) -> Shape:
         self._definitions.deregister(request["jobDefinition"])
@@ -180,7 +180,7 @@ class BatchApi:
         job = self.find(arn.rpartition(":job/")[2])
         if job is not None and job.parent is None:
             return job.settings.tags
-        found = self._definitions.described({"jobDefinitions": [arn]})
+        found = self._definitions.describe({"jobDefinitions": [arn]})
         if not found:
             raise ApiError(f"Resource {arn} does not exist.")
         tags: dict[str, str] = found[0]["tags"]
@@ -215,15 +215,15 @@ def _array_size(request: Request) -> int | None:
     return size
 
 
-def _filter(given: Request) -> Callable[[Job], bool]:
-    """A filter of ListJobs; by name without regard to case, by definition with."""
-    name, value = given["name"], given["values"][0]
+def _filter(request: Request) -> Callable[[Job], bool]:
+    """A filter of ListJobs: by name case-insensitive, by definition case-sensitive."""
+    name, value = request["name"], request["values"][0]
     if name == "JOB_NAME":
-        return lambda job: _globs(value.lower(), job.name.lower())
+        return lambda job: _matches(value.lower(), job.name.lower())
     if name == "JOB_DEFINITION" and value.startswith("arn:"):
         return lambda job: job.definition_arn == value
     if name == "JOB_DEFINITION":
-        return lambda job: _globs(value, job.settings.definition)
+        return lambda job: _matches(value, job.settings.definition)
     if name == "BEFORE_CREATED_AT":
         return lambda job: job.created < int(value)
     if name == "AFTER_CREATED_AT":
@@ -233,17 +233,17 @@ def _filter(given: Request) -> Callable[[Job], bool]:
     raise ApiError(f"Filter {name} is not supported.")
 
 
-def _globs(pattern: str, text: str) -> bool:
+def _matches(pattern: str, text: str) -> bool:
     return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern
 
 
-def _page(key: str, found: list[Shape], request: Request, most: int) -> Shape:
-    """One page; the token is the place where the next begins."""
-    size = request.get("maxResults", most)
+def _page(key: str, found: list[Shape], request: Request, max_size: int) -> Shape:
+    """One page; the token is the offset of the next."""
+    size = request.get("maxResults", max_size)
     if size < 1:
         raise ApiError("maxResults must be at least 1.")
     token = request.get("nextToken", "0")
     if not token.isdigit():
         raise ApiError("nextToken is not valid.")
-    end = int(token) + min(size, most)
+    end = int(token) + min(size, max_size)
     return {key: found[int(token) : end]} | ({"nextToken": str(end)} if end < len(found) else {})

@@ -1,20 +1,26 @@
-"""A simulator, and the real boto3 client."""
+"""A simulator, and boto3's own client."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import pytest
 from botocore.config import Config
 
 from bioinfo_assets_tests.simulator import BatchSimulator, Queue
+from bioinfo_assets_tests.simulator.answer_check import check_answer
 from bioinfo_assets_tests.simulator.driver import Driver
-from bioinfo_assets_tests.simulator.shapes import check_answer
 
-ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=5)
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+WITHOUT_RETRIES: Final = Config(retries={"total_max_attempts": 1}, read_timeout=5)
 
 
 @pytest.fixture
-def queues():
+def queues() -> tuple[Queue, ...]:
     return (
         Queue("queue"),
         Queue("closed", enabled=False),
@@ -24,7 +30,7 @@ def queues():
 
 
 @pytest.fixture
-def simulator(tmp_path, queues):
+def simulator(tmp_path: Path, queues: tuple[Queue, ...]) -> Iterator[BatchSimulator]:
     with BatchSimulator(
         tmp_path / "machines",
         machine_environment={"PATH": os.environ["PATH"], "TOOLS": "/opt/tools"},
@@ -32,28 +38,28 @@ def simulator(tmp_path, queues):
         second_s=0.005,
         images={"tools:1", "tools:2"},
         log_groups=["/genomes"],
-    ) as started:
-        yield started
+    ) as simulator:
+        yield simulator
 
 
 @pytest.fixture
-def batch(simulator):
+def batch(simulator: BatchSimulator) -> Iterator[Driver]:
     client = client_of("batch", simulator)
     yield Driver(client)
     client.close()
 
 
 @pytest.fixture
-def logs(simulator):
+def logs(simulator: BatchSimulator) -> "Iterator[CloudWatchLogsClient]":
     client = client_of("logs", simulator)
     yield client
     client.close()
 
 
-def client_of(service, simulator, config=ONCE):
-    """The real client; every answer that it gets is compared with its own model."""
-    client = boto3.client(
-        service,
+def client_of(service: str, simulator: BatchSimulator, config: Config = WITHOUT_RETRIES) -> Any:
+    """boto3's client; every answer to it is compared with botocore's model."""
+    client = boto3.Session().client(
+        service,  # type: ignore[call-overload] # one of two services
         endpoint_url=simulator.url,
         region_name="us-east-1",
         aws_access_key_id="someone",

@@ -1,8 +1,8 @@
-"""One attempt's processes: what the ECS agent and Docker do for a real job.
+"""The processes of one attempt, in place of the ECS agent and Docker.
 
-The command runs with the environment it is given and nothing else, in a folder of its own and a session of its own,
-stdin empty, both streams in one log. When the first process ends all others are killed, as in a container. A stop
-signals the first process only, waits, and kills: so do `docker stop` and ECS.
+The command runs with exactly the given environment, in a folder and a session of its own, with empty stdin and both
+streams in one log. When the first process ends, all others are killed, as in a container. Like `docker stop` and ECS,
+a stop signals only the first process, waits, and kills.
 """
 
 import contextlib
@@ -17,15 +17,15 @@ MARK = "AWS_BATCH_SIMULATOR_CONTAINER"
 
 
 class Container:
-    """A started command.
+    """A running command.
 
     Args:
-        name: Of the container; unique.
+        name: Unique name of the container.
         command: The command.
         environment: All its variables.
-        folder: Where it works; made.
-        on_line: Told of each line as it is printed, and of a last one without an end.
-        on_exit: Told once of the exit code, after the last line; 128 + N for signal N, as Docker says it.
+        folder: Working folder; it is created.
+        on_line: Called with each line as it is printed, and with a last one without a line break.
+        on_exit: Called once with the exit code, after the last line; 128 + N for signal N, as in Docker.
 
     Raises:
         OSError: the command cannot be started.
@@ -58,12 +58,12 @@ class Container:
         self._is_over = False
 
     def watch(self) -> None:
-        """Begins to read its log and to wait for its end; apart, so that the maker knows it before it ends."""
+        """Start reading its output and waiting for its end; not before the caller knows the container."""
         self._reader.start()
         self._waiter.start()
 
     def stop(self, grace_s: float) -> None:
-        """SIGTERM to the first process, SIGKILL after the grace; at once where that is 0."""
+        """Send SIGTERM to the first process, and SIGKILL after the grace period or, if that is 0, at once."""
         if grace_s <= 0:
             self.kill()
         elif self._stopping is None:
@@ -72,13 +72,13 @@ class Container:
             self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL to all; none is left when this returns."""
-        if not self._is_over:  # else its process id may be another's by now
+        """Kill all processes; none is left when this returns."""
+        if not self._is_over:  # afterwards its process id may be reused
             self._process.kill()
             _kill_all(self._process.pid, self._mark, self._folder)
 
     def join(self) -> None:
-        """Waits until all is told."""
+        """Wait until `on_exit` has been called."""
         self._waiter.join()
         if self._stopping is not None:
             self._stopping.cancel()
@@ -99,7 +99,7 @@ class Container:
 
 
 def _kill_all(session: int, mark: bytes, folder: Path) -> None:
-    """Kills a session and, for those that left it, what carries the mark in its environment or works in the folder."""
+    """Kill the processes of a session, and those that left it but have the mark in their environment or the folder."""
     found = True
     while found:
         found = False

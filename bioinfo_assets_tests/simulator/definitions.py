@@ -1,4 +1,4 @@
-"""Job definitions, and what a submit makes of one."""
+"""Job definitions, and the settings of a job that is submitted with one."""
 
 import json
 import re
@@ -12,9 +12,9 @@ from bioinfo_assets_tests.simulator.job import Settings, Shape
 MAX_TAGS: Final = 50
 MIN_TIMEOUT_S: Final = 60
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-MAX_OVERRIDES: Final = 8192
-# What Batch adds to the overrides of each task: its own variables, with their values.
-BATCHS_OWN: Final = 300
+MAX_OVERRIDES_LENGTH: Final = 8192
+# What Batch adds to the overrides of each task: its own variables with their values.
+ADDED_LENGTH: Final = 300
 
 Request = Mapping[str, Any]
 
@@ -27,29 +27,36 @@ class Definitions:
         self._revisions: dict[str, list[Shape]] = {}
 
     def register(self, request: Request) -> Shape:
-        """Each call makes a revision, also of the same content."""
+        """Register a revision, even if its content is that of an earlier one."""
         name = request["jobDefinitionName"]
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", name):
             raise ApiError(f"Job definition name {name} is not valid.")
         if request["type"] != "container" or "containerProperties" not in request:
-            raise ApiError("The simulator has definitions of type container with containerProperties only.")
+            raise ApiError("The simulator supports only definitions of type container with containerProperties.")
         check_common(request)
         container = request["containerProperties"]
         if not container.get("image"):
             raise ApiError("Container properties should have an image.")
         if not container.get("command"):
-            raise ApiError("The simulator has no images, so that it needs a command.")
+            raise ApiError("The simulator has no images and needs a command.")
         if not {"VCPU", "MEMORY"} <= requirements(container).keys():
             raise ApiError("Container properties should contain requirements of VCPU and MEMORY.")
         environment(container)
         revisions = self._revisions.setdefault(name, [])
         revision = len(revisions) + 1
         arn = f"{self._prefix}{name}:{revision}"
-        told = {"jobDefinitionName": name, "jobDefinitionArn": arn, "revision": revision}
+        identity = {"jobDefinitionName": name, "jobDefinitionArn": arn, "revision": revision}
         revisions.append(
-            {"tags": {}, "parameters": {}, **request, **told, "status": "ACTIVE", "containerOrchestrationType": "ECS"}
+            {
+                "tags": {},
+                "parameters": {},
+                **request,
+                **identity,
+                "status": "ACTIVE",
+                "containerOrchestrationType": "ECS",
+            }
         )
-        return told
+        return identity
 
     def deregister(self, reference: str) -> None:
         found = self._find(reference)
@@ -58,7 +65,7 @@ class Definitions:
         found["status"] = "INACTIVE"
 
     def active(self, reference: str) -> Shape:
-        """The definition that a submit means: `name`, `name:revision`, or an ARN with or without the revision."""
+        """The definition for `name`, `name:revision`, or an ARN with or without the revision."""
         found = self._find(reference)
         if found is None:
             raise ApiError(f"Job definition {reference} does not exist.")
@@ -66,12 +73,12 @@ class Definitions:
             raise ApiError(f"Job definition {reference} is not active.")
         return found
 
-    def described(self, request: Request) -> list[Shape]:
+    def describe(self, request: Request) -> list[Shape]:
         references = request.get("jobDefinitions")
         if references is not None:
             if len(references) > 100:
                 raise ApiError("At most 100 job definitions can be described at once.")
-            found = [self._exactly(reference) for reference in references]
+            found = [self._find_exact(reference) for reference in references]
             return [definition for definition in found if definition is not None]
         name, status = request.get("jobDefinitionName"), request.get("status")
         return [
@@ -81,7 +88,7 @@ class Definitions:
             if name in {None, its_name} and status in {None, definition["status"]}
         ]
 
-    def _exactly(self, reference: str) -> Shape | None:
+    def _find_exact(self, reference: str) -> Shape | None:
         name, _, revision = reference.removeprefix(self._prefix).partition(":")
         revisions = self._revisions.get(name, [])
         if not revision.isdigit() or not 1 <= int(revision) <= len(revisions):
@@ -91,7 +98,7 @@ class Definitions:
     def _find(self, reference: str) -> Shape | None:
         name, _, revision = reference.removeprefix(self._prefix).partition(":")
         if revision:
-            return self._exactly(reference)
+            return self._find_exact(reference)
         revisions = self._revisions.get(name, [])
         active = [definition for definition in revisions if definition["status"] == "ACTIVE"]
         latest = active or revisions
@@ -99,20 +106,20 @@ class Definitions:
 
 
 def settings(definition: Shape, request: Request) -> Settings:
-    """What the job does: the definition with the request's overrides.
+    """The settings of a job: the definition with the overrides of the request.
 
-    Resource requirements are put together by type. The deprecated `vcpus` and `memory` overrides are taken and change
-    nothing (User Guide, "Can't override job definition resource requirements").
+    Resource requirements are merged by type. The deprecated `vcpus` and `memory` overrides are accepted and have no
+    effect (User Guide, "Can't override job definition resource requirements").
     """
     container, overrides = definition["containerProperties"], request.get("containerOverrides", {})
     parameters = {**definition["parameters"], **request.get("parameters", {})}
     command = overrides.get("command") or container.get("command", [])
     share = {"shareIdentifier": request.get("shareIdentifier")}
     priority = request.get("schedulingPriorityOverride", definition.get("schedulingPriority"))
-    if share["shareIdentifier"] is not None and priority is None:  # in these words: nextflow-io/nextflow#3505
+    if share["shareIdentifier"] is not None and priority is None:  # message as in nextflow-io/nextflow#3505
         raise ApiError("Either schedulingPriority in job definition or schedulingPriorityOverride should be specified.")
     return Settings(
-        command=tuple(_substituted(word, parameters) for word in command),
+        command=tuple(_substitute(word, parameters) for word in command),
         environment=environment(container) | environment(overrides),
         requirements=requirements(container)
         | requirements({"resourceRequirements": [], **overrides}, deprecated=False),
@@ -120,7 +127,7 @@ def settings(definition: Shape, request: Request) -> Settings:
         retry=request.get("retryStrategy") or definition.get("retryStrategy") or {"attempts": 1},
         timeout=request.get("timeout") or definition.get("timeout") or {},
         definition=definition["jobDefinitionName"],
-        flaw=_flaw(definition, request),
+        task_error=_task_error(definition, request),
         share=share | {"schedulingPriority": priority},
         tags=dict(request.get("tags", {})),
         parameters=parameters,
@@ -128,7 +135,7 @@ def settings(definition: Shape, request: Request) -> Settings:
 
 
 def check_common(request: Request) -> None:
-    """Refuses what both RegisterJobDefinition and SubmitJob refuse."""
+    """Reject what both RegisterJobDefinition and SubmitJob reject."""
     retry.check(request.get("retryStrategy", {}))
     if request.get("timeout", {}).get("attemptDurationSeconds", MIN_TIMEOUT_S) < MIN_TIMEOUT_S:
         raise ApiError("Job timeout must be at least 60 seconds.")
@@ -158,16 +165,16 @@ def requirements(container: Request, *, deprecated: bool = True) -> dict[str, st
     return found
 
 
-def _flaw(definition: Shape, request: Request) -> str:
-    """What nobody says before the job is to start."""
+def _task_error(definition: Shape, request: Request) -> str:
+    """An error that is reported only when the job is to start; empty if there is none."""
     overrides = request.get("containerOverrides", {})
-    if len(json.dumps(overrides, separators=(",", ":"))) + BATCHS_OWN > MAX_OVERRIDES:
-        return f"Container Overrides length must be at most {MAX_OVERRIDES}"
+    if len(json.dumps(overrides, separators=(",", ":"))) + ADDED_LENGTH > MAX_OVERRIDES_LENGTH:
+        return f"Container Overrides length must be at most {MAX_OVERRIDES_LENGTH}"
     propagates = request.get("propagateTags", definition.get("propagateTags", False))
     if propagates and len({**definition["tags"], **request.get("tags", {})}) > MAX_TAGS:
         return f"Tags can not be more than {MAX_TAGS}"
     return ""
 
 
-def _substituted(word: str, parameters: Mapping[str, str]) -> str:
+def _substitute(word: str, parameters: Mapping[str, str]) -> str:
     return parameters.get(word.removeprefix("Ref::"), word) if word.startswith("Ref::") else word

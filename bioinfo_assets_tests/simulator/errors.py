@@ -1,8 +1,8 @@
-"""What the services answer when they refuse."""
+"""Error answers of the services."""
 
 
 class ApiError(Exception):
-    """An error answer: its HTTP status, the code that boto3 puts into `error.response["Error"]["Code"]`, its words."""
+    """An error answer: HTTP status, message, and the code in `error.response["Error"]["Code"]` of boto3."""
 
     def __init__(self, message: str, code: str = "ClientException", status: int = 400) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
-"""What can go wrong, to be given to `BatchSimulator.inject`.
+"""Faults for `BatchSimulator.inject`.
 
-Job faults befall the jobs whose name, attempt and array index fit; API faults befall the next requests of an action.
-The words are those that Batch and the ECS agent say; where they were seen is written beside them.
+Job faults affect the jobs whose name, attempt and array index match; API faults affect the next requests of an action.
+Reasons are those of Batch and the ECS agent, with the reports that they are from.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from itertools import count
 from typing import ClassVar
 
-from bioinfo_assets_tests.simulator.retry import Ending
+from bioinfo_assets_tests.simulator.retry import AttemptResult
 
 CONTAINER_EXITED = "Essential container in task exited"
 NEVER_STARTED = "Task failed to start"
@@ -18,19 +18,19 @@ _instances = count(0x0123456789ABCDEF0)
 
 @dataclass(frozen=True, kw_only=True)
 class JobFault:
-    """What befalls a job.
+    """A fault of jobs.
 
     Attributes:
-        job: Its name, or a pattern as a shell's.
-        attempt: Which attempt, from 1; None: each.
-        index: Which child of an array; None: each, and jobs that are no children.
+        job: Name of the job, or a shell pattern.
+        attempt: Number of the attempt, from 1; None: all attempts.
+        index: Index in the array; None: all jobs, in arrays or not.
     """
 
     job: str = "*"
     attempt: int | None = None
     index: int | None = None
 
-    def befalls(self, name: str, attempt: int, index: int | None) -> bool:
+    def matches(self, name: str, attempt: int, index: int | None) -> bool:
         return (
             fnmatchcase(name, self.job)
             and self.attempt in {None, attempt}
@@ -40,50 +40,50 @@ class JobFault:
 
 @dataclass(frozen=True, kw_only=True)
 class Kill(JobFault):
-    """Ends a running attempt by SIGKILL.
+    """A fault that kills a running attempt.
 
     Attributes:
-        after_line: Only once it has printed a line with this text.
-        after_s: Only so many seconds later.
+        after_line: Not before the attempt has printed a line with this text.
+        after_s: Delay in seconds.
     """
 
     after_line: str | None = None
     after_s: float = 0.0
 
-    def ending(self) -> Ending | None:
-        """How the attempt ends; None where nobody tells."""
+    def result(self) -> AttemptResult | None:
+        """The result of the attempt; None if Batch never learns of it."""
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpotReclaim(Kill):
-    """EC2 takes the machine back: no exit code and no reason, only a status reason (saebyn/glowing-telegram#564)."""
+    """A spot interruption: no exit code and no reason, only a status reason (saebyn/glowing-telegram#564)."""
 
-    def ending(self) -> Ending:
-        return Ending(f"Host EC2 (instance i-{next(_instances):017x}) terminated.")
+    def result(self) -> AttemptResult:
+        return AttemptResult(f"Host EC2 (instance i-{next(_instances):017x}) terminated.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutOfMemory(Kill):
-    """The kernel ends the container (aws/amazon-ecs-agent#1187).
+    """The kernel kills the container (aws/amazon-ecs-agent#1187).
 
     Attributes:
-        below_mib: Only where the job's MEMORY requirement is less than this: what the job would need.
+        below_mib: The memory that the job would need: jobs with this much are not affected.
     """
 
     below_mib: int | None = None
 
     def is_enough(self, memory_mib: int) -> bool:
-        """Whether a job with so much memory is spared."""
+        """Whether a job with this memory is not affected."""
         return self.below_mib is not None and memory_mib >= self.below_mib
 
-    def ending(self) -> Ending:
-        return Ending(CONTAINER_EXITED, "OutOfMemoryError: Container killed due to memory usage", 137)
+    def result(self) -> AttemptResult:
+        return AttemptResult(CONTAINER_EXITED, "OutOfMemoryError: Container killed due to memory usage", 137)
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostLost(Kill):
-    """The processes are gone and nobody tells: Batch says RUNNING until someone terminates the job."""
+    """The processes are gone without Batch noticing: the job stays RUNNING until it is terminated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,18 +91,18 @@ class NotStarted(JobFault):
     """The attempt fails before it runs.
 
     Attributes:
-        reason: The agent's words.
+        reason: The agent's reason.
     """
 
     reason: str = "CannotStartContainerError: Error response from daemon"
 
-    def ending(self) -> Ending:
-        return Ending(NEVER_STARTED, self.reason)
+    def result(self) -> AttemptResult:
+        return AttemptResult(NEVER_STARTED, self.reason)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CannotPullContainer(NotStarted):
-    """The image is not there, or may not be pulled."""
+    """The image does not exist or may not be pulled."""
 
     reason: str = (
         "CannotPullContainerError: Error response from daemon: pull access denied for image, repository does not exist"
@@ -112,17 +112,17 @@ class CannotPullContainer(NotStarted):
 
 @dataclass(frozen=True, kw_only=True)
 class DockerTimeout(NotStarted):
-    """Docker took too long."""
+    """Docker timed out."""
 
     reason: str = "DockerTimeoutError: Could not transition to started; timed out after waiting 3m0s"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CannotInspectContainer(JobFault):
-    """The work is done, yet the agent could not read the exit code (aws/amazon-ecs-agent#2312, nextflow#3091)."""
+    """The work is done, but the agent could not read the exit code (aws/amazon-ecs-agent#2312, nextflow#3091)."""
 
-    def ending(self) -> Ending:
-        return Ending(
+    def result(self) -> AttemptResult:
+        return AttemptResult(
             CONTAINER_EXITED,
             "CannotInspectContainerError: Could not transition to inspecting; timed out after waiting 30s",
         )
@@ -130,10 +130,7 @@ class CannotInspectContainer(JobFault):
 
 @dataclass(frozen=True, kw_only=True)
 class Stuck(JobFault):
-    """The job stays RUNNABLE with a status reason, until the fault is withdrawn.
-
-    The texts are in the API reference, JobDetail's statusReason.
-    """
+    """The job stays RUNNABLE until the fault is withdrawn; reasons as in the API reference, JobDetail.statusReason."""
 
     MAX_RESOURCE: ClassVar[str] = (
         "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - All compute environments have a maxVcpu setting that is"
@@ -152,25 +149,25 @@ class Stuck(JobFault):
 
 @dataclass(frozen=True, kw_only=True)
 class Forgotten(JobFault):
-    """Batch forgets the job as soon as it is over; see also `BatchSimulator.forget`."""
+    """Batch forgets the job when it is over; see also `BatchSimulator.forget`."""
 
 
 @dataclass(kw_only=True)
 class ApiFault:
-    """What befalls the next requests of an action.
+    """A fault of the next requests of an action.
 
     Attributes:
-        action: As the API calls it, `SubmitJob`, or a pattern as a shell's; `GetLogEvents` and its like too.
-        times: How many requests.
-        after: How many requests it lets pass first.
+        action: Action of Batch or CloudWatch Logs such as `SubmitJob`, or a shell pattern.
+        times: Number of requests; -1: all.
+        after: Number of requests that succeed first.
     """
 
     action: str = "*"
     times: int = 1
     after: int = 0
 
-    def strikes(self, action: str) -> bool:
-        """Whether it befalls this request; counts."""
+    def take(self, action: str) -> bool:
+        """Count a request; return whether the fault affects it."""
         if not fnmatchcase(action, self.action) or self.times == 0:
             return False
         if self.after > 0:
@@ -182,7 +179,7 @@ class ApiFault:
 
 @dataclass(kw_only=True)
 class ErrorAnswer(ApiFault):
-    """The request is refused, and nothing is done."""
+    """The request fails without effect."""
 
     status: int = 500
     code: str = "ServerException"
@@ -191,7 +188,7 @@ class ErrorAnswer(ApiFault):
 
 @dataclass(kw_only=True)
 class Throttled(ErrorAnswer):
-    """Too many requests (the code and status are those that nextflow and others report of Batch)."""
+    """Too many requests (code and status as reported by nextflow and others)."""
 
     status: int = 429
     code: str = "TooManyRequestsException"
@@ -209,40 +206,40 @@ class Denied(ErrorAnswer):
 
 @dataclass(kw_only=True)
 class Disconnected(ApiFault):
-    """The connection is closed before anything is done."""
+    """The connection is closed before the request has any effect."""
 
 
 @dataclass(kw_only=True)
 class AnswerLost(ApiFault):
-    """The request is carried out, and the connection is closed instead of an answer."""
+    """The request has its effect, but the connection is closed without an answer."""
 
 
 @dataclass(kw_only=True)
 class SlowAnswer(ApiFault):
-    """The request is carried out, and its answer comes late."""
+    """The request has its effect, but the answer is late."""
 
     seconds: float = 1.0
 
 
 @dataclass(kw_only=True)
 class EmptyPage(ApiFault):
-    """GetLogEvents gives no events and another token, though there are some: its reference says that it may."""
+    """GetLogEvents returns no events and a new token, although there are more events (API reference, GetLogEvents)."""
 
     action: str = "GetLogEvents"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delays:
-    """How long things take, in seconds of a clock on the wall.
+    """Delays, in seconds of real time.
 
     Attributes:
         submitted_s: From SUBMITTED to PENDING.
         pending_s: From PENDING to RUNNABLE.
-        runnable_s: The least time in RUNNABLE.
+        runnable_s: Minimum time in RUNNABLE.
         starting_s: From STARTING to RUNNING.
-        listed_s: From a job's creation until ListJobs has it.
-        described_s: From a job's creation until DescribeJobs has it.
-        logged_s: From a line's printing until CloudWatch Logs has it.
+        listed_s: From a job's creation until ListJobs returns it.
+        described_s: From a job's creation until DescribeJobs returns it.
+        logged_s: From a line's printing until CloudWatch Logs returns it.
     """
 
     submitted_s: float = 0.0

@@ -1,4 +1,4 @@
-"""A job as Batch keeps it, and as DescribeJobs and ListJobs show it."""
+"""The state of a job, and its descriptions in DescribeJobs and ListJobs."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from bioinfo_assets_tests.simulator.logs import GROUP, now_ms
-from bioinfo_assets_tests.simulator.retry import Ending
+from bioinfo_assets_tests.simulator.retry import AttemptResult
 
 Shape = dict[str, Any]
 
@@ -28,27 +28,27 @@ class Status(Enum):
         return self in {Status.SUCCEEDED, Status.FAILED}
 
     @property
-    def waits(self) -> bool:
-        """Whether CancelJob still has an effect."""
+    def is_waiting(self) -> bool:
+        """Whether CancelJob has an effect."""
         return self in {Status.SUBMITTED, Status.PENDING, Status.RUNNABLE}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a job is to do, the definition's and the request's words put together.
+    """The settings of a job: its definition merged with its request.
 
     Attributes:
-        command: After the substitution of `Ref::` placeholders.
+        command: The command, without `Ref::` placeholders.
         environment: The definition's variables and the request's.
         requirements: VCPU, MEMORY and GPU.
         container: The definition's containerProperties.
         retry: retryStrategy.
-        timeout: timeout, empty where there is none.
-        flaw: Why ECS will refuse its task; empty where it will not.
+        timeout: timeout; empty if there is none.
+        task_error: Why ECS will reject its task; empty if it will not.
         definition: The name of the job definition.
-        share: Share identifier and priority, as the job shows them.
-        tags: Of the job.
-        parameters: Of the request and the definition.
+        share: Share identifier and priority, as in the description.
+        tags: The tags.
+        parameters: Parameters of the request and the definition.
     """
 
     command: tuple[str, ...]
@@ -58,7 +58,7 @@ class Settings:
     retry: Mapping[str, Any]
     timeout: Mapping[str, int]
     definition: str
-    flaw: str = ""
+    task_error: str = ""
     share: Mapping[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -94,30 +94,30 @@ class Attempt:
     log_stream: str | None = None
     started: int | None = None
     stopped: int | None = None
-    ending: Ending | None = None
+    result: AttemptResult | None = None
 
     def stream_of(self, settings: Settings) -> str:
         """The name of its log stream."""
         return f"{settings.log_prefix}/default/{self.task}"
 
     def container(self, account: str) -> Shape:
-        ending = self.ending or Ending("")
-        return _given(
+        result = self.result or AttemptResult("")
+        return _present(
             taskArn=f"arn:aws:ecs:us-east-1:{account}:task/AWSBatch-simulator/{self.task}",
             containerInstanceArn=f"arn:aws:ecs:us-east-1:{account}:container-instance/AWSBatch-simulator/0123456789ab",
             logStreamName=self.log_stream,
-            exitCode=ending.exit_code,
-            reason=ending.reason,
+            exitCode=result.exit_code,
+            reason=result.reason,
             networkInterfaces=[],
         )
 
     def detail(self, account: str) -> Shape:
         """AttemptDetail."""
-        return _given(
+        return _present(
             container=self.container(account),
             startedAt=self.started,
             stoppedAt=self.stopped,
-            statusReason=self.ending.status_reason if self.ending else None,
+            statusReason=self.result.status_reason if self.result else None,
         )
 
 
@@ -152,22 +152,22 @@ class Job:
 
     @property
     def attempt(self) -> Attempt:
-        """The one under way, or the last."""
+        """The present or last attempt."""
         return self.attempts[-1]
 
     def summary(self) -> Shape:
-        """JobSummary, as ListJobs has it."""
-        ending = self.attempt.ending if self.attempts else None
-        container = _given(exitCode=ending.exit_code, reason=ending.reason) if ending and self.status.is_over else {}
-        ends = _given(isCancelled=self.is_cancelled or None, isTerminated=self.is_terminated or None)
-        return self._common() | ends | ({"container": container} if container else {})
+        """JobSummary, as in ListJobs."""
+        result = self.attempt.result if self.attempts else None
+        container = _present(exitCode=result.exit_code, reason=result.reason) if result and self.status.is_over else {}
+        flags = _present(isCancelled=self.is_cancelled or None, isTerminated=self.is_terminated or None)
+        return self._common() | flags | ({"container": container} if container else {})
 
     def detail(self) -> Shape:
-        """JobDetail, as DescribeJobs has it. Attempts are listed once they are over, as Batch does."""
+        """JobDetail, as in DescribeJobs; like Batch, it lists attempts once they are over."""
         settings = self.settings
-        return self._common() | _given(
+        return self._common() | _present(
             jobQueue=self.queue_arn,
-            attempts=[attempt.detail(self.account) for attempt in self.attempts if attempt.ending],
+            attempts=[attempt.detail(self.account) for attempt in self.attempts if attempt.result],
             retryStrategy={"attempts": 1, "evaluateOnExit": [], **settings.retry},
             timeout=settings.timeout or None,
             dependsOn=[],
@@ -182,7 +182,7 @@ class Job:
         )
 
     def _common(self) -> Shape:
-        return _given(
+        return _present(
             jobArn=self.arn,
             jobId=self.job_id,
             jobName=self.name,
@@ -221,5 +221,5 @@ class Job:
         return shown | (self.attempt.container(self.account) if self.attempts else {})
 
 
-def _given(**values: Any) -> Shape:
+def _present(**values: Any) -> Shape:
     return {name: value for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""CloudWatch Logs, as far as it is read: one stream per attempt, its lines while they are printed."""
+"""CloudWatch Logs, as far as it is read: one stream for each attempt, with its lines as they are printed."""
 
 import re
 import threading
@@ -12,7 +12,7 @@ from bioinfo_assets_tests.simulator.errors import ApiError
 GROUP: Final = "/aws/batch/job"
 MAX_EVENTS: Final = 10_000  # GetLogEvents, limit
 MAX_ANSWER_BYTES: Final = 1024 * 1024
-EVENT_OVERHEAD_BYTES: Final = 26  # PutLogEvents: what an event is counted for beside its text
+EVENT_OVERHEAD_BYTES: Final = 26  # PutLogEvents: size of an event in addition to its text
 MAX_EVENT_BYTES: Final = 262_144 - EVENT_OVERHEAD_BYTES  # Docker's awslogs driver, maximumBytesPerEvent
 
 Answer = dict[str, Any]
@@ -20,7 +20,7 @@ Answer = dict[str, Any]
 
 @dataclass
 class Stream:
-    """The lines of one attempt."""
+    """The log stream of one attempt."""
 
     name: str
     created: int
@@ -48,19 +48,16 @@ class Logs:
             self._groups.setdefault(name, {})
 
     def create(self, group: str, stream: str) -> None:
-        """Makes a stream.
+        """Create a stream.
 
         Raises:
-            ApiError: there is no such group.
+            ApiError: the group does not exist.
         """
         with self._lock:
             self._group(group)[stream] = Stream(stream, now_ms())
 
     def write(self, group: str, stream: str, line: bytes) -> None:
-        """Takes what was printed up to a line's end.
-
-        Docker's awslogs driver leaves empty lines out and cuts long ones.
-        """
+        """Add a line, as Docker's awslogs driver does: empty lines are dropped, long ones are cut."""
         with self._lock:
             events = self._groups[group][stream].events
             for begin in range(0, len(line), MAX_EVENT_BYTES):
@@ -68,7 +65,7 @@ class Logs:
                 events.append((now_ms(), text))
 
     def lines(self, group: str, stream: str) -> list[str]:
-        """All that was printed, whether CloudWatch shows it yet or not."""
+        """All lines, whether CloudWatch returns them yet or not."""
         with self._lock:
             return [text for _, text in self._stream(group, stream).events]
 
@@ -83,30 +80,30 @@ class Logs:
             raise ApiError("The specified log stream does not exist.", "ResourceNotFoundException")
         return streams[stream]
 
-    def _shown(self, stream: Stream, request: Mapping[str, Any]) -> list[tuple[int, str]]:
+    def _visible(self, stream: Stream, request: Mapping[str, Any]) -> list[tuple[int, str]]:
         latest = now_ms() - int(1000 * self._delay_s())
         since, until = request.get("startTime", 0), request.get("endTime", latest + 1)
         return [event for event in stream.events if event[0] <= latest and since <= event[0] < until]
 
     def _get_log_events(self, request: Mapping[str, Any]) -> Answer:
-        """Pages forward by `f/N` and backward by `b/N`; at an end the token that came is given again."""
+        """Page forward by `f/N/…` and backward by `b/N/…`; at the end, the token of the request is returned again."""
         with self._lock:
-            events = self._shown(self._stream(_group_name(request), request["logStreamName"]), request)
+            events = self._visible(self._stream(_group_name(request), request["logStreamName"]), request)
         limit = _limit(request)
         first, last = 0, len(events)
         token = request.get("nextToken")
         if token is not None:
-            matched = re.fullmatch(r"([fb])/(\d{56})/[se]", token)
+            matched = re.fullmatch(r"([fb])/(\d{56})/(s|e\d+)", token)
             if matched is None:
                 raise ApiError("The specified nextToken is invalid.", "InvalidParameterException")
-            forward, place = matched[1] == "f", min(int(matched[2]), len(events))
-            first, last = (place, last) if forward else (0, place)
+            forward, position = matched[1] == "f", min(int(matched[2]), len(events))
+            first, last = (position, last) if forward else (0, position)
         else:
             forward = request.get("startFromHead", False)
         if forward:
-            last = first + _fitting(events[first:last], limit)
+            last = first + _count_fitting(events[first:last], limit)
         else:
-            first = last - _fitting(events[first:last][::-1], limit)
+            first = last - _count_fitting(events[first:last][::-1], limit)
         return {
             "events": [
                 {"timestamp": timestamp, "message": text, "ingestionTime": timestamp}
@@ -117,9 +114,9 @@ class Logs:
         }
 
     def _filter_log_events(self, request: Mapping[str, Any]) -> Answer:
-        """All events of the streams by time; patterns are no part of the simulator."""
+        """All events of the streams by time, without patterns."""
         if "filterPattern" in request:
-            raise ApiError("The simulator has no filter patterns.", "InvalidParameterException")
+            raise ApiError("The simulator does not support filter patterns.", "InvalidParameterException")
         prefix, names = request.get("logStreamNamePrefix", ""), request.get("logStreamNames")
         with self._lock:
             streams = sorted(self._group(_group_name(request)).items())
@@ -127,7 +124,7 @@ class Logs:
                 {"logStreamName": name, "timestamp": at, "message": text, "ingestionTime": at, "eventId": f"{name}/{n}"}
                 for name, stream in streams
                 if name.startswith(prefix) and (names is None or name in names)
-                for n, (at, text) in enumerate(self._shown(stream, request))
+                for n, (at, text) in enumerate(self._visible(stream, request))
             ]
         found.sort(key=lambda event: event["timestamp"])
         return _page("events", found, request, _limit(request))
@@ -152,7 +149,7 @@ class Logs:
 
 
 def now_ms() -> int:
-    """The time as AWS gives it."""
+    """The time in AWS's units."""
     return int(1000 * time.time())
 
 
@@ -168,8 +165,8 @@ def _limit(request: Mapping[str, Any]) -> int:
     return limit
 
 
-def _fitting(events: list[tuple[int, str]], limit: int) -> int:
-    """How many of these events an answer holds."""
+def _count_fitting(events: list[tuple[int, str]], limit: int) -> int:
+    """The number of these events that fit into an answer."""
     size = 0
     for n, (_, text) in enumerate(events[:limit]):
         size += len(text.encode()) + EVENT_OVERHEAD_BYTES

@@ -1,9 +1,9 @@
-"""Whether Batch starts a job again: attempts and evaluateOnExit.
+"""Whether Batch retries a job: attempts and evaluateOnExit.
 
-Sources: the Batch User Guide's "Automated job retries" and the API reference's EvaluateOnExit: every condition that a
-rule gives must match, a pattern may end in `*`, the first rule that matches decides, and where none matches the job is
-retried. The User Guide's own last rule, EXIT `onReason: *`, is meant for every other ending, so that `*` also matches a
-reason that is not there.
+Sources: the Batch User Guide, "Automated job retries", and the API reference, EvaluateOnExit. All conditions of a rule
+must match, a pattern may end in `*`, the first rule that matches decides, and if none matches the job is retried. The
+last rule in the User Guide, EXIT `onReason: *`, stands for every other result, so that `*` also matches a missing
+reason.
 """
 
 import re
@@ -19,14 +19,14 @@ _CONDITIONS = {"onStatusReason": r"[A-Za-z0-9.:\s]*\*?", "onReason": r"[A-Za-z0-
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How an attempt ended, as DescribeJobs says it.
+class AttemptResult:
+    """The result of an attempt, as in DescribeJobs.
 
     Attributes:
-        status_reason: Batch's own words.
-        reason: The container agent's, where it has any.
-        exit_code: Of the first process; None where nobody was there to see it.
-        is_final: Whether Batch starts it no more, whatever the rules say: jobs that were ended by a user or a timeout.
+        status_reason: Batch's reason.
+        reason: The container agent's reason, if there is one.
+        exit_code: Exit code of the first process; None if it is unknown.
+        is_final: Whether it is never retried: jobs that were terminated or timed out.
     """
 
     status_reason: str
@@ -35,22 +35,22 @@ class Ending:
     is_final: bool = False
 
     @property
-    def succeeded(self) -> bool:
+    def is_success(self) -> bool:
         return self.exit_code == 0 and self.reason is None and not self.is_final
 
 
-def is_retried(strategy: Mapping[str, Any], attempt: int, ending: Ending) -> bool:
+def is_retried(strategy: Mapping[str, Any], attempt: int, result: AttemptResult) -> bool:
     """Whether attempt number `attempt`, from 1, is followed by another one."""
-    if ending.succeeded or ending.is_final or attempt >= strategy.get("attempts", 1):
+    if result.is_success or result.is_final or attempt >= strategy.get("attempts", 1):
         return False
     for rule in strategy.get("evaluateOnExit", []):
-        if _matches(rule, ending):
+        if _matches(rule, result):
             return bool(rule["action"].upper() == "RETRY")
     return True
 
 
 def check(strategy: Mapping[str, Any]) -> None:
-    """Refuses what RegisterJobDefinition and SubmitJob refuse."""
+    """Reject what RegisterJobDefinition and SubmitJob reject."""
     rules: Sequence[Mapping[str, Any]] = strategy.get("evaluateOnExit", [])
     if rules and "attempts" not in strategy:
         raise ApiError("evaluateOnExit needs attempts")
@@ -62,19 +62,19 @@ def check(strategy: Mapping[str, Any]) -> None:
         if rule["action"].upper() not in {"RETRY", "EXIT"}:
             raise ApiError(f"action must be RETRY or EXIT, not {rule['action']}")
         for condition, pattern in _CONDITIONS.items():
-            given = rule.get(condition)
-            if given is not None and (len(given) > 512 or not re.fullmatch(pattern, given)):
-                raise ApiError(f"{condition} does not take {given!r}")
+            value = rule.get(condition)
+            if value is not None and (len(value) > 512 or not re.fullmatch(pattern, value)):
+                raise ApiError(f"{condition} does not accept {value!r}")
 
 
-def _matches(rule: Mapping[str, Any], ending: Ending) -> bool:
-    said = {
-        "onStatusReason": ending.status_reason,
-        "onReason": ending.reason or "",
-        "onExitCode": "" if ending.exit_code is None else str(ending.exit_code),
+def _matches(rule: Mapping[str, Any], result: AttemptResult) -> bool:
+    values = {
+        "onStatusReason": result.status_reason,
+        "onReason": result.reason or "",
+        "onExitCode": "" if result.exit_code is None else str(result.exit_code),
     }
-    return all(_globs(rule[name], text) for name, text in said.items() if rule.get(name) is not None)
+    return all(_matches_pattern(rule[name], text) for name, text in values.items() if rule.get(name) is not None)
 
 
-def _globs(pattern: str, text: str) -> bool:
+def _matches_pattern(pattern: str, text: str) -> bool:
     return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern

@@ -1,6 +1,6 @@
-"""HTTP: which action a request means, and how an answer is written.
+"""The HTTP server: finds the action of a request and writes the answer.
 
-Batch speaks REST with JSON and names the action in the path, Logs speaks JSON 1.1 and names it in a header.
+Batch uses REST with JSON and has the action in the path; Logs uses JSON 1.1 and has it in a header.
 """
 
 import json
@@ -12,17 +12,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
 Answer = tuple[int, dict[str, Any]]
-Answering = Callable[[str, Mapping[str, Any]], Answer | None]
-"""From an action and its payload to status and body; None: the connection is closed instead."""
+Handler = Callable[[str, Mapping[str, Any]], Answer | None]
+"""Returns status and body for an action and its payload; None: the connection is closed without an answer."""
 
 _TAGS: Final = {"GET": "ListTagsForResource", "POST": "TagResource", "DELETE": "UntagResource"}
 
 
 class Server:
-    """Answers on a free port of this machine until it is closed."""
+    """Serves a free port of this host until it is closed."""
 
-    def __init__(self, answering: Answering) -> None:
-        self._http = _Http(answering)
+    def __init__(self, handler: Handler) -> None:
+        self._http = _Http(handler)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), name="Batch simulator")
         self._thread.start()
 
@@ -31,28 +31,28 @@ class Server:
         return f"http://127.0.0.1:{self._http.server_port}"
 
     def close(self) -> None:
-        """Waits for answers under way."""
+        """Wait for the answers that are being written."""
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
 
 
 class _Http(ThreadingHTTPServer):
-    daemon_threads = False  # joined when it closes
+    daemon_threads = False  # joined when the server closes
     request_queue_size = 128
 
-    def __init__(self, answering: Answering) -> None:
+    def __init__(self, handler: Handler) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answering = answering
+        self.handler = handler
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that went away are no error of the server's; others are told as the base does."""
+        """Ignore clients that closed the connection; report other errors like the base class."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """HTTP/1.0, one request a connection: nothing is left open when the simulator ends."""
+    """HTTP/1.0, with one request for each connection: none is open when the simulator ends."""
 
     server: _Http
     timeout = 10
@@ -67,14 +67,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
-        """Says nothing."""
+        """Log nothing."""
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        answered = self.server.answering(*self._request(body))
-        if answered is None:
+        answer_or_none = self.server.handler(*self._request(body))
+        if answer_or_none is None:
             return
-        status, answer = answered
+        status, answer = answer_or_none
         content = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def _request(self, body: bytes) -> tuple[str, dict[str, Any]]:
-        """The action and its payload; Logs names it in a header, Batch in the path."""
+        """The action and its payload."""
         payload: dict[str, Any] = json.loads(body or b"{}")
         target = self.headers.get("X-Amz-Target")
         if target is not None:
@@ -99,8 +99,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _action(name: str) -> str:
-    """`submitjob` as the API writes it."""
-    return {known.lower(): known for known in _BATCH_ACTIONS}.get(name, name)
+    """The action of a path such as `submitjob`."""
+    return {action.lower(): action for action in _BATCH_ACTIONS}.get(name, name)
 
 
 _BATCH_ACTIONS: Final = (

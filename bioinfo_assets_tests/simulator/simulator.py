@@ -1,4 +1,4 @@
-"""The simulator: Batch and CloudWatch Logs behind one HTTP address, and the faults that tests give it."""
+"""The simulator: Batch and CloudWatch Logs behind one HTTP address, and the faults that tests inject."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ from bioinfo_assets_tests.simulator.faults import (
 )
 from bioinfo_assets_tests.simulator.job import Job
 from bioinfo_assets_tests.simulator.logs import Logs
-from bioinfo_assets_tests.simulator.machines import Queue, World
+from bioinfo_assets_tests.simulator.queues import Queue, SimulatorConfig
 from bioinfo_assets_tests.simulator.scheduler import Scheduler
 from bioinfo_assets_tests.simulator.server import Answer, Server
 
@@ -32,12 +32,12 @@ ACCOUNT: Final = "123456789012"
 
 @dataclass(frozen=True)
 class Request:
-    """A request that came.
+    """A request.
 
     Attributes:
-        action: As the API calls it, such as `SubmitJob`.
-        payload: What it said.
-        at: When, by `time.monotonic`.
+        action: The action, such as `SubmitJob`.
+        payload: The payload.
+        at: Its time by `time.monotonic`.
     """
 
     action: str
@@ -46,18 +46,18 @@ class Request:
 
 
 class BatchSimulator:
-    """AWS Batch on this machine; see the package's docstring.
+    """AWS Batch on this host; see the docstring of the package.
 
     Args:
-        folder: Each attempt works in `folder/JOB_ID/ATTEMPT`; they stay, for tests to look at.
-        machine_environment: Variables of every container, as an image and a job role would give them: PATH, AWS_* keys
-            and endpoints. Nothing else comes from the host.
-        queues: The job queues; a test may change one, and then `look_again`.
-        max_running: How many jobs are STARTING or RUNNING at once; the others are RUNNABLE.
-        second_s: How long a second of Batch's timeouts and of its 30 seconds' grace takes here.
-        delays: How long other things take; `delays` can be set anew at any time.
+        folder: Each attempt works in `folder/JOB_ID/ATTEMPT`, which is kept for tests.
+        machine_environment: Variables of every container, as an image and a job role would set them: PATH, AWS_* keys
+            and endpoints. No variable of the host is passed on.
+        queues: The job queues; after changing one, call `start_waiting_jobs`.
+        max_running: Maximum number of jobs that are STARTING or RUNNING; the others are RUNNABLE.
+        second_s: How long a second of Batch's timeouts and of its grace period of 30 seconds takes.
+        delays: Other delays; `delays` can be replaced at any time.
         images: Images that can be pulled; None: all.
-        log_groups: Log groups there are beside `/aws/batch/job`.
+        log_groups: Log groups in addition to `/aws/batch/job`.
     """
 
     def __init__(
@@ -82,17 +82,17 @@ class BatchSimulator:
         for group in log_groups:
             self._logs.create_group(group)
         by_arn = {queue.arn: queue for queue in queues}
-        self._world = World(folder, machine_environment, by_arn, max_running, second_s, images)
+        self._config = SimulatorConfig(folder, machine_environment, by_arn, max_running, second_s, images)
         self._queues = queues
 
     def __enter__(self) -> Self:
-        self._scheduler = Scheduler(self._world, self._logs, lambda: self.delays, self._job_faults)
+        self._scheduler = Scheduler(self._config, self._logs, lambda: self.delays, self._job_faults)
         self._api = BatchApi(ACCOUNT, self._queues, self._scheduler, lambda: self.delays)
         self._server = Server(self._answer)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends all processes and threads."""
+        """Stop all processes and threads."""
         self._closing.set()
         self._server.close()
         self._scheduler.close()
@@ -103,49 +103,49 @@ class BatchSimulator:
         return self._server.url
 
     def inject(self, *faults: JobFault | ApiFault) -> None:
-        """Lets things go wrong from now on."""
+        """Activate faults."""
         with self._scheduler.lock, self._lock:
             self._job_faults += [fault for fault in faults if isinstance(fault, JobFault)]
             self._api_faults += [fault for fault in faults if isinstance(fault, ApiFault)]
 
     def withdraw(self, *faults: JobFault | ApiFault) -> None:
-        """Lets them go wrong no more; stuck jobs go on."""
+        """Deactivate faults; stuck jobs continue."""
         with self._scheduler.lock, self._lock:
             for fault in faults:
                 of_kind: list[Any] = self._job_faults if isinstance(fault, JobFault) else self._api_faults
                 of_kind.remove(fault)
-        self.look_again()
+        self.start_waiting_jobs()
 
-    def look_again(self) -> None:
-        """Gives places to waiting jobs, after a test changed a queue."""
-        self._scheduler.look_again()
+    def start_waiting_jobs(self) -> None:
+        """Start the waiting jobs that can run after a queue was changed."""
+        self._scheduler.start_waiting_jobs()
 
     def reclaim(self, job_id: str) -> None:
-        """Takes the machine of a running job away, now."""
+        """Interrupt a running job now."""
         with self._scheduler.lock:
-            self._scheduler.reclaim(self._job(job_id), SpotReclaim().ending())
+            self._scheduler.reclaim(self._job(job_id), SpotReclaim().result())
 
     def forget(self, job_id: str) -> None:
-        """Lets Batch forget a job, as it does days after the job's end."""
+        """Make Batch forget a job, as it does some days after the end of the job."""
         with self._scheduler.lock:
             self._job(job_id).is_forgotten = True
 
     def count(self, action: str) -> int:
-        """How many requests of an action came, faulty answers included."""
+        """The number of requests of an action, including failed ones."""
         return len(self.payloads(action))
 
     def payloads(self, action: str) -> list[Mapping[str, Any]]:
-        """What the requests of an action said, in their order."""
+        """The payloads of the requests of an action, in their order."""
         with self._lock:
             return [request.payload for request in self.requests if request.action == action]
 
     def job_details(self) -> list[dict[str, Any]]:
-        """All jobs and array children as DescribeJobs has them, forgotten ones and those not yet shown too."""
+        """The descriptions of all jobs and array children, including those that DescribeJobs does not return."""
         with self._scheduler.lock:
             return [job.detail() for job in self._api.jobs]
 
     def printed(self, job_id: str, attempt: int = 1) -> list[str]:
-        """The lines of an attempt, whether CloudWatch shows them yet or not."""
+        """The lines of an attempt, whether CloudWatch returns them yet or not."""
         with self._scheduler.lock:
             job = self._job(job_id)
             stream = job.attempts[attempt - 1].log_stream
@@ -158,32 +158,34 @@ class BatchSimulator:
         return job
 
     def _answer(self, action: str, payload: Mapping[str, Any]) -> Answer | None:
-        """Status and body for a request; None: the connection is closed instead."""
+        """Return status and body for a request; None: the connection is closed without an answer."""
         with self._lock:
             self.requests.append(Request(action, payload, time.monotonic()))
-            struck = [fault for fault in self._api_faults if fault.strikes(action)]
-        fault = struck[0] if struck else None
+            faults = [fault for fault in self._api_faults if fault.take(action)]
+        fault = faults[0] if faults else None
         if isinstance(fault, Disconnected):
             return None
         if isinstance(fault, ErrorAnswer):
             return fault.status, {"message": fault.message, "__type": fault.code}
-        answer = self._carried_out(action, payload)
+        answer = self._execute(action, payload)
         if isinstance(fault, SlowAnswer):
             self._closing.wait(fault.seconds)
         if isinstance(fault, EmptyPage) and answer[0] == 200:
-            token = payload.get("nextToken", f"f/{0:056}/s").removesuffix("/s").removesuffix("/e")
-            return 200, {"events": [], "nextForwardToken": token + "/e", "nextBackwardToken": token + "/e"}
+            position, _, empty_pages = payload.get("nextToken", f"f/{0:056}/e0").rpartition("/")
+            # A new token each time: the same token again would mean the end of the stream.
+            token = f"{position}/e{int(empty_pages[1:] or 0) + 1}"
+            return 200, {"events": [], "nextForwardToken": token, "nextBackwardToken": token}
         return None if isinstance(fault, AnswerLost) else answer
 
-    def _carried_out(self, action: str, payload: Mapping[str, Any]) -> Answer:
-        known = {**self._api.actions, **self._logs.actions}
-        if action not in known:
-            return 404, {"message": f"The simulator has no {action}.", "__type": "UnknownOperationException"}
+    def _execute(self, action: str, payload: Mapping[str, Any]) -> Answer:
+        actions = {**self._api.actions, **self._logs.actions}
+        if action not in actions:
+            return 404, {"message": f"The simulator does not support {action}.", "__type": "UnknownOperationException"}
         try:
             with self._scheduler.lock:
-                return 200, known[action](payload)
+                return 200, actions[action](payload)
         except ApiError as error:
             message = error.message
-            if error.code == "ClientException":  # as Batch wraps its words: ASFHyP3/hyp3#3041
+            if error.code == "ClientException":  # as Batch wraps its messages: ASFHyP3/hyp3#3041
                 message = f"Error executing request, Exception : {message}, RequestId: {uuid.uuid4()}"
             return error.status, {"message": message, "__type": error.code}

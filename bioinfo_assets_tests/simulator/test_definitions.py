@@ -1,23 +1,28 @@
 """Job definitions, queues, compute environments and tags."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
-ENOUGH = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "512"}]
+from bioinfo_assets_tests.simulator import BatchSimulator, Queue
+from bioinfo_assets_tests.simulator.driver import Driver
+
+REQUIREMENTS = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "512"}]
 
 
-def revisions(batch, **request):
-    return [found["revision"] for found in batch.client.describe_job_definitions(**request)["jobDefinitions"]]
+def revisions(batch: Driver, **request: Any) -> list[int]:
+    return [definition["revision"] for definition in batch.client.describe_job_definitions(**request)["jobDefinitions"]]
 
 
-def test_each_registration_is_a_revision_also_of_the_same_content(batch):
-    told = [batch.register("aligner") for _ in range(2)]
-    assert [answer["revision"] for answer in told] == [1, 2]
-    assert told[1]["jobDefinitionArn"].endswith(":job-definition/aligner:2")
+def test_each_registration_is_a_revision_even_of_equal_content(batch: Driver) -> None:
+    answers = [batch.register("aligner") for _ in range(2)]
+    assert [answer["revision"] for answer in answers] == [1, 2]
+    assert answers[1]["jobDefinitionArn"].endswith(":job-definition/aligner:2")
     assert revisions(batch, jobDefinitionName="aligner") == [2, 1]
 
 
-def test_a_definition_is_described_as_it_was_registered(batch):
+def test_a_definition_is_described_as_it_was_registered(batch: Driver) -> None:
     properties = {
         "jobRoleArn": "arn:aws:iam::123456789012:role/job",
         "linuxParameters": {"initProcessEnabled": True, "sharedMemorySize": 1024},
@@ -33,7 +38,7 @@ def test_a_definition_is_described_as_it_was_registered(batch):
     assert found["timeout"] == {"attemptDurationSeconds": 60}
 
 
-def test_a_name_means_the_latest_active_revision(batch):
+def test_a_name_refers_to_the_latest_active_revision(batch: Driver) -> None:
     first, second, third = (batch.register("aligner")["jobDefinitionArn"] for _ in range(3))
     batch.client.deregister_job_definition(jobDefinition=third)
     assert batch.run(definition="aligner")["jobDefinition"] == second
@@ -41,7 +46,7 @@ def test_a_name_means_the_latest_active_revision(batch):
     assert batch.run(definition=second.rpartition(":")[0])["jobDefinition"] == second
 
 
-def test_an_inactive_or_unknown_definition_takes_no_jobs(batch):
+def test_an_inactive_or_unknown_definition_accepts_no_jobs(batch: Driver) -> None:
     batch.register("aligner")
     batch.client.deregister_job_definition(jobDefinition="aligner:1")
     for reference in ("aligner", "aligner:1", "aligner:2", "nobody", "nobody:1"):
@@ -51,12 +56,12 @@ def test_an_inactive_or_unknown_definition_takes_no_jobs(batch):
     assert revisions(batch, jobDefinitionName="aligner", status="INACTIVE") == [1]
 
 
-def test_definitions_are_described_by_arn_and_by_name_with_revision(batch):
+def test_definitions_are_described_by_arn_and_by_name_with_revision(batch: Driver) -> None:
     arn = batch.register("aligner")["jobDefinitionArn"]
     assert revisions(batch, jobDefinitions=[arn, "aligner:1", "aligner:7", "nobody:1"]) == [1, 1]
 
 
-def test_definitions_come_in_pages(batch):
+def test_definitions_are_described_in_pages(batch: Driver) -> None:
     for _ in range(5):
         batch.register("aligner")
     paginator = batch.client.get_paginator("describe_job_definitions")
@@ -68,26 +73,28 @@ def test_definitions_come_in_pages(batch):
     ("container", "more"),
     [
         ({"image": ""}, {}),
-        ({"resourceRequirements": ENOUGH[:1]}, {}),
+        ({"resourceRequirements": REQUIREMENTS[:1]}, {}),
         ({"environment": [{"name": "AWS_BATCH_X", "value": "1"}]}, {}),
         ({}, {"timeout": {"attemptDurationSeconds": 30}}),
         ({}, {"retryStrategy": {"attempts": 11}}),
         ({}, {"tags": {f"tag{n}": "x" for n in range(51)}}),
     ],
-    ids=lambda given: str(given)[:70],
+    ids=lambda value: str(value)[:70],
 )
-def test_definitions_outside_of_batchs_limits_are_refused(batch, container, more):
+def test_definitions_outside_the_limits_of_batch_are_rejected(
+    batch: Driver, container: dict[str, Any], more: dict[str, Any]
+) -> None:
     with pytest.raises(ClientError, match="ClientException"):
         batch.register("aligner", container=container, **more)
     assert revisions(batch, jobDefinitionName="aligner") == []
 
 
-def test_definitions_names_have_batchs_letters(batch):
+def test_a_definition_with_an_invalid_name_is_rejected(batch: Driver) -> None:
     with pytest.raises(ClientError, match="name"):
         batch.register("aligner.1")
 
 
-def test_queues_tell_their_state_and_environments(batch):
+def test_queues_have_state_and_compute_environments(batch: Driver) -> None:
     queue, closed = batch.client.describe_job_queues(jobQueues=["queue", "closed", "nowhere"])["jobQueues"]
     assert (queue["state"], queue["status"]) == ("ENABLED", "VALID")
     assert closed["state"] == "DISABLED"
@@ -99,12 +106,12 @@ def test_queues_tell_their_state_and_environments(batch):
     assert "schedulingPolicyArn" not in queue
 
 
-def test_all_queues_are_told_where_none_is_named(batch):
+def test_all_queues_are_described_if_none_is_named(batch: Driver) -> None:
     assert len(batch.client.describe_job_queues()["jobQueues"]) == 4
     assert len(batch.client.describe_compute_environments()["computeEnvironments"]) == 4
 
 
-def test_a_queue_can_be_closed_later(batch, queues):
+def test_a_queue_can_be_disabled_later(batch: Driver, queues: tuple[Queue, ...]) -> None:
     batch.run()
     queues[0].enabled = False
     with pytest.raises(ClientError, match="not in a state"):
@@ -112,7 +119,9 @@ def test_a_queue_can_be_closed_later(batch, queues):
 
 
 @pytest.mark.parametrize("change", ["environment_enabled", "environment_valid"])
-def test_jobs_of_a_queue_without_a_usable_environment_stay_runnable(batch, simulator, queues, change):
+def test_jobs_of_a_queue_without_a_usable_environment_stay_runnable(
+    batch: Driver, simulator: BatchSimulator, queues: tuple[Queue, ...], change: str
+) -> None:
     setattr(queues[0], change, False)
     job_id = batch.submit()
     batch.wait(job_id, "RUNNABLE")
@@ -121,22 +130,22 @@ def test_jobs_of_a_queue_without_a_usable_environment_stay_runnable(batch, simul
     ]
     assert (environment["state"], environment["status"]) in {("DISABLED", "VALID"), ("ENABLED", "INVALID")}
     setattr(queues[0], change, True)
-    simulator.look_again()
-    assert batch.end(job_id)["status"] == "SUCCEEDED"
+    simulator.start_waiting_jobs()
+    assert batch.wait_for_end(job_id)["status"] == "SUCCEEDED"
 
 
-def test_tags_of_jobs_and_definitions_can_be_read_and_changed(batch):
+def test_tags_of_jobs_and_definitions_can_be_read_and_changed(batch: Driver) -> None:
     arn = batch.register("aligner", tags={"a": "1"})["jobDefinitionArn"]
     job = batch.run(definition="aligner", tags={"run": "r1", "sample": "expt"})
-    for resource, there in ((arn, {"a": "1"}), (job["jobArn"], {"run": "r1", "sample": "expt"})):
-        assert batch.client.list_tags_for_resource(resourceArn=resource)["tags"] == there
+    for resource, tags in ((arn, {"a": "1"}), (job["jobArn"], {"run": "r1", "sample": "expt"})):
+        assert batch.client.list_tags_for_resource(resourceArn=resource)["tags"] == tags
         batch.client.tag_resource(resourceArn=resource, tags={"new": "2"})
-        batch.client.untag_resource(resourceArn=resource, tagKeys=list(there))
+        batch.client.untag_resource(resourceArn=resource, tagKeys=list(tags))
         assert batch.client.list_tags_for_resource(resourceArn=resource)["tags"] == {"new": "2"}
     assert batch.job(job["jobId"])["tags"] == {"new": "2"}
 
 
-def test_tags_of_what_is_not_there_or_over_fifty_are_refused(batch):
+def test_tags_of_an_unknown_job_and_more_than_fifty_tags_are_rejected(batch: Driver) -> None:
     with pytest.raises(ClientError, match="does not exist"):
         batch.client.list_tags_for_resource(resourceArn="arn:aws:batch:us-east-1:123456789012:job/nobody")
     job = batch.run(tags={f"tag{n}": "x" for n in range(50)})

@@ -1,14 +1,17 @@
-"""What runs, and what DescribeJobs says of it."""
+"""Running jobs, and their descriptions in DescribeJobs."""
 
 import os
 import time
+from pathlib import Path
 
 import psutil
+import pytest
 
-from bioinfo_assets_tests.simulator import Delays
+from bioinfo_assets_tests.simulator import BatchSimulator, Delays
+from bioinfo_assets_tests.simulator.driver import Driver
 
 
-def test_a_command_that_ends_well_is_a_job_that_succeeded(batch):
+def test_a_job_whose_command_succeeds_succeeds(batch: Driver) -> None:
     before = int(1000 * time.time())
     job = batch.run("exit 0", name="aligned-NA12878")
     assert job["status"] == "SUCCEEDED"
@@ -20,7 +23,7 @@ def test_a_command_that_ends_well_is_a_job_that_succeeded(batch):
     assert len(job["attempts"]) == 1
 
 
-def test_a_command_that_fails_is_a_job_that_failed_with_its_exit_code(batch):
+def test_a_job_whose_command_fails_has_its_exit_code(batch: Driver) -> None:
     job = batch.run("exit 3")
     assert job["status"] == "FAILED"
     assert job["statusReason"] == "Essential container in task exited"
@@ -28,11 +31,13 @@ def test_a_command_that_fails_is_a_job_that_failed_with_its_exit_code(batch):
     assert job["attempts"][0]["container"]["exitCode"] == 3
 
 
-def test_a_command_that_a_signal_ended_has_the_exit_code_that_docker_gives(batch):
+def test_a_command_killed_by_a_signal_has_the_exit_code_of_docker(batch: Driver) -> None:
     assert batch.run("kill -SEGV $$")["container"]["exitCode"] == 128 + 11
 
 
-def test_a_job_has_the_variables_of_definition_request_machine_and_batch_and_no_others(batch, simulator, monkeypatch):
+def test_a_job_has_exactly_the_variables_of_definition_request_machine_and_batch(
+    batch: Driver, simulator: BatchSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OF_THE_HOST", "1")
     batch.register(
         "with-variables", container={"environment": [{"name": "A", "value": "1"}, {"name": "B", "value": "1"}]}
@@ -40,8 +45,8 @@ def test_a_job_has_the_variables_of_definition_request_machine_and_batch_and_no_
     overrides = {"environment": [{"name": "B", "value": "2"}, {"name": "TOOLS", "value": "/elsewhere"}]}
     job = batch.run("env", definition="with-variables", overrides=overrides)
     printed = dict(line.split("=", 1) for line in simulator.printed(job["jobId"]))
-    made_by_bash = {"PWD", "SHLVL", "_"}
-    assert {name: value for name, value in printed.items() if name not in made_by_bash} == {
+    set_by_bash = {"PWD", "SHLVL", "_"}
+    assert {name: value for name, value in printed.items() if name not in set_by_bash} == {
         "A": "1",
         "B": "2",
         "TOOLS": "/elsewhere",
@@ -54,7 +59,7 @@ def test_a_job_has_the_variables_of_definition_request_machine_and_batch_and_no_
     }
 
 
-def test_placeholders_of_the_command_are_put_in_from_the_request_before_the_definition(batch, simulator):
+def test_placeholders_are_replaced_from_the_request_or_the_definition(batch: Driver, simulator: BatchSimulator) -> None:
     command = ["printf", "%s\n", "Ref::sample", "Ref::lane", "Ref::unknown"]
     batch.register("greets", container={"command": command}, parameters={"sample": "expt", "lane": "1"})
     job = batch.run(None, definition="greets", parameters={"sample": "NA12878"})
@@ -63,7 +68,7 @@ def test_placeholders_of_the_command_are_put_in_from_the_request_before_the_defi
     assert job["parameters"] == {"sample": "NA12878", "lane": "1"}
 
 
-def test_each_attempt_works_in_an_empty_folder_of_its_own_with_nothing_to_read(batch, simulator):
+def test_each_attempt_has_an_empty_folder_of_its_own_and_empty_stdin(batch: Driver, simulator: BatchSimulator) -> None:
     script = "pwd; ls -A | wc -l; touch left; wc -c; exit 1"
     job = batch.run(script, retryStrategy={"attempts": 2})
     first, second = (simulator.printed(job["jobId"], attempt) for attempt in (1, 2))
@@ -71,7 +76,7 @@ def test_each_attempt_works_in_an_empty_folder_of_its_own_with_nothing_to_read(b
     assert first[1:] == second[1:] == ["0", "0"]
 
 
-def test_the_job_shows_what_it_was_asked_to_do(batch):
+def test_a_job_is_described_with_its_settings(batch: Driver) -> None:
     batch.register("roles", container={"jobRoleArn": "arn:aws:iam::123456789012:role/job", "user": "1000"})
     job = batch.run(
         "true",
@@ -89,31 +94,31 @@ def test_the_job_shows_what_it_was_asked_to_do(batch):
     assert container["jobRoleArn"] == "arn:aws:iam::123456789012:role/job"
     assert container["user"] == "1000"
     assert container["environment"] == [{"name": "A", "value": "1"}]
-    asked = {item["type"]: item["value"] for item in container["resourceRequirements"]}
-    assert asked == {"VCPU": "1", "MEMORY": "2048", "GPU": "1"}
+    requirements = {item["type"]: item["value"] for item in container["resourceRequirements"]}
+    assert requirements == {"VCPU": "1", "MEMORY": "2048", "GPU": "1"}
     assert job["tags"] == {"run": "r1"}
     assert job["timeout"] == {"attemptDurationSeconds": 3600}
     assert job["jobQueue"].endswith(":job-queue/queue")
     assert job["jobDefinition"].endswith(":job-definition/roles:1")
 
 
-def test_the_deprecated_overrides_of_memory_and_vcpus_change_nothing(batch):
+def test_the_deprecated_overrides_of_memory_and_vcpus_have_no_effect(batch: Driver) -> None:
     job = batch.run(overrides={"memory": 9000, "vcpus": 8})
-    asked = {item["type"]: item["value"] for item in job["container"]["resourceRequirements"]}
-    assert asked == {"VCPU": "1", "MEMORY": "512"}
+    requirements = {item["type"]: item["value"] for item in job["container"]["resourceRequirements"]}
+    assert requirements == {"VCPU": "1", "MEMORY": "512"}
 
 
-def test_the_states_are_gone_through_one_by_one(batch, simulator):
+def test_a_job_passes_through_all_statuses(batch: Driver, simulator: BatchSimulator) -> None:
     simulator.delays = Delays(submitted_s=0.3, pending_s=0.3, runnable_s=0.3, starting_s=0.3)
     job_id = batch.submit("sleep 0.3")
-    seen = []
-    while seen[-1:] != ["SUCCEEDED"]:
+    statuses: list[str] = []
+    while statuses[-1:] != ["SUCCEEDED"]:
         status = batch.job(job_id)["status"]
-        seen += [status] if seen[-1:] != [status] else []
-    assert seen == ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
+        statuses += [status] if statuses[-1:] != [status] else []
+    assert statuses == ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
 
 
-def test_times_appear_with_the_states_that_they_are_of(batch, simulator):
+def test_times_appear_with_their_statuses(batch: Driver, simulator: BatchSimulator) -> None:
     simulator.delays = Delays(starting_s=0.6)
     job_id = batch.submit("sleep 100")
     starting = batch.wait(job_id, "STARTING")
@@ -125,19 +130,19 @@ def test_times_appear_with_the_states_that_they_are_of(batch, simulator):
     assert running["attempts"] == []
 
 
-def test_more_jobs_than_places_wait_in_runnable_and_begin_in_their_order(batch, tmp_path):
+def test_jobs_without_a_free_slot_are_runnable_and_start_in_order(batch: Driver, tmp_path: Path) -> None:
     script = "echo {} >>{}/begun; until [ -e {}/go ]; do sleep 0.01; done"
     ids = [batch.submit(script.format(n, tmp_path, tmp_path)) for n in range(6)]
     for job_id in ids[:4]:
         batch.wait(job_id, "RUNNING")
     assert [batch.job(job_id)["status"] for job_id in ids[4:]] == ["RUNNABLE", "RUNNABLE"]
     (tmp_path / "go").touch()
-    assert [batch.end(job_id)["status"] for job_id in ids] == ["SUCCEEDED"] * 6
+    assert [batch.wait_for_end(job_id)["status"] for job_id in ids] == ["SUCCEEDED"] * 6
     begun = (tmp_path / "begun").read_text().split()
     assert (set(begun[:4]), set(begun[4:])) == ({"0", "1", "2", "3"}, {"4", "5"})
 
 
-def test_nothing_that_a_job_started_outlives_it(batch, simulator):
+def test_no_process_of_a_job_outlives_it(batch: Driver, simulator: BatchSimulator) -> None:
     ways = ["sleep 1000", "setsid sleep 1000", "env -i sleep 1000", "env -i setsid sleep 1000"]
     script = "".join(f"{way} & echo $!; " for way in ways) + "(cd / && setsid sleep 1000 & echo $!); sleep 0.1"
     job = batch.run(script)
@@ -147,7 +152,7 @@ def test_nothing_that_a_job_started_outlives_it(batch, simulator):
     assert not [process_id for process_id in started if is_running(process_id)]
 
 
-def test_a_command_that_is_not_there_is_told_by_the_agent(batch):
+def test_a_missing_command_is_reported_by_the_agent(batch: Driver) -> None:
     job = batch.run(None, overrides={"command": ["bwa-mem9"]})
     assert job["status"] == "FAILED"
     assert job["statusReason"] == "Task failed to start"
@@ -156,7 +161,7 @@ def test_a_command_that_is_not_there_is_told_by_the_agent(batch):
     assert '"bwa-mem9"' in job["container"]["reason"]
 
 
-def test_an_image_that_is_not_there_cannot_be_pulled(batch):
+def test_a_missing_image_cannot_be_pulled(batch: Driver) -> None:
     batch.register("mistyped", container={"image": "toolz:1"})
     job = batch.run(definition="mistyped")
     assert job["status"] == "FAILED"
@@ -167,5 +172,5 @@ def test_an_image_that_is_not_there_cannot_be_pulled(batch):
     assert "startedAt" not in job
 
 
-def is_running(process_id):
-    return psutil.pid_exists(process_id) and psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE
+def is_running(process_id: int) -> bool:
+    return bool(psutil.pid_exists(process_id) and psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE)

@@ -1,9 +1,11 @@
-"""The simulator as a thing that is started and ended."""
+"""Starting and stopping the simulator."""
 
 import gc
 import os
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -11,21 +13,26 @@ import pytest
 from bioinfo_assets_tests.simulator import BatchSimulator, HostLost, Queue, SlowAnswer
 from bioinfo_assets_tests.simulator.conftest import client_of
 from bioinfo_assets_tests.simulator.driver import Driver
+from bioinfo_assets_tests.waiting import wait_until
 
 
-def started(tmp_path, **more):
+def new_simulator(tmp_path: Path, **options: Any) -> BatchSimulator:
     environment = {"PATH": os.environ["PATH"]}
-    return BatchSimulator(tmp_path / "machines", machine_environment=environment, queues=(Queue("queue"),), **more)
+    return BatchSimulator(tmp_path / "machines", machine_environment=environment, queues=(Queue("queue"),), **options)
+
+
+Resources = tuple[set[threading.Thread], int, set[psutil.Process]]
+"""Threads, number of open files, and child processes."""
 
 
 @pytest.fixture
-def before():
+def before() -> Resources:
     gc.collect()
     return set(threading.enumerate()), psutil.Process().num_fds(), set(psutil.Process().children(recursive=True))
 
 
-def test_the_end_leaves_no_process_no_thread_and_no_open_file(tmp_path, before):
-    with started(tmp_path) as simulator:
+def test_closing_leaves_no_process_no_thread_and_no_open_file(tmp_path: Path, before: Resources) -> None:
+    with new_simulator(tmp_path) as simulator:
         client = client_of("batch", simulator)
         batch = Driver(client)
         simulator.inject(HostLost(job="lost"))
@@ -42,28 +49,27 @@ def test_the_end_leaves_no_process_no_thread_and_no_open_file(tmp_path, before):
     assert set(psutil.Process().children(recursive=True)) <= processes
 
 
-def test_the_end_does_not_wait_for_answers_that_are_slow(tmp_path):
-    with started(tmp_path) as simulator:
+def test_closing_does_not_wait_for_slow_answers(tmp_path: Path) -> None:
+    with new_simulator(tmp_path) as simulator:
         simulator.inject(SlowAnswer(action="DescribeJobs", seconds=60))
         client = client_of("batch", simulator)
-        asking = threading.Thread(target=client.describe_jobs, kwargs={"jobs": ["x"]})
-        asking.start()
-        while simulator.count("DescribeJobs") == 0:
-            time.sleep(0.005)
-        begin = time.monotonic()
-    assert time.monotonic() - begin < 5
-    asking.join()
+        request = threading.Thread(target=client.describe_jobs, kwargs={"jobs": ["x"]})
+        request.start()
+        wait_until(lambda: simulator.count("DescribeJobs"))
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
+    request.join()
     client.close()
 
 
-def test_an_exception_in_a_test_ends_it_too(tmp_path, before):
-    with pytest.raises(ZeroDivisionError), started(tmp_path):
+def test_an_exception_in_a_test_stops_the_simulator(tmp_path: Path, before: Resources) -> None:
+    with pytest.raises(ZeroDivisionError), new_simulator(tmp_path):
         raise ZeroDivisionError
     assert set(threading.enumerate()) <= before[0]
 
 
-def test_how_many_jobs_run_at_once_is_given(tmp_path):
-    with started(tmp_path, max_running=1) as simulator:
+def test_the_number_of_running_jobs_is_limited(tmp_path: Path) -> None:
+    with new_simulator(tmp_path, max_running=1) as simulator:
         client = client_of("batch", simulator)
         batch = Driver(client)
         first, second = batch.submit("sleep 1000"), batch.submit("sleep 1000")
@@ -72,7 +78,7 @@ def test_how_many_jobs_run_at_once_is_given(tmp_path):
         client.close()
 
 
-def test_many_clients_can_ask_at_once(simulator, batch):
+def test_requests_can_be_concurrent(simulator: BatchSimulator, batch: Driver) -> None:
     ids = [batch.submit() for _ in range(3)]
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(batch.client.describe_jobs(jobs=ids))) for _ in range(30)]

@@ -1,4 +1,4 @@
-"""Runs a step's job with the real tools, and publishes what it made."""
+"""Runs a step's job with the real tools, and publishes its outputs."""
 
 import subprocess
 import time
@@ -17,8 +17,8 @@ TOOL_PATH = (REPOSITORY / ".tools" / "bin", REPOSITORY / ".venv" / "bin")
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What a job made: its published files by key, and what it said of itself."""
+class StepResult:
+    """The published files of a job by key, and its report."""
 
     files: Mapping[str, StoredFile]
     report: JobReport
@@ -33,31 +33,31 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Scratch folders under `folder`, and the machine's tools."""
+    """Runs jobs on this machine, with scratch folders under `folder`."""
 
     folder: Path
     tool_path: tuple[Path, ...] = TOOL_PATH
 
-    def run(self, job: Job) -> Made:
-        """Runs a job to its success and moves its outputs to where they are published."""
+    def run(self, job: Job) -> StepResult:
+        """Run a job that must succeed, and publish its outputs."""
         return self.run_all([job])[0]
 
-    def run_all(self, jobs: Sequence[Job], resources: Resources | None = None) -> list[Made]:
-        """Runs jobs beside one another, with these resources for each instead of its own."""
+    def run_all(self, jobs: Sequence[Job], resources: Resources | None = None) -> list[StepResult]:
+        """Run jobs concurrently, with these resources for each instead of its own."""
         if resources is not None:
             jobs = [replace(job, resources=resources) for job in jobs]
         with closing(self._backend()) as backend:
             ids = [backend.submit(job).job_id for job in jobs]
-            statuses = [_ended(backend, job_id) for job_id in ids]
+            statuses = [_wait(backend, job_id) for job_id in ids]
             for job_id, status in zip(ids, statuses, strict=True):
                 log = backend.read_log(job_id, Stream.STDERR, 0).decode()
                 assert status.state is State.SUCCEEDED, f"{status.reason}\n{log}"
-            return [_published(job, status.report) for job, status in zip(jobs, statuses, strict=True) if status.report]
+            return [_publish(job, status.report) for job, status in zip(jobs, statuses, strict=True) if status.report]
 
     def failure(self, job: Job) -> str:
-        """Runs a job that must fail and gives the sentence that says why."""
+        """Run a job that must fail, and return the reason."""
         with closing(self._backend()) as backend:
-            status = _ended(backend, backend.submit(job).job_id)
+            status = _wait(backend, backend.submit(job).job_id)
             assert status.state is State.FAILED
             return status.reason
 
@@ -71,20 +71,20 @@ def stored(path: Path) -> StoredFile:
 
 
 def samtools(*arguments: str) -> list[str]:
-    """The lines that samtools prints."""
+    """The lines of the output of samtools."""
     return subprocess.run(["samtools", *arguments], capture_output=True, check=True, text=True).stdout.splitlines()
 
 
-def _ended(backend: LocalBackend, job_id: str) -> Status:
+def _wait(backend: LocalBackend, job_id: str) -> Status:
     while not (status := backend.poll([job_id])[job_id]).state.is_over:
         time.sleep(0.02)
     return status
 
 
-def _published(job: Job, report: JobReport) -> Made:
-    files = {}
-    for output, made in zip(job.outputs, report.files, strict=True):
+def _publish(job: Job, report: JobReport) -> StepResult:
+    files: dict[str, StoredFile] = {}
+    for output, file in zip(job.outputs, report.files, strict=True):
         Path(output.uri).parent.mkdir(parents=True, exist_ok=True)
-        Path(made.path).rename(output.uri)
-        files[output.key] = StoredFile(output.uri, made.size, made.content)
-    return Made(files, report)
+        Path(file.path).rename(output.uri)
+        files[output.key] = StoredFile(output.uri, file.size, file.content)
+    return StepResult(files, report)

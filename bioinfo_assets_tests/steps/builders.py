@@ -1,20 +1,27 @@
-"""Builders: small FASTQs, VCFs and values, so that a test states only what matters to it."""
+"""Builders of small FASTQs, VCFs and values, so that a test states only the values it is about."""
 
 import gzip
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.launch.job import StoredFile
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets.steps.known_sites import KnownSites
-from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.reads import LaneFiles
 from bioinfo_assets.steps.reference import Aligner, IndexedReference
+from bioinfo_assets.steps.trimming import Trimming
 from bioinfo_assets_tests.steps.bench import stored
 
-LAYOUT = Layout("/results")
+LAYOUT = OutputLayout("/results")
+OPTICAL_DISTANCE = 2500
+QUANTIZED_QUALS = (10, 20, 30)
+TRIMMING = Trimming(poly_g=False, max_n=0.1, minimum_length=20)
+TRUSEQ = replace(TRIMMING, three_prime_1=TRUSEQ_1, three_prime_2=TRUSEQ_2)
 
 
 def somewhere(uri: str, size: int = 1000) -> StoredFile:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from bioinfo_assets_tests.steps.bench import Bench
@@ -5,11 +7,11 @@ from bioinfo_assets_tests.steps.chain import Chain, run_chain
 
 
 @pytest.fixture(scope="session")
-def chain(tmp_path_factory) -> Chain:
-    """Every step, with the resources it asks for."""
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """Every step, run with its own resources."""
     return run_chain(tmp_path_factory.mktemp("chain"))
 
 
 @pytest.fixture
-def bench(tmp_path) -> Bench:
+def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path / "scratch")

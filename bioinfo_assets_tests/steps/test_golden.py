@@ -1,6 +1,6 @@
-"""Every step's script as it is sent out, to be read in a review.
+"""The complete script of every step, for review.
 
-To change them on purpose: `uv run python -m bioinfo_assets_tests.steps.test_golden`, then read the difference.
+To change one on purpose, write `JOBS[NAME].script` to `GOLDEN / "NAME.sh"` from a Python prompt, and read `git diff`.
 """
 
 from collections.abc import Mapping
@@ -10,39 +10,53 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
-from bioinfo_assets.steps.layout import Layout
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
 from bioinfo_assets.steps.reads import merge_reads
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
 from bioinfo_assets.steps.reference import Aligner, fetch_reference, index_reference
 from bioinfo_assets.steps.report import multiqc
-from bioinfo_assets.steps.trimming import Trimming, trim_reads
-from bioinfo_assets_tests.steps.builders import bam, lane, read_group, reads, reference, sites, somewhere
+from bioinfo_assets.steps.trimming import trim_reads
+from bioinfo_assets_tests.steps.builders import (
+    OPTICAL_DISTANCE,
+    QUANTIZED_QUALS,
+    TRIMMING,
+    bam,
+    lane,
+    read_group,
+    reads,
+    reference,
+    sites,
+    somewhere,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def jobs(layout: Layout, size: int = 1000) -> Mapping[str, Job]:
-    """A job of each kind; `size` is that of its largest input."""
+def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
+    """A job of each step; `size` is the size of its largest input."""
     fasta = somewhere("/results/references/chr22.fa", size)
     lanes = [lane(), lane("FC2.1", "/reads/it's_FC2_L1")]
     marked = replace(bam(), bam=somewhere("/results/expt/expt.mark_dup.bam", size))
     reference_source = somewhere("https://example.org/chr22.fa.gz", size)
     known = [KnownSites(somewhere("gs://public/mills.vcf.gz", size), somewhere("gs://public/mills.vcf.gz.tbi"))]
     aligned = somewhere("/results/expt/expt.aln.bam", size)
+    trimming = replace(TRIMMING, five_prime_1=somewhere("/x/a.fa"), poly_g=True)
+    recalibration = Recalibration((sites(),), QUANTIZED_QUALS)
+    no_sites = Recalibration((), QUANTIZED_QUALS)
     return {
         "reference_genome": fetch_reference(reference_source, layout),
         "reference_index": index_reference(fasta, somewhere("/refs/hg38.alt"), Aligner.BWA_MEM2, layout),
         "known_sites": fetch_known_sites(known, reference().fai, layout),
         "merged_reads": merge_reads("expt", lanes, layout),
-        "trimmed_reads": trim_reads("expt", reads(), Trimming(five_prime_1=somewhere("/x/a.fa"), poly_g=True), layout),
+        "trimmed_reads": trim_reads("expt", reads(), trimming, layout),
         "aligned_bam": align("expt", reads(), [read_group("FC2.1"), read_group()], reference(alt=True), layout),
-        "marked_bam": mark_duplicates("expt", aligned, reference(), layout),
-        "recalibrated_bam": recalibrate("expt", marked, reference(), Recalibration((sites(),)), layout),
-        "recalibrated_bam.without_sites": recalibrate("expt", marked, reference(), Recalibration(), layout),
+        "marked_bam": mark_duplicates("expt", aligned, reference(), layout, optical_distance=OPTICAL_DISTANCE),
+        "recalibrated_bam": recalibrate("expt", marked, reference(), recalibration, layout),
+        "recalibrated_bam.without_sites": recalibrate("expt", marked, reference(), no_sites, layout),
         "alignment_metrics": alignment_metrics("expt", marked, reference(), layout),
         "insert_size_metrics": insert_size_metrics("expt", marked, layout),
         "depth": depth("expt", marked, layout),
@@ -50,29 +64,23 @@ def jobs(layout: Layout, size: int = 1000) -> Mapping[str, Job]:
     }
 
 
-JOBS = jobs(Layout("/results"))
+JOBS = jobs(OutputLayout("/results"))
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_the_script_is_the_golden_one(name):
+def test_the_script_equals_the_golden_file(name: str) -> None:
     assert JOBS[name].script == (GOLDEN / f"{name}.sh").read_text(encoding="utf-8")
 
 
-def test_there_is_no_golden_script_of_a_step_that_is_gone():
+def test_every_golden_file_has_a_step() -> None:
     assert {path.stem for path in GOLDEN.glob("*.sh")} == set(JOBS)
 
 
-def test_neither_places_nor_resources_are_in_a_script():
-    elsewhere = jobs(Layout("s3://bucket/run7"), size=10**11)
-    assert elsewhere["marked_bam"].resources != JOBS["marked_bam"].resources
-    assert {name: job.script for name, job in elsewhere.items()} == {name: job.script for name, job in JOBS.items()}
+def test_scripts_do_not_depend_on_addresses_and_resources() -> None:
+    other = jobs(OutputLayout("s3://bucket/run7"), size=10**11)
+    assert other["marked_bam"].resources != JOBS["marked_bam"].resources
+    assert {name: job.script for name, job in other.items()} == {name: job.script for name, job in JOBS.items()}
 
 
-def test_every_output_is_published_under_its_local_name():
+def test_every_output_is_published_under_its_local_name() -> None:
     assert all(output.uri.endswith(f"/{output.local}") for job in JOBS.values() for output in job.outputs)
-
-
-if __name__ == "__main__":
-    GOLDEN.mkdir(exist_ok=True)
-    for name, job in JOBS.items():
-        (GOLDEN / f"{name}.sh").write_text(job.script, encoding="utf-8")

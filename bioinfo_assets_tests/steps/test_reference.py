@@ -8,10 +8,11 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import StoredFile
-from bioinfo_assets.steps.layout import Layout
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.reference import Aligner, IndexedReference, fetch_reference, index_reference
-from bioinfo_assets_tests.steps.bench import stored
+from bioinfo_assets_tests.steps.bench import Bench, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, reference, somewhere
+from bioinfo_assets_tests.steps.chain import Chain
 
 FASTA = b">chr1 a comment\nACGTACGTAC\nGGTT\n>chr2\nTTTTT\n"
 
@@ -22,100 +23,108 @@ def source(path: Path, data: bytes) -> StoredFile:
 
 
 @pytest.mark.parametrize(("name", "data"), [("tiny.fa", FASTA), ("tiny.fasta.gz", gzip.compress(FASTA, mtime=0))])
-def test_a_reference_is_published_uncompressed(bench, tmp_path, name, data):
-    made = bench.run(fetch_reference(source(tmp_path / name, data), Layout(str(tmp_path / "out"))))
-    assert made.files["fasta"].uri == str(tmp_path / "out/references/tiny.fa")
-    assert made.path("fasta").read_bytes() == FASTA
-    assert made.report.facts == {"sequences": "2"}
+def test_a_reference_is_published_uncompressed(bench: Bench, tmp_path: Path, name: str, data: bytes) -> None:
+    result = bench.run(fetch_reference(source(tmp_path / name, data), OutputLayout(str(tmp_path / "out"))))
+    assert result.files["fasta"].uri == str(tmp_path / "out/references/tiny.fa")
+    assert result.path("fasta").read_bytes() == FASTA
+    assert result.report.facts == {"sequences": "2"}
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "why"),
+    ("name", "data", "reason"),
     [
         ("tiny.fa", b"", "tiny.fa is empty"),
-        ("tiny.fa.gz", gzip.compress(FASTA * 100, mtime=0)[:-20], "tiny.fa.gz is not a whole gzip file"),
+        (
+            "tiny.fa.gz",
+            gzip.compress(FASTA * 100, mtime=0)[:-20],
+            "tiny.fa.gz is not a complete gzip file: copy it again from its source",
+        ),
         ("tiny.fa.gz", b"<html><body>404</body></html>", "tiny.fa.gz is not FASTA"),
         ("tiny.fa", b">chr1\n", "tiny.fa has names but no sequence"),
     ],
 )
-def test_what_is_no_reference_is_told_by_its_name(bench, tmp_path, name, data, why):
-    assert why in bench.failure(fetch_reference(source(tmp_path / name, data), LAYOUT))
+def test_an_unusable_reference_is_a_failure_with_its_name(
+    bench: Bench, tmp_path: Path, name: str, data: bytes, reason: str
+) -> None:
+    assert reason in bench.failure(fetch_reference(source(tmp_path / name, data), LAYOUT))
 
 
-def test_a_name_that_could_be_taken_for_a_command_is_refused():
+def test_an_unsafe_name_is_refused() -> None:
     with pytest.raises(InputError, match="is not the name of a reference"):
         fetch_reference(somewhere("/refs/it's $(x).fa"), LAYOUT)
 
 
 class TestIndexing:
-    def test_bwa_and_bwa_mem2_have_the_files_of_the_seed(self):
+    def test_each_aligner_has_its_own_index_files(self) -> None:
         fasta = somewhere("/results/references/chr22.fa")
-        made = {
+        suffixes = {
             aligner: {output.uri.removeprefix("/results/references/chr22") for output in job.outputs}
             for aligner in Aligner
             for job in [index_reference(fasta, None, aligner, LAYOUT)]
         }
-        both = {".fa.amb", ".fa.ann", ".fa.pac", ".fa.fai", ".fa.refget.json", ".dict"}
-        assert made[Aligner.BWA] == both | {".fa.bwt", ".fa.sa"}
-        assert made[Aligner.BWA_MEM2] == both | {".fa.0123", ".fa.bwt.2bit.64"}
+        common = {".fa.amb", ".fa.ann", ".fa.pac", ".fa.fai", ".fa.refget.json", ".dict"}
+        assert suffixes[Aligner.BWA] == common | {".fa.bwt", ".fa.sa"}
+        assert suffixes[Aligner.BWA_MEM2] == common | {".fa.0123", ".fa.bwt.2bit.64"}
 
-    def test_the_alt_file_is_published_with_the_index(self, bench, tmp_path):
-        fasta, alt = source(tmp_path / "tiny.fa", FASTA), source(tmp_path / "given.alt", b"chr2\t0\n")
-        made = bench.run(index_reference(fasta, alt, Aligner.BWA, Layout(str(tmp_path / "out"))))
-        assert made.files["alt"].uri == str(tmp_path / "out/references/tiny.fa.alt")
-        assert made.path("alt").read_bytes() == b"chr2\t0\n"
-        assert made.report.facts["contigs"] == "2"
-        assert made.report.facts["bases"] == "19"
+    def test_the_alt_file_is_published_with_the_index(self, bench: Bench, tmp_path: Path) -> None:
+        fasta, alt = source(tmp_path / "tiny.fa", FASTA), source(tmp_path / "tiny.alt", b"chr2\t0\n")
+        result = bench.run(index_reference(fasta, alt, Aligner.BWA, OutputLayout(str(tmp_path / "out"))))
+        assert result.files["alt"].uri == str(tmp_path / "out/references/tiny.fa.alt")
+        assert result.path("alt").read_bytes() == b"chr2\t0\n"
+        assert result.report.facts["contigs"] == "2"
+        assert result.report.facts["bases"] == "19"
 
-    def test_the_dictionary_does_not_tell_where_it_was_made(self, chain):
-        dictionary = chain.made["reference_index"].path("dict").read_text()
+    def test_the_dictionary_has_no_path(self, chain: Chain) -> None:
+        dictionary = chain.results["reference_index"].path("dict").read_text()
         assert dictionary.splitlines()[1].split("\t")[1:3] == ["SN:chrM", "LN:16569"]
         assert dictionary.rstrip().endswith("UR:genome.fa")
 
-    def test_sequences_are_named_by_what_they_are(self, bench, tmp_path):
+    def test_sequences_are_identified_by_digests(self, bench: Bench, tmp_path: Path) -> None:
         """The digests are those of the same collection in github.com/refgenie/refget, test_fasta_digests.json."""
         fasta = source(tmp_path / "base.fa", b">chrX a comment\r\nTTGG\r\nggaa\r\n>chr1\r\nGGAA\r\n>chr2\r\nGcGc\r\n")
-        made = bench.run(index_reference(fasta, None, Aligner.BWA, Layout(str(tmp_path / "out"))))
-        document = json.loads(made.path("refget").read_text())
-        assert made.report.facts["seqcol"] == document["seqcol"] == "XZlrcEGi6mlopZ2uD8ObHkQB1d0oDwKk"
+        result = bench.run(index_reference(fasta, None, Aligner.BWA, OutputLayout(str(tmp_path / "out"))))
+        document = json.loads(result.path("refget").read_text())
+        assert result.report.facts["seqcol"] == document["seqcol"] == "XZlrcEGi6mlopZ2uD8ObHkQB1d0oDwKk"
         md5s = {
             name: md5(bases, usedforsecurity=False).hexdigest()
             for name, bases in (("chrX", b"TTGGGGAA"), ("chr1", b"GGAA"), ("chr2", b"GCGC"))
         }
         assert {contig["name"]: contig["md5"] for contig in document["contigs"]} == md5s
-        assert {name: text for name, text in made.report.facts.items() if name.startswith("m5.")} == {
+        assert {name: text for name, text in result.report.facts.items() if name.startswith("m5.")} == {
             f"m5.{name}": digest for name, digest in md5s.items()
         }
-        dictionary = made.path("dict").read_text()
+        dictionary = result.path("dict").read_text()
         assert re.findall(r"SN:(\w+).*M5:(\w+)", dictionary) == list(md5s.items())
 
-    @pytest.mark.parametrize(("contigs", "told"), [(100, 100), (101, 0)])
-    def test_m5s_of_many_contigs_are_in_the_file_alone(self, bench, tmp_path, contigs, told):
+    @pytest.mark.parametrize(("contigs", "facts"), [(100, 100), (101, 0)])
+    def test_m5s_of_many_contigs_are_in_the_file_only(
+        self, bench: Bench, tmp_path: Path, contigs: int, facts: int
+    ) -> None:
         fasta = source(tmp_path / "many.fa", b"".join(b">c%d\nACGT\n" % number for number in range(contigs)))
-        made = bench.run(index_reference(fasta, None, Aligner.BWA, Layout(str(tmp_path / "out"))))
-        assert sum(name.startswith("m5.") for name in made.report.facts) == told
-        assert len(json.loads(made.path("refget").read_text())["contigs"]) == contigs
+        result = bench.run(index_reference(fasta, None, Aligner.BWA, OutputLayout(str(tmp_path / "out"))))
+        assert sum(name.startswith("m5.") for name in result.report.facts) == facts
+        assert len(json.loads(result.path("refget").read_text())["contigs"]) == contigs
 
-    def test_what_is_no_letter_of_a_sequence_is_told(self, bench, tmp_path):
+    def test_a_character_that_is_not_a_letter_is_a_failure(self, bench: Bench, tmp_path: Path) -> None:
         fasta = source(tmp_path / "tiny.fa", b">chr1\nACGT\n>chr2\nAC-T\n")
         assert bench.failure(index_reference(fasta, None, Aligner.BWA, LAYOUT)) == (
-            "tiny.fa has '-' in chr2, which is no letter of a sequence: take it out"
+            "tiny.fa has '-' in chr2, which is not a letter of a sequence: remove it"
         )
 
-    def test_one_name_twice_is_told(self, bench, tmp_path):
+    def test_a_repeated_name_is_a_failure(self, bench: Bench, tmp_path: Path) -> None:
         fasta = source(tmp_path / "tiny.fa", b">chr1\nACGT\n>chr1\nACGT\n")
         assert "tiny.fa has two sequences of one name" in bench.failure(
             index_reference(fasta, None, Aligner.BWA, LAYOUT)
         )
 
     @pytest.mark.parametrize("name", ["chr1,2", "*star", "=x", 'a"b', "chr(1)"])
-    def test_a_name_that_sam_does_not_have_is_told(self, bench, tmp_path, name):
+    def test_a_name_that_is_not_valid_in_sam_is_a_failure(self, bench: Bench, tmp_path: Path, name: str) -> None:
         fasta = source(tmp_path / "tiny.fa", f">chr1\nACGT\n>{name} x\nACGT\n".encode())
-        assert f"tiny.fa has a sequence named {name}, which is no name in SAM" in bench.failure(
+        assert f"tiny.fa has a sequence named {name}, which is not a valid name in SAM" in bench.failure(
             index_reference(fasta, None, Aligner.BWA, LAYOUT)
         )
 
-    def test_a_contig_too_long_for_a_bams_index_is_told(self, bench, tmp_path):
+    def test_a_contig_too_long_for_an_index_is_a_failure(self, bench: Bench, tmp_path: Path) -> None:
         path, line = tmp_path / "wheat.fa", b"ACGTACGT" * 2**17 + b"\n"
         with path.open("wb") as file:
             file.write(b">3B\n")
@@ -136,28 +145,27 @@ class TestIndexing:
             ("chr2", False, False),
         ],
     )
-    def test_alternate_contigs_without_an_alt_file_are_warned_of(self, bench, tmp_path, name, alt, warned):
+    def test_alternate_contigs_without_an_alt_file_give_a_warning(
+        self, bench: Bench, tmp_path: Path, *, name: str, alt: bool, warned: bool
+    ) -> None:
         fasta = source(tmp_path / "tiny.fa", FASTA.replace(b"chr2", name.encode()))
-        given = source(tmp_path / "given.alt", f"{name}\t0\n".encode()) if alt else None
-        made = bench.run(index_reference(fasta, given, Aligner.BWA, Layout(str(tmp_path / "out"))))
-        assert [warning.partition(":")[0] for warning in made.report.warnings] == (
+        alt_file = source(tmp_path / "tiny.alt", f"{name}\t0\n".encode()) if alt else None
+        result = bench.run(index_reference(fasta, alt_file, Aligner.BWA, OutputLayout(str(tmp_path / "out"))))
+        assert [warning.partition(":")[0] for warning in result.report.warnings] == (
             ["this reference has alternate contigs and no .alt file"] if warned else []
         )
 
 
-def test_an_aligner_finds_its_index_and_gatk_its_files():
+def test_files_have_the_names_that_aligners_and_gatk_expect() -> None:
     indexed = reference(alt=True)
-    assert [item.local for item in indexed.staged()] == ["chr22.fa", "chr22.fa.fai", "chr22.dict"]
-    assert indexed.staged_dictionary() == indexed.staged()[2]
-    assert {item.local for item in indexed.staged_index()} == {
+    assert [item.local for item in indexed.inputs()] == ["chr22.fa", "chr22.fa.fai", "chr22.dict"]
+    assert indexed.dictionary_input() == indexed.inputs()[2]
+    assert {item.local for item in indexed.index_inputs()} == {
         f"chr22.fa.{suffix}" for suffix in ("amb", "ann", "bwt", "pac", "sa", "alt")
     }
 
 
-def test_a_reference_is_made_from_the_outputs_of_its_index():
-    outputs = {output.key: somewhere(output.uri) for output in index_reference(*_with_alt(), LAYOUT).outputs}
-    assert IndexedReference.of(somewhere("/results/references/chr22.fa"), Aligner.BWA, outputs) == reference(alt=True)
-
-
-def _with_alt() -> tuple[StoredFile, StoredFile, Aligner]:
-    return somewhere("/results/references/chr22.fa"), somewhere("/refs/chr22.fa.alt"), Aligner.BWA
+def test_a_reference_is_built_from_the_outputs_of_its_index() -> None:
+    fasta, alt = somewhere("/results/references/chr22.fa"), somewhere("/refs/chr22.fa.alt")
+    outputs = {output.key: somewhere(output.uri) for output in index_reference(fasta, alt, Aligner.BWA, LAYOUT).outputs}
+    assert IndexedReference.of(fasta, Aligner.BWA, outputs) == reference(alt=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioinfo_assets.errors import InputError, ResourceError
+from bioinfo_assets.errors import InputError, NotFoundError, ResourceError
 from bioinfo_assets.storage.store import Store, join, local_path
 from bioinfo_assets_tests.launch.mounts import can_mount
 
@@ -96,7 +96,7 @@ class TestEveryPlaceThatCanBeWritten:
     def test_a_missing_file_is_named(self, place):
         uri = join(place, "none.fa")
         for ask in (STORE.stat, STORE.read_bytes, STORE.digest, STORE.content_of):
-            with pytest.raises(InputError) as caught:
+            with pytest.raises(NotFoundError) as caught:
                 ask(uri)
             assert str(caught.value).startswith(f"{uri} does not exist")
 
@@ -228,6 +228,11 @@ class TestS3:
     def test_a_missing_bucket_is_told_where_the_server_tells_it(self, s3, ask):
         with pytest.raises(InputError, match=r"^bucket no-such-bucket does not exist: make it or check its name$"):
             ask("s3://no-such-bucket/run7")
+
+    def test_a_missing_bucket_is_not_taken_for_a_missing_file(self, s3):
+        with pytest.raises(InputError) as caught:
+            STORE.read_bytes("s3://no-such-bucket/x")
+        assert not isinstance(caught.value, NotFoundError)
 
     def test_missing_credentials_are_told_with_what_to_do(self, s3, monkeypatch):
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")

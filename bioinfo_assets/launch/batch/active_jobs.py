@@ -1,4 +1,4 @@
-"""The jobs of a project on AWS Batch as people see them: listed, ended, their logs read; whichever run began them."""
+"""The active jobs of a project on AWS Batch, whichever run submitted them: list, terminate, read logs."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.batch.claims import Claims
 from bioinfo_assets.launch.batch.classify_outcome import termination_reason
-from bioinfo_assets.launch.batch.client import ACTIVE, IDS_A_CALL, Client
-from bioinfo_assets.launch.batch.cloudwatch_logs import LAG_S, CloudWatchLogs, is_complete
+from bioinfo_assets.launch.batch.client import ACTIVE, MAX_DESCRIBED_JOBS, Client
+from bioinfo_assets.launch.batch.cloudwatch_logs import MAX_LATENESS_S, CloudWatchLogs, is_complete
 from bioinfo_assets.launch.batch.console_links import links_of, log_group_of, log_stream_of
+from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.batch.submission_request import TAG, tag_value
 from bioinfo_assets.launch.job_options import DEFAULT_PREFIX
 from bioinfo_assets.storage.store import Store
@@ -26,27 +27,27 @@ REAP_REASON: Final = "its run is over"
 
 @dataclass(frozen=True, slots=True)
 class ActiveJob:
-    """A job or an array that is not over.
+    """A job or an array that is queued or running.
 
     Attributes:
-        batch_id: Its id; a job of an array is `ID:INDEX`.
-        name: As it was submitted.
-        step: Of the pipeline.
-        scope: What it is run on; empty for an array.
-        size: How many jobs an array has; 1 for one that goes alone.
+        batch_id: Its id; `ID:INDEX` for a job of an array.
+        name: Name of its submission.
+        asset: The asset that it computes.
+        scope: Sample or shared folder; empty for an array.
+        size: Number of jobs in the array; 1 for a single job.
         run_id: The run that waits for it.
-        status: As Batch calls it.
-        reason: Why it waits, or why its last attempt ended; empty where Batch does not say.
+        status: Batch's status.
+        reason: Why it waits, or why its last attempt ended; empty if Batch gives no reason.
         created: When it was submitted.
-        started: When its present attempt began; None before it did.
-        log_stream: Of its present attempt; empty before there is one.
-        links: Its pages in AWS's console.
-        children: Of an array, how many of its jobs are in each state.
+        started: When its present attempt started; None before that.
+        log_stream: CloudWatch stream of its present attempt; empty before there is one.
+        links: Its pages in the AWS console.
+        children: Number of jobs of an array by status.
     """
 
     batch_id: str
     name: str
-    step: str
+    asset: str
     scope: str
     size: int
     run_id: str
@@ -62,67 +63,64 @@ class ActiveJob:
 def active_jobs(
     client: Client, queue: str, scratch: str, prefix: str = DEFAULT_PREFIX, store: Store | None = None
 ) -> Iterator[ActiveJob]:
-    """The jobs and arrays of a project that are not over, newest first.
+    """List the active jobs and arrays of a project, newest first.
 
     Args:
-        client: To Batch.
+        client: Client for Batch.
         queue: Name or ARN of the queue.
-        scratch: The project's; jobs of others are left out.
-        prefix: What names of its jobs begin with.
-        store: Where it is written which run waits for a job that was taken over.
+        scratch: The project's scratch prefix, which distinguishes its jobs from those of others.
+        prefix: Prefix of its jobs' names.
+        store: Reads which run has adopted a job.
 
     Raises:
-        BioinfoAssetsError: Batch cannot be asked, or there is no such queue.
+        BioinfoAssetsError: Batch cannot be reached, or the queue does not exist.
     """
-    claims = Claims(store or Store(), scratch.rstrip("/"))
+    claims = Claims(store or Store(), ScratchPaths(scratch))
+    scratch_tag = tag_value(claims.paths.root)
     ids = (job["jobId"] for job in client.active(queue, prefix))
-    while part := list(islice(ids, IDS_A_CALL)):
-        found = client.describe(part)
-        for batch_id in part:
-            detail = found.get(batch_id)
-            if (
-                detail is not None
-                and detail["status"] in ACTIVE
-                and _tag(detail, "scratch") == tag_value(claims.scratch)
-            ):
-                yield _active(detail, claims, client.region)
+    while chunk := list(islice(ids, MAX_DESCRIBED_JOBS)):
+        details = client.describe(chunk)
+        for batch_id in chunk:
+            detail = details.get(batch_id)
+            if detail is not None and detail["status"] in ACTIVE and _tag(detail, "scratch") == scratch_tag:
+                yield _active_job(detail, claims, client.region)
 
 
 def terminate(client: Client, batch_id: str, reason: str) -> None:
-    """Ends a job, a job of an array, or a whole array.
+    """Terminate a job, a job of an array, or an array.
 
     Raises:
-        BioinfoAssetsError: Batch cannot be asked.
+        BioinfoAssetsError: Batch cannot be reached or refuses.
     """
     client.terminate(batch_id, termination_reason(reason))
 
 
 def orphans(jobs: Iterable[ActiveJob], is_over: Callable[[str], bool]) -> Iterator[ActiveJob]:
-    """The jobs whose run is over, so that nobody waits for them; each run is asked for once."""
-    known: dict[str, bool] = {}
+    """The jobs whose run is over, so that nobody waits for them; `is_over` is called once for each run."""
+    is_run_over: dict[str, bool] = {}
     for job in jobs:
-        if job.run_id not in known:
-            known[job.run_id] = is_over(job.run_id)
-        if known[job.run_id]:
+        if job.run_id not in is_run_over:
+            is_run_over[job.run_id] = is_over(job.run_id)
+        if is_run_over[job.run_id]:
             yield job
 
 
-def read_log(client: Client, batch_id: str, *, follow: bool = False, poll_s: float = 2.0) -> Iterator[str]:
-    """The lines of a job's log, those of an earlier attempt left out; they stand there as the container said them.
+def read_log(client: Client, batch_id: str, *, follow: bool = False, poll_interval_s: float = 2.0) -> Iterator[str]:
+    """The lines of a job's log, as the container printed them, without those of earlier attempts.
 
     Args:
-        client: To Batch.
-        batch_id: A job, or a job of an array, also one that is over.
-        follow: Whether to go on until the job is over.
-        poll_s: Seconds from one look to the next.
+        client: Client for Batch.
+        batch_id: A job, or a job of an array, active or over.
+        follow: Whether to continue until the job is over.
+        poll_interval_s: Seconds between two reads.
 
     Raises:
-        InputError: Batch does not know the job, it is a whole array, or its log may not be read.
-        BioinfoAssetsError: Batch cannot be asked.
+        InputError: Batch does not know the job, it is an array, or its log cannot be read.
+        BioinfoAssetsError: Batch cannot be reached or refuses.
     """
     stream = token = ""
     while True:
-        detail = _known(client, batch_id)
+        detail = _describe(client, batch_id)
         if log_stream_of(detail) != stream:
             stream, token = log_stream_of(detail), ""
         lines: list[str] = []
@@ -133,30 +131,31 @@ def read_log(client: Client, batch_id: str, *, follow: bool = False, poll_s: flo
         if detail["status"] in ACTIVE:
             if not follow:
                 return
-        elif is_complete(lines) or not stream or time.time() - detail.get("stoppedAt", 0) / 1000 > LAG_S:
+        elif is_complete(lines) or not stream or time.time() - detail.get("stoppedAt", 0) / 1000 > MAX_LATENESS_S:
             return
-        time.sleep(poll_s)
+        time.sleep(poll_interval_s)
 
 
-def _known(client: Client, batch_id: str) -> "JobDetailTypeDef":
+def _describe(client: Client, batch_id: str) -> "JobDetailTypeDef":
     detail = client.describe([batch_id]).get(batch_id)
     if detail is None:
-        raise InputError(f"AWS Batch knows no job {batch_id}: it forgets jobs some days after their end; check the id")
+        raise InputError(
+            f"AWS Batch does not know job {batch_id} (it forgets jobs some days after their end): check the id"
+        )
     if "size" in detail.get("arrayProperties", {}):
         raise InputError(
-            f"{batch_id} is an array and has no log of its own: name one of its jobs, such as {batch_id}:0"
+            f"{batch_id} is an array and has no log of its own: give the id of one of its jobs, such as {batch_id}:0"
         )
     return detail
 
 
-def _active(detail: "JobDetailTypeDef", claims: Claims, region: str) -> ActiveJob:
+def _active_job(detail: "JobDetailTypeDef", claims: Claims, region: str) -> ActiveJob:
     array = detail.get("arrayProperties", {})
     note = claims.read_note(detail["jobName"])
-    summary = array.get("statusSummary", {})
     return ActiveJob(
         batch_id=detail["jobId"],
         name=detail["jobName"],
-        step=_tag(detail, "step"),
+        asset=_tag(detail, "asset"),
         scope=_tag(detail, "scope"),
         size=array.get("size", 1),
         run_id=note.run_id if note is not None else _tag(detail, "run"),
@@ -166,7 +165,7 @@ def _active(detail: "JobDetailTypeDef", claims: Claims, region: str) -> ActiveJo
         started=_time(detail["startedAt"]) if detail.get("startedAt") else None,
         log_stream=log_stream_of(detail),
         links=links_of(detail, region, log_group_of(detail)),
-        children={state: count for state, count in summary.items() if count},
+        children={status: count for status, count in array.get("statusSummary", {}).items() if count},
     )
 
 

@@ -1,26 +1,34 @@
-"""What an attempt told of itself: `attempt-N/report.tar`, as its driver left it in S3."""
+"""The report of one attempt: `attempt-N/report.tar`, which its driver uploads to S3 at its end."""
 
 import io
 import logging
 import tarfile
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import NotFoundError
 from bioinfo_assets.launch.backend import JobReport, Usage
+from bioinfo_assets.launch.batch.scratch_paths import attempt_numbers, report_uri, work_folder
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.script_report import ScriptReport, output_files, read_script_report
-from bioinfo_assets.storage.store import Store, join
+from bioinfo_assets.storage.store import Store
 
 _log = logging.getLogger(__name__)
 
 
+class ProblemCode(Enum):
+    """Why `driver.sh` aborted an attempt, as far as the backend reacts to it; the values are those of driver.sh."""
+
+    TOOLS_CHANGED = "tools-changed"
+
+
 class RecordedExit(BaseModel):
-    """How the script ended, as `supervise.py` wrote it down."""
+    """How the script ended, as `job_supervisor.py` reported it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,83 +42,80 @@ class RecordedExit(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class AttemptReport:
-    """What one attempt told.
+    """The report of one attempt.
 
     Attributes:
         attempt: Its number, from 1.
         is_done: Whether all outputs were uploaded.
-        told: What the script told.
-        stderr: The end of what it said on stderr.
-        ending: How the script ended; None where it was never started.
+        script: What the script reported.
+        stderr: The end of the script's standard error.
+        exit: How the script ended; None if it was never started.
+        problem_code: Why the driver aborted the attempt; None if it did not, or for a reason without a code.
     """
 
     attempt: int
     is_done: bool
-    told: ScriptReport
+    script: ScriptReport
     stderr: str
-    ending: RecordedExit | None
+    exit: RecordedExit | None
+    problem_code: ProblemCode | None = None
 
-    def report(self, job: Job, folder: str, image: str, attempts: int) -> JobReport | None:
-        """As every backend reports; None where the script was never started."""
-        if self.ending is None:
+    def job_report(self, job: Job, folder: str, image: str, attempts: int) -> JobReport | None:
+        """The report in the form that all backends share; None if the script was never started."""
+        if self.exit is None:
             return None
-        peak_kib = self.ending.peak_memory_kib
+        peak_kib = self.exit.peak_memory_kib
         return JobReport(
-            started=self.ending.started,
-            finished=self.ending.finished,
-            usage=Usage(self.ending.wall_s, self.ending.cpu_s, None if peak_kib is None else peak_kib / 1024),
-            exit_code=self.ending.exit_code,
-            files=output_files(job, self.told, join(attempt_folder(folder, self.attempt), "work"))
-            if self.is_done
-            else (),
-            facts=self.told.facts,
-            warnings=self.told.warnings,
+            started=self.exit.started,
+            finished=self.exit.finished,
+            usage=Usage(self.exit.wall_s, self.exit.cpu_s, None if peak_kib is None else peak_kib / 1024),
+            exit_code=self.exit.exit_code,
+            files=output_files(job, self.script, work_folder(folder, self.attempt)) if self.is_done else (),
+            facts=self.script.facts,
+            warnings=self.script.warnings,
             image=image,
             attempts=attempts,
         )
 
 
-def attempt_folder(folder: str, attempt: int) -> str:
-    """Where an attempt of a job leaves what it made."""
-    return join(folder, f"attempt-{attempt}")
-
-
 def read_report(store: Store, folder: str, attempt: int) -> AttemptReport | None:
-    """What an attempt told; None where it did not come to that, or is not to be understood."""
+    """Read the report of an attempt; None if there is none or it is damaged."""
     try:
-        data = store.read_bytes(join(attempt_folder(folder, attempt), "report.tar"))
-    except InputError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return None
-        raise
-    with TemporaryDirectory() as name:
-        place = Path(name)
+        data = store.read_bytes(report_uri(folder, attempt))
+    except NotFoundError:
+        return None
+    with TemporaryDirectory() as unpacked:
         try:
             with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-                tar.extractall(place, filter="data")
-            return _understood(place, attempt)
+                tar.extractall(unpacked, filter="data")
+            return _parse(Path(unpacked), attempt)
         except (tarfile.TarError, ValidationError) as error:
             _log.warning("the report of attempt %s in %s cannot be read: %s", attempt, folder, error)
             return None
 
 
 def newest_report(store: Store, folder: str) -> AttemptReport | None:
-    """What the last attempt told that made all outputs; else the last that told anything.
+    """Read the report of the last attempt that uploaded all outputs, or of the last one with a report.
 
-    A machine may be taken away, and a job started again, after all was done.
+    A spot machine may be reclaimed, and the job started again, after all its work was done.
     """
-    numbers = {uri.removeprefix(folder).split("/")[1] for uri in store.list(folder, recursive=True)}
-    attempts = sorted(int(name.removeprefix("attempt-")) for name in numbers if name.startswith("attempt-"))
-    told = [report for attempt in reversed(attempts) if (report := read_report(store, folder, attempt)) is not None]
-    return next((report for report in told if report.is_done), told[0] if told else None)
+    reports = [report for attempt in attempt_numbers(store, folder) if (report := read_report(store, folder, attempt))]
+    return next((report for report in reports if report.is_done), reports[0] if reports else None)
 
 
-def _understood(place: Path, attempt: int) -> AttemptReport:
-    usage, stderr = place / "usage.json", place / "stderr"
+def _parse(folder: Path, attempt: int) -> AttemptReport:
+    usage, stderr = folder / "usage.json", folder / "stderr"
     return AttemptReport(
         attempt=attempt,
-        is_done=(place / "done").exists(),
-        told=read_script_report(place),
+        is_done=(folder / "done").exists(),
+        script=read_script_report(folder),
         stderr=stderr.read_text(encoding="utf-8", errors="replace") if stderr.exists() else "",
-        ending=RecordedExit.model_validate_json(usage.read_bytes()) if usage.exists() else None,
+        exit=RecordedExit.model_validate_json(usage.read_bytes()) if usage.exists() else None,
+        problem_code=_problem_code(folder / "problem_code"),
     )
+
+
+def _problem_code(path: Path) -> ProblemCode | None:
+    """The code in a file; None if there is none, or that of another version's driver."""
+    value = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    return next((code for code in ProblemCode if code.value == value), None)

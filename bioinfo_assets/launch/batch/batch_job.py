@@ -1,23 +1,25 @@
-"""A job that this process waits for, and where it is."""
+"""A job that this process waits for: its state as one frozen value, replaced under a lock."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import Enum
+from threading import Lock
 from typing import Final
 
 from bioinfo_assets.launch.backend import State, Status
 from bioinfo_assets.launch.batch.classify_outcome import termination_reason
 from bioinfo_assets.launch.batch.client import parent_of
-from bioinfo_assets.launch.job import Job
+from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.outcome import Outcome
-from bioinfo_assets.storage.store import join
 
 DEFAULT_RETRIES: Final = 2
-"""How often a job may be started again, unless a user sets `retries`."""
-
-WAITING: Final = Status(State.QUEUED)
+"""How often a job may be started again unless a user sets `retries`."""
 
 CANCELLED: Final = termination_reason("cancelled")
-"""Why a job is ended that a run wants no more."""
+"""The termination reason of a job that its run has cancelled."""
+
+_QUEUED: Final = Status(State.QUEUED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,90 +27,208 @@ class RunIdentity:
     """The run that jobs belong to.
 
     Attributes:
-        run_id: Its id in Dagster, by which jobs are found whose run is over.
-        budget: The run whose tries are counted: itself, or the first of those that Dagster tries again by itself.
+        run_id: Its id in Dagster, by which orphaned jobs are found.
+        budget: The run whose attempts are counted: itself, or the first of a series of Dagster's automatic retries.
     """
 
     run_id: str
     budget: str
 
 
-@dataclass(slots=True, eq=False)
-class BatchJob:
-    """A job, which one thread at a time works on: until `is_submitted` a submitter's, then the one that looks at jobs.
-
-    Only `ending` is set by others. What passes a job from one thread to the other (`is_submitted`,
-    `status`, `ending`) is set under the backend's lock.
+@dataclass(frozen=True, slots=True)
+class BatchSubmission:
+    """One submission of a job; Batch may start several attempts of it.
 
     Attributes:
-        job_id: What this process calls it.
-        job: With the memory it has now: it grows when it was not enough.
-        fingerprint: What names its result; empty where nobody else may take it over.
-        base: Its own folder in scratch, with one folder for each submission.
-        status: As it was last seen.
-        name: Of its present submission; empty before it.
-        index: Its place in an array; None where it goes alone.
-        array_size: How many jobs the array has; 0 where it goes alone.
-        batch_id: Batch's id, `PARENT:INDEX` in an array; empty before the submission was answered.
-        folder: Where the present submission's attempts leave what they made.
-        package: Where its job.tar lies.
-        submissions: The number of the present submission, from 1.
-        spent: Attempts that were used up before the present submission.
-        submitted: When.
-        is_submitted: Whether Batch is to be asked for it.
-        log_stream: The CloudWatch stream of its present attempt; empty before there is one.
-        ending: The reason for which it is to be ended; empty where it is not.
-        errors: How often in a row its account could not be read.
+        name: Its name in Batch, unique; shared by the jobs of an array.
+        index: Index in the array; None for a single job.
+        array_size: Number of jobs in the array; 0 for a single job.
+        folder: The folder of its attempts.
+        package: URI of its job.tar.
+        number: Its number among the job's submissions, from 1.
+        submitted: When it was prepared.
+        batch_id: Batch's id, `PARENT:INDEX` in an array; empty until Batch has answered.
     """
 
-    job_id: str
-    job: Job
-    fingerprint: str
-    base: str
-    status: Status = WAITING
-    name: str = ""
-    index: int | None = None
-    array_size: int = 0
+    name: str
+    index: int | None
+    array_size: int
+    folder: str
+    package: str
+    number: int
+    submitted: datetime
     batch_id: str = ""
-    folder: str = ""
-    package: str = ""
-    submissions: int = 0
-    spent: int = 0
-    submitted: datetime = field(default_factory=lambda: datetime.now(UTC))
-    is_submitted: bool = False
-    log_stream: str = ""
-    ending: str = ""
-    errors: int = 0
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more happens to it."""
-        return self.status.state.is_over
 
     @property
     def parent(self) -> str:
-        """The array it is in; empty where it goes alone."""
+        """The id of the array; empty for a single job."""
         return parent_of(self.batch_id)
-
-    @property
-    def tries(self) -> int:
-        """How often it may be started in all."""
-        retries = self.job.options.retries
-        return 1 + (DEFAULT_RETRIES if retries is None else retries)
 
     @property
     def age_s(self) -> float:
         """Seconds since it was submitted."""
         return (datetime.now(UTC) - self.submitted).total_seconds()
 
-    def next_folder(self) -> str:
-        """The folder of the next submission."""
-        return join(self.base, str(self.submissions + 1))
+
+class Phase(Enum):
+    """Who works on a job: the threads that submit, or after them the one that polls."""
+
+    WAITING = "waiting"
+    SUBMITTED = "submitted"
+    POLLED = "polled"
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """A job at one moment.
+
+    Attributes:
+        job: The job, with its present memory, which grows when it ran out of it.
+        status: The status shown to users.
+        phase: Who works on it.
+        submission: The present or last submission; None before the first.
+        spent: Attempts used up before the present submission.
+        log_stream: CloudWatch stream of the present attempt; empty before there is one.
+        termination_reason: Why it is to be terminated; empty if it is not.
+        read_errors: Consecutive polls in which its report could not be read.
+    """
+
+    job: Job
+    status: Status = _QUEUED
+    phase: Phase = Phase.WAITING
+    submission: BatchSubmission | None = None
+    spent: int = 0
+    log_stream: str = ""
+    termination_reason: str = ""
+    read_errors: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the job has ended."""
+        return self.status.state.is_over
+
+    @property
+    def is_active(self) -> bool:
+        """Whether Batch has the job and its end is not known yet."""
+        return self.phase is Phase.POLLED and not self.is_over
+
+    @property
+    def max_attempts(self) -> int:
+        """How often the job may be started in all."""
+        retries = self.job.options.retries
+        return 1 + (DEFAULT_RETRIES if retries is None else retries)
+
+
+class BatchJob:
+    """Holds the state of a job; safe for threads.
+
+    The methods below are the only way to change the state. A job that is over never changes again.
+
+    Attributes:
+        job_id: The job's id in this process.
+        fingerprint: Identifies its result; empty if no other process may adopt it.
+        folder: Its own folder in scratch, with one folder for each submission.
+    """
+
+    def __init__(self, job_id: str, job: Job, fingerprint: str, folder: str) -> None:
+        self.job_id: Final = job_id
+        self.fingerprint: Final = fingerprint
+        self.folder: Final = folder
+        self._state = JobState(job)
+        self._lock = Lock()
+
+    @property
+    def state(self) -> JobState:
+        """The present state."""
+        return self._state
+
+    @property
+    def submission(self) -> BatchSubmission:
+        """The present or last submission of a job that was submitted."""
+        submission = self._state.submission
+        if submission is None:
+            raise ValueError(f"job {self.job_id} was never submitted")
+        return submission
+
+    def prepare(self, submission: BatchSubmission, resources: Resources) -> None:
+        """Enter a submission that is about to be made, with the resources it asks for."""
+        self._replace(lambda old: replace(old, submission=submission, job=replace(old.job, resources=resources)))
+
+    def accept(self, batch_id: str) -> None:
+        """Enter the id that Batch returned for the submission."""
+        submission = replace(self.submission, batch_id=batch_id)
+        status = Status(State.QUEUED, "SUBMITTED")
+        self._replace(lambda old: replace(old, submission=submission, status=status, phase=Phase.SUBMITTED))
+
+    def adopt(self, submission: BatchSubmission, spent: int) -> None:
+        """Enter a submission of an earlier process instead of a new one."""
+        status = Status(State.QUEUED, f"adopted from an earlier run: {submission.name}")
+        self._replace(
+            lambda old: replace(old, submission=submission, spent=spent, status=status, phase=Phase.SUBMITTED)
+        )
+
+    def set_spent(self, spent: int) -> None:
+        """Enter the attempts that earlier runs have used up."""
+        self._replace(lambda old: replace(old, spent=spent))
+
+    def start_polling(self) -> bool:
+        """Hand a submitted job over to the thread that polls; return whether its termination is pending."""
+        if self._state.phase is Phase.SUBMITTED:
+            self._replace(lambda old: replace(old, phase=Phase.POLLED))
+        return bool(self._state.termination_reason)
+
+    def request_termination(self, reason: str) -> bool:
+        """Mark the job for termination; return whether Batch must be called now.
+
+        It need not be where the job is over or marked already, nor before it is polled: whoever submits it then sees
+        the mark.
+        """
+        with self._lock:
+            old = self._state
+            if old.is_over or old.termination_reason:
+                return False
+            self._state = replace(old, termination_reason=reason)
+            return old.phase is Phase.POLLED
+
+    def update(self, status: Status, log_stream: str, attempts: int) -> bool:
+        """Enter the result of a poll; return False if the job had ended meanwhile.
+
+        Args:
+            status: The new status.
+            log_stream: CloudWatch stream of the present attempt; empty: unchanged.
+            attempts: Attempts that the submission has used up, if it has ended.
+        """
+        return self._replace(
+            lambda old: replace(
+                old,
+                status=status,
+                log_stream=log_stream or old.log_stream,
+                spent=old.spent + attempts,
+                read_errors=0,
+            )
+        )
+
+    def retry_with_memory(self, memory_mib: int) -> None:
+        """Make the job wait for another submission, with more memory."""
+        resources = Resources(self._state.job.resources.cpus, memory_mib)
+        self._replace(lambda old: replace(old, job=replace(old.job, resources=resources), phase=Phase.WAITING))
+
+    def count_read_error(self) -> int:
+        """Count a poll in which the report could not be read; return how many there were in a row."""
+        self._replace(lambda old: replace(old, read_errors=old.read_errors + 1))
+        return self._state.read_errors
 
     def fail(self, reason: str, outcome: Outcome = Outcome.FAILED) -> None:
-        """Ends it before it ran."""
-        self.status = Status(State.FAILED, reason, outcome=outcome)
+        """End the job without a report."""
+        self._replace(lambda old: replace(old, status=Status(State.FAILED, reason, outcome=outcome)))
 
-    def drop(self, reason: str) -> None:
-        """Ends it as nobody wants it any more."""
-        self.status = Status(State.CANCELLED, reason, outcome=Outcome.KILLED)
+    def cancel(self, reason: str) -> None:
+        """End the job because nobody waits for it any longer."""
+        self._replace(lambda old: replace(old, status=Status(State.CANCELLED, reason, outcome=Outcome.KILLED)))
+
+    def _replace(self, change: Callable[[JobState], JobState]) -> bool:
+        with self._lock:
+            if self._state.is_over:
+                return False
+            self._state = change(self._state)
+            return True

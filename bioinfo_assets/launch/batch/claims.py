@@ -1,8 +1,8 @@
-"""What lies in scratch for those who come after a host that died: which job makes what, and whose it is.
+"""Claims and submission notes in scratch: they let a later process adopt the jobs of one that died.
 
-A claim is written before a job is submitted, under its fingerprint: a later process finds the job by the name in it,
-whether or not the answer to the submission was ever heard. A submission is written after: the id that Batch gave, and
-the run that waits for it. Nothing here is needed once the result has its record.
+A claim is written before a job is submitted, under its fingerprint: a later process finds the job by the name in the
+claim, even if the answer to the submission was lost. A submission note is written after it: the id that Batch returned
+and the run that waits for it. Neither is needed once the result has its record.
 """
 
 from dataclasses import dataclass
@@ -10,24 +10,25 @@ from typing import TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from bioinfo_assets.errors import InputError
-from bioinfo_assets.storage.store import Store, join
+from bioinfo_assets.errors import NotFoundError
+from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
+from bioinfo_assets.storage.store import Store
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class Claim(BaseModel):
-    """A job that was, or was about to be, submitted for a fingerprint.
+    """The submission, made or about to be made, that computes the result of a fingerprint.
 
     Attributes:
-        name: The name it was submitted by, unique to the submission.
-        queue: To which queue.
-        index: Its place in the array of that name; None where it went alone.
-        folder: Its folder in scratch.
-        budget: Whose tries it takes (see `RunIdentity.budget`).
-        spent: How many of them were used up, before this submission or with it.
-        reason: Why it failed for good; empty where it did not.
-        submitted: When.
+        name: Name of the submission, unique.
+        queue: Queue it was sent to.
+        index: Index in the array of that name; None for a single job.
+        folder: Folder of the submission in scratch.
+        budget: The run whose attempts are counted (see `RunIdentity.budget`).
+        spent: Attempts used up before this submission; once it failed, including its own.
+        reason: Why it failed for good; empty if it did not.
+        submitted: Time of the submission.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,12 +44,12 @@ class Claim(BaseModel):
 
 
 class SubmissionNote(BaseModel):
-    """What Batch answered to a submission, and the run that waits for it now.
+    """Batch's answer to a submission, and the run that waits for it now.
 
     Attributes:
-        batch_id: The id of the job, or of the array.
+        batch_id: Id of the job or of the array.
         run_id: The run.
-        size: How many jobs the array has; 0 for one that goes alone.
+        size: Number of jobs in the array; 0 for a single job.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,47 +61,39 @@ class SubmissionNote(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The claims under one scratch prefix."""
+    """The claims and submission notes under one scratch prefix."""
 
     store: Store
-    scratch: str
+    paths: ScratchPaths
 
     def read(self, fingerprint: str) -> Claim | None:
-        """The claim on a fingerprint; None where nobody made one, or none that can be read."""
-        return self._load(self._claim(fingerprint), Claim)
+        """Read the claim of a fingerprint; None if there is none, or none that this version understands."""
+        return self._read(self.paths.claim(fingerprint), Claim)
 
     def write(self, fingerprint: str, claim: Claim) -> None:
-        """Claims a fingerprint, in place of any earlier claim."""
-        self.store.write_bytes(self._claim(fingerprint), claim.model_dump_json().encode())
+        """Write the claim of a fingerprint, replacing any earlier one."""
+        self.store.write_bytes(self.paths.claim(fingerprint), claim.model_dump_json().encode())
 
-    def drop(self, fingerprint: str) -> None:
-        """Gives a claim up."""
-        self.store.delete(self._claim(fingerprint))
+    def delete(self, fingerprint: str) -> None:
+        """Delete the claim of a fingerprint."""
+        self.store.delete(self.paths.claim(fingerprint))
 
     def read_note(self, name: str, index: int | None = None) -> SubmissionNote | None:
-        """What is known of a submission by its name; with an index, of a job of an array that was taken over."""
-        return self._load(self._note(name, index), SubmissionNote)
+        """Read the note of a submission; with an index, that of one adopted job of its array."""
+        return self._read(self.paths.submission_note(name, index), SubmissionNote)
 
     def write_note(self, name: str, note: SubmissionNote, index: int | None = None) -> None:
-        """Keeps what Batch answered, or who waits for it now."""
-        self.store.write_bytes(self._note(name, index), note.model_dump_json().encode())
+        """Write the note of a submission, or of one job of its array."""
+        self.store.write_bytes(self.paths.submission_note(name, index), note.model_dump_json().encode())
 
-    def drop_note(self, name: str, index: int | None = None) -> None:
-        """Removes what is known of a submission."""
-        self.store.delete(self._note(name, index))
+    def delete_note(self, name: str, index: int | None = None) -> None:
+        """Delete the note of a submission, or of one job of its array."""
+        self.store.delete(self.paths.submission_note(name, index))
 
-    def _claim(self, fingerprint: str) -> str:
-        return join(self.scratch, "claims", f"{fingerprint}.json")
-
-    def _note(self, name: str, index: int | None) -> str:
-        return join(self.scratch, "submissions", f"{name}.json" if index is None else f"{name}.{index}.json")
-
-    def _load(self, uri: str, model: type[Model]) -> Model | None:
+    def _read(self, uri: str, model: type[Model]) -> Model | None:
         try:
             return model.model_validate_json(self.store.read_bytes(uri))
+        except NotFoundError:
+            return None
         except ValidationError:
-            return None  # of another version of this project: what it told is not known, so the job is run
-        except InputError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                return None
-            raise
+            return None  # written by another version of this project: the job is run again

@@ -1,8 +1,8 @@
-"""How a job came out, by what Batch says of it and what it told itself.
+"""The outcome of a job, from what Batch reports and from the report of its last attempt.
 
-Batch's words come first and exit codes second: 137 stands for memory, for a reclaimed machine and for a job that was
-ended alike, and some failures have no exit code at all. The job's own account goes before both where it says that all
-was done: `CannotInspectContainerError` is said of jobs that succeeded (AWS Batch user guide, troubleshooting).
+Batch's reasons are read before exit codes: 137 may mean lack of memory, a reclaimed machine or a terminated job, and
+some failures have no exit code at all. A report with all outputs comes before both: Batch reports
+`CannotInspectContainerError` for jobs that succeeded (AWS Batch user guide, troubleshooting).
 """
 
 import time
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
 
 _KILLED: Final = 128 + SIGKILL
-_TERMINATED_BY_US: Final = "bioinfo-assets: "
+_TERMINATED: Final = 128 + 15
+_OWN_TERMINATION: Final = "bioinfo-assets: "
 _NO_MACHINE: Final = "no machine: "
 _REASON_PREFIXES: Final = (
-    # Of the job's status reason or its container's reason: what it begins with, and what it means.
+    # How the job's status reason or its container's reason begins, and the outcome.
     ("Host EC2", Outcome.RECLAIMED),
     ("OutOfMemoryError", Outcome.OUT_OF_MEMORY),
     ("CannotPullContainer", Outcome.IMAGE_MISSING),
@@ -30,113 +31,117 @@ _REASON_PREFIXES: Final = (
     ("DockerTimeoutError", Outcome.LOST),
     ("CannotInspectContainerError", Outcome.LOST),
 )
-_ENDED_BY_ITSELF: Final = "Essential container in task exited"
-"""What Batch says of a container that ended without its doing; anything else is a person's reason to terminate it."""
-_ENDED_FROM_OUTSIDE: Final = frozenset({_KILLED, 128 + 15})
+_EXITED_BY_ITSELF: Final = "Essential container in task exited"
+"""Batch's status reason of a container that exited by itself; any other is the reason of a user's termination."""
 _JAVA_HEAP: Final = "java.lang.OutOfMemoryError"
 
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """How a job came out, and one sentence of why."""
+    """The outcome of a job, and one sentence with the reason."""
 
     outcome: Outcome
     reason: str
 
 
-def classify(job: Job, detail: "JobDetailTypeDef", told: AttemptReport | None, log: str) -> JobOutcome:
-    """Judges a job that is over.
+def classify(job: Job, detail: "JobDetailTypeDef", report: AttemptReport | None, log: str) -> JobOutcome:
+    """Classify a job that is over.
 
     Args:
         job: The job.
-        detail: What Batch says of it.
-        told: What its last attempt told of itself, if it came to that.
-        log: Where people read its log.
+        detail: Batch's description of it.
+        report: The report of its last attempt, if there is one.
+        log: Address of its log.
     """
-    if told is not None and told.is_done:
+    if report is not None and report.is_done:
         return JobOutcome(Outcome.SUCCEEDED, "")
-    outcome = outcome_of(detail, told)
-    if outcome is Outcome.FAILED and told is not None:
-        if told.told.problem:
-            return JobOutcome(outcome, told.told.problem)
-        if told.ending is not None and not any(words in told.stderr for words in FULL_DISK):
-            left = FailureEvidence(told.ending.exit_code, "", told.stderr, log, "")
-            return JobOutcome(outcome, failure_reason(job, left))
-    happened = _sentence(outcome, job, detail, told)
-    return JobOutcome(outcome, f"step {job.key.label} {happened}{f'; its log is {log}' if log else ''}")
+    outcome = outcome_of(detail, report)
+    if outcome is Outcome.FAILED and report is not None:
+        if report.script.problem:
+            return JobOutcome(outcome, report.script.problem)
+        if report.exit is not None and not any(message in report.stderr for message in FULL_DISK):
+            evidence = FailureEvidence(report.exit.exit_code, "", report.stderr, log, "")
+            return JobOutcome(outcome, failure_reason(job, evidence))
+    description = _describe(outcome, job, detail, report)
+    return JobOutcome(outcome, f"step {job.key.label} {description}{f'; its log is {log}' if log else ''}")
 
 
-def outcome_of(detail: "JobDetailTypeDef", told: AttemptReport | None) -> Outcome:
-    """The kind of ending, for one that did not tell that all was done."""
-    said = [detail.get("statusReason", ""), detail.get("container", {}).get("reason", "")]
-    if said[0].startswith(_TERMINATED_BY_US):
-        return Outcome.UNSCHEDULABLE if _NO_MACHINE in said[0] else Outcome.KILLED
-    for sign, outcome in _REASON_PREFIXES:
-        if any(words.startswith(sign) for words in said):
+def outcome_of(detail: "JobDetailTypeDef", report: AttemptReport | None) -> Outcome:
+    """The outcome of a job whose report does not show that it succeeded."""
+    status_reason = detail.get("statusReason", "")
+    if status_reason.startswith(_OWN_TERMINATION):
+        return Outcome.UNSCHEDULABLE if _NO_MACHINE in status_reason else Outcome.KILLED
+    reasons = (status_reason, detail.get("container", {}).get("reason", ""))
+    for prefix, outcome in _REASON_PREFIXES:
+        if any(reason.startswith(prefix) for reason in reasons):
             return outcome
-    code = _exit_code(detail, told)
-    was_ended = code in _ENDED_FROM_OUTSIDE and said[0] and not said[0].startswith(_ENDED_BY_ITSELF)
-    if was_ended or detail.get("isTerminated") or detail.get("isCancelled"):
+    code = _exit_code(detail, report)
+    was_terminated = (
+        code in {_KILLED, _TERMINATED} and status_reason and not status_reason.startswith(_EXITED_BY_ITSELF)
+    )
+    if was_terminated or detail.get("isTerminated") or detail.get("isCancelled"):
         return Outcome.KILLED
-    if code == _KILLED or (told is not None and _JAVA_HEAP in told.stderr):
+    if code == _KILLED or (report is not None and _JAVA_HEAP in report.stderr):
         return Outcome.OUT_OF_MEMORY
-    return Outcome.FAILED if code else Outcome.LOST  # 0: it ended well, yet what it told is not there
+    return Outcome.FAILED if code else Outcome.LOST  # 0: it succeeded, but its report is gone
 
 
-def _exit_code(detail: "JobDetailTypeDef", told: AttemptReport | None) -> int | None:
-    """The container's as Batch tells it; where it does not, the script's, as a shell would tell it."""
+def _exit_code(detail: "JobDetailTypeDef", report: AttemptReport | None) -> int | None:
+    """The container's exit code; where Batch has none, the script's in the form of a shell."""
     code = detail.get("container", {}).get("exitCode")
-    if code is None and told is not None and told.ending is not None:
-        code = told.ending.exit_code
+    if code is None and report is not None and report.exit is not None:
+        code = report.exit.exit_code
         return code if code >= 0 else 128 - code
     return code
 
 
 def termination_reason(reason: str) -> str:
-    """The reason that a termination by this project gives, by which it is known again."""
-    return f"{_TERMINATED_BY_US}{reason}"
+    """The reason to terminate a job with, by which it is recognised as this project's own."""
+    return f"{_OWN_TERMINATION}{reason}"
 
 
-def unschedulable(detail: "JobDetailTypeDef", wait_s: float = float("inf")) -> str:
-    """Why a job will find no machine, by Batch's own word or after too long a wait; empty where it may still.
+def unschedulable(detail: "JobDetailTypeDef", queue_timeout_s: float = float("inf")) -> str:
+    """Why a job will get no machine, or has waited too long for one; empty if it may still get one.
 
-    Batch says `MISCONFIGURATION:` of a queue that can never run the job, and `CAPACITY:` of one that waits for machines
-    (AWS Batch user guide, jobs stuck in RUNNABLE).
+    The status reason of a queue that can never run the job begins with `MISCONFIGURATION:`, that of a queue that waits
+    for machines with `CAPACITY:` (AWS Batch user guide, jobs stuck in RUNNABLE).
     """
-    said = detail.get("statusReason", "")
+    reason = detail.get("statusReason", "")
     if detail["status"] != "RUNNABLE":
         return ""
-    if said.startswith("MISCONFIGURATION:"):
-        return f"{_NO_MACHINE}{said}"
+    if reason.startswith("MISCONFIGURATION:"):
+        return f"{_NO_MACHINE}{reason}"
     since_ms = max([detail["createdAt"], *(attempt.get("stoppedAt", 0) for attempt in detail.get("attempts", ()))])
     waited_s = time.time() - since_ms / 1000
-    return f"{_NO_MACHINE}it waited {waited_s:.0f} s{f', {said}' if said else ''}" if waited_s > wait_s else ""
+    if waited_s <= queue_timeout_s:
+        return ""
+    return f"{_NO_MACHINE}it waited {waited_s:.0f} s{f', {reason}' if reason else ''}"
 
 
 def memory_mib(job: Job, detail: "JobDetailTypeDef") -> int:
-    """The memory that a job had, which is another than it asked for where it was taken over."""
-    needs = detail.get("container", {}).get("resourceRequirements", ())
-    return next((int(need["value"]) for need in needs if need["type"] == "MEMORY"), job.resources.memory_mib)
+    """The memory that a job had, which differs from what it requests if it was adopted."""
+    requirements = detail.get("container", {}).get("resourceRequirements", ())
+    return next((int(item["value"]) for item in requirements if item["type"] == "MEMORY"), job.resources.memory_mib)
 
 
-def _sentence(outcome: Outcome, job: Job, detail: "JobDetailTypeDef", told: AttemptReport | None) -> str:
+def _describe(outcome: Outcome, job: Job, detail: "JobDetailTypeDef", report: AttemptReport | None) -> str:
     """What happened and what to do, as the rest of a sentence that begins with the job."""
-    tries = len(detail.get("attempts", ()))
-    times = f" in {tries} attempts" if tries > 1 else ""
+    attempts = len(detail.get("attempts", ()))
+    in_attempts = f" in {attempts} attempts" if attempts > 1 else ""
     container = detail.get("container", {})
-    said = container.get("reason") or detail.get("statusReason") or "Batch does not say why"
-    status = detail.get("statusReason", "").removeprefix(_TERMINATED_BY_US)
-    if outcome is Outcome.FAILED and told is not None and told.ending is not None:
-        return "found no space left on its machine: give the compute environment's machines a larger disk"
+    reason = container.get("reason") or detail.get("statusReason") or "AWS Batch gives no reason"
+    status = detail.get("statusReason", "").removeprefix(_OWN_TERMINATION)
+    if outcome is Outcome.FAILED and report is not None and report.exit is not None:
+        return "ran out of disk space on its machine: give the compute environment's machines a larger disk"
     if outcome is Outcome.LOST and container.get("exitCode") == 0:
-        return "ended well, but what it made is gone: another run has taken it; run it again to use that"
-    happened = {
+        return "succeeded, but its outputs are gone: another run has published them; run it again to reuse them"
+    description = {
         Outcome.OUT_OF_MEMORY: f"ran out of memory with {memory_mib(job, detail)} MiB",
         Outcome.TIMED_OUT: f"took longer than its {detail.get('timeout', {}).get('attemptDurationSeconds', '?')} s",
-        Outcome.RECLAIMED: f"lost its machine{times} ({status})",
-        Outcome.KILLED: f"was ended ({status}): run it again if that was not meant",
-        Outcome.IMAGE_MISSING: f"could not get its image {container.get('image', '')}{times} ({said})",
+        Outcome.RECLAIMED: f"lost its machine{in_attempts} ({status})",
+        Outcome.KILLED: f"was terminated ({status}): run it again if that was not intended",
+        Outcome.IMAGE_MISSING: f"could not get its image {container.get('image', '')}{in_attempts} ({reason})",
         Outcome.UNSCHEDULABLE: f"found {status}",
-        Outcome.LOST: f"was lost{times} ({said})",
-    }.get(outcome, f"failed with exit code {container.get('exitCode')} and told nothing ({said})")
-    return f"{happened}: {outcome.advice}" if outcome.advice else happened
+        Outcome.LOST: f"was lost{in_attempts} ({reason})",
+    }.get(outcome, f"failed with exit code {container.get('exitCode')} and left no report ({reason})")
+    return f"{description}: {outcome.advice}" if outcome.advice else description

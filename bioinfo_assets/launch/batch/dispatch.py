@@ -1,4 +1,4 @@
-"""The threads that submit and end jobs: many at once where that is cheaper, and none in the way of another."""
+"""The threads that submit and terminate jobs: in batches where that saves calls, and without blocking each other."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -6,63 +6,64 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
-from bioinfo_assets.launch.batch.batch_job import BatchJob
-from bioinfo_assets.launch.batch.limits import Limits
+from bioinfo_assets.launch.batch.batch_job import BatchJob, Phase
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.submitter import Submitter
 from bioinfo_assets.launch.batch.terminator import JobTerminator
 
-AT_ONCE: Final = 16
-"""Calls side by side: SubmitJob allows 50 a second in an account (AWS Batch service quotas)."""
+MAX_CONCURRENT_CALLS: Final = 16
+"""SubmitJob allows 50 calls a second in an account (AWS Batch service quotas)."""
 
 
 class Dispatcher:
-    """Submits jobs, and ends those that are not wanted, once no more come in for a moment.
+    """Submits and terminates jobs once no more arrive for `batching_delay_s`.
 
-    Its methods are called with `lock` held, but for `close`.
+    Its methods are called with `lock` held, except `close`.
 
     Args:
-        submitter: Submits.
-        ending: Ends.
-        limits: How long a moment is.
-        going_on: Tells which jobs were submitted and are to go on.
+        submitter: Submits jobs.
+        terminator: Terminates jobs.
+        config: The delays.
+        list_continuing: Lists the submitted jobs that are to continue.
 
     Attributes:
-        lock: Of what passes between threads (see `BatchJob`).
-        is_closed: Whether nothing is submitted any more.
+        lock: Protects the collected jobs, and the backend's list of jobs.
+        is_closed: Whether nothing is submitted any longer.
     """
 
     def __init__(
-        self, submitter: Submitter, ending: JobTerminator, limits: Limits, going_on: Callable[[], Sequence[BatchJob]]
+        self,
+        submitter: Submitter,
+        terminator: JobTerminator,
+        config: BatchConfig,
+        list_continuing: Callable[[], Sequence[BatchJob]],
     ) -> None:
         self._submitter = submitter
-        self._ending = ending
-        self._limits = limits
-        self._going_on = going_on
-        self._came_in: list[BatchJob] = []
-        self._to_end: list[BatchJob] = []
+        self._terminator = terminator
+        self._config = config
+        self._list_continuing = list_continuing
+        self._to_submit: list[BatchJob] = []
+        self._to_terminate: list[BatchJob] = []
         self._worker: threading.Thread | None = None
         self.lock = threading.Condition()
         self.is_closed = False
 
     def submit(self, job: BatchJob) -> None:
-        """Has a job submitted, for the first time or again."""
+        """Queue a job for submission, for the first time or again."""
         if self.is_closed:
-            job.drop("not submitted as its run ended")
+            job.cancel("not submitted because its run is ending")
         else:
-            self._came_in.append(job)
+            self._to_submit.append(job)
             self._wake()
 
-    def end(self, job: BatchJob, reason: str) -> None:
-        """Has a job ended; one that is not submitted yet is dropped by whoever has it."""
-        if job.is_over or job.ending:
-            return
-        job.ending = reason
-        if job.is_submitted:
-            self._to_end.append(job)
+    def terminate(self, job: BatchJob, reason: str) -> None:
+        """Queue a job for termination; one that is being submitted is terminated after that."""
+        if job.request_termination(reason):
+            self._to_terminate.append(job)
             self._wake()
 
     def close(self) -> None:
-        """Submits nothing more, and waits for what is being submitted."""
+        """Stop submitting, and wait for the submissions under way."""
         with self.lock:
             self.is_closed = True
             self.lock.notify_all()
@@ -76,62 +77,64 @@ class Dispatcher:
         self.lock.notify_all()
 
     def _work(self) -> None:
-        """A group whose image is looked up first holds up no other, nor a job's end."""
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="batch submissions") as submissions:
+        """Submissions run in threads of their own: a slow look-up of an image delays nothing else."""
+        with ThreadPoolExecutor(MAX_CONCURRENT_CALLS, thread_name_prefix="batch submissions") as pool:
             while not self.is_closed:
-                came_in, ending = self._gathered()
-                if came_in:
-                    submissions.submit(self._submit, came_in, submissions)
-                if ending:
-                    self._end(ending)
+                to_submit, to_terminate = self._collect()
+                if to_submit:
+                    pool.submit(self._submit, to_submit, pool)
+                if to_terminate:
+                    self._terminate(to_terminate)
 
-    def _gathered(self) -> tuple[list[BatchJob], list[BatchJob]]:
-        """The jobs to submit and those to end, once no more come in for a moment."""
+    def _collect(self) -> tuple[list[BatchJob], list[BatchJob]]:
+        """Wait for jobs until no more arrive; return those to submit and those to terminate."""
         with self.lock:
-            self.lock.wait_for(lambda: self.is_closed or self._came_in or self._to_end)
-            seen = (-1, -1)
-            while seen != (len(self._came_in), len(self._to_end)) and not self.is_closed:
-                seen = len(self._came_in), len(self._to_end)
-                self.lock.wait(self._limits.gather_s)
-            came_in, self._came_in = self._came_in, []
-            ending, self._to_end = self._to_end, []
-            return ([], []) if self.is_closed else (came_in, ending)
+            self.lock.wait_for(lambda: self.is_closed or self._to_submit or self._to_terminate)
+            counts = (-1, -1)
+            while counts != (len(self._to_submit), len(self._to_terminate)) and not self.is_closed:
+                counts = len(self._to_submit), len(self._to_terminate)
+                self.lock.wait(self._config.batching_delay_s)
+            if self.is_closed:
+                return [], []
+            to_submit, self._to_submit = self._to_submit, []
+            to_terminate, self._to_terminate = self._to_terminate, []
+            return to_submit, to_terminate
 
-    def _submit(self, jobs: Sequence[BatchJob], submissions: Executor) -> None:
-        with self._defects_end(jobs):
-            for group in self._submitter.groups(jobs):
+    def _submit(self, jobs: Sequence[BatchJob], pool: Executor) -> None:
+        with self._fail_on_defect(jobs):
+            for group in self._submitter.group(jobs):
                 if not self.is_closed:
-                    submissions.submit(self._submit_group, group)
-        self._handed_over(jobs)
+                    pool.submit(self._submit_group, group)
+        self._start_polling(jobs)
 
     def _submit_group(self, jobs: Sequence[BatchJob]) -> None:
-        with self._defects_end(jobs):
+        with self._fail_on_defect(jobs):
             self._submitter.submit(jobs)
-        self._handed_over(jobs)
+        self._start_polling(jobs)
 
-    def _handed_over(self, jobs: Sequence[BatchJob]) -> None:
-        """From here on Batch is asked for the jobs that were submitted; some may have been cancelled meanwhile."""
+    def _start_polling(self, jobs: Sequence[BatchJob]) -> None:
+        """Hand the jobs that were submitted over to polling; some may have been cancelled meanwhile."""
         with self.lock:
-            submitted = [job for job in jobs if job.is_submitted]
-            self._ending.answer_for(submitted)
-            self._to_end += [job for job in submitted if job.ending]
+            submitted = [job for job in jobs if job.state.phase is Phase.SUBMITTED]
+            self._terminator.add_awaited(submitted)
+            self._to_terminate += [job for job in submitted if job.start_polling()]
             self.lock.notify_all()
 
-    def _end(self, jobs: Sequence[BatchJob]) -> None:
+    def _terminate(self, jobs: Sequence[BatchJob]) -> None:
         with self.lock:
-            going_on = self._going_on()
-        failed = self._ending.end([job for job in jobs if job.is_submitted and not job.is_over], going_on)
+            continuing = self._list_continuing()
+        failed = self._terminator.terminate([job for job in jobs if job.state.is_active], continuing)
         with self.lock:
             if failed and not self.is_closed:
-                self.lock.wait(self._limits.poll_s)
-            self._to_end += failed
+                self.lock.wait(self._config.poll_interval_s)
+            self._to_terminate += failed
 
     @contextmanager
-    def _defects_end(self, jobs: Sequence[BatchJob]) -> Iterator[None]:
-        """Jobs that met a defect before they were submitted would else be waited for for ever."""
+    def _fail_on_defect(self, jobs: Sequence[BatchJob]) -> Iterator[None]:
+        """Jobs that were not submitted because of a defect have to fail: nothing else would end them."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - as above
             for job in jobs:
-                if not (job.is_submitted or job.is_over or self.is_closed):
+                if job.state.phase is Phase.WAITING and not self.is_closed:
                     job.fail(f"defect in the batch backend: {error!r}")

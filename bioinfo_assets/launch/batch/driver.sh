@@ -1,42 +1,45 @@
 #!/usr/bin/env bash
-# One attempt of a job in its container: stages the inputs, runs the script, uploads what it made, tells of it.
-#   . driver.sh ROOT DISK    where its job.tar was unpacked; the machine's disk
+# One attempt of a job in its container: stage the inputs, run the script, upload the outputs and a report.
+#   . driver.sh ROOT DISK    folder with the unpacked job.tar; the machine's disk
 # Sourced by bootstrap.sh, whose traps remove ROOT at the end and end the attempt at SIGTERM.
-# folder.txt names the job's folder in S3. The report goes there last, to attempt-N/report.tar, with a file `done` in it
-# if all outputs are there. Lines of the log that begin with [driver] are this file's own, those that begin with
-# [stdout] the script's standard output.
+# folder.txt has the job's folder in S3. The report is uploaded last, to attempt-N/report.tar, with a file `done` in it if
+# all outputs were uploaded; scratch_paths.py has the same paths. If the driver aborts the attempt, the report has a
+# sentence in `problem`, and in `problem_code` a value of attempt_report.ProblemCode if a program reacts to it.
+# In the log, lines that begin with [driver] are this file's own and those that begin with [stdout] the script's standard
+# output; the last line of an attempt begins with [driver:end].
 set -euo pipefail
 root=$1 disk=$2
 attempt=$(cat "$root/folder.txt")/attempt-${AWS_BATCH_JOB_ATTEMPT:-1}
 work=$root/work out=$root/out cache=$disk/shared
-listed=${BIOINFO_ASSETS_TOOLS:-/opt/bioinfo-assets/tools.tsv}
+image_tools=${BIOINFO_ASSETS_TOOLS:-/opt/bioinfo-assets/tools.tsv}
 export JOB_REPORT=$root/report TMPDIR=$root/tmp HOME=$root/tmp LC_ALL=C
-AT_ONCE=4
+MAX_CONCURRENT_FETCHES=4
+TOOLS_CHANGED=tools-changed
 
-say() { printf '[driver] %s\n' "$*" >&2; }
-
-# The job cannot be begun, and this is why: told in the report, as the script's own `fail` does.
-give_up() {
+# CODE MESSAGE: the job cannot be run; the message goes into the report, like that of the script's own `fail`.
+abort() {
   rm -f "$JOB_REPORT/reserve"
-  printf '%s\n' "$*" >"$JOB_REPORT/problem"
-  tell
-  exit 65
+  [[ -z $1 ]] || printf '%s\n' "$1" >"$JOB_REPORT/problem_code"
+  printf '%s\n' "$2" >"$JOB_REPORT/problem"
+  finish 65
 }
 
-# On a full disk too: nothing more is written there.
-tell() {
+# CODE: upload the report and end the attempt. It works on a full disk too: nothing more is written there.
+finish() {
   tar -c -C "$JOB_REPORT" . | s5cmd --log error pipe "$attempt/report.tar"
+  printf '[driver:end] attempt %s ended with exit code %s\n' "${AWS_BATCH_JOB_ATTEMPT:-1}" "$1" >&2
+  exit "$1"
 }
 
 check_tools() {
   local missing
   [[ -s $root/tools.tsv ]] || return 0
-  [[ -e $listed ]] || give_up "the container image has no list of its tools ($listed): use one that docker/Dockerfile made"
-  missing=$(grep -Fxv -f "$listed" "$root/tools.tsv" | tr '\t\n' ' ;') || return 0
-  give_up "the container image has not the tools that it had when the job was made ($missing): its tag was moved, name it by digest"
+  [[ -e $image_tools ]] || abort "" "the container image has no list of its tools ($image_tools): use one built from docker/Dockerfile"
+  missing=$(grep -Fxv -f "$image_tools" "$root/tools.tsv" | tr '\t\n' ' ;') || return 0
+  abort $TOOLS_CHANGED "the container image no longer contains the tool versions this job was planned with ($missing): its tag was moved, use its digest instead"
 }
 
-# URI PATH SIZE: every byte of it, or nothing.
+# URI PATH SIZE: download atomically.
 fetch() {
   local size part
   part=$(mktemp "$(dirname "$2")/.part.XXXXXXXX") || return 1
@@ -46,14 +49,14 @@ fetch() {
   esac || return 1
   size=$(stat -c %s "$part")
   if [[ $size != "$3" ]]; then
-    echo "$1 has $size bytes and had $3 when the run began: start the run again" >"$JOB_REPORT/problem"
+    echo "$1 has $size bytes but had $3 when the run started: start the run again" >"$JOB_REPORT/problem"
     rm -f "$part"
     return 1
   fi
   mv "$part" "$2"
 }
 
-# URI PATH SIZE NAME: a file that many jobs read, from this machine's copy; who comes first fetches it for all.
+# URI PATH SIZE NAME: link a file that many jobs read from this machine's cache; the first job downloads it for all.
 fetch_shared() {
   (
     flock 9
@@ -66,8 +69,8 @@ fetch_shared() {
   ) 9>"$cache/$4.lock"
 }
 
-# The disk that the job needs, in KiB: shared inputs that are not on this machine yet, and two and a half times its own,
-# for what it makes of them and what it sorts; two TiB at most.
+# The disk space that the job needs, in KiB: shared inputs that are not cached yet, and two and a half times its own
+# inputs, for its outputs and temporary files; at most two TiB.
 needed_kib() {
   local size local_name name uri sum=0
   while IFS=$'\t' read -r size local_name name uri; do
@@ -81,35 +84,35 @@ needed_kib() {
   echo $((sum < 2 ** 31 ? sum : 2 ** 31))
 }
 
-# inputs.tsv has SIZE, LOCAL, NAME (`-` where it is not shared) and URI of each input.
+# inputs.tsv has SIZE, LOCAL, NAME (`-` if it is not shared) and URI of each input.
 stage() {
-  local size local_name name uri needed free fetching=()
+  local size local_name name uri needed free fetches=()
   [[ ! -d $root/inputs ]] || find "$root/inputs" -type f -exec mv -t "$work" {} +
   mkdir -p "$cache"
   needed=$(needed_kib)
   free=$(df --output=avail -k "$root" | tail -n 1)
-  ((free > needed)) || give_up "the job needs some $((needed / 1024)) MiB of disk by the sizes of its inputs, and the machine has $((free / 1024)) MiB free in $disk: give the compute environment's machines a larger disk"
+  ((free > needed)) || abort "" "the job needs about $((needed / 1024)) MiB of disk space for the size of its inputs, and the machine has $((free / 1024)) MiB free in $disk: give the compute environment's machines a larger disk"
   while IFS=$'\t' read -r size local_name name uri; do
-    # By their process ids: `wait -n` knows nothing of a fetch that a sourced script's bash has tidied away already.
-    if ((${#fetching[@]} >= AT_ONCE)); then
-      wait "${fetching[0]}" || return
-      fetching=("${fetching[@]:1}")
+    # By process id: in a sourced script, `wait -n` misses a fetch that bash has already reaped.
+    if ((${#fetches[@]} >= MAX_CONCURRENT_FETCHES)); then
+      wait "${fetches[0]}" || return
+      fetches=("${fetches[@]:1}")
     fi
     if [[ $name == - ]]; then
       fetch "$uri" "$work/$local_name" "$size" &
     else
       fetch_shared "$uri" "$work/$local_name" "$size" "$name" &
     fi
-    fetching+=($!)
+    fetches+=($!)
   done <"$root/inputs.tsv"
-  while ((${#fetching[@]} > 0)); do
-    wait "${fetching[0]}" || return
-    fetching=("${fetching[@]:1}")
+  while ((${#fetches[@]} > 0)); do
+    wait "${fetches[0]}" || return
+    fetches=("${fetches[@]:1}")
   done
 }
 
-# Removes what jobs that were killed left on this machine, whose lock nobody holds, and shared files of a week ago.
-tidy() {
+# Remove the folders of killed jobs, whose lock nobody holds, and shared files that were not used for a week.
+clean_disk() {
   local alive
   for alive in "$disk"/job.*/alive; do
     [[ ! -e $alive ]] || flock -n "$alive" rm -rf "${alive%/alive}" || true
@@ -117,13 +120,16 @@ tidy() {
   find "$cache" -type f ! -name '*.lock' -mtime +7 -delete 2>/dev/null || true
 }
 
-# supervise.py marks the script's standard output line by line, and keeps the end of its standard error for the report.
+# The supervisor ends the script when its standard input ends: at SIGTERM, or when this process is killed. It marks the
+# script's standard output line by line, and keeps the end of its standard error for the report.
 run() {
   local code=0
   cd "$work"
-  python3 -I -S "$root/supervise.py" "$root/job_supervisor.py" "$JOB_REPORT" bash "$root/script.sh" </dev/null &
+  mkfifo "$root/line" || return
+  exec 7<>"$root/line"
+  python3 -I -S "$root/job_supervisor.py" marked "$JOB_REPORT" bash "$root/script.sh" <"$root/line" 7>&- &
   script=$!
-  trap 'kill -TERM "$script" 2>/dev/null || true' TERM
+  trap 'exec 7>&-' TERM
   while true; do
     wait "$script" && code=0 || code=$?
     kill -0 "$script" 2>/dev/null || break
@@ -132,7 +138,7 @@ run() {
   return "$code"
 }
 
-# The outputs, several at once and the large ones in parts, each with a checksum that the store keeps and verifies.
+# Upload the outputs concurrently, large ones in parts, each with a checksum that the store verifies and keeps.
 upload() {
   local local_name
   mkdir "$out" || return 1
@@ -144,16 +150,14 @@ upload() {
 }
 
 mkdir "$work" "$JOB_REPORT" "$TMPDIR"
-head -c 98304 /dev/zero >"$JOB_REPORT/reserve" # for supervise.py, which tells of a job that filled the disk
-tidy
+head -c 98304 /dev/zero >"$JOB_REPORT/reserve" # disk space for the report of a job that fills the disk
+clean_disk
 check_tools
-stage || give_up "$(cat "$JOB_REPORT/problem" 2>/dev/null || echo "an input could not be fetched: the log tells which")"
+stage || abort "" "$(cat "$JOB_REPORT/problem" 2>/dev/null || echo "an input could not be downloaded: see the log")"
 code=0
 run || code=$?
 if ((code == 0)); then
-  upload || give_up "its outputs could not be uploaded: the log tells why"
+  upload || abort "" "its outputs could not be uploaded: see the log"
   touch "$JOB_REPORT/done"
 fi
-tell
-say "attempt ${AWS_BATCH_JOB_ATTEMPT:-1} ended with exit code $code"
-exit "$code"
+finish "$code"

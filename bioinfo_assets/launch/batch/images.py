@@ -1,123 +1,226 @@
-"""Which image jobs run in, and which tools are in it.
+"""The container images of jobs, and the tools in them.
 
-Tool versions belong to a result's fingerprint, so that they must be known before a job is made. The image lists them in
-a file of its own; a small job reads it, once for each image, and leaves it in scratch. Images in ECR are asked for
-their digest and run by it: a tag that is moved meanwhile changes nothing.
+Tool versions are part of a result's fingerprint, so that they must be known before a job is submitted. The image lists
+them in a file; a small job, the probe, copies that file to scratch once for each image. Images in ECR are resolved to
+their digest and run by it, so that moving a tag in the middle of a run has no effect.
 """
 
 import re
+import secrets
 from collections.abc import Collection, Mapping
-from hashlib import sha256
-from typing import Final
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bioinfo_assets.errors import InputError, ResourceError
-from bioinfo_assets.launch.batch.client import Client
+from bioinfo_assets.errors import InputError, NotFoundError, ResourceError
+from bioinfo_assets.launch.batch.classify_outcome import classify, termination_reason, unschedulable
+from bioinfo_assets.launch.batch.client import ACTIVE, Client
+from bioinfo_assets.launch.batch.job_definition import JobDefinitions
+from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.batch.single_flight import SingleFlight
-from bioinfo_assets.launch.batch.tool_probe import ToolsProbe
+from bioinfo_assets.launch.batch.submission_request import NO_QUEUE, SubmissionRequest, job_name, submit_job_arguments
+from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets.storage.store import Store, join
+from bioinfo_assets.launch.outcome import Outcome
+from bioinfo_assets.launch.tools import IMAGE_LIST
+from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.storage.store import Store
 
-IN_ECR: Final = re.compile(
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import JobDetailTypeDef
+
+ECR_IMAGE: Final = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/"
     r"(?P<repository>[^:@]+)(:(?P<tag>[^@]+))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 """An image in ECR (AWS user guide, private registry)."""
+
+_COPY_LIST: Final = f"""set -euo pipefail
+endpoint=${{AWS_ENDPOINT_URL_S3:-${{AWS_ENDPOINT_URL:-}}}}
+[[ -z $endpoint ]] || export S3_ENDPOINT_URL=$endpoint
+s5cmd --log error cp "${{BIOINFO_ASSETS_TOOLS:-{IMAGE_LIST}}}" "$1"
+"""
+_PROBE_JOB: Final = Job(ResultKey("tools", "image"), "1", _COPY_LIST, resources=Resources(cpus=1, memory_mib=512))
+_PROBE_ATTEMPTS: Final = 3
+_PROBE_TIMEOUT_S: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class ToolProbe:
+    """Copies the tool list of an image to scratch, by a small job.
+
+    Attributes:
+        client: Client for Batch.
+        definitions: Job definitions.
+        run_id: The run that the job belongs to.
+        scratch: The project's scratch prefix.
+        poll_interval_s: Seconds between two polls of the job.
+        closing: Set when nobody waits any longer.
+    """
+
+    client: Client
+    definitions: JobDefinitions
+    run_id: str
+    scratch: str
+    poll_interval_s: float
+    closing: Event = field(default_factory=Event)
+
+    def copy_list(self, options: JobOptions, image: str, uri: str) -> None:
+        """Run the job and wait for its end.
+
+        Raises:
+            ResourceError: the image cannot be pulled or has no list, or there is no machine.
+        """
+        if options.queue is None:
+            raise InputError(NO_QUEUE)
+        request = SubmissionRequest(
+            name=job_name(options.prefix, "tools", secrets.token_hex(4)),
+            command=("bash", "-c", _COPY_LIST, "tools", uri),
+            size=1,
+            definition=self.definitions.definition_of(options, image),
+            resources=_PROBE_JOB.resources,
+            timeout_s=_PROBE_TIMEOUT_S,
+            attempts=_PROBE_ATTEMPTS,
+            options=options.model_copy(update={"gpus": None}),
+            tags={"run": self.run_id, "asset": "tools", "scratch": self.scratch},
+        )
+        batch_id = self.client.submit(submit_job_arguments(request, self.client.region, ""))
+        try:
+            detail = self._wait_for_end(batch_id)
+        except BaseException:
+            self.client.terminate(batch_id, termination_reason("cancelled"))
+            raise
+        if detail["status"] != "SUCCEEDED":
+            result = classify(_PROBE_JOB, detail, None, "")
+            hint = (
+                f": it has no {IMAGE_LIST}, use one built from docker/Dockerfile"
+                if result.outcome is Outcome.FAILED
+                else ""
+            )
+            raise ResourceError(f"cannot list the tools of the container image {image}: {result.reason}{hint}")
+
+    def _wait_for_end(self, batch_id: str) -> "JobDetailTypeDef":
+        while not self.closing.is_set():
+            detail = self.client.describe([batch_id]).get(batch_id)
+            if detail is not None:
+                if detail["status"] not in ACTIVE:
+                    return detail
+                why = unschedulable(detail)
+                if why:
+                    raise ResourceError(f"cannot start a job to list an image's tools: {why}")
+            self.closing.wait(self.poll_interval_s)
+        raise ResourceError("stopped listing an image's tools because the run is ending")
 
 
 class Images:
     """The images of jobs, by their options; safe for threads.
 
     Args:
-        client: To Batch.
-        store: Where lists of tools are kept.
-        scratch: Under which prefix.
-        probe: Reads the lists.
+        client: Client for Batch.
+        store: Store for S3.
+        paths: Where the tool lists are cached.
+        probe: Copies a tool list that is not cached yet.
     """
 
-    def __init__(self, client: Client, store: Store, scratch: str, probe: ToolsProbe) -> None:
+    def __init__(self, client: Client, store: Store, paths: ScratchPaths, probe: ToolProbe) -> None:
         self._client = client
         self._store = store
-        self._scratch = scratch
+        self._paths = paths
         self._probe = probe
-        self._references: SingleFlight[str] = SingleFlight()
+        self._images: SingleFlight[str] = SingleFlight()
         self._tools: SingleFlight[Mapping[str, str]] = SingleFlight()
 
-    def of(self, options: JobOptions) -> str:
-        """The image of jobs with these options, by its digest where that can be asked for.
+    def image_of(self, options: JobOptions) -> str:
+        """Return the image of jobs with these options, by its digest if that can be resolved.
 
         Raises:
-            InputError: there is none, or the given definition is not there.
+            InputError: no image is set, or the user's job definition does not exist.
         """
         if options.job_definition:
-            return self._references.get(options.job_definition, self._defined)
+            return self._images.get(options.job_definition, self._image_of_definition)
         if options.image is None:
             raise InputError(
-                "no container image is set for AWS Batch: set `image` in [jobs] of bioinfo-assets.toml, or by --image"
+                "no container image is set for AWS Batch: set `image` in [jobs] of bioinfo-assets.toml, or use --image"
             )
-        return self._references.get(options.image, by_digest)
+        return self._images.get(options.image, resolve_digest)
 
-    def tools(self, options: JobOptions) -> Mapping[str, str]:
-        """The version of each tool in the image of jobs with these options.
-
-        Raises:
-            BioinfoAssetsError: the image cannot be had, or has no list.
-        """
-        return self._tools.get(self.of(options), lambda image: self._listed(options, image))
-
-    def versions(self, tools: Collection[str], options: JobOptions) -> Mapping[str, str]:
-        """The versions of these tools in the image of jobs with these options.
+    def tool_versions(self, tools: Collection[str], options: JobOptions) -> Mapping[str, str]:
+        """Return the versions of tools in the image of jobs with these options; this may start a probe.
 
         Raises:
-            ResourceError: the image has no such tool.
+            ResourceError: the image cannot be pulled, has no list, or lacks one of the tools.
         """
-        listed = self.tools(options) if tools else {}
-        for tool in tools:
-            if tool not in listed:
-                raise ResourceError(f"the container image {self.of(options)} has no {tool}: use one that has it")
-        return {tool: listed[tool] for tool in tools}
+        if not tools:
+            return {}
+        image = self.image_of(options)
+        return _select(tools, self._tools.get(image, lambda image: self._read_or_probe(options, image)), image)
+
+    def known_tool_versions(self, tools: Collection[str], options: JobOptions) -> Mapping[str, str] | None:
+        """Return the versions of tools if the image's list is cached, else None; this never starts a job.
+
+        Raises:
+            ResourceError: the image lacks one of the tools.
+        """
+        if not tools:
+            return {}
+        image = self.image_of(options)
+        versions = self._tools.get_cached(image)
+        if versions is None:
+            try:
+                versions = self._read_list(image)
+            except NotFoundError:
+                return None
+        return _select(tools, versions, image)
 
     def forget(self, options: JobOptions) -> None:
-        """Has the list of tools read anew: the image's tag was moved."""
-        image = self.of(options)
-        self._references.forget(options.job_definition or options.image or "")
+        """Delete the cached list of an image whose tag was moved."""
+        image = self.image_of(options)
+        self._images.forget(options.job_definition or options.image or "")
         self._tools.forget(image)
-        self._store.delete(self._list_of(image))
+        self._store.delete(self._paths.tool_list(image))
 
-    def _defined(self, definition: str) -> str:
-        found = self._client.definition(definition)
-        if found is None:
-            raise InputError(f"job definition {definition} is not there or not active: register it, or check its name")
-        return found.get("containerProperties", {}).get("image", "")
+    def _image_of_definition(self, name: str) -> str:
+        definition = self._client.definition(name)
+        if definition is None:
+            raise InputError(f"job definition {name} does not exist or is not active: register it, or check its name")
+        return definition.get("containerProperties", {}).get("image", "")
 
-    def _listed(self, options: JobOptions, image: str) -> Mapping[str, str]:
-        uri = self._list_of(image)
-        if not self._store.exists(uri):
-            self._probe.copy_list(options, image, uri)
-        rows = (line.split("\t", 1) for line in self._store.read_bytes(uri).decode().splitlines() if "\t" in line)
-        return dict(rows)
+    def _read_or_probe(self, options: JobOptions, image: str) -> Mapping[str, str]:
+        try:
+            return self._read_list(image)
+        except NotFoundError:
+            self._probe.copy_list(options, image, self._paths.tool_list(image))
+            return self._read_list(image)
 
-    def _list_of(self, image: str) -> str:
-        return join(self._scratch, "images", f"{sha256(image.encode()).hexdigest()}.tsv")
+    def _read_list(self, image: str) -> Mapping[str, str]:
+        lines = self._store.read_bytes(self._paths.tool_list(image)).decode().splitlines()
+        return dict(line.split("\t", 1) for line in lines if "\t" in line)
 
 
-def by_digest(image: str) -> str:
-    """An ECR image by its digest, as far as that may be asked for; any other as it is."""
-    named = IN_ECR.fullmatch(image)
-    if named is None or named["digest"]:
+def resolve_digest(image: str) -> str:
+    """Return an ECR image by its digest, if that can be looked up; any other image unchanged."""
+    match = ECR_IMAGE.fullmatch(image)
+    if match is None or match["digest"]:
         return image
-    tag = named["tag"] or "latest"
-    ecr = boto3.Session().client("ecr", region_name=named["region"], config=Config(retries={"mode": "standard"}))
+    tag = match["tag"] or "latest"
+    ecr = boto3.Session().client("ecr", region_name=match["region"], config=Config(retries={"mode": "standard"}))
     try:
-        found = ecr.describe_images(
-            registryId=named["account"], repositoryName=named["repository"], imageIds=[{"imageTag": tag}]
+        answer = ecr.describe_images(
+            registryId=match["account"], repositoryName=match["repository"], imageIds=[{"imageTag": tag}]
         )
     except (ClientError, BotoCoreError):
-        return image  # not allowed, or not there: the job's own failure tells which
+        return image  # forbidden or missing: the job's own failure shows which
     finally:
         ecr.close()
-    digest = found["imageDetails"][0]["imageDigest"]
-    return f"{image.removesuffix(f':{tag}')}@{digest}"
+    return f"{image.removesuffix(f':{tag}')}@{answer['imageDetails'][0]['imageDigest']}"
+
+
+def _select(tools: Collection[str], versions: Mapping[str, str], image: str) -> Mapping[str, str]:
+    for tool in tools:
+        if tool not in versions:
+            raise ResourceError(f"the container image {image} has no {tool}: use one that contains it")
+    return {tool: versions[tool] for tool in tools}

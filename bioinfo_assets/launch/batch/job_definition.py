@@ -1,80 +1,67 @@
-"""Job definitions: one for each distinct set of what a submission cannot override, named by its hash and used again.
+"""Job definitions: one for each distinct set of what a submission cannot override, named by its hash and reused.
 
-What can be overridden (command, variables, processors, memory, GPUs, tries, timeout) is told with each submission, so
-that few definitions do for all jobs (AWS Batch API reference, ContainerOverrides).
+What can be overridden (command, variables, CPUs, memory, GPUs, attempts, timeout) is set in each submission, so that a
+few definitions serve all jobs (AWS Batch API reference, ContainerOverrides).
 """
 
 import json
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.batch.client import Client
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.single_flight import SingleFlight
 from bioinfo_assets.launch.job_options import JobOptions
 
 _VOLUME: Final = "scratch"
 
 
-@dataclass(frozen=True, slots=True)
-class MachineConfig:
-    """What definitions say of the machines jobs run on.
-
-    Attributes:
-        log_group: The CloudWatch log group.
-        scratch_volume: A folder of the machine's disk, mounted at the same path; empty: none.
-    """
-
-    log_group: str
-    scratch_volume: str
-
-
 class JobDefinitions:
-    """Finds or registers the definition for a job's options.
+    """Finds or registers the definition for the options of a job.
 
     Args:
-        client: To Batch.
-        machine: What the definitions say of machines.
+        client: Client for Batch.
+        config: Log group and disk of the jobs.
     """
 
-    def __init__(self, client: Client, machine: MachineConfig) -> None:
+    def __init__(self, client: Client, config: BatchConfig) -> None:
         self._client = client
-        self._machine = machine
-        self._known: SingleFlight[str] = SingleFlight()
+        self._config = config
+        self._arns: SingleFlight[str] = SingleFlight()
 
-    def of(self, options: JobOptions, image: str) -> str:
-        """The definition for these options, as SubmitJob takes it.
+    def definition_of(self, options: JobOptions, image: str) -> str:
+        """Return the definition for these options, in the form that SubmitJob takes.
 
         Raises:
-            InputError: the given one is not there or not active.
+            InputError: the user's own definition does not exist or is not active.
         """
         if options.job_definition:
-            return self._known.get(options.job_definition, self._given)
-        name = definition_name(options, image, self._machine)
-        return self._known.get(name, lambda name: self._made(name, options, image))
+            return self._arns.get(options.job_definition, self._find_custom)
+        name = definition_name(options, image, self._config)
+        return self._arns.get(name, lambda name: self._find_or_register(name, options, image))
 
-    def _given(self, name: str) -> str:
-        found = self._client.definition(name)
-        if found is None:
-            raise InputError(f"job definition {name} is not there or not active: register it, or check its name")
-        return found["jobDefinitionArn"]
+    def _find_custom(self, name: str) -> str:
+        definition = self._client.definition(name)
+        if definition is None:
+            raise InputError(f"job definition {name} does not exist or is not active: register it, or check its name")
+        return definition["jobDefinitionArn"]
 
-    def _made(self, name: str, options: JobOptions, image: str) -> str:
-        found = self._client.definition(name)
-        if found is not None:
-            return found["jobDefinitionArn"]
-        return self._client.register({"jobDefinitionName": name, **definition_body(options, image, self._machine)})
-
-
-def definition_name(options: JobOptions, image: str, machine: MachineConfig) -> str:
-    """The name of the definition: equal for equal contents."""
-    said = json.dumps(definition_body(options, image, machine), sort_keys=True)
-    return f"{options.prefix}-{sha256(said.encode()).hexdigest()[:16]}"
+    def _find_or_register(self, name: str, options: JobOptions, image: str) -> str:
+        definition = self._client.definition(name)
+        if definition is not None:
+            return definition["jobDefinitionArn"]
+        return self._client.register({"jobDefinitionName": name, **definition_body(options, image, self._config)})
 
 
-def definition_body(options: JobOptions, image: str, machine: MachineConfig) -> dict[str, Any]:
-    """A definition but for its name. Command, processors and memory stand there because Batch wants some."""
+def definition_name(options: JobOptions, image: str, config: BatchConfig) -> str:
+    """The name of the definition, equal for equal contents."""
+    body = json.dumps(definition_body(options, image, config), sort_keys=True)
+    return f"{options.prefix}-{sha256(body.encode()).hexdigest()[:16]}"
+
+
+def definition_body(options: JobOptions, image: str, config: BatchConfig) -> dict[str, Any]:
+    """A definition without its name. It has a command, CPUs and memory only because Batch requires them."""
     linux: dict[str, Any] = {"initProcessEnabled": True}
     if options.shared_memory_mib is not None:
         linux["sharedMemorySize"] = options.shared_memory_mib
@@ -83,12 +70,12 @@ def definition_body(options: JobOptions, image: str, machine: MachineConfig) -> 
         "command": ["true"],
         "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "1024"}],
         "linuxParameters": linux,
-        "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": machine.log_group}},
+        "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": config.log_group}},
     }
-    if machine.scratch_volume:
-        container["volumes"] = [{"name": _VOLUME, "host": {"sourcePath": machine.scratch_volume}}]
+    if config.scratch_volume:
+        container["volumes"] = [{"name": _VOLUME, "host": {"sourcePath": config.scratch_volume}}]
         container["mountPoints"] = [
-            {"sourceVolume": _VOLUME, "containerPath": machine.scratch_volume, "readOnly": False}
+            {"sourceVolume": _VOLUME, "containerPath": config.scratch_volume, "readOnly": False}
         ]
     if options.job_role is not None:
         container["jobRoleArn"] = options.job_role

@@ -1,7 +1,7 @@
-"""A job as the one object its container fetches: `job.tar`, with driver, script and lists.
+"""The package of a job: `job.tar`, the one object that its container fetches, with driver, script and lists.
 
-Nothing of it is on the command line, whose length AWS Batch limits (8,192 characters of container overrides): a script
-and a staging list may be of any size.
+Nothing of it is in the command, whose length AWS Batch limits (8,192 characters of container overrides): scripts and
+lists of inputs may have any size.
 """
 
 import hashlib
@@ -15,59 +15,56 @@ from urllib.parse import quote, unquote
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Input, Job, StoredFile
 from bioinfo_assets.launch.script import render
-from bioinfo_assets.storage.store import Store, join, local_path
+from bioinfo_assets.storage.store import Store, local_path
 
-NAME: Final = "job.tar"
-LARGEST_LOCAL: Final = 8 * 1024 * 1024
-"""Bytes of a file of this machine that is sent along, such as a list of adapters; larger ones belong into S3 first."""
+MAX_LOCAL_INPUT_BYTES: Final = 8 * 1024 * 1024
+"""Files of this host up to this size, such as a list of adapters, are packed; larger ones have to be in S3."""
 
 _GOOGLE: Final = "https://storage.googleapis.com"
 
 
 def bootstrap() -> str:
-    """The bash text that fetches a job and goes on as its driver.
+    """The bash script that fetches the package of a job and runs its driver.
 
-    Its one argument is the folder that `job.tar` lies in; for an array, the folder in which each job's has a folder of
-    its own, named by its index.
+    Its one argument is the folder with the package; for an array, the folder with one folder for each index.
     """
-    return _text("bootstrap.sh")
+    return _resource("bootstrap.sh")
 
 
 def check_inputs(job: Job) -> None:
-    """Checks that a container can read a job's inputs.
+    """Check that a container can read the inputs of a job.
 
     Raises:
-        InputError: one is a large file of this machine, or has a name that would break the staging list.
+        InputError: an input is a large file of this host, or has a name that would break the list of inputs.
     """
     for item in job.inputs:
         if local_path(item.file.uri) is None:
-            _fetched_as(item.file.uri)
-        elif item.file.size > LARGEST_LOCAL:
+            _download_uri(item.file.uri)
+        elif item.file.size > MAX_LOCAL_INPUT_BYTES:
             raise InputError(
-                f"{item.file.uri} is on this machine, where AWS Batch cannot read it: copy it to S3 and name it there"
+                f"{item.file.uri} is on this host, where AWS Batch cannot read it: copy it to S3 and use that copy"
             )
 
 
 def pack(job: Job, folder: str, tools: Mapping[str, str], store: Store) -> bytes:
-    """The bytes of a job's `job.tar`; the same for the same job.
+    """Build the package of a job; equal for equal jobs.
 
     Args:
         job: The job.
-        folder: Where in S3 its attempts leave what they made.
-        tools: The tools' versions that it was made for; the driver refuses an image with others.
-        store: Where small files of this machine are read.
+        folder: Folder of the submission in scratch, to which its attempts upload.
+        tools: The tool versions that the job was planned with; the driver rejects an image with others.
+        store: Reads small files of this host.
     """
-    here = [item for item in job.inputs if local_path(item.file.uri) is not None]
+    local = [item for item in job.inputs if local_path(item.file.uri) is not None]
     members = {
-        "driver.sh": _text("driver.sh").encode(),
-        "supervise.py": _text("supervise.py").encode(),
+        "driver.sh": _resource("driver.sh").encode(),
         "job_supervisor.py": files("bioinfo_assets.launch").joinpath("job_supervisor.py").read_bytes(),
         "script.sh": render(job).encode(),
         "folder.txt": f"{folder}\n".encode(),
-        "inputs.tsv": "".join(_line(item) for item in job.inputs if item not in here).encode(),
+        "inputs.tsv": "".join(_input_line(item) for item in job.inputs if item not in local).encode(),
         "outputs.txt": "".join(f"{output.local}\n" for output in job.outputs).encode(),
         "tools.tsv": "".join(f"{tool}\t{tools[tool]}\n" for tool in sorted(tools)).encode(),
-        **{f"inputs/{item.local}": store.read_bytes(item.file.uri) for item in here},
+        **{f"inputs/{item.local}": store.read_bytes(item.file.uri) for item in local},
     }
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
@@ -79,28 +76,24 @@ def pack(job: Job, folder: str, tools: Mapping[str, str], store: Store) -> bytes
     return packed.getvalue()
 
 
-def package_uri(folder: str, index: int | None) -> str:
-    """Where a job's `job.tar` lies: in the folder itself, or for a job of an array in one named by its index."""
-    return join(folder, NAME) if index is None else join(folder, str(index), NAME)
+def _input_line(item: Input) -> str:
+    name = _cache_name(item.file) if item.shared else "-"
+    return f"{item.file.size}\t{item.local}\t{name}\t{_download_uri(item.file.uri)}\n"
 
 
-def _line(item: Input) -> str:
-    name = _shared_name(item.file) if item.shared else "-"
-    return f"{item.file.size}\t{item.local}\t{name}\t{_fetched_as(item.file.uri)}\n"
-
-
-def _shared_name(file: StoredFile) -> str:
-    """The name of a file's copy on a machine: by address too, for two may mean the same in different bytes."""
+def _cache_name(file: StoredFile) -> str:
+    """The name of a file in a machine's cache; the address is part of it, since equal content may be in other bytes."""
     return hashlib.sha256(f"{file.uri}\n{file.size}\n{file.content}\n{file.stamp}".encode()).hexdigest()
 
 
-def _fetched_as(uri: str) -> str:
-    r"""What the driver fetches: `gs://` by its public address (Google Cloud Storage, request endpoints).
+def _download_uri(uri: str) -> str:
+    r"""The address from which the driver fetches a file.
 
-    Addresses of web servers are quoted as the store quotes them.
+    `gs://` becomes the public address (Google Cloud Storage, request endpoints); addresses of web servers are quoted as
+    the store quotes them.
 
     Raises:
-        InputError: the address would break the list it stands in.
+        InputError: the address would break the list of inputs.
     """
     if "\t" in uri or "\n" in uri:
         raise InputError(f"{uri!r} has a tab or a line break in its name: rename it")
@@ -112,5 +105,5 @@ def _fetched_as(uri: str) -> str:
     return f"{scheme}://{quote(unquote(path), safe='/:@')}"
 
 
-def _text(name: str) -> str:
+def _resource(name: str) -> str:
     return files("bioinfo_assets.launch.batch").joinpath(name).read_text(encoding="utf-8")

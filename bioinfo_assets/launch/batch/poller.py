@@ -1,4 +1,4 @@
-"""What Batch and S3 say of jobs now: few calls for many jobs."""
+"""Snapshots of jobs from Batch and S3, in few calls for many jobs."""
 
 import time
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport, newest_report, read_report
-from bioinfo_assets.launch.batch.batch_job import BatchJob
+from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission
 from bioinfo_assets.launch.batch.client import Client
-from bioinfo_assets.launch.batch.limits import Limits
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:
@@ -16,89 +16,92 @@ if TYPE_CHECKING:
 
 ENDED: Final = frozenset({"SUCCEEDED", "FAILED"})
 
-_ANEW: Final = 12
-"""After so many looks the jobs of an array are asked for though its summary has not changed: a reason to wait, for one,
-does not change it."""
+_REFRESH_POLLS: Final = 12
+"""Polls after which the jobs of an array are described although its summary has not changed: the reason why a job
+waits, for example, is not in the summary."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobSnapshot:
-    """A job as it is now.
+    """A job at the time of a poll.
 
     Attributes:
-        detail: What Batch says; None where it does not know the job.
-        told: What the job told of itself, where it is over.
+        detail: Batch's description; None if Batch does not know the job.
+        report: The report of its last attempt, if it is over.
     """
 
     detail: "JobDetailTypeDef | None"
-    told: AttemptReport | None = None
+    report: AttemptReport | None = None
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more happens to it."""
+        """Whether the job has ended."""
         return self.detail is None or self.detail["status"] in ENDED
 
 
 class JobPoller:
-    """Asks for jobs; used by one thread at a time.
+    """Polls jobs; used by one thread at a time.
 
     Args:
-        client: To Batch.
-        store: To S3.
-        limits: How long what is missing may be missing.
+        client: Client for Batch.
+        store: Store for S3.
+        config: Poll interval, and how long a new job may be unknown.
     """
 
-    def __init__(self, client: Client, store: Store, limits: Limits) -> None:
+    def __init__(self, client: Client, store: Store, config: BatchConfig) -> None:
         self._client = client
         self._store = store
-        self._limits = limits
-        self._arrays: dict[str, tuple[object, float]] = {}
+        self._config = config
+        self._summaries: dict[str, tuple[object, float]] = {}
 
-    def look(self, jobs: Sequence[BatchJob]) -> list[tuple[BatchJob, "JobDetailTypeDef | None"]]:
-        """The jobs of which there may be news, with what Batch says of each.
+    def describe(self, jobs: Sequence[BatchJob]) -> list[tuple[BatchJob, "JobDetailTypeDef | None"]]:
+        """Return the jobs that may have changed, with Batch's descriptions of them.
 
-        Those of an array are asked for only when the array's own summary tells of a change, and from time to time.
+        The jobs of an array are described only when the array's own summary has changed, and from time to time.
 
         Raises:
-            BioinfoAssetsError: Batch cannot be asked.
+            BioinfoAssetsError: Batch cannot be reached or refuses.
         """
-        parents = {job.parent for job in jobs} - {""}
-        found = self._client.describe([*(job.batch_id for job in jobs if job.batch_id and not job.parent), *parents])
-        changed = {name for name in parents if self._has_news(name, found.get(name))}
-        asked = [job for job in jobs if not job.parent or job.parent in changed]
-        found |= self._client.describe([job.batch_id for job in asked if job.parent])
+        submissions = [(job, job.submission) for job in jobs]
+        parents = {submission.parent for _, submission in submissions} - {""}
+        single = [item.batch_id for _, item in submissions if item.batch_id and not item.parent]
+        details = self._client.describe([*single, *parents])
+        changed = {parent for parent in parents if self._has_changed(parent, details.get(parent))}
+        polled = [(job, item) for job, item in submissions if not item.parent or item.parent in changed]
+        details |= self._client.describe([item.batch_id for _, item in polled if item.parent])
         now = time.monotonic()
-        self._arrays = {
-            name: (_summary(found.get(name)), now) if name in changed else self._arrays[name] for name in parents
+        self._summaries = {
+            parent: (_summary(details.get(parent)), now) if parent in changed else self._summaries[parent]
+            for parent in parents
         }
-        return [(job, found.get(job.batch_id)) for job in asked]
+        return [(job, details.get(item.batch_id)) for job, item in polled]
 
-    def seen(self, job: BatchJob, detail: "JobDetailTypeDef | None") -> JobSnapshot | None:
-        """The job with its own account, if it is over; None where Batch may not tell of it yet.
+    def snapshot(self, submission: BatchSubmission, detail: "JobDetailTypeDef | None") -> JobSnapshot | None:
+        """Return a job with its report, if it is over; None while Batch may not list it yet.
 
         Raises:
-            BioinfoAssetsError: its account cannot be read.
+            BioinfoAssetsError: its report cannot be read.
         """
         if detail is None:
-            if job.batch_id and job.age_s < self._limits.listed_s:
+            if submission.batch_id and submission.age_s < self._config.visibility_grace_s:
                 return None
-            return JobSnapshot(None, newest_report(self._store, job.folder))
+            return JobSnapshot(None, newest_report(self._store, submission.folder))
         if detail["status"] not in ENDED:
             return JobSnapshot(detail)
         attempts = len(detail.get("attempts", ()))
-        told = read_report(self._store, job.folder, max(1, attempts))
-        if attempts > 1 and (told is None or not told.is_done):
-            told = newest_report(self._store, job.folder)
-        return JobSnapshot(detail, told)
+        report = read_report(self._store, submission.folder, max(1, attempts))
+        if attempts > 1 and (report is None or not report.is_done):
+            report = newest_report(self._store, submission.folder)
+        return JobSnapshot(detail, report)
 
-    def _has_news(self, name: str, parent: "JobDetailTypeDef | None") -> bool:
-        summary, at = self._arrays.get(name, (None, 0.0))
-        is_old = time.monotonic() - at > _ANEW * self._limits.poll_s
-        return parent is None or parent["status"] in ENDED or is_old or summary != _summary(parent)
+    def _has_changed(self, parent: str, detail: "JobDetailTypeDef | None") -> bool:
+        summary, at = self._summaries.get(parent, (None, 0.0))
+        is_outdated = time.monotonic() - at > _REFRESH_POLLS * self._config.poll_interval_s
+        return detail is None or detail["status"] in ENDED or is_outdated or summary != _summary(detail)
 
 
 def _summary(parent: "JobDetailTypeDef | None") -> object:
-    """What of an array changes when any of its jobs changes its state."""
+    """What changes in the description of an array when one of its jobs changes its state."""
     if parent is None:
         return None
     return parent["status"], dict(parent.get("arrayProperties", {}).get("statusSummary", {}))

@@ -1,4 +1,4 @@
-"""Values that are looked up once each, though many threads ask."""
+"""A cache that computes each value once, although many threads may request it at the same time."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -8,31 +8,35 @@ Value = TypeVar("Value")
 
 
 class SingleFlight(Generic[Value]):
-    """Values by name; who asks for one that is being looked up waits for it, and for no other.
+    """Cached values by name; a thread waits only for the value that it requests.
 
-    >>> lengths = Once()
+    >>> lengths = SingleFlight()
     >>> lengths.get("bam", len), lengths.get("bam", lambda name: 0)
     (3, 3)
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, Value] = {}
+        self._values: dict[str, Value] = {}
         self._locks: dict[str, Lock] = {}
         self._lock = Lock()
 
-    def get(self, name: str, look_up: Callable[[str], Value]) -> Value:
-        """The value of that name; an error of the look-up is raised, and the next who asks looks it up again."""
+    def get(self, name: str, compute: Callable[[str], Value]) -> Value:
+        """Return the value of a name; an error in computing it is raised and not cached."""
         with self._lock:
             lock = self._locks.setdefault(name, Lock())
         with lock:
-            if name not in self._known:
-                self._known[name] = look_up(name)
-            return self._known[name]
+            if name not in self._values:
+                self._values[name] = compute(name)
+            return self._values[name]
 
-    def known(self) -> list[Value]:
-        """All values that were looked up."""
-        return list(self._known.values())
+    def values(self) -> list[Value]:
+        """All cached values."""
+        return list(self._values.values())
+
+    def get_cached(self, name: str) -> Value | None:
+        """Return the value of a name if it is cached."""
+        return self._values.get(name)
 
     def forget(self, name: str) -> None:
-        """Has the value looked up again."""
-        self._known.pop(name, None)
+        """Remove a value, so that it is computed again."""
+        self._values.pop(name, None)

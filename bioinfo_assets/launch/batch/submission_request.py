@@ -1,4 +1,4 @@
-"""What is said to Batch of a job, or of many as one array."""
+"""The SubmitJob request of a job, or of an array of jobs."""
 
 import json
 import re
@@ -11,12 +11,17 @@ from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.job_options import JobOptions
 
 TAG: Final = "bioinfo-assets:"
-"""What this project's own tags begin with."""
+"""Prefix of this project's own tags."""
 
-NO_QUEUE: Final = "no job queue is set for AWS Batch: set `queue` in [jobs] of bioinfo-assets.toml, or by --queue"
+NO_QUEUE: Final = "no job queue is set for AWS Batch: set `queue` in [jobs] of bioinfo-assets.toml, or use --queue"
 
-_LONGEST_OVERRIDES: Final = 8192  # characters, else the job fails later: "Container Overrides length must be at most"
-_LONGEST_NAME: Final = 128  # of [A-Za-z0-9_-] (AWS Batch API reference, SubmitJob)
+MIN_TIMEOUT_S: Final = 2 * 3600
+MAX_TIMEOUT_S: Final = 72 * 3600
+MIN_BYTES_PER_SECOND: Final = 500_000
+"""Several times slower than the slowest step, recalibration in one thread: some 2 MB of BAM a second."""
+
+_MAX_OVERRIDES_LENGTH: Final = 8192  # or the job fails later: "Container Overrides length must be at most"
+_MAX_NAME_LENGTH: Final = 128  # of [A-Za-z0-9_-] (AWS Batch API reference, SubmitJob)
 
 RETRY_RULES: Final = (
     {"onStatusReason": "Host EC2*", "action": "RETRY"},
@@ -24,8 +29,8 @@ RETRY_RULES: Final = (
     {"onReason": "DockerTimeoutError*", "action": "RETRY"},
     {"onReason": "*", "action": "EXIT"},
 )
-"""When Batch itself starts a job again: a reclaimed spot machine, a registry or an agent that did not answer. Without
-the last rule anything else would be tried again too (AWS Batch user guide, automated job retries)."""
+"""When Batch itself retries a job: after a spot interruption, or if a registry or an agent did not answer. Without the
+last rule it would retry anything (AWS Batch user guide, automated job retries)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +38,15 @@ class SubmissionRequest:
     """One submission: a job, or an array of jobs of one step.
 
     Attributes:
-        name: Unique to the submission.
-        command: What the container runs.
-        size: How many jobs; one goes without an array.
+        name: Unique name.
+        command: Command of the container.
+        size: Number of jobs; 1: no array.
         definition: The job definition.
-        resources: What each may use.
-        timeout_s: How long each attempt may take, in seconds, unless the options say it.
-        tries: How often each may be started.
-        options: How they run.
-        tags: This project's own.
+        resources: Resources of each job.
+        timeout_s: Timeout of each attempt in seconds, unless the options set one.
+        attempts: How often each job may be started.
+        options: Options of the jobs.
+        tags: This project's own tags.
     """
 
     name: str
@@ -50,87 +55,98 @@ class SubmissionRequest:
     definition: str
     resources: Resources
     timeout_s: int
-    tries: int
+    attempts: int
     options: JobOptions
     tags: Mapping[str, str]
 
 
-def job_name(prefix: str, what: str, mark: str) -> str:
-    """A name that Batch takes, and that only this submission has.
+def job_name(prefix: str, label: str, suffix: str) -> str:
+    """A name that Batch accepts; the suffix makes it unique.
 
     >>> job_name("bioinfo-assets", "marked_bam-expt.1", "0123456789ab-7f3c")
     'bioinfo-assets-marked_bam-expt_1-0123456789ab-7f3c'
     """
-    room = _LONGEST_NAME - len(prefix) - len(mark) - 2
-    return re.sub(r"[^A-Za-z0-9_-]", "_", f"{prefix}-{what[:room]}-{mark}")
+    label_length = _MAX_NAME_LENGTH - len(prefix) - len(suffix) - 2
+    return re.sub(r"[^A-Za-z0-9_-]", "_", f"{prefix}-{label[:label_length]}-{suffix}")
 
 
-def submit_job_arguments(order: SubmissionRequest, region: str, disk: str) -> dict[str, Any]:
+def default_timeout_s(job: Job) -> int:
+    """The timeout of an attempt in seconds, from the size of its inputs, unless a user sets `timeout_s`.
+
+    >>> default_timeout_s(Job(ResultKey("trimmed_reads", "expt"), "1", ""))
+    7200
+    """
+    size = sum(item.file.size for item in job.inputs)
+    return min(MIN_TIMEOUT_S + size // MIN_BYTES_PER_SECOND, MAX_TIMEOUT_S)
+
+
+def submit_job_arguments(request: SubmissionRequest, region: str, disk: str) -> dict[str, Any]:
     """The arguments of SubmitJob.
 
     Args:
-        order: What is submitted.
-        region: Where it runs; containers on EC2 are not told, and S3's clients want to know.
-        disk: The folder of the machine that jobs work in; empty: the container's own.
+        request: The submission.
+        region: Its region: containers on EC2 do not know theirs, and clients of S3 need it.
+        disk: Folder on the machine in which jobs work; empty: the container's own file system.
 
     Raises:
-        InputError: AWS Batch would not take the job's variables.
+        InputError: AWS Batch would refuse the job's environment variables.
     """
-    options = order.options
-    request: dict[str, Any] = {
-        "jobName": order.name,
+    options = request.options
+    arguments: dict[str, Any] = {
+        "jobName": request.name,
         "jobQueue": options.queue,
-        "jobDefinition": order.definition,
-        "containerOverrides": _overrides(order, region, disk),
-        "timeout": {"attemptDurationSeconds": options.timeout_s or order.timeout_s},
-        "retryStrategy": {"attempts": order.tries, "evaluateOnExit": list(RETRY_RULES)},
-        "tags": {**options.tags, **{f"{TAG}{name}": tag_value(value) for name, value in order.tags.items()}},
+        "jobDefinition": request.definition,
+        "containerOverrides": _overrides(request, region, disk),
+        "timeout": {"attemptDurationSeconds": options.timeout_s or request.timeout_s},
+        "retryStrategy": {"attempts": request.attempts, "evaluateOnExit": list(RETRY_RULES)},
+        "tags": {**options.tags, **{f"{TAG}{name}": tag_value(value) for name, value in request.tags.items()}},
         "propagateTags": True,
     }
-    if order.size > 1:
-        request["arrayProperties"] = {"size": order.size}
+    if request.size > 1:
+        arguments["arrayProperties"] = {"size": request.size}
     if options.share_identifier is not None:
-        request["shareIdentifier"] = options.share_identifier
+        arguments["shareIdentifier"] = options.share_identifier
     priority = options.priority
     if priority is None and options.share_identifier is not None and not options.job_definition:
-        priority = 0  # with a share Batch wants one, of the submission or the definition: ours have none
+        priority = 0  # with a share Batch requires one in the submission or the definition; ours have none
     if priority is not None:
-        request["schedulingPriorityOverride"] = priority
-    return request
+        arguments["schedulingPriorityOverride"] = priority
+    return arguments
 
 
-def _overrides(order: SubmissionRequest, region: str, disk: str) -> dict[str, Any]:
-    needs = {"VCPU": order.resources.cpus, "MEMORY": order.resources.memory_mib, "GPU": order.options.gpus or 0}
+def _overrides(request: SubmissionRequest, region: str, disk: str) -> dict[str, Any]:
+    resources = {"VCPU": request.resources.cpus, "MEMORY": request.resources.memory_mib}
+    requirements = {**resources, "GPU": request.options.gpus or 0}
     environment = {
         "AWS_DEFAULT_REGION": region,
-        **order.options.environment,
-        "JOB_CPUS": str(order.resources.cpus),
-        "JOB_MEMORY_MIB": str(order.resources.memory_mib),
+        **request.options.environment,
+        "JOB_CPUS": str(request.resources.cpus),
+        "JOB_MEMORY_MIB": str(request.resources.memory_mib),
         **({"JOB_DISK": disk} if disk else {}),
     }
     reserved = sorted(name for name in environment if name.startswith("AWS_BATCH"))
     if reserved:
-        raise InputError(f"variable {reserved[0]} belongs to AWS Batch: give it a name that begins otherwise")
+        raise InputError(f"variable {reserved[0]} is reserved for AWS Batch: rename it")
     overrides = {
-        "command": list(order.command),
+        "command": list(request.command),
         "environment": [{"name": name, "value": value} for name, value in sorted(environment.items())],
-        "resourceRequirements": [{"type": kind, "value": str(value)} for kind, value in needs.items() if value],
+        "resourceRequirements": [{"type": kind, "value": str(value)} for kind, value in requirements.items() if value],
     }
     length = len(json.dumps(overrides))
-    if length > _LONGEST_OVERRIDES:
+    if length > _MAX_OVERRIDES_LENGTH:
         raise InputError(
-            f"the variables of a job in `environment` are too long for AWS Batch ({length} characters of at most "
-            f"{_LONGEST_OVERRIDES}): give fewer, or put them into a file that the job reads"
+            f"the variables in `environment` are too long for AWS Batch ({length} of at most {_MAX_OVERRIDES_LENGTH} "
+            "characters): set fewer, or put them into a file that the job reads"
         )
     return overrides
 
 
-def tags_of(job: Job, run_id: str, scratch: str, *, alone: bool) -> dict[str, str]:
-    """What people and `jobs reap` find a job by."""
-    who = {"scope": job.key.scope} if alone else {}
-    return {"run": run_id, "step": job.key.asset, "scratch": scratch, **who}
+def tags_of(job: Job, run_id: str, scratch: str, *, is_single: bool) -> dict[str, str]:
+    """The tags by which people and `jobs reap` find a job; an array has none for the scope."""
+    scope = {"scope": job.key.scope} if is_single else {}
+    return {"run": run_id, "asset": job.key.asset, "scratch": scratch, **scope}
 
 
 def tag_value(value: str) -> str:
-    """A value that AWS takes: at most 256 letters, digits, spaces and `_.:/=+-@` (AWS user guide, tag restrictions)."""
+    """A value that AWS accepts: at most 256 letters, digits, spaces and `_.:/=+-@` (AWS user guide, tag naming)."""
     return re.sub(r"[^\w\s.:/=+@-]", "_", value)[:256]

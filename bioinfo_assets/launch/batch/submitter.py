@@ -1,230 +1,239 @@
-"""From jobs to submissions: takes over what already runs, puts many jobs of a step into one array, submits the rest.
+"""From jobs to submissions: adopts what already runs, groups similar jobs into arrays, submits the rest.
 
-Every write that a later process needs comes before the call that it would have to explain: the package, then the claim,
-then SubmitJob, then the note of its answer.
+Everything that a later process needs is written before the call that it would have to explain: the package, then the
+claim, then SubmitJob, then the note of its answer.
 """
 
 import logging
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
-from bioinfo_assets.launch.backend import State, Status
 from bioinfo_assets.launch.batch.adoption import Adoption
-from bioinfo_assets.launch.batch.batch_job import BatchJob, RunIdentity
+from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, Phase, RunIdentity
 from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.client import Client
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.images import Images
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
-from bioinfo_assets.launch.batch.job_package import bootstrap, check_inputs, pack, package_uri
-from bioinfo_assets.launch.batch.limits import Limits
+from bioinfo_assets.launch.batch.job_package import bootstrap, check_inputs, pack
+from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, package_uri, submission_folder
 from bioinfo_assets.launch.batch.submission_request import (
     NO_QUEUE,
     SubmissionRequest,
+    default_timeout_s,
     job_name,
     submit_job_arguments,
     tags_of,
 )
-from bioinfo_assets.launch.batch.timeouts import default_timeout_s
 from bioinfo_assets.launch.job import Resources
-from bioinfo_assets.storage.store import Store, join
+from bioinfo_assets.storage.store import Store
 
-_AT_ONCE: Final = 16  # small objects written to S3 side by side
+MAX_CONCURRENT_WRITES: Final = 16
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class SubmissionContext:
-    """Where and for whom jobs are submitted.
-
-    Attributes:
-        scratch: The prefix in S3 under which packages, claims and attempts lie.
-        run: Whose jobs these are.
-        disk: The folder of the machines that jobs work in; empty: the container's own.
-        limits: How large arrays are, and how long Batch may not tell of a new job.
-    """
-
-    scratch: str
-    run: RunIdentity
-    disk: str
-    limits: Limits
-
-
 class Submitter:
-    """Submits jobs; safe for threads, each with jobs of its own.
+    """Submits jobs; safe for threads as long as each has jobs of its own.
 
     Args:
-        client: To Batch.
-        store: To S3.
-        images: Which image a job runs in.
-        definitions: Which job definition it has.
-        place: Where and for whom.
+        client: Client for Batch.
+        store: Store for S3.
+        images: Container images of jobs.
+        definitions: Job definitions of jobs.
+        paths: The project's scratch.
+        run: The run that jobs belong to.
+        config: Sizes of arrays, the machines' disk, and how long Batch may not list a new job.
     """
 
     def __init__(
-        self, client: Client, store: Store, images: Images, definitions: JobDefinitions, place: SubmissionContext
+        self,
+        client: Client,
+        store: Store,
+        images: Images,
+        definitions: JobDefinitions,
+        paths: ScratchPaths,
+        run: RunIdentity,
+        config: BatchConfig,
     ) -> None:
         self._client = client
         self._store = store
         self._images = images
         self._definitions = definitions
-        self._place = place
-        self.claims = Claims(store, place.scratch)
-        self._adoption = Adoption(client, store, self.claims, place.run, place.limits.listed_s)
-        self._writers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="batch packages")
+        self._paths = paths
+        self._run = run
+        self._config = config
+        self.claims = Claims(store, paths)
+        self._adoption = Adoption(client, store, self.claims, run, config.visibility_grace_s)
+        self._writers = ThreadPoolExecutor(MAX_CONCURRENT_WRITES, thread_name_prefix="batch packages")
 
     def close(self) -> None:
-        """Frees the threads."""
+        """Stop the threads."""
         self._writers.shutdown()
 
-    def groups(self, jobs: Iterable[BatchJob]) -> Iterator[list[BatchJob]]:
-        """Jobs that can go as one array, of its largest size at most; the others each alone.
+    def group(self, jobs: Iterable[BatchJob]) -> Iterator[list[BatchJob]]:
+        """Group the jobs that have to be submitted: similar ones into arrays, the others each alone.
 
-        What is wrong with a job, or already done or under way for it, is told in its fields, and it is in no group.
+        A job that was adopted or that failed before its submission is in no group; its state shows which.
         """
         waiting = list(jobs)
-        fresh = [job for job, is_new in zip(waiting, self._writers.map(self._is_new, waiting), strict=True) if is_new]
-        for _, alike in groupby(sorted(fresh, key=_likeness), key=_likeness):
-            rest = list(alike)
-            while len(rest) >= self._place.limits.arrays_from:
-                yield rest[: self._place.limits.arrays_to]
-                rest = rest[self._place.limits.arrays_to :]
+        has_to_be_submitted = self._writers.map(self._prepare_or_reject, waiting)
+        new = [job for job, is_new in zip(waiting, has_to_be_submitted, strict=True) if is_new]
+        for _, similar in groupby(sorted(new, key=_similarity), key=_similarity):
+            rest = list(similar)
+            while len(rest) >= self._config.array_min_size:
+                yield rest[: self._config.array_max_size]
+                rest = rest[self._config.array_max_size :]
             yield from ([job] for job in rest)
 
     def submit(self, jobs: Sequence[BatchJob]) -> None:
-        """Submits a group; what goes wrong is told in the fields of each job."""
+        """Submit a group; errors end its jobs."""
         try:
             self._submit(jobs)
         except BioinfoAssetsError as error:
             for job in jobs:
                 job.fail(str(error))
 
-    def keep_spent(self, job: BatchJob, spent: int, reason: str) -> None:
-        """Writes down that a job failed for good, for a run that Dagster begins by itself to try it again."""
+    def record_failure(self, job: BatchJob, spent: int, reason: str) -> None:
+        """Write down that a job failed for good, for the run by which Dagster retries it."""
         if job.fingerprint:
-            self.claims.write(job.fingerprint, self._claim(job, spent=spent, reason=reason))
+            self.claims.write(job.fingerprint, self._claim(job, spent, reason))
 
-    def give_up(self, job: BatchJob) -> None:
-        """Removes what was written for those who come after: the job's result has its record."""
+    def discard(self, job: BatchJob) -> None:
+        """Delete what was written for later processes, now that the result has its record."""
         if job.fingerprint:
-            self.claims.drop(job.fingerprint)
-        if job.name:
-            self.claims.drop_note(job.name, job.index)  # an array's own note is for all its jobs
-        if job.package:
-            self._store.delete(job.package)
+            self.claims.delete(job.fingerprint)
+        submission = job.state.submission
+        if submission is not None:
+            self.claims.delete_note(submission.name, submission.index)  # the array's own note is for all its jobs
+            self._store.delete(submission.package)
 
-    def _is_new(self, job: BatchJob) -> bool:
-        """Whether a job is to be submitted: not one that runs already, has used up its tries, or cannot be packed."""
+    def _prepare_or_reject(self, job: BatchJob) -> bool:
+        """Adopt a job, end it, or leave it to be submitted; return whether it has to be submitted."""
         try:
-            if job.ending:
-                job.drop("cancelled before it started")
-                return False
-            if job.submissions == 0 and job.fingerprint and self._adoption.is_taken_over(job):
-                return False
-            check_inputs(job.job)
+            if job.state.termination_reason:
+                job.cancel("cancelled before it started")
+            elif job.state.submission is None and job.fingerprint:
+                self._adopt_or_reject(job)
+            check_inputs(job.state.job)
         except BioinfoAssetsError as error:
             job.fail(str(error))
-            return False
-        except Exception as error:  # noqa: BLE001 - a defect that one job meets must not keep the others from being submitted
+        except Exception as error:  # noqa: BLE001 - a defect that one job meets must not stop the others
             job.fail(f"defect in the batch backend: {error!r}")
-            return False
-        return True
+        return job.state.phase is Phase.WAITING and not job.state.is_over
+
+    def _adopt_or_reject(self, job: BatchJob) -> None:
+        """Adopt the previous submission for the job's fingerprint, or end the job if its attempts are used up."""
+        previous = self._adoption.find_previous(job.fingerprint, job.state.job)
+        if previous is None:
+            return
+        adopted = self._adoption.try_adopt(previous)
+        if adopted is not None:
+            job.adopt(adopted, previous.spent)
+        elif previous.spent >= job.state.max_attempts:
+            reason = previous.reason or "it failed in every attempt"
+            job.fail(f"{reason} (its {job.state.max_attempts} attempts are used up)")
+        else:
+            job.set_spent(previous.spent)
 
     def _submit(self, jobs: Sequence[BatchJob]) -> None:
-        first = jobs[0]
-        if first.job.options.queue is None:
+        first = jobs[0].state
+        options = first.job.options
+        if options.queue is None:
             raise InputError(NO_QUEUE)
-        image = self._images.of(first.job.options)
-        definition = self._definitions.of(first.job.options, image)
-        name = self._name(jobs)
-        packages = join(self._place.scratch, "packages", name)
-        order = SubmissionRequest(
-            name=name,
-            command=("bash", "-c", bootstrap(), "bootstrap", packages),
+        image = self._images.image_of(options)
+        request = SubmissionRequest(
+            name=(name := _submission_name(jobs)),
+            command=("bash", "-c", bootstrap(), "bootstrap", self._paths.packages(name)),
             size=len(jobs),
-            definition=definition,
+            definition=self._definitions.definition_of(options, image),
             resources=Resources(
-                cpus=max(job.job.resources.cpus for job in jobs),
-                memory_mib=max(job.job.resources.memory_mib for job in jobs),
+                cpus=max(job.state.job.resources.cpus for job in jobs),
+                memory_mib=max(job.state.job.resources.memory_mib for job in jobs),
             ),
-            timeout_s=max(default_timeout_s(job.job) for job in jobs),
-            tries=first.tries - first.spent,
-            options=first.job.options,
-            tags=tags_of(first.job, self._place.run.run_id, self._place.scratch, alone=len(jobs) == 1),
+            timeout_s=max(default_timeout_s(job.state.job) for job in jobs),
+            attempts=first.max_attempts - first.spent,
+            options=options,
+            tags=tags_of(first.job, self._run.run_id, self._paths.root, is_single=len(jobs) == 1),
         )
-        request = submit_job_arguments(order, self._client.region, self._place.disk)
-        self._write_all(jobs, order, packages)
-        if all(job.ending for job in jobs):
-            for job in jobs:
-                job.drop("cancelled before it started")
-            return
-        batch_id = self._client.submit(request)
-        for job in jobs:
-            job.batch_id = batch_id if job.index is None else f"{batch_id}:{job.index}"
-            job.submissions += 1
-            job.status = Status(State.QUEUED, "SUBMITTED")
-            job.is_submitted = True
-        self._write_note(name, self._note(batch_id, first.array_size))
-
-    def _write_all(self, jobs: Sequence[BatchJob], order: SubmissionRequest, packages: str) -> None:
-        """Packages and claims of a group."""
+        arguments = submit_job_arguments(request, self._client.region, self._config.scratch_volume)
         for index, job in enumerate(jobs):
-            job.name, job.folder, job.submitted = order.name, job.next_folder(), datetime.now(UTC)
-            job.index, job.array_size = (None, 0) if len(jobs) == 1 else (index, len(jobs))
-            job.package = package_uri(packages, job.index)
-            job.job = replace(job.job, resources=order.resources)
+            job.prepare(self._next_submission(job, name, index, len(jobs)), request.resources)
         list(self._writers.map(self._write, jobs))
+        if all(job.state.termination_reason for job in jobs):
+            for job in jobs:
+                job.cancel("cancelled before it started")
+            return
+        batch_id = self._client.submit(arguments)
+        for job in jobs:
+            own_index = job.submission.index
+            job.accept(batch_id if own_index is None else f"{batch_id}:{own_index}")
+        self._write_note(name, batch_id, jobs[0].submission.array_size)
 
-    def _write_note(self, name: str, note: SubmissionNote) -> None:
-        """Without a note the job is found by its name in the claim: it goes on."""
-        try:
-            self.claims.write_note(name, note)
-        except BioinfoAssetsError as error:
-            _log.warning("the id of job %s could not be kept: %s", name, error)
+    def _next_submission(self, job: BatchJob, name: str, index: int, size: int) -> BatchSubmission:
+        previous = job.state.submission
+        number = 1 if previous is None else previous.number + 1
+        own_index, array_size = (None, 0) if size == 1 else (index, size)
+        return BatchSubmission(
+            name=name,
+            index=own_index,
+            array_size=array_size,
+            folder=submission_folder(job.folder, number),
+            package=package_uri(self._paths.packages(name), own_index),
+            number=number,
+            submitted=datetime.now(UTC),
+        )
 
     def _write(self, job: BatchJob) -> None:
-        tools = self._images.versions(job.job.tools, job.job.options)
-        self._store.write_bytes(job.package, pack(job.job, job.folder, tools, self._store))
+        """Write the package and the claim of a job."""
+        state, submission = job.state, job.submission
+        tools = self._images.tool_versions(state.job.tools, state.job.options)
+        self._store.write_bytes(submission.package, pack(state.job, submission.folder, tools, self._store))
         if job.fingerprint:
-            self.claims.write(job.fingerprint, self._claim(job, spent=job.spent, reason=""))
+            self.claims.write(job.fingerprint, self._claim(job, state.spent, ""))
 
-    def _claim(self, job: BatchJob, *, spent: int, reason: str) -> Claim:
+    def _write_note(self, name: str, batch_id: str, array_size: int) -> None:
+        """An error is only logged: without a note the job is found by the name in its claim."""
+        try:
+            self.claims.write_note(name, SubmissionNote(batch_id=batch_id, run_id=self._run.run_id, size=array_size))
+        except BioinfoAssetsError as error:
+            _log.warning("the id of job %s could not be saved: %s", name, error)
+
+    def _claim(self, job: BatchJob, spent: int, reason: str) -> Claim:
+        submission = job.submission
         return Claim(
-            name=job.name,
-            queue=job.job.options.queue or "",
-            index=job.index,
-            folder=job.folder,
-            budget=self._place.run.budget,
+            name=submission.name,
+            queue=job.state.job.options.queue or "",
+            index=submission.index,
+            folder=submission.folder,
+            budget=self._run.budget,
             spent=spent,
             reason=reason,
-            submitted=job.submitted,
+            submitted=submission.submitted,
         )
 
-    def _note(self, batch_id: str, size: int) -> SubmissionNote:
-        return SubmissionNote(batch_id=batch_id, run_id=self._place.run.run_id, size=size)
 
-    def _name(self, jobs: Sequence[BatchJob]) -> str:
-        job = jobs[0]
-        mark = "-".join([*([job.fingerprint[:12]] if job.fingerprint else []), secrets.token_hex(4)])
-        what = job.job.name if len(jobs) == 1 else f"{job.job.key.asset}-array"
-        return job_name(job.job.options.prefix, what, mark)
+def _submission_name(jobs: Sequence[BatchJob]) -> str:
+    first = jobs[0]
+    job = first.state.job
+    suffix = "-".join([*([first.fingerprint[:12]] if first.fingerprint else []), secrets.token_hex(4)])
+    return job_name(job.options.prefix, job.name if len(jobs) == 1 else f"{job.key.asset}-array", suffix)
 
 
-def _likeness(job: BatchJob) -> tuple[str, ...]:
-    """What jobs of one array have in common.
+def _similarity(job: BatchJob) -> tuple[str, ...]:
+    """What the jobs of one array have in common.
 
-    Memory is compared by powers of two: a large sample among many small ones would else give all of them its machine.
+    Memory is compared by powers of two, so that one large sample does not give all small ones its machine.
     """
-    resources = job.job.resources
+    state = job.state
     return (
-        job.job.key.asset,
-        job.job.options.model_dump_json(),
-        str(job.spent),
-        str(resources.cpus),
-        str((resources.memory_mib - 1).bit_length()),
+        state.job.key.asset,
+        state.job.options.model_dump_json(),
+        str(state.spent),
+        str(state.job.resources.cpus),
+        str((state.job.resources.memory_mib - 1).bit_length()),
     )

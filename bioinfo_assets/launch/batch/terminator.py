@@ -1,4 +1,4 @@
-"""How jobs are ended: by few calls, and none that another run waits for."""
+"""Termination of jobs, in few calls, sparing those that another run waits for."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -13,13 +13,13 @@ _log = logging.getLogger(__name__)
 
 
 class JobTerminator:
-    """Ends jobs that were submitted.
+    """Terminates submitted jobs.
 
     Args:
-        client: To Batch.
-        claims: Tell whose a job is.
-        run_id: Whose jobs may be ended.
-        pool: For calls side by side.
+        client: Client for Batch.
+        claims: Which run waits for a job.
+        run_id: The run whose jobs may be terminated.
+        pool: Threads for concurrent calls.
     """
 
     def __init__(self, client: Client, claims: Claims, run_id: str, pool: Executor) -> None:
@@ -27,63 +27,70 @@ class JobTerminator:
         self._claims = claims
         self._run_id = run_id
         self._pool = pool
-        self._answered_for: dict[str, set[int | None]] = {}
+        self._awaited: dict[str, set[int | None]] = {}
 
-    def answer_for(self, jobs: Iterable[BatchJob]) -> None:
-        """Notes which jobs of an array this process waits for."""
+    def add_awaited(self, jobs: Iterable[BatchJob]) -> None:
+        """Note which jobs of an array this process waits for."""
         for job in jobs:
-            if job.parent:
-                self._answered_for.setdefault(job.parent, set()).add(job.index)
+            if job.submission.parent:
+                self._awaited.setdefault(job.submission.parent, set()).add(job.submission.index)
 
     def is_ours(self, job: BatchJob) -> bool:
-        """Whether no other run has taken the job over.
+        """Whether no other run has adopted the job.
 
         Raises:
-            BioinfoAssetsError: that cannot be looked up.
+            BioinfoAssetsError: the submission note cannot be read.
         """
-        if not job.fingerprint or not job.name:
+        submission = job.state.submission
+        if not job.fingerprint or submission is None:
             return True
-        note = self._claims.read_note(job.name)
-        if note is not None and note.run_id != self._run_id and job.index is not None:
-            note = self._claims.read_note(job.name, job.index)  # another run has taken jobs of the array: this one?
+        note = self._claims.read_note(submission.name)
+        if note is not None and note.run_id != self._run_id and submission.index is not None:
+            # Another run has adopted jobs of the array: is this one of them?
+            note = self._claims.read_note(submission.name, submission.index)
         return note is None or note.run_id == self._run_id
 
-    def end(self, jobs: Sequence[BatchJob], going_on: Iterable[BatchJob]) -> list[BatchJob]:
-        """Asks Batch to end jobs, an array as a whole where nothing of it is to go on.
+    def terminate(self, jobs: Sequence[BatchJob], continuing: Iterable[BatchJob]) -> list[BatchJob]:
+        """Terminate jobs, an array in one call if none of its jobs is among those that continue.
 
         Returns:
-            Those for which that failed.
+            The jobs for which the call failed.
         """
-        whole = self._whole_arrays(jobs, {job.parent for job in going_on})
+        arrays = self._complete_arrays(jobs, {job.submission.parent for job in continuing})
         calls: dict[str, list[BatchJob]] = {}
         for job in jobs:
-            calls.setdefault(job.parent if job.parent in whole else job.batch_id, []).append(job)
-        ended = list(self._pool.map(lambda call: self._end(call[0], call[1], whole), calls.items()))
-        return [job for done, part in zip(ended, calls.values(), strict=True) if not done for job in part]
+            parent = job.submission.parent
+            calls.setdefault(parent if parent in arrays else job.submission.batch_id, []).append(job)
+        succeeded = list(self._pool.map(lambda call: self._terminate(*call, is_array=call[0] in arrays), calls.items()))
+        return [job for done, group in zip(succeeded, calls.values(), strict=True) if not done for job in group]
 
-    def _whole_arrays(self, jobs: Sequence[BatchJob], going_on: set[str]) -> set[str]:
-        """The arrays of which this process waits for every job, wants none to go on, and none is another run's."""
-        first = {job.parent: job for job in reversed(jobs) if job.parent and job.parent not in going_on}
+    def _complete_arrays(self, jobs: Sequence[BatchJob], continuing: set[str]) -> set[str]:
+        """The arrays all of whose jobs this process waits for, none of which continues or is another run's."""
+        first = {
+            job.submission.parent: job
+            for job in reversed(jobs)
+            if job.submission.parent and job.submission.parent not in continuing
+        }
         return {
             parent
             for parent, job in first.items()
-            if len(self._answered_for.get(parent, ())) == job.array_size and self._owns_array(job)
+            if len(self._awaited.get(parent, ())) == job.submission.array_size and self._owns_array(job)
         }
 
     def _owns_array(self, job: BatchJob) -> bool:
         try:
-            note = self._claims.read_note(job.name)
+            note = self._claims.read_note(job.submission.name)
         except BioinfoAssetsError:
-            return False  # its jobs are ended one by one, as far as they are ours
+            return False  # its jobs are terminated one by one, as far as they are this run's
         return note is None or note.run_id == self._run_id
 
-    def _end(self, batch_id: str, jobs: Sequence[BatchJob], whole: set[str]) -> bool:
+    def _terminate(self, batch_id: str, jobs: Sequence[BatchJob], *, is_array: bool) -> bool:
         try:
-            if batch_id in whole or self.is_ours(jobs[0]):
-                self._client.terminate(batch_id, jobs[0].ending)
+            if is_array or self.is_ours(jobs[0]):
+                self._client.terminate(batch_id, jobs[0].state.termination_reason)
             else:
-                jobs[0].drop("another run has taken it over")
+                jobs[0].cancel("adopted by another run")
         except BioinfoAssetsError as error:
-            _log.warning("job %s could not be ended yet: %s", batch_id, error)
+            _log.warning("job %s could not be terminated yet: %s", batch_id, error)
             return False
         return True

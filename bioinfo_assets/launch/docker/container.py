@@ -1,6 +1,5 @@
 """An attempt's script in a container of its own."""
 
-import json
 import os
 import signal
 import socket
@@ -18,100 +17,98 @@ from docker.utils.socket import STDERR, STDOUT, frames_iter
 
 from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch import job_supervisor
-from bioinfo_assets.launch.docker import supervise
 from bioinfo_assets.launch.docker.engine import error_message, translate_engine_errors
-from bioinfo_assets.launch.docker.images import reference
+from bioinfo_assets.launch.docker.images import image_reference
 from bioinfo_assets.launch.host_job import HostJob, ProcessExit
 from bioinfo_assets.launch.scratch import host_is_alive
 
 _MIB: Final = 1024 * 1024
-_MIN_MEMORY: Final = 6 * _MIB  # the engine takes no less
+_MIN_MEMORY: Final = 6 * _MIB  # the engine accepts no less
 _MACHINE: Final = "bioinfo-assets.machine"
 _HOST: Final = "bioinfo-assets.host"
 _JOB: Final = "bioinfo-assets.job"
+_NOT_EXECUTABLE: Final = frozenset({400, 404})
+"""What ContainerStart answers where the image has no program of that name (moby, daemon/errors.go)."""
 
 
 class Container:
-    """A running script. It ends when its host does: the host's end of standard input is what keeps it alive.
+    """A running script. It ends when its host does: its supervisor ends it when its standard input is closed.
 
-    The engine removes the container as soon as it is over, whether the host still lives or not.
+    The engine removes the container as soon as it is over, whether the host is still alive or not.
 
     Args:
         client: To the engine.
-        run: The job, its inputs staged.
-        name: What its image is called.
+        job: The job, its inputs staged.
+        name: The name of its image.
         image: That image.
 
     Raises:
         ResourceError: the engine cannot start it.
     """
 
-    def __init__(self, client: DockerClient, run: HostJob, name: str, image: Image) -> None:
-        self._client, self._run, self._name = client, run, name
-        self._image = reference(name, image)
+    def __init__(self, client: DockerClient, job: HostJob, name: str, image: Image) -> None:
+        self._client, self._job, self._name = client, job, name
+        self._image = image_reference(name, image)
         with translate_engine_errors():
-            self._id: str = client.api.create_container(str(image.id), **_configuration(client, run))["Id"]
+            self._id: str = client.api.create_container(str(image.id), **_container_config(client, job))["Id"]
             self._attached = client.api.attach_socket(self._id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             self._line: socket.socket = self._attached._sock  # noqa: SLF001 - a file over it is all the SDK gives
             self._started = datetime.now(UTC)
             try:
                 client.api.start(self._id)
             except APIError as error:
-                self._drop()
-                raise ResourceError(
-                    f"step {run.job.key.label} cannot be started in the image {name}: {error_message(error)}"
-                ) from error
+                self._remove()
+                raise self._start_error(error) from error
 
-    def end(self) -> None:
-        """Ends the script and all it started; returns at once."""
-        with suppress(OSError):  # it is over, and the line is closed
+    def terminate(self) -> None:
+        """End the script and all it started; return at once."""
+        with suppress(OSError):  # it is over, and the socket is closed
             self._line.shutdown(socket.SHUT_WR)
 
-    def ending(self) -> ProcessExit:
-        """Waits until the container is gone.
+    def wait(self) -> ProcessExit:
+        """Wait until the container is gone.
 
         Raises:
             ResourceError: the engine does not answer any more.
         """
-        told, problems = self._heard()
+        report, problems = self._read_output()
         with translate_engine_errors(), suppress(NotFound):
             self._client.api.wait(self._id, condition="removed")
-        if b"exec python3 failed" in problems:  # the words of the engine's init
-            raise ResourceError(
-                f"the image {self._name} has no python3, which watches over jobs: use one that was built by "
-                "make build-local"
-            )
+        if report:
+            return ProcessExit.from_report(report, self._image)
         finished = datetime.now(UTC)
-        return ProcessExit(
-            started=datetime.fromtimestamp(told["started"], UTC) if "started" in told else self._started,
-            finished=finished,
-            wall_s=told.get("wall_s", (finished - self._started).total_seconds()),
-            exit_code=told["exit_code"],
-            cpu_s=told.get("cpu_s"),
-            peak_memory_kib=told.get("peak_memory_kib"),
-            out_of_memory=told.get("oom_kills", 0) > 0,
-            image=self._image,
+        exit_code = 1 if problems else -signal.SIGKILL
+        wall_s = (finished - self._started).total_seconds()
+        return ProcessExit(self._started, finished, wall_s, exit_code, image=self._image)
+
+    def _start_error(self, error: APIError) -> ResourceError:
+        if error.status_code in _NOT_EXECUTABLE:
+            return ResourceError(
+                f"the image {self._name} cannot run python3, which supervises jobs ({error_message(error)}): use an "
+                "image that was built by make build-local"
+            )
+        return ResourceError(
+            f"step {self._job.job.key.label} cannot be started in the image {self._name}: {error_message(error)}"
         )
 
-    def _drop(self) -> None:
+    def _remove(self) -> None:
         with self._line, self._attached, suppress(APIError):  # the engine may have removed it by itself
             self._client.api.remove_container(self._id, force=True)
 
-    def _heard(self) -> tuple[dict[str, Any], bytes]:
-        """What the supervisor told of the script, and of its own troubles; one that was killed told nothing."""
-        heard = {STDOUT: b"", STDERR: b""}
+    def _read_output(self) -> tuple[bytes, bytes]:
+        """Read the supervisor's report, and its own errors; one that was killed leaves neither."""
+        output = {STDOUT: b"", STDERR: b""}
         with self._line, self._attached:
             for stream, part in frames_iter(self._line, tty=False):  # type: ignore[no-untyped-call]
-                heard[stream] += part
-        told, problems = heard[STDOUT], heard[STDERR]
-        if problems:
-            with self._run.attempt.stderr.open("ab") as log:
-                log.write(problems)
-        return json.loads(told) if told else {"exit_code": 1 if problems else -signal.SIGKILL}, problems
+                output[stream] += part
+        if output[STDERR]:
+            with self._job.attempt.stderr.open("ab") as log:
+                log.write(output[STDERR])
+        return output[STDOUT], output[STDERR]
 
 
 def remove_orphans(client: DockerClient) -> None:
-    """Removes containers of this machine's hosts that were killed before they had started them.
+    """Remove containers that hosts of this machine had created, but not started, when they were killed.
 
     Raises:
         ResourceError: the engine does not answer.
@@ -123,45 +120,36 @@ def remove_orphans(client: DockerClient) -> None:
                     client.api.remove_container(container["Id"], force=True)
 
 
-def _configuration(client: DockerClient, run: HostJob) -> dict[str, Any]:
-    """What the engine's ContainerCreate is given."""
-    attempt = run.attempt
-    watch = [
-        "python3",
-        "-I",
-        "-S",
-        supervise.__file__,
-        job_supervisor.__file__,
-        str(attempt.stdout),
-        str(attempt.stderr),
-    ]
+def _container_config(client: DockerClient, job: HostJob) -> dict[str, Any]:
+    """The arguments of the engine's ContainerCreate."""
+    attempt = job.attempt
+    supervisor = ["python3", "-I", "-S", job_supervisor.__file__, "files", str(attempt.stdout), str(attempt.stderr)]
     return {
-        "entrypoint": watch,
+        "entrypoint": supervisor,
         "command": ["bash", str(attempt.script)],
         "working_dir": str(attempt.work),
-        "user": _user(client.info()),
-        "environment": {**run.job.options.environment, **run.variables()},
+        "user": _container_user(client.info()),
+        "environment": {**job.job.options.environment, **job.variables()},
         "hostname": "localhost",  # log4j writes to stdout, where a BAM may go, if it cannot look up its host's name
         "stdin_open": True,
-        "labels": {_MACHINE: socket.gethostname(), _HOST: str(attempt.root.parent), _JOB: run.job.name},
+        "labels": {_MACHINE: socket.gethostname(), _HOST: str(attempt.host), _JOB: job.job.name},
         "healthcheck": {"test": ["NONE"]},
         "use_config_proxy": False,
-        "host_config": _limits(client, run),
+        "host_config": _host_config(client, job),
     }
 
 
-def _limits(client: DockerClient, run: HostJob) -> HostConfig:
+def _host_config(client: DockerClient, job: HostJob) -> HostConfig:
     """A container's share of the machine: its attempt's folder, its inputs, CPUs, memory without swap; no network."""
-    options, memory = run.job.options, max(run.granted.memory_mib * _MIB, _MIN_MEMORY)
+    options, memory = job.job.options, max(job.granted.memory_mib * _MIB, _MIN_MEMORY)
     return client.api.create_host_config(
         auto_remove=True,
-        init=True,
         network_mode="none",
         log_config=LogConfig(type=LogConfig.types.NONE),
         security_opt=["no-new-privileges"],
-        group_add=[str(group) for group in os.getgroups()],  # inputs may be for a group only
-        mounts=_mounts(run),
-        nano_cpus=run.granted.cpus * 1_000_000_000,
+        group_add=[str(group) for group in os.getgroups()],  # inputs may be readable for a group only
+        mounts=_mounts(job),
+        nano_cpus=job.granted.cpus * 1_000_000_000,
         mem_limit=memory,
         memswap_limit=memory,
         shm_size=None if options.shared_memory_mib is None else options.shared_memory_mib * _MIB,
@@ -169,18 +157,18 @@ def _limits(client: DockerClient, run: HostJob) -> HostConfig:
     )
 
 
-def _mounts(run: HostJob) -> list[Mount]:
-    """Everything stands where it does outside, so that the links of staged inputs lead somewhere."""
-    staged = [(run.attempt.work / item.local).resolve() for item in run.job.inputs]
-    only_read = sorted({*staged, Path(supervise.__file__), Path(job_supervisor.__file__)})
-    root = str(run.attempt.root)
+def _mounts(job: HostJob) -> list[Mount]:
+    """Mount every path at the same path in the container, so that the links of staged inputs resolve."""
+    inputs = [(job.attempt.work / item.local).resolve() for item in job.job.inputs]
+    read_only = sorted({*inputs, Path(job_supervisor.__file__)})
+    root = str(job.attempt.root)
     return [
         Mount(root, root, type="bind"),
-        *(Mount(str(path), str(path), type="bind", read_only=True) for path in only_read),
+        *(Mount(str(path), str(path), type="bind", read_only=True) for path in read_only),
     ]
 
 
-def _user(info: Mapping[str, Any]) -> str:
-    """Whoever runs this, so that the outputs are theirs; who that is within an engine that is not root's is root."""
+def _container_user(info: Mapping[str, Any]) -> str:
+    """The host's user, who then owns the outputs; in a rootless engine, that user is root inside the container."""
     rootless = "name=rootless" in info.get("SecurityOptions", ())
     return "0:0" if rootless else f"{os.getuid()}:{os.getgid()}"

@@ -1,4 +1,4 @@
-"""The docker engine of this machine, and what keeps it from answering as sentences for people."""
+"""The connection to the docker engine, and its errors as messages for users."""
 
 import os
 import socket
@@ -12,54 +12,54 @@ from requests.exceptions import RequestException
 
 from bioinfo_assets.errors import ResourceError
 
-_TIMEOUT_S: Final = 120  # an engine that starts many containers at once answers late
+_TIMEOUT_S: Final = 120  # an engine that starts many containers at once answers slowly
 _DEFAULT_ADDRESS: Final = "unix:///var/run/docker.sock"
 
 
-def connect(at_once: int) -> docker.DockerClient:
-    """A client of the engine that `DOCKER_HOST` names, or of this machine's.
+def connect(max_connections: int) -> docker.DockerClient:
+    """Return a client of the engine that `DOCKER_HOST` names, or of this machine's.
 
     Args:
-        at_once: How many threads will use it.
+        max_connections: How many requests may be open at the same time.
 
     Raises:
-        ResourceError: the engine does not run, or may not be used.
+        ResourceError: the engine does not run, or this user may not use it.
     """
     _check_socket(os.environ.get("DOCKER_HOST", _DEFAULT_ADDRESS))
     with translate_engine_errors():
-        return docker.from_env(timeout=_TIMEOUT_S, max_pool_size=at_once)
+        return docker.from_env(timeout=_TIMEOUT_S, max_pool_size=max_connections)
 
 
 @contextmanager
 def translate_engine_errors() -> Iterator[None]:
-    """Turns the errors of the engine and of the way to it into ours.
+    """Translate the errors of the engine and of the connection to it.
 
     Raises:
-        ResourceError: in place of any of them.
+        ResourceError: instead of any of them.
     """
     try:
         yield
     except APIError as error:
-        raise ResourceError(f"the docker engine says: {error_message(error)}") from error
+        raise ResourceError(f"the docker engine reported an error: {error_message(error)}") from error
     except (DockerException, RequestException) as error:
         raise ResourceError(_unreachable()) from error
 
 
 def error_message(error: APIError) -> str:
-    """The engine's own words, on one line."""
+    """The engine's own message, on one line."""
     return " ".join(str(error.explanation or error).split()).rstrip(".")
 
 
 def _check_socket(address: str) -> None:
-    """Knocks at a socket of this machine, for what the operating system says of it."""
+    """Connect to a socket of this machine once, since the SDK hides the operating system's error."""
     if not address.startswith("unix://"):
         return
-    with socket.socket(socket.AF_UNIX) as knock:
+    with socket.socket(socket.AF_UNIX) as probe:
         try:
-            knock.connect(address.removeprefix("unix://"))
+            probe.connect(address.removeprefix("unix://"))
         except PermissionError as error:
             raise ResourceError(
-                f"this user may not use the docker engine at {address}: let an administrator add the user to the "
+                f"this user may not use the docker engine at {address}: ask an administrator to add the user to the "
                 "group docker (usermod -aG docker USER), and log in again"
             ) from error
         except OSError as error:
@@ -69,6 +69,6 @@ def _check_socket(address: str) -> None:
 def _unreachable() -> str:
     address = os.environ.get("DOCKER_HOST", _DEFAULT_ADDRESS)
     return (
-        f"no docker engine answers at {address}: start it (systemctl start docker), set DOCKER_HOST to where it "
-        "listens, or use the local backend"
+        f"no docker engine answers at {address}: start it (systemctl start docker), set DOCKER_HOST to its address, "
+        "or use the local backend"
     )

@@ -1,4 +1,4 @@
-"""Container images: whether they are here, how they are fetched, and which tools are in them."""
+"""Container images: finding them on this machine, pulling them, and reading the list of their tools."""
 
 import io
 import tarfile
@@ -19,19 +19,19 @@ from bioinfo_assets.launch.host_job import NotStartedError
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.tools import IMAGE_LIST
 
-_GLANCE_S: Final = 0.2  # between two looks at a pull
+_PULL_POLL_INTERVAL_S: Final = 0.2
 
 
 @dataclass(slots=True)
 class _Pull:
-    """An image on its way; many jobs may wait for it."""
+    """A pull in progress; many jobs may wait for it."""
 
     layers: dict[str, tuple[int, int]] = field(default_factory=dict)
     problem: str = ""
-    over: threading.Event = field(default_factory=threading.Event)
+    is_over: threading.Event = field(default_factory=threading.Event)
 
-    def read(self, line: Mapping[str, Any]) -> None:
-        """One line of the engine's progress (API reference, ImageCreate)."""
+    def update(self, line: Mapping[str, Any]) -> None:
+        """Take in one line of the engine's progress (API reference, ImageCreate)."""
         if "error" in line:
             self.problem = " ".join(str(line["error"]).split())
         layer, detail = line.get("id", ""), line.get("progressDetail") or {}
@@ -41,8 +41,10 @@ class _Pull:
             self.layers[layer] = (self.layers[layer][1], self.layers[layer][1])
 
     def progress(self) -> str:
-        here, total = (sum(size) / 1e6 for size in zip(*self.layers.values(), strict=True)) if self.layers else (0, 0)
-        return f" ({here:.0f} of {total:.0f} MB)" if total else ""
+        if not self.layers:
+            return ""
+        downloaded, total = (sum(size) / 1e6 for size in zip(*self.layers.values(), strict=True))
+        return f" ({downloaded:.0f} of {total:.0f} MB)" if total else ""
 
 
 class Images:
@@ -59,84 +61,84 @@ class Images:
         self._lock = threading.Lock()
 
     def find(self, name: str) -> Image | None:
-        """The image if it is on this machine."""
+        """Return the image if it is on this machine."""
         with translate_engine_errors():
             try:
                 return self._client.images.get(name)
             except ImageNotFound:
                 return None
 
-    def fetched(self, name: str, go_on: Callable[[str], bool]) -> Image | None:
-        """The image, from its registry if it is not here.
+    def pull(self, name: str, on_progress: Callable[[str], bool]) -> Image | None:
+        """Return the image, pulled from its registry if it is not on this machine.
 
         Args:
             name: Its name.
-            go_on: Told how far it is, every moment; False leaves the engine alone with it.
+            on_progress: Called every moment with the progress in words; returns False to stop waiting.
 
         Returns:
-            The image; None if `go_on` said so.
+            The image; None if `on_progress` returned False. The engine then continues the pull.
 
         Raises:
-            NotStartedError: it cannot be had.
+            NotStartedError: it cannot be pulled.
         """
         image = self.find(name)
         if image is not None:
             return image
-        pull = self._pull_of(name)
-        while not pull.over.wait(_GLANCE_S):
-            if not go_on(f"its image {name} is being fetched{pull.progress()}"):
+        pull = self._pull_in_background(name)
+        while not pull.is_over.wait(_PULL_POLL_INTERVAL_S):
+            if not on_progress(f"pulling its image {name}{pull.progress()}"):
                 return None
         image = None if pull.problem else self.find(name)
         if image is None:
             raise NotStartedError(
-                f"the image {name} is not on this machine and cannot be fetched "
-                f"({pull.problem or 'what came has another name'}): build it (make build-local), or name another by "
-                "the setting image",
+                f"the image {name} is not on this machine and cannot be pulled "
+                f"({pull.problem or 'the pulled image has another name'}): build it (make build-local), or set image "
+                "to another",
                 Outcome.IMAGE_MISSING,
             )
         return image
 
     def tool_versions(self, name: str, tools: Collection[str]) -> Mapping[str, str]:
-        """The version of each of these tools, as the image lists them; no container is run for that.
+        """Return the version of each of these tools, as the image lists them; no container is started for that.
 
         Raises:
-            ResourceError: the image cannot be had, has no list of its tools, or one of these is not in it.
+            ResourceError: the image cannot be pulled, has no list of its tools, or does not contain one of these.
         """
-        image = self.fetched(name, lambda _: True)
+        image = self.pull(name, lambda _: True)
         if image is None or image.id is None:
             raise ResourceError(f"the image {name} has no id")
         if image.id not in self._tools:
-            self._tools[image.id] = self._listed(name, image.id)
-        listed = self._tools[image.id]
+            self._tools[image.id] = self._read_tool_list(name, image.id)
+        versions = self._tools[image.id]
         for tool in tools:
-            if tool not in listed:
+            if tool not in versions:
                 raise ResourceError(
-                    f"the image {name} has no {tool}: name one that has it by the setting image, or build it anew "
+                    f"the image {name} does not contain {tool}: set image to one that does, or build it again "
                     "(make build-local)"
                 )
-        return {tool: listed[tool] for tool in sorted(set(tools))}
+        return {tool: versions[tool] for tool in sorted(set(tools))}
 
-    def _pull_of(self, name: str) -> _Pull:
+    def _pull_in_background(self, name: str) -> _Pull:
         with self._lock:
             if name not in self._pulls:
                 self._pulls[name] = _Pull()
-                threading.Thread(target=self._fetch, args=(name, self._pulls[name]), daemon=True).start()
+                threading.Thread(target=self._run_pull, args=(name, self._pulls[name]), daemon=True).start()
             return self._pulls[name]
 
-    def _fetch(self, name: str, pull: _Pull) -> None:
+    def _run_pull(self, name: str, pull: _Pull) -> None:
         repository, tag = parse_repository_tag(name)
         try:
             for line in self._client.api.pull(repository, tag or "latest", stream=True, decode=True):
-                pull.read(line)
+                pull.update(line)
         except APIError as error:
             pull.problem = error_message(error)
         except (DockerException, RequestException) as error:
             pull.problem = str(error)
         with self._lock:
             del self._pulls[name]
-        pull.over.set()
+        pull.is_over.set()
 
-    def _listed(self, name: str, image_id: str) -> Mapping[str, str]:
+    def _read_tool_list(self, name: str, image_id: str) -> Mapping[str, str]:
         with translate_engine_errors():
             container = self._client.api.create_container(image_id, ["true"])["Id"]
             try:
@@ -144,8 +146,8 @@ class Images:
                 archive = b"".join(chunks)
             except NotFound as error:
                 raise ResourceError(
-                    f"the image {name} has no list of its tools ({IMAGE_LIST}): build it by make build-local, or name "
-                    "one that was by the setting image"
+                    f"the image {name} has no list of its tools ({IMAGE_LIST}): build it by make build-local, or "
+                    "set image to one that was"
                 ) from error
             finally:
                 self._client.api.remove_container(container, v=True, force=True)
@@ -155,8 +157,8 @@ class Images:
         return dict(line.split("\t", 1) for line in text.splitlines() if "\t" in line)
 
 
-def reference(name: str, image: Image) -> str:
-    """What names an image's content: repository and digest where it came from one, else its name and its id."""
+def image_reference(name: str, image: Image) -> str:
+    """Return what identifies an image's content: repository and digest if it came from a registry, else name and id."""
     repository, _ = parse_repository_tag(name)
     digests = image.attrs.get("RepoDigests") or []
     own = [digest for digest in digests if digest.startswith(f"{repository}@")]

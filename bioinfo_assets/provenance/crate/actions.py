@@ -1,20 +1,18 @@
-"""What was done: an action for each job, with what it read and wrote, when, by whom, and what it took."""
+"""The actions of a crate: one for each job, with its inputs and outputs, times, user and resource usage."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from bioinfo_assets.launch.job import Parameter
-from bioinfo_assets.provenance.crate.entities import Entities, Ref
+from bioinfo_assets.provenance.crate.entities import Entities, Ref, format_time, local_id
 from bioinfo_assets.provenance.crate.files import Files
-from bioinfo_assets.provenance.crate.image import image_of
-from bioinfo_assets.provenance.crate.iri import local_id
 from bioinfo_assets.provenance.crate.steps import parameter_id, step_id, tool_id
-from bioinfo_assets.provenance.crate.times import time_of
 from bioinfo_assets.provenance.lineage import TracedJob
 from bioinfo_assets.records.record import Record
 
-DONE: Final = "http://schema.org/CompletedActionStatus"
+COMPLETED: Final = "http://schema.org/CompletedActionStatus"
 
 _SECONDS: Final = "https://qudt.org/vocab/unit/SEC"
 _MEBIBYTES: Final = "https://qudt.org/vocab/unit/MebiBYTE"
@@ -24,7 +22,15 @@ _USAGE: Final = (
     ("processor time", "cpu_s", "https://en.wikipedia.org/wiki/CPU_time", _SECONDS),
     ("peak memory", "peak_memory_mib", "https://en.wikipedia.org/wiki/Resident_set_size", _MEBIBYTES),
 )
-"""What a job took: its name, the record's field, what the quantity is, and its unit (QUDT)."""
+"""Measured resources: name, field of the record, definition of the quantity, and its unit (QUDT)."""
+
+_IMAGE_REFERENCE: Final = re.compile(
+    r"(?:(?P<registry>[^/]+[.:][^/]*|localhost)/)?(?P<name>[^:@]+)(?::(?P<tag>[^@]+))?(?:@sha256:(?P<sha256>[0-9a-f]{64}))?"
+)
+"""A reference to an image (https://pkg.go.dev/github.com/distribution/reference): the first part is a registry if it
+has a dot or a port; otherwise the registry is Docker Hub."""
+
+_DOCKER_IMAGE: Final = "https://w3id.org/ro/terms/workflow-run#DockerImage"
 
 
 @dataclass
@@ -33,49 +39,54 @@ class Actions:
 
     Attributes:
         entities: Where they are described.
-        files: What the jobs read and wrote.
+        files: The inputs and outputs of the jobs.
     """
 
     entities: Entities
     files: Files
 
-    def of(self, job: TracedJob) -> Ref:
-        """The action of a job; it is to come after the actions upstream of it."""
-        record, name = job.record, _name_of(job)
+    def describe(self, job: TracedJob) -> Ref:
+        """Describe a job as an action; the jobs upstream must have been described before."""
+        record, name = job.record, _record_name(job)
+        inputs = [*map(self.files.describe_input, job.inputs)]
         properties = {
-            "name": f"{record.key.label}",
+            "name": record.key.label,
             "description": _description(record),
             "instrument": {"@id": tool_id(record)},
-            "object": [*map(self.files.read, job.inputs), *self._parameters(record, name), *self._script(record, name)],
-            "result": [self.files.made(job, file) for file in record.outputs],
-            "startTime": time_of(record.started),
-            "endTime": time_of(record.finished),
-            "actionStatus": DONE,
-            "agent": person(self.entities, record.user),
-            "containerImage": image_of(self.entities, record.image),
+            "object": [*inputs, *self._parameters(record, name), *self._script(record, name)],
+            "result": [self.files.describe_output(job, file) for file in record.outputs],
+            "startTime": format_time(record.started),
+            "endTime": format_time(record.finished),
+            "actionStatus": COMPLETED,
+            "agent": describe_person(self.entities, record.user),
+            "containerImage": self._image(record.image),
             "resourceUsage": self._usage(record, name),
             "subjectOf": self._record(record, name),
         }
         return self.entities.describe(local_id("runs", record.scope, name), "CreateAction", properties)
 
-    def control(self, job: TracedJob, action: Ref) -> Ref:
-        """That a step of the workflow was carried out by an action."""
+    def describe_control(self, job: TracedJob, action: Ref) -> Ref:
+        """Describe that an action carried out a step of the workflow."""
         properties = {
-            "name": f"running {job.record.asset} of {job.record.scope}",
+            "name": f"running {job.record.key.label}",
             "instrument": {"@id": step_id(job.record.asset)},
             "object": action,
-            "actionStatus": DONE,
+            "actionStatus": COMPLETED,
         }
         return self.entities.describe(f"{action['@id']}/control", "ControlAction", properties)
 
     def _parameters(self, record: Record, name: str) -> list[Ref]:
         return [
             self.entities.describe(
-                local_id("runs", record.scope, name, "parameters", given),
+                local_id("runs", record.scope, name, "parameters", parameter),
                 "PropertyValue",
-                {"name": given, "value": _text(value), "exampleOfWork": {"@id": parameter_id(record.asset, given)}},
+                {
+                    "name": parameter,
+                    "value": _parameter_text(value),
+                    "exampleOfWork": {"@id": parameter_id(record.asset, parameter)},
+                },
             )
-            for given, value in sorted(record.parameters.items())
+            for parameter, value in sorted(record.parameters.items())
         ]
 
     def _script(self, record: Record, name: str) -> list[Ref]:
@@ -83,20 +94,20 @@ class Actions:
             return []
         properties = {
             "name": f"script of {record.key.label}",
-            "description": "The bash script as it was run.",
-            "encodingFormat": self.files.format("script.sh"),
+            "description": "The bash script of this run.",
+            "encodingFormat": self.files.describe_format("script.sh"),
         }
-        return [self.entities.enclose(f"scripts/{name}-{record.scope}.sh", record.script.encode(), properties)]
+        return [self.entities.add_file(f"scripts/{name}-{record.scope}.sh", record.script.encode(), properties)]
 
     def _record(self, record: Record, name: str) -> Ref:
         properties = {
             "name": f"record of {record.key.label}",
-            "description": "Everything that bioinfo-assets recorded of this run, with digests of canonical forms.",
-            "encodingFormat": self.files.format("record.json"),
+            "description": "The complete record of this run, with digests of the files' canonical forms.",
+            "encodingFormat": self.files.describe_format("record.json"),
             "about": {"@id": local_id("runs", record.scope, name)},
         }
-        data = record.model_dump_json(indent=2).encode() + b"\n"
-        return self.entities.enclose(f"records/{record.scope}/{name}.json", data, properties)
+        data = record.model_dump_json(indent=2).encode() + b"\n"  # with full addresses: a crate leaves its project
+        return self.entities.add_file(f"records/{record.scope}/{name}.json", data, properties)
 
     def _usage(self, record: Record, name: str) -> list[Ref]:
         measured = ((what, getattr(record, field), page, unit) for what, field, page, unit in _USAGE)
@@ -110,23 +121,42 @@ class Actions:
             if value is not None
         ]
 
+    def _image(self, image: str) -> Ref | None:
+        if not image:
+            return None
+        properties = {"additionalType": {"@id": _DOCKER_IMAGE}, **parse_image(image)}
+        return self.entities.describe(local_id("images", image), "ContainerImage", properties)
 
-def person(entities: Entities, user: str) -> Ref:
-    """Who ran something."""
+
+def describe_person(entities: Entities, user: str) -> Ref:
+    """Describe who ran something."""
     return entities.describe(local_id("people", user), "Person", {"name": user})
 
 
-def _name_of(job: TracedJob) -> str:
-    """The name of its record, which is another for each result that was replaced."""
+def parse_image(image: str) -> dict[str, str | None]:
+    """Split a container image's reference into the profile's terms.
+
+    >>> parse_image("localhost:5000/genomics/tools:2@sha256:" + 64 * "a")["registry"]
+    'localhost:5000'
+    >>> parse_image("ubuntu")
+    {'registry': 'docker.io', 'name': 'ubuntu', 'tag': None, 'sha256': None}
+    """
+    match = _IMAGE_REFERENCE.fullmatch(image)
+    parts = match.groupdict() if match else {"registry": None, "name": image, "tag": None, "sha256": None}
+    return parts | {"registry": parts["registry"] or "docker.io"}
+
+
+def _record_name(job: TracedJob) -> str:
+    """The name of the record's file, which is unique among current and replaced results of a scope."""
     return job.record_uri.rpartition("/")[2].removesuffix(".json")
 
 
 def _description(record: Record) -> str:
     if record.imported:
-        return f"Made elsewhere and registered here by {record.user}."
-    said = f"Job {record.job_id} on the backend {record.backend}, started {record.attempts} time(s)."
-    return f"{said} Its files were copied from {record.copied_from}." if record.copied_from else said
+        return f"Files that were not computed here; imported by {record.user}."
+    text = f"Job {record.job_id} on the backend {record.backend}, started {record.attempts} time(s)."
+    return f"{text} Its files were copied from {record.copied_from}." if record.copied_from else text
 
 
-def _text(value: Parameter) -> str:
+def _parameter_text(value: Parameter) -> str:
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""What format a file has, by its name: a media type, and the term of the EDAM ontology (http://edamontology.org)."""
+"""File formats by file name: the media type, and the term of the EDAM ontology (http://edamontology.org)."""
 
 from typing import Final, NamedTuple
 
@@ -7,8 +7,8 @@ class Format(NamedTuple):
     """A file format.
 
     Attributes:
-        media_type: As in the IANA registry; `application/octet-stream` where that has none.
-        edam: The term's number in EDAM, such as `format_2572`; empty where EDAM has none.
+        media_type: As in the IANA registry; `application/octet-stream` if it has none.
+        edam: The term's number in EDAM, such as `format_2572`; empty if EDAM has none.
         name: The term's label.
     """
 
@@ -17,8 +17,8 @@ class Format(NamedTuple):
     name: str = ""
 
     @property
-    def is_for_people(self) -> bool:
-        """Whether people read it as it is: a report, a plot, metrics, a log; no reads, alignments or sequences."""
+    def is_human_readable(self) -> bool:
+        """Whether it is meant for people, as a report, plot, table or log is, and not for reads or sequences."""
         return self.media_type in _DOCUMENTS or (self.media_type == _TEXT and not self.edam)
 
 
@@ -50,17 +50,17 @@ _FORMATS: Final = {
     ".zip": Format("application/zip"),
     ".py": Format("text/x-python"),
     ".sh": Format("application/x-sh"),
-} | {ending: Format(_TEXT) for ending in (".txt", ".log", ".md5", ".table", ".status")}
+} | {extension: Format(_TEXT) for extension in (".txt", ".log", ".md5", ".table", ".status")}
 
 _UNKNOWN: Final = Format(_BYTES)
 
 
 def format_of(name: str) -> Format:
-    """The format of a file of this name, by its longest known ending.
+    """The format of a file of this name, by its longest known extension.
 
     >>> format_of("expt.recalib.bam"), format_of("expt.1.fastq.gz").name
     (Format(media_type='application/octet-stream', edam='format_2572', name='BAM'), 'FASTQ')
     """
     parts = name.split(".")[1:]
-    endings = ("." + ".".join(parts[at:]) for at in range(len(parts)))
-    return next((_FORMATS[ending] for ending in endings if ending in _FORMATS), _UNKNOWN)
+    extensions = ("." + ".".join(parts[start:]) for start in range(len(parts)))
+    return next((_FORMATS[extension] for extension in extensions if extension in _FORMATS), _UNKNOWN)

@@ -1,11 +1,10 @@
-"""The plan behind the runs: the steps, the tools that carry them out, and their formal parameters."""
+"""The workflow of a crate: its steps, the tools that carry them out, and their formal parameters."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from bioinfo_assets.launch.job import Parameter
-from bioinfo_assets.provenance.crate.entities import Entities, Ref
-from bioinfo_assets.provenance.crate.iri import local_id
+from bioinfo_assets.provenance.crate.entities import Entities, Ref, local_id
 from bioinfo_assets.records.record import Record
 
 _HTSLIB: Final = "https://www.htslib.org/"
@@ -23,24 +22,28 @@ _PAGES: Final = {
     "samtools": _HTSLIB,
     "tabix": _HTSLIB,
 }
-"""Where each tool is published."""
+"""The home page of each tool."""
 
 
 def tool_id(record: Record) -> str:
-    """What carried out a step: one version of it with these versions of the tools that it calls."""
-    called = (f"{tool}-{version}" for tool, version in sorted(record.tools.items()))
-    return local_id(record.asset, record.version, *called)
+    """The identifier of what carried out a step: the step's version with the versions of its tools."""
+    tools = (f"{tool}-{version}" for tool, version in sorted(record.tools.items()))
+    return local_id(record.asset, record.version, *tools)
 
 
 def step_id(step: str) -> str:
-    """A step of the workflow."""
+    """The identifier of a step of the workflow."""
     return local_id(step)
 
 
 def describe_steps(entities: Entities, records: Iterable[Record]) -> dict[str, object]:
-    """Describes the steps that records are of, in this order; gives what the workflow says of them."""
+    """Describe the steps of these records, in this order.
+
+    Returns:
+        The properties of the workflow that refer to them.
+    """
     records = tuple(records)
-    steps = {record.asset: position for position, record in enumerate({one.asset: one for one in records}.values())}
+    steps = {asset: position for position, asset in enumerate(dict.fromkeys(record.asset for record in records))}
     for record in records:
         _describe_tool(entities, record)
     for step, position in steps.items():
@@ -50,39 +53,39 @@ def describe_steps(entities: Entities, records: Iterable[Record]) -> dict[str, o
     return {
         "step": [{"@id": step_id(step)} for step in steps],
         "hasPart": [{"@id": tool} for tool in {tool_id(record): None for record in records}],
-        "output": _distinct(ref for record in records for ref in _outputs(entities, record)),
+        "output": _distinct(ref for record in records for ref in _describe_outputs(entities, record)),
     }
 
 
 def _describe_tool(entities: Entities, record: Record) -> None:
-    made_by = "registered here, made elsewhere" if record.imported else "one bash script"
+    implementation = "files that were imported" if record.imported else "one bash script"
     properties = {
         "name": record.asset,
-        "description": f"The step {record.asset} of bioinfo-assets: {made_by}.",
+        "description": f"The step {record.asset} of bioinfo-assets: {implementation}.",
         "version": record.version,
-        "softwareRequirements": [_software(entities, *tool) for tool in sorted(record.tools.items())],
-        "input": [_formal(entities, record.asset, *given) for given in sorted(record.parameters.items())],
-        "output": _outputs(entities, record),
+        "softwareRequirements": [_describe_software(entities, *tool) for tool in sorted(record.tools.items())],
+        "input": [_describe_parameter(entities, record.asset, *item) for item in sorted(record.parameters.items())],
+        "output": _describe_outputs(entities, record),
     }
     entities.describe(tool_id(record), "SoftwareApplication", properties)
 
 
-def _software(entities: Entities, tool: str, version: str) -> Ref:
+def _describe_software(entities: Entities, tool: str, version: str) -> Ref:
     properties = {"name": tool, "version": version, "url": _PAGES.get(tool)}
     return entities.describe(local_id("tools", tool, version), "SoftwareApplication", properties)
 
 
-def _formal(entities: Entities, step: str, name: str, value: Parameter) -> Ref:
+def _describe_parameter(entities: Entities, step: str, name: str, value: Parameter) -> Ref:
     properties = {"name": name, "additionalType": _type_of(value)}
     return entities.describe(parameter_id(step, name), "FormalParameter", properties)
 
 
 def parameter_id(step: str, name: str) -> str:
-    """A parameter of a step, whatever its value."""
+    """The identifier of a step's parameter, for all its values."""
     return local_id(step, "parameters", name)
 
 
-def _outputs(entities: Entities, record: Record) -> list[Ref]:
+def _describe_outputs(entities: Entities, record: Record) -> list[Ref]:
     return [
         entities.describe(
             local_id(record.asset, "outputs", file.key), "FormalParameter", {"name": file.key, "additionalType": "File"}

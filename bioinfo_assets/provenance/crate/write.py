@@ -1,53 +1,88 @@
-"""Writes a crate: everything into a folder beside the target first, which is then put into its place whole."""
+"""Writes a crate: into a temporary folder next to the target, which is then renamed to it (an atomic write)."""
 
 import shutil
+import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.provenance.crate.contents import CrateRequest, describe
+from bioinfo_assets.provenance.crate.contents import CrateRequest, describe_contents
 from bioinfo_assets.provenance.crate.entities import Entities
 from bioinfo_assets.provenance.crate.files import Files
-from bioinfo_assets.provenance.crate.jobs import jobs_of
+from bioinfo_assets.provenance.lineage import Lineage, ScopeRecords, TracedJob
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.record import Record
+
+MAX_CONCURRENT_SCOPES: Final = 16
+"""Scopes whose records are read at the same time: in S3 each record takes tenths of a second."""
 
 
-def write_crate(ledger: Ledger, wanted: CrateRequest, target: Path) -> int:
-    """Writes a crate to a folder, or to a ZIP file where the target's name ends so; gives the number of its runs.
+def write_crate(ledger: Ledger, request: CrateRequest, target: Path) -> int:
+    """Write a crate to a folder, or to a ZIP file if the target's name ends with `.zip`.
+
+    Returns:
+        The number of jobs that it describes.
 
     Raises:
-        InputError: a scope has no results, or the target is there already. Nothing was written.
+        InputError: a scope has no results, or the target exists. Nothing was written.
     """
     if target.exists():
-        raise InputError(f"{target} is there already: remove it, or give another name")
-    jobs = jobs_of(ledger, wanted.scopes)
-    with _built(target) as folder:
+        raise InputError(f"{target} exists already: remove it, or choose another name")
+    jobs = _collect_jobs(ledger, request.scopes)
+    with _atomic_target(target) as folder:
         entities = Entities(folder)
-        describe(entities, Files(entities, ledger, copied=wanted.with_small_files), jobs, wanted)
+        describe_contents(entities, Files(entities, ledger, with_copies=request.with_small_files), jobs, request)
     return len(jobs)
 
 
+def _collect_jobs(ledger: Ledger, scopes: Iterable[str]) -> tuple[TracedJob, ...]:
+    """The jobs that produced the results of these scopes, and all jobs upstream, each after those it depends on."""
+    folders = {scope: ScopeRecords(ledger, ledger.layout.scope(scope)) for scope in scopes}
+    with ThreadPoolExecutor(MAX_CONCURRENT_SCOPES) as pool:
+        all_records = list(pool.map(lambda folder: folder.records, folders.values()))
+    lineage = Lineage(ledger, max_scopes=sys.maxsize, folders={scope.folder: scope for scope in folders.values()})
+    jobs: dict[str, TracedJob] = {}
+    for scope, records in zip(folders, all_records, strict=True):
+        results = {uri: record for uri, record in records.items() if isinstance(record, Record)}
+        if not results:
+            raise InputError(f"{scope!r} has no results under {ledger.output_path}: run it first, or check the name")
+        for uri, record in results.items():
+            _add_with_upstream(lineage.of_record(record, uri), jobs)
+    return tuple(jobs.values())
+
+
+def _add_with_upstream(job: TracedJob, jobs: dict[str, TracedJob]) -> None:
+    if job.record_uri in jobs:
+        return
+    for file in job.inputs:
+        if file.producer is not None:
+            _add_with_upstream(file.producer, jobs)
+    jobs[job.record_uri] = job
+
+
 @contextmanager
-def _built(target: Path) -> Iterator[Path]:
-    """A folder to build in; it becomes the target once it is complete.
+def _atomic_target(target: Path) -> Iterator[Path]:
+    """A temporary folder that becomes the target once it is complete.
 
     Raises:
-        InputError: it cannot be written there.
+        InputError: nothing can be written there.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
-        raise InputError(f"{target} cannot be written ({error.strerror}): give another place") from error
+        raise InputError(f"{target} cannot be written ({error.strerror}): choose another path") from error
     try:
         folder = temporary / "crate"
         folder.mkdir()
         yield folder
         if target.suffix == ".zip":
-            folder = _zipped(folder, temporary / "crate.zip")
+            folder = _zip(folder, temporary / "crate.zip")
         folder.rename(target)
     except OSError as error:
         raise InputError(f"{target} could not be written: {error.strerror or error}") from error
@@ -55,8 +90,8 @@ def _built(target: Path) -> Iterator[Path]:
         shutil.rmtree(temporary)
 
 
-def _zipped(folder: Path, target: Path) -> Path:
-    """A ZIP file of a folder, the same bytes for the same files: times are left out."""
+def _zip(folder: Path, target: Path) -> Path:
+    """Pack a folder reproducibly: the same files give the same bytes, as times are left out."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix())

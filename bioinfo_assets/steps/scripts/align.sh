@@ -1,36 +1,36 @@
 printf '%s\n' "${read_groups[@]}" > read_groups.sam
 printf '%s\n' "${group_ids[@]}" > group_ids.txt
 
-# Beside the aligner, which takes far longer: the pairs as the FASTQ has them. In a shell of its own, for bash forgets
-# gzip's status when a pipeline has ended before it is waited for.
+# Count the reads while the aligner runs. In a subshell, because bash loses gzip's status if a background pipeline ends
+# before `wait`.
 (gzip -dc "$reads1" | wc -l > lines.txt) &
 counting=$!
 
-# The aligner's log is shown while it runs, and read below.
+# The aligner's log is shown while it runs, and searched below.
 mkfifo log
 tee aligner.log < log >&2 &
 logging=$!
 
-# The aligner's own @SQ lines, each with the M5 that the dictionary has for its name. Lines given by -H would do too, but
-# bwa takes 40 s for those of 200,000 contigs, and longer by the square of their number.
+# Adds the M5s of the dictionary to the aligner's @SQ lines. bwa's -H could add these lines too, but it takes 40 s for
+# 200,000 contigs, and its time grows with the square of their number.
 export dictionary m5s='
     NR == FNR { for (i = 2; i <= NF; i++) { if ($i ~ /^SN:/) name = $i; if ($i ~ /^M5:/) m5[name] = $i }; next }
     /^@SQ/ { for (i = 2; i <= NF; i++) if ($i in m5) $0 = $0 OFS m5[$i] }
     { print }'
 
-# -C makes tags of FASTQ comments, and so each read's RG; -R would add a second one. -K fixes the batch, in bases:
-# without it the records depend on the number of threads. -Y keeps the whole sequence in supplementary records.
+# -C turns FASTQ comments into tags, and so sets each read's RG; -R would add a second one. -K fixes the batch size, in
+# bases: without it the records depend on the number of threads. -Y keeps the full sequence in supplementary records.
 "$aligner" mem -t "$JOB_CPUS" -K 100000000 -Y -C -H read_groups.sam "$fasta" "$reads1" "$reads2" 2> log |
     samtools view -b -@ "$JOB_CPUS" --no-PG - |
     samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$m5s" "$dictionary" -' - > "$aligned"
 wait "$logging"
-wait "$counting" || fail "$reads1 is not a whole gzip file: trim the reads of $sample again"
+wait "$counting" || fail "$reads1 is not a complete gzip file: trim the reads of $sample again"
 
 ! grep -qE '[1-9][0-9]* single-end sequences|has fewer sequences' aligner.log ||
-    fail "the reads of $sample are not all in pairs, as the log of $aligner says: trim its reads again"
+    fail "the reads of $sample are not all in pairs, by the log of $aligner: trim its reads again"
 [[ -z $has_alt ]] || grep -qE 'read [1-9][0-9]* ALT contigs' aligner.log ||
-    fail "$aligner found no contig of $fasta.alt in $fasta: give the .alt that belongs to this reference, or none"
-require_whole "$aligned"
+    fail "$aligner found no contig of $fasta.alt in $fasta: give the .alt file of this reference, or none"
+require_intact "$aligned"
 require_contigs "$aligned" "$dictionary"
 
 samtools flagstat -@ "$JOB_CPUS" -O tsv "$aligned" > flagstat.tsv
@@ -43,7 +43,7 @@ reads=$(($(< lines.txt) / 2))
     fail "$aligned holds $primary primary records, $paired of them paired, for $reads reads: align $sample again"
 grouped=$(samtools view -c -@ "$JOB_CPUS" -R group_ids.txt "$aligned")
 [[ $grouped -eq $records ]] ||
-    fail "$((records - grouped)) of $records records of $sample have no read group of its lanes: merge its reads again"
+    fail "$((records - grouped)) of $records records of $sample have none of its read groups: merge its reads again"
 fact records "$records"
 fact primary "$primary"
 fact mapped "$(flagstat 'primary mapped')"

@@ -6,7 +6,7 @@ else
 fi
 mosdepth --no-per-base --threads "$JOB_CPUS" "$sample" "$bam"
 
-# mosdepth's own mean is over the contigs with reads alone.
+# mosdepth's own mean is over the contigs with reads only.
 genome_length=$(samtools view -H "$bam" | awk -F '\t' '/^@SQ/ {
     for (i = 2; i <= NF; i++) if ($i ~ /^LN:/) n += substr($i, 4) } END { printf "%.0f", n }')
 fact genome_length "$genome_length"

@@ -1,25 +1,25 @@
 require_contigs "$aligned" "$dictionary"
 records=$(samtools view -c -@ "$JOB_CPUS" "$aligned")
 
-# A soft-masked reference would give MD lower-case letters, and SAM tags (section 1) has upper-case ones. No byte moves,
-# so the index stays true.
+# A soft-masked reference would give MD lower-case letters, and SAM tags (section 1) has upper-case ones. No offset
+# changes, so the index is still valid.
 LC_ALL=C awk '/^>/ { print; next } { print toupper($0) }' "$fasta" > upper_case.fa
 cp "$fasta.fai" upper_case.fa.fai
 cp "$dictionary" upper_case.dict
 
-# Names with a UMI as their eighth field: Picard's own parser, which is faster, finds no place on the flow cell in them.
-places=()
+# For names with a UMI as their eighth field: Picard's own parser, which is faster, finds no coordinates in them.
+name_regex=()
 name=$(samtools view "$aligned" 2> /dev/null | head -n 1 | cut -f 1 || true)
 if [[ $name =~ ^([^:]+:){7}[^:]+$ ]]; then
-    places=(--READ_NAME_REGEX '[^:]+:[0-9]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+):[A-Za-z0-9+_-]+')
-    warn "the reads of $sample have UMIs in their names, which are not used to tell duplicates apart"
+    name_regex=(--READ_NAME_REGEX '[^:]+:[0-9]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+):[A-Za-z0-9+_-]+')
+    warn "the reads of $sample have UMIs in their names, which are not used to distinguish duplicates"
 fi
 
-# MarkDuplicates reads its input twice, so that must be a file. It goes by the aligner's order, in which all records of
-# a read stand together: so supplementary records are flagged with their read. The sort holds everything back until
-# MarkDuplicates has ended, so the two JVMs do not fill their heaps at one time.
+# MarkDuplicates reads its input twice, so that must be a file. In the aligner's order all records of a read are
+# adjacent, so supplementary records are flagged with their read. The sort writes nothing until MarkDuplicates has
+# ended, so the two JVMs do not fill their heaps at the same time.
 JAVA_TOOL_OPTIONS=$(jvm 45) picard MarkDuplicates --INPUT "$aligned" --OUTPUT /dev/stdout --METRICS_FILE "$metrics" \
-    --ASSUME_SORT_ORDER queryname --OPTICAL_DUPLICATE_PIXEL_DISTANCE "$optical_distance" "${places[@]}" \
+    --ASSUME_SORT_ORDER queryname --OPTICAL_DUPLICATE_PIXEL_DISTANCE "$optical_distance" "${name_regex[@]}" \
     --VALIDATION_STRINGENCY SILENT --COMPRESSION_LEVEL 0 |
     link_programs - |
     samtools sort -u --no-PG -@ "$JOB_CPUS" -m "$((JOB_MEMORY_MIB / 5 / JOB_CPUS + 1))M" -T "$TMPDIR/sort" - |
@@ -28,7 +28,7 @@ JAVA_TOOL_OPTIONS=$(jvm 45) picard MarkDuplicates --INPUT "$aligned" --OUTPUT /d
 rm upper_case.*
 mv "${marked%.bam}.bai" "$marked.bai"
 
-require_whole "$marked"
+require_intact "$marked"
 require_contigs "$marked" "$dictionary"
 require_records "$marked" "$(indexed_records "$marked")" "$records"
 [[ $(samtools view -H "$marked" | grep '^@HD') == *SO:coordinate* ]] || fail "$marked is not sorted: run the step again"

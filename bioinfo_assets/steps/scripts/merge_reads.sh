@@ -1,5 +1,5 @@
-# Each lane is read once, in a folder of its own: two gzip, read in step by awk, whose output goes to two bgzip. The
-# lightest compression, for these files are read once: it takes a tenth of the time of the usual one.
+# Merges a lane in a folder of its own: two gzip, read in parallel by awk, which writes to two bgzip. The fastest
+# compression takes a tenth of the time of the default, and these files are read once.
 merge_lane() ( # number of the lane
     mkdir "lane.$1"
     ln -s "../${reads1[$1]}" "../${reads2[$1]}" "lane.$1"
@@ -12,7 +12,7 @@ merge_lane() ( # number of the lane
     name1=${names1[$1]} name2=${names2[$1]} comment=${comments[$1]} awk "$pair_reads" read.1
     require_gzip "$gzip1" "${names1[$1]}"
     require_gzip "$gzip2" "${names2[$1]}"
-    read -r kind text < verdict
+    read -r kind text < outcome
     [[ $kind == pairs ]] || fail "$text"
     wait "$bgzip1"
     wait "$bgzip2"
@@ -22,15 +22,15 @@ merge_lane() ( # number of the lane
 require_gzip() { # process, name
     local status=0
     wait "$1" || status=$?
-    # 141: awk ended early, which says nothing of this file.
-    [[ $status -eq 0 || $status -eq 141 ]] || fail "$2 is not a whole gzip file: fetch it again"
+    # 141 (SIGPIPE): awk ended early, which is no fault of this file.
+    [[ $status -eq 0 || $status -eq 141 ]] || fail "$2 is not a complete gzip file: copy it again from its source"
 }
 
-# A lane keeps two CPUs busy.
-at_once=$(((JOB_CPUS + 1) / 2))
+# A lane uses two CPUs.
+max_concurrent_lanes=$(((JOB_CPUS + 1) / 2))
 processes=()
 for lane in "${!groups[@]}"; do
-    ((lane < at_once)) || wait "${processes[lane - at_once]}"
+    ((lane < max_concurrent_lanes)) || wait "${processes[lane - max_concurrent_lanes]}"
     merge_lane "$lane" &
     processes+=($!)
 done
@@ -38,7 +38,7 @@ done
 total=0
 for lane in "${!groups[@]}"; do
     wait "${processes[lane]}"
-    # One after the other, BGZF files are a BGZF file.
+    # Concatenated BGZF files are a BGZF file.
     cat "lane.$lane/merged.1.gz" >> "$merged1"
     cat "lane.$lane/merged.2.gz" >> "$merged2"
     rm "lane.$lane"/merged.*.gz

@@ -7,43 +7,43 @@ records=$(indexed_records "$marked")
 gatk BaseRecalibrator --input "$marked" --reference "$fasta" --output "$table" --use-original-qualities \
     "${known_sites[@]}"
 
-# ApplyBQSR writes into a pipe, and its md5 would be that of the BAM before its programs are linked.
+# ApplyBQSR writes into a pipe: the MD5 that it can write is that of the BAM before link_programs.
 mkfifo applied.bam
 link_programs applied.bam | tee "$recalibrated" | md5sum | cut -c 1-32 | tr -d '\n' > "$recalibrated.md5" &
 linking=$!
 
-# A read group without an observation is not in the table; its qualities stay.
+# A read group without observations is not in the table; its qualities are not changed.
 gatk ApplyBQSR --input "$marked" --reference "$fasta" --bqsr-recal-file "$table" --output applied.bam \
     --use-original-qualities "${quantized[@]}" --add-output-sam-program-record --create-output-bam-md5 false \
     --create-output-bam-index false --allow-missing-read-group
 wait "$linking"
 samtools index -@ "$JOB_CPUS" "$recalibrated" "$recalibrated.bai"
 
-require_whole "$recalibrated"
+require_intact "$recalibrated"
 require_contigs "$recalibrated" "$dictionary"
 require_records "$recalibrated" "$(indexed_records "$recalibrated")" "$records"
 fact recalibrated yes
 fact records "$records"
 
-# Rows of the table of read groups: name, event type, two qualities, observations, errors. A name may hold blanks.
-awk '/^#:GATKTable:RecalTable0:/ { here = NR }
-    here && NR > here + 1 { if (NF < 6) exit; observed = $(NF - 1); NF -= 5; print observed "\t" $0 }' "$table" \
+# Rows of the table of read groups: name, event type, two qualities, observations, errors. A name may have blanks.
+awk '/^#:GATKTable:RecalTable0:/ { start = NR }
+    start && NR > start + 1 { if (NF < 6) exit; observed = $(NF - 1); NF -= 5; print observed "\t" $0 }' "$table" \
     > observed.tsv
-# BQSR knows a read group by its PU, or by its ID where it has none.
+# BQSR identifies a read group by its PU, or by its ID without PU.
 samtools view -H "$marked" | awk -F '\t' '/^@RG/ {
     for (i = 2; i <= NF; i++) value[substr($i, 1, 2)] = substr($i, 4)
     print "PU" in value ? value["PU"] : value["ID"]; delete value }' | sort -u > groups.txt
 
-# GATK's documentation of BQSR expects well over 100 million bases from a read group.
+# GATK's documentation of BQSR expects well over 100 million bases for a read group.
 awk -F '\t' 'FILENAME == "observed.tsv" { observed[$2] = $1; next }
-    !($1 in observed) { none = none " " $1; next }
-    observed[$1] < 100e6 { few++; if (least == "" || observed[$1] < observed[least]) least = $1 }
+    !($1 in observed) { unobserved = unobserved " " $1; next }
+    observed[$1] < 100e6 { few++; if (fewest == "" || observed[$1] < observed[fewest]) fewest = $1 }
     END {
-        if (none) print "these read groups have no base to recalibrate by and keep their qualities:" none
-        if (few) print few " read groups have fewer than 100 million observed bases, the fewest " least \
-            " with " observed[least] ": their recalibrated qualities are rough"
+        if (unobserved) print "these read groups have no observed bases and keep their qualities:" unobserved
+        if (few) print few " read groups have fewer than 100 million observed bases, the fewest " fewest \
+            " with " observed[fewest] ": their recalibrated qualities are inaccurate"
     }' observed.tsv groups.txt > warnings.txt
-while read -r sentence; do warn "$sample: $sentence"; done < warnings.txt
+while read -r warning; do warn "$sample: $warning"; done < warnings.txt
 
 while IFS=$'\t' read -r observed group; do
     fact "observed_bases.${group//[^A-Za-z0-9._-]/_}" "$observed"

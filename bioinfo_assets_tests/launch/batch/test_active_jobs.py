@@ -1,7 +1,8 @@
-"""The jobs of a project as the command line shows them."""
+"""The active jobs of a project."""
 
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,155 +11,196 @@ from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.batch.active_jobs import active_jobs, orphans, read_log, terminate
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.outcome import Outcome
-from bioinfo_assets_tests.launch.batch.machines import FAST, ended, opened, running, until
-from bioinfo_assets_tests.launch.contract import TEXT, job, wait_until
-from bioinfo_assets_tests.simulator import Delays, Denied, Stuck
+from bioinfo_assets_tests.launch.batch.batch_backend import (
+    BackendWithOptions,
+    batch_backend,
+    fast,
+    run_job,
+    wait_for_running,
+)
+from bioinfo_assets_tests.launch.contract import TEXT, job, wait_for_end, wait_for_status
+from bioinfo_assets_tests.simulator import BatchSimulator, Delays, Denied, Stuck
+from bioinfo_assets_tests.waiting import wait_until
 
 FINGERPRINT = "cd" * 32
 
 
 @pytest.fixture
-def client(simulator):
+def client(simulator: BatchSimulator) -> Iterator[Client]:
     batch = Client()
     yield batch
     batch.close()
 
 
-def batch_id(simulator, index=0):
-    return simulator.job_details()[index]["jobId"]
+def batch_id(simulator: BatchSimulator, index: int = 0) -> str:
+    return str(simulator.job_details()[index]["jobId"])
 
 
 class TestActiveJobs:
-    def test_a_job_is_shown_with_who_what_where_and_since_when(self, simulator, client, scratch, backend):
-        running(backend, backend.submit(job("sleeps")).job_id)
+    def test_a_job_has_asset_scope_run_status_times_and_links(
+        self, simulator: BatchSimulator, client: Client, scratch: str, backend: BackendWithOptions
+    ) -> None:
+        wait_for_running(backend, backend.submit(job("sleeps")).job_id)
         (shown,) = active_jobs(client, "default", scratch)
-        assert (shown.step, shown.scope, shown.size, shown.run_id) == ("sleeps", "expt", 1, "run-1")
+        assert (shown.asset, shown.scope, shown.size, shown.run_id) == ("sleeps", "expt", 1, "run-1")
         assert (shown.batch_id, shown.status) == (batch_id(simulator), "RUNNING")
         assert shown.name.startswith("bioinfo-assets-sleeps-expt-")
         assert timedelta(0) <= datetime.now(UTC) - shown.created < timedelta(seconds=30)
+        assert shown.started is not None
         assert shown.created <= shown.started
         assert shown.links.keys() == {"job", "log"}
         assert shown.log_stream
 
-    def test_one_that_waits_says_why(self, simulator, client, scratch, backend):
+    def test_a_waiting_job_has_a_reason(
+        self, simulator: BatchSimulator, client: Client, scratch: str, backend: BackendWithOptions
+    ) -> None:
         simulator.inject(Stuck(status_reason=Stuck.CAPACITY))
-        until(backend, backend.submit(job("sleeps")).job_id, lambda status: "CAPACITY" in status.reason)
+        wait_for_status(backend, backend.submit(job("sleeps")).job_id, lambda status: "CAPACITY" in status.reason)
         (shown,) = active_jobs(client, "default", scratch)
         assert (shown.status, shown.reason, shown.started) == ("RUNNABLE", Stuck.CAPACITY, None)
 
-    def test_an_array_is_shown_as_one_with_the_states_of_its_jobs(self, simulator, client, scratch, backend):
+    def test_an_array_is_one_entry_with_the_statuses_of_its_jobs(
+        self, simulator: BatchSimulator, client: Client, scratch: str, backend: BackendWithOptions
+    ) -> None:
         ids = [backend.submit(job("sleeps", "true" if n == 0 else "sleep 100", scope=f"s{n}")).job_id for n in range(5)]
-        until(backend, ids[0], lambda status: status.state.is_over)
-        running(backend, ids[4])
+        wait_for_end(backend, ids[0])
+        wait_for_running(backend, ids[4])
         (shown,) = active_jobs(client, "default", scratch)
-        assert (shown.step, shown.scope, shown.size) == ("sleeps", "", 5)
+        assert (shown.asset, shown.scope, shown.size) == ("sleeps", "", 5)
         assert shown.children["SUCCEEDED"] == 1
         assert sum(shown.children.values()) == 5
 
-    def test_those_that_are_over_and_those_of_other_projects_are_not(self, client, scratch, backend):
-        ended(backend, job("prints"))
-        with opened(f"{scratch}2") as other:
-            running(other, other.submit(job("sleeps")).job_id)
+    def test_jobs_that_are_over_or_of_other_projects_are_left_out(
+        self, client: Client, scratch: str, backend: BackendWithOptions
+    ) -> None:
+        run_job(backend, job("prints"))
+        with batch_backend(f"{scratch}2") as other:
+            wait_for_running(other, other.submit(job("sleeps")).job_id)
             assert list(active_jobs(client, "default", scratch)) == []
             assert len(list(active_jobs(client, "default", f"{scratch}2/"))) == 1
 
-    def test_a_job_that_was_taken_over_belongs_to_the_run_that_waits(self, client, scratch):
-        with opened(scratch, "one") as first:
-            running(first, first.submit(job("sleeps"), FINGERPRINT).job_id)
-            with opened(scratch, "two") as second:
-                running(second, second.submit(job("sleeps"), FINGERPRINT).job_id)
-                assert [one.run_id for one in active_jobs(client, "default", scratch)] == ["two"]
+    def test_an_adopted_job_belongs_to_the_run_that_waits_for_it(self, client: Client, scratch: str) -> None:
+        with batch_backend(scratch, "one") as first:
+            wait_for_running(first, first.submit(job("sleeps"), FINGERPRINT).job_id)
+            with batch_backend(scratch, "two") as second:
+                wait_for_running(second, second.submit(job("sleeps"), FINGERPRINT).job_id)
+                assert [active.run_id for active in active_jobs(client, "default", scratch)] == ["two"]
 
-    def test_many_are_asked_for_in_parts_of_a_hundred(self, simulator, client, scratch):
+    def test_at_most_a_hundred_jobs_are_described_in_one_request(
+        self, simulator: BatchSimulator, client: Client, scratch: str
+    ) -> None:
         simulator.inject(Stuck(status_reason=Stuck.CAPACITY))
-        with opened(scratch, limits=replace(FAST, arrays_from=1000, poll_s=60)) as backend:
+        with batch_backend(scratch, config=fast(array_min_size=1000, poll_interval_s=60)) as backend:
             for n in range(120):
                 backend.submit(job("sleeps", scope=f"s{n}"))
-            wait_until(lambda: simulator.count("SubmitJob"), lambda count: count == 120)
+            wait_until(lambda: simulator.count("SubmitJob") == 120)
             assert len(list(active_jobs(client, "default", scratch))) == 120
-        assert max(len(one["jobs"]) for one in simulator.payloads("DescribeJobs")) == 100
+        assert max(len(request["jobs"]) for request in simulator.payloads("DescribeJobs")) == 100
 
-    def test_a_queue_that_is_not_there_is_told(self, client, scratch):
-        with pytest.raises(InputError, match=r"AWS Batch refuses ListJobs: .*Job queue nowhere does not exist"):
+    def test_an_unknown_queue_is_an_error(self, client: Client, scratch: str) -> None:
+        with pytest.raises(InputError, match=r"AWS Batch rejects ListJobs: .*Job queue nowhere does not exist"):
             list(active_jobs(client, "nowhere", scratch))
 
 
 class TestOrphans:
-    def test_are_those_whose_run_is_over_and_each_run_is_asked_for_once(self, simulator, client, scratch):
-        asked = []
+    def test_orphans_are_the_jobs_whose_run_is_over_and_each_run_is_looked_up_once(
+        self, simulator: BatchSimulator, client: Client, scratch: str
+    ) -> None:
+        runs = []
 
-        def is_over(run_id):
-            asked.append(run_id)
+        def is_over(run_id: str) -> bool:
+            runs.append(run_id)
             return run_id == "dead"
 
-        with opened(scratch, "dead") as dead, opened(scratch, "alive") as alive:
+        with batch_backend(scratch, "dead") as dead, batch_backend(scratch, "alive") as alive:
             for n, backend in enumerate([dead, dead, alive]):
-                running(backend, backend.submit(job("sleeps", scope=f"s{n}")).job_id)
+                wait_for_running(backend, backend.submit(job("sleeps", scope=f"s{n}")).job_id)
             found = list(orphans(active_jobs(client, "default", scratch), is_over))
-        assert sorted(one.scope for one in found) == ["s0", "s1"]
-        assert sorted(asked) == ["alive", "dead"]
+        assert sorted(orphan.scope for orphan in found) == ["s0", "s1"]
+        assert sorted(runs) == ["alive", "dead"]
 
 
 class TestTerminate:
-    def test_ends_a_job_with_a_reason_that_its_run_tells(self, client, simulator, backend):
+    def test_the_run_shows_the_reason_of_the_termination(
+        self, client: Client, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
         job_id = backend.submit(job("sleeps")).job_id
-        running(backend, job_id)
+        wait_for_running(backend, job_id)
         terminate(client, batch_id(simulator), "its run is over")
-        status = until(backend, job_id, lambda one: one.state.is_over)
+        status = wait_for_end(backend, job_id)
         assert (status.state, status.outcome) == (State.CANCELLED, Outcome.KILLED)
-        assert status.reason.startswith("step sleeps of expt was ended (its run is over): run it again if that was")
+        assert status.reason.startswith(
+            "step sleeps of expt was terminated (its run is over): run it again if that was"
+        )
 
 
 class TestReadLog:
-    def test_of_a_job_that_is_over(self, client, simulator, backend):
-        ended(backend, job("prints"))
+    def test_the_log_of_a_job_that_is_over_is_complete(
+        self, client: Client, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        run_job(backend, job("prints"))
         lines = list(read_log(client, batch_id(simulator)))
         assert "[stdout] out" in lines
         assert "err" in lines
-        assert lines[-1] == "[driver] attempt 1 ended with exit code 0"
+        assert lines[-1] == "[driver:end] attempt 1 ended with exit code 0"
 
-    def test_of_a_job_of_an_array(self, client, simulator, backend):
+    def test_a_job_of_an_array_has_its_own_log(
+        self, client: Client, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
         ids = [
             backend.submit(job("greets", f"echo {n}; echo >greeting.txt", scope=f"s{n}", outputs=(TEXT,))).job_id
             for n in range(5)
         ]
-        for one in ids:
-            until(backend, one, lambda status: status.state.is_over)
+        for job_id in ids:
+            wait_for_end(backend, job_id)
         assert "[stdout] 3" in list(read_log(client, f"{batch_id(simulator)}:3"))
 
-    def test_of_a_job_that_runs_is_followed_to_its_end(self, client, simulator, backend, tmp_path):
+    def test_the_log_of_a_running_job_can_be_followed_to_its_end(
+        self, client: Client, simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
+    ) -> None:
         script = f"echo first; until [[ -e {tmp_path}/go ]]; do sleep 0.02; done; echo second"
-        running(backend, backend.submit(job("prints", script)).job_id)
-        seen = []
-        for line in read_log(client, batch_id(simulator), follow=True, poll_s=0.05):
-            seen.append(line)
+        wait_for_running(backend, backend.submit(job("prints", script)).job_id)
+        lines = []
+        for line in read_log(client, batch_id(simulator), follow=True, poll_interval_s=0.05):
+            lines.append(line)
             (tmp_path / "go").touch()
-        assert seen[:2] == ["[stdout] first", "[stdout] second"]
-        assert seen[-1].startswith("[driver] attempt 1 ended")
+        assert lines[:2] == ["[stdout] first", "[stdout] second"]
+        assert lines[-1] == "[driver:end] attempt 1 ended with exit code 0"
 
-    def test_that_comes_late_is_waited_for_when_the_job_has_just_ended(self, client, simulator, backend):
+    def test_late_lines_are_waited_for_after_the_end_of_a_job(
+        self, client: Client, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
         simulator.delays = Delays(logged_s=0.8)
-        ended(backend, job("prints"))
-        assert "[stdout] out" in list(read_log(client, batch_id(simulator), poll_s=0.1))
+        run_job(backend, job("prints"))
+        assert "[stdout] out" in list(read_log(client, batch_id(simulator), poll_interval_s=0.1))
 
-    def test_that_may_not_be_read_is_told(self, client, simulator, backend):
-        ended(backend, job("prints"))
+    def test_a_log_that_cannot_be_read_is_an_error(
+        self, client: Client, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        run_job(backend, job("prints"))
         simulator.inject(Denied(action="GetLogEvents", times=20))
         with pytest.raises(InputError, match=r"the log .* in /aws/batch/job cannot be read: .*AccessDenied"):
             list(read_log(client, batch_id(simulator)))
 
-    def test_of_a_job_that_has_not_begun_is_empty(self, client, simulator, backend):
+    def test_a_job_that_has_not_started_has_no_lines(
+        self, client: Client, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
         simulator.inject(Stuck(status_reason=Stuck.CAPACITY))
-        until(backend, backend.submit(job("sleeps")).job_id, lambda status: "CAPACITY" in status.reason)
+        wait_for_status(backend, backend.submit(job("sleeps")).job_id, lambda status: "CAPACITY" in status.reason)
         assert list(read_log(client, batch_id(simulator))) == []
 
-    def test_of_an_array_is_refused_with_what_to_do(self, client, simulator, backend):
+    def test_an_array_has_no_log_of_its_own(
+        self, client: Client, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
         for n in range(5):
             backend.submit(job("sleeps", scope=f"s{n}"))
-        array = wait_until(lambda: simulator.job_details() and batch_id(simulator))
-        with pytest.raises(InputError, match=rf"{array} is an array .*: name one of its jobs, such as {array}:0"):
+        wait_until(simulator.job_details, what="the submission")
+        array = batch_id(simulator)
+        with pytest.raises(
+            InputError, match=rf"{array} is an array .*: give the id of one of its jobs, such as {array}"
+        ):
             list(read_log(client, array))
 
-    def test_of_a_job_that_batch_does_not_know_is_told(self, client):
-        with pytest.raises(InputError, match="AWS Batch knows no job 0f3c: it forgets jobs some days after their end"):
+    def test_an_unknown_job_is_an_error(self, client: Client) -> None:
+        with pytest.raises(InputError, match="AWS Batch does not know job 0f3c"):
             list(read_log(client, "0f3c"))

@@ -1,133 +1,159 @@
-"""Many jobs of one step go as one array, and each is a job of its own all the same."""
+"""Similar jobs are submitted as one array, and still have outcomes of their own."""
 
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bioinfo_assets.launch.backend import State
-from bioinfo_assets.launch.job import Resources
+from bioinfo_assets.launch.backend import State, Status
+from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.outcome import Outcome
-from bioinfo_assets_tests.launch.batch.machines import FAST, opened, running, until
-from bioinfo_assets_tests.launch.contract import TEXT, job, wait_until
-from bioinfo_assets_tests.simulator import OutOfMemory, SpotReclaim, Stuck
+from bioinfo_assets_tests.launch.batch.batch_backend import (
+    BackendWithOptions,
+    attempts_of,
+    batch_backend,
+    fast,
+    wait_for_running,
+)
+from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, wait_for_end, wait_for_status
+from bioinfo_assets_tests.simulator import BatchSimulator, OutOfMemory, SpotReclaim, Stuck
+from bioinfo_assets_tests.waiting import wait_until
 
 
-def greets(n, script="", **changes):
+def greets(n: int, script: str = "", **changes: Any) -> Job:
     script = script or f"echo {n} >greeting.txt"
     return job("greets", script, scope=f"s{n}", outputs=(TEXT,), **changes)
 
 
-def submit(backend, count, **changes):
+def submit(backend: BackendWithOptions, count: int, **changes: Any) -> list[str]:
     return [backend.submit(greets(n, **changes)).job_id for n in range(count)]
 
 
-def ends(backend, ids):
-    """The statuses of all, once they are over."""
-    return wait_until(
-        lambda: list(backend.poll(ids).values()), lambda all_: all(one.state.is_over for one in all_), pause_s=0.03
-    )
+def wait_for_all(backend: BackendWithOptions, ids: Sequence[str]) -> list[Status]:
+    """The statuses of all jobs, once they are over."""
+    return [wait_for_end(backend, job_id) for job_id in ids]
 
 
-def sizes(simulator):
-    return [one.get("arrayProperties", {}).get("size", 1) for one in simulator.payloads("SubmitJob")]
+def submitted_sizes(simulator: BatchSimulator) -> list[int]:
+    return [request.get("arrayProperties", {}).get("size", 1) for request in simulator.payloads("SubmitJob")]
 
 
 class TestSubmission:
     @pytest.mark.parametrize(("count", "expected"), [(1, [1]), (4, [1, 1, 1, 1]), (5, [5]), (23, [23])])
-    def test_five_jobs_and_more_go_as_one(self, simulator, backend, count, expected):
-        statuses = ends(backend, submit(backend, count))
-        assert sizes(simulator) == expected
-        # Each has a report of its own: its number and a line's end.
-        assert [status.report.files[0].size for status in statuses] == [len(f"{n}\n") for n in range(count)]
-        assert len({status.report.files[0].path for status in statuses}) == count
+    def test_five_or_more_jobs_are_one_array(
+        self, simulator: BatchSimulator, backend: BackendWithOptions, count: int, expected: list[int]
+    ) -> None:
+        statuses = wait_for_all(backend, submit(backend, count))
+        assert submitted_sizes(simulator) == expected
+        # Each has a report of its own: its number and a line break.
+        files = [report_of(status).files[0] for status in statuses]
+        assert [file.size for file in files] == [len(f"{n}\n") for n in range(count)]
+        assert len({file.path for file in files}) == count
 
-    def test_an_array_has_a_largest_size(self, simulator, scratch):
-        with opened(scratch, limits=replace(FAST, arrays_from=3, arrays_to=4)) as backend:
-            assert {one.state for one in ends(backend, submit(backend, 9))} == {State.SUCCEEDED}
-        assert sorted(sizes(simulator)) == [1, 4, 4]
+    def test_an_array_has_a_maximum_size(self, simulator: BatchSimulator, scratch: str) -> None:
+        with batch_backend(scratch, config=fast(array_min_size=3, array_max_size=4)) as backend:
+            assert {status.state for status in wait_for_all(backend, submit(backend, 9))} == {State.SUCCEEDED}
+        assert sorted(submitted_sizes(simulator)) == [1, 4, 4]
 
-    def test_steps_options_and_sizes_that_differ_go_to_different_arrays(self, simulator, backend):
-        kinds = [
+    def test_jobs_with_other_options_or_resources_are_in_other_arrays(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        kinds: list[dict[str, Any]] = [
             {},
             {"resources": Resources(1, 2048)},
             {"resources": Resources(2, 1024)},
-            {"options": JobOptions(priority=None, retries=1)},
+            {"options": JobOptions(retries=1)},
         ]
-        ends(backend, [one for kind in kinds for one in submit(backend, 5, **kind)])
-        assert sizes(simulator) == [5, 5, 5, 5]
+        wait_for_all(backend, [job_id for kind in kinds for job_id in submit(backend, 5, **kind)])
+        assert submitted_sizes(simulator) == [5, 5, 5, 5]
 
-    def test_sizes_that_are_alike_share_the_largest(self, simulator, backend):
+    def test_jobs_of_similar_memory_all_get_the_largest(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
         ids = [backend.submit(greets(n, resources=Resources(1, 600 + n))).job_id for n in range(5)]
-        ends(backend, ids)
+        wait_for_all(backend, ids)
         needs = simulator.payloads("SubmitJob")[0]["containerOverrides"]["resourceRequirements"]
         assert {"type": "MEMORY", "value": "604"} in needs
 
 
-class TestAChild:
-    def test_that_fails_fails_alone(self, simulator, backend):
+class TestJobOfAnArray:
+    def test_a_failure_leaves_the_others_alone(self, simulator: BatchSimulator, backend: BackendWithOptions) -> None:
         ids = [backend.submit(greets(n, "exit 3" if n == 2 else "")).job_id for n in range(5)]
-        states = [one.state for one in ends(backend, ids)]
+        states = [status.state for status in wait_for_all(backend, ids)]
         assert states == [State.FAILED if n == 2 else State.SUCCEEDED for n in range(5)]
 
-    def test_that_is_reclaimed_is_started_again_alone(self, simulator, backend):
+    def test_only_the_interrupted_job_is_retried(self, simulator: BatchSimulator, backend: BackendWithOptions) -> None:
         simulator.inject(SpotReclaim(index=1, attempt=1, after_line="begun"))
         script = "echo begun; sleep 0.1; echo >greeting.txt"
-        assert [one.report.attempts for one in ends(backend, submit(backend, 5, script=script))] == [1, 2, 1, 1, 1]
+        assert [attempts_of(status) for status in wait_for_all(backend, submit(backend, 5, script=script))] == [
+            1,
+            2,
+            1,
+            1,
+            1,
+        ]
 
-    def test_that_ran_out_of_memory_is_submitted_again_while_the_others_go_on(self, simulator, backend, tmp_path):
+    def test_a_job_out_of_memory_is_submitted_again_while_the_others_run(
+        self, simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
+    ) -> None:
         simulator.inject(OutOfMemory(index=3, after_line="begun", below_mib=2048))
         script = f"echo begun; sleep 0.2; until [[ -e {tmp_path}/go ]]; do sleep 0.02; done; echo >greeting.txt"
         ids = submit(backend, 5, script=script)
-        wait_until(lambda: backend.poll(ids) and simulator.count("SubmitJob"), lambda count: count == 2, pause_s=0.03)
-        assert {one.state for one in backend.poll(ids[:3]).values()} == {State.RUNNING}
+        wait_until(lambda: backend.poll(ids) and simulator.count("SubmitJob") == 2)
+        assert {status.state for status in backend.poll(ids[:3]).values()} == {State.RUNNING}
         (tmp_path / "go").touch()
-        assert [one.report.attempts for one in ends(backend, ids)] == [1, 1, 1, 2, 1]
-        assert sizes(simulator) == [5, 1]
+        assert [attempts_of(status) for status in wait_for_all(backend, ids)] == [1, 1, 1, 2, 1]
+        assert submitted_sizes(simulator) == [5, 1]
 
-    def test_that_is_cancelled_ends_alone(self, simulator, backend, tmp_path):
+    def test_cancelling_one_job_leaves_the_others_alone(
+        self, simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
+    ) -> None:
         script = f"until [[ -e {tmp_path}/go ]]; do sleep 0.02; done; echo >greeting.txt"
         ids = submit(backend, 5, script=script)
-        running(backend, ids[2])
+        wait_for_running(backend, ids[2])
         backend.cancel(ids[2])
-        until(backend, ids[2], lambda status: status.outcome is Outcome.KILLED)
+        wait_for_status(backend, ids[2], lambda status: status.outcome is Outcome.KILLED)
         (tmp_path / "go").touch()
-        states = [one.state for one in ends(backend, ids)]
+        states = [status.state for status in wait_for_all(backend, ids)]
         assert states == [State.CANCELLED if n == 2 else State.SUCCEEDED for n in range(5)]
 
-    def test_that_finds_no_machine_is_told_so(self, simulator, backend):
+    def test_one_job_can_be_unschedulable(self, simulator: BatchSimulator, backend: BackendWithOptions) -> None:
         simulator.inject(Stuck(index=4, status_reason=Stuck.REQUIREMENT))
-        outcomes = [one.outcome for one in ends(backend, submit(backend, 5))]
+        outcomes = [status.outcome for status in wait_for_all(backend, submit(backend, 5))]
         assert outcomes == [Outcome.SUCCEEDED] * 4 + [Outcome.UNSCHEDULABLE]
 
 
-class TestAWholeArray:
-    def test_is_cancelled_by_one_call(self, simulator, backend):
+class TestArray:
+    def test_all_jobs_are_cancelled_in_one_call(self, simulator: BatchSimulator, backend: BackendWithOptions) -> None:
         ids = submit(backend, 8, script="sleep 100")
-        running(backend, ids[0])
-        for one in ids:
-            backend.cancel(one)
-        assert {one.state for one in ends(backend, ids)} == {State.CANCELLED}
+        wait_for_running(backend, ids[0])
+        for job_id in ids:
+            backend.cancel(job_id)
+        assert {status.state for status in wait_for_all(backend, ids)} == {State.CANCELLED}
         assert simulator.count("TerminateJob") == 1
 
-    def test_is_ended_by_one_call_as_the_run_ends(self, simulator, scratch):
-        with opened(scratch) as backend:
+    def test_closing_the_backend_terminates_an_array_in_one_call(self, simulator: BatchSimulator, scratch: str) -> None:
+        with batch_backend(scratch) as backend:
             ids = [backend.submit(greets(n, "" if n == 0 else "sleep 100")).job_id for n in range(8)]
-            until(backend, ids[0], lambda status: status.state.is_over)
+            wait_for_end(backend, ids[0])
         assert simulator.count("TerminateJob") == 1
 
-    def test_costs_one_question_a_look_while_nothing_changes(self, simulator, scratch, tmp_path):
+    def test_a_poll_without_changes_describes_only_the_array(
+        self, simulator: BatchSimulator, scratch: str, tmp_path: Path
+    ) -> None:
         script = f"until [[ -e {tmp_path}/go ]]; do sleep 0.05; done; echo >greeting.txt"
-        with opened(scratch, limits=replace(FAST, poll_s=0.2)) as backend:
+        with batch_backend(scratch, config=fast(poll_interval_s=0.2)) as backend:
             ids = submit(backend, 8, script=script)
-            wait_until(lambda: backend.poll(ids), lambda all_: {one.state for one in all_.values()} == {State.RUNNING})
+            wait_until(lambda: {status.state for status in backend.poll(ids).values()} == {State.RUNNING})
             before = len(simulator.payloads("DescribeJobs"))
             for _ in range(8):
                 time.sleep(0.2)
                 backend.poll(ids)
-            asked = simulator.payloads("DescribeJobs")[before:]
-            assert len(asked) <= 9
-            assert sum(len(one["jobs"]) for one in asked) <= 9 + 8  # its jobs once more, as a change may have come late
+            requests = simulator.payloads("DescribeJobs")[before:]
+            assert len(requests) <= 9
+            assert sum(len(request["jobs"]) for request in requests) <= 9 + 8  # its jobs once, for a change seen late
             (tmp_path / "go").touch()
-            ends(backend, ids)
+            wait_for_all(backend, ids)

@@ -1,43 +1,49 @@
-"""The checks against what the project's own template made in moto's server, each thing whole and broken.
+"""The checks against the stack of the project's own template in moto's server, intact and broken.
 
-What moto cannot be brought to (broken machines, missing rights) a server says that gives fixed answers.
+What moto cannot simulate (broken compute environments, missing permissions) comes from a server with fixed answers.
 """
 
 import http.server
 import json
 import threading
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 
 from bioinfo_assets.launch.batch.checks import CheckResult, check_batch
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets_tests.deploy.stack import IGNORED, serving
+from bioinfo_assets_tests.deploy.stack import IGNORED, Cloud, serving
 
 pytestmark = pytest.mark.filterwarnings(IGNORED)
+
+Answers = Mapping[str, object]
+Check = Callable[..., dict[str, CheckResult]]
 
 MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}'
 
 
 @pytest.fixture(scope="module")
-def cloud():
+def cloud() -> Iterator[Cloud]:
     server, cloud = serving()
     yield cloud
     server.stop()
 
 
 @pytest.fixture(scope="module")
-def made(cloud):
-    """What the template made, with an image."""
-    made = cloud.create("checked", {"Project": "checked"})
+def stack(cloud: Cloud) -> Mapping[str, str]:
+    """The outputs of the stack, whose repository has an image."""
+    outputs = cloud.create("checked", {"Project": "checked"})
     cloud.client("ecr").put_image(repositoryName="checked", imageManifest=MANIFEST, imageTag="0.1.0")
-    return made
+    return outputs
 
 
 @pytest.fixture
-def user(cloud, monkeypatch):
-    """The variables a user would have set."""
+def user(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment of a user."""
     for name, value in cloud.environment().items():
         monkeypatch.setenv(name, value)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
@@ -46,37 +52,39 @@ def user(cloud, monkeypatch):
 
 
 @pytest.fixture
-def found(made, user):
-    """The checks by name, with some options or places changed."""
+def check(stack: Mapping[str, str], user: pytest.MonkeyPatch) -> Check:
+    """Run the checks with changed options or folders; return the results by name."""
 
-    def found(places=(), log_group=made["LogGroupName"], **changed) -> dict[str, CheckResult]:
+    def check(
+        folders: Sequence[str] = (), log_group: str = stack["LogGroupName"], **changes: Any
+    ) -> dict[str, CheckResult]:
         options = JobOptions(
             **{
-                "queue": made["SpotQueueName"],
-                "image": f"{made['RepositoryUri']}:0.1.0",
-                "job_role": made["JobRoleArn"],
-                "execution_role": made["ExecutionRoleArn"],
-                **changed,
+                "queue": stack["SpotQueueName"],
+                "image": f"{stack['RepositoryUri']}:0.1.0",
+                "job_role": stack["JobRoleArn"],
+                "execution_role": stack["ExecutionRoleArn"],
+                **changes,
             }
         )
-        return {check.name: check for check in check_batch(options, log_group, places)}
+        return {result.name: result for result in check_batch(options, log_group, folders)}
 
-    return found
+    return check
 
 
-def ill(says: str, check: CheckResult) -> bool:
-    return not check.is_well and check.says == says
+def is_problem(result: CheckResult, message: str) -> bool:
+    return not result.ok and result.message == message
 
 
 class TestCredentials:
-    def test_who_asks_and_where(self, found):
-        check = found()["credentials"]
-        assert check.is_well
-        assert check.says.startswith("arn:aws:")
-        assert check.says.endswith(" in eu-central-1")
+    def test_the_identity_and_the_region_are_shown(self, check: Check) -> None:
+        result = check()["credentials"]
+        assert result.ok
+        assert result.message.startswith("arn:aws:")
+        assert result.message.endswith(" in eu-central-1")
 
     @pytest.mark.parametrize(
-        ("names", "says"),
+        ("names", "message"),
         [
             (
                 ("AWS_DEFAULT_REGION", "AWS_REGION"),
@@ -88,269 +96,301 @@ class TestCredentials:
             ),
         ],
     )
-    def test_without_them_nothing_else_is_asked(self, found, user, names, says):
+    def test_without_credentials_nothing_else_is_checked(
+        self, check: Check, user: pytest.MonkeyPatch, names: Sequence[str], message: str
+    ) -> None:
         for name in names:
             user.delenv(name)
-        assert found() == {"credentials": CheckResult("credentials", is_well=False, says=says)}
+        assert check() == {"credentials": CheckResult("credentials", ok=False, message=message)}
 
-    def test_a_profile_that_is_not_there(self, found, user):
+    def test_an_unknown_profile_is_a_problem(self, check: Check, user: pytest.MonkeyPatch) -> None:
         user.setenv("AWS_PROFILE", "genomics")
-        (check,) = found().values()
-        assert ill("The config profile (genomics) could not be found: correct AWS_PROFILE", check)
+        (result,) = check().values()
+        assert is_problem(result, "The config profile (genomics) could not be found: correct AWS_PROFILE")
 
-    def test_half_of_them(self, found, user):
+    def test_incomplete_credentials_are_a_problem(self, check: Check, user: pytest.MonkeyPatch) -> None:
         user.delenv("AWS_SECRET_ACCESS_KEY")
-        (check,) = found().values()
-        assert not check.is_well
-        assert "missing: AWS_SECRET_ACCESS_KEY" in check.says
+        (result,) = check().values()
+        assert not result.ok
+        assert "missing: AWS_SECRET_ACCESS_KEY" in result.message
 
-    def test_an_endpoint_where_nobody_answers(self, found, user):
+    def test_an_endpoint_that_does_not_answer_is_a_problem(self, check: Check, user: pytest.MonkeyPatch) -> None:
         user.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-        check = found()["machines"]
-        assert not check.is_well
-        assert 'Could not connect to the endpoint URL: "http://127.0.0.1:1/' in check.says
+        result = check()["machines"]
+        assert not result.ok
+        assert 'Could not connect to the endpoint URL: "http://127.0.0.1:1/' in result.message
 
-    def test_a_network_without_a_way_to_sts_is_not_in_the_way(self, found, user):
+    def test_a_network_without_access_to_sts_is_no_problem(self, check: Check, user: pytest.MonkeyPatch) -> None:
         user.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
-        check = found()["credentials"]
-        assert check.is_well
-        assert check.says.endswith("not checkable: STS cannot be reached")
+        result = check()["credentials"]
+        assert result.ok
+        assert result.message.endswith("identity not checked: STS cannot be reached")
 
-    def test_a_session_that_is_given_is_used(self, user):
+    def test_a_session_can_be_passed(self, user: pytest.MonkeyPatch) -> None:
         session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-west-2")  # noqa: S106
         first = next(check_batch(JobOptions(), "/x", [], session))
-        assert first.says.endswith(" in us-west-2")
+        assert first.message.endswith(" in us-west-2")
 
 
 class TestQueue:
     @pytest.mark.parametrize("kind", ["Name", "Arn"])
-    def test_one_that_takes_jobs(self, found, made, kind):
-        checks = found(queue=made[f"OnDemandQueue{kind}"])
-        assert (checks["queue"].is_well, checks["queue"].says) == (True, "enabled and valid")
+    def test_an_enabled_queue_is_ok(self, check: Check, stack: Mapping[str, str], kind: str) -> None:
+        results = check(queue=stack[f"OnDemandQueue{kind}"])
+        assert (results["queue"].ok, results["queue"].message) == (True, "enabled and valid")
 
-    def test_none_is_set(self, found):
-        checks = found(queue=None)
-        assert ill("no job queue is set: set jobs.queue to its name", checks["queue"])
-        assert "machines" not in checks
+    def test_an_unset_queue_is_reported(self, check: Check) -> None:
+        results = check(queue=None)
+        assert is_problem(results["queue"], "no job queue is set: set jobs.queue to its name")
+        assert "machines" not in results
 
-    def test_one_that_is_not_there(self, found):
-        says = "job queue nightly is not in eu-central-1: check jobs.queue and the region"
-        assert ill(says, found(queue="nightly")["queue"])
+    def test_a_missing_queue_is_a_problem(self, check: Check) -> None:
+        message = "job queue nightly does not exist in eu-central-1: check jobs.queue and the region"
+        assert is_problem(check(queue="nightly")["queue"], message)
 
-    def test_one_that_is_disabled(self, found, cloud, made):
-        batch, queue = cloud.client("batch"), made["OnDemandQueueName"]
+    def test_a_disabled_queue_is_a_problem(self, check: Check, cloud: Cloud, stack: Mapping[str, str]) -> None:
+        batch, queue = cloud.client("batch"), stack["OnDemandQueueName"]
         batch.update_job_queue(jobQueue=queue, state="DISABLED")
         try:
-            check = found(queue=queue)["queue"]
+            result = check(queue=queue)["queue"]
         finally:
             batch.update_job_queue(jobQueue=queue, state="ENABLED")
-        says = (
-            f"job queue {queue} is disabled and takes no jobs: enable it "
-            f"(aws batch update-job-queue --job-queue {queue} --state ENABLED)"
+        message = (
+            f"job queue {queue} is disabled: enable it (aws batch update-job-queue --job-queue {queue} --state ENABLED)"
         )
-        assert ill(says, check)
+        assert is_problem(result, message)
 
-    def test_one_that_is_invalid(self, told, found):
+    def test_an_invalid_queue_is_a_problem(
+        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
+    ) -> None:
         queue = {**QUEUE, "status": "INVALID", "statusReason": "no environment"}
-        with told({"/v1/describejobqueues": {"jobQueues": [queue]}}):
-            assert ill("job queue q is invalid (no environment): wait, or correct it", found(queue="q")["queue"])
+        with answers({"/v1/describejobqueues": {"jobQueues": [queue]}}):
+            assert is_problem(check(queue="q")["queue"], "job queue q is invalid (no environment): wait, or fix it")
 
-    def test_a_share_identifier_for_a_queue_that_takes_none(self, found, made):
-        check = found(share_identifier="lab")["queue"]
-        assert ill(f"job queue {made['SpotQueueName']} takes no share identifier: unset jobs.share_identifier", check)
+    def test_a_share_identifier_for_another_kind_of_queue_is_a_problem(
+        self, check: Check, stack: Mapping[str, str]
+    ) -> None:
+        result = check(share_identifier="lab")["queue"]
+        assert is_problem(
+            result, f"job queue {stack['SpotQueueName']} is not a fair-share queue: unset jobs.share_identifier"
+        )
 
-    def test_none_for_a_queue_that_shares_its_machines(self, told, found):
+    def test_a_fair_share_queue_needs_a_share_identifier(
+        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
+    ) -> None:
         queue = {**QUEUE, "schedulingPolicyArn": "arn:aws:batch:eu-central-1:123456789012:scheduling-policy/fair"}
-        with told({"/v1/describejobqueues": {"jobQueues": [queue]}}):
-            says = "job queue q shares its machines fairly: set jobs.share_identifier"
-            assert ill(says, found(queue="q")["queue"])
-            assert found(queue="q", share_identifier="lab")["queue"].is_well
+        with answers({"/v1/describejobqueues": {"jobQueues": [queue]}}):
+            message = "job queue q is a fair-share queue: set jobs.share_identifier"
+            assert is_problem(check(queue="q")["queue"], message)
+            assert check(queue="q", share_identifier="lab")["queue"].ok
 
 
 class TestMachines:
-    def test_some_that_can_start(self, found):
-        assert found()["machines"].is_well
+    def test_a_usable_compute_environment_is_ok(self, check: Check) -> None:
+        assert check()["machines"].ok
 
-    def test_they_are_disabled(self, found, cloud, made):
-        batch, queue = cloud.client("batch"), made["OnDemandQueueName"]
+    def test_a_disabled_compute_environment_is_a_problem(
+        self, check: Check, cloud: Cloud, stack: Mapping[str, str]
+    ) -> None:
+        batch, queue = cloud.client("batch"), stack["OnDemandQueueName"]
         (about,) = batch.describe_job_queues(jobQueues=[queue])["jobQueues"]
         arn = about["computeEnvironmentOrder"][0]["computeEnvironment"]
         batch.update_compute_environment(computeEnvironment=arn, state="DISABLED")
         try:
-            check = found(queue=queue)["machines"]
+            result = check(queue=queue)["machines"]
         finally:
             batch.update_compute_environment(computeEnvironment=arn, state="ENABLED")
         name = arn.rpartition("/")[2]
-        says = f"job queue {queue} can start no machine: compute environment {name} is disabled: enable it"
-        assert ill(says, check)
+        message = f"job queue {queue} cannot start machines: compute environment {name} is disabled: enable it"
+        assert is_problem(result, message)
 
     @pytest.mark.parametrize(
         ("changed", "problem"),
         [
             (
                 {"status": "INVALID", "statusReason": "CLIENT_ERROR - role is gone"},
-                "is invalid (CLIENT_ERROR - role is gone): correct it",
+                "is invalid (CLIENT_ERROR - role is gone): fix it",
             ),
-            ({"computeResources": {"type": "SPOT", "maxvCpus": 0}}, "may have 0 vCPUs: raise its maxvCpus"),
+            ({"computeResources": {"type": "SPOT", "maxvCpus": 0}}, "has a maximum of 0 vCPUs: raise its maxvCpus"),
             (
                 {"computeResources": {"type": "FARGATE_SPOT", "maxvCpus": 16}},
-                "is Fargate, and jobs mount a disk of their machine: take one of EC2",
+                "is of type Fargate, but jobs mount a disk of their machine: use one of type EC2",
             ),
         ],
     )
-    def test_they_cannot_start(self, told, found, changed, problem):
-        with told(machines({**MACHINES, **changed})):
-            says = f"job queue q can start no machine: compute environment m {problem}"
-            assert ill(says, found(queue="q")["machines"])
+    def test_an_unusable_compute_environment_is_a_problem(
+        self,
+        answers: Callable[[Answers], AbstractContextManager[None]],
+        check: Check,
+        changed: Mapping[str, object],
+        problem: str,
+    ) -> None:
+        with answers(machines({**MACHINES, **changed})):
+            message = f"job queue q cannot start machines: compute environment m {problem}"
+            assert is_problem(check(queue="q")["machines"], message)
 
-    def test_some_can_and_others_cannot(self, told, found):
-        with told(machines(MACHINES, {**MACHINES, "computeEnvironmentName": "n", "state": "DISABLED"})):
-            check = found(queue="q")["machines"]
-        assert check.is_well
-        assert check.says == "m can start machines; but compute environment n is disabled: enable it"
+    def test_one_usable_compute_environment_is_enough(
+        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
+    ) -> None:
+        with answers(machines(MACHINES, {**MACHINES, "computeEnvironmentName": "n", "state": "DISABLED"})):
+            result = check(queue="q")["machines"]
+        assert result.ok
+        assert result.message == "m can start machines; but compute environment n is disabled: enable it"
 
-    def test_their_environments_are_gone(self, told, found):
-        with told(machines()):
-            says = "job queue q can start no machine: its compute environments are gone"
-            assert ill(says, found(queue="q")["machines"])
+    def test_a_queue_whose_compute_environments_are_gone_is_a_problem(
+        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
+    ) -> None:
+        with answers(machines()):
+            message = "job queue q cannot start machines: its compute environments are gone"
+            assert is_problem(check(queue="q")["machines"], message)
 
 
 class TestJobDefinition:
     @pytest.fixture
-    def registered(self, cloud, made):
-        """Registers a definition of a name; gives its ARN."""
+    def register(self, cloud: Cloud, stack: Mapping[str, str]) -> Callable[..., str]:
+        """Register a definition; return its ARN."""
 
-        def registered(name: str, **container: object) -> str:
-            return cloud.client("batch").register_job_definition(
+        def register(name: str, **container: object) -> str:
+            arn: str = cloud.client("batch").register_job_definition(
                 jobDefinitionName=name,
                 type="container",
                 containerProperties={
-                    "image": f"{made['RepositoryUri']}:0.1.0",
-                    "jobRoleArn": made["JobRoleArn"],
+                    "image": f"{stack['RepositoryUri']}:0.1.0",
+                    "jobRoleArn": stack["JobRoleArn"],
                     "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "512"}],
                     **container,
                 },
             )["jobDefinitionArn"]
+            return arn
 
-        return registered
+        return register
 
-    def test_without_one_none_is_looked_for(self, found):
-        assert "job definition" not in found()
+    def test_without_a_definition_none_is_checked(self, check: Check) -> None:
+        assert "job definition" not in check()
 
-    def test_one_that_is_active_by_name_and_by_arn(self, found, registered):
-        arn = registered("there")
+    def test_an_active_definition_is_found_by_name_and_by_arn(self, check: Check, register: Callable[..., str]) -> None:
+        arn = register("there")
         for name in ("there", arn):
-            assert found(job_definition=name)["job definition"].says == "revision 1 is active"
+            assert check(job_definition=name)["job definition"].message == "revision 1 is active"
 
-    def test_one_that_is_not_there(self, found):
-        says = "job definition align is not in eu-central-1: register it, or check its name"
-        assert ill(says, found(job_definition="align")["job definition"])
+    def test_a_missing_job_definition_is_a_problem(self, check: Check) -> None:
+        message = "job definition align does not exist in eu-central-1: register it, or check its name"
+        assert is_problem(check(job_definition="align")["job definition"], message)
 
-    def test_one_that_is_no_longer_active(self, found, cloud, registered):
-        arn = registered("old")
+    def test_an_inactive_definition_is_a_problem(
+        self, check: Check, cloud: Cloud, register: Callable[..., str]
+    ) -> None:
+        arn = register("old")
         cloud.client("batch").deregister_job_definition(jobDefinition=arn)
-        says = "job definition old is no longer active: register a new revision"
-        assert ill(says, found(job_definition="old")["job definition"])
+        message = "job definition old is no longer active: register a new revision"
+        assert is_problem(check(job_definition="old")["job definition"], message)
 
-    def test_one_of_many_machines(self, told, found):
+    def test_a_multi_node_definition_is_a_problem(
+        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
+    ) -> None:
         definition = {"jobDefinitionName": "mpi", "jobDefinitionArn": "arn:mpi:1", "revision": 1, "status": "ACTIVE"}
-        with told({"/v1/describejobdefinitions": {"jobDefinitions": [{**definition, "type": "multinode"}]}}):
-            says = "job definition mpi is not of one container: register one that is"
-            assert ill(says, found(job_definition="mpi")["job definition"])
+        with answers({"/v1/describejobdefinitions": {"jobDefinitions": [{**definition, "type": "multinode"}]}}):
+            message = "job definition mpi is not for a single container: register one that is"
+            assert is_problem(check(job_definition="mpi")["job definition"], message)
 
-    def test_what_it_says_counts_and_not_the_options(self, found, registered, made):
-        registered(
+    def test_a_definition_takes_precedence_over_the_options(
+        self, check: Check, register: Callable[..., str], stack: Mapping[str, str]
+    ) -> None:
+        register(
             "other",
-            image=f"{made['RepositoryUri']}:0.2.0",
+            image=f"{stack['RepositoryUri']}:0.2.0",
             logConfiguration={"logDriver": "awslogs", "options": {"awslogs-group": "/other"}},
         )
-        checks = found(job_definition="other")
-        assert ill(
-            f"image {made['RepositoryUri']}:0.2.0 is not in its repository: push it (`make push`)", checks["image"]
+        results = check(job_definition="other")
+        assert is_problem(
+            results["image"], f"image {stack['RepositoryUri']}:0.2.0 is not in its repository: push it (`make push`)"
         )
-        assert checks["log group"].says.startswith("log group /other is not in eu-central-1")
-        assert checks["execution role"].says == "none is set: that of the machines is used"
+        assert results["log group"].message.startswith("log group /other does not exist in eu-central-1")
+        assert results["execution role"].message == "not set: the role of the machines is used"
 
 
 class TestImage:
-    def test_one_that_is_there_by_tag_and_by_digest(self, found, made):
-        digest = found()["image"].says
+    def test_an_image_is_found_by_tag_and_by_digest(self, check: Check, stack: Mapping[str, str]) -> None:
+        digest = check()["image"].message
         assert digest.startswith("sha256:")
-        assert found(image=f"{made['RepositoryUri']}@{digest}")["image"].says == digest
+        assert check(image=f"{stack['RepositoryUri']}@{digest}")["image"].message == digest
 
-    def test_none_is_set(self, found):
-        assert ill("no container image is set: set jobs.image to what `make push` printed", found(image=None)["image"])
+    def test_an_unset_image_is_reported(self, check: Check) -> None:
+        assert is_problem(
+            check(image=None)["image"], "no container image is set: set jobs.image to what `make push` printed"
+        )
 
     @pytest.mark.parametrize("end", ["", ":9", f"@sha256:{'0' * 64}"], ids=["latest", "tag", "digest"])
-    def test_one_that_was_not_pushed(self, found, made, end):
-        image = made["RepositoryUri"] + end
-        assert ill(f"image {image} is not in its repository: push it (`make push`)", found(image=image)["image"])
+    def test_an_image_that_was_not_pushed_is_a_problem(self, check: Check, stack: Mapping[str, str], end: str) -> None:
+        image = stack["RepositoryUri"] + end
+        assert is_problem(check(image=image)["image"], f"image {image} is not in its repository: push it (`make push`)")
 
-    def test_one_without_a_repository(self, found):
+    def test_a_missing_repository_is_a_problem(self, check: Check) -> None:
         image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/none:1"
-        says = f"there is no repository for image {image}: make it (`make create-repo`)"
-        assert ill(says, found(image=image)["image"])
+        message = f"the repository of image {image} does not exist: create it (`make create-repo`)"
+        assert is_problem(check(image=image)["image"], message)
 
-    def test_another_registry_is_not_asked(self, found):
-        check = found(image="quay.io/lab/tools:1")["image"]
-        assert (check.is_well, check.says) == (True, "not checkable: it is not in Amazon ECR")
+    def test_an_image_in_another_registry_is_not_checked(self, check: Check) -> None:
+        result = check(image="quay.io/lab/tools:1")["image"]
+        assert (result.ok, result.message) == (True, "not checked: it is not in Amazon ECR")
 
 
-class TestPlaces:
-    def test_those_that_are_written_and_read_are_left_as_they_were(self, found, cloud, made, tmp_path):
-        places = [f"{made['BucketUri']}/scratch", str(tmp_path)]
-        checks = found(places=places)
-        assert [checks[place].says for place in places] == ["can be written and read"] * 2
-        assert "Contents" not in cloud.client("s3").list_objects_v2(Bucket=made["BucketUri"].removeprefix("s3://"))
+class TestFolders:
+    def test_folders_are_left_as_they_were(
+        self, check: Check, cloud: Cloud, stack: Mapping[str, str], tmp_path: Path
+    ) -> None:
+        folders = [f"{stack['BucketUri']}/scratch", str(tmp_path)]
+        results = check(folders=folders)
+        assert [results[place].message for place in folders] == ["can be written and read"] * 2
+        assert "Contents" not in cloud.client("s3").list_objects_v2(Bucket=stack["BucketUri"].removeprefix("s3://"))
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_bucket_that_is_not_there(self, found):
-        check = found(places=["s3://no-such-bucket/scratch"])["s3://no-such-bucket/scratch"]
-        assert ill("bucket no-such-bucket does not exist: make it or check its name", check)
+    def test_a_missing_bucket_is_a_problem(self, check: Check) -> None:
+        result = check(folders=["s3://no-such-bucket/scratch"])["s3://no-such-bucket/scratch"]
+        assert is_problem(result, "bucket no-such-bucket does not exist: create it, or check its name")
 
-    def test_what_is_no_place(self, found):
-        check = found(places=["scratch"])["scratch"]
-        assert not check.is_well
-        assert "is no place for files" in check.says
+    def test_a_relative_path_is_a_problem(self, check: Check) -> None:
+        result = check(folders=["scratch"])["scratch"]
+        assert not result.ok
+        assert "give an absolute path" in result.message
 
 
 class TestLogGroup:
-    def test_one_that_keeps_its_lines_for_a_time(self, found):
-        assert found()["log group"] == CheckResult("log group", is_well=True, says="lines are kept for 90 days")
+    def test_the_retention_of_a_log_group_is_shown(self, check: Check) -> None:
+        assert check()["log group"] == CheckResult("log group", ok=True, message="logs are kept for 90 days")
 
-    def test_one_that_keeps_them_for_ever(self, found, cloud):
+    def test_a_log_group_without_retention_is_ok(self, check: Check, cloud: Cloud) -> None:
         cloud.client("logs").create_log_group(logGroupName="/for/ever")
-        check = found(log_group="/for/ever")["log group"]
-        assert check.is_well
-        assert check.says == "lines are kept and paid for ever: a retention would end that"
+        result = check(log_group="/for/ever")["log group"]
+        assert result.ok
+        assert result.message == "logs are kept, and billed, for ever: set a retention period"
 
-    def test_one_that_is_not_there_though_a_longer_name_is(self, found):
+    def test_a_log_group_that_is_only_a_prefix_of_another_is_a_problem(self, check: Check) -> None:
         command = "aws logs create-log-group --log-group-name /aws/batch"
-        says = f"log group /aws/batch is not in eu-central-1: make it ({command})"
-        assert ill(says, found(log_group="/aws/batch")["log group"])
+        message = f"log group /aws/batch does not exist in eu-central-1: create it ({command})"
+        assert is_problem(check(log_group="/aws/batch")["log group"], message)
 
 
 class TestRoles:
-    def test_those_of_the_template(self, found):
-        assert [found()[role].says for role in ("job role", "execution role")] == ["jobs can be given it"] * 2
+    def test_the_roles_of_the_template_are_ok(self, check: Check) -> None:
+        assert [check()[role].message for role in ("job role", "execution role")] == ["jobs can assume it"] * 2
 
-    def test_none_is_set(self, found):
-        check = found(job_role=None)["job role"]
-        assert (check.is_well, check.says) == (True, "none is set: that of the machines is used")
+    def test_an_unset_role_is_reported(self, check: Check) -> None:
+        result = check(job_role=None)["job role"]
+        assert (result.ok, result.message) == (True, "not set: the role of the machines is used")
 
-    def test_a_name_instead_of_an_arn(self, found):
-        says = "job role batch is not the ARN of a role: it looks like arn:aws:iam::123456789012:role/NAME"
-        assert ill(says, found(job_role="batch")["job role"])
+    def test_a_name_instead_of_an_arn_is_a_problem(self, check: Check) -> None:
+        message = "job role batch is not the ARN of a role, which looks like arn:aws:iam::123456789012:role/NAME"
+        assert is_problem(check(job_role="batch")["job role"], message)
 
-    def test_one_that_is_not_there(self, found):
+    def test_a_missing_role_is_a_problem(self, check: Check) -> None:
         arn = "arn:aws:iam::123456789012:role/gone"
-        says = f"execution role {arn} is not there: make it, or correct its ARN"
-        assert ill(says, found(execution_role=arn)["execution role"])
+        message = f"execution role {arn} does not exist: create it, or correct its ARN"
+        assert is_problem(check(execution_role=arn)["execution role"], message)
 
-    def test_one_of_another_account(self, found, made):
-        arn = made["JobRoleArn"].replace("123456789012", "210987654321")
-        says = f"job role {arn} is not there, but {made['JobRoleArn']} is: correct its ARN"
-        assert ill(says, found(job_role=arn)["job role"])
+    def test_a_role_of_another_account_is_a_problem(self, check: Check, stack: Mapping[str, str]) -> None:
+        arn = stack["JobRoleArn"].replace("123456789012", "210987654321")
+        message = f"job role {arn} does not exist, but {stack['JobRoleArn']} does: correct its ARN"
+        assert is_problem(check(job_role=arn)["job role"], message)
 
     @pytest.mark.parametrize(
         "statement",
@@ -361,42 +401,51 @@ class TestRoles:
         ],
         ids=["another service", "denied", "anybody"],
     )
-    def test_one_that_jobs_cannot_be_given(self, found, role, statement):
+    def test_a_role_that_jobs_cannot_assume_is_a_problem(
+        self, check: Check, role: Callable[..., str], statement: object
+    ) -> None:
         arn = role([statement])
-        says = f"job role {arn} cannot be given to jobs: let ecs-tasks.amazonaws.com assume it, in its trust policy"
-        assert ill(says, found(job_role=arn)["job role"])
+        message = (
+            f"job role {arn} cannot be assumed by jobs: allow ecs-tasks.amazonaws.com to assume it in its trust policy"
+        )
+        assert is_problem(check(job_role=arn)["job role"], message)
 
-    def test_one_for_several_services(self, found, role):
+    def test_a_role_for_several_services_is_ok(self, check: Check, role: Callable[..., str]) -> None:
         services = ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com"]
         arn = role({"Effect": "Allow", "Principal": {"Service": services}, "Action": ["sts:AssumeRole"]})
-        assert found(job_role=arn)["job role"].is_well
+        assert check(job_role=arn)["job role"].ok
 
     @pytest.fixture
-    def role(self, cloud):
-        """Makes a role with these statements in its trust policy; gives its ARN."""
+    def role(self, cloud: Cloud) -> Iterator[Callable[..., str]]:
+        """Create a role with these statements in its trust policy; return its ARN."""
         iam = cloud.client("iam")
 
         def role(statements: object) -> str:
             policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-            return iam.create_role(RoleName="trusted", Path="/lab/", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+            created = iam.create_role(RoleName="trusted", Path="/lab/", AssumeRolePolicyDocument=policy)
+            return str(created["Role"]["Arn"])
 
         yield role
         iam.delete_role(RoleName="trusted")
 
 
-class TestRightsThatAreMissing:
-    def test_what_only_the_doctor_asks_is_not_checkable(self, told, found):
-        with told({}):
-            checks = found(queue="q")
-        assert [(name, checks[name].is_well, checks[name].says) for name in ("log group", "job role")] == [
-            ("log group", True, "not checkable: you may not call DescribeLogGroups"),
-            ("job role", True, "not checkable: you may not call GetRole"),
+class TestMissingPermissions:
+    def test_calls_that_only_the_checks_make_are_skipped(
+        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
+    ) -> None:
+        with answers({}):
+            results = check(queue="q")
+        assert [(name, results[name].ok, results[name].message) for name in ("log group", "job role")] == [
+            ("log group", True, "not checked: you have no permission for DescribeLogGroups"),
+            ("job role", True, "not checked: you have no permission for GetRole"),
         ]
 
-    def test_what_runs_need_is_ill(self, told, found):
-        with told({}):
-            check = found(queue="q")["queue"]
-        assert ill("AWS refuses DescribeJobQueues (not for you): check your credentials and their rights", check)
+    def test_calls_that_runs_make_are_a_problem(
+        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
+    ) -> None:
+        with answers({}):
+            result = check(queue="q")["queue"]
+        assert is_problem(result, "AWS rejects DescribeJobQueues (not for you): check your credentials and permissions")
 
 
 QUEUE = {
@@ -416,53 +465,62 @@ MACHINES = {
 }
 
 
-def machines(*environments):
+def machines(*environments: Mapping[str, Any]) -> Answers:
     return {
         "/v1/describejobqueues": {"jobQueues": [QUEUE]},
         "/v1/describecomputeenvironments": {"computeEnvironments": list(environments)},
     }
 
 
-class Told(http.server.BaseHTTPRequestHandler):
-    """Gives fixed answers by path, an identity, and refuses all else."""
+class FixedAnswers(http.server.BaseHTTPRequestHandler):
+    """Gives fixed answers by path, an identity, and denies everything else."""
 
-    def do_POST(self):
-        asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+    server: "FixedAnswerServer"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         xml = '<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Code>AccessDenied</Code></Error></ErrorResponse>'
-        if self.path in self.server.answers:
-            self.answer(200, json.dumps(self.server.answers[self.path]))
-        elif "GetCallerIdentity" in asked:
+        if self.path in self.server.by_path:
+            self.answer(200, json.dumps(self.server.by_path[self.path]))
+        elif "GetCallerIdentity" in body:
             self.answer(200, "<R><GetCallerIdentityResult><Arn>arn:aws:x</Arn></GetCallerIdentityResult></R>")
-        elif asked.startswith("Action="):
+        elif body.startswith("Action="):
             self.answer(403, xml)
         else:
             self.answer(403, '{"__type": "AccessDeniedException", "message": "not for you"}')
 
-    def answer(self, code, text):
+    def answer(self, code: int, text: str) -> None:
         self.send_response(code)
         self.send_header("Content-Length", str(len(text)))
         self.send_header("x-amzn-ErrorType", "AccessDeniedException")
         self.end_headers()
         self.wfile.write(text.encode())
 
-    def log_message(self, *args):
+    def log_message(self, *args: object) -> None:
         pass
 
 
+class FixedAnswerServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, by_path: Answers) -> None:
+        super().__init__(("127.0.0.1", 0), FixedAnswers)
+        self.by_path = by_path
+
+
 @pytest.fixture
-def told(user):
-    """A server with these answers takes AWS's place."""
+def answers(user: pytest.MonkeyPatch) -> Callable[[Answers], AbstractContextManager[None]]:
+    """Let a server with fixed answers take the place of AWS."""
 
     @contextmanager
-    def told(answers):
-        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Told) as server:
-            server.answers, server.daemon_threads = answers, True
+    def answers(by_path: Answers) -> Iterator[None]:
+        with FixedAnswerServer(by_path) as server:
             thread = threading.Thread(target=server.serve_forever, args=(0.02,))
             thread.start()
-            with user.context() as changed:
-                changed.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+            with user.context() as patch:
+                patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
                 yield
             server.shutdown()
             thread.join()
 
-    return told
+    return answers

@@ -1,122 +1,156 @@
-"""Which image jobs run in, and which tools are in it."""
+"""The container images of jobs, and the tools in them."""
 
 import json
 import threading
 import time
+from collections.abc import Iterator
 
 import boto3
 import pytest
 
 from bioinfo_assets.errors import ResourceError
-from bioinfo_assets.launch.batch.images import Images, by_digest
+from bioinfo_assets.launch.batch.client import Client
+from bioinfo_assets.launch.batch.config import BatchConfig
+from bioinfo_assets.launch.batch.images import Images, ToolProbe, resolve_digest
+from bioinfo_assets.launch.batch.job_definition import JobDefinitions
+from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.batch.single_flight import SingleFlight
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.batch.machines import opened
-from bioinfo_assets_tests.launch.contract import wait_until
-from bioinfo_assets_tests.simulator import CannotPullContainer, Stuck
+from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, batch_backend
+from bioinfo_assets_tests.simulator import BatchSimulator, CannotPullContainer, Stuck
+from bioinfo_assets_tests.waiting import wait_until
 
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com/tools"
 
 
-class TestOnce:
-    def test_who_asks_for_another_value_does_not_wait(self):
-        once, slow = SingleFlight(), threading.Event()
-        thread = threading.Thread(target=once.get, args=("slow", lambda _: slow.wait(10)))
+class TestSingleFlight:
+    def test_a_slow_value_does_not_delay_others(self) -> None:
+        cache: SingleFlight[int] = SingleFlight()
+        slow = threading.Event()
+        thread = threading.Thread(target=cache.get, args=("slow", lambda _: slow.wait(10)))
         thread.start()
-        assert once.get("fast", len) == 4
+        assert cache.get("fast", len) == 4
         slow.set()
         thread.join()
 
-    def test_many_who_ask_for_one_value_have_it_looked_up_once(self):
-        once, looked_up = SingleFlight(), []
+    def test_concurrent_requests_compute_a_value_once(self) -> None:
+        cache: SingleFlight[int] = SingleFlight()
+        computed = []
 
-        def look_up(name):
+        def compute(name: str) -> int:
             time.sleep(0.05)
-            looked_up.append(name)
+            computed.append(name)
             return 1
 
-        threads = [threading.Thread(target=once.get, args=("x", look_up)) for _ in range(8)]
+        threads = [threading.Thread(target=cache.get, args=("x", compute)) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert looked_up == ["x"]
+        assert computed == ["x"]
 
-    def test_an_error_is_not_kept(self):
-        once = SingleFlight()
+    def test_an_error_is_not_cached(self) -> None:
+        cache: SingleFlight[int] = SingleFlight()
         with pytest.raises(ZeroDivisionError):
-            once.get("x", lambda _: 1 // 0)
-        assert once.get("x", len) == 1
+            cache.get("x", lambda _: 1 // 0)
+        assert cache.get("x", len) == 1
 
 
-class TestToolsOfAnImage:
-    def test_are_looked_up_by_one_job_for_all_runs(self, simulator, scratch):
+class TestToolVersions:
+    def test_one_probe_lists_the_tools_for_all_runs(self, simulator: BatchSimulator, scratch: str) -> None:
         for run in ("one", "two"):
-            with opened(scratch, run) as backend:
+            with batch_backend(scratch, run) as backend:
                 assert backend.tool_versions(["samtools"]).keys() == {"samtools"}
                 assert backend.tool_versions(["bgzip"]).keys() == {"bgzip"}
         assert simulator.count("SubmitJob") == 1
         assert simulator.payloads("SubmitJob")[0]["tags"]["bioinfo-assets:scratch"] == scratch
 
-    def test_of_an_image_that_cannot_be_pulled_are_told_so(self, simulator, backend):
+    def test_an_image_that_cannot_be_pulled_is_an_error(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
         simulator.inject(CannotPullContainer())
-        with pytest.raises(
-            ResourceError, match="the tools of the container image tools:1 could not be looked up: step"
-        ):
+        with pytest.raises(ResourceError, match="cannot list the tools of the container image tools:1: step"):
             backend.tool_versions(["samtools"])
 
-    def test_without_a_machine_are_told_so_and_the_job_is_ended(self, simulator, backend):
+    def test_a_probe_without_a_machine_is_terminated(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
         simulator.inject(Stuck(status_reason=Stuck.REQUIREMENT))
-        with pytest.raises(ResourceError, match=r"no machine can be had to look up an image's tools: .*MISCONFIG"):
+        with pytest.raises(ResourceError, match=r"cannot start a job to list an image's tools: .*MISCONFIG"):
             backend.tool_versions(["samtools"])
-        wait_until(lambda: [one["status"] for one in simulator.job_details()], lambda all_: all_ == ["FAILED"])
+        wait_until(lambda: [detail["status"] for detail in simulator.job_details()] == ["FAILED"])
 
-    def test_are_waited_for_no_longer_as_the_run_ends(self, simulator, scratch):
+    def test_a_probe_is_terminated_when_the_run_ends(self, simulator: BatchSimulator, scratch: str) -> None:
         simulator.inject(Stuck(status_reason=Stuck.CAPACITY))
         raised = []
 
-        def ask(backend):
+        def list_tools(backend: BackendWithOptions) -> None:
             try:
                 backend.tool_versions(["samtools"])
             except ResourceError as error:
                 raised.append(str(error))
 
-        with opened(scratch) as backend:
-            thread = threading.Thread(target=ask, args=(backend,))
+        with batch_backend(scratch) as backend:
+            thread = threading.Thread(target=list_tools, args=(backend,))
             thread.start()
             wait_until(lambda: simulator.count("DescribeJobs"))
         thread.join()
-        assert raised == ["the tools of an image are not looked up, as the run ends"]
+        assert raised == ["stopped listing an image's tools because the run is ending"]
         assert simulator.count("TerminateJob") == 1
 
 
-class TestDigests:
+class TestKnownToolVersions:
+    def test_they_are_unknown_until_the_image_was_probed_and_no_job_is_started(
+        self, simulator: BatchSimulator, scratch: str
+    ) -> None:
+        with batch_backend(scratch) as backend:
+            assert backend.known_tool_versions(["samtools"]) is None
+            assert simulator.count("SubmitJob") == 0
+            versions = backend.tool_versions(["samtools"])
+            assert backend.known_tool_versions(["samtools"]) == versions
+        with batch_backend(scratch, "run-2") as backend:
+            assert backend.known_tool_versions(["samtools"]) == versions
+        assert simulator.count("SubmitJob") == 1
+
+    def test_a_tool_that_the_image_lacks_is_an_error(self, backend: BackendWithOptions) -> None:
+        backend.tool_versions(["samtools"])
+        with pytest.raises(ResourceError, match="the container image tools:1 has no bwa-mem9"):
+            backend.known_tool_versions(["bwa-mem9"])
+
+
+class TestResolveDigest:
     @pytest.fixture
-    def digest(self, s3, monkeypatch):
+    def digest(self, s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         ecr = boto3.client("ecr")
         ecr.create_repository(repositoryName="tools")
         manifest = json.dumps({"schemaVersion": 2, "config": {"digest": "sha256:1"}, "layers": []})
         kind = "application/vnd.docker.distribution.manifest.v2+json"
-        made = ecr.put_image(repositoryName="tools", imageManifest=manifest, imageManifestMediaType=kind, imageTag="v1")
-        yield made["image"]["imageId"]["imageDigest"]
+        image = ecr.put_image(
+            repositoryName="tools", imageManifest=manifest, imageManifestMediaType=kind, imageTag="v1"
+        )
+        yield image["image"]["imageId"]["imageDigest"]
         ecr.delete_repository(repositoryName="tools", force=True)
         ecr.close()
 
-    def test_an_ecr_image_runs_by_its_digest(self, digest):
-        assert by_digest(f"{ECR}:v1") == f"{ECR}@{digest}"
+    def test_an_image_in_ecr_is_resolved_to_its_digest(self, digest: str) -> None:
+        assert resolve_digest(f"{ECR}:v1") == f"{ECR}@{digest}"
 
     @pytest.mark.parametrize("image", [f"{ECR}:v2", f"{ECR}@sha256:{'0' * 64}", "tools:1", "ghcr.io/x/tools:v1"])
-    def test_any_other_is_left_as_it_is(self, digest, image):
-        assert by_digest(image) == image
+    def test_any_other_image_is_unchanged(self, digest: str, image: str) -> None:
+        assert resolve_digest(image) == image
 
 
-def test_a_tag_that_was_moved_is_looked_up_anew(s3, monkeypatch):
-    found = iter(["tools@one", "tools@two"])
-    monkeypatch.setattr("bioinfo_assets.launch.batch.images.by_digest", lambda _: next(found))
-    images = Images(None, Store(), f"{s3}/scratch", None)
+NO_PROBE = ToolProbe(Client(), JobDefinitions(Client(), BatchConfig()), "run-1", "s3://genomes/scratch", 1.0)
+"""A probe for tests that must not need one."""
+
+
+def test_a_forgotten_tag_is_resolved_again(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = iter(["tools@one", "tools@two"])
+    monkeypatch.setattr("bioinfo_assets.launch.batch.images.resolve_digest", lambda _: next(digests))
+    images = Images(Client(), Store(), ScratchPaths(f"{s3}/scratch"), NO_PROBE)
     options = JobOptions(image="tools:1")
-    assert [images.of(options), images.of(options)] == ["tools@one", "tools@one"]
+    assert [images.image_of(options), images.image_of(options)] == ["tools@one", "tools@one"]
     images.forget(options)
-    assert images.of(options) == "tools@two"
+    assert images.image_of(options) == "tools@two"

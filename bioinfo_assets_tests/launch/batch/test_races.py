@@ -1,30 +1,38 @@
-"""Many things at once: whatever happens, each job ends, and nothing is left running."""
+"""Concurrency: whatever happens, every job ends, and nothing is left running."""
 
 import random
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 
-from bioinfo_assets.launch.backend import State, Stream
+from bioinfo_assets.launch.backend import State, Status, Stream
 from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.watcher import Watcher
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.batch.machines import FAST, opened, running
-from bioinfo_assets_tests.launch.contract import TEXT, job, wait_until
-from bioinfo_assets_tests.simulator import AnswerLost, Disconnected, ErrorAnswer, OutOfMemory, SpotReclaim, Throttled
+from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, batch_backend, fast, wait_for_running
+from bioinfo_assets_tests.launch.contract import TEXT, job, report_of
+from bioinfo_assets_tests.simulator import (
+    AnswerLost,
+    BatchSimulator,
+    Disconnected,
+    ErrorAnswer,
+    OutOfMemory,
+    SpotReclaim,
+    Throttled,
+)
+from bioinfo_assets_tests.waiting import wait_until
 
-EXPECTED = {State.SUCCEEDED, State.CANCELLED}
 
-
-def active(simulator):
-    return [one for one in simulator.job_details() if one["status"] not in {"SUCCEEDED", "FAILED"}]
+def has_active_jobs(simulator: BatchSimulator) -> bool:
+    return any(detail["status"] not in {"SUCCEEDED", "FAILED"} for detail in simulator.job_details())
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_jobs_that_are_reclaimed_run_out_of_memory_and_are_cancelled_at_any_moment(simulator, scratch, seed):
-    chance = random.Random(seed)  # noqa: S311 - to be the same each time
+def test_jobs_end_although_they_are_interrupted_run_out_of_memory_or_are_cancelled(
+    simulator: BatchSimulator, scratch: str, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
     simulator.inject(
         SpotReclaim(index=1, attempt=1, after_line="begun"),
         OutOfMemory(index=2, below_mib=2048, after_line="begun"),
@@ -35,11 +43,12 @@ def test_jobs_that_are_reclaimed_run_out_of_memory_and_are_cancelled_at_any_mome
         Disconnected(action="DescribeJobs", after=9),
         Disconnected(action="GetLogEvents", after=3, times=4),
     )
-    ended, threads = {}, []
-    with opened(scratch, limits=replace(FAST, arrays_from=3)) as backend:
+    statuses: dict[int, Status] = {}
+    threads = []
+    with batch_backend(scratch, config=fast(array_min_size=3)) as backend:
         watcher = Watcher(backend)
 
-        def waits(n):
+        def submit_and_wait(n: int) -> None:
             ticket = watcher.submit(
                 job(f"step{n % 4}", "echo begun; sleep 0.1; echo x >greeting.txt", scope=f"s{n}", outputs=(TEXT,)),
                 f"{seed}{n:063}",
@@ -50,56 +59,58 @@ def test_jobs_that_are_reclaimed_run_out_of_memory_and_are_cancelled_at_any_mome
                 ticket.cancel()
             status = ticket.wait(60)
             if status.state is State.SUCCEEDED:
-                assert Store().read_bytes(status.report.files[0].path) == b"x\n"
+                assert Store().read_bytes(report_of(status).files[0].path) == b"x\n"
             backend.discard(ticket.submission.job_id)
-            ended[n] = status
+            statuses[n] = status
 
         for n in range(20):
-            threads.append(threading.Thread(target=waits, args=(n,)))
+            threads.append(threading.Thread(target=submit_and_wait, args=(n,)))
             threads[-1].start()
             time.sleep(chance.random() / 20)
         for thread in threads:
             thread.join()
         watcher.close()
-    assert len(ended) == 20
-    assert {status.state for n, status in ended.items() if n % 5} == {State.SUCCEEDED}
-    assert {status.state for n, status in ended.items() if n % 5 == 0} <= EXPECTED
-    wait_until(lambda: active(simulator), lambda left: left == [])
+    assert len(statuses) == 20
+    assert {status.state for n, status in statuses.items() if n % 5} == {State.SUCCEEDED}
+    assert {status.state for n, status in statuses.items() if n % 5 == 0} <= {State.SUCCEEDED, State.CANCELLED}
+    wait_until(lambda: not has_active_jobs(simulator))
 
 
-def test_two_looks_at_a_job_that_ran_out_of_memory_submit_it_again_once(simulator, backend):
+def test_concurrent_polls_submit_a_job_out_of_memory_once_again(
+    simulator: BatchSimulator, backend: BackendWithOptions
+) -> None:
     simulator.inject(OutOfMemory(below_mib=2048, after_line="begun"))
     job_id = backend.submit(job("greets", "echo begun; sleep 0.2; echo >greeting.txt", outputs=(TEXT,))).job_id
     over = threading.Event()
 
-    def looks():
+    def poll_and_read() -> None:
         while not over.is_set():
             backend.poll([job_id])
             backend.read_log(job_id, Stream.STDOUT, 0)
 
-    threads = [threading.Thread(target=looks) for _ in range(6)]
+    threads = [threading.Thread(target=poll_and_read) for _ in range(6)]
     for thread in threads:
         thread.start()
-    wait_until(lambda: backend.poll([job_id])[job_id].outcome, lambda outcome: outcome is Outcome.SUCCEEDED)
+    wait_until(lambda: backend.poll([job_id])[job_id].outcome is Outcome.SUCCEEDED)
     over.set()
     for thread in threads:
         thread.join()
     assert simulator.count("SubmitJob") == 2
 
 
-def test_closing_at_any_moment_leaves_nothing_running(simulator, scratch):
+def test_closing_at_any_moment_leaves_nothing_running(simulator: BatchSimulator, scratch: str) -> None:
     for pause_s in (0, 0.06, 0.15, 0.4):
-        with opened(scratch) as backend:
+        with batch_backend(scratch) as backend:
             for n in range(8):
                 backend.submit(job("sleeps", scope=f"s{n}"))
             time.sleep(pause_s)
-        wait_until(lambda: active(simulator), lambda left: left == [])
+        wait_until(lambda: not has_active_jobs(simulator))
 
 
-def test_a_closed_backend_takes_no_jobs_and_closes_again(simulator, scratch):
-    with opened(scratch) as backend:
-        running(backend, backend.submit(job("sleeps")).job_id)
+def test_a_closed_backend_accepts_no_jobs_and_can_be_closed_again(simulator: BatchSimulator, scratch: str) -> None:
+    with batch_backend(scratch) as backend:
+        wait_for_running(backend, backend.submit(job("sleeps")).job_id)
         backend.close()
         job_id = backend.submit(job("sleeps")).job_id
-        assert backend.poll([job_id])[job_id].reason == "not submitted as its run ended"
+        assert backend.poll([job_id])[job_id].reason == "not submitted because its run is ending"
     assert simulator.count("SubmitJob") == 1

@@ -1,175 +1,246 @@
-"""Nothing runs twice: answers that are lost, hosts that are killed, runs that want the same."""
+"""No job runs twice: lost answers, killed hosts, and runs that need the same result."""
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.launch.backend import State
-from bioinfo_assets.launch.batch import backend as module
-from bioinfo_assets.launch.batch import poller
-from bioinfo_assets.launch.batch.claims import Claim, Claims
+from bioinfo_assets.launch.batch import attempt_report
+from bioinfo_assets.launch.batch import backend as backend_module
+from bioinfo_assets.launch.batch import poller as poller_module
+from bioinfo_assets.launch.batch import progress as progress_module
+from bioinfo_assets.launch.batch.attempt_report import AttemptReport
+from bioinfo_assets.launch.batch.batch_job import JobState
+from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
+from bioinfo_assets.launch.batch.progress import Progress
+from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
+from bioinfo_assets.launch.job import Job
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.batch.machines import ended, opened, running, until
-from bioinfo_assets_tests.launch.contract import TEXT, job, wait_until
-from bioinfo_assets_tests.simulator import AnswerLost, Delays, ErrorAnswer, SlowAnswer
+from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, batch_backend, run_job, wait_for_running
+from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, wait_for_end, wait_for_status
+from bioinfo_assets_tests.simulator import AnswerLost, BatchSimulator, Delays, ErrorAnswer, SlowAnswer
+from bioinfo_assets_tests.waiting import wait_until
 
 FINGERPRINT = "0123456789abcdef" * 4
 OTHERS = [f"{n:x}" * 64 for n in range(8)]
 
 
 @pytest.fixture
-def starts(tmp_path):
-    """A file in which each start of a script leaves a line, and a gate that the script waits at."""
+def starts(tmp_path: Path) -> Path:
+    """A file to which each start of the script appends a line; next to it is the gate that the script waits for."""
     return tmp_path / "starts"
 
 
 @pytest.fixture
-def script(starts):
+def script(starts: Path) -> str:
     return f"echo x >>{starts}; until [[ -e {starts}.go ]]; do sleep 0.02; done; printf 'hello\\n' >greeting.txt"
 
 
-def greets(script):
+def greets(script: str) -> Job:
     return job("greets", script, scope="s0", outputs=(TEXT,))
 
 
-def go(starts):
+def open_gate(starts: Path) -> None:
     starts.with_suffix(".go").touch()
 
 
-def count_starts(starts):
+def count_starts(starts: Path) -> int:
     return len(starts.read_text().splitlines()) if starts.exists() else 0
 
 
 @pytest.fixture
-def host(simulator, scratch):
-    """Starts a host as a process of its own."""
-    started = []
+def host(simulator: BatchSimulator, scratch: str) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a host as a process of its own."""
+    processes: list[subprocess.Popen[str]] = []
 
-    def start(script, *fingerprints):
-        command = [sys.executable, "-m", "bioinfo_assets_tests.launch.batch.host", scratch, "dead", script]
+    def start(script: str, *fingerprints: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "bioinfo_assets_tests.launch.batch.submitting_host", scratch, "dead", script]
         process = subprocess.Popen([*command, *fingerprints], stdout=subprocess.PIPE, text=True)
-        started.append(process)
+        processes.append(process)
         return process
 
     yield start
-    for process in started:
-        process.kill()
-        process.stdout.close()
-        process.wait()
+    for process in processes:
+        kill(process)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
-def kill(process):
+def kill(process: "subprocess.Popen[str]") -> None:
     process.kill()
     process.wait()
 
 
-def is_over(status):
-    return status.state.is_over
+def wait_for_line(process: "subprocess.Popen[str]", line: str) -> None:
+    """Read the output of a host until it prints a line."""
+    assert process.stdout is not None
+    assert line in iter(process.stdout.readline, "")
 
 
-class TestALostAnswer:
+class TestLostAnswer:
     @pytest.mark.parametrize("listed_s", [0, 0.5])
-    def test_of_a_submission_is_not_asked_for_by_submitting_again(self, simulator, backend, listed_s):
+    def test_a_job_whose_submission_was_not_answered_is_found_instead_of_submitted_again(
+        self, simulator: BatchSimulator, backend: BackendWithOptions, listed_s: float
+    ) -> None:
         simulator.delays = Delays(listed_s=listed_s)
         simulator.inject(AnswerLost(action="SubmitJob"))
-        assert ended(backend, job("greets", outputs=(TEXT,))).state is State.SUCCEEDED
+        assert run_job(backend, job("greets", outputs=(TEXT,))).state is State.SUCCEEDED
         assert (simulator.count("SubmitJob"), len(simulator.job_details())) == (1, 1)
 
-    def test_of_an_array_neither(self, simulator, backend):
+    def test_an_array_whose_submission_was_not_answered_is_found(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
         simulator.inject(AnswerLost(action="SubmitJob"))
         ids = [backend.submit(job("greets", scope=f"s{n}", outputs=(TEXT,))).job_id for n in range(5)]
-        assert {until(backend, one, is_over).state for one in ids} == {State.SUCCEEDED}
+        assert {wait_for_end(backend, job_id).state for job_id in ids} == {State.SUCCEEDED}
         assert simulator.count("SubmitJob") == 1
 
-    def test_a_request_that_never_arrived_is_sent_again(self, simulator, backend):
+    def test_a_submission_that_failed_is_repeated(self, simulator: BatchSimulator, backend: BackendWithOptions) -> None:
         simulator.inject(ErrorAnswer(action="SubmitJob"))
-        assert ended(backend, job("greets", outputs=(TEXT,))).state is State.SUCCEEDED
+        assert run_job(backend, job("greets", outputs=(TEXT,))).state is State.SUCCEEDED
         assert (simulator.count("SubmitJob"), len(simulator.job_details())) == (2, 1)
 
 
-class TestAHostThatWasKilled:
-    def test_before_it_heard_the_answer_left_a_job_that_is_taken_over(self, simulator, scratch, host, script, starts):
+class TestKilledHost:
+    def test_a_job_is_adopted_whose_host_died_before_the_answer(
+        self,
+        simulator: BatchSimulator,
+        scratch: str,
+        host: Callable[..., subprocess.Popen[str]],
+        script: str,
+        starts: Path,
+    ) -> None:
         simulator.inject(SlowAnswer(action="SubmitJob", seconds=1.5))
         process = host(script, FINGERPRINT)
-        wait_until(lambda: count_starts(starts), lambda count: count == 1)
+        wait_until(lambda: count_starts(starts) == 1)
         kill(process)
-        assert Claims(Store(), scratch).read_note(Claims(Store(), scratch).read(FINGERPRINT).name) is None
-        go(starts)
-        with opened(scratch, "next") as backend:
-            assert ended(backend, greets(script), FINGERPRINT).state is State.SUCCEEDED
+        assert read_note(claims_of(scratch)) is None
+        open_gate(starts)
+        with batch_backend(scratch, "next") as backend:
+            assert run_job(backend, greets(script), FINGERPRINT).state is State.SUCCEEDED
         assert (simulator.count("SubmitJob"), count_starts(starts)) == (1, 1)
 
-    def test_while_its_job_ran_loses_nothing(self, simulator, scratch, host, script, starts):
+    def test_a_job_is_adopted_whose_host_died_while_it_ran(
+        self,
+        simulator: BatchSimulator,
+        scratch: str,
+        host: Callable[..., subprocess.Popen[str]],
+        script: str,
+        starts: Path,
+    ) -> None:
         process = host(script, FINGERPRINT)
-        wait_until(process.stdout.readline, lambda line: line == "running\n")
+        wait_for_line(process, "running\n")
         kill(process)
-        claims = Claims(Store(), scratch)
-        name = claims.read(FINGERPRINT).name
-        assert claims.read_note(name).run_id == "dead"
-        with opened(scratch, "next") as backend:
+        claims = claims_of(scratch)
+        assert waiting_run(claims) == "dead"
+        with batch_backend(scratch, "next") as backend:
             job_id = backend.submit(greets(script), FINGERPRINT).job_id
-            running(backend, job_id)
-            assert claims.read_note(name).run_id == "next"
-            go(starts)
-            status = until(backend, job_id, is_over)
-            assert Store().read_bytes(status.report.files[0].path) == b"hello\n"
+            wait_for_running(backend, job_id)
+            assert waiting_run(claims) == "next"
+            open_gate(starts)
+            status = wait_for_end(backend, job_id)
+            assert Store().read_bytes(report_of(status).files[0].path) == b"hello\n"
             backend.discard(job_id)
         assert (simulator.count("SubmitJob"), count_starts(starts)) == (1, 1)
         assert [uri for uri in Store().list(scratch, recursive=True) if "/images/" not in uri] == []
 
     @pytest.mark.parametrize("is_forgotten", [False, True])
-    def test_before_it_saw_the_end_loses_nothing(self, simulator, scratch, host, script, starts, is_forgotten):
+    def test_a_job_is_adopted_whose_host_died_before_its_end(
+        self,
+        simulator: BatchSimulator,
+        scratch: str,
+        host: Callable[..., subprocess.Popen[str]],
+        script: str,
+        starts: Path,
+        *,
+        is_forgotten: bool,
+    ) -> None:
         process = host(script, FINGERPRINT)
-        wait_until(process.stdout.readline, lambda line: line == "running\n")
+        wait_for_line(process, "running\n")
         kill(process)
-        go(starts)
-        wait_until(lambda: simulator.job_details()[0]["status"], lambda status: status == "SUCCEEDED")
+        open_gate(starts)
+        wait_until(lambda: simulator.job_details()[0]["status"] == "SUCCEEDED")
         if is_forgotten:
             simulator.forget(simulator.job_details()[0]["jobId"])
-        with opened(scratch, "next") as backend:
-            assert ended(backend, greets(script), FINGERPRINT).state is State.SUCCEEDED
+        with batch_backend(scratch, "next") as backend:
+            assert run_job(backend, greets(script), FINGERPRINT).state is State.SUCCEEDED
         assert (simulator.count("SubmitJob"), count_starts(starts)) == (1, 1)
 
-    def test_as_it_published_has_the_job_run_again(self, simulator, scratch, s3):
-        with opened(scratch, "one") as backend:
-            status = ended(backend, job("greets", outputs=(TEXT,)), FINGERPRINT)
-            Store().move(status.report.files[0].path, f"{s3}/results/greeting.txt")
-        with opened(scratch, "next") as backend:
-            status = ended(backend, job("greets", outputs=(TEXT,)), FINGERPRINT)
-            assert Store().read_bytes(status.report.files[0].path) == b"hello\n"
+    def test_a_job_runs_again_whose_host_died_while_it_published(
+        self, simulator: BatchSimulator, scratch: str, s3: str
+    ) -> None:
+        with batch_backend(scratch, "one") as backend:
+            status = run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT)
+            Store().move(report_of(status).files[0].path, f"{s3}/results/greeting.txt")
+        with batch_backend(scratch, "next") as backend:
+            status = run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT)
+            assert Store().read_bytes(report_of(status).files[0].path) == b"hello\n"
         assert simulator.count("SubmitJob") == 2
 
-    def test_with_an_array_loses_none_of_its_jobs(self, simulator, scratch, host, script, starts):
+    def test_the_jobs_of_an_array_are_adopted(
+        self,
+        simulator: BatchSimulator,
+        scratch: str,
+        host: Callable[..., subprocess.Popen[str]],
+        script: str,
+        starts: Path,
+    ) -> None:
         process = host(script, *OTHERS[:5])
-        wait_until(lambda: count_starts(starts), lambda count: count == 5)
+        wait_until(lambda: count_starts(starts) == 5)
         kill(process)
-        go(starts)
-        with opened(scratch, "next") as backend:
+        open_gate(starts)
+        with batch_backend(scratch, "next") as backend:
             ids = [
                 backend.submit(job("greets", script, scope=f"s{n}", outputs=(TEXT,)), OTHERS[n]).job_id
                 for n in range(5)
             ]
-            assert {until(backend, one, is_over).state for one in ids} == {State.SUCCEEDED}
+            assert {wait_for_end(backend, job_id).state for job_id in ids} == {State.SUCCEEDED}
         assert (simulator.count("SubmitJob"), count_starts(starts)) == (1, 5)
 
-    def test_jobs_of_an_array_that_were_taken_over_end_by_one_call(self, simulator, scratch, host, script, starts):
+    def test_the_adopted_jobs_of_an_array_are_terminated_in_one_call(
+        self,
+        simulator: BatchSimulator,
+        scratch: str,
+        host: Callable[..., subprocess.Popen[str]],
+        script: str,
+        starts: Path,
+    ) -> None:
         process = host(script, *OTHERS[:5])
-        wait_until(lambda: count_starts(starts), lambda count: count == 5)
+        wait_until(lambda: count_starts(starts) == 5)
         kill(process)
-        with opened(scratch, "next") as backend:
+        with batch_backend(scratch, "next") as backend:
             ids = [backend.submit(greets(script), OTHERS[n]).job_id for n in range(5)]
-            until(backend, ids[0], lambda status: status.state is State.RUNNING)
-            for one in ids:
-                backend.cancel(one)
-            assert {until(backend, one, is_over).state for one in ids} == {State.CANCELLED}
+            wait_for_status(backend, ids[0], lambda status: status.state is State.RUNNING)
+            for job_id in ids:
+                backend.cancel(job_id)
+            assert {wait_for_end(backend, job_id).state for job_id in ids} == {State.CANCELLED}
         assert simulator.count("TerminateJob") == 1
 
 
-def claim_of(name, **changes):
-    claim = Claim(
+def claims_of(scratch: str) -> Claims:
+    return Claims(Store(), ScratchPaths(scratch))
+
+
+def read_note(claims: Claims) -> SubmissionNote | None:
+    claim = claims.read(FINGERPRINT)
+    assert claim is not None
+    return claims.read_note(claim.name)
+
+
+def waiting_run(claims: Claims) -> str:
+    note = read_note(claims)
+    assert note is not None
+    return note.run_id
+
+
+def old_claim(name: str) -> Claim:
+    return Claim(
         name=name,
         queue="default",
         index=None,
@@ -177,122 +248,141 @@ def claim_of(name, **changes):
         budget="run-0",
         submitted=datetime.now(UTC) - timedelta(hours=1),
     )
-    return claim.model_copy(update=changes)
 
 
-class TestAClaim:
-    def test_without_a_job_is_passed_over(self, simulator, scratch, backend):
-        Claims(Store(), scratch).write(FINGERPRINT, claim_of("bioinfo-assets-never-submitted"))
-        assert ended(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
+class TestClaim:
+    def test_a_claim_without_a_job_is_ignored(
+        self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions
+    ) -> None:
+        claims_of(scratch).write(FINGERPRINT, old_claim("bioinfo-assets-never-submitted"))
+        assert run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
 
-    def test_of_another_version_is_passed_over(self, simulator, scratch, backend):
+    def test_a_claim_of_another_version_is_ignored(
+        self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions
+    ) -> None:
         Store().write_bytes(f"{scratch}/claims/{FINGERPRINT}.json", b'{"was": "other"}')
-        assert ended(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
+        assert run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
 
-    def test_of_a_failed_job_lets_it_be_submitted_anew(self, simulator, scratch):
-        with opened(scratch, "one") as backend:
-            assert ended(backend, job("breaks"), FINGERPRINT).state is State.FAILED
-        with opened(scratch, "two") as backend:
-            assert ended(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
+    def test_a_failed_job_is_submitted_again(self, simulator: BatchSimulator, scratch: str) -> None:
+        with batch_backend(scratch, "one") as backend:
+            assert run_job(backend, job("breaks"), FINGERPRINT).state is State.FAILED
+        with batch_backend(scratch, "two") as backend:
+            assert run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
         assert simulator.count("SubmitJob") == 2
 
-    def test_of_a_failed_job_of_an_array_does_not_mean_the_array(self, simulator, scratch, starts):
+    def test_a_failed_job_of_an_array_is_submitted_again_while_the_others_run(
+        self, simulator: BatchSimulator, scratch: str, starts: Path
+    ) -> None:
         wait = f"until [[ -e {starts}.go ]]; do sleep 0.02; done"
-        with opened(scratch, "one") as backend:
+        with batch_backend(scratch, "one") as backend:
             ids = [backend.submit(job("sleeps", wait, scope=f"s{n}"), OTHERS[n]).job_id for n in range(4)]
             bad = backend.submit(job("sleeps", "exit 3", scope="bad"), FINGERPRINT).job_id
-            # All five are one step; scripts differ, which an array does not mind.
-            assert until(backend, bad, is_over).state is State.FAILED
-            with opened(scratch, "two") as other:
-                assert ended(other, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
-            go(starts)
-            assert {until(backend, one, is_over).state for one in ids} == {State.SUCCEEDED}
+            # All five are in one array, although their scripts differ.
+            assert wait_for_end(backend, bad).state is State.FAILED
+            with batch_backend(scratch, "two") as other:
+                assert run_job(other, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
+            open_gate(starts)
+            assert {wait_for_end(backend, job_id).state for job_id in ids} == {State.SUCCEEDED}
 
-    def test_of_a_job_that_is_being_ended_is_passed_over(self, simulator, scratch):
+    def test_a_job_that_is_being_terminated_is_not_adopted(self, simulator: BatchSimulator, scratch: str) -> None:
         deaf = "trap '' TERM; echo x; sleep 1"
-        with opened(scratch, "one") as backend:
-            running(backend, backend.submit(job("sleeps", deaf), FINGERPRINT).job_id)
-        with opened(scratch, "two") as backend:
-            assert ended(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
+        with batch_backend(scratch, "one") as backend:
+            wait_for_running(backend, backend.submit(job("sleeps", deaf), FINGERPRINT).job_id)
+        with batch_backend(scratch, "two") as backend:
+            assert run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
 
 
-class TestTwoRunsThatWantTheSame:
-    def test_share_one_job_and_both_get_its_result(self, simulator, scratch, script, starts):
-        with opened(scratch, "one") as first, opened(scratch, "two") as second:
-            one = first.submit(greets(script), FINGERPRINT).job_id
-            running(first, one)
-            two = second.submit(greets(script), FINGERPRINT).job_id
-            running(second, two)
-            go(starts)
-            statuses = [until(first, one, is_over), until(second, two, is_over)]
+class TestTwoRunsOfOneResult:
+    def test_both_runs_share_one_job_and_get_its_result(
+        self, simulator: BatchSimulator, scratch: str, script: str, starts: Path
+    ) -> None:
+        with batch_backend(scratch, "one") as first, batch_backend(scratch, "two") as second:
+            first_id = first.submit(greets(script), FINGERPRINT).job_id
+            wait_for_running(first, first_id)
+            second_id = second.submit(greets(script), FINGERPRINT).job_id
+            wait_for_running(second, second_id)
+            open_gate(starts)
+            statuses = [wait_for_end(first, first_id), wait_for_end(second, second_id)]
             assert [status.state for status in statuses] == [State.SUCCEEDED] * 2
-            first.discard(one)  # it lost the job: nothing is touched
-            assert Store().read_bytes(statuses[1].report.files[0].path) == b"hello\n"
-            second.discard(two)
-            assert not Store().exists(statuses[1].report.files[0].path)
+            first.discard(first_id)  # no longer its own job: nothing is deleted
+            assert Store().read_bytes(report_of(statuses[1]).files[0].path) == b"hello\n"
+            second.discard(second_id)
+            assert not Store().exists(report_of(statuses[1]).files[0].path)
         assert (simulator.count("SubmitJob"), count_starts(starts)) == (1, 1)
 
-    def test_the_first_does_not_end_what_the_second_waits_for(self, simulator, scratch, script, starts):
-        with opened(scratch, "two") as second:
-            with opened(scratch, "one") as first:
-                one = first.submit(greets(script), FINGERPRINT).job_id
-                running(first, one)
-                two = second.submit(greets(script), FINGERPRINT).job_id
-                running(second, two)
-                first.cancel(one)
-                status = until(first, one, is_over)
-                assert (status.state, status.reason) == (State.CANCELLED, "another run has taken it over")
-            go(starts)
-            assert until(second, two, is_over).state is State.SUCCEEDED
+    def test_the_first_run_does_not_terminate_a_job_that_the_second_waits_for(
+        self, simulator: BatchSimulator, scratch: str, script: str, starts: Path
+    ) -> None:
+        with batch_backend(scratch, "two") as second:
+            with batch_backend(scratch, "one") as first:
+                first_id = first.submit(greets(script), FINGERPRINT).job_id
+                wait_for_running(first, first_id)
+                second_id = second.submit(greets(script), FINGERPRINT).job_id
+                wait_for_running(second, second_id)
+                first.cancel(first_id)
+                status = wait_for_end(first, first_id)
+                assert (status.state, status.reason) == (State.CANCELLED, "adopted by another run")
+            open_gate(starts)
+            assert wait_for_end(second, second_id).state is State.SUCCEEDED
         assert simulator.count("TerminateJob") == 0
 
-    def test_ending_an_array_spares_the_job_that_another_run_took(self, simulator, scratch, script, starts):
-        with opened(scratch, "two") as second:
-            with opened(scratch, "one") as first:
+    def test_terminating_an_array_spares_the_job_that_another_run_has_adopted(
+        self, simulator: BatchSimulator, scratch: str, script: str, starts: Path
+    ) -> None:
+        with batch_backend(scratch, "two") as second:
+            with batch_backend(scratch, "one") as first:
                 ids = [first.submit(greets(script), OTHERS[n]).job_id for n in range(5)]
-                running(first, ids[0])
-                two = second.submit(greets(script), OTHERS[0]).job_id
-                running(second, two)
-            go(starts)
-            assert until(second, two, is_over).state is State.SUCCEEDED
-        states = [one["status"] for one in simulator.job_details() if ":" in one["jobId"]]
+                wait_for_running(first, ids[0])
+                second_id = second.submit(greets(script), OTHERS[0]).job_id
+                wait_for_running(second, second_id)
+            open_gate(starts)
+            assert wait_for_end(second, second_id).state is State.SUCCEEDED
+        states = [detail["status"] for detail in simulator.job_details() if ":" in detail["jobId"]]
         assert sorted(states) == ["FAILED"] * 4 + ["SUCCEEDED"]
 
-    def test_one_that_comes_too_late_is_told_so(self, simulator, scratch, script, starts):
-        with opened(scratch, "one") as first, opened(scratch, "two") as second:
-            one = first.submit(greets(script), FINGERPRINT).job_id
-            running(first, one)
-            two = second.submit(greets(script), FINGERPRINT).job_id
-            running(second, two)
-            go(starts)
-            until(second, two, is_over)
-            second.discard(two)
-            status = until(first, one, is_over)
-        assert status.reason.startswith("step greets of s0 ended well, but what it made is gone: another run has taken")
+    def test_a_run_that_polls_after_the_other_has_published_gets_a_reason(
+        self, simulator: BatchSimulator, scratch: str, script: str, starts: Path
+    ) -> None:
+        with batch_backend(scratch, "one") as first, batch_backend(scratch, "two") as second:
+            first_id = first.submit(greets(script), FINGERPRINT).job_id
+            wait_for_running(first, first_id)
+            second_id = second.submit(greets(script), FINGERPRINT).job_id
+            wait_for_running(second, second_id)
+            open_gate(starts)
+            wait_for_end(second, second_id)
+            second.discard(second_id)
+            status = wait_for_end(first, first_id)
+        assert status.reason.startswith(
+            "step greets of s0 succeeded, but its outputs are gone: another run has published"
+        )
 
 
 class TestWhenS3Fails:
-    def test_a_job_is_judged_at_a_later_look(self, simulator, backend, monkeypatch):
-        real, failures = poller.read_report, [BioinfoAssetsError("S3 is busy")] * 3
+    def test_a_report_that_cannot_be_read_is_read_at_a_later_poll(
+        self, simulator: BatchSimulator, backend: BackendWithOptions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real, failures = attempt_report.read_report, [BioinfoAssetsError("S3 is busy")] * 3
 
-        def flaky(*args):
+        def flaky(*args: Any) -> AttemptReport | None:
             if failures:
                 raise failures.pop()
             return real(*args)
 
-        monkeypatch.setattr(poller, "read_report", flaky)
-        assert ended(backend, job("greets", outputs=(TEXT,))).state is State.SUCCEEDED
+        monkeypatch.setattr(poller_module, "read_report", flaky)
+        assert run_job(backend, job("greets", outputs=(TEXT,))).state is State.SUCCEEDED
 
-    def test_a_defect_in_judging_one_job_leaves_the_others_alone(self, simulator, backend, monkeypatch):
-        real = module.progress
+    def test_a_defect_in_polling_one_job_leaves_the_others_alone(
+        self, simulator: BatchSimulator, backend: BackendWithOptions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = progress_module.progress
 
-        def defective(tracked, *args):
-            if tracked.job.key.scope == "bad":
+        def defective(state: JobState, *args: Any) -> Progress:
+            if state.job.key.scope == "bad":
                 raise RuntimeError("oops")
-            return real(tracked, *args)
+            return real(state, *args)
 
-        monkeypatch.setattr(module, "progress", defective)
+        monkeypatch.setattr(backend_module, "progress", defective)
         bad = backend.submit(job("greets", scope="bad", outputs=(TEXT,))).job_id
         good = backend.submit(job("greets", outputs=(TEXT,))).job_id
-        assert until(backend, good, is_over).state is State.SUCCEEDED
-        assert until(backend, bad, is_over).reason == "defect in the batch backend: RuntimeError('oops')"
+        assert wait_for_end(backend, good).state is State.SUCCEEDED
+        assert wait_for_end(backend, bad).reason == "defect in the batch backend: RuntimeError('oops')"

@@ -9,18 +9,17 @@ read_groups=('@RG	ID:FC1.4	SM:expt	LB:expt	PL:ILLUMINA	PU:FC1.4' '@RG	ID:FC2.1	S
 group_ids=(FC1.4 FC2.1)
 aligned=expt.aln.bam
 
-# Records in an indexed BAM, told by its index. mawk's print would write 3e+09 for numbers from 2^31 on.
+# Prints the number of records of an indexed BAM. printf, because mawk's print writes numbers from 2^31 as 3e+09.
 indexed_records() { samtools idxstats "$1" | awk '{ n += $3 + $4 } END { printf "%.0f\n", n }'; }
 
-# Fails unless the BAM has its header and its end.
-require_whole() { samtools quickcheck "$1" || fail "$1 was not written whole: run the step again"; }
+# Fails unless the BAM has its header and its end-of-file block.
+require_intact() { samtools quickcheck "$1" || fail "$1 is truncated: run the step again"; }
 
-# Fails unless a BAM that was made has as many records as the one it was made from.
-require_records() {
-    [[ $2 -eq $3 ]] || fail "$1 holds $2 records where its input holds $3: run the step again"
+require_records() { # BAM, its number of records, that of its input
+    [[ $2 -eq $3 ]] || fail "$1 has $2 records, and its input has $3: run the step again"
 }
 
-# Names, lengths and M5s of a header's @SQ lines (SAM specification, section 1.3.2).
+# Prints names, lengths and M5s of a header's @SQ lines (SAM specification, section 1.3.2).
 contigs_of_header() {
     awk -F '\t' '/^@SQ/ {
         name = bases = md5 = ""
@@ -32,30 +31,30 @@ contigs_of_header() {
         print name "\t" bases "\t" md5 }'
 }
 
-# Fails unless a BAM's contigs are those of a dictionary in their order; M5s count where both have them.
+# Fails unless a BAM has the contigs of a dictionary in their order; M5s are compared where both have them.
 require_contigs() { # BAM, dictionary
-    local other
+    local difference
     samtools view -H "$1" | contigs_of_header > contigs.bam.tsv
     contigs_of_header < "$2" > contigs.dict.tsv
-    # Line by line, one of each in turn; a line is empty where one has no more. To the end, for the sake of pipefail.
-    other=$(paste -d '\n' contigs.bam.tsv contigs.dict.tsv | awk -F '\t' -v bam="$1" -v dictionary="$2" '
-        { contig = $1 == "" ? "none" : $1 " of " $2 " bases"; place = $1 FS $2 }
-        NR % 2 { ours = contig; our_place = place; our_md5 = $3; next }
-        place == our_place && (our_md5 == $3 || our_md5 == "" || $3 == "") { next }
-        place == our_place { ours = ours " with M5 " our_md5; contig = contig " with M5 " $3 }
-        !told++ { print bam " is of another reference: its contig " NR / 2 " is " ours \
+    # Lines of the two files alternate, empty ones after the end of the shorter. awk reads all of them because of pipefail.
+    difference=$(paste -d '\n' contigs.bam.tsv contigs.dict.tsv | awk -F '\t' -v bam="$1" -v dictionary="$2" '
+        { contig = $1 == "" ? "none" : $1 " of " $2 " bases"; key = $1 FS $2 }
+        NR % 2 { bam_contig = contig; bam_key = key; bam_md5 = $3; next }
+        key == bam_key && (bam_md5 == $3 || bam_md5 == "" || $3 == "") { next }
+        key == bam_key { bam_contig = bam_contig " with M5 " bam_md5; contig = contig " with M5 " $3 }
+        !found++ { print bam " is of another reference: its contig " NR / 2 " is " bam_contig \
             ", and that of " dictionary " is " contig }')
-    [[ -z $other ]] || fail "$other: align the reads to the reference of this project"
+    [[ -z $difference ]] || fail "$difference: align the reads to the reference of this project"
 }
 
-# Copies a BAM and has each @PG line of its header follow the one before: neither Picard nor GATK sets PP where no record
-# names its program, and the aligner's records name none. Only the header is written anew.
+# Copies a BAM and links each @PG line of its header to the one before (PP): neither Picard nor GATK does so if the
+# records have no PG tag, and the aligner writes none. Only the header changes.
 link_programs() { # BAM, or - for standard input
     link='/^@PG/ {
         linked = 0
-        for (i = 2; i <= NF; i++) { if ($i ~ /^ID:/) at = i; if ($i ~ /^PP:/) linked = 1 }
-        id = substr($at, 4)
-        if (previous != "" && !linked) $at = $at OFS "PP:" previous
+        for (i = 2; i <= NF; i++) { if ($i ~ /^ID:/) id_field = i; if ($i ~ /^PP:/) linked = 1 }
+        id = substr($id_field, 4)
+        if (previous != "" && !linked) $id_field = $id_field OFS "PP:" previous
         previous = id }
         { print }' samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$link"' "$1"
 }
@@ -63,36 +62,36 @@ link_programs() { # BAM, or - for standard input
 printf '%s\n' "${read_groups[@]}" > read_groups.sam
 printf '%s\n' "${group_ids[@]}" > group_ids.txt
 
-# Beside the aligner, which takes far longer: the pairs as the FASTQ has them. In a shell of its own, for bash forgets
-# gzip's status when a pipeline has ended before it is waited for.
+# Count the reads while the aligner runs. In a subshell, because bash loses gzip's status if a background pipeline ends
+# before `wait`.
 (gzip -dc "$reads1" | wc -l > lines.txt) &
 counting=$!
 
-# The aligner's log is shown while it runs, and read below.
+# The aligner's log is shown while it runs, and searched below.
 mkfifo log
 tee aligner.log < log >&2 &
 logging=$!
 
-# The aligner's own @SQ lines, each with the M5 that the dictionary has for its name. Lines given by -H would do too, but
-# bwa takes 40 s for those of 200,000 contigs, and longer by the square of their number.
+# Adds the M5s of the dictionary to the aligner's @SQ lines. bwa's -H could add these lines too, but it takes 40 s for
+# 200,000 contigs, and its time grows with the square of their number.
 export dictionary m5s='
     NR == FNR { for (i = 2; i <= NF; i++) { if ($i ~ /^SN:/) name = $i; if ($i ~ /^M5:/) m5[name] = $i }; next }
     /^@SQ/ { for (i = 2; i <= NF; i++) if ($i in m5) $0 = $0 OFS m5[$i] }
     { print }'
 
-# -C makes tags of FASTQ comments, and so each read's RG; -R would add a second one. -K fixes the batch, in bases:
-# without it the records depend on the number of threads. -Y keeps the whole sequence in supplementary records.
+# -C turns FASTQ comments into tags, and so sets each read's RG; -R would add a second one. -K fixes the batch size, in
+# bases: without it the records depend on the number of threads. -Y keeps the full sequence in supplementary records.
 "$aligner" mem -t "$JOB_CPUS" -K 100000000 -Y -C -H read_groups.sam "$fasta" "$reads1" "$reads2" 2> log |
     samtools view -b -@ "$JOB_CPUS" --no-PG - |
     samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$m5s" "$dictionary" -' - > "$aligned"
 wait "$logging"
-wait "$counting" || fail "$reads1 is not a whole gzip file: trim the reads of $sample again"
+wait "$counting" || fail "$reads1 is not a complete gzip file: trim the reads of $sample again"
 
 ! grep -qE '[1-9][0-9]* single-end sequences|has fewer sequences' aligner.log ||
-    fail "the reads of $sample are not all in pairs, as the log of $aligner says: trim its reads again"
+    fail "the reads of $sample are not all in pairs, by the log of $aligner: trim its reads again"
 [[ -z $has_alt ]] || grep -qE 'read [1-9][0-9]* ALT contigs' aligner.log ||
-    fail "$aligner found no contig of $fasta.alt in $fasta: give the .alt that belongs to this reference, or none"
-require_whole "$aligned"
+    fail "$aligner found no contig of $fasta.alt in $fasta: give the .alt file of this reference, or none"
+require_intact "$aligned"
 require_contigs "$aligned" "$dictionary"
 
 samtools flagstat -@ "$JOB_CPUS" -O tsv "$aligned" > flagstat.tsv
@@ -105,7 +104,7 @@ reads=$(($(< lines.txt) / 2))
     fail "$aligned holds $primary primary records, $paired of them paired, for $reads reads: align $sample again"
 grouped=$(samtools view -c -@ "$JOB_CPUS" -R group_ids.txt "$aligned")
 [[ $grouped -eq $records ]] ||
-    fail "$((records - grouped)) of $records records of $sample have no read group of its lanes: merge its reads again"
+    fail "$((records - grouped)) of $records records of $sample have none of its read groups: merge its reads again"
 fact records "$records"
 fact primary "$primary"
 fact mapped "$(flagstat 'primary mapped')"

@@ -4,16 +4,16 @@ metrics=expt.insert_metrics.txt
 status=expt.insert_metrics.status
 histogram=expt.insert_size_histogram.pdf
 
-# Settings for a JVM that may use this share, in percent, of the job's memory as its heap.
+# Prints the options of a JVM whose heap may use this percentage of the job's memory.
 jvm() { printf '%s' "-Xmx$((JOB_MEMORY_MIB * $1 / 100))m -XX:+UseSerialGC -Djava.io.tmpdir='$TMPDIR'"; }
 
-# Picard draws by R, and without it would fail only after a minute.
+# Picard draws with R, and without it would fail only after a minute.
 Rscript -e 'quit()' || fail "R does not run, so $sample has no insert-size histogram: install r-base-core"
 
 JAVA_TOOL_OPTIONS=$(jvm 75) picard CollectInsertSizeMetrics --INPUT "$bam" --OUTPUT "$metrics" \
     --Histogram_FILE "$histogram" --VALIDATION_STRINGENCY SILENT
 
-# Without proper pairs it ends well and writes nothing.
+# Without proper pairs Picard succeeds and writes nothing.
 if [[ -s $metrics ]]; then
     printf 'ok\n' > "$status"
     fact has_insert_metrics yes
@@ -22,5 +22,5 @@ else
     : > "$histogram"
     printf 'fail\n' > "$status"
     fact has_insert_metrics no
-    warn "$sample has no proper pairs, so it has no insert sizes: look at its alignment metrics"
+    warn "$sample has no proper pairs, so it has no insert sizes: check its alignment metrics"
 fi

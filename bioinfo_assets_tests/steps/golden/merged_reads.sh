@@ -6,58 +6,63 @@ reads1=(expt.lane1.1.fastq.gz expt.lane2.1.fastq.gz)
 reads2=(expt.lane1.2.fastq.gz expt.lane2.2.fastq.gz)
 names1=(expt_FC1_L4_1.fastq.gz 'it'"'"'s_FC2_L1_1.fastq.gz')
 names2=(expt_FC1_L4_2.fastq.gz 'it'"'"'s_FC2_L1_2.fastq.gz')
-pair_reads='# Reads the two FASTQs of a lane in step, record by record: the first as its input, the second beside it. Writes both
-# with the lane'"'"'s read group as the comment of every read, and one line to `verdict`: `pairs N`, or `wrong` and a
-# sentence; `lanes` gets the number of lanes that its reads are of. The lane'"'"'s names come by the environment, for awk
-# reads escapes in values given by -v.
+pair_reads='# Reads the two FASTQs of a lane record by record: the first as awk'"'"'s input, the second with getline. Writes both with the
+# lane'"'"'s read group as the comment of every read. The file `outcome` gets one line, `pairs N` or `error MESSAGE`, and
+# `lanes` gets the number of lanes of the reads. Names are passed in the environment, because awk interprets escapes in
+# values of -v.
 BEGIN {
-    CONVFMT = OFMT = "%.0f" # or mawk writes 3e+09 for numbers from 2^31 on
+    CONVFMT = OFMT = "%.0f" # without it mawk writes numbers from 2^31 as 3e+09
     name1 = ENVIRON["name1"]; name2 = ENVIRON["name2"]; comment = ENVIRON["comment"]
-    second = "read.2"; out1 = "merged.1"; out2 = "merged.2"; verdict = "verdict"
+    second = "read.2"; out1 = "merged.1"; out2 = "merged.2"; outcome = "outcome"
+    copy_again = ": copy it again from its source"
+    copy_both_again = ": copy both again from their source"
+    convert_lines = " has Windows line ends: rewrite it with `zcat FILE | tr -d '"'"'\\r'"'"' | gzip > NEW`"
 }
 
-function stop(sentence) { wrong = sentence; exit }
-function damaged(name) { stop(name " is not FASTQ at line " NR ": fetch it again") }
+function stop(message) { error = message; exit }
+function stop_malformed(name) { stop(name " is not FASTQ at line " NR copy_again) }
 function read_second() {
     if ((getline other < second) > 0 && (other != "" || NR % 4 != 1)) return
     if (NR % 4 == 1 && rest_is_blank())
-        stop(name1 " has more reads than " name2 ", which ends after " (NR - 1) / 4 ": fetch both again")
-    if (NR % 4 == 1) damaged(name2)
-    stop(name2 " ends within a record, at line " NR ": fetch it again")
+        stop(name1 " has more reads than " name2 ", which ends after " (NR - 1) / 4 copy_both_again)
+    if (NR % 4 == 1) stop_malformed(name2)
+    stop(name2 " ends within a record, at line " (NR - 1) copy_again)
 }
-# Whether the second file has no line but blank ones left.
+# Whether all lines left of the second file are blank.
 function rest_is_blank() {
     while ((getline other < second) > 0) if (other != "") return 0
     return 1
 }
-# Counts a flow cell'"'"'s lane when it is first seen, in names INSTRUMENT:RUN:FLOWCELL:LANE:TILE:X:Y, with or without a UMI.
+# Counts a new lane of a flow cell, in names INSTRUMENT:RUN:FLOWCELL:LANE:TILE:X:Y, with or without a UMI.
 function count_lane(name, field) {
     if (split(name, field, ":") < 7) return
     last = field[1] ":" field[2] ":" field[3] ":" field[4] ":"
-    if (!((field[3], field[4]) in seen)) lanes++
-    seen[field[3], field[4]]
+    if (!((field[3], field[4]) in counted)) lanes++
+    counted[field[3], field[4]]
 }
-function without_end(name) { return substr(name, 1, length(name) - 2) }
-# Both reads of a pair have one name, or end in /1 and /2, or in .1 and .2 as the SRA writes them.
+function strip_read_number(name) { return substr(name, 1, length(name) - 2) }
+# Both reads of a pair have the same name, or end in /1 and /2, or in .1 and .2 as the SRA writes them.
 function pair_name(name, mate) {
     if (name == mate && name !~ /\/[12]$/) return name
-    if (name ~ /[\/.]1$/ && mate ~ /[\/.]2$/ && without_end(name) == without_end(mate)) return without_end(name)
-    stop(name1 " and " name2 " are not in step: record " (NR + 3) / 4 " is " substr(name, 2) " in the one and " \
-        substr(mate, 2) " in the other, give the two files of one lane")
+    if (name ~ /[\/.]1$/ && mate ~ /[\/.]2$/ && strip_read_number(name) == strip_read_number(mate))
+        return strip_read_number(name)
+    stop(name1 " and " name2 " do not hold the same pairs: record " (NR + 3) / 4 " is " substr(name, 2) \
+        " in the first and " substr(mate, 2) " in the second; give the files as the sequencer wrote them, or put both" \
+        " in the same order")
 }
 
 # Blank lines may follow the last record.
-blank && $0 != "" { NR = blank; damaged(name1) }
+blank && $0 != "" { NR = blank; stop_malformed(name1) }
 blank { next }
 NR % 4 == 1 && $0 == "" { blank = NR; next }
 
-NR == 1 && /\r$/ { stop(name1 " has Windows line ends: convert it with dos2unix") }
+NR == 1 && /\r$/ { stop(name1 convert_lines) }
 
 NR % 4 == 1 {
-    if ($0 !~ /^@[^ \t]/) damaged(name1)
+    if ($0 !~ /^@[^ \t]/) stop_malformed(name1)
     read_second()
-    if (other !~ /^@[^ \t]/) damaged(name2)
-    if (NR == 1 && other ~ /\r$/) stop(name2 " has Windows line ends: convert it with dos2unix")
+    if (other !~ /^@[^ \t]/) stop_malformed(name2)
+    if (NR == 1 && other ~ /\r$/) stop(name2 convert_lines)
     name = $1
     split(other, words)
     name = pair_name($1, words[1])
@@ -78,36 +83,36 @@ NR % 4 == 2 {
 }
 
 NR % 4 == 3 {
-    if (substr($0, 1, 1) != "+") damaged(name1)
+    if (substr($0, 1, 1) != "+") stop_malformed(name1)
     read_second()
-    if (substr(other, 1, 1) != "+") damaged(name2)
+    if (substr(other, 1, 1) != "+") stop_malformed(name2)
     print "+" > out1
     print "+" > out2
     next
 }
 
 {
-    if (length($0) != length1) damaged(name1)
+    if (length($0) != length1) stop_malformed(name1)
     read_second()
-    if (length(other) != length2) damaged(name2)
+    if (length(other) != length2) stop_malformed(name2)
     print > out1
     print other > out2
 }
 
 END {
-    # The second file is opened even when the first was refused at once: its gzip waits for a reader.
+    # The second file is opened even after an early error in the first, because its gzip blocks until it has a reader.
     more = !rest_is_blank()
     if (blank) NR = blank - 1
-    if (!wrong && NR % 4) wrong = name1 " ends within a record, at line " NR ": fetch it again"
-    if (!wrong && more) wrong = name2 " has more reads than " name1 ", which ends after " NR / 4 ": fetch both again"
-    if (!wrong && !NR) wrong = name1 " and " name2 " hold no reads: leave this lane out"
-    print (wrong ? "wrong " wrong : "pairs " NR / 4) > verdict
+    if (!error && NR % 4) error = name1 " ends within a record, at line " NR copy_again
+    if (!error && more) error = name2 " has more reads than " name1 ", which ends after " NR / 4 copy_both_again
+    if (!error && !NR) error = name1 " and " name2 " hold no reads: leave this lane out"
+    print (error ? "error " error : "pairs " NR / 4) > outcome
     print lanes + 0 > "lanes"
 }
 '
 
-# Each lane is read once, in a folder of its own: two gzip, read in step by awk, whose output goes to two bgzip. The
-# lightest compression, for these files are read once: it takes a tenth of the time of the usual one.
+# Merges a lane in a folder of its own: two gzip, read in parallel by awk, which writes to two bgzip. The fastest
+# compression takes a tenth of the time of the default, and these files are read once.
 merge_lane() ( # number of the lane
     mkdir "lane.$1"
     ln -s "../${reads1[$1]}" "../${reads2[$1]}" "lane.$1"
@@ -120,7 +125,7 @@ merge_lane() ( # number of the lane
     name1=${names1[$1]} name2=${names2[$1]} comment=${comments[$1]} awk "$pair_reads" read.1
     require_gzip "$gzip1" "${names1[$1]}"
     require_gzip "$gzip2" "${names2[$1]}"
-    read -r kind text < verdict
+    read -r kind text < outcome
     [[ $kind == pairs ]] || fail "$text"
     wait "$bgzip1"
     wait "$bgzip2"
@@ -130,15 +135,15 @@ merge_lane() ( # number of the lane
 require_gzip() { # process, name
     local status=0
     wait "$1" || status=$?
-    # 141: awk ended early, which says nothing of this file.
-    [[ $status -eq 0 || $status -eq 141 ]] || fail "$2 is not a whole gzip file: fetch it again"
+    # 141 (SIGPIPE): awk ended early, which is no fault of this file.
+    [[ $status -eq 0 || $status -eq 141 ]] || fail "$2 is not a complete gzip file: copy it again from its source"
 }
 
-# A lane keeps two CPUs busy.
-at_once=$(((JOB_CPUS + 1) / 2))
+# A lane uses two CPUs.
+max_concurrent_lanes=$(((JOB_CPUS + 1) / 2))
 processes=()
 for lane in "${!groups[@]}"; do
-    ((lane < at_once)) || wait "${processes[lane - at_once]}"
+    ((lane < max_concurrent_lanes)) || wait "${processes[lane - max_concurrent_lanes]}"
     merge_lane "$lane" &
     processes+=($!)
 done
@@ -146,7 +151,7 @@ done
 total=0
 for lane in "${!groups[@]}"; do
     wait "${processes[lane]}"
-    # One after the other, BGZF files are a BGZF file.
+    # Concatenated BGZF files are a BGZF file.
     cat "lane.$lane/merged.1.gz" >> "$merged1"
     cat "lane.$lane/merged.2.gz" >> "$merged2"
     rm "lane.$lane"/merged.*.gz

@@ -3,13 +3,13 @@ dictionary=chr22.dict
 identities=chr22.fa.refget.json
 aligner=bwa-mem2
 has_alt=yes
-refget='"""Digests that name a reference'"'"'s sequences by what they are: M5 of SAM, GA4GH refget, and GA4GH sequence collections.
+refget='"""Digests that identify a reference'"'"'s sequences: M5 of SAM, GA4GH refget, and GA4GH sequence collections.
 
 The sources are section 1.3.2 of the SAM specification (M5), GA4GH'"'"'s Refget Sequences v2.0.0, and Refget Sequence
 Collections v1.0.0, all of https://samtools.github.io/hts-specs and https://ga4gh.github.io/refget.
 
-Standard library only, and nothing of this project: the step that indexes a reference sends this file'"'"'s own text along,
-and `python3 -c TEXT FASTA JSON` in the job writes what `as_json` gives, and each contig as a line of a table.
+This file uses the standard library only, and nothing of this project: its source is part of the script that indexes a
+reference, where `python3 -c SOURCE FASTA JSON` writes the JSON of `to_json` and prints a table of the contigs.
 
 >>> sha512t24u(b"ACGT")
 '"'"'aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2'"'"'
@@ -20,14 +20,14 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Final
 
 INHERENT: Final = ("names", "sequences")
-"""The attributes that identify a collection, by the schema that v1.0.0 recommends; lengths follow from sequences."""
+"""The attributes that identify a collection, in the schema that v1.0.0 recommends; lengths follow from sequences."""
 
 _BLOCK: Final = 4 * 1024 * 1024
 _UPPER: Final = bytes(range(256)).upper()
@@ -36,12 +36,12 @@ _BLANKS: Final = b" \t\r\n\v\f"
 
 @dataclass(frozen=True, slots=True)
 class SequenceDigests:
-    """One sequence of a FASTA.
+    """A sequence of a FASTA, and its digests.
 
     Attributes:
         name: Its name, up to the first blank.
-        length: Its letters.
-        md5: Of its letters in upper case, as `M5` of a BAM'"'"'s `@SQ` has it.
+        length: The number of its letters.
+        md5: MD5 of its letters in upper case, as in `M5` of a BAM'"'"'s `@SQ`.
         refget: Its GA4GH identifier.
     """
 
@@ -52,12 +52,12 @@ class SequenceDigests:
 
 
 def sha512t24u(data: bytes) -> str:
-    """The digest of GA4GH: the first 24 bytes of SHA-512, in the base 64 that is safe in URLs."""
-    return _truncated(hashlib.sha512(data).digest())
+    """The digest of GA4GH: the first 24 bytes of SHA-512, in URL-safe base 64."""
+    return _encode_sha512t24u(hashlib.sha512(data).digest())
 
 
 def canonical_json(value: object) -> bytes:
-    """A value as RFC 8785 writes it, if its numbers are integers and its keys ASCII.
+    """Serialize a value by RFC 8785, if its numbers are integers and its keys ASCII.
 
     >>> canonical_json({"name": "chr1", "length": 4})
     b'"'"'{"length":4,"name":"chr1"}'"'"'
@@ -68,7 +68,7 @@ def canonical_json(value: object) -> bytes:
 def level1(contigs: Sequence[SequenceDigests]) -> dict[str, str]:
     """The digest of each attribute of a collection, in the order of its sequences.
 
-    `sorted_name_length_pairs` names the coordinate system, whatever the order and the letters.
+    `sorted_name_length_pairs` identifies the coordinate system, independent of order and letters.
     """
     pairs = (canonical_json({"length": contig.length, "name": contig.name}) for contig in contigs)
     attributes: Mapping[str, Sequence[object]] = {
@@ -81,7 +81,7 @@ def level1(contigs: Sequence[SequenceDigests]) -> dict[str, str]:
 
 
 def level0(attributes: Mapping[str, str]) -> str:
-    """The digest that identifies a collection, from those of its attributes.
+    """The digest that identifies a collection, from the digests of its attributes.
 
     >>> level0({"names": "Fw1r9eRxfOZD98KKrhlYQNEdSRHoVxAG", "sequences": "0uDQVLuHaOZi1u76LjV__yrVUIz9Bwhr"})
     '"'"'XZlrcEGi6mlopZ2uD8ObHkQB1d0oDwKk'"'"'
@@ -90,64 +90,61 @@ def level0(attributes: Mapping[str, str]) -> str:
 
 
 def digests_of_fasta(path: Path) -> Iterator[SequenceDigests]:
-    """Read a plain FASTA once; memory is that of its longest line.
+    """Yield the digests of each sequence of a plain FASTA, in one pass and in the memory of its longest line.
 
     Raises:
-        ValueError: A sequence holds what is no letter, and so has no refget digest.
+        ValueError: A sequence has a character that is not a letter, and so has no refget digest.
     """
-    reading: _Reading | None = None
+    hasher: _SequenceHasher | None = None
     with path.open("rb") as file:
         while lines := file.readlines(_BLOCK):
             for is_name, group in groupby(lines, key=_is_name):
-                if not is_name and reading:
-                    reading.add(b"".join(group))
+                if not is_name and hasher:
+                    hasher.update(b"".join(group))
                     continue
                 for line in group if is_name else ():
-                    if reading:
-                        yield reading.digests()
-                    reading = _Reading(path.name, line)
-    if reading:
-        yield reading.digests()
+                    if hasher:
+                        yield hasher.digests()
+                    hasher = _SequenceHasher(path.name, line)
+    if hasher:
+        yield hasher.digests()
 
 
-def as_json(contigs: Sequence[SequenceDigests]) -> str:
-    """A document of the collection: its digest, those of its attributes, and a line for each contig."""
+def to_json(contigs: Sequence[SequenceDigests]) -> str:
+    """Serialize a collection: its digest, the digests of its attributes, and a line for each contig."""
     attributes = level1(contigs)
-    rows = ",\n".join(
-        f"    {json.dumps({'"'"'name'"'"': one.name, '"'"'length'"'"': one.length, '"'"'md5'"'"': one.md5, '"'"'refget'"'"': one.refget})}"
-        for one in contigs
-    )
+    rows = ",\n".join(f"    {json.dumps(asdict(contig))}" for contig in contigs)
     return (
         f'"'"'{{\n  "seqcol": "{level0(attributes)}",\n  "level1": {json.dumps(attributes)},\n'"'"'
         f'"'"'  "contigs": [\n{rows}\n  ]\n}}\n'"'"'
     )
 
 
-class _Reading:
-    """A sequence of which more is to come."""
+class _SequenceHasher:
+    """Computes the digests of one sequence from its lines."""
 
     def __init__(self, fasta: str, line: bytes) -> None:
         self._fasta, self._length = fasta, 0
         self._name = b"".join(line[1:].split(maxsplit=1)[:1]).decode(errors="replace")
         self._md5, self._sha512 = hashlib.md5(usedforsecurity=False), hashlib.sha512()
 
-    def add(self, text: bytes) -> None:
+    def update(self, text: bytes) -> None:
         letters = text.translate(_UPPER, _BLANKS)
         if letters and not letters.isalpha():
-            sign = letters.translate(None, ascii_uppercase.encode())[:1].decode("latin-1")
+            character = letters.translate(None, ascii_uppercase.encode())[:1].decode("latin-1")
             raise ValueError(
-                f"{self._fasta} has {sign!r} in {self._name}, which is no letter of a sequence: take it out"
+                f"{self._fasta} has {character!r} in {self._name}, which is not a letter of a sequence: remove it"
             )
         self._length += len(letters)
         self._md5.update(letters)
         self._sha512.update(letters)
 
     def digests(self) -> SequenceDigests:
-        refget = f"SQ.{_truncated(self._sha512.digest())}"
+        refget = f"SQ.{_encode_sha512t24u(self._sha512.digest())}"
         return SequenceDigests(self._name, self._length, self._md5.hexdigest(), refget)
 
 
-def _truncated(sha512: bytes) -> str:
+def _encode_sha512t24u(sha512: bytes) -> str:
     return base64.urlsafe_b64encode(sha512[:24]).decode()
 
 
@@ -155,52 +152,52 @@ def _is_name(line: bytes) -> bool:
     return line.startswith(b">")
 
 
-def _main(fasta: str, document: str) -> None:
+def _main(fasta: str, json_file: str) -> None:
     try:
         contigs = list(digests_of_fasta(Path(fasta)))
     except ValueError as error:
         sys.exit(str(error))
-    Path(document).write_text(as_json(contigs), encoding="utf-8")
+    Path(json_file).write_text(to_json(contigs), encoding="utf-8")
     for contig in contigs:
-        print(contig.name, contig.length, contig.md5, contig.refget, sep="\t")  # noqa: T201 - the job reads it
+        print(contig.name, contig.length, contig.md5, contig.refget, sep="\t")  # noqa: T201 - the script reads it
 
 
 if __name__ == "__main__":
     _main(*sys.argv[1:])
 '
 
-# Settings for a JVM that may use this share, in percent, of the job's memory as its heap.
+# Prints the options of a JVM whose heap may use this percentage of the job's memory.
 jvm() { printf '%s' "-Xmx$((JOB_MEMORY_MIB * $1 / 100))m -XX:+UseSerialGC -Djava.io.tmpdir='$TMPDIR'"; }
 
 samtools faidx "$fasta" ||
-    fail "$fasta cannot be indexed: check that all lines of a sequence but its last are equally long"
+    fail "$fasta cannot be indexed: check that all lines of a sequence but the last have the same length"
 contigs=$(wc -l < "$fasta.fai")
-# samtools passes over the second of two sequences of one name.
+# samtools ignores the second of two sequences of one name.
 [[ $contigs -eq $(grep -c '^>' "$fasta") ]] ||
-    fail "$fasta has two sequences of one name: give each a name of its own, up to the first blank"
+    fail "$fasta has two sequences of one name: give each a unique name, up to the first blank"
 # SAM specification, section 1.2.1; Picard would stop with an exception.
-bad=$(awk -F '\t' '$1 !~ /^[0-9A-Za-z!#$%&+.\/:;?@^_|~-][0-9A-Za-z!#$%&*+.\/:;=?@^_|~-]*$/ { print $1; exit }' "$fasta.fai")
-[[ -z $bad ]] ||
-    fail "$fasta has a sequence named $bad, which is no name in SAM: give it one of letters, digits and" \
-        "!#\$%&*+./:;=?@^_|~-, that does not begin with * or ="
-# SAM specification, section 5.2: what .bai and .tbi can index.
+invalid=$(awk -F '\t' '$1 !~ /^[0-9A-Za-z!#$%&+.\/:;?@^_|~-][0-9A-Za-z!#$%&*+.\/:;=?@^_|~-]*$/ { print $1; exit }' "$fasta.fai")
+[[ -z $invalid ]] ||
+    fail "$fasta has a sequence named $invalid, which is not a valid name in SAM: use letters, digits and" \
+        "!#\$%&*+./:;=?@^_|~- only, not beginning with * or ="
+# SAM specification, section 5.2: the longest contig that .bai and .tbi can index.
 long=$(awk -F '\t' '$2 > 536870911 { print $1 " of " $2; exit }' "$fasta.fai")
 [[ -z $long ]] ||
-    fail "$fasta has the sequence $long bases, and a BAM can be indexed up to 536,870,911: split it into shorter ones"
+    fail "$fasta has the sequence $long bases, and a BAM can be indexed up to 536,870,911: split this sequence"
 [[ -n $has_alt ]] || ! awk -F '\t' '$1 ~ /_alt$|^HLA-/ { found = 1 } END { exit !found }' "$fasta.fai" ||
     warn "this reference has alternate contigs and no .alt file: reads over them get mapping quality 0;" \
-        "give it by --reference-alt"
+        "give the file with --reference-alt"
 
-# A fixed UR, for Picard would write the scratch folder there.
+# With a fixed UR, because Picard would write the path of the scratch folder.
 JAVA_TOOL_OPTIONS=$(jvm 75) picard CreateSequenceDictionary --REFERENCE "$fasta" --OUTPUT "$dictionary" --URI "$fasta"
 
-# One pass of MD5 and SHA-512. Python's last line is its sentence.
+# MD5 and SHA-512 in one pass. The last line of Python's log is the error message.
 python3 -I -S -c "$refget" "$fasta" "$identities" > identities.tsv 2> refget.log || fail "$(tail -n 1 refget.log)"
 awk -F '\t' '/^@SQ/ {
     for (i = 2; i <= NF; i++) value[substr($i, 1, 2)] = substr($i, 4)
     print value["SN"] "\t" value["LN"] "\t" value["M5"] }' "$dictionary" > dictionary.tsv
 cut -f 1-3 identities.tsv | cmp -s - dictionary.tsv ||
-    fail "Picard reads other contigs in $fasta than its sequences are: check that each line holds letters alone"
+    fail "Picard reads $fasta differently than its sequences are written: check that each line has letters only"
 
 [[ -z $has_alt ]] || cp alternate_contigs "$fasta.alt"
 "$aligner" index "$fasta"
@@ -208,5 +205,5 @@ cut -f 1-3 identities.tsv | cmp -s - dictionary.tsv ||
 fact contigs "$contigs"
 fact bases "$(awk '{ n += $2 } END { printf "%.0f", n }' "$fasta.fai")"
 fact seqcol "$(sed -n 's/^  "seqcol": "\(.*\)",$/\1/p' "$identities")"
-# Each fact is shown by itself: those of thousands of contigs are in the file alone.
+# Facts are shown one by one: M5s of thousands of contigs are in the file only.
 [[ $contigs -gt 100 ]] || while IFS=$'\t' read -r name _ md5 _; do fact "m5.$name" "$md5"; done < identities.tsv

@@ -11,14 +11,14 @@ adapter_names=(a.fa)
 
 for number in "${!adapter_files[@]}"; do
     [[ $(head -c 1 "${adapter_files[number]}") == '>' ]] ||
-        fail "the adapter file ${adapter_names[number]} is not FASTA: begin each adapter with a line >NAME"
+        fail "the adapter file ${adapter_names[number]} is not FASTA: start each adapter with a line >NAME"
 done
 
-# Not through tee: its exit status would hide cutadapt's.
+# Without tee, whose exit status would hide cutadapt's.
 cutadapt -j "$JOB_CPUS" "${options[@]}" --json "$report" -o "$trimmed1" -p "$trimmed2" "$reads1" "$reads2" > "$log"
 cat "$log"
 
-pairs() { awk -v key="\"$1\":" '/"read_counts"/ { here = 1 } here && $1 == key { printf "%.0f\n", $2; exit }' "$report"; }
+pairs() { awk -v key="\"$1\":" '/"read_counts"/ { found = 1 } found && $1 == key { printf "%.0f\n", $2; exit }' "$report"; }
 pairs_in=$(pairs input)
 pairs_out=$(pairs output)
 [[ $pairs_out -gt 0 ]] ||

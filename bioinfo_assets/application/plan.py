@@ -1,0 +1,149 @@
+"""A plan: which assets to compute for which samples of a project, and its dry run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bioinfo_assets.application.request import Request, home_of, settings_of
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.sample import Sample
+from bioinfo_assets.launch.backend_config import open_backend
+from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, result_key, superseded_by_imports
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.sources import Sources
+from bioinfo_assets.records.samples import sample_names
+from bioinfo_assets.result_key import ResultKey
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which assets to compute for which samples.
+
+    Attributes:
+        project: The project.
+        home: The project's home.
+        new: Samples to add to the project before the run.
+        names: The names of all samples of the plan.
+        assets: The assets to compute, in the order of the graph.
+        superseded: By sample, the assets that an imported result makes unnecessary.
+    """
+
+    project: Project
+    home: Path
+    new: tuple[Sample, ...]
+    names: tuple[str, ...]
+    assets: tuple[str, ...]
+    superseded: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def keys_of(self, asset: str) -> tuple[ResultKey, ...]:
+        """Return the planned results of one asset."""
+        if GRAPH[asset].scope is not None:
+            return (result_key(asset, ""),)
+        return tuple(ResultKey(asset, name) for name in self.names if asset not in self.superseded.get(name, ()))
+
+    def result_keys(self) -> tuple[ResultKey, ...]:
+        """Return all planned results, in the order of the graph."""
+        return tuple(key for asset in self.assets for key in self.keys_of(asset))
+
+
+def open_project(output_path: str) -> tuple[Project, Path]:
+    """Return the project with this output path, and its home.
+
+    Raises:
+        InputError: a setting is wrong.
+    """
+    home = home_of(output_path)
+    return Project(settings_of(Request(output_path), home)), home
+
+
+def plan_everything(output_path: str) -> Plan:
+    """Plan all assets for all samples of a project.
+
+    Raises:
+        InputError: a setting is wrong.
+    """
+    project, home = open_project(output_path)
+    names = sample_names(project.ledger)
+    assets = tuple(asset for asset in ASSETS if asset != "known_sites" or project.settings.known_sites)
+    return Plan(project, home, (), names, assets, superseded_by_sample(project, (), names))
+
+
+def select_assets(expressions: Sequence[str]) -> tuple[str, ...]:
+    """Return the assets that any of the expressions selects, in the order of the graph; all if there are none.
+
+    Args:
+        expressions: Names of assets, or expressions in Dagster's selection syntax.
+
+    Raises:
+        InputError: an expression is malformed, or selects nothing.
+    """
+    if not expressions:
+        return ASSETS
+    selected = {name for name in expressions if name in ASSETS}
+    for expression in set(expressions) - selected:
+        selected |= _select_with_dagster(expression)
+    return tuple(name for name in ASSETS if name in selected)
+
+
+def _select_with_dagster(expression: str) -> set[str]:
+    import dagster as dg  # noqa: PLC0415 - it takes seconds to import, and names of assets do not need it
+
+    from bioinfo_assets.assets.pipeline_assets import ASSETS as DEFINITIONS  # noqa: PLC0415 - as above
+
+    message = (
+        f"--select {expression!r} selects no asset: give one of {', '.join(ASSETS)}, or Dagster's selection syntax, "
+        "such as '*depth' for depth and everything upstream of it"
+    )
+    try:
+        keys = dg.AssetSelection.from_string(expression).resolve(DEFINITIONS)
+    except dg.DagsterError as error:
+        raise InputError(message) from error
+    if not keys:
+        raise InputError(message)
+    return {key.path[-1] for key in keys}
+
+
+def superseded_assets(project: Project, sample: Sample) -> frozenset[str]:
+    """Return the assets of a sample that an imported result makes unnecessary."""
+    if not sample.imported:
+        return frozenset()
+    return superseded_by_imports({asset: project.ledger.read(ResultKey(asset, sample.name)) for asset in PER_SAMPLE})
+
+
+def superseded_by_sample(project: Project, new: Sequence[Sample], names: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    """Return the superseded assets of each sample that has any; new samples have none."""
+    new_names = {sample.name for sample in new}
+    superseded = {name: superseded_assets(project, project.sample(name)) for name in names if name not in new_names}
+    return {name: assets for name, assets in superseded.items() if assets}
+
+
+@contextmanager
+def dry_run(plan: Plan) -> Iterator[DryRun]:
+    """Open a dry run of a plan."""
+    project = plan.project
+    backend = open_backend(project.settings, project.settings.output_path, project.store, "none", "none")
+    new = {sample.name: sample for sample in plan.new}
+    all_samples = tuple(dict.fromkeys([*sample_names(project.ledger), *new]))
+    try:
+        yield DryRun(project, backend, plan.assets, plan.names, all_samples, Sources(project, new), plan.superseded)
+    finally:
+        backend.close()
+
+
+def all_reusable(plan: Plan) -> list[PlannedResult] | None:
+    """Return all results of a plan if every one exists, is intact and up to date; otherwise None.
+
+    The existence of all records is checked first, which is cheap.
+    """
+    ledger = plan.project.ledger
+    if not all(ledger.store.exists(ledger.uri(key)) for key in plan.result_keys()):
+        return None
+    results = []
+    with dry_run(plan) as trial:
+        for result in trial.planned_results():
+            if result.action is not PlannedAction.REUSE:
+                return None
+            results.append(result)
+        return None if trial.unknown_tools else results

@@ -1,0 +1,32 @@
+"""The settings of AWS Batch; importing them imports nothing of AWS."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class BatchConfig(BaseModel):
+    """How jobs use AWS Batch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    log_group: str = Field(default="/aws/batch/job", description="CloudWatch log group of the jobs.")
+    scratch_volume: str = Field(
+        default="/scratch",
+        description="Folder on the machines' disk in which jobs work; empty: the container's own file system.",
+    )
+    array_min_size: int = Field(
+        default=5, ge=2, le=10_000, description="Minimum number of similar jobs that are submitted as one array."
+    )
+    array_max_size: int = Field(default=10_000, ge=2, le=10_000, description="Maximum number of jobs in one array.")
+    poll_interval_s: float = Field(default=5.0, gt=0, description="Seconds between two polls of the jobs.")
+    queue_timeout_s: float = Field(
+        default=86_400.0, gt=0, description="Seconds that a job may wait for a machine before it fails."
+    )
+    max_memory_mib: int = Field(
+        default=196_608, ge=4, description="Upper limit in MiB for retries after running out of memory."
+    )
+    batching_delay_s: float = Field(
+        default=0.5, gt=0, description="Seconds without a new job after which the collected jobs are submitted."
+    )
+    visibility_grace_s: float = Field(
+        default=60.0, ge=0, description="Seconds for which AWS Batch may not yet list a job that was just submitted."
+    )

@@ -1,0 +1,49 @@
+"""Locks by file: the operating system releases the lock of a process that dies, so a free one also means its end."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bioinfo_assets.storage.atomic import translate_disk_errors
+
+
+@contextmanager
+def file_lock(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock file: one thread of one process of this machine at a time is inside.
+
+    The file stays: removing it would let two in, one by the old file and one by a new one.
+
+    Args:
+        path: The lock file; it is created if it does not exist.
+        wait: Wait until it is free.
+
+    Raises:
+        BlockingIOError: another holds it, and `wait` is False.
+        InputError: its folder cannot be written to.
+        ResourceError: the disk is full.
+    """
+    with translate_disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_held(path: Path) -> bool:
+    """Return whether anybody holds a lock file; False if it does not exist."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
