@@ -15,7 +15,7 @@ from difflib import get_close_matches
 
 
 class BioinfoAssetsError(Exception):
-    """Something a user can put right; its text is one sentence that says how."""
+    """Something a user can put right; its text is one sentence that explains how."""
 
 
 class InputError(BioinfoAssetsError):
