@@ -142,7 +142,7 @@ class CachedProject:
         return figures, out + log
 
     def _copy_stand_ins(self) -> None:
-        """Copy the stand-ins, and create jars with the versions of GATK and Picard in their names, as the tools have."""
+        """Copy the stand-ins, and create jars with the versions of GATK and Picard in their names."""
         folder = self.folder / "stand_ins"
         shutil.copytree(_STAND_INS, folder, dirs_exist_ok=True)
         for jar in ("gatk-package-0-stand-in-local.jar", "picard-0-stand-in.jar"):

@@ -1,6 +1,6 @@
 """The key of a result: which asset, and of which scope.
 
-A scope is what a result is about, and the folder under the output path that holds it: a sample's name, `references`
+A scope is what a result is about, and its folder under the output path: a sample's name, `references`
 for what all samples share, or `multiqc` for the report on all samples.
 """
 

@@ -1,4 +1,4 @@
-"""What all tests have in common: how they are shared out among workers, and which signals they heed."""
+"""Settings of all tests: signal handlers, and which tests share a worker."""
 
 import signal
 from pathlib import Path
@@ -9,9 +9,9 @@ HERE = Path(__file__).parent
 
 
 def pytest_configure() -> None:
-    """Heeds what the shell that started the tests may ignore: SIGINT in the background, SIGHUP under nohup.
+    """Restore signals that the shell may have set to be ignored: SIGINT in the background, SIGHUP under nohup.
 
-    The programs that tests start would ignore it as well; and Dagster has SIGTERM do what SIGINT does.
+    Programs that tests start would ignore them as well; Dagster handles SIGTERM like SIGINT.
     """
     for number, handler in (
         (signal.SIGINT, signal.default_int_handler),
@@ -23,7 +23,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The steps' tests share one real chain of all steps, so that one worker makes it once."""
+    """Run the tests of the steps in one worker: they share one run of all steps."""
     for item in items:
         if item.path.is_relative_to(HERE / "steps"):
             item.add_marker(pytest.mark.xdist_group("steps"))

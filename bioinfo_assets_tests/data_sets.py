@@ -1,4 +1,4 @@
-"""Reads to test with: real ones that lie beside the clone, a folder `fastq/` and a folder `ref/` each, or simulated."""
+"""Reads to test with: real data sets stored next to the clone, with folders `fastq/` and `ref/`, or simulated ones."""
 
 import os
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """One real data set."""
+    """FASTQs with a reference and known sites."""
 
     folder: Path
 
@@ -23,8 +23,7 @@ class DataSet:
 
     @property
     def reference(self) -> Path:
-        found = sorted(path for path in (self.folder / "ref").iterdir() if path.name.endswith((".fa", ".fa.gz")))
-        return found[0]
+        return min(path for path in (self.folder / "ref").iterdir() if path.name.endswith((".fa", ".fa.gz")))
 
     @property
     def known_sites(self) -> tuple[Path, ...]:
@@ -32,7 +31,7 @@ class DataSet:
 
 
 def data_sets() -> list[DataSet]:
-    """All that are here: the project's own CI has at least one, a clone by itself has none."""
+    """All real data sets: the project's own CI has at least one, a clone by itself has none."""
     found = [DataSet(path.parent) for path in sorted(SHARED.glob("*/fastq"))]
     if not found and os.environ.get("CI") == "true":
         raise RuntimeError(f"{SHARED} has no real reads to test with")
@@ -40,19 +39,19 @@ def data_sets() -> list[DataSet]:
 
 
 def na12878() -> DataSet:
-    """NA12878's mitochondrial reads on 24 lanes; a clone that lies alone goes without, and says so."""
-    found = [one for one in data_sets() if one.folder.name == "na12878_chrM"]
-    if not found:
-        pytest.skip(f"there are no real reads in {SHARED}")
-    return found[0]
+    """NA12878's mitochondrial reads on 24 lanes; the test is skipped in a clone without them."""
+    for data_set in data_sets():
+        if data_set.folder.name == "na12878_chrM":
+            return data_set
+    pytest.skip(f"there are no real reads in {SHARED}")
 
 
 def simulated(folder: Path) -> DataSet:
-    """A data set of the same form for a clone that lies alone: two samples on four lanes each."""
-    data = simulate(folder / "made", pairs_per_lane=3000)
+    """A simulated data set in the same layout: two samples on four lanes each."""
+    data = simulate(folder / "simulated", pairs_per_lane=3000)
     (folder / "fastq").mkdir()
     (folder / "ref").mkdir()
-    for file in (folder / "made").rglob("*.fastq.gz"):
+    for file in (folder / "simulated").rglob("*.fastq.gz"):
         file.rename(folder / "fastq" / file.name)
     data.reference.rename(folder / "ref" / data.reference.name)
     for vcf in map(compress_sites, data.known_sites):

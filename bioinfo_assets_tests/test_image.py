@@ -1,4 +1,4 @@
-"""The image of the tools, built by `make build-local`: what is in it, and that any user can run it."""
+"""The image of the tools, built by `make build-local`: its contents, and that any user can run it."""
 
 import csv
 import subprocess
@@ -18,31 +18,32 @@ SIZE_BOUND: Final = 1_350_000_000  # bytes, unpacked, on a slim base of 75 MB
 ANYONE: Final = ("--user", "54321:54321", "--read-only", "--tmpfs", "/tmp", "--network", "none")  # noqa: S108 - its /tmp
 
 
-def table(text: str) -> dict[str, str]:
+def parse_table(text: str) -> dict[str, str]:
     return dict(csv.reader(text.splitlines(), delimiter="\t"))
 
 
 @pytest.fixture(scope="module")
-def listed(engine: Engine, tools_image: str) -> str:
+def version_list(engine: Engine, tools_image: str) -> str:
+    """The image's table of tools and versions."""
     return engine.run(tools_image, f"cat {PREFIX}/tools.tsv")
 
 
-def test_it_does_not_run_as_root(engine: Engine, tools_image: str) -> None:
+def test_the_image_does_not_run_as_root(engine: Engine, tools_image: str) -> None:
     assert engine.run(tools_image, "id -u").strip() == "1000"
 
 
-def test_any_user_on_a_read_only_disk_can_ask_every_tool_and_gets_what_the_list_says(
-    engine: Engine, tools_image: str, listed: str
+def test_any_user_on_a_read_only_disk_gets_the_listed_versions_from_the_tools(
+    engine: Engine, tools_image: str, version_list: str
 ) -> None:
     sources = f"{CLONE}:/clone:ro"
-    told = engine.run(
+    versions = engine.run(
         tools_image, "PYTHONPATH=/clone python3 /clone/docker/tools/list_versions.py", *ANYONE, "--volume", sources
     )
-    assert told == listed
+    assert versions == version_list
 
 
-def test_the_list_has_every_tool_in_the_versions_that_are_locked_sorted(listed: str) -> None:
-    versions = table(listed)
+def test_the_version_list_is_sorted_and_has_every_tool_in_its_locked_version(version_list: str) -> None:
+    versions = parse_table(version_list)
     assert list(versions) == sorted(versions)
     assert set(versions) == {
         *("Rscript", "aws", "bgzip", "bwa", "curl", "cutadapt", "gatk", "java", "mosdepth", "multiqc", "picard"),
@@ -52,46 +53,48 @@ def test_the_list_has_every_tool_in_the_versions_that_are_locked_sorted(listed: 
     assert locked.items() <= versions.items()
 
 
-def test_the_host_says_the_same_of_the_same_tools(listed: str) -> None:
-    """What comes by lock is the same here and there; Debian's may differ where the host is another release."""
-    here = f"{Path(sys.executable).parent}:{CLONE / '.tools' / 'bin'}:/usr/local/bin:/usr/bin:/bin"
-    done = subprocess.run(
-        [sys.executable, CLONE / "docker" / "tools" / "list_versions.py", here],
-        env={"PYTHONPATH": str(CLONE), "PATH": here},
+def test_locked_tools_have_the_same_versions_on_the_host(version_list: str) -> None:
+    """Locked tools have the same version on both; Debian's may differ if the host has another release."""
+    path = f"{Path(sys.executable).parent}:{CLONE / '.tools' / 'bin'}:/usr/local/bin:/usr/bin:/bin"
+    completed = subprocess.run(
+        [sys.executable, CLONE / "docker" / "tools" / "list_versions.py", path],
+        env={"PYTHONPATH": str(CLONE), "PATH": path},
         capture_output=True,
         text=True,
         check=True,
     )
-    same = ("aws", "cutadapt", "gatk", "multiqc", "picard", "s5cmd")
-    host, image = table(done.stdout), table(listed)
-    assert {tool: host[tool] for tool in same} == {tool: image[tool] for tool in same}
+    locked = ("aws", "cutadapt", "gatk", "multiqc", "picard", "s5cmd")
+    host, image = parse_table(completed.stdout), parse_table(version_list)
+    assert {tool: host[tool] for tool in locked} == {tool: image[tool] for tool in locked}
 
 
-def test_debians_packages_are_recorded(engine: Engine, tools_image: str) -> None:
-    packages = table(engine.run(tools_image, f"cat {PREFIX}/debian-packages.tsv"))
+def test_debian_packages_are_recorded(engine: Engine, tools_image: str) -> None:
+    packages = parse_table(engine.run(tools_image, f"cat {PREFIX}/debian-packages.tsv"))
     assert {"bwa", "samtools", "openjdk-17-jre-headless", "r-base-core"} <= set(packages)
     assert all(packages.values())
 
 
 @pytest.mark.parametrize("package", ["dagster", "bioinfo_assets", "captainslog", "moto"])
-def test_neither_dagster_nor_this_project_is_in_it(engine: Engine, tools_image: str, package: str) -> None:
-    look = f"for python in /usr/bin/python3 {PREFIX}/python/bin/python; do ! $python -c 'import {package}' 2>&1; done"
-    assert engine.run(tools_image, look).count("ModuleNotFoundError") == 2
+def test_neither_dagster_nor_this_project_is_installed(engine: Engine, tools_image: str, package: str) -> None:
+    imports = (
+        f"for python in /usr/bin/python3 {PREFIX}/python/bin/python; do ! $python -c 'import {package}' 2>&1; done"
+    )
+    assert engine.run(tools_image, imports).count("ModuleNotFoundError") == 2
     assert engine.run(tools_image, f"find / -xdev -name '*{package}*' 2>/dev/null || true") == ""
 
 
-def test_it_trusts_no_certificates_of_the_machine_that_built_it(engine: Engine, tools_image: str) -> None:
+def test_certificates_of_the_build_machine_are_not_trusted(engine: Engine, tools_image: str) -> None:
     assert engine.run(tools_image, "find /usr/local/share/ca-certificates -type f") == ""
 
 
-def test_it_is_small(engine: Engine, tools_image: str) -> None:
+def test_the_image_is_small(engine: Engine, tools_image: str) -> None:
     assert int(engine("image", "inspect", "--format", "{{.Size}}", tools_image).stdout) < SIZE_BOUND
 
 
-def test_it_starts_what_it_is_told_and_says_what_it_is(engine: Engine, tools_image: str) -> None:
+def test_the_image_has_no_entrypoint_and_has_a_title(engine: Engine, tools_image: str) -> None:
     template = '{{json .Config.Entrypoint}} {{index .Config.Labels "org.opencontainers.image.title"}}'
-    told = engine("image", "inspect", "--format", template, tools_image).stdout
-    assert told.strip() == "null bioinfo-assets tools"
+    config = engine("image", "inspect", "--format", template, tools_image).stdout
+    assert config.strip() == "null bioinfo-assets tools"
 
 
 REFERENCE: Final = r"""
@@ -106,12 +109,12 @@ def test_gatk_works_for_any_user(engine: Engine, tools_image: str) -> None:
 
 
 @pytest.mark.parametrize("tool", ["gatk", "picard"])
-def test_a_start_of_java_uses_its_archive_of_classes(engine: Engine, tools_image: str, tool: str) -> None:
+def test_java_tools_start_with_their_class_data_archive(engine: Engine, tools_image: str, tool: str) -> None:
     verify = f"java -Xshare:on -XX:SharedArchiveFile={PREFIX}/gatk/{tool}.jsa -cp '{PREFIX}/gatk/lib/*' -version"
     assert "sharing" in engine.run(tools_image, f"{verify} 2>&1", *ANYONE)
 
 
-def test_r_draws_for_any_user(engine: Engine, tools_image: str) -> None:
+def test_r_plots_for_any_user(engine: Engine, tools_image: str) -> None:
     script = "cd /tmp; Rscript -e 'pdf(\"a.pdf\"); hist(c(1, 2, 2, 3)); invisible(dev.off())'; head -c 5 a.pdf"
     assert engine.run(tools_image, script, *ANYONE) == "%PDF-"
 
@@ -124,6 +127,6 @@ ls report
 """
 
 
-def test_multiqc_makes_its_report_for_any_user(engine: Engine, tools_image: str) -> None:
-    """It works without the packages that the image leaves out."""
+def test_multiqc_writes_its_report_for_any_user(engine: Engine, tools_image: str) -> None:
+    """The packages that the image omits are not needed."""
     assert engine.run(tools_image, STATISTICS, *ANYONE).split() == ["multiqc_data", "multiqc_report.html"]

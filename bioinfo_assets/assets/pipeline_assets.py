@@ -1,7 +1,7 @@
 """The pipeline's assets in Dagster, built from the rows of `pipeline.graph`."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
@@ -10,7 +10,7 @@ from bioinfo_assets.assets.sources import accept_beta_features, observe_upstream
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.step_run import StepEvents
-from bioinfo_assets.pipeline.graph import GRAPH, SOURCES, AssetSpec, parents_of
+from bioinfo_assets.pipeline.graph import GRAPH, SOURCES, AssetSpec
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import REFERENCES, ResultKey
@@ -38,7 +38,7 @@ def pipeline_asset(spec: AssetSpec) -> dg.AssetsDefinition:
             group_name=spec.group,
             kinds=set(spec.kinds),
             owners=OWNERS,
-            ins={parent: dg.AssetIn() for parent in parents_of(spec.name)},
+            ins={name: dg.AssetIn() for name in spec.upstream if name not in SOURCES},
             deps=[dg.AssetKey(name) for name in spec.upstream if name in SOURCES],
             required_resource_keys={"launcher", "project"},
             io_manager_key=RECORDS,
@@ -48,7 +48,8 @@ def pipeline_asset(spec: AssetSpec) -> dg.AssetsDefinition:
 
 
 def _materialize(spec: AssetSpec, context: dg.AssetExecutionContext, **upstream: RecordSet) -> StepEvents:
-    launcher, project = cast("JobLauncher", context.resources.launcher), cast("Project", context.resources.project)
+    launcher: JobLauncher = context.resources.launcher
+    project: Project = context.resources.project
     if spec.name == "known_sites" and not project.settings.known_sites:
         context.log.info("no known sites are set: base qualities will not be recalibrated")
         yield dg.Output(RecordSet(spec.name, {}))

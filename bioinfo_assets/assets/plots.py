@@ -1,4 +1,4 @@
-"""Small pictures for Dagit's pages: an insert-size histogram and a coverage curve, as PNG within Markdown."""
+"""Small plots for Dagit: an insert-size histogram and a coverage curve, as PNG within Markdown."""
 
 import base64
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 WIDTH_IN, HEIGHT_IN, DPI = 5.0, 2.6, 80
 COLOUR = "#3b6ea5"
-RARE = 0.001
-"""The axis of depth ends where less than this share of the genome is covered."""
+MIN_FRACTION = 0.001
+"""The depth axis ends where less than this fraction of the genome is covered."""
 
 
 def insert_size_plot(sample: str, histogram: Sequence[tuple[int, int]]) -> dg.MarkdownMetadataValue:
-    """Pairs by the length of their fragment.
+    """Plot the number of read pairs by insert size.
 
     Args:
         sample: The sample's name.
@@ -27,14 +27,14 @@ def insert_size_plot(sample: str, histogram: Sequence[tuple[int, int]]) -> dg.Ma
 
 
 def coverage_plot(sample: str, distribution: Sequence[tuple[int, float]]) -> dg.MarkdownMetadataValue:
-    """The share of the genome by the depth it is covered with at least.
+    """Plot the fraction of the genome that is covered at least this deep, by depth.
 
     Args:
         sample: The sample's name.
         distribution: Rows of depth and the fraction of the genome with at least that depth, in order of depth.
     """
-    shown = [(depth, fraction) for depth, fraction in distribution if fraction >= RARE or depth == 0]
-    figure, axes = _axes("depth (reads)", "share of the genome", f"{sample}: covered at least this deep")
+    shown = [(depth, fraction) for depth, fraction in distribution if fraction >= MIN_FRACTION or depth == 0]
+    figure, axes = _axes("depth (reads)", "fraction of the genome", f"{sample}: coverage at least this deep")
     axes.step([depth for depth, _ in shown], [fraction for _, fraction in shown], color=COLOUR, where="post")
     axes.set_ylim(0, 1.02)
     return _markdown(figure, f"Coverage of {sample}")

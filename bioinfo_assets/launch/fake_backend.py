@@ -1,6 +1,7 @@
 """A backend without processes, for tests: a function determines what each job produces.
 
 >>> import tempfile
+>>> from bioinfo_assets.result_key import ResultKey
 >>> fake = FakeBackend(Path(tempfile.mkdtemp()), lambda job: Behaviour(files={"text": b"hello"}))
 >>> key = ResultKey("greeting", "expt")
 >>> job = Job(key, "1", "", outputs=(Output("text", "greeting.txt", "/results/greeting.txt"),))

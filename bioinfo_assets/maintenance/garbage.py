@@ -57,7 +57,7 @@ class Garbage:
 
     Attributes:
         items: What can be deleted.
-        problems: For each folder whose unrecorded files were left out, the reason in a sentence.
+        problems: For each folder whose unrecorded files were left out, a sentence that explains why.
     """
 
     items: tuple[GarbageItem, ...]

@@ -1,4 +1,4 @@
-"""What jobs print, shown in Dagit's compute logs of their step while they run."""
+"""Dagster's compute logs of a step: Dagit shows there what its jobs print while they run."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -29,10 +29,10 @@ class StepLogs:
     files: dict[Stream, IO[str]]
     lock: Lock = field(default_factory=Lock)
 
-    def write(self, stream: Stream, text: bytes, speaker: str = "") -> None:
-        """Adds what a job printed; with several jobs in one step, each line begins with the one that speaks."""
+    def write(self, stream: Stream, text: bytes, label: str = "") -> None:
+        """Append output of a job; each line begins with the label, which distinguishes the jobs of a step."""
         lines = text.decode(errors="replace").splitlines(keepends=True)
-        prefix = f"[{speaker}] " if speaker else ""
+        prefix = f"[{label}] " if label else ""
         file = self.files[stream]
         with self.lock:
             file.writelines(prefix + line for line in lines)
@@ -41,23 +41,22 @@ class StepLogs:
 
 @contextmanager
 def step_logs(step_context: StepExecutionContext) -> Iterator[tuple[StepLogs, DagsterEvent]]:
-    """Opens a step's compute logs; gives them with the event that tells Dagit where they are."""
+    """Open a step's compute logs; yields them with the event by which Dagit finds them."""
     manager = step_context.instance.compute_log_manager
     log_key = manager.build_log_key_for_run(step_context.run_id, str(create_compute_log_file_key()))  # type: ignore[no-untyped-call]
     with ExitStack() as stack:
         files = {stream: _open(manager, stack, log_key, io_type) for stream, io_type in _IO_TYPES.items()}
         event = DagsterEvent.capture_logs(step_context, [step_context.step.key], log_key, CapturedLogContext(log_key))
         yield StepLogs(files), event
-        # Both are closed before the first context ends: a cloud manager sends both away at the first end.
+        # Both are closed before the first context ends: a cloud manager uploads both at that moment.
         for file in files.values():
             file.close()
     if isinstance(manager, LocalComputeLogManager):
-        # The mark by which Dagit stops asking for more.
+        # By this file Dagit knows that the logs are complete, and stops polling.
         Path(str(manager.complete_artifact_path(log_key))).touch()  # type: ignore[no-untyped-call]
 
 
 def _open(manager: ComputeLogManager, stack: ExitStack, log_key: Sequence[str], io_type: ComputeIOType) -> IO[str]:
-    opened = stack.enter_context(manager.open_log_stream(log_key, io_type))
-    # Dagster annotates the stream as bytes and opens it as text; a manager that keeps nothing gives None.
-    file = cast("IO[str] | None", opened)
+    # Dagster annotates the stream as bytes and opens it as text; a manager that keeps no logs returns None.
+    file = cast("IO[str] | None", stack.enter_context(manager.open_log_stream(log_key, io_type)))
     return stack.enter_context(Path(os.devnull).open("w", encoding="utf-8")) if file is None else file

@@ -1,12 +1,12 @@
-"""An executor in which one process drives many jobs: each step is a thread that only waits.
+"""An executor that runs each step as a thread of one process: steps only wait for their jobs.
 
-Dagster's multiprocess executor starts a process and imports Dagster again for each step, which costs seconds; its
-in-process one runs one step after the other. Here a step costs some hundredths of a second, and hundreds wait at once.
-`benchmarks/executors.py` measures it.
+Dagster's multiprocess executor starts a process and imports Dagster again for each step, which takes seconds; its
+in-process executor runs one step after the other. Here a step takes some hundredths of a second, and hundreds wait at
+the same time. `benchmarks/executors.py` measures it.
 
-Its steps write their own materializations, one for each partition (see `orchestration.launcher`), so it marks its copy
-of the run as one whose asset events Dagster leaves alone. The stored run has no such mark: the events that were planned
-when it was created still tell which partitions failed.
+Steps yield their own materializations, one per partition (see `orchestration.launcher`), so the executor tags its copy
+of the run as one whose asset events Dagster does not record itself. The stored run lacks that tag: its planned
+materializations still show which partitions failed.
 """
 
 import contextvars
@@ -37,101 +37,109 @@ from bioinfo_assets.orchestration.internals import (
     dagster_event_sequence_for_step,
     trigger_hook,
 )
-from bioinfo_assets.orchestration.interruption import CANCELLED_BY_INTERRUPT, announce_by
+from bioinfo_assets.orchestration.interruption import CANCELLED_BY_INTERRUPT, set_interrupt_flag
 
-TICK_S = 0.1
-"""How long the main thread waits for events before it looks after interrupts and retries, in seconds."""
+POLL_INTERVAL_S = 0.1
+"""Seconds that the main thread waits for an event before it checks for interrupts and retries."""
 
 
 @dataclass(frozen=True, slots=True)
 class _StepEnd:
-    """What a step's thread says last: all its events, and the error that ended it, if one did."""
+    """The end of a step's thread: all its events, and the error that ended it, if any."""
 
     events: list[DagsterEvent]
     error: BaseException | None
 
 
 @dataclass(slots=True)
-class _Drive:
-    """One execution: its plan, its threads, and what came back from them."""
+class _PlanRun:
+    """The execution of one plan.
+
+    Attributes:
+        plan_context: Dagster's context of the execution.
+        active: Dagster's state of the plan.
+        pool: Runs the steps.
+        max_steps: Steps that run at the same time.
+        interrupted: Set once the run is interrupted; steps poll it.
+    """
 
     plan_context: PlanExecutionContext
     active: ActiveExecution
     pool: ThreadPoolExecutor
-    width: int
-    ending: Event = field(default_factory=Event)
-    told: "Queue[tuple[StepExecutionContext, DagsterEvent | _StepEnd]]" = field(default_factory=Queue)
-    running: set[str] = field(default_factory=set)
-    retries: dict[str, DagsterEvent] = field(default_factory=dict)
-    errors: list[BaseException] = field(default_factory=list)
+    max_steps: int
+    interrupted: Event = field(default_factory=Event)
+    _queue: "Queue[tuple[StepExecutionContext, DagsterEvent | _StepEnd]]" = field(default_factory=Queue)
+    _running: set[str] = field(default_factory=set)
+    _retries: dict[str, DagsterEvent] = field(default_factory=dict)
+    _errors: list[BaseException] = field(default_factory=list)
 
     def events(self) -> Iterator[DagsterEvent]:
         try:
-            yield from self._until_complete()
+            yield from self._run_steps()
         except BaseException:
-            self.ending.set()  # the pool waits for its threads: they must not wait for their jobs
+            self.interrupted.set()  # the pool waits for its threads, which must not wait for their jobs
             raise
 
-    def _until_complete(self) -> Iterator[DagsterEvent]:
-        while self.running or not (self.ending.is_set() or self.active.is_complete):
-            self._heed_interrupts()
-            if not self.ending.is_set():
+    def _run_steps(self) -> Iterator[DagsterEvent]:
+        while self._running or not (self.interrupted.is_set() or self.active.is_complete):
+            self._check_for_interrupts()
+            if not self.interrupted.is_set():
                 self._start_steps()
                 yield from self.active.concurrency_event_iterator(self.plan_context)
-            yield from self._pass_on()
+            yield from self._forward_event()
             yield from self.active.plan_events_iterator(self.plan_context)
-        if self.ending.is_set():
+        if self.interrupted.is_set():
             raise DagsterExecutionInterruptedError
-        if self.errors and self.plan_context.raise_on_error:
-            raise self.errors[0]
+        if self._errors and self.plan_context.raise_on_error:
+            raise self._errors[0]
 
-    def _heed_interrupts(self) -> None:
-        if not self.ending.is_set() and self.active.check_for_interrupts():
-            self.ending.set()
+    def _check_for_interrupts(self) -> None:
+        if not self.interrupted.is_set() and self.active.check_for_interrupts():
+            self.interrupted.set()
             self.active.mark_interrupted()
             run = self.plan_context.dagster_run
             if CANCELLED_BY_INTERRUPT.items() <= run.tags.items():
                 self.plan_context.instance.report_run_canceling(run)
 
     def _start_steps(self) -> None:
-        for step in self.active.get_steps_to_execute(limit=self.width - len(self.running)):
+        for step in self.active.get_steps_to_execute(limit=self.max_steps - len(self._running)):
             step_context = self.plan_context.for_step(step, self.active.get_known_state())
-            self.running.add(step.key)
-            # A context of its own, so that what one step sets is not seen by the next.
+            self._running.add(step.key)
+            # A context of its own keeps a step's context variables from the next step of the same thread.
             self.pool.submit(contextvars.Context().run, self._run_step, step_context)
 
     def _run_step(self, step_context: StepExecutionContext) -> None:
-        announce_by(self.ending)
-        seen: list[DagsterEvent] = []
+        set_interrupt_flag(self.interrupted)
+        events: list[DagsterEvent] = []
         try:
             for event in dagster_event_sequence_for_step(step_context):
-                seen.append(event)
-                self.told.put((step_context, event))
-        except BaseException as error:  # noqa: BLE001 - the main thread must hear of it, whatever it is
-            self.told.put((step_context, _StepEnd(seen, error)))
+                events.append(event)
+                self._queue.put((step_context, event))
+        except BaseException as error:  # noqa: BLE001 - the main thread handles it, whatever it is
+            self._queue.put((step_context, _StepEnd(events, error)))
         else:
-            self.told.put((step_context, _StepEnd(seen, None)))
+            self._queue.put((step_context, _StepEnd(events, None)))
 
-    def _pass_on(self) -> Iterator[DagsterEvent]:
+    def _forward_event(self) -> Iterator[DagsterEvent]:
         try:
-            step_context, said = self.told.get(timeout=TICK_S)
+            step_context, item = self._queue.get(timeout=POLL_INTERVAL_S)
         except Empty:
             return
-        if isinstance(said, _StepEnd):
-            yield from self._end_step(step_context, said)
+        if isinstance(item, _StepEnd):
+            yield from self._end_step(step_context, item)
             return
-        yield said
-        if said.is_step_up_for_retry:
-            # Heeded when the step's thread has ended: before, the plan would hand out the same step again beside it.
-            self.retries[step_context.step.key] = said
+        yield item
+        if item.is_step_up_for_retry:
+            # Handled once the step's thread has ended: before, the plan would start the step a second time.
+            self._retries[step_context.step.key] = item
         else:
-            self.active.handle_event(said)
+            self.active.handle_event(item)
 
     def _end_step(self, step_context: StepExecutionContext, end: _StepEnd) -> Iterator[DagsterEvent]:
-        self.running.discard(step_context.step.key)
+        self._running.discard(step_context.step.key)
         if end.error is not None and not isinstance(end.error, DagsterExecutionInterruptedError):
-            self.errors.append(end.error)
-        retry = self.retries.pop(step_context.step.key, None)
+            self._errors.append(end.error)
+        retry = self._retries.pop(step_context.step.key, None)
         if retry is None:
             self.active.verify_complete(self.plan_context, step_context.step.key)
         else:
@@ -143,30 +151,30 @@ class OneProcessExecutor(dg.Executor):
     """Runs the steps of a run as threads of this process.
 
     Args:
-        width: Steps that may wait at once.
+        max_steps: Steps that run at the same time.
     """
 
-    def __init__(self, width: int) -> None:
-        self.width = width
+    def __init__(self, max_steps: int) -> None:
+        self._max_steps = max_steps
 
     @property
     def retries(self) -> RetryMode:
-        """Steps may ask to be run again."""
+        """Steps may request retries."""
         return RetryMode.ENABLED
 
     @property
     def step_dependency_config(self) -> StepDependencyConfig:
-        """A step goes on with the partitions that its upstream made, though others of them failed."""
+        """A step runs for the partitions that succeeded upstream, even if others failed."""
         return StepDependencyConfig(require_upstream_step_success=False)
 
     def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
-        """Runs the plan; yields every event once it is in the event log."""
-        here = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
-        yield DagsterEvent.engine_event(plan_context, f"One process for all jobs (pid {os.getpid()})", here)
+        """Run the plan; yields every event once it is in the event log."""
+        metadata = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
+        yield DagsterEvent.engine_event(plan_context, f"One process for all jobs (pid {os.getpid()})", metadata)
         run = plan_context.dagster_run
         yield from ExecuteRunWithPlanIterable(
             execution_plan=plan_context.execution_plan,
-            iterator=self._drive,
+            iterator=self._execute_plan,
             execution_context_manager=PlanExecutionContextManager(
                 job=plan_context.job,
                 retry_mode=plan_context.retry_mode,
@@ -180,30 +188,30 @@ class OneProcessExecutor(dg.Executor):
             ),
         )
 
-    def _drive(self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
-        slots = InstanceConcurrencyContext(job_context.instance, job_context.dagster_run)
+    def _execute_plan(self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        concurrency = InstanceConcurrencyContext(job_context.instance, job_context.dagster_run)
         with (
-            slots,
-            ThreadPoolExecutor(self.width, thread_name_prefix="step") as pool,
+            concurrency,
+            ThreadPoolExecutor(self._max_steps, thread_name_prefix="step") as pool,
             ActiveExecution(
                 execution_plan,
                 retry_mode=job_context.retry_mode,
                 step_dependency_config=self.step_dependency_config,
-                max_concurrent=self.width,
-                instance_concurrency_context=slots,
+                max_concurrent=self._max_steps,
+                instance_concurrency_context=concurrency,
             ) as active,
         ):
-            yield from _Drive(job_context, active, pool, self.width).events()
+            yield from _PlanRun(job_context, active, pool, self._max_steps).events()
 
 
 @dg.executor(
     name="one_process",
     config_schema={
         "max_steps": dg.Field(
-            dg.IntSource, default_value=200, is_required=False, description="Steps that may wait for jobs at once."
+            dg.IntSource, default_value=200, is_required=False, description="Steps that run at the same time."
         )
     },
 )
 def one_process_executor(init_context: dg.InitExecutorContext) -> OneProcessExecutor:
-    """All steps of a run as threads of one process; their jobs run elsewhere."""
+    """Run all steps of a run as threads of one process; their jobs run on the backend."""
     return OneProcessExecutor(int(str(init_context.executor_config["max_steps"])))

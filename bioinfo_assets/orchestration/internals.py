@@ -1,8 +1,8 @@
-"""The private names of Dagster that this project leans on, in one place.
+"""All private names of Dagster that this project uses.
 
 Launcher and executor need what Dagster does not publish. The minor version is pinned in pyproject.toml, and
-`bioinfo_assets_tests/orchestration/test_internals.py` says for each name what is expected of it: on an upgrade, that
-test tells what moved. Nothing else in the project imports from `dagster._core`.
+`bioinfo_assets_tests/orchestration/test_internals.py` states what is expected of each name: on an upgrade, it shows
+what has changed. No other module of the project imports from `dagster._core`.
 """
 
 from dagster._core.definitions.data_version import (
@@ -11,7 +11,6 @@ from dagster._core.definitions.data_version import (
     DATA_VERSION_TAG,
     DEFAULT_DATA_VERSION,
     NULL_EVENT_POINTER,
-    CachingStaleStatusResolver,
     extract_data_version_from_entry,
     get_input_data_version_tag,
     get_input_event_pointer_tag,
@@ -36,7 +35,6 @@ from dagster._core.execution.plan.instance_concurrency_context import InstanceCo
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
-from dagster._core.loader import LoadingContextForTest
 from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType, ComputeLogManager
 from dagster._core.storage.dagster_run import assets_are_externally_managed
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
@@ -58,7 +56,6 @@ __all__ = [
     "NULL_EVENT_POINTER",
     "RETRY_NUMBER_TAG",
     "ActiveExecution",
-    "CachingStaleStatusResolver",
     "CapturedLogContext",
     "ComputeIOType",
     "ComputeLogManager",
@@ -69,7 +66,6 @@ __all__ = [
     "ExecutionPlan",
     "InMemoryJob",
     "InstanceConcurrencyContext",
-    "LoadingContextForTest",
     "LocalComputeLogManager",
     "PlanExecutionContext",
     "PlanExecutionContextManager",

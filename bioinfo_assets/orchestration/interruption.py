@@ -1,7 +1,7 @@
-"""How a step in a thread learns that its run is being ended.
+"""How an interrupt of a run reaches its steps.
 
-Interrupts reach a process's main thread only. The executor sets a flag that each of its steps can see; a step that
-waits asks for it and raises the interrupt in its own thread, where its jobs are cancelled.
+Only a process's main thread receives interrupts. The executor sets a flag; a waiting step polls it and raises the
+interrupt in its own thread, where it cancels its jobs.
 """
 
 from contextvars import ContextVar
@@ -11,23 +11,23 @@ from typing import Final
 from bioinfo_assets.orchestration.internals import DagsterExecutionInterruptedError
 
 CANCELLED_BY_INTERRUPT: Final = {"bioinfo-assets/interrupt": "cancels"}
-"""Tag of a run that only its user interrupts: it ends as cancelled. To Dagster an interrupt that it did not send itself
-is a failure, such as of a machine that is shut down."""
+"""Tag of a run that only its user interrupts, and that then ends as cancelled. Dagster treats an interrupt that it did
+not send itself, such as the shutdown of a machine, as a failure."""
 
-_run_is_ending: ContextVar[Event | None] = ContextVar("run_is_ending", default=None)
+_interrupt_flag: ContextVar[Event | None] = ContextVar("interrupt_flag", default=None)
 
 
-def announce_by(flag: Event) -> None:
-    """Makes `flag` the one that steps of this context ask for."""
-    _run_is_ending.set(flag)
+def set_interrupt_flag(flag: Event) -> None:
+    """Set the flag that `raise_if_interrupted` checks in this context."""
+    _interrupt_flag.set(flag)
 
 
 def raise_if_interrupted() -> None:
-    """Raises the interrupt of this step's run, if there is one.
+    """Raise the interrupt of this step's run, if there is one.
 
     Raises:
-        DagsterExecutionInterruptedError: the run is being ended.
+        DagsterExecutionInterruptedError: the run was interrupted.
     """
-    flag = _run_is_ending.get()
+    flag = _interrupt_flag.get()
     if flag is not None and flag.is_set():
         raise DagsterExecutionInterruptedError

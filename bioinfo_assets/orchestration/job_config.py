@@ -39,7 +39,7 @@ def options_of(config: dg.Config) -> JobOptions:
 def options_from_tags(tags: Mapping[str, str]) -> JobOptions:
     """The options in a run's tag; none if it has no such tag.
 
-    >>> options_from_tags({TAG: '{"queue": "spot", "memory_mib": 4096}'}).given()
+    >>> options_from_tags({TAG: '{"queue": "spot", "memory_mib": 4096}'}).set_options()
     {'memory_mib': 4096, 'queue': 'spot'}
 
     Raises:

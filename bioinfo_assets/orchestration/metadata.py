@@ -1,4 +1,4 @@
-"""What Dagit shows of a materialization: its files, how it was made, what it cost, and its own figures."""
+"""Metadata of materializations in Dagit: files, inputs, provenance, cost, and the facts of the record."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,7 +11,7 @@ Metadata = Mapping[str, dg.MetadataValue]
 
 _FILE_COLUMNS = dg.TableSchema(
     columns=[
-        dg.TableColumn("file", "string", description="Where it is published."),
+        dg.TableColumn("file", "string", description="Where it was published."),
         dg.TableColumn("bytes", "int"),
         dg.TableColumn("sha256", "string", description="Digest of its bytes."),
     ]
@@ -21,19 +21,19 @@ _INPUT_COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("file", "string", description="What the job read."),
         dg.TableColumn("bytes", "int"),
-        dg.TableColumn("digest", "string", description="SHA-256 of its bytes, where it is known."),
+        dg.TableColumn("digest", "string", description="SHA-256 of its bytes, if known."),
     ]
 )
 
 CONTIG_MD5 = "m5."
-"""What facts begin with that tell the MD5 of a contig (SAM specification, 1.3.2, M5)."""
+"""Prefix of the facts with the MD5 of a contig (SAM specification, 1.3.2, M5)."""
 
 MAX_INPUTS = 200
-"""Inputs that are shown; the record names all."""
+"""Inputs that are shown; the record has all."""
 
 
 def record_metadata(job: TracedJob, *, reused: bool) -> dict[str, dg.MetadataValue]:
-    """A record and what led to it as metadata; without run-time figures where an earlier result was reused."""
+    """The metadata of a result; without its cost if it was reused, which a plot over time would count twice."""
     record = job.record
     metadata: dict[str, dg.MetadataValue] = {
         "reused": dg.MetadataValue.bool(reused),
@@ -55,7 +55,7 @@ def record_metadata(job: TracedJob, *, reused: bool) -> dict[str, dg.MetadataVal
         metadata["imported"] = dg.MetadataValue.bool(True)
     if record.copied_from:
         metadata["copied_from"] = dg.MetadataValue.path(record.copied_from)
-    metadata |= {name: _figure(text) for name, text in record.facts.items() if not name.startswith(CONTIG_MD5)}
+    metadata |= {name: _fact_value(text) for name, text in record.facts.items() if not name.startswith(CONTIG_MD5)}
     contigs = {name.removeprefix(CONTIG_MD5): md5 for name, md5 in record.facts.items() if name.startswith(CONTIG_MD5)}
     if contigs:
         rows = [dg.TableRecord({"contig": name, "md5": md5}) for name, md5 in contigs.items()]
@@ -66,7 +66,7 @@ def record_metadata(job: TracedJob, *, reused: bool) -> dict[str, dg.MetadataVal
 
 
 def files_table(files: Iterable[FileRecord]) -> dg.TableMetadataValue:
-    """Files with size and digest, as a table."""
+    """A table of files with size and digest."""
     rows = [dg.TableRecord({"file": file.uri, "bytes": file.size, "sha256": file.sha256 or ""}) for file in files]
     return dg.MetadataValue.table(records=rows, schema=_FILE_COLUMNS)
 
@@ -87,8 +87,8 @@ def _cost(record: Record) -> dict[str, dg.MetadataValue]:
     }
 
 
-def _figure(text: str) -> dg.MetadataValue:
-    """A fact as a number where it is one, so that Dagit plots it over partitions and time."""
+def _fact_value(text: str) -> dg.MetadataValue:
+    """A numeric fact as a number, which Dagit plots over partitions and time; any other fact as text."""
     try:
         return dg.MetadataValue.int(int(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Jobs on AWS Batch whose run is over: a host that was killed could not end them."""
+"""Orphaned jobs on AWS Batch: their run is over, but its host was killed before it could end them."""
 
 from collections.abc import Iterable
 
@@ -10,13 +10,13 @@ from bioinfo_assets.orchestration.run_liveness import is_over, report_dead_runs
 
 
 def end_orphans(instance: dg.DagsterInstance, client: Client, jobs: Iterable[ActiveJob]) -> tuple[ActiveJob, ...]:
-    """Ends the jobs whose run is over, once runs whose process was killed are reported; gives what was ended.
+    """Report runs whose process was killed, and end the jobs of runs that are over; returns the ended jobs.
 
-    A run that was started again has taken its jobs over, which then are its own. Jobs of runs that this Dagster does
-    not know are left alone: they may be a colleague's, who works on the same project.
+    A resumed run has adopted its jobs, which are then its own. Jobs of runs that this Dagster instance does not have
+    are left alone: they may belong to a colleague who works on the same project.
 
     Raises:
-        BioinfoAssetsError: AWS Batch cannot be asked.
+        BioinfoAssetsError: AWS Batch cannot be reached.
     """
     report_dead_runs(instance)
     ended = tuple(orphans(jobs, lambda run_id: is_over(instance, run_id) is True))

@@ -1,4 +1,4 @@
-"""Samples as partitions, and the ranges of them that runs can take."""
+"""Samples as partitions, and the ranges of partitions that a run is given."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
@@ -12,7 +12,7 @@ samples: Final = dg.DynamicPartitionsDefinition(name="samples")
 
 
 def add_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
-    """Makes partitions of samples that are none yet."""
+    """Add a partition for each new sample."""
     known = set(instance.get_dynamic_partitions(str(samples.name)))
     new = [name for name in dict.fromkeys(names) if name not in known]
     if new:
@@ -20,23 +20,23 @@ def add_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
 
 
 def set_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
-    """Makes partitions of these samples, and of no others; what was recorded of others stays in the event log."""
+    """Make the partitions equal to these samples; events of removed samples stay in the event log."""
     add_samples(instance, names)
-    for gone in set(instance.get_dynamic_partitions(str(samples.name))).difference(names):
-        instance.delete_dynamic_partition(str(samples.name), gone)
+    for removed in set(instance.get_dynamic_partitions(str(samples.name))).difference(names):
+        instance.delete_dynamic_partition(str(samples.name), removed)
 
 
-def ranges(all_keys: Sequence[str], wanted: Collection[str]) -> Iterator[tuple[str, str]]:
-    """The ranges, as first and last key, that hold what is wanted and nothing else.
+def ranges(all_keys: Sequence[str], selected: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The ranges, as first and last key, that cover the selected keys and no others.
 
-    A run takes a range of partitions that is contiguous in the order they were added.
+    A run takes a range of partitions that is contiguous in the order in which they were added.
 
     >>> list(ranges(["a", "b", "c", "d"], {"a", "b", "d"}))
     [('a', 'b'), ('d', 'd')]
     """
     first = last = None
     for key in all_keys:
-        if key in wanted:
+        if key in selected:
             first, last = first or key, key
         elif first is not None and last is not None:
             yield first, last
@@ -46,5 +46,5 @@ def ranges(all_keys: Sequence[str], wanted: Collection[str]) -> Iterator[tuple[s
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:
-    """The tags by which a run takes a range of partitions."""
+    """The tags of a run for a range of partitions."""
     return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}

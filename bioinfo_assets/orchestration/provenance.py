@@ -1,12 +1,12 @@
-"""The tags by which Dagster's lineage and staleness know what a materialization was made from.
+"""The tags of a materialization from which Dagster derives lineage and staleness.
 
-Dagster writes them itself for one partition a run. For a range of partitions it would give all of them the same ones,
-so they are written here, for each partition, in the form that Dagster reads:
+Dagster writes them itself for a run of one partition. For a range of partitions it would give all of them the same
+tags, so they are written here, for each partition, in the form that Dagster reads:
 
-- `dagster/code_version` and `dagster/data_version` of what was made;
-- for each upstream asset its version and the storage id of the event that said so. The version of a partitioned
-  upstream is the digest of the versions of its upstream partitions, joined in key order; staleness of partitions is
-  decided by the storage id.
+- `dagster/code_version` and `dagster/data_version` of the result;
+- for each upstream asset its version and the storage id of the event that reported it. The version of a partitioned
+  upstream asset is the digest of the versions of its upstream partitions, joined in key order; staleness of partitions
+  is decided by the storage id.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,13 +30,13 @@ from bioinfo_assets.orchestration.internals import (
 
 @dataclass(frozen=True, slots=True)
 class UpstreamVersion:
-    """The version of an upstream asset as a step found it, and the storage id of the event that said so."""
+    """The version of an upstream asset when a step began, and the storage id of the event that reported it."""
 
     data_version: str
     storage_id: int | None
 
     def tags(self, key: dg.AssetKey) -> dict[str, str]:
-        """The two tags that tell it."""
+        """Its two tags."""
         return {
             get_input_data_version_tag(key): self.data_version,
             get_input_event_pointer_tag(key): str(self.storage_id) if self.storage_id else NULL_EVENT_POINTER,
@@ -45,12 +45,12 @@ class UpstreamVersion:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a step found upstream when it began, before it read any record.
+    """The versions upstream of a step when it began, before it read any record.
 
     Attributes:
-        code_version: Of the asset that the step makes.
-        shared: By upstream asset that is the same for all partitions.
-        by_partition: By upstream asset with partitions of its own, then by partition.
+        code_version: Of the asset that the step computes.
+        shared: By upstream asset without partitions.
+        by_partition: By upstream asset with partitions, then by partition.
     """
 
     code_version: str
@@ -73,7 +73,7 @@ class Provenance:
 
 
 def provenance_of(step_context: StepExecutionContext, asset_key: dg.AssetKey, partitions: Sequence[str]) -> Provenance:
-    """Looks up what is upstream of an asset now; `partitions` is empty for an asset that has none."""
+    """The current versions upstream of an asset; `partitions` is empty for an asset without partitions."""
     layer = step_context.job_def.asset_layer
     parents = {parent: layer.get(parent).is_partitioned for parent in layer.get(asset_key).parent_keys}
     code_version = layer.get(asset_key).code_version or step_context.run_id
@@ -86,9 +86,9 @@ def provenance_at(
     """The same outside of any step.
 
     Args:
-        instance: Whose events are looked up.
+        instance: Dagster, whose events are read.
         parents: The assets upstream, and whether each has partitions.
-        partitions: Of the asset; empty where it has none.
+        partitions: Of the asset; empty if it has none.
         code_version: Of the asset.
     """
     shared: dict[dg.AssetKey, UpstreamVersion] = {}
@@ -97,9 +97,9 @@ def provenance_at(
         if not is_partitioned:
             shared[parent] = version_of_asset(instance, parent)
         elif partitions:
-            found = versions_of_partitions(instance, parent, partitions)
+            versions = versions_of_partitions(instance, parent, partitions)
             by_partition[parent] = {
-                partition: UpstreamVersion(combined_version([found[partition][0]]), found[partition][1])
+                partition: UpstreamVersion(combined_version([versions[partition][0]]), versions[partition][1])
                 for partition in partitions
             }
         else:
@@ -128,9 +128,9 @@ def version_of_asset(instance: dg.DagsterInstance, key: dg.AssetKey) -> Upstream
 
 
 def _version_of_all_partitions(instance: dg.DagsterInstance, key: dg.AssetKey) -> UpstreamVersion:
-    found = versions_of_partitions(instance, key, None)
-    versions = [version for _, (version, _) in sorted(found.items())]
-    storage_ids = [storage_id for _, storage_id in found.values() if storage_id is not None]
+    by_partition = versions_of_partitions(instance, key, None)
+    versions = [version for _, (version, _) in sorted(by_partition.items())]
+    storage_ids = [storage_id for _, storage_id in by_partition.values() if storage_id is not None]
     return UpstreamVersion(combined_version(versions), max(storage_ids, default=None))
 
 
@@ -139,22 +139,22 @@ def versions_of_partitions(
 ) -> dict[str, tuple[str, int | None]]:
     """By partition: its data version, and the storage id of its newest event.
 
-    A run of some assets only calls the others external, so what was materialized is asked for first, and what was
-    observed where there is no materialization.
+    In a run of a selection, assets outside of it count as external, so both kinds of events are read: a partition's
+    materialization takes precedence over its observation.
     """
-    wanted = None if partitions is None else list(partitions)
-    found: dict[str, tuple[str, int | None]] = dict.fromkeys(wanted or (), (DEFAULT_DATA_VERSION.value, None))
+    names = None if partitions is None else list(partitions)
+    versions: dict[str, tuple[str, int | None]] = dict.fromkeys(names or (), (DEFAULT_DATA_VERSION.value, None))
     storage = instance.event_log_storage
     for kind in (dg.DagsterEventType.ASSET_OBSERVATION, dg.DagsterEventType.ASSET_MATERIALIZATION):
-        tags = storage.get_latest_tags_by_partition(key, kind, [DATA_VERSION_TAG], asset_partitions=wanted)
-        ids = storage.get_latest_storage_id_by_partition(key, kind, None if wanted is None else set(wanted))
-        found |= {
+        tags = storage.get_latest_tags_by_partition(key, kind, [DATA_VERSION_TAG], asset_partitions=names)
+        ids = storage.get_latest_storage_id_by_partition(key, kind, None if names is None else set(names))
+        versions |= {
             name: (tags.get(name, {}).get(DATA_VERSION_TAG, DEFAULT_DATA_VERSION.value), storage_id)
             for name, storage_id in ids.items()
         }
-    return found
+    return versions
 
 
 def combined_version(versions: Sequence[str]) -> str:
-    """The version of a partitioned upstream: Dagster's digest of its partitions' versions in key order."""
+    """The version of a partitioned upstream asset: Dagster's digest of its partitions' versions in key order."""
     return sha256("".join(versions).encode()).hexdigest()

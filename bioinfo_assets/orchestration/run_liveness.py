@@ -1,7 +1,7 @@
-"""Which runs have lost their process: a killed one ran no handler, and to Dagster its run goes on for ever.
+"""Detects runs whose process was killed: it reported no end, and Dagster would show the run as running for ever.
 
-The process of a run holds a lock in Dagster's folder of this machine as long as it lives, however it ends. A file whose
-lock is free tells of a process that died; a run of another machine, or one that has not begun, has no file here.
+The process of a run holds a file lock in Dagster's folder on this machine while it lives. A lock file that nobody holds
+belongs to a process that died; a run on another machine, or one that has not started, has no lock file here.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _held: Final[set[Path]] = set()
 
 @contextmanager
 def hold_run_lock(instance: dg.DagsterInstance, run_id: str, *, keep_on_error: bool = False) -> Iterator[None]:
-    """Hold the lock of a run while this process drives it.
+    """Hold the lock of a run while this process runs it.
 
     The lock is re-entrant within the process: the command line takes it before it creates the run, and the launcher
     again.
@@ -58,7 +58,7 @@ def hold_run_lock(instance: dg.DagsterInstance, run_id: str, *, keep_on_error: b
 
 
 def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Reports those runs as failed that are not over and whose process on this machine is gone; gives their ids."""
+    """Report unfinished runs whose process on this machine has died as failed; returns their ids."""
     dead = [
         run
         for run in instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_OVER)))
@@ -71,7 +71,7 @@ def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
 
 def is_over(instance: dg.DagsterInstance, run_id: str) -> bool | None:
-    """Whether a run is over; None where this Dagster does not know it."""
+    """Whether a run is over; None if this Dagster instance does not have it."""
     run = instance.get_run_by_id(run_id)
     return None if run is None else run.is_finished
 
@@ -81,5 +81,5 @@ def _file(instance: dg.DagsterInstance, run_id: str) -> Path:
 
 
 def _has_died(file: Path) -> bool:
-    """Whether the process that held this file is gone without having removed it, which it does before it lets go."""
+    """Whether the process that held this lock has ended without removing the file, which it does before the release."""
     return file.exists() and not is_held(file) and file.exists()

@@ -176,12 +176,12 @@ class StepRun:
             self._fail(key, str(error))
 
     def _submit(self, key: ResultKey, decision: ReuseDecision) -> None:
-        speaker = key.scope if len(self.keys) > 1 else ""
+        label = key.scope if len(self.keys) > 1 else ""
         submitted = submit(
             self.session.watcher,
             decision,
             on_change=lambda status: self._follow(key, status),
-            on_output=lambda stream, text: self.logs.write(stream, text, speaker),
+            on_output=lambda stream, text: self.logs.write(stream, text, label),
         )
         self._running[key] = submitted
         notify(JobUpdate(key, JobState.PENDING))

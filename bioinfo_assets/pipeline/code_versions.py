@@ -39,8 +39,8 @@ def code_version(asset: str, settings: Settings, tools: Mapping[str, str]) -> st
 def code_versions(project: Project) -> dict[str, str]:
     """The code versions of all assets.
 
-    The tools of this machine are asked for their versions. Those of an image are the last known ones: to read them
-    takes a container engine or a job, and Dagster's pages have to open without.
+    The versions of tools on this machine are read. Those of an image are the last known ones: to read them takes a
+    container engine or a job, and Dagster's pages have to open without.
     """
     tools = _last_known_tools(project.settings)
     if project.settings.backend == "local":

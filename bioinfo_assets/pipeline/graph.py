@@ -1,8 +1,8 @@
 """The assets of the pipeline: one row each.
 
-A row describes what an asset is computed from, by which job, with which tools and settings, and which of its files
-people, the report and Dagit read. Dagster's assets, dry runs, code versions and outputs all come from these rows, so
-that a new asset takes a step with its script, a row here, and tests.
+A row states what an asset is computed from, by which job, with which tools and settings, and which of its files people,
+the report and Dagit read. Dagster's assets, dry runs, code versions and outputs all come from these rows, so that a new
+asset takes a step with its script, a row here, and tests.
 """
 
 from collections.abc import Callable, Mapping

@@ -4,32 +4,39 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets_tests.assets.graph import Graph, open_graph
+from bioinfo_assets_tests.assets.real_project import RealProject, open_real_project
 from bioinfo_assets_tests.data_sets import DataSet, data_sets, simulated
 
+DATA_SETS: list[DataSet | None] = [*data_sets()] or [None]
+"""The real data sets; None stands for a simulated one."""
 
-@pytest.fixture(scope="module", params=data_sets() or [None], ids=lambda one: one.folder.name if one else "simulated")
+
+@pytest.fixture(
+    scope="module", params=DATA_SETS, ids=lambda data_set: data_set.folder.name if data_set else "simulated"
+)
 def data_set(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> DataSet:
-    return request.param or simulated(tmp_path_factory.mktemp("simulated"))
+    data_set: DataSet | None = request.param
+    return data_set or simulated(tmp_path_factory.mktemp("simulated"))
 
 
 @pytest.fixture(scope="module")
-def graph(data_set: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
-    """The whole graph on a real data set, run once."""
-    folder = tmp_path_factory.mktemp("graph")
+def complete(data_set: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealProject]:
+    """A project whose whole graph was run once on a data set."""
+    folder = tmp_path_factory.mktemp("complete")
     (folder / "home").mkdir()
     with dg.instance_for_test(temp_dir=str(folder / "home")) as instance:
-        opened = open_graph(
+        project = open_real_project(
             folder, instance, reference=str(data_set.reference), known_sites=tuple(map(str, data_set.known_sites))
         )
-        opened.add([data_set.fastqs])
-        assert opened.run(), opened.failures()
-        yield opened
+        project.add([data_set.fastqs])
+        assert project.samples
+        assert project.run(), project.failures()
+        yield project
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Graph]:
+def project(tmp_path: Path) -> Iterator[RealProject]:
     """An empty project."""
     (tmp_path / "home").mkdir()
     with dg.instance_for_test(temp_dir=str(tmp_path / "home")) as instance:
-        yield open_graph(tmp_path, instance)
+        yield open_real_project(tmp_path, instance)

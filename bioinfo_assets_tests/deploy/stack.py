@@ -6,36 +6,38 @@ from pathlib import Path
 from typing import Any, Final
 
 import boto3
-from cfnlint.decode.cfn_yaml import load
+from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
 from moto.server import ThreadedMotoServer
 
 import bioinfo_assets
 
 TEMPLATE: Final = Path(bioinfo_assets.__file__).parents[1] / "deploy" / "batch.yaml"
-IGNORED: Final = "ignore:Tried to parse AWS..S3..BucketPolicy but it's not supported by moto"
-"""Moto says so of the policy that lets nobody in over http; all else in the template it makes."""
+MOTO_WARNING: Final = "ignore:Tried to parse AWS..S3..BucketPolicy but it's not supported by moto"
+"""Moto's warning about the policy that denies plain http; it creates everything else in the template."""
 
 
 def template() -> dict[str, Any]:
     """The template as data: functions such as `!Ref X` as `{"Ref": "X"}`."""
-    return load(str(TEMPLATE))
+    resources: dict[str, Any] = load(str(TEMPLATE))
+    return resources
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """An account of moto's server, which is the cloud here."""
+    """An account on moto's server."""
 
     endpoint: str
     region: str = "eu-central-1"
 
     def client(self, service: str) -> Any:
-        return self.session().client(service, endpoint_url=self.endpoint)
+        session: Any = self.session()  # boto3's stubs take only literal names of services
+        return session.client(service, endpoint_url=self.endpoint)
 
     def session(self) -> boto3.Session:
         return boto3.Session(aws_access_key_id="someone", aws_secret_access_key="secret", region_name=self.region)  # noqa: S106 - moto's
 
     def environment(self) -> dict[str, str]:
-        """What a user would have set."""
+        """The environment of a user of the account."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "someone",
@@ -48,7 +50,7 @@ class Cloud:
         }
 
     def create(self, name: str, parameters: Mapping[str, str]) -> dict[str, str]:
-        """Makes a stack of the template; gives its outputs."""
+        """Create a stack from the template; return its outputs."""
         formation = self.client("cloudformation")
         formation.create_stack(
             StackName=name,
@@ -61,8 +63,8 @@ class Cloud:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def serving() -> tuple[ThreadedMotoServer, Cloud]:
-    """A new server: moto's state is the process's, so regions and names keep users of it apart."""
+def start_cloud() -> tuple[ThreadedMotoServer, Cloud]:
+    """Start a server. Moto's state belongs to the process: use different regions or names to keep tests apart."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

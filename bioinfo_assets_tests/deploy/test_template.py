@@ -1,25 +1,26 @@
+"""The CloudFormation template: its permissions, the stack that moto creates from it, and the settings it prints."""
+
 import tomllib
 from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cfnlint.api import ManualArgs, lint
-from cfnlint.helpers import REGIONS
+from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
+from cfnlint.helpers import REGIONS  # type: ignore[import-untyped]
 
 from bioinfo_assets.launch.batch.checks import check_batch
 from bioinfo_assets.settings import Settings
-from bioinfo_assets_tests.deploy.stack import IGNORED, TEMPLATE, serving, template
+from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, TEMPLATE, Cloud, start_cloud, template
 
-pytestmark = pytest.mark.filterwarnings(IGNORED)
+pytestmark = pytest.mark.filterwarnings(MOTO_WARNING)
 
 RESOURCES = template()["Resources"]
 POLICIES = {name: resource for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::ManagedPolicy"}
 ROLES = {name: resource for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"}
 
 
-# All that is allowed on `*`, each because it cannot be allowed on less (AWS service authorization reference).
-EVERYWHERE = {
+ALLOWED_ON_ALL_RESOURCES = {
     ("ExecutionRole", "ecr:GetAuthorizationToken"),
     ("LaunchPolicy", "batch:DescribeComputeEnvironments"),
     ("LaunchPolicy", "batch:DescribeJobDefinitions"),
@@ -27,31 +28,32 @@ EVERYWHERE = {
     ("LaunchPolicy", "batch:DescribeJobs"),
     ("LaunchPolicy", "batch:ListJobs"),
 }
+"""Actions that cannot be restricted to resources (AWS service authorization reference)."""
 
 
 def statements(name: str) -> Iterator[dict[str, Any]]:
-    """What a role or policy of the template allows."""
+    """The statements of a role or policy of the template."""
     properties = RESOURCES[name]["Properties"]
     documents = [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
     for document in [*documents, *(policy["PolicyDocument"] for policy in properties.get("Policies", []))]:
         yield from document["Statement"]
 
 
-def listed(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
 def allowed(name: str) -> set[tuple[str, str]]:
-    """Pairs of an action and what it is allowed on, by a short name."""
+    """The allowed actions with the short name of their resource."""
     return {
-        (action, short(resource))
+        (action, short_name(resource))
         for statement in statements(name)
-        for action in listed(statement["Action"])
-        for resource in listed(statement["Resource"])
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
     }
 
 
-def short(resource: Any) -> str:
+def short_name(resource: Any) -> str:
     if isinstance(resource, str):
         return resource
     ((function, argument),) = resource.items()
@@ -63,36 +65,37 @@ def short(resource: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def cloud():
-    server, cloud = serving()
+def cloud() -> Iterator[Cloud]:
+    server, cloud = start_cloud()
     yield cloud
     server.stop()
 
 
 @pytest.fixture(scope="module")
-def made(cloud):
-    """The outputs of the stack in its own network."""
+def outputs(cloud: Cloud) -> dict[str, str]:
+    """The outputs of a stack that creates its network."""
     return cloud.create(
         "genomes", {"Project": "genomes", "InputObjects": "arn:aws:s3:::reads/*,arn:aws:s3:::reference/hg38/*"}
     )
 
 
 @pytest.fixture
-def user(cloud, monkeypatch):
+def user(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the environment of a user of the account."""
     for name, value in cloud.environment().items():
         monkeypatch.setenv(name, value)
 
 
-def test_cfn_lint_finds_nothing():
-    # Hints too, in every region, but for the one that asks for prose on each resource in a form for AI tools.
+def test_cfn_lint_finds_no_problem() -> None:
+    # Hints included, in every region, except for the one that requires a description of each resource.
     config = ManualArgs(include_checks=["I"], ignore_checks=["I4010"], regions=REGIONS)
     assert [str(match) for match in lint(TEMPLATE.read_text(), config=config)] == []
 
 
-class TestWhatTheTemplateSays:
-    """Of what moto does not keep."""
+class TestTemplate:
+    """Properties that moto does not keep."""
 
-    def test_the_bucket_is_encrypted_and_not_public_and_outlives_the_stack(self):
+    def test_the_bucket_is_encrypted_private_and_retained(self) -> None:
         bucket = RESOURCES["Bucket"]
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].items()) == {
             ("BlockPublicAcls", True),
@@ -103,23 +106,23 @@ class TestWhatTheTemplateSays:
         assert bucket["Properties"]["BucketEncryption"]
         assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
 
-    def test_nobody_comes_to_the_bucket_without_tls(self):
+    def test_access_to_the_bucket_without_tls_is_denied(self) -> None:
         (statement,) = statements("BucketPolicy")
         assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-        assert [short(resource) for resource in statement["Resource"]] == ["Bucket.Arn", "${Bucket.Arn}/*"]
+        assert [short_name(resource) for resource in statement["Resource"]] == ["Bucket.Arn", "${Bucket.Arn}/*"]
 
-    def test_broken_uploads_go_after_a_week_and_scratch_after_the_days_given(self):
+    def test_incomplete_uploads_expire_after_a_week_and_scratch_after_the_set_days(self) -> None:
         broken, scratch = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
         assert broken["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
         assert "ExpirationInDays" not in broken
         assert (scratch["Prefix"], scratch["ExpirationInDays"]) == ("scratch/", {"Ref": "ScratchDays"})
 
-    def test_images_are_scanned(self):
+    def test_images_are_scanned(self) -> None:
         assert RESOURCES["Repository"]["Properties"]["ImageScanningConfiguration"] == {"ScanOnPush": True}
 
     @pytest.mark.parametrize("name", ["EbsMachine", "NvmeMachine"])
-    def test_machines_tell_their_role_to_nobody_else(self, name):
+    def test_jobs_cannot_read_the_role_of_the_machine(self, name: str) -> None:
         data = RESOURCES[name]["Properties"]["LaunchTemplateData"]
         assert data["MetadataOptions"] == {
             "HttpTokens": "required",
@@ -128,29 +131,29 @@ class TestWhatTheTemplateSays:
         }
         assert all(device["Ebs"]["Encrypted"] is True for device in data["BlockDeviceMappings"])
 
-    def test_nobody_calls_in_to_the_machines_which_call_out_by_https(self):
+    def test_machines_accept_no_connections_and_open_only_https(self) -> None:
         group = RESOURCES["SecurityGroup"]["Properties"]
         assert "SecurityGroupIngress" not in group
         assert [(rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]] == [(443, 443)]
 
-    def test_both_kinds_of_machines_differ_in_the_volume_for_scratch_only(self):
+    def test_both_kinds_of_machines_differ_only_in_the_scratch_volume(self) -> None:
         data = {name: RESOURCES[name]["Properties"]["LaunchTemplateData"] for name in ("EbsMachine", "NvmeMachine")}
-        (system, scratch), (same,) = (one["BlockDeviceMappings"] for one in data.values())
-        assert (same, scratch["Ebs"]["VolumeType"]) == (system, "gp3")
+        (system, scratch), (only,) = (machine["BlockDeviceMappings"] for machine in data.values())
+        assert (only, scratch["Ebs"]["VolumeType"]) == (system, "gp3")
         assert data["EbsMachine"]["UserData"] == data["NvmeMachine"]["UserData"]
 
 
-class TestRights:
-    def test_nothing_else_is_allowed_everywhere(self):
-        found = {
+class TestPermissions:
+    def test_only_unrestrictable_actions_are_allowed_on_all_resources(self) -> None:
+        allowed_on_all = {
             (name, action) for name in {*ROLES, *POLICIES} for action, resource in allowed(name) if resource == "*"
         }
-        assert found == EVERYWHERE
+        assert allowed_on_all == ALLOWED_ON_ALL_RESOURCES
 
-    def test_no_right_has_a_wildcard_in_its_action(self):
+    def test_no_permission_has_a_wildcard_in_its_action(self) -> None:
         assert [pair for name in {*ROLES, *POLICIES} for pair in allowed(name) if "*" in pair[0]] == []
 
-    def test_jobs_read_and_write_the_bucket_and_read_the_inputs(self):
+    def test_jobs_read_and_write_the_bucket_and_read_the_inputs(self) -> None:
         assert allowed("JobRole") == {
             ("s3:GetObject", "${Bucket.Arn}/*"),
             ("s3:PutObject", "${Bucket.Arn}/*"),
@@ -160,15 +163,15 @@ class TestRights:
         assert allowed("InputPolicy") == {("s3:GetObject", "InputObjects"), ("s3:ListBucket", "InputObjects")}
         assert RESOURCES["InputPolicy"]["Properties"]["Roles"] == [{"Ref": "JobRole"}]
 
-    def test_the_agent_pulls_one_image_and_writes_one_log(self):
+    def test_the_agent_pulls_one_image_and_writes_one_log(self) -> None:
         assert {resource for _, resource in allowed("ExecutionRole")} == {"Repository.Arn", "LogGroup.Arn", "*"}
         assert {action.partition(":")[0] for action, _ in allowed("ExecutionRole")} == {"ecr", "logs"}
 
-    def test_who_launches_gives_jobs_those_two_roles_only(self):
+    def test_launching_passes_only_the_two_job_roles(self) -> None:
         passed = {resource for action, resource in allowed("LaunchPolicy") if action == "iam:PassRole"}
         assert passed == {"JobRole.Arn", "ExecutionRole.Arn"}
 
-    def test_who_launches_submits_to_the_two_queues_only(self):
+    def test_launching_submits_only_to_the_two_queues(self) -> None:
         submitted = {resource for action, resource in allowed("LaunchPolicy") if action == "batch:SubmitJob"}
         assert submitted == {"SpotQueue", "OnDemandQueue", "batch:job-definition/${NamePrefix}-*"}
 
@@ -181,52 +184,52 @@ class TestRights:
             ("InstanceRole", {"Fn::Sub": "ec2.${AWS::URLSuffix}"}),
         ],
     )
-    def test_a_role_is_for_one_service(self, role, service):
+    def test_a_role_is_assumed_by_one_service(self, role: str, service: object) -> None:
         (statement,) = RESOURCES[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert statement["Principal"] == {"Service": service}
 
 
-class TestTheStackInMoto:
-    def test_the_queues_take_jobs_for_their_own_machines(self, cloud, made):
-        assert [made[f"{queue}QueueName"] for queue in ("Spot", "OnDemand")] == ["genomes-spot", "genomes-on-demand"]
+class TestStack:
+    def test_each_queue_has_its_own_machines(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        assert [outputs[f"{queue}QueueName"] for queue in ("Spot", "OnDemand")] == ["genomes-spot", "genomes-on-demand"]
         strategies = []
         for name in ("genomes-spot", "genomes-on-demand"):
             queue, machines = self.queue_and_machines(cloud, name)
-            for about in (queue, machines):
-                assert (about["state"], about["status"]) == ("ENABLED", "VALID")
+            for description in (queue, machines):
+                assert (description["state"], description["status"]) == ("ENABLED", "VALID")
             resources = machines["computeResources"]
             strategies.append((resources["type"], resources["allocationStrategy"]))
         assert strategies == [("SPOT", "SPOT_PRICE_CAPACITY_OPTIMIZED"), ("EC2", "BEST_FIT_PROGRESSIVE")]
 
-    def queue_and_machines(self, cloud, name):
+    def queue_and_machines(self, cloud: Cloud, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """A queue and its one compute environment."""
         batch = cloud.client("batch")
         (queue,) = batch.describe_job_queues(jobQueues=[name])["jobQueues"]
         (order,) = queue["computeEnvironmentOrder"]
-        asked = [order["computeEnvironment"]]
-        (machines,) = batch.describe_compute_environments(computeEnvironments=asked)["computeEnvironments"]
+        names = [order["computeEnvironment"]]
+        (machines,) = batch.describe_compute_environments(computeEnvironments=names)["computeEnvironments"]
         return queue, machines
 
-    def test_machines_start_with_the_script_that_makes_their_scratch(self, cloud, made):
+    def test_machines_start_with_the_script_that_sets_up_scratch(self, cloud: Cloud, outputs: dict[str, str]) -> None:
         ec2 = cloud.client("ec2")
         versions = ec2.describe_launch_template_versions(Versions=["$Latest"])["LaunchTemplateVersions"]
         texts = {b64decode(version["LaunchTemplateData"]["UserData"]).decode() for version in versions}
         assert texts == {template()["Mappings"]["Machine"]["UserData"]["Mime"]}
 
-    def test_types_without_disks_of_their_own_get_a_volume(self, cloud):
-        made = cloud.create(
+    def test_instance_types_without_local_disks_get_a_volume(self, cloud: Cloud) -> None:
+        outputs = cloud.create(
             "mixed",
             {"Project": "mixed", "EbsInstanceTypes": "m7i,c7i", "NvmeInstanceTypes": "r6id", "ScratchGiB": "700"},
         )
-        assert self.types_and_volumes(cloud, made) == (["r6id", "m7i", "c7i"], [["r6id"]], [700])
+        assert self.types_and_volumes(cloud, outputs) == (["r6id", "m7i", "c7i"], [["r6id"]], [700])
 
-    def test_there_may_be_only_such_types(self, cloud):
-        made = cloud.create("plain", {"Project": "plain", "EbsInstanceTypes": "m7i", "NvmeInstanceTypes": ""})
-        assert self.types_and_volumes(cloud, made) == (["m7i"], [], [500])
+    def test_all_instance_types_may_be_without_local_disks(self, cloud: Cloud) -> None:
+        outputs = cloud.create("plain", {"Project": "plain", "EbsInstanceTypes": "m7i", "NvmeInstanceTypes": ""})
+        assert self.types_and_volumes(cloud, outputs) == (["m7i"], [], [500])
 
-    def types_and_volumes(self, cloud, made):
-        """Instance types, those of them that a template of their own is for, and sizes of volumes for scratch."""
-        resources = self.queue_and_machines(cloud, made["SpotQueueName"])[1]["computeResources"]
+    def types_and_volumes(self, cloud: Cloud, outputs: dict[str, str]) -> tuple[list[str], list[list[str]], list[int]]:
+        """Instance types, those with a launch template of their own, and the sizes of scratch volumes."""
+        resources = self.queue_and_machines(cloud, outputs["SpotQueueName"])[1]["computeResources"]
         launch = resources["launchTemplate"]
         (version,) = cloud.client("ec2").describe_launch_template_versions(
             LaunchTemplateId=launch["launchTemplateId"], Versions=[launch["version"]]
@@ -235,52 +238,53 @@ class TestTheStackInMoto:
         overrides = [override["targetInstanceTypes"] for override in launch.get("overrides", [])]
         return resources["instanceTypes"], overrides, [device["Ebs"]["VolumeSize"] for device in devices]
 
-    def test_a_network_that_is_given_is_used_and_none_is_made(self, cloud):
+    def test_an_existing_network_is_used(self, cloud: Cloud) -> None:
         ec2 = cloud.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
         subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.9.{part}.0/24")["Subnet"]["SubnetId"] for part in (1, 2)]
         before = len(ec2.describe_vpcs()["Vpcs"])
-        made = cloud.create("given", {"Project": "given", "VpcId": vpc, "SubnetIds": ",".join(subnets)})
+        outputs = cloud.create("existing", {"Project": "existing", "VpcId": vpc, "SubnetIds": ",".join(subnets)})
         assert len(ec2.describe_vpcs()["Vpcs"]) == before
-        resources = self.queue_and_machines(cloud, made["SpotQueueName"])[1]["computeResources"]
+        resources = self.queue_and_machines(cloud, outputs["SpotQueueName"])[1]["computeResources"]
         assert resources["subnets"] == subnets
         groups = ec2.describe_security_groups(GroupIds=resources["securityGroupIds"])["SecurityGroups"]
         assert [group["VpcId"] for group in groups] == [vpc]
 
-    def test_a_tag_of_an_image_is_never_moved(self, cloud, made):
-        repository = made["RepositoryUri"].partition("/")[2]
-        (found,) = cloud.client("ecr").describe_repositories(repositoryNames=[repository])["repositories"]
-        assert found["imageTagMutability"] == "IMMUTABLE"
+    def test_image_tags_are_immutable(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        name = outputs["RepositoryUri"].partition("/")[2]
+        (repository,) = cloud.client("ecr").describe_repositories(repositoryNames=[name])["repositories"]
+        assert repository["imageTagMutability"] == "IMMUTABLE"
 
-    def test_lines_of_logs_are_kept_for_90_days(self, cloud, made):
-        (group,) = cloud.client("logs").describe_log_groups(logGroupNamePrefix=made["LogGroupName"])["logGroups"]
+    def test_logs_are_kept_for_90_days(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        (group,) = cloud.client("logs").describe_log_groups(logGroupNamePrefix=outputs["LogGroupName"])["logGroups"]
         assert (group["logGroupName"], group["retentionInDays"]) == ("/aws/batch/genomes", 90)
 
-    def test_jobs_have_the_right_to_the_inputs_that_are_given(self, cloud, made):
+    def test_jobs_may_read_the_input_objects(self, cloud: Cloud, outputs: dict[str, str]) -> None:
         iam = cloud.client("iam")
-        role = made["JobRoleArn"].rpartition("/")[2]
+        role = outputs["JobRoleArn"].rpartition("/")[2]
         (attached,) = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         policy = iam.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId="v1")["PolicyVersion"]["Document"]
         assert policy["Statement"][0]["Resource"] == ["arn:aws:s3:::reads/*", "arn:aws:s3:::reference/hg38/*"]
 
 
-class TestTheSettingsItPrints:
-    def test_they_are_the_projects_own(self, made):
-        settings = Settings(output_path="s3://results", **tomllib.loads(made["Settings"]))
-        assert (settings.backend, settings.scratch) == ("batch", f"{made['BucketUri']}/scratch")
-        assert settings.jobs.queue == made["SpotQueueName"]
-        assert settings.jobs.job_role == made["JobRoleArn"]
-        assert settings.jobs.execution_role == made["ExecutionRoleArn"]
-        assert settings.jobs.image == f"{made['RepositoryUri']}:0.1.0"
-        assert settings.batch.log_group == made["LogGroupName"]
+class TestSettings:
+    def test_the_settings_are_valid_and_name_the_stack(self, outputs: dict[str, str]) -> None:
+        settings = Settings(output_path="s3://results", **tomllib.loads(outputs["Settings"]))
+        assert (settings.backend, settings.scratch) == ("batch", f"{outputs['BucketUri']}/scratch")
+        assert settings.jobs.queue == outputs["SpotQueueName"]
+        assert settings.jobs.job_role == outputs["JobRoleArn"]
+        assert settings.jobs.execution_role == outputs["ExecutionRoleArn"]
+        assert settings.jobs.image == f"{outputs['RepositoryUri']}:0.1.0"
+        assert settings.batch.log_group == outputs["LogGroupName"]
 
-    def test_the_doctor_finds_all_well_once_the_image_is_pushed(self, cloud, made, user):
-        settings = Settings(output_path=f"{made['BucketUri']}/results", **tomllib.loads(made["Settings"]))
+    @pytest.mark.usefixtures("user")
+    def test_the_doctor_finds_no_problem_once_the_image_is_pushed(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        settings = Settings(output_path=f"{outputs['BucketUri']}/results", **tomllib.loads(outputs["Settings"]))
         manifest = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}'
-        repository = made["RepositoryUri"].partition("/")[2]
+        repository = outputs["RepositoryUri"].partition("/")[2]
         cloud.client("ecr").put_image(repositoryName=repository, imageManifest=manifest, imageTag="0.1.0")
-        for queue in (made["SpotQueueName"], made["OnDemandQueueName"]):
+        for queue in (outputs["SpotQueueName"], outputs["OnDemandQueueName"]):
             options = settings.jobs.model_copy(update={"queue": queue})
-            found = list(check_batch(options, settings.batch.log_group, [settings.scratch, settings.output_path]))
-            assert [check for check in found if not check.ok] == []
-            assert len(found) == 9
+            checks = list(check_batch(options, settings.batch.log_group, [str(settings.scratch), settings.output_path]))
+            assert [check for check in checks if not check.ok] == []
+            assert len(checks) == 9

@@ -107,7 +107,7 @@ def test_every_setting_of_a_run_option_is_named_in_the_settings() -> None:
 def test_the_example_settings_are_valid() -> None:
     (example,) = code_blocks(PAGES["docs/guides/aws-batch.md"], "toml")
     settings = Settings(output_path="s3://BUCKET/run7", **tomllib.loads(example))
-    assert settings.options_of("aligned_bam").given() == {
+    assert settings.options_of("aligned_bam").set_options() == {
         "queue": "genomes-on-demand",
         "image": settings.jobs.image,
         "tags": {"project": "p1"},

@@ -1,10 +1,9 @@
-"""An AWS account on this machine: moto's server, where containers reach it, with what the template makes."""
+"""An AWS account on this machine: moto's server, reachable from containers, with the template's stack."""
 
 import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,62 +13,68 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets_tests.deploy.stack import Cloud
+from bioinfo_assets_tests.engine import Engine
+from bioinfo_assets_tests.waiting import wait_until
 
 REGION = "us-east-1"
-MOTOS_LOG_GROUP = "/aws/batch/job"
-"""Where moto keeps what jobs print, whatever their definition says."""
+MOTO_LOG_GROUP = "/aws/batch/job"
+"""Moto writes job logs to this group, whatever the job definition names."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """What a project finds in its account.
+    """An account with the template's stack.
 
     Attributes:
-        made: The outputs of the template's stack.
-        inside: The variables that lead containers to it.
-        disk: The folder of the machines that jobs work in.
+        outputs: The outputs of the stack.
+        container_environment: The variables by which containers reach the account.
+        disk: The folder that jobs work in, on the machines.
     """
 
-    made: Mapping[str, str]
-    inside: Mapping[str, str]
+    outputs: Mapping[str, str]
+    container_environment: Mapping[str, str]
     disk: Path
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port: int = server.getsockname()[1]
+        return port
 
 
 @contextmanager
 def moto(log: Path) -> Iterator[int]:
-    """Moto's server, where containers can reach it; gives its port."""
+    """Run moto's server on all interfaces, so that containers reach it; yields its port."""
     port = free_port()
     command = [str(Path(sys.executable).parent / "moto_server"), "-H", "0.0.0.0", "-p", str(port)]  # noqa: S104
     with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file) as server:
-        for _ in range(150):
-            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/config"):
-                break
-            time.sleep(0.2)
+        wait_until(lambda: is_up(port), timeout_s=30, what="moto's server")
         yield port
         with suppress(OSError):
             urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST"))
         server.terminate()
 
 
+def is_up(port: int) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/config"):
+        return True
+    return False
+
+
 @pytest.fixture(scope="module")
-def account(engine, tmp_path_factory) -> Iterator[Account]:
-    """An account with the template's stack, and this process's variables set to use it."""
+def account(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """An account with the template's stack; this process's environment points to it."""
     folder = tmp_path_factory.mktemp("account")
     disk = folder / "disk"
     disk.mkdir()
     for path in (disk, folder, folder.parent):
-        path.chmod(0o777)  # the container's user is another
+        path.chmod(0o777)  # the container runs as another user
     with moto(folder / "moto.log") as port, pytest.MonkeyPatch.context() as patch:
         cloud = Cloud(f"http://127.0.0.1:{port}", REGION)
-        made = cloud.create("genomes", {"Project": "genomes", "LogGroupName": MOTOS_LOG_GROUP})
+        outputs = cloud.create("genomes", {"Project": "genomes", "LogGroupName": MOTO_LOG_GROUP})
         for name in [name for name in os.environ if name.startswith(("AWS_", "BIOINFO_ASSETS_"))]:
             patch.delenv(name)
         for name, value in cloud.environment().items():
             patch.setenv(name, value)
-        yield Account(made, {**cloud.environment(), "AWS_ENDPOINT_URL": f"http://host.docker.internal:{port}"}, disk)
+        yield Account(outputs, {**cloud.environment(), "AWS_ENDPOINT_URL": f"http://host.docker.internal:{port}"}, disk)

@@ -1,7 +1,7 @@
 """The whole pipeline on AWS Batch, with real containers of the project's own image.
 
-A Docker engine runs the jobs; moto's server stands for S3, Batch, CloudWatch and the rest of AWS, made by the project's
-own CloudFormation template. What comes out is compared with what this machine's processes make of the same data.
+A Docker engine runs the jobs; moto's server stands in for S3, Batch, CloudWatch and the rest of AWS, set up by the
+project's own CloudFormation template. The results are compared with those of local processes from the same data.
 """
 
 import json
@@ -17,6 +17,7 @@ import tomli_w
 
 from bioinfo_assets.pipeline.graph import ASSETS, PER_SAMPLE, SHARED_SCOPES_BY_ASSET
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store, join
 from bioinfo_assets_tests.cli.commands import COMMAND
@@ -33,7 +34,7 @@ RESULTS = [
     for asset in ASSETS
     for scope in (SAMPLES if asset in PER_SAMPLE else (SHARED_SCOPES_BY_ASSET[asset],))
 ]
-WITH_TIMES = MappingProxyType(
+FILES_WITH_TIMES = MappingProxyType(
     {
         "trimmed_reads": {"log", "json"},
         "marked_bam": {"metrics"},
@@ -42,18 +43,18 @@ WITH_TIMES = MappingProxyType(
         "multiqc_report": {"report", "data"},
     }
 )
-"""By asset, the files in which tools write when and where they ran; their canonical forms leave that out."""
+"""By asset, the files in which tools write when and where they ran; their canonical forms omit that."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project on Batch: its place, and the variables of who works on it."""
+    """A project on Batch, and the environment of its user."""
 
     output_path: str
     environment: dict[str, str]
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command of this project on it, as a user does."""
+        """Run a command on the project, as a user does."""
         command = [COMMAND, *arguments, "--output-path", self.output_path]
         return subprocess.run(command, capture_output=True, text=True, check=False, env=self.environment)
 
@@ -67,23 +68,23 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(account: Account, tools_image, tmp_path_factory) -> Project:
-    """A new project, its settings those that the template's stack gives, with the image of this clone."""
+def project(account: Account, tools_image: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A new project with the settings from the template's stack, and with the image of this clone."""
     home = tmp_path_factory.mktemp("home")
-    output_path = f"{account.made['BucketUri']}/demo"
+    output_path = f"{account.outputs['BucketUri']}/demo"
     settings = {
         "output_path": output_path,
         "backend": "batch",
-        "scratch": f"{account.made['BucketUri']}/scratch",
+        "scratch": f"{account.outputs['BucketUri']}/scratch",
         "jobs": {
-            "queue": account.made["SpotQueueName"],
+            "queue": account.outputs["SpotQueueName"],
             "image": tools_image,
-            "job_role": account.made["JobRoleArn"],
-            "execution_role": account.made["ExecutionRoleArn"],
-            "environment": dict(account.inside),
+            "job_role": account.outputs["JobRoleArn"],
+            "execution_role": account.outputs["ExecutionRoleArn"],
+            "environment": dict(account.container_environment),
         },
         "batch": {
-            "log_group": account.made["LogGroupName"],
+            "log_group": account.outputs["LogGroupName"],
             "scratch_volume": str(account.disk),
             "poll_interval_s": 0.5,
         },
@@ -92,82 +93,97 @@ def project(account: Account, tools_image, tmp_path_factory) -> Project:
     return Project(output_path, {**os.environ, "DAGSTER_HOME": str(home)})
 
 
-def submitted() -> int:
-    """How many jobs Batch was ever given."""
+def count_submitted_jobs() -> int:
     batch = boto3.client("batch")
-    filters = [{"name": "JOB_NAME", "values": ["bioinfo-assets*"]}]
-    pages = batch.get_paginator("list_jobs").paginate(jobQueue="genomes-spot", filters=filters)
+    pages = batch.get_paginator("list_jobs").paginate(
+        jobQueue="genomes-spot", filters=[{"name": "JOB_NAME", "values": ["bioinfo-assets*"]}]
+    )
     return sum(len(page["jobSummaryList"]) for page in pages)
 
 
+def read(ledger: Ledger, asset: str, scope: str) -> Record:
+    record = ledger.read(ResultKey(asset, scope))
+    assert record is not None
+    return record
+
+
 @pytest.fixture(scope="module")
-def first(project: Project):
-    """What the first run says."""
+def first_run(project: Project) -> subprocess.CompletedProcess[str]:
     return project.call("demo", "--json")
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory) -> Ledger:
-    """The same made by processes of this machine."""
-    place = tmp_path_factory.mktemp("local") / "demo"
+def local_ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """The records of the same run by local processes."""
+    output_path = tmp_path_factory.mktemp("local") / "demo"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DAGSTER")}
-    done = subprocess.run(
-        [COMMAND, "demo", "--output-path", place], capture_output=True, text=True, check=False, env=environment
+    completed = subprocess.run(
+        [COMMAND, "demo", "--output-path", output_path], capture_output=True, text=True, check=False, env=environment
     )
-    assert done.returncode == 0, done.stderr
-    return Ledger(Store(), str(place))
+    assert completed.returncode == 0, completed.stderr
+    return Ledger(Store(), str(output_path))
 
 
-def test_every_asset_is_made_by_a_job_on_batch(project, first) -> None:
-    assert first.returncode == 0, first.stderr
-    counts = json.loads(first.stdout)["jobs"]
+def test_every_asset_is_computed_by_a_job_on_batch(first_run: subprocess.CompletedProcess[str]) -> None:
+    assert first_run.returncode == 0, first_run.stderr
+    counts = json.loads(first_run.stdout)["jobs"]
     assert {asset: row["done"] for asset, row in counts.items() if asset in ASSETS} == {
         asset: 2 if asset in PER_SAMPLE else 1 for asset in ASSETS
     }
-    assert submitted() == len(RESULTS) + 1  # and one that read the image's list of tools
+    assert count_submitted_jobs() == len(RESULTS) + 1  # and one that reads the image's tool versions
 
 
 @pytest.mark.parametrize(("asset", "scope"), RESULTS)
-def test_a_result_is_what_this_machine_makes(project, first, here, asset, scope) -> None:
-    there, local = project.ledger.read(ResultKey(asset, scope)), here.read(ResultKey(asset, scope))
-    assert there.data_version == local.data_version
-    assert [(file.key, file.content) for file in there.outputs] == [(file.key, file.content) for file in local.outputs]
+@pytest.mark.usefixtures("first_run")
+def test_a_result_equals_that_of_local_processes(
+    project: Project, local_ledger: Ledger, asset: str, scope: str
+) -> None:
+    remote, local = read(project.ledger, asset, scope), read(local_ledger, asset, scope)
+    assert remote.data_version == local.data_version
+    assert [(file.key, file.content) for file in remote.outputs] == [(file.key, file.content) for file in local.outputs]
     differs = {
-        ours.key for ours, theirs in zip(there.outputs, local.outputs, strict=True) if ours.sha256 != theirs.sha256
+        first.key for first, second in zip(remote.outputs, local.outputs, strict=True) if first.sha256 != second.sha256
     }
-    assert differs <= WITH_TIMES.get(asset, set())
-    assert (there.script, there.tools, there.facts) == (local.script, local.tools, local.facts)
+    assert differs <= FILES_WITH_TIMES.get(asset, set())
+    assert (remote.script, remote.tools, remote.facts) == (local.script, local.tools, local.facts)
 
 
 @pytest.mark.parametrize(("asset", "scope"), RESULTS)
-def test_what_is_published_has_the_bytes_that_the_record_tells(project, first, asset, scope) -> None:
-    for file in project.ledger.read(ResultKey(asset, scope)).outputs:
+@pytest.mark.usefixtures("first_run")
+def test_published_files_have_the_recorded_digests(project: Project, asset: str, scope: str) -> None:
+    outputs = read(project.ledger, asset, scope).outputs
+    assert outputs
+    for file in outputs:
         assert project.ledger.store.digest(file.uri) == f"sha256:{file.sha256}"
 
 
-def test_a_record_tells_where_it_was_made(project, first, tools_image) -> None:
-    record = project.ledger.read(ResultKey("aligned_bam", "sparrow"))
+@pytest.mark.usefixtures("first_run")
+def test_a_record_names_backend_and_image_and_has_the_cost(project: Project, tools_image: str) -> None:
+    record = read(project.ledger, "aligned_bam", "sparrow")
     assert (record.backend, record.image, record.attempts) == ("batch", tools_image, 1)
-    assert record.peak_memory_mib > 10
-    assert record.cpu_s > 0
+    assert (record.peak_memory_mib or 0) > 10
+    assert (record.cpu_s or 0) > 0
 
 
-def test_scratch_holds_nothing_but_the_lists_of_tools(project, first) -> None:
+@pytest.mark.usefixtures("first_run")
+def test_only_tool_versions_are_left_in_scratch(project: Project) -> None:
     scratch = join(project.output_path.rpartition("/")[0], "scratch")
-    left = [uri.removeprefix(f"{scratch}/") for uri in Store().list(scratch, recursive=True)]
-    assert {uri.partition("/")[0] for uri in left} == {"images"}
+    remaining = [uri.removeprefix(f"{scratch}/") for uri in Store().list(scratch, recursive=True)]
+    assert {uri.partition("/")[0] for uri in remaining} == {"images"}
 
 
-def test_lineage_says_which_versions_a_result_was_made_from(project, first) -> None:
+@pytest.mark.usefixtures("first_run")
+def test_lineage_has_the_upstream_versions_of_a_result(project: Project) -> None:
     with dg.DagsterInstance.from_config(project.home) as instance:
         key = dg.AssetKey("marked_bam")
         records = instance.fetch_materializations(dg.AssetRecordsFilter(key, asset_partitions=["sparrow"]), limit=1)
-        tags = records.records[0].asset_materialization.tags
-    ledger = project.ledger
-    assert tags["dagster/data_version"] == ledger.read(ResultKey("marked_bam", "sparrow")).data_version
+        materialization = records.records[0].asset_materialization
+    assert materialization is not None
+    tags, ledger = materialization.tags or {}, project.ledger
+    assert tags["dagster/data_version"] == read(ledger, "marked_bam", "sparrow").data_version
     assert (
         tags["dagster/input_data_version/reference_genome"]
-        == ledger.read(ResultKey("reference_genome", "references")).data_version
+        == read(ledger, "reference_genome", "references").data_version
     )
     assert {name.removeprefix("dagster/input_data_version/") for name in tags if "input_data_version" in name} == {
         "aligned_bam",
@@ -176,15 +192,19 @@ def test_lineage_says_which_versions_a_result_was_made_from(project, first) -> N
     }
 
 
-def test_a_second_run_finds_everything_and_submits_nothing(project, first) -> None:
-    before = submitted()
-    again = project.call("run", "--json")
-    assert again.returncode == 0, again.stderr
-    assert sum(row["cached"] for row in json.loads(again.stdout)["jobs"].values()) == len(RESULTS)
-    assert submitted() == before
+@pytest.mark.usefixtures("first_run")
+def test_a_second_run_reuses_everything_and_submits_no_job(project: Project) -> None:
+    before = count_submitted_jobs()
+    second = project.call("run", "--json")
+    assert second.returncode == 0, second.stderr
+    assert sum(row["cached"] for row in json.loads(second.stdout)["jobs"].values()) == len(RESULTS)
+    assert count_submitted_jobs() == before
 
 
-def test_doctor_finds_all_well(project, first) -> None:
-    said = project.call("doctor", "--json")
-    assert said.returncode == 0, said.stdout
-    assert all(check["ok"] for check in json.loads(said.stdout))
+@pytest.mark.usefixtures("first_run")
+def test_doctor_finds_no_problem(project: Project) -> None:
+    completed = project.call("doctor", "--json")
+    assert completed.returncode == 0, completed.stdout
+    checks = json.loads(completed.stdout)
+    assert checks
+    assert all(check["ok"] for check in checks)

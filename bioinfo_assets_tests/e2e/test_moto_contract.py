@@ -1,10 +1,13 @@
-"""The Batch backend keeps the contract where moto's Batch runs its jobs as real containers.
+"""The backend contract for the Batch backend on moto, which runs jobs as real containers.
 
-Moto shows a log only when its container is gone, so that what is read while a job runs is the simulator's to prove.
+Moto shows a log only after its container has ended, so that reading logs of a running job is tested on the simulator.
 """
+
+from collections.abc import Collection, Iterator, Mapping
 
 import pytest
 
+from bioinfo_assets.launch.backend import Submission
 from bioinfo_assets.launch.batch.backend import BatchBackend, BatchConfig, RunIdentity
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.job_options import JobOptions
@@ -18,18 +21,18 @@ __all__ = ["account", "engine", "tools_image"]
 pytestmark = pytest.mark.xdist_group("docker")
 
 WITHOUT_ARRAYS = BatchConfig(array_min_size=10_000, poll_interval_s=0.3, batching_delay_s=0.1)
-"""Moto's containers are not told their index in an array."""
+"""Array jobs are off: moto does not set the array index in its containers."""
 
 
 class OnMoto(BatchBackend):
-    """The backend as a launcher uses it: every job comes with its options."""
+    """The backend as a launcher uses it: every job has its options."""
 
     options = JobOptions()
 
-    def submit(self, job: Job, fingerprint: str = ""):
+    def submit(self, job: Job, fingerprint: str = "") -> Submission:
         return super().submit(job.with_options(self.options), fingerprint)
 
-    def tool_versions(self, tools, options=None):
+    def tool_versions(self, tools: Collection[str], options: JobOptions | None = None) -> Mapping[str, str]:
         return super().tool_versions(tools, options or self.options)
 
 
@@ -38,17 +41,17 @@ class TestBatchOnMoto(ScriptContract):
     PAUSE_S = 0.2
 
     @pytest.fixture
-    def backend(self, account: Account, tools_image):
-        place = {"log_group": account.made["LogGroupName"], "scratch_volume": str(account.disk)}
-        config = WITHOUT_ARRAYS.model_copy(update=place)
-        scratch = f"{account.made['BucketUri']}/scratch"
+    def backend(self, account: Account, tools_image: str) -> Iterator[OnMoto]:
+        account_config = {"log_group": account.outputs["LogGroupName"], "scratch_volume": str(account.disk)}
+        config = WITHOUT_ARRAYS.model_copy(update=account_config)
+        scratch = f"{account.outputs['BucketUri']}/scratch"
         backend = OnMoto(scratch, Store(), RunIdentity("run-1", "run-1"), config)
         backend.options = JobOptions(
-            image=tools_image, queue=account.made["SpotQueueName"], environment=dict(account.inside)
+            image=tools_image, queue=account.outputs["SpotQueueName"], environment=dict(account.container_environment)
         )
         yield backend
         backend.close()
 
     @pytest.fixture
     def place(self, account: Account) -> str:
-        return f"{account.made['BucketUri']}/place"
+        return f"{account.outputs['BucketUri']}/place"

@@ -74,8 +74,8 @@ def backend(tmp_path: Path, image: str) -> Iterator[DockerBackend]:
 
 def containers_of(client: docker.DockerClient, scratch: Path) -> list[Any]:
     """The containers of hosts with that scratch."""
-    found = client.api.containers(all=True, filters=OUR_CONTAINERS)
-    return [container for container in found if container["Labels"]["bioinfo-assets.host"].startswith(str(scratch))]
+    ours = client.api.containers(all=True, filters=OUR_CONTAINERS)
+    return [container for container in ours if container["Labels"]["bioinfo-assets.host"].startswith(str(scratch))]
 
 
 def stdout_of(backend: DockerBackend, script: str, **changes: Any) -> str:

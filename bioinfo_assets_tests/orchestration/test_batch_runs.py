@@ -1,12 +1,11 @@
-"""Runs of Dagster whose jobs are on AWS Batch: what people see of them, what fails, what is done again."""
+"""Dagster runs with jobs on AWS Batch: what Dagit shows, what fails, and what is retried."""
 
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,19 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
-from bioinfo_assets.orchestration.launcher import JobLauncher, launcher_of
+from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cloud import IMAGE, JOBS, MEANS, Cloud, opened_cloud
-from bioinfo_assets_tests.orchestration.toy import Toy, toy_definitions
+from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures, toy_definitions
 from bioinfo_assets_tests.simulator import OutOfMemory, SpotReclaim
+from bioinfo_assets_tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("batch runs")  # they share the servers and one costly run
 
+CONFIG = MEANS.model_copy(update={"jobs": JOBS})
 SAMPLES = {"a": 2, "b": 3, "c": 4, "d": 5, "e": 6, "f": 7}
-PATIENCE_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -38,44 +38,36 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         yield opened
 
 
-def open_toy(cloud: Cloud, folder: Path, instance: dg.DagsterInstance, **more: Any) -> Toy:
-    return Toy(folder, instance, f"{cloud.bucket}/{folder.name}", **{"means": MEANS, "jobs": JOBS, **more})
+def open_toy(cloud: Cloud, folder: Path, instance: dg.DagsterInstance, **more: Any) -> ToyProject:
+    return ToyProject(folder, instance, f"{cloud.bucket}/{folder.name}", **{"backend": MEANS, "jobs": JOBS, **more})
 
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     (tmp_path / "home").mkdir()
-    with dg.instance_for_test(temp_dir=str(tmp_path / "home")) as opened:
-        yield opened
+    with dg.instance_for_test(temp_dir=str(tmp_path / "home")) as instance:
+        yield instance
 
 
 @pytest.fixture
-def toy(cloud: Cloud, tmp_path: Path, instance: dg.DagsterInstance) -> Toy:
+def toy(cloud: Cloud, tmp_path: Path, instance: dg.DagsterInstance) -> ToyProject:
     """One sample, so that each step is one job."""
     return open_toy(cloud, tmp_path, instance, samples={"a": 2})
-
-
-def until(true: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := true()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 # --- Six samples, one of which fails ---
 
 
 @dataclass(frozen=True)
-class Ran:
-    """The toy with six samples, run once while the number of `f` is no number, and what Batch was told in that run."""
+class ToyRun:
+    """A run of six samples of which `f` fails, with its SubmitJob requests, and the same project run locally."""
 
-    toy: Toy
-    local: Toy
-    result: dg.ExecuteInProcessResult
+    toy: ToyProject
+    local: ToyProject
+    result: dg.JobExecutionResult
     submitted: list[dict[str, Any]]
 
-    def made(self, asset: str) -> set[str | None]:
+    def materialized(self, asset: str) -> set[str | None]:
         return {
             event.partition
             for event in self.result.all_events
@@ -84,8 +76,7 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    """The same project is run by the local backend too."""
+def ran(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ToyRun]:
     folders = [tmp_path_factory.mktemp(name) for name in ("six", "local")]
     for folder in folders:
         (folder / "home").mkdir()
@@ -93,42 +84,43 @@ def ran(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]
         dg.instance_for_test(temp_dir=str(folders[0] / "home")) as instance,
         dg.DagsterInstance.local_temp(str(folders[1] / "home")) as other,
     ):
-        toy, local = open_toy(cloud, folders[0], instance, samples=SAMPLES), Toy(folders[1], other, samples=SAMPLES)
+        toy, local = (
+            open_toy(cloud, folders[0], instance, samples=SAMPLES),
+            ToyProject(folders[1], other, samples=SAMPLES),
+        )
         before = len(cloud.submitted())
-        for one in (toy, local):
-            one.write("f", "bad")
+        for project in (toy, local):
+            project.write("f", "bad")
         local.run()
-        yield Ran(toy, local, toy.run(), cloud.submitted()[before:])
+        yield ToyRun(toy, local, toy.run(), cloud.submitted()[before:])
 
 
-def test_samples_of_a_step_go_as_an_array(ran: Ran) -> None:
-    """Six products are one array, the five parities that can be made another."""
+def test_the_samples_of_a_step_are_an_array_job(ran: ToyRun) -> None:
+    """Six products are one array, the five parities that can be computed another."""
     assert [job.get("arrayProperties", {}).get("size") for job in ran.submitted] in (
         [None, 6, 5, None],
         [None, 6, None, 5],
     )
 
 
-def test_a_failed_child_fails_its_sample_only(ran: Ran) -> None:
+def test_a_failed_array_child_fails_only_its_sample(ran: ToyRun) -> None:
     assert not ran.result.success
-    assert ran.made("product") == set("abcde")
-    assert ran.made("parity") == set("abcde")
+    assert ran.materialized("product") == set("abcde")
+    assert ran.materialized("parity") == set("abcde")
     assert [ran.toy.read(sample) for sample in "abcde"] == ["6", "9", "12", "15", "18"]
-    failed = [event for event in ran.result.all_events if event.is_step_failure and event.step_key == "product"]
-    assert [event.step_failure_data.user_failure_data.description for event in failed] == [
-        "f: own.txt is bad: write a number"
-    ]
+    assert failures(ran.result)["product"] == "f: own.txt is bad: write a number"
 
 
-def test_results_do_not_tell_where_they_were_made(ran: Ran) -> None:
-    """Data versions, tags, records: equal to those of the same project run on this machine."""
-    for step, sample in [("factor", None), ("total", None), ("product", "a"), ("parity", "e")]:
-        theirs, ours = ran.local.materialization(step, sample).tags, ran.toy.materialization(step, sample).tags
-        assert {name: value for name, value in ours.items() if "pointer" not in name} == {
-            name: value for name, value in theirs.items() if "pointer" not in name
-        }
+def test_results_do_not_depend_on_the_backend(ran: ToyRun) -> None:
+    """Data versions, tags and records equal those of the local run."""
+    for asset, sample in [("factor", None), ("total", None), ("product", "a"), ("parity", "e")]:
+        local, remote = (
+            {name: value for name, value in (tags or {}).items() if "pointer" not in name}
+            for tags in (project.materialization(asset, sample).tags for project in (ran.local, ran.toy))
+        )
+        assert remote == local
     theirs, ours = ran.local.record("a"), ran.toy.record("a")
-    for field in ("step", "version", "scope", "fingerprint", "script", "parameters", "tools", "facts", "warnings"):
+    for field in ("asset", "version", "scope", "fingerprint", "script", "parameters", "tools", "facts", "warnings"):
         assert getattr(ours, field) == getattr(theirs, field)
     assert [(file.local, file.size, file.content) for file in ours.inputs] == [
         (file.local, file.size, file.content) for file in theirs.inputs
@@ -138,7 +130,7 @@ def test_results_do_not_tell_where_they_were_made(ran: Ran) -> None:
     ]
 
 
-def test_the_record_tells_of_the_job(ran: Ran) -> None:
+def test_the_record_has_image_and_cost_of_the_job(ran: ToyRun) -> None:
     record = ran.toy.record("a")
     assert (record.backend, record.image, record.attempts) == ("batch", IMAGE, 1)
     assert ran.toy.materialization("product", "a").metadata["image"].value == IMAGE
@@ -146,15 +138,15 @@ def test_the_record_tells_of_the_job(ran: Ran) -> None:
     assert record.cpu_s is not None
 
 
-def test_nothing_of_a_result_stays_in_scratch(ran: Ran) -> None:
-    """But the reports of the job that failed, for people, and what keeps its tries."""
-    left = ran.toy.scratch()
-    assert [uri for uri in left if "/jobs/" in uri and "product-f" not in uri] == []
-    assert {uri.rpartition("/")[2] for uri in left if "/jobs/" in uri} == {"report.tar"}
+def test_only_files_of_the_failed_job_stay_in_scratch(ran: ToyRun) -> None:
+    """They are its report, for the user, and the count of its attempts."""
+    remaining = ran.toy.scratch()
+    assert [uri for uri in remaining if "/jobs/" in uri and "product-f" not in uri] == []
+    assert {uri.rpartition("/")[2] for uri in remaining if "/jobs/" in uri} == {"report.tar"}
 
 
-def test_re_execution_from_failure_runs_what_failed(cloud: Cloud, ran: Ran) -> None:
-    """The other samples of the steps that failed are found, without a job for them."""
+def test_re_execution_from_failure_runs_only_failed_samples(cloud: Cloud, ran: ToyRun) -> None:
+    """The other samples of the failed steps are reused, without a job."""
     ran.toy.write("f", 7)
     before = len(cloud.submitted())
     updates: list[JobUpdate] = []
@@ -166,26 +158,26 @@ def test_re_execution_from_failure_runs_what_failed(cloud: Cloud, ran: Ran) -> N
     assert len([name for name in names if "product-f" in name]) == 1
     assert len([name for name in names if "parity-f" in name]) == 1
     assert [name for name in names if "-f-" not in name and "total" not in name] == []
-    cached = {(update.asset, update.partition) for update in updates if update.state is JobState.CACHED}
+    cached = {(update.key.asset, update.key.scope) for update in updates if update.state is JobState.CACHED}
     assert {(asset, sample) for asset in ("product", "parity") for sample in "abcde"} <= cached
     assert ran.toy.read("f", "parity") == "1"
-    # What is made of all samples is made anew, with the one that was missing: 3 * (2 + 3 + 4 + 5 + 6 + 7).
+    # The total is computed again, with the missing sample: 3 * (2 + 3 + 4 + 5 + 6 + 7).
     assert Store().read_bytes(f"{ran.toy.output}/multiqc/total.txt") == b"81\n"
 
 
-def from_failure(toy: Toy, run_id: str) -> dg.JobExecutionResult:
-    """As Dagit's button of that name."""
+def from_failure(toy: ToyProject, run_id: str) -> dg.JobExecutionResult:
+    """Re-execute a run as Dagit's button does."""
     parent = toy.instance.get_run_by_id(run_id)
     assert parent is not None
     again = dg.build_reconstructable_job(
-        "bioinfo_assets_tests.orchestration.test_batch_runs", "toy_job", reconstructable_args=(toy.place,)
+        "bioinfo_assets_tests.orchestration.test_batch_runs", "toy_job", reconstructable_args=(toy.root,)
     )
     options = dg.ReexecutionOptions.from_failure(run_id, toy.instance)
     return dg.execute_job(again, toy.instance, tags=parent.tags, reexecution_options=options)
 
 
-def toy_job(place: str) -> dg.JobDefinition:
-    toy = toy_definitions(place, launcher_of(f"{place}/output", MEANS, JOBS, {}))
+def toy_job(root: str) -> dg.JobDefinition:
+    toy = toy_definitions(root, job_launcher(f"{root}/output", CONFIG))
     every = dg.define_asset_job("every")
     return dg.Definitions(
         assets=toy.assets, resources=toy.resources, executor=toy.executor, jobs=[every]
@@ -195,8 +187,8 @@ def toy_job(place: str) -> dg.JobDefinition:
 # --- One job's life ---
 
 
-def test_states_reasons_and_links_are_shown_as_they_change(cloud: Cloud, toy: Toy) -> None:
-    """A machine is taken away, another job has too little memory: both are seen, and both end well."""
+def test_states_reasons_and_links_are_shown_as_they_change(cloud: Cloud, toy: ToyProject) -> None:
+    """One job loses its machine, another runs out of memory: both are shown, and both succeed."""
     faults = (
         SpotReclaim(job="*-factor-*", attempt=1),
         OutOfMemory(job="*-product-a-*", below_mib=2048),
@@ -209,15 +201,15 @@ def test_states_reasons_and_links_are_shown_as_they_change(cloud: Cloud, toy: To
 
     assert result.success
     events = toy.engine_events(result.run_id)
-    said = [event.message for event in events if event.message]
-    assert any(line.startswith("factor-references: job submitted to batch (not made yet)") for line in said)
-    assert any("factor-references: running. attempt 2 of 3 after: Host EC2 (instance i-" in line for line in said)
+    messages = [event.message for event in events if event.message]
+    assert any(line.startswith("factor-references: job submitted to batch (not computed yet)") for line in messages)
+    assert any("factor-references: running. attempt 2 of 3 after: Host EC2 (instance i-" in line for line in messages)
     assert any(
         "product-a: queued. ran out of memory with 1024 MiB: submitted again with 2048 MiB (attempt 2 of 3)" in line
-        for line in said
+        for line in messages
     )
     running = next(event for event in events if event.message and "factor-references: running" in event.message)
-    links = {name: value.value for name, value in running.event_specific_data.metadata.items()}
+    links = {name: str(value.value) for name, value in running.engine_event_data.metadata.items()}
     assert "#jobs/detail/" in links["job"]
     assert "log-events" in links["log"]
     assert toy.record("references", "factor").attempts == 2
@@ -232,8 +224,8 @@ def test_states_reasons_and_links_are_shown_as_they_change(cloud: Cloud, toy: To
     assert memory == ["1024", "2048"]
 
 
-def test_the_tries_of_runs_that_dagster_retries_are_counted_together(cloud: Cloud, toy: Toy) -> None:
-    """Two tries in all: one in the run, one in Dagster's retry of it, none in the next; a person's run has its own."""
+def test_attempts_are_counted_over_the_retries_of_a_run(cloud: Cloud, toy: ToyProject) -> None:
+    """Two attempts in all: one in the run, one in Dagster's first retry, none in the second. A re-execution has two."""
     toy.write("a", "bad")
     config = {"jobs": {"retries": 1}}
     submitted = [len(cloud.submitted())]
@@ -256,8 +248,8 @@ def test_the_tries_of_runs_that_dagster_retries_are_counted_together(cloud: Clou
     assert attempts == [2, 1, 2]
 
 
-def test_what_the_launchpad_says_reaches_batch(cloud: Cloud, toy: Toy) -> None:
-    """Beside what the project says."""
+def test_launchpad_options_reach_batch(cloud: Cloud, toy: ToyProject) -> None:
+    """In addition to the options of the project."""
     config = {
         "jobs": {
             "vcpus": 2,
@@ -274,13 +266,13 @@ def test_what_the_launchpad_says_reaches_batch(cloud: Cloud, toy: Toy) -> None:
     result = toy.run(keys=["factor"], config=config)
 
     assert result.success
-    said = cloud.submitted()[-1]
-    assert said["jobName"].startswith("lab-factor-references-")
-    assert said["jobQueue"] == "default"
-    assert said["retryStrategy"]["attempts"] == 1
-    assert said["timeout"] == {"attemptDurationSeconds": 600}
-    assert said["tags"].items() >= {"project": "p1", "bioinfo-assets:run": result.run_id}.items()
-    overrides = said["containerOverrides"]
+    request = cloud.submitted()[-1]
+    assert request["jobName"].startswith("lab-factor-references-")
+    assert request["jobQueue"] == "default"
+    assert request["retryStrategy"]["attempts"] == 1
+    assert request["timeout"] == {"attemptDurationSeconds": 600}
+    assert request["tags"].items() >= {"project": "p1", "bioinfo-assets:run": result.run_id}.items()
+    overrides = request["containerOverrides"]
     needs = {need["type"]: need["value"] for need in overrides["resourceRequirements"]}
     assert needs == {"VCPU": "2", "MEMORY": "3000"}
     assert {"name": "LAB", "value": "b4"} in overrides["environment"]
@@ -290,21 +282,17 @@ def test_what_the_launchpad_says_reaches_batch(cloud: Cloud, toy: Toy) -> None:
     assert registered["linuxParameters"]["sharedMemorySize"] == 256
 
 
-# --- One job that waits for a test ---
+# --- Jobs that wait for a file ---
 
 
-def waiting_definitions(place: str, gate: Path, samples: int) -> dg.Definitions:
-    """Assets of a job each, which print a line and wait for a file."""
+def waiting_definitions(root: str, gate: Path, samples: int) -> dg.Definitions:
+    """Assets whose jobs print a line and wait for a file."""
 
     def asset(number: int) -> dg.AssetsDefinition:
         @dg.asset(name=f"waits{number}", io_manager_key="records")
-        def body(context: dg.AssetExecutionContext, launcher: JobLauncher):
-            job = Job(
-                key=ResultKey(f"waits{number}", "references"),
-                version="1",
-                script=f"echo begun; echo words >&2; until [[ -e {gate} ]]; do sleep 0.05; done",
-            )
-            yield from launcher.materialize(context, lambda: job)
+        def body(context: dg.AssetExecutionContext, launcher: JobLauncher) -> StepEvents:
+            script = f"echo begun; echo words >&2; until [[ -e {gate} ]]; do sleep 0.05; done"
+            yield from launcher.materialize(context, lambda key: Job(key=key, version="1", script=script))
 
         return body
 
@@ -312,8 +300,8 @@ def waiting_definitions(place: str, gate: Path, samples: int) -> dg.Definitions:
         assets=[asset(number) for number in range(samples)],
         executor=one_process_executor,
         resources={
-            "launcher": launcher_of(f"{place}/output", MEANS, JOBS, {}),
-            "records": RecordIOManager(output_path=f"{place}/output", scopes={}),
+            "launcher": job_launcher(f"{root}/output", CONFIG),
+            "records": RecordIOManager(output_path=f"{root}/output", scopes={}),
         },
     )
 
@@ -325,16 +313,23 @@ def test_logs_are_in_dagit_while_the_job_runs(cloud: Cloud, tmp_path: Path, inst
     thread = threading.Thread(target=execute_run, args=(InMemoryJob(job), run, instance))
     thread.start()
     try:
-        assert until(lambda: printed(instance, run.run_id)) == (b"begun\n", b"words\n")
-        assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED
+        wait_until(lambda: read_logs(instance, run.run_id), what="output of the job")
+        assert read_logs(instance, run.run_id) == (b"begun\n", b"words\n")
+        assert run_status(instance, run.run_id) is dg.DagsterRunStatus.STARTED
     finally:
         (tmp_path / "go").touch()
         thread.join()
-    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.SUCCESS
+    assert run_status(instance, run.run_id) is dg.DagsterRunStatus.SUCCESS
 
 
-def printed(instance: dg.DagsterInstance, run_id: str) -> tuple[bytes, bytes] | None:
-    """Both compute logs of a run's only step, once there is something in them."""
+def run_status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+def read_logs(instance: dg.DagsterInstance, run_id: str) -> tuple[bytes, bytes] | None:
+    """Both compute logs of a run's only step; None while one is empty."""
     captured = [
         entry.dagster_event.logs_captured_data
         for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.LOGS_CAPTURED)
@@ -353,8 +348,8 @@ HOST = """
     import dagster as dg
     from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
     from bioinfo_assets_tests.orchestration.test_batch_runs import waiting_definitions
-    place, folder = sys.argv[1], Path(sys.argv[2])
-    job = waiting_definitions(place, folder / "go", 3).resolve_implicit_global_asset_job_def()
+    root, folder = sys.argv[1], Path(sys.argv[2])
+    job = waiting_definitions(root, folder / "go", 3).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.from_config(str(folder / "home")) as instance:
         execute_run(InMemoryJob(job), instance.create_run_for_job(job_def=job), instance)
 """
@@ -369,30 +364,33 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_a_run_that_is_terminated_ends_its_jobs(cloud: Cloud, tmp_path: Path, home: Path) -> None:
-    """As by Dagit's terminate: it marks the run and interrupts its process."""
-    place = f"{cloud.bucket}/{tmp_path.name}"
+    """Dagit's terminate marks the run as canceling and interrupts its process."""
+    root = f"{cloud.bucket}/{tmp_path.name}"
     host = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(HOST), place, str(tmp_path)],
+        [sys.executable, "-c", textwrap.dedent(HOST), root, str(tmp_path)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        mine = until(lambda: running(cloud, 3))
+        wait_until(lambda: len(running(cloud)) == 3, what="three running jobs")
+        job_ids = running(cloud)
         with dg.DagsterInstance.from_config(str(home)) as instance:
             (run,) = instance.get_runs()
             instance.report_run_canceling(run)
             host.send_signal(signal.SIGINT)
-            host.wait(PATIENCE_S)
-            assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.CANCELED
+            host.wait(120)
+            assert run_status(instance, run.run_id) is dg.DagsterRunStatus.CANCELED
     finally:
         host.kill()
         host.wait()
-    until(lambda: not [job for job in cloud.jobs() if job["jobId"] in mine and job["status"] != "FAILED"])
-    ended = {job["jobId"]: job["statusReason"] for job in cloud.jobs() if job["jobId"] in mine}
+    wait_until(
+        lambda: not [job for job in cloud.jobs() if job["jobId"] in job_ids and job["status"] != "FAILED"],
+        what="the jobs to end",
+    )
+    ended = {job["jobId"]: job["statusReason"] for job in cloud.jobs() if job["jobId"] in job_ids}
     assert set(ended.values()) == {"bioinfo-assets: cancelled"}
 
 
-def running(cloud: Cloud, number: int) -> set[str] | None:
-    """The jobs that wait for a test, once there are so many."""
-    found = {job["jobId"] for job in cloud.jobs() if "waits" in job["jobName"] and job["status"] == "RUNNING"}
-    return found if len(found) == number else None
+def running(cloud: Cloud) -> set[str]:
+    """The ids of the running jobs that wait for a file."""
+    return {job["jobId"] for job in cloud.jobs() if "waits" in job["jobName"] and job["status"] == "RUNNING"}

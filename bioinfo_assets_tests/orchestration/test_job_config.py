@@ -38,7 +38,7 @@ class Project:
         steps: JobOptions | None = None,
         config: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
-    ) -> dg.ExecuteInProcessResult:
+    ) -> dg.JobExecutionResult:
         """Run the asset; `config` is the launcher's in the launchpad."""
 
         @dg.asset(io_manager_key="records")
@@ -107,7 +107,7 @@ def test_a_layer_keeps_the_options_that_it_does_not_name(project: Project) -> No
         config={"jobs": {"retries": 5, "tags": {"run": "urgent"}}},
         tags={TAG: '{"queue": "on-demand"}'},
     )
-    assert options.given() == {
+    assert options.set_options() == {
         "queue": "on-demand",
         "image": "tools:1",
         "memory_mib": 2048,
@@ -128,7 +128,7 @@ def test_a_launchpad_that_sets_one_option_keeps_the_projects_settings(project: P
 
 
 def test_a_run_without_configuration_has_the_projects_options(project: Project) -> None:
-    assert project.options(jobs=JobOptions(queue="spot")).given() == {"queue": "spot"}
+    assert project.options(jobs=JobOptions(queue="spot")).set_options() == {"queue": "spot"}
     assert [config.backend for config in project.opened] == ["batch"]
 
 
@@ -166,10 +166,10 @@ def test_an_option_out_of_range_fails_the_run_with_a_sentence(
     assert project.backend.submitted == []
 
 
-def error_message(result: dg.ExecuteInProcessResult) -> str:
+def error_message(result: dg.JobExecutionResult) -> str:
     """The sentence in the run's failure."""
     failures = [event for event in result.all_events if event.is_failure]
-    error = failures[0].event_specific_data.error  # type: ignore[union-attr]
+    error: Any = failures[0].event_specific_data.error  # type: ignore[union-attr]
     while not error.message.startswith("bioinfo_assets.errors.InputError: "):
         error = error.cause
     assert error.message.count("\n") == 1
@@ -203,5 +203,5 @@ def test_configuration_has_every_option() -> None:
         tags={"a": "b"}, name_prefix="lab", share_identifier="lab", priority=3, environment={"A": "B"},
     )  # fmt: skip
     assert set(JobConfig.model_fields) == set(JobOptions.model_fields) == options.model_fields_set
-    assert options_of(JobConfig(**options.given())) == options
-    assert options_from_tags({TAG: json.dumps(options.given())}) == options
+    assert options_of(JobConfig(**options.set_options())) == options
+    assert options_from_tags({TAG: json.dumps(options.set_options())}) == options

@@ -1,13 +1,13 @@
-"""No asset runs beside the launcher, and the launcher runs under its own executor only."""
+"""No asset runs without the launcher, and the launcher runs only under its own executor."""
 
 import dagster as dg
 import pytest
 
 from bioinfo_assets.definitions import check_launchers
-from bioinfo_assets_tests.orchestration.toy_project import ToyProject
+from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
 
 
-def test_an_asset_that_forgets_the_launcher_is_refused_when_loaded() -> None:
+def test_an_asset_without_the_launcher_is_rejected_at_load_time() -> None:
     @dg.asset
     def forgetful() -> None: ...
 
@@ -15,7 +15,7 @@ def test_an_asset_that_forgets_the_launcher_is_refused_when_loaded() -> None:
         check_launchers(dg.Definitions(assets=[forgetful]))
 
 
-def test_another_executor_is_refused_with_a_sentence(toy: ToyProject) -> None:
+def test_another_executor_is_rejected(toy: ToyProject) -> None:
     """It would record every materialization twice."""
     job = toy.definitions.resolve_implicit_global_asset_job_def()
 
@@ -25,12 +25,12 @@ def test_another_executor_is_refused_with_a_sentence(toy: ToyProject) -> None:
 
     assert not result.success
     (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert failure.step_failure_data.error is not None
     assert "one_process executor" in failure.step_failure_data.error.message
 
 
-def test_a_failing_job_is_a_sentence_without_the_launchers_insides(toy: ToyProject) -> None:
+def test_the_failure_of_a_job_is_one_sentence_without_a_traceback(toy: ToyProject) -> None:
     toy.write("b", "bad")
     result = toy.run("b", "b", ["factor", "product"])
 
-    (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert failure.step_failure_data.user_failure_data.description == "b: own.txt is bad: write a number"
+    assert failures(result) == {"product": "b: own.txt is bad: write a number"}

@@ -1,7 +1,8 @@
-"""A materialization in Dagit answers what a result was made from, all the way back, without leaving the page."""
+"""The metadata of a materialization in Dagit shows what a result was computed from, all the way back."""
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -20,22 +21,22 @@ def rows(table: dg.MetadataValue) -> list[dict[str, object]]:
 
 
 def digest_of(number: int) -> str:
-    """Of a file of the toy, which holds one number."""
+    """The digest of a file of the toy project, which has one number in it."""
     return hashlib.sha256(b"%d\n" % number).hexdigest()
 
 
-def test_it_shows_what_it_was_made_from_with_digests(toy: ToyProject) -> None:
+def test_inputs_are_shown_with_digests(toy: ToyProject) -> None:
     toy.run()
 
     inputs = rows(toy.materialization("product", "b").metadata["inputs"])
 
     assert inputs == [
         {"file": f"{toy.output}/references/factor.txt", "bytes": 2, "digest": digest_of(3)},
-        {"file": f"{toy.place}/b.txt", "bytes": 2, "digest": f"sha256:{digest_of(3)}"},
+        {"file": f"{toy.root}/b.txt", "bytes": 2, "digest": f"sha256:{digest_of(3)}"},
     ]
 
 
-def test_it_shows_its_own_files_with_digests(toy: ToyProject) -> None:
+def test_outputs_are_shown_with_digests(toy: ToyProject) -> None:
     toy.run()
 
     assert rows(toy.materialization("product", "b").metadata["files"]) == [
@@ -43,8 +44,8 @@ def test_it_shows_its_own_files_with_digests(toy: ToyProject) -> None:
     ]
 
 
-def test_its_provenance_goes_back_to_the_source(toy: ToyProject) -> None:
-    """A list for people: each job below the file that it made, down to the files that nobody here made."""
+def test_the_provenance_goes_back_to_the_sources(toy: ToyProject) -> None:
+    """A nested list: each job below the file that it wrote, down to the source files."""
     toy.run()
 
     shown = toy.materialization("parity", "b").metadata["provenance"]
@@ -52,19 +53,19 @@ def test_its_provenance_goes_back_to_the_source(toy: ToyProject) -> None:
     assert isinstance(shown, dg.MarkdownMetadataValue)
     lines = [line for line in shown.value.splitlines() if line]
     levels = [(len(line) - len(line.lstrip())) // 2 for line in lines]
-    said = [line.strip().removeprefix("- ") for line in lines]
-    assert [words.split(":")[0] for words in said if words.startswith("**")] == [
+    items = [line.strip().removeprefix("- ") for line in lines]
+    assert [item.split(":")[0] for item in items if item.startswith("**")] == [
         "**parity of b**",
         "**product of b**",
         "**factor of references**",
     ]
-    assert [level for level, words in zip(levels, said, strict=True) if words.startswith("**")] == [0, 2, 4]
-    assert f"`b.product.txt` {digest_of(9)[:8]} from" in said
-    assert f"`factor.txt` {digest_of(3)[:8]} from" in said
-    assert f"`{toy.place}/factor.txt` {digest_of(3)[:8]}, nothing is known of it" in said
+    assert [level for level, item in zip(levels, items, strict=True) if item.startswith("**")] == [0, 2, 4]
+    assert f"`b.product.txt` {digest_of(9)[:8]} from" in items
+    assert f"`factor.txt` {digest_of(3)[:8]} from" in items
+    assert f"`{toy.root}/factor.txt` {digest_of(3)[:8]}, nothing is known of it" in items
 
 
-def test_a_result_that_was_found_shows_the_same(toy: ToyProject) -> None:
+def test_a_reused_result_has_the_same_metadata(toy: ToyProject) -> None:
     toy.run()
     first = toy.materialization("parity", "b").metadata
     toy.run()
@@ -75,11 +76,11 @@ def test_a_result_that_was_found_shows_the_same(toy: ToyProject) -> None:
         assert again[name] == first[name]
 
 
-@pytest.mark.parametrize("harm", [b"", b'{"step": "factor"}', b"no JSON"], ids=["empty", "no record", "no JSON"])
-def test_a_broken_record_upstream_does_not_fail_the_result(toy: ToyProject, harm: bytes) -> None:
-    """What was made is whole; what cannot be told is left out, and the files that were read are named all the same."""
+@pytest.mark.parametrize("content", [b"", b'{"asset": "factor"}', b"no JSON"], ids=["empty", "no record", "no JSON"])
+def test_a_damaged_record_upstream_does_not_fail_the_result(toy: ToyProject, content: bytes) -> None:
+    """The result is intact: only its provenance ends at the files that were read."""
     toy.run()
-    Path(toy.output, "b", "records", "unheard_of.json").write_bytes(harm)
+    Path(toy.output, "b", "records", "unknown.json").write_bytes(content)
 
     assert toy.run(keys=["parity", "product"]).success
 
@@ -94,26 +95,26 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger(Store(), str(tmp_path / "output"))
 
 
-def shown(ledger: Ledger, *, reused: bool = False, **changes: object) -> dict[str, dg.MetadataValue]:
+def shown(ledger: Ledger, *, reused: bool = False, **changes: Any) -> dict[str, dg.MetadataValue]:
     uri = f"{ledger.output_path}/expt/expt.txt"
-    Store().write_bytes(uri, b"made")
+    Store().write_bytes(uri, b"result")
     record = record_result(ledger, "depth", "expt", uri, **changes)
     return record_metadata(Lineage(ledger).of_record(record), reused=reused)
 
 
-def test_the_md5s_of_contigs_are_one_table(ledger: Ledger) -> None:
+def test_the_md5s_of_contigs_are_shown_in_one_table(ledger: Ledger) -> None:
     """Hundreds of contigs would be hundreds of rows of the page, and as many plots."""
     metadata = shown(ledger, facts={"m5.chr1": "aa", "m5.HLA-A*01:01": "1" * 32, "genome_length": "42"})
 
     assert rows(metadata["contigs_md5"]) == [
         {"contig": "chr1", "md5": "aa"},
-        {"contig": "HLA-A*01:01", "md5": "1" * 32},  # digits alone are no number here
+        {"contig": "HLA-A*01:01", "md5": "1" * 32},  # not a number, although it has only digits
     ]
     assert metadata["genome_length"] == dg.MetadataValue.int(42)
     assert not [name for name in metadata if name.startswith("m5.")]
 
 
-def test_without_contigs_there_is_no_table_of_them(ledger: Ledger) -> None:
+def test_a_result_without_contigs_has_no_table_of_them(ledger: Ledger) -> None:
     assert "contigs_md5" not in shown(ledger, facts={"genome_length": "42"})
 
 
@@ -125,7 +126,7 @@ def test_without_contigs_there_is_no_table_of_them(ledger: Ledger) -> None:
         ("yes", dg.MetadataValue.text("yes")),
     ],
 )
-def test_a_fact_is_a_number_where_it_is_one(ledger: Ledger, text: str, value: dg.MetadataValue) -> None:
+def test_a_numeric_fact_is_a_number(ledger: Ledger, text: str, value: dg.MetadataValue) -> None:
     assert shown(ledger, facts={"fact": text})["fact"] == value
 
 
@@ -140,25 +141,25 @@ def test_a_fact_is_a_number_where_it_is_one(ledger: Ledger, text: str, value: dg
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_unusual_is_shown_where_it_is(
-    ledger: Ledger, changes: dict[str, object], name: str, value: dg.MetadataValue
+def test_unusual_properties_are_shown_only_where_they_apply(
+    ledger: Ledger, changes: dict[str, Any], name: str, value: dg.MetadataValue
 ) -> None:
     assert shown(ledger, **changes)[name] == value
     assert name not in shown(ledger)
 
 
-def test_what_an_earlier_run_cost_is_not_shown_again(ledger: Ledger) -> None:
-    """Else a plot over time would count it twice."""
+def test_the_cost_of_a_reused_result_is_not_shown_again(ledger: Ledger) -> None:
+    """A plot over time would count it twice."""
     assert shown(ledger, wall_s=2.5)["wall_s"] == dg.MetadataValue.float(2.5)
     assert "wall_s" not in shown(ledger, wall_s=2.5, reused=True)
 
 
-def test_of_very_many_inputs_the_first_are_shown(ledger: Ledger) -> None:
+def test_only_the_first_of_many_inputs_are_shown(ledger: Ledger) -> None:
     uri = f"{ledger.output_path}/expt/expt.txt"
-    Store().write_bytes(uri, b"made")
+    Store().write_bytes(uri, b"result")
     record = record_result(ledger, "depth", "expt", uri)
     inputs = tuple(TracedFile(f"/data/{number}", 1, None, f"sha256:{number}") for number in range(MAX_INPUTS + 1))
 
-    shown_inputs = rows(record_metadata(TracedJob(record, uri, replaced=False, inputs=inputs), reused=False)["inputs"])
+    metadata = record_metadata(TracedJob(record, uri, replaced=False, inputs=inputs), reused=False)
 
-    assert [row["file"] for row in shown_inputs] == [f"/data/{number}" for number in range(MAX_INPUTS)]
+    assert [row["file"] for row in rows(metadata["inputs"])] == [f"/data/{number}" for number in range(MAX_INPUTS)]

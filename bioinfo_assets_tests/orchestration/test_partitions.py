@@ -1,5 +1,7 @@
 """Samples are partitions; a run takes a range of them."""
 
+from itertools import chain, compress, pairwise
+
 import dagster as dg
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,23 +10,21 @@ from bioinfo_assets.orchestration.partitions import add_samples, ranges, samples
 
 
 @given(st.lists(st.booleans(), max_size=30))
-def test_ranges_hold_what_is_wanted_and_nothing_else(wanted: list[bool]) -> None:
-    keys = [f"s{number}" for number in range(len(wanted))]
-    chosen = {key for key, want in zip(keys, wanted, strict=True) if want}
+def test_ranges_cover_the_selected_keys_and_no_others(is_selected: list[bool]) -> None:
+    keys = [f"s{number}" for number in range(len(is_selected))]
+    selected = list(compress(keys, is_selected))
 
-    spans = list(ranges(keys, chosen))
+    covered = [keys[keys.index(first) : keys.index(last) + 1] for first, last in ranges(keys, selected)]
 
-    held = [keys[keys.index(first) : keys.index(last) + 1] for first, last in spans]
-    assert [key for span in held for key in span] == [key for key in keys if key in chosen]
+    assert list(chain.from_iterable(covered)) == selected
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=30))
-def test_there_are_no_more_ranges_than_needed(wanted: list[bool]) -> None:
-    keys = [f"s{number}" for number in range(len(wanted))]
-    chosen = {key for key, want in zip(keys, wanted, strict=True) if want}
-    begins = sum(want and not before for before, want in zip([False, *wanted], wanted, strict=False))
+def test_there_are_no_more_ranges_than_needed(is_selected: list[bool]) -> None:
+    keys = [f"s{number}" for number in range(len(is_selected))]
+    starts = sum(current and not previous for previous, current in pairwise([False, *is_selected]))
 
-    assert len(list(ranges(keys, chosen))) == begins
+    assert len(list(ranges(keys, list(compress(keys, is_selected))))) == starts
 
 
 def test_a_sample_is_added_once() -> None:
@@ -32,4 +32,4 @@ def test_a_sample_is_added_once() -> None:
         add_samples(instance, ["b", "a"])
         add_samples(instance, ["a", "c"])
 
-        assert list(instance.get_dynamic_partitions(samples.name)) == ["b", "a", "c"]
+        assert list(instance.get_dynamic_partitions(str(samples.name))) == ["b", "a", "c"]

@@ -1,4 +1,6 @@
-"""Staleness is right for each sample, and the tags are those that Dagster itself writes for one partition."""
+"""Staleness is right for each sample, and the tags equal those that Dagster itself writes for one partition."""
+
+from collections.abc import Mapping
 
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, plain_definitions
 
@@ -9,7 +11,7 @@ def test_nothing_is_stale_after_a_run(toy: ToyProject) -> None:
     assert toy.stale() == set()
 
 
-def test_what_depends_on_a_changed_sample_is_stale_and_only_that(toy: ToyProject) -> None:
+def test_only_what_depends_on_a_changed_sample_is_stale(toy: ToyProject) -> None:
     toy.run()
     toy.write("b", 10)
     toy.run("b", "b", ["product"])
@@ -17,7 +19,7 @@ def test_what_depends_on_a_changed_sample_is_stale_and_only_that(toy: ToyProject
     assert toy.stale() == {"parity/b", "total"}
 
 
-def test_what_depends_on_a_changed_shared_asset_is_stale(toy: ToyProject) -> None:
+def test_everything_that_depends_on_a_changed_shared_asset_is_stale(toy: ToyProject) -> None:
     toy.run()
     toy.write("factor", 4)
     toy.run("a", "a", ["factor"])
@@ -25,7 +27,7 @@ def test_what_depends_on_a_changed_shared_asset_is_stale(toy: ToyProject) -> Non
     assert toy.stale() == {"product/a", "product/b", "product/c"}
 
 
-def test_a_rerun_that_makes_the_same_leaves_nothing_stale(toy: ToyProject) -> None:
+def test_a_rerun_with_the_same_result_leaves_nothing_stale(toy: ToyProject) -> None:
     toy.run()
     (toy.folder / "output" / "a" / "a.product.txt").unlink()
     toy.run("a", "a", ["product"])
@@ -33,7 +35,7 @@ def test_a_rerun_that_makes_the_same_leaves_nothing_stale(toy: ToyProject) -> No
     assert toy.stale() == set()
 
 
-def test_a_sample_that_failed_stays_stale_and_the_others_do_not(toy: ToyProject) -> None:
+def test_only_a_failed_sample_stays_stale(toy: ToyProject) -> None:
     toy.run()
     toy.write("factor", 4)
     toy.write("b", "bad")
@@ -42,23 +44,27 @@ def test_a_sample_that_failed_stays_stale_and_the_others_do_not(toy: ToyProject)
     assert toy.stale() == {"product/b"}
 
 
-def test_the_tags_are_dagsters_own(toy: ToyProject) -> None:
-    """The same graph, materialized by Dagster without launcher and executor, has the same tags but for the numbers."""
+def test_the_tags_equal_dagsters_own(toy: ToyProject) -> None:
+    """The same assets without launcher and executor have the same tags, apart from storage ids."""
     toy.run("a", "a")
-    ours = {key: toy.materialization(key, "a" if key in {"product", "parity"} else None) for key in KEYS}
-    versions = {key: made.tags["dagster/data_version"] for key, made in ours.items()}
+    ours = {key: tags_of(toy, key) for key in KEYS}
+    versions = {key: tags["dagster/data_version"] for key, tags in ours.items()}
 
     job = plain_definitions(versions).resolve_implicit_global_asset_job_def()
     assert job.execute_in_process(instance=toy.instance, partition_key="a").success
 
-    for key, made in ours.items():
-        theirs = toy.materialization(key, "a" if key in {"product", "parity"} else None)
-        assert _without_pointers(made.tags) == _without_pointers(theirs.tags)
-        assert made.tags.keys() == theirs.tags.keys()
+    for key, tags in ours.items():
+        dagsters = tags_of(toy, key)
+        assert without_pointers(tags) == without_pointers(dagsters)
+        assert tags.keys() == dagsters.keys()
 
 
 KEYS = ("factor", "product", "parity", "total")
 
 
-def _without_pointers(tags: dict[str, str]) -> dict[str, str]:
+def tags_of(toy: ToyProject, key: str) -> Mapping[str, str]:
+    return toy.materialization(key, "a" if key in {"product", "parity"} else None).tags or {}
+
+
+def without_pointers(tags: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in tags.items() if "event_pointer" not in name}

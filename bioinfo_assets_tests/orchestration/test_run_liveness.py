@@ -1,8 +1,9 @@
-"""A run whose process was killed is reported as failed by whoever looks next; no other run is."""
+"""A run whose process was killed is reported as failed at the next check; no other run is."""
 
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -13,26 +14,22 @@ from bioinfo_assets.orchestration.run_liveness import hold_run_lock, is_over, re
 HOST = """
     import sys
     import dagster as dg
-    from bioinfo_assets.orchestration.run_life import alive
-    with dg.DagsterInstance.from_config(sys.argv[1]) as instance, alive(instance, sys.argv[2]):
-        print("drives", flush=True)
+    from bioinfo_assets.orchestration.run_liveness import hold_run_lock
+    with dg.DagsterInstance.from_config(sys.argv[1]) as instance, hold_run_lock(instance, sys.argv[2]):
+        print("locked", flush=True)
         sys.stdin.read()
 """
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> dg.DagsterInstance:
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
-    with dg.DagsterInstance.from_config(str(tmp_path)) as opened:
-        yield opened
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        yield instance
 
 
 @pytest.fixture
 def run(instance: dg.DagsterInstance) -> dg.DagsterRun:
-    return begin(instance)
-
-
-def begin(instance: dg.DagsterInstance) -> dg.DagsterRun:
     @dg.job
     def nothing() -> None: ...
 
@@ -40,20 +37,21 @@ def begin(instance: dg.DagsterInstance) -> dg.DagsterRun:
 
 
 def start_host(instance: dg.DagsterInstance, run: dg.DagsterRun) -> "subprocess.Popen[str]":
-    """A process that says it drives the run."""
+    """Start a process that holds the lock of the run."""
     command = [sys.executable, "-c", textwrap.dedent(HOST), instance.root_directory, run.run_id]
     host = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert host.stdout.readline() == "drives\n"
+    assert host.stdout is not None
+    assert host.stdout.readline() == "locked\n"
     return host
 
 
 def status(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRunStatus:
-    return instance.get_run_by_id(run.run_id).status
+    current = instance.get_run_by_id(run.run_id)
+    assert current is not None
+    return current.status
 
 
-def test_a_run_whose_process_is_killed_is_reported_and_a_living_one_is_not(
-    instance: dg.DagsterInstance, run: dg.DagsterRun
-) -> None:
+def test_only_a_run_whose_process_was_killed_is_reported(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     with start_host(instance, run) as host:
         assert report_dead_runs(instance) == []
         assert status(instance, run) is dg.DagsterRunStatus.STARTED
@@ -66,7 +64,7 @@ def test_a_run_whose_process_is_killed_is_reported_and_a_living_one_is_not(
     assert is_over(instance, run.run_id)
 
 
-def test_a_death_is_reported_once(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+def test_a_dead_run_is_reported_once(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     with start_host(instance, run) as host:
         host.kill()
     report_dead_runs(instance)
@@ -76,10 +74,8 @@ def test_a_death_is_reported_once(instance: dg.DagsterInstance, run: dg.DagsterR
     assert list((Path(instance.root_directory) / "runs").iterdir()) == []
 
 
-def test_a_process_that_ends_as_it_should_leaves_its_run_alone(
-    instance: dg.DagsterInstance, run: dg.DagsterRun
-) -> None:
-    """Dagster may not have written down yet how the run ended."""
+def test_a_run_whose_process_ended_normally_is_left_alone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Dagster may not have recorded yet how the run ended."""
     with start_host(instance, run) as host:
         host.communicate()
 
@@ -89,12 +85,12 @@ def test_a_process_that_ends_as_it_should_leaves_its_run_alone(
 
 
 def test_a_run_of_another_machine_is_left_alone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Its process holds its lock there: here is no file of it."""
+    """Its process holds its lock there: this machine has no lock file of it."""
     assert report_dead_runs(instance) == []
     assert is_over(instance, run.run_id) is False
 
 
-def test_a_run_that_was_reported_over_before_its_process_died_stays_so(
+def test_a_canceled_run_stays_canceled_when_its_process_is_killed(
     instance: dg.DagsterInstance, run: dg.DagsterRun
 ) -> None:
     with start_host(instance, run) as host:
@@ -105,11 +101,11 @@ def test_a_run_that_was_reported_over_before_its_process_died_stays_so(
     assert status(instance, run) is dg.DagsterRunStatus.CANCELED
 
 
-def test_runs_of_this_process_are_alive(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """The daemon's sensor looks while a run of the same process goes on."""
+def test_a_run_of_this_process_is_alive(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """The daemon's sensor may check runs of its own process."""
     with hold_run_lock(instance, run.run_id):
         assert report_dead_runs(instance) == []
 
 
-def test_a_run_that_dagster_does_not_know(instance: dg.DagsterInstance) -> None:
+def test_whether_an_unknown_run_is_over_is_unknown(instance: dg.DagsterInstance) -> None:
     assert is_over(instance, "00000000-0000-0000-0000-000000000000") is None

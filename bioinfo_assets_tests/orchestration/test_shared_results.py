@@ -8,9 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
-from bioinfo_assets.orchestration.launcher import launcher_of
+from bioinfo_assets.orchestration.launcher import job_launcher
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.result_key import COHORT, REFERENCES, ResultKey
@@ -31,7 +30,7 @@ class ToyProjects:
         (folder / "home").mkdir(parents=True)
         instance = self.stack.enter_context(dg.instance_for_test(temp_dir=str(folder / "home")))
         toy = ToyProject(folder, instance)
-        toy.definitions = toy_definitions(toy.root, launcher_of(toy.output, LOCAL, NO_OPTIONS, {}, self.cache))
+        toy.definitions = toy_definitions(toy.root, job_launcher(toy.output, LOCAL, self.cache))
         return toy
 
 

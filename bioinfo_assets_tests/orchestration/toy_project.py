@@ -160,7 +160,7 @@ class ToyProject:
         config: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
         **more: Any,
-    ) -> dg.ExecuteInProcessResult:
+    ) -> dg.JobExecutionResult:
         """Run assets, all by default, for a range of samples; `config` is the launcher's run configuration."""
         job = self.definitions.resolve_implicit_global_asset_job_def()
         run = self.instance.create_run_for_job(
@@ -192,6 +192,18 @@ class ToyProject:
         return materialization
 
 
+def failures(result: dg.JobExecutionResult) -> dict[str, str]:
+    """By step: the description of its failure."""
+    descriptions = {}
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data.user_failure_data
+            assert event.step_key is not None
+            assert data is not None
+            descriptions[event.step_key] = data.description or ""
+    return descriptions
+
+
 def plain_definitions(versions: dict[str, str]) -> dg.Definitions:
     """The same assets as plain Dagster assets, with these data versions."""
 
@@ -199,7 +211,7 @@ def plain_definitions(versions: dict[str, str]) -> dg.Definitions:
         name: str, deps: Sequence[str], partitions_def: dg.PartitionsDefinition[str] | None
     ) -> dg.AssetsDefinition:
         @dg.asset(name=name, deps=list(deps), partitions_def=partitions_def, code_version="1")
-        def body() -> dg.MaterializeResult:
+        def body() -> dg.MaterializeResult[None]:
             return dg.MaterializeResult(data_version=dg.DataVersion(versions[name]))
 
         return body

@@ -1,7 +1,7 @@
 """A project of the whole graph whose jobs take no time.
 
-Jobs, fingerprints, records and files are the real ones; only the tools are not called. The text of each output is derived
-from the script, parameters and inputs of its job, but not from the tools: another tool version writes the same text.
+Jobs, fingerprints, records and files are the real ones; only the tools are not called. The text of each output is
+derived from the script, parameters and inputs of its job, but not from the tools: another version writes the same text.
 """
 
 import gzip

@@ -1,6 +1,8 @@
-"""Code versions: by them Dagster tells what was made by another step, with other settings or other tools."""
+"""Code versions: by them Dagster recognises results of another step version, other settings or other tools."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,10 +10,9 @@ from bioinfo_assets.pipeline.code_versions import FILE_NAME, code_version, code_
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings
-from bioinfo_assets_tests.launch.test_tools import program
-from bioinfo_assets_tests.pipeline.lab import Tools
+from bioinfo_assets_tests.pipeline.fake_project import FakeTools
 
-SAYS = {
+VERSION_TEXTS = {
     "bwa": "Version: {}",
     "samtools": "samtools {}",
     "bgzip": "bgzip (htslib) {}",
@@ -23,9 +24,9 @@ SAYS = {
     "cutadapt": "{}",
     "multiqc": "multiqc, version {}",
 }
-"""How each tool tells its version."""
+"""How each tool prints its version."""
 
-MAKES = {
+ASSETS_BY_TOOL = {
     "bwa": {"reference_index", "aligned_bam"},
     "samtools": {"reference_index", "aligned_bam", "marked_bam", "recalibrated_bam", "depth"},
     "picard": {"reference_index", "marked_bam", "alignment_metrics", "insert_size_metrics"},
@@ -37,52 +38,61 @@ MAKES = {
     "mosdepth": {"depth"},
     "multiqc": {"multiqc_report"},
 }
-"""What each tool has a hand in."""
+"""The assets whose jobs call each tool."""
 
 
-def settings_in(folder: Path, **given: object) -> Settings:
-    return Settings(**{"output_path": str(folder / "out"), "aligner": "bwa", **given})
+def settings_in(folder: Path, **changes: Any) -> Settings:
+    return Settings(**{"output_path": str(folder / "out"), "aligner": "bwa", **changes})
 
 
 @pytest.fixture(autouse=True)
-def a_machine_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What this user's machine remembers of tools, and the project whoever runs the tests is at, are left alone."""
+def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither this user's cached tool versions nor a current project affect the tests."""
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> Project:
-    """A project whose tools are stand-ins that tell version 1.0."""
-    for tool in SAYS:
+    """A project whose tools are scripts that print version 1.0."""
+    for tool in VERSION_TEXTS:
         install(tmp_path, tool, "1.0")
     return Project(settings_in(tmp_path, tool_path=(str(tmp_path / "tools"),)))
 
 
 def install(folder: Path, tool: str, version: str) -> None:
-    program(folder / "tools" / tool, SAYS[tool].format(version))
+    script = folder / "tools" / tool
+    script.parent.mkdir(exist_ok=True)
+    script.write_text(f"#!/bin/sh\necho '{VERSION_TEXTS[tool].format(version)}'\n")
+    script.chmod(0o755)
 
 
-def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+def changed(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
     assert before.keys() == after.keys() == set(ASSETS)
     return {asset for asset in ASSETS if before[asset] != after[asset]}
 
 
-def test_it_begins_with_the_version_of_the_step(local: Project) -> None:
+def test_a_code_version_begins_with_the_step_version(local: Project) -> None:
     for asset, version in code_versions(local).items():
         assert version.partition("+")[0] == GRAPH[asset].version
 
 
-def test_it_is_the_version_of_the_step_where_nothing_else_shapes_the_result(tmp_path: Path) -> None:
+def test_a_code_version_without_settings_and_tools_is_the_step_version(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     assert code_version("alignment_metrics", settings, {}) == GRAPH["alignment_metrics"].version
     assert code_version("alignment_metrics", settings, {"picard": "1"}) != GRAPH["alignment_metrics"].version
 
 
-def test_tools_and_their_versions_are_in_it(tmp_path: Path) -> None:
+def test_a_code_version_depends_on_tools_and_their_versions(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    told = ({}, {"bgzip": "1"}, {"bgzip": "2"}, {"tabix": "1"}, {"bgzip": "1", "tabix": "1"})
-    assert len({code_version("known_sites", settings, tools) for tools in told}) == len(told)
+    tool_sets: tuple[dict[str, str], ...] = (
+        {},
+        {"bgzip": "1"},
+        {"bgzip": "2"},
+        {"tabix": "1"},
+        {"bgzip": "1", "tabix": "1"},
+    )
+    assert len({code_version("known_sites", settings, tools) for tools in tool_sets}) == len(tool_sets)
     assert code_version("depth", settings, {"a": "1", "b": "2"}) == code_version(
         "depth", settings, {"b": "2", "a": "1"}
     )
@@ -99,7 +109,9 @@ def test_tools_and_their_versions_are_in_it(tmp_path: Path) -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_settings_that_shape_a_result_are_in_it(tmp_path: Path, setting: dict[str, object], assets: set[str]) -> None:
+def test_a_code_version_depends_on_the_settings_that_shape_the_result(
+    tmp_path: Path, setting: dict[str, object], assets: set[str]
+) -> None:
     before, after = (
         {asset: code_version(asset, settings, {}) for asset in ASSETS}
         for settings in (settings_in(tmp_path), settings_in(tmp_path, **setting))
@@ -107,35 +119,35 @@ def test_settings_that_shape_a_result_are_in_it(tmp_path: Path, setting: dict[st
     assert changed(before, after) == assets
 
 
-def test_the_tools_of_each_asset(tmp_path: Path) -> None:
+def test_each_asset_has_the_tools_that_its_job_calls(tmp_path: Path) -> None:
     project = Project(settings_in(tmp_path))
-    used = {asset: set(tools_of(project, Tools(tmp_path, {}), asset)) for asset in ASSETS}
-    assert used == {asset: {tool for tool, assets in MAKES.items() if asset in assets} for asset in ASSETS}
+    used = {asset: set(tools_of(project, FakeTools(tmp_path, {}), asset)) for asset in ASSETS}
+    assert used == {asset: {tool for tool, assets in ASSETS_BY_TOOL.items() if asset in assets} for asset in ASSETS}
 
 
-def test_the_aligner_is_the_one_that_is_there(tmp_path: Path) -> None:
+def test_the_automatic_aligner_is_the_installed_one(tmp_path: Path) -> None:
     project = Project(settings_in(tmp_path, aligner="auto"))
-    assert "bwa-mem2" in tools_of(project, Tools(tmp_path, {}), "aligned_bam")
-    assert "bwa" in tools_of(project, Tools(tmp_path, {"bwa-mem2": None}), "aligned_bam")
+    assert "bwa-mem2" in tools_of(project, FakeTools(tmp_path, {}), "aligned_bam")
+    assert "bwa" in tools_of(project, FakeTools(tmp_path, {"bwa-mem2": None}), "aligned_bam")
 
 
-@pytest.mark.parametrize("tool", SAYS)
-def test_another_tool_of_this_machine_changes_what_it_makes(local: Project, tmp_path: Path, tool: str) -> None:
+@pytest.mark.parametrize("tool", VERSION_TEXTS)
+def test_a_new_tool_version_changes_the_assets_that_call_the_tool(local: Project, tmp_path: Path, tool: str) -> None:
     before = code_versions(local)
     install(tmp_path, tool, "1.1")
-    assert changed(before, code_versions(local)) == MAKES[tool]
+    assert changed(before, code_versions(local)) == ASSETS_BY_TOOL[tool]
 
 
-def test_tools_of_this_machine_are_asked_whatever_was_kept(local: Project) -> None:
+def test_saved_versions_are_ignored_for_installed_tools(local: Project) -> None:
     before = code_versions(local)
     save_tools({"depth": {"samtools": "0"}}, Path(local.settings.output_path) / ".dagster")
     assert code_versions(local) == before
 
 
-def test_a_tool_that_is_gone_counts_as_it_was_last(
+def test_a_missing_tool_counts_as_its_last_known_version(
     local: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that a Dagit that is started with another PATH does not call all stale."""
+    """A Dagit that is started with another PATH must not show everything as stale."""
     before, home = code_versions(local), Path(local.settings.output_path) / ".dagster"
     monkeypatch.setenv("PATH", "/nowhere")
     (tmp_path / "tools" / "mosdepth").unlink()
@@ -144,15 +156,15 @@ def test_a_tool_that_is_gone_counts_as_it_was_last(
     assert code_versions(local) == before
 
 
-@pytest.mark.parametrize("means", [{"backend": "docker"}, {"backend": "batch"}])
-def test_tools_of_an_image_are_as_a_run_kept_them_last(tmp_path: Path, means: dict[str, object]) -> None:
-    project, home = Project(settings_in(tmp_path, **means)), tmp_path / "out" / ".dagster"
-    at_first = code_versions(project)
-    assert at_first == {asset: code_version(asset, project.settings, {}) for asset in ASSETS}
+@pytest.mark.parametrize("backend", ["docker", "batch"])
+def test_tools_of_an_image_have_the_last_saved_versions(tmp_path: Path, backend: str) -> None:
+    project, home = Project(settings_in(tmp_path, backend=backend)), tmp_path / "out" / ".dagster"
+    without = code_versions(project)
+    assert without == {asset: code_version(asset, project.settings, {}) for asset in ASSETS}
 
     save_tools({"depth": {"samtools": "1"}, "multiqc_report": {"multiqc": "1"}}, home)
     first = code_versions(project)
-    assert changed(at_first, first) == {"depth", "multiqc_report"}
+    assert changed(without, first) == {"depth", "multiqc_report"}
 
     save_tools({"depth": {"samtools": "2"}}, home)
     second = code_versions(project)
@@ -160,7 +172,7 @@ def test_tools_of_an_image_are_as_a_run_kept_them_last(tmp_path: Path, means: di
     assert second["depth"] == code_version("depth", project.settings, {"samtools": "2"})
 
 
-def test_tools_that_are_as_they_were_are_not_written_again(tmp_path: Path) -> None:
+def test_unchanged_tool_versions_are_not_written_again(tmp_path: Path) -> None:
     save_tools({"depth": {"samtools": "1"}}, tmp_path)
     written = (tmp_path / FILE_NAME).stat()
     save_tools({"depth": {"samtools": "1"}}, tmp_path)
@@ -168,7 +180,7 @@ def test_tools_that_are_as_they_were_are_not_written_again(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("damaged", [b"", b"{", b'{"depth": "samtools"}', b"[1]", b"\xff\xfe"])
-def test_a_damaged_list_of_tools_counts_as_none_and_is_made_anew(tmp_path: Path, damaged: bytes) -> None:
+def test_a_damaged_versions_file_is_ignored_and_replaced(tmp_path: Path, damaged: bytes) -> None:
     project, home = Project(settings_in(tmp_path, backend="docker")), tmp_path / "out" / ".dagster"
     without = code_versions(project)
     home.mkdir(parents=True)
@@ -178,6 +190,6 @@ def test_a_damaged_list_of_tools_counts_as_none_and_is_made_anew(tmp_path: Path,
     assert changed(without, code_versions(project)) == {"depth"}
 
 
-def test_a_project_in_the_cloud_without_a_home_has_code_versions(tmp_path: Path) -> None:
+def test_a_remote_project_without_a_home_has_code_versions(tmp_path: Path) -> None:
     project = Project(Settings(output_path="s3://bucket/folder", backend="batch"))
     assert code_versions(project) == {asset: code_version(asset, project.settings, {}) for asset in ASSETS}

@@ -471,7 +471,7 @@ STATES_BY_ACTION = {
 def run_as_predicted(real_project: RealProject) -> dict[Place, tuple[PlannedAction, JobState]]:
     """Dry-run a project, run it by Dagster with the real tools, and compare the two."""
     project, samples = open_real_project(real_project.folder, real_project.instance).project, real_project.samples
-    backend = open_backend(project.settings.means, project.settings.output_path, project.store, "none", "none")
+    backend = open_backend(project.settings, project.settings.output_path, project.store, "none", "none")
     plan = by_place(DryRun(project, backend, READS, samples, samples, Sources(project)))
     backend.close()
     real_project.run(READS)

@@ -1,36 +1,119 @@
-"""What is known of the assets without Dagster is what Dagster knows of them."""
+"""The rows of the graph, the Dagster assets that are built from them, and what a new row takes."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from bioinfo_assets import definitions
+from bioinfo_assets.assets.pipeline_assets import ASSETS as DAGSTER_ASSETS
+from bioinfo_assets.assets.pipeline_assets import RECORDS, pipeline_asset
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
-from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SOURCES
+from bioinfo_assets.launch.backend_config import BackendConfig
+from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
+from bioinfo_assets.launch.job import Input, Job, Output
+from bioinfo_assets.orchestration.executor import one_process_executor
+from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+from bioinfo_assets.orchestration.launcher import job_launcher
+from bioinfo_assets.orchestration.partitions import add_samples, range_tags, samples
+from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET, SOURCES, AssetSpec
+from bioinfo_assets.pipeline.jobs import Upstream
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.records.record import Record
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import Settings
+from bioinfo_assets_tests.records.recorded_results import record_result
 
 
-def test_the_assets_and_their_order() -> None:
-    assert tuple(asset.key.path[-1] for asset in definitions.ASSETS) == ASSETS
-
-
-def test_which_are_made_per_sample() -> None:
-    assert {asset.key.path[-1] for asset in definitions.ASSETS if asset.partitions_def} == set(PER_SAMPLE)
-
-
-def test_the_sources() -> None:
+def test_the_source_assets_are_the_sources_of_the_graph() -> None:
     assert tuple(source.key.path[-1] for source in SOURCE_ASSETS) == SOURCES
 
 
-@pytest.mark.parametrize("asset", definitions.ASSETS, ids=lambda asset: asset.key.path[-1])
-def test_what_each_is_made_from(asset: dg.AssetsDefinition) -> None:
-    assert {key.path[-1] for key in asset.dependency_keys} == set(GRAPH[asset.key.path[-1]].upstream)
+@pytest.mark.parametrize("asset", DAGSTER_ASSETS, ids=lambda asset: asset.key.path[-1])
+def test_an_asset_depends_on_what_its_row_lists(asset: dg.AssetsDefinition) -> None:
+    spec = GRAPH[asset.key.path[-1]]
+    assert {key.path[-1] for key in asset.dependency_keys} == set(spec.upstream)
+    assert (asset.partitions_def is None) == (spec.name not in PER_SAMPLE)
 
 
-@pytest.mark.parametrize("made", GRAPH.values(), ids=GRAPH)
-def test_each_comes_after_what_it_is_made_from(made) -> None:
-    assert set(made.upstream) <= {*SOURCES, *ASSETS[: ASSETS.index(made.name)]}
+@pytest.mark.parametrize("spec", GRAPH.values(), ids=GRAPH)
+def test_a_row_follows_everything_upstream_of_it(spec: AssetSpec) -> None:
+    assert set(spec.upstream) <= {*SOURCES, *ASSETS[: ASSETS.index(spec.name)]}
 
 
-@pytest.mark.parametrize("made", GRAPH.values(), ids=GRAPH)
-def test_the_settings_that_shape_it_are_settings(made) -> None:
-    assert set(made.settings) <= set(Settings.model_fields)
+@pytest.mark.parametrize("spec", GRAPH.values(), ids=GRAPH)
+def test_the_settings_of_a_row_exist(spec: AssetSpec) -> None:
+    assert set(spec.settings) <= set(Settings.model_fields)
+
+
+def build_read_count(upstream: Upstream, sample: str) -> Job:
+    """Count the read pairs of a sample."""
+    return Job(
+        ResultKey("read_count", sample),
+        "1",
+        "echo $(( $(gzip -dc reads.fastq.gz | wc -l) / 4 )) > count.txt",
+        inputs=(Input("reads.fastq.gz", upstream.record("merged_reads", sample).file("gz")),),
+        outputs=(Output("count", "count.txt", upstream.project.layout.sample(sample, "count.txt")),),
+    )
+
+
+READ_COUNT = AssetSpec(
+    name="read_count",
+    description="How many read pairs a sample has.",
+    group="reads",
+    kinds=frozenset({"text"}),
+    version="1",
+    build=build_read_count,
+    upstream=("merged_reads",),
+)
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    (tmp_path / "home").mkdir()
+    with dg.instance_for_test(temp_dir=str(tmp_path / "home")) as instance:
+        yield instance
+
+
+def test_a_new_asset_takes_one_row(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row alone gives a Dagster asset with partitions, whose jobs run and whose results are recorded."""
+    project = Project(Settings(output_path=str(tmp_path / "out")))
+    for sample in ("a", "b"):
+        fastq = project.layout.sample(sample, "1.fastq.gz")
+        project.store.write_bytes(fastq, sample.encode())
+        record_result(project.ledger, "merged_reads", sample, fastq)
+    backend = FakeBackend(tmp_path / "scratch", lambda job: Behaviour(files={"count": job.key.scope.encode()}))
+    monkeypatch.setattr("bioinfo_assets.orchestration.launcher.open_backend", lambda *_: backend)
+
+    add_samples(instance, ["a", "b"])
+    result = materialize(instance, project, pipeline_asset(READ_COUNT))
+
+    assert result.success
+    assert {event.partition for event in result.all_events if event.is_step_materialization} == {"a", "b"}
+    assert [read_record(project, sample).outputs[0].sha256 for sample in "ab"] == [
+        project.store.digest(project.layout.sample(sample, "count.txt")).removeprefix("sha256:") for sample in "ab"
+    ]
+
+
+def read_record(project: Project, sample: str) -> Record:
+    record = project.ledger.read(ResultKey("read_count", sample))
+    assert record is not None
+    return record
+
+
+def materialize(instance: dg.DagsterInstance, project: Project, asset: dg.AssetsDefinition) -> dg.JobExecutionResult:
+    definitions = dg.Definitions(
+        assets=[dg.AssetSpec("merged_reads", partitions_def=samples), asset],
+        executor=one_process_executor,
+        resources={
+            "project": project,
+            "launcher": job_launcher(project.settings.output_path, BackendConfig()),
+            RECORDS: RecordIOManager(output_path=project.settings.output_path, scopes=dict(SHARED_SCOPES_BY_ASSET)),
+        },
+    )
+    job = definitions.resolve_implicit_global_asset_job_def()
+    run = instance.create_run_for_job(job_def=job, tags=range_tags("a", "b"))
+    return execute_run(InMemoryJob(job), run, instance)

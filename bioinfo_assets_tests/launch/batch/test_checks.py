@@ -16,9 +16,9 @@ import pytest
 
 from bioinfo_assets.launch.batch.checks import CheckResult, check_batch
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets_tests.deploy.stack import IGNORED, Cloud, serving
+from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, Cloud, start_cloud
 
-pytestmark = pytest.mark.filterwarnings(IGNORED)
+pytestmark = pytest.mark.filterwarnings(MOTO_WARNING)
 
 Answers = Mapping[str, object]
 Check = Callable[..., dict[str, CheckResult]]
@@ -28,7 +28,7 @@ MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifes
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
-    server, cloud = serving()
+    server, cloud = start_cloud()
     yield cloud
     server.stop()
 
@@ -351,7 +351,7 @@ class TestFolders:
     def test_a_relative_path_is_a_problem(self, check: Check) -> None:
         result = check(folders=["scratch"])["scratch"]
         assert not result.ok
-        assert "give an absolute path" in result.message
+        assert "is no file location" in result.message
 
 
 class TestLogGroup:
