@@ -244,7 +244,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
 def job_launcher(output_path: str, config: BackendConfig, cache: str | None = None) -> JobLauncher:
     """The launcher of a project with these settings.
 
-    Dagster builds a resource anew from its class and the run's configuration, so the settings belong to the class. What
+    Dagster builds a new resource from its class and the run's configuration, so the settings belong to the class. What
     the project sets cannot be changed in the launchpad: a run that published elsewhere would split the results.
     """
     settings = LauncherSettings(output_path, config, cache)
