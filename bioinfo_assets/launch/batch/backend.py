@@ -117,7 +117,7 @@ class BatchBackend:
         with self._lock:
             self._jobs[job_id] = batch_job
             self._dispatcher.submit(batch_job)
-        return Submission(job_id, scratch=batch_job.folder, log=f"CloudWatch log group {self._config.log_group}")
+        return Submission(job_id, scratch=batch_job.state.folder, log=f"CloudWatch log group {self._config.log_group}")
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the status of jobs; Batch is called at most once in `poll_interval_s` for all of them.
@@ -158,7 +158,7 @@ class BatchBackend:
         self._logs.forget(job_id)
         if not self._terminator.is_ours(job):
             return
-        self._store.delete_all(job.folder, except_named=REPORT if keep_log else "")
+        self._store.delete_all(job.state.folder, except_named=REPORT if keep_log else "")
         if not keep_log:
             self._submitter.discard(job)
 
