@@ -7,7 +7,15 @@ from bioinfo_assets.launch.batch import cloudwatch_logs as module
 from bioinfo_assets.launch.batch.cloudwatch_logs import CloudWatchLogs
 from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, run_job, wait_for_running
 from bioinfo_assets_tests.launch.contract import job, wait_for_end
-from bioinfo_assets_tests.simulator import BatchSimulator, Delays, Denied, EmptyPage, ErrorAnswer, SlowAnswer, SpotReclaim
+from bioinfo_assets_tests.simulator import (
+    BatchSimulator,
+    Delays,
+    Denied,
+    EmptyPage,
+    ErrorAnswer,
+    SlowAnswer,
+    SpotReclaim,
+)
 from bioinfo_assets_tests.waiting import wait_until
 
 
