@@ -22,9 +22,8 @@ from benchmarks import redun_plan
 from benchmarks.bench import REPOSITORY, Figures
 from benchmarks.other_tools import REDUN, SNAKEMAKE, ensure_installed
 from benchmarks.processes import run
-from bioinfo_assets.genomics.simulated_genome import haplotypes, simulate_contigs, simulate_sites, vcf_text
 from bioinfo_assets.genomics.simulated_reads import LaneLibrary, Sequencer
-from bioinfo_assets.genomics.simulation import compress_sites
+from bioinfo_assets.genomics.simulation import compress_sites, haplotypes, simulate_contigs, simulate_sites, vcf_text
 
 _GENOME_LENGTH: Final = 20_000
 _PAIRS_PER_LANE: Final = 60

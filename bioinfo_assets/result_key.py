@@ -60,3 +60,15 @@ class ResultKey:
     def job_name(self) -> str:
         """The name of the job that makes it, for file names and AWS."""
         return f"{self.asset}-{self.scope}"
+
+
+RAW_READS: Final = "raw_reads"
+REFERENCE_SOURCE: Final = "reference_source"
+KNOWN_SITES_SOURCE: Final = "known_sites_source"
+
+REFERENCE_INDEX: Final = "reference_index"
+MERGED_READS: Final = "merged_reads"
+TRIMMED_READS: Final = "trimmed_reads"
+ALIGNED_BAM: Final = "aligned_bam"
+MARKED_BAM: Final = "marked_bam"
+RECALIBRATED_BAM: Final = "recalibrated_bam"

@@ -18,11 +18,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bioinfo_assets.launch.backend import NO_OPTIONS, JobReport, OutputFile, State, Status, Stream, Submission, Usage
+from bioinfo_assets.launch.backend import (
+    NO_OPTIONS,
+    JobReport,
+    Outcome,
+    OutputFile,
+    State,
+    Status,
+    Stream,
+    Submission,
+    Usage,
+)
 from bioinfo_assets.launch.failure import FailureEvidence, failure_reason
 from bioinfo_assets.launch.job import RAW_BYTES, Job, Output
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import Attempt, new_attempt
 from bioinfo_assets.launch.script import FAIL_EXIT_CODE
 

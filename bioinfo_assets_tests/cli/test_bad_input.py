@@ -80,7 +80,7 @@ def test_the_same_lane_twice(tmp_path: Path, reads: Path) -> None:
     write_pair(copy)
     output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads, copy)
     result = run(output, "--samples-file", samples_file, "--select", "merged_reads")
-    check_rejected(result, output, "sample expt", "pipeline cell FC1, lane 1 twice", reads, copy)
+    check_rejected(result, output, "sample expt", "flow cell FC1, lane 1 twice", reads, copy)
 
 
 @pytest.mark.parametrize("name", ["a/b", "a b", 'a""b', "a\nb", "..", "a..b", "$HOME", "-a", "records"])

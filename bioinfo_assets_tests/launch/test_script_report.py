@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bioinfo_assets.launch.backend import OutputFile
 from bioinfo_assets.launch.job import Job, Output
-from bioinfo_assets.launch.script_report import ScriptReport, output_files, read_script_report
+from bioinfo_assets.launch.script import ScriptReport, output_files, read_script_report
 from bioinfo_assets.result_key import ResultKey
 
 JOB = Job(

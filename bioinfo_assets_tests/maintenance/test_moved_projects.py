@@ -11,9 +11,8 @@ from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.launch.job import Output
 from bioinfo_assets.maintenance.garbage import delete_items, find_garbage
 from bioinfo_assets.maintenance.verification import Audit
-from bioinfo_assets.provenance.catalog import open_catalog
+from bioinfo_assets.provenance.catalog import find_downstream, open_catalog
 from bioinfo_assets.provenance.comparison import Comparer
-from bioinfo_assets.provenance.downstream import find_downstream
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import observe

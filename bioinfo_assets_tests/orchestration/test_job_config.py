@@ -16,8 +16,14 @@ from bioinfo_assets.launch.job import Job, Output
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
-from bioinfo_assets.orchestration.job_config import TAG, JobConfig, options_from_tags, options_of
-from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
+from bioinfo_assets.orchestration.launcher import (
+    TAG,
+    JobConfig,
+    JobLauncher,
+    job_launcher,
+    options_from_tags,
+    options_of,
+)
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.result_key import REFERENCES, ResultKey
