@@ -57,8 +57,8 @@ class Garbage:
 
     Attributes:
         items: What can be deleted.
-        problems: For each folder whose unrecorded files were left out, a sentence that explains why.
-    """
+            problems: For each folder whose unrecorded files were left out, a sentence about the reason.
+        """
 
     items: tuple[GarbageItem, ...]
     problems: tuple[str, ...]
