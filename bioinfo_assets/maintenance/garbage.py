@@ -58,7 +58,7 @@ class Garbage:
     Attributes:
         items: What can be deleted.
             problems: For each folder whose unrecorded files were left out, a sentence about the reason.
-        """
+    """
 
     items: tuple[GarbageItem, ...]
     problems: tuple[str, ...]
