@@ -86,6 +86,10 @@ class ReadsProject:
     def record(self, asset: str, sample: str) -> dict[str, Any]:
         return dict(json.loads((self.out / sample / "records" / f"{asset}.json").read_text()))
 
+    def outputs(self, asset: str, sample: str) -> list[Path]:
+        """Return the files of a result, whose record names them relative to the output path."""
+        return [self.out / file["uri"] for file in self.record(asset, sample)["outputs"]]
+
     def code_versions_in_dagster(self) -> dict[tuple[str, str], str]:
         """Return the code version of the last materialization of each result."""
         versions = {}
@@ -219,7 +223,7 @@ def test_a_dry_run_does_not_save_settings(shared: ReadsProject) -> None:
 
 def test_a_run_after_changes_does_what_the_dry_run_predicted(mutable: ReadsProject) -> None:
     write_pair(mutable.folder / "two", "two", pairs=30)
-    Path(mutable.record("trimmed_reads", "one")["outputs"][0]["uri"]).unlink()
+    mutable.outputs("trimmed_reads", "one")[0].unlink()
     plan = mutable.explain()
     assert actions(plan) == {
         ("merged_reads", "one"): "reuse",
@@ -264,7 +268,7 @@ def test_the_json_of_a_run_without_anything_to_do(shared: ReadsProject) -> None:
     assert (document["runs"], document["log"], document["failures"]) == ([], None, [])
     assert counts(document) == {"cached": 4}
     assert document["jobs"]["trimmed_reads"]["total"] == 2
-    uris = {file["uri"] for file in shared.record("trimmed_reads", "one")["outputs"]}
+    uris = set(map(str, shared.outputs("trimmed_reads", "one")))
     assert set(document["samples"]["one"]["trimmed_reads"]) <= uris
     assert document["samples"]["one"]["trimmed_reads"]
 
@@ -361,8 +365,8 @@ def test_status_shows_stale_results_and_the_reason(mutable: ReadsProject) -> Non
 
 
 def test_status_shows_damaged_results(mutable: ReadsProject) -> None:
-    missing = mutable.record("merged_reads", "one")["outputs"][0]["uri"]
-    Path(missing).unlink()
+    missing = mutable.outputs("merged_reads", "one")[0]
+    missing.unlink()
     states = mutable.states()
     assert states.pop(("merged_reads", "one")) == ("damaged", f"{missing} is missing")
     assert set(states.values()) == {("up to date", None)}
