@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bioinfo_assets.launch.batch.client import Client
 
 jobs: Final = typer.Typer(
+    rich_markup_mode="markdown",
     cls=FriendlyErrorsGroup,
     no_args_is_help=True,
     add_completion=False,

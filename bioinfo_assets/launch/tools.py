@@ -3,21 +3,16 @@
 The build of the tools' image runs this module with `errors.py` alone, so it imports nothing else of the project.
 """
 
-import json
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Final
 
-from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
-from bioinfo_assets.storage.atomic import atomic_write
+from bioinfo_assets.errors import ResourceError
 
 IMAGE_LIST: Final = "/opt/bioinfo-assets/tools.tsv"
 """The file of a container image that lists its tools: command, tab, version."""
@@ -143,52 +138,3 @@ def reported_version(tool: Tool, program: str, path: str) -> str | None:
         raise ResourceError(f"{program} does not run ({error}); install it with: {tool.install}") from error
     match = re.search(tool.version, completed.stdout, re.MULTILINE)
     return match[1] if match else None
-
-
-_lock: Final = Lock()
-
-
-def cached_tool_versions(commands: Collection[str], path: str) -> Mapping[str, str]:
-    """Return the version of each command as it is found on `path`, running only programs that are not in the cache.
-
-    Raises:
-        ResourceError: a tool is missing, or does not run; the message names the command that installs it.
-    """
-    return tool_versions(commands, path, _cached_version)
-
-
-def _cached_version(tool: Tool, program: str, path: str) -> str | None:
-    stat = os.stat(program)  # noqa: PTH116 - follows links as exec does
-    key = "\t".join([*tool.version_arguments, tool.version, *map(str, (stat.st_mtime_ns, stat.st_size, stat.st_ino))])
-    entry = _load().get(program)
-    if entry is not None and entry["key"] == key:
-        return entry["version"]
-    version = reported_version(tool, program, path)
-    if version is not None:
-        with _lock:
-            _load()[program] = {"key": key, "version": version}
-            _save()
-    return version
-
-
-@lru_cache(maxsize=1)
-def _load() -> dict[str, dict[str, str]]:
-    """The cache by path of program, read once per process; a damaged file counts as an empty one."""
-    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-        entries = json.loads(_file().read_text(encoding="utf-8"))
-        return {
-            str(program): {field: str(entry[field]) for field in ("key", "version")}
-            for program, entry in entries.items()
-        }
-    return {}
-
-
-def _save() -> None:
-    """Write the cache without programs that are gone. What another process saved meanwhile is lost, and read again."""
-    entries = {program: entry for program, entry in _load().items() if Path(program).exists()}
-    with suppress(BioinfoAssetsError, OSError, RuntimeError), atomic_write(_file()) as part:
-        part.write_text(json.dumps(entries), encoding="utf-8")
-
-
-def _file() -> Path:
-    return Path.home() / ".cache" / "bioinfo-assets" / "tool-versions.json"

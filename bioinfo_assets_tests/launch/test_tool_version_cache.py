@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.launch import tools
-from bioinfo_assets.launch.tools import cached_tool_versions
+from bioinfo_assets.launch import tool_version_cache
+from bioinfo_assets.launch.tool_version_cache import cached_tool_versions
 from bioinfo_assets_tests.launch.test_tools import program
 
 
@@ -14,9 +14,9 @@ from bioinfo_assets_tests.launch.test_tools import program
 def next_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Drop the cache of this process, as if it were the next one of the same user, who has a home of their own."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    tools._load.cache_clear()
-    yield tools._load.cache_clear
-    tools._load.cache_clear()
+    tool_version_cache._load.cache_clear()
+    yield tool_version_cache._load.cache_clear
+    tool_version_cache._load.cache_clear()
 
 
 def logging_program(path: Path, version: str) -> Path:

@@ -210,7 +210,7 @@ def test_the_importable_assets_are_assets_of_the_pipeline() -> None:
 
 
 class TestUnsuitableFiles:
-    """Nothing is recorded, and one sentence explains what to do."""
+    """Nothing is recorded, and the message is one sentence with the remedy."""
 
     def check_refused(
         self, ledger: Ledger, message: str, asset: str, *files: object, groups: tuple[ReadGroup, ...] = ()
