@@ -59,8 +59,8 @@ def test_a_run_reuses_every_result_and_reports_the_new_paths_to_dagster(original
     assert str(original) not in result.stdout
     with open_instance(copy / ".dagster") as instance:
         for asset in ASSETS:
-            wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=["one"])
-            (event,) = instance.fetch_materializations(wanted, limit=1).records
+            records_filter = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=["one"])
+            (event,) = instance.fetch_materializations(records_filter, limit=1).records
             assert event.asset_materialization is not None
             metadata = event.asset_materialization.metadata
             assert metadata["record"].value == f"{copy}/one/records/{asset}.json"
