@@ -13,8 +13,8 @@ from bioinfo_assets.launch import script
 from bioinfo_assets.launch.backend import JobReport, Stream, Usage
 from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.launch.local_backend import LocalBackend, LocalProcess
-from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.launch.scratch import Attempt
+from bioinfo_assets.launch.transfer import publish
 from bioinfo_assets.storage.store import Store
 
 REPOSITORY: Final = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ from bioinfo_assets.assets.pipeline_assets import RECORDS
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.job import Job, Output
 from bioinfo_assets.launch.local_backend import LocalBackend
-from bioinfo_assets.launch.publish import publish
+from bioinfo_assets.launch.transfer import publish
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager

@@ -30,7 +30,7 @@ from pydantic_settings import (
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.batch.config import BatchConfig
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.storage.atomic import atomic_write
 

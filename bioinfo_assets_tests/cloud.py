@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.batch.config import BatchConfig
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets_tests.launch.batch.batch_backend import PATH, container_environment
 from bioinfo_assets_tests.simulator import BatchSimulator, Queue

@@ -13,8 +13,8 @@ from bioinfo_assets.application.plan import Plan
 from bioinfo_assets.application.run_progress import Failure, RunProgress
 from bioinfo_assets.assets.sources import report_cohort
 from bioinfo_assets.definitions import build_definitions
+from bioinfo_assets.orchestration.executor import CANCELLED_BY_INTERRUPT
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
-from bioinfo_assets.orchestration.interruption import CANCELLED_BY_INTERRUPT
 from bioinfo_assets.orchestration.job_updates import JobState, listen
 from bioinfo_assets.orchestration.partitions import range_tags, ranges, samples, set_samples
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock, report_dead_runs

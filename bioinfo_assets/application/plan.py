@@ -11,8 +11,7 @@ from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend_config import open_backend
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, result_key, superseded_by_imports
-from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.pipeline.sources import Sources
+from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import ResultKey
 

@@ -8,10 +8,9 @@ import dagster as dg
 from bioinfo_assets.assets.sources import cohort_observation
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.partitions import samples
+from bioinfo_assets.orchestration.provenance import new_observations
 from bioinfo_assets.orchestration.run_liveness import report_dead_runs
-from bioinfo_assets.orchestration.source_observations import new_observations
-from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.pipeline.sources import Sources
+from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import sample_names
 

@@ -27,10 +27,10 @@ from bioinfo_assets.orchestration.provenance import (
     UpstreamVersion,
     combined_version,
     provenance_at,
+    report_observations,
     version_of_asset,
     versions_of_partitions,
 )
-from bioinfo_assets.orchestration.source_observations import report_observations
 from bioinfo_assets.pipeline.dry_run import PlannedResult
 from bioinfo_assets.pipeline.graph import (
     COHORT_SOURCE,

@@ -1,7 +1,7 @@
 """The interface between jobs and where they run: submit, poll, cancel, logs.
 
 A backend stages a job's inputs into a scratch folder of that attempt, runs the script there, and leaves the outputs and
-a `JobReport` in that folder. It publishes nothing: `launch.publish` does, for every backend in the same way. Each
+a `JobReport` in that folder. It publishes nothing: `launch.transfer` does, for every backend in the same way. Each
 backend passes the contract suite in `bioinfo_assets_tests/launch`.
 """
 
@@ -11,8 +11,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final, Protocol
 
-from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Job, JobOptions
 
 
 class Outcome(Enum):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.batch.config import BatchConfig
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.storage.store import Store, join
 
 BackendName = Literal["local", "docker", "batch"]

@@ -30,8 +30,7 @@ from bioinfo_assets.launch.backend import (
     Usage,
 )
 from bioinfo_assets.launch.failure import FailureEvidence, failure_reason
-from bioinfo_assets.launch.job import RAW_BYTES, Job, Output
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import RAW_BYTES, Job, JobOptions, Output
 from bioinfo_assets.launch.scratch import Attempt, new_attempt
 from bioinfo_assets.launch.script import FAIL_EXIT_CODE
 

@@ -18,7 +18,7 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.resource_pool import ResourcePool, available_cpus, available_memory_mib
 from bioinfo_assets.launch.scratch import HostScratch, new_attempt
 from bioinfo_assets.launch.script import render
-from bioinfo_assets.launch.staging import stage
+from bioinfo_assets.launch.transfer import stage
 from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.store import Store
 

@@ -16,7 +16,7 @@ from bioinfo_assets.launch import job_supervisor
 from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.host_backend import HostBackend
 from bioinfo_assets.launch.host_job import HostJob, ProcessExit
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.launch.scratch import Attempt
 from bioinfo_assets.launch.tool_version_cache import cached_tool_versions
 from bioinfo_assets.storage.atomic import translate_disk_errors

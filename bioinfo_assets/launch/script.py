@@ -1,4 +1,4 @@
-"""A job's complete bash text: the functions it may call, the step's own script, and the description of its outputs.
+"""A job's complete bash text, and the report that it writes about its outputs.
 
 The text is the same on every backend. It needs bash and coreutils, starts in the attempt's working folder, and reads
 `$JOB_REPORT` (a folder for the job's report), `$JOB_CPUS`, `$JOB_MEMORY_MIB` and `$TMPDIR`.

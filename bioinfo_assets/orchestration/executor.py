@@ -13,9 +13,11 @@ import contextvars
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from queue import Empty, Queue
 from threading import Event
+from typing import Final
 
 import dagster as dg
 
@@ -37,7 +39,29 @@ from bioinfo_assets.orchestration.internals import (
     dagster_event_sequence_for_step,
     trigger_hook,
 )
-from bioinfo_assets.orchestration.interruption import CANCELLED_BY_INTERRUPT, set_interrupt_flag
+
+CANCELLED_BY_INTERRUPT: Final = {"bioinfo-assets/interrupt": "cancels"}
+"""Tag of a run that only its user interrupts, and that then ends as cancelled. Dagster treats an interrupt that it did
+not send itself, such as the shutdown of a machine, as a failure."""
+
+_interrupt_flag: ContextVar[Event | None] = ContextVar("interrupt_flag", default=None)
+
+
+def set_interrupt_flag(flag: Event) -> None:
+    """Set the flag that `raise_if_interrupted` checks in this context."""
+    _interrupt_flag.set(flag)
+
+
+def raise_if_interrupted() -> None:
+    """Raise the interrupt of this step's run, if there is one.
+
+    Raises:
+        DagsterExecutionInterruptedError: the run was interrupted.
+    """
+    flag = _interrupt_flag.get()
+    if flag is not None and flag.is_set():
+        raise DagsterExecutionInterruptedError
+
 
 POLL_INTERVAL_S = 0.1
 """Seconds that the main thread waits for an event before it checks for interrupts and retries."""

@@ -24,8 +24,7 @@ from pydantic import Field, PrivateAttr, ValidationError, create_model
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend_config import BackendConfig, open_backend
-from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.launch.watcher import Watcher
 from bioinfo_assets.orchestration.compute_logs import StepLogs, step_logs
 from bioinfo_assets.orchestration.internals import (

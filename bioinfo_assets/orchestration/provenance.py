@@ -1,4 +1,4 @@
-"""The tags of a materialization from which Dagster derives lineage and staleness.
+"""What Dagster derives lineage and staleness from: the tags of materializations, and observations of sources.
 
 Dagster writes them itself for a run of one partition. For a range of partitions it would give all of them the same
 tags, so they are written here, for each partition, in the form that Dagster reads:
@@ -9,7 +9,7 @@ tags, so they are written here, for each partition, in the form that Dagster rea
   is decided by the storage id.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -26,6 +26,8 @@ from bioinfo_assets.orchestration.internals import (
     get_input_data_version_tag,
     get_input_event_pointer_tag,
 )
+from bioinfo_assets.orchestration.metadata import files_table
+from bioinfo_assets.records.record import Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +160,38 @@ def versions_of_partitions(
 def combined_version(versions: Sequence[str]) -> str:
     """The version of a partitioned upstream asset: Dagster's digest of its partitions' versions in key order."""
     return sha256("".join(versions).encode()).hexdigest()
+
+
+def report_observations(instance: dg.DagsterInstance, observations: Collection[Observation]) -> None:
+    """Report those observations of one source that are new to Dagster."""
+    for event in new_observations(instance, observations):
+        instance.report_runless_asset_event(event)
+
+
+def new_observations(
+    instance: dg.DagsterInstance, observations: Collection[Observation]
+) -> Iterator[dg.AssetObservation]:
+    """Dagster's events for those observations of one source whose data version it does not have."""
+    for asset in sorted({observation.asset for observation in observations}):
+        source = [observation for observation in observations if observation.asset == asset]
+        partitions = [observation.key.partition_key for observation in source]
+        known = newest_versions(instance, dg.AssetKey(asset), partitions)
+        yield from (
+            observation_event(observation)
+            for observation in source
+            if known[observation.key.partition_key] != observation.data_version
+        )
+
+
+def observation_event(observation: Observation) -> dg.AssetObservation:
+    """An observation as Dagster's event; its data version is the digest of the files."""
+    return dg.AssetObservation(
+        asset_key=dg.AssetKey(observation.asset),
+        partition=observation.key.partition_key,
+        metadata={
+            "files": files_table(observation.files),
+            "size_bytes": dg.MetadataValue.int(sum(file.size for file in observation.files)),
+            **{name: dg.MetadataValue.text(note) for name, note in observation.notes.items()},
+        },
+        tags={DATA_VERSION_TAG: observation.data_version, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"},
+    )

@@ -17,8 +17,8 @@ from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.launch.backend import State, Status
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.compute_logs import StepLogs
+from bioinfo_assets.orchestration.executor import raise_if_interrupted
 from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
-from bioinfo_assets.orchestration.interruption import raise_if_interrupted
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
 from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
 from bioinfo_assets.orchestration.provenance import Provenance, provenance_of

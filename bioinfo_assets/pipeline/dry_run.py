@@ -12,12 +12,10 @@ from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
 from bioinfo_assets.launch.backend import Backend
-from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.pipeline.graph import GRAPH, OVER_SAMPLES, parents_of, result_key
 from bioinfo_assets.pipeline.jobs import Upstream
-from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.pipeline.sources import Sources
+from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction, ReuseDecision, decide_reuse

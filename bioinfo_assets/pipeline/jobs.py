@@ -13,8 +13,7 @@ from bioinfo_assets.genomics.known_sites import check_known_sites, contigs_of_vc
 from bioinfo_assets.genomics.read_group import ReadGroup, check_platform, read_groups_of
 from bioinfo_assets.genomics.reference import parse_fai
 from bioinfo_assets.launch.job import Job, StoredFile
-from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.pipeline.sources import Sources
+from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import ResultKey

@@ -1,17 +1,17 @@
 """A project: its settings, its records, and the external files that its settings name."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from bioinfo_assets.errors import InputError, ResourceError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError, ResourceError
 from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.backend_config import batch_scratch
-from bioinfo_assets.launch.job import StoredFile
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import JobOptions, StoredFile
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import observe
@@ -184,3 +184,76 @@ def _alt_file(store: Store, fasta: str) -> str | None:
 def _companion(store: Store, uri: str) -> str | None:
     """A companion file, if it exists."""
     return uri if store.exists(uri) else None
+
+
+@dataclass
+class Sources:
+    """FASTQs, reference and known sites.
+
+    Attributes:
+        project: The project.
+        new: Samples that are not saved yet, or were changed, by name.
+    """
+
+    project: Project
+    new: Mapping[str, Sample] = field(default_factory=dict)
+    _observations: dict[str, Observation] = field(default_factory=dict)
+    _problems: dict[str, BioinfoAssetsError] = field(default_factory=dict)
+
+    def sample(self, name: str) -> Sample:
+        """A sample and its lanes.
+
+        Raises:
+            InputError: there is no such sample.
+        """
+        return self.new.get(name) or self.project.sample(name)
+
+    def observe_reads(self, names: Iterable[str]) -> None:
+        """Observe samples one by one; a problem of one does not affect the others."""
+        for name in names:
+            if name in self._observations or name in self._problems:
+                continue
+            try:
+                self._observations[name] = self.project.observe_reads(self.sample(name))
+            except BioinfoAssetsError as problem:
+                self._problems[name] = problem
+
+    @property
+    def reads(self) -> dict[str, Observation]:
+        """The observed FASTQs, by sample."""
+        return dict(self._observations)
+
+    @property
+    def problems(self) -> dict[str, BioinfoAssetsError]:
+        """Why the FASTQs of samples cannot be used."""
+        return dict(self._problems)
+
+    def lanes(self, name: str) -> Sequence[LaneFiles]:
+        """The lanes of a sample.
+
+        Raises:
+            BioinfoAssetsError: why they cannot be used.
+        """
+        self.observe_reads([name])
+        if name in self._problems:
+            raise self._problems[name]
+        return self.project.lanes(self.sample(name), self._observations[name])
+
+    @cached_property
+    def reference(self) -> Observation:
+        """The reference's FASTA, and its `.alt` file if there is one."""
+        return self.project.observe_reference()
+
+    @cached_property
+    def known_sites(self) -> Observation:
+        """The known sites."""
+        return self.project.observe_known_sites()
+
+    @cached_property
+    def trimming(self) -> Trimming:
+        """What cutadapt trims; adapter files are external too.
+
+        Raises:
+            InputError: an adapter is invalid, or its file is missing.
+        """
+        return self.project.trimming()

@@ -15,8 +15,7 @@ from typing import Final
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, JobError
 from bioinfo_assets.launch.backend import Backend, JobReport, OutputFile, State, Status, Stream, Submission
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.publish import publish
-from bioinfo_assets.launch.staging import check_unchanged
+from bioinfo_assets.launch.transfer import check_unchanged, publish
 from bioinfo_assets.launch.watcher import JobHandle, Watcher
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from bioinfo_assets.errors import InputError, NotFoundError
-from bioinfo_assets.launch.publish import publish_lock
+from bioinfo_assets.launch.transfer import publish_lock
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.record import FileRecord, Observation, Record
 from bioinfo_assets.result_key import ResultKey

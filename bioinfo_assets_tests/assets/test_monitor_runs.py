@@ -10,7 +10,7 @@ import pytest
 
 from bioinfo_assets.assets.sensors import MONITOR_INTERVAL_S, monitor_runs
 from bioinfo_assets.launch.batch.client import Client
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend

@@ -9,8 +9,7 @@ import pytest
 
 from bioinfo_assets.launch.backend import Submission
 from bioinfo_assets.launch.batch.backend import BatchBackend, BatchConfig, RunIdentity
-from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.e2e.account import Account, account
 from bioinfo_assets_tests.engine import engine, tools_image

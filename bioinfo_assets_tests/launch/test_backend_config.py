@@ -16,7 +16,7 @@ from bioinfo_assets.launch.backend_config import (
 from bioinfo_assets.launch.batch.backend import BatchBackend
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.docker.backend import DockerBackend
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.storage.store import Store
 

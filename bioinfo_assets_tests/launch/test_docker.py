@@ -18,8 +18,7 @@ from bioinfo_assets.launch.docker.backend import DockerBackend
 from bioinfo_assets.launch.docker.container import _container_user
 from bioinfo_assets.launch.docker.engine import translate_engine_errors
 from bioinfo_assets.launch.docker.images import image_reference
-from bioinfo_assets.launch.job import Input, Resources, StoredFile
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Input, JobOptions, Resources, StoredFile
 from bioinfo_assets.launch.scratch import HostScratch
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.engine import Engine, engine

@@ -9,8 +9,7 @@ import dagster as dg
 
 from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.backend_config import BackendConfig
-from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Input, Job, JobOptions, Output, StoredFile
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher

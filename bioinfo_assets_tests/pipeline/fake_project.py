@@ -15,8 +15,7 @@ from typing import Any
 from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
 from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
-from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.launch.watcher import Watcher
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.graph import (
@@ -30,8 +29,7 @@ from bioinfo_assets.pipeline.graph import (
     superseded_by_imports,
 )
 from bioinfo_assets.pipeline.jobs import Upstream
-from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.pipeline.sources import Sources
+from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.commit import commit, submit
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet

@@ -12,7 +12,7 @@ from bioinfo_assets.launch.backend_config import open_backend
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.graph import ASSETS
-from bioinfo_assets.pipeline.sources import Sources
+from bioinfo_assets.pipeline.project import Sources
 from bioinfo_assets.records.samples import remove_samples, save_sample
 from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.steps import duplicates, reads, recalibration, reference, trimming

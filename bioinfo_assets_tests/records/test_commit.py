@@ -13,8 +13,8 @@ import pytest
 from bioinfo_assets.errors import BioinfoAssetsError, JobError, ResourceError
 from bioinfo_assets.launch.backend import JobReport
 from bioinfo_assets.launch.job import Input, Job, Output, Resources
-from bioinfo_assets.launch.publish import publish
 from bioinfo_assets.launch.tools import tool_versions
+from bioinfo_assets.launch.transfer import publish
 from bioinfo_assets.records import commit as commit_module
 from bioinfo_assets.records.commit import commit, submit
 from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction

@@ -9,14 +9,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.batch.claims import Claims
+from bioinfo_assets.launch.batch.adoption import Claims
 from bioinfo_assets.launch.batch.classify_outcome import termination_reason
 from bioinfo_assets.launch.batch.client import ACTIVE, MAX_DESCRIBED_JOBS, Client
 from bioinfo_assets.launch.batch.cloudwatch_logs import MAX_LATENESS_S, CloudWatchLogs, is_complete
 from bioinfo_assets.launch.batch.console_links import links_of, log_group_of, log_stream_of
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.batch.submission_request import TAG, tag_value
-from bioinfo_assets.launch.job_options import DEFAULT_PREFIX
+from bioinfo_assets.launch.job import DEFAULT_PREFIX
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:

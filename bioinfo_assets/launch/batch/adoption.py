@@ -1,19 +1,106 @@
-"""Adoption of jobs that a dead process left running or that another run submitted, so that none is run twice."""
+"""Claims on jobs in scratch, by which a job of a dead process or of another run is adopted instead of run twice."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from bioinfo_assets.errors import NotFoundError
 from bioinfo_assets.launch.batch.attempt_report import newest_report
 from bioinfo_assets.launch.batch.batch_job import BatchSubmission, RunIdentity
-from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.client import ACTIVE, Client
-from bioinfo_assets.launch.batch.scratch_paths import package_uri, submission_number
+from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, package_uri, submission_number
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Claim(BaseModel):
+    """The submission, made or about to be made, that computes the result of a fingerprint.
+
+    Attributes:
+        name: Name of the submission, unique.
+        queue: Queue it was sent to.
+        index: Index in the array of that name; None for a single job.
+        folder: Folder of the submission in scratch.
+        budget: The run whose attempts are counted (see `RunIdentity.budget`).
+        spent: Attempts used up before this submission; once it failed, including its own.
+        reason: Why it failed for good; empty if it did not.
+        submitted: Time of the submission.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    queue: str
+    index: int | None
+    folder: str
+    budget: str
+    spent: int = 0
+    reason: str = ""
+    submitted: AwareDatetime
+
+
+class SubmissionNote(BaseModel):
+    """Batch's answer to a submission, and the run that waits for it now.
+
+    Attributes:
+        batch_id: Id of the job or of the array.
+        run_id: The run.
+        size: Number of jobs in the array; 0 for a single job.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    batch_id: str
+    run_id: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The claims and submission notes under one scratch prefix."""
+
+    store: Store
+    paths: ScratchPaths
+
+    def read(self, fingerprint: str) -> Claim | None:
+        """Read the claim of a fingerprint; None if there is none, or none that this version understands."""
+        return self._read(self.paths.claim(fingerprint), Claim)
+
+    def write(self, fingerprint: str, claim: Claim) -> None:
+        """Write the claim of a fingerprint, replacing any earlier one."""
+        self.store.write_bytes(self.paths.claim(fingerprint), claim.model_dump_json().encode())
+
+    def delete(self, fingerprint: str) -> None:
+        """Delete the claim of a fingerprint."""
+        self.store.delete(self.paths.claim(fingerprint))
+
+    def read_note(self, name: str, index: int | None = None) -> SubmissionNote | None:
+        """Read the note of a submission; with an index, that of one adopted job of its array."""
+        return self._read(self.paths.submission_note(name, index), SubmissionNote)
+
+    def write_note(self, name: str, note: SubmissionNote, index: int | None = None) -> None:
+        """Write the note of a submission, or of one job of its array."""
+        self.store.write_bytes(self.paths.submission_note(name, index), note.model_dump_json().encode())
+
+    def delete_note(self, name: str, index: int | None = None) -> None:
+        """Delete the note of a submission, or of one job of its array."""
+        self.store.delete(self.paths.submission_note(name, index))
+
+    def _read(self, uri: str, model: type[Model]) -> Model | None:
+        try:
+            return model.model_validate_json(self.store.read_bytes(uri))
+        except NotFoundError:
+            return None
+        except ValidationError:
+            return None  # written by another version of this project: the job is run again
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,16 +20,13 @@ from bioinfo_assets.launch.batch.batch_job import CANCELLED, BatchJob, RunIdenti
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.cloudwatch_logs import CloudWatchLogs
 from bioinfo_assets.launch.batch.config import BatchConfig
-from bioinfo_assets.launch.batch.dispatch import MAX_CONCURRENT_CALLS, Dispatcher
+from bioinfo_assets.launch.batch.dispatch import MAX_CONCURRENT_CALLS, Dispatcher, JobTerminator
 from bioinfo_assets.launch.batch.images import Images, ToolProbe
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
-from bioinfo_assets.launch.batch.poller import JobPoller
-from bioinfo_assets.launch.batch.progress import Progress, progress
+from bioinfo_assets.launch.batch.poller import JobPoller, Progress, progress
 from bioinfo_assets.launch.batch.scratch_paths import REPORT, ScratchPaths
 from bioinfo_assets.launch.batch.submitter import Submitter
-from bioinfo_assets.launch.batch.terminator import JobTerminator
-from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:

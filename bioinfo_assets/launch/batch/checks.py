@@ -22,7 +22,7 @@ from botocore.exceptions import (
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.batch.console_links import DEFAULT_GROUP
 from bioinfo_assets.launch.batch.images import ECR_IMAGE
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.storage.store import Store, join
 
 if TYPE_CHECKING:

@@ -24,8 +24,7 @@ from bioinfo_assets.launch.batch.job_definition import JobDefinitions
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.batch.single_flight import SingleFlight
 from bioinfo_assets.launch.batch.submission_request import NO_QUEUE, SubmissionRequest, job_name, submit_job_arguments
-from bioinfo_assets.launch.job import Job, Resources
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Job, JobOptions, Resources
 from bioinfo_assets.launch.tools import IMAGE_LIST
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store

@@ -12,7 +12,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.single_flight import SingleFlight
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import JobOptions
 
 _VOLUME: Final = "scratch"
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.job import Job, Resources
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Job, JobOptions, Resources
 
 TAG: Final = "bioinfo-assets:"
 """Prefix of this project's own tags."""

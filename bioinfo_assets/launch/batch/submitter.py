@@ -13,9 +13,8 @@ from itertools import groupby
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
-from bioinfo_assets.launch.batch.adoption import Adoption
+from bioinfo_assets.launch.batch.adoption import Adoption, Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, Phase, RunIdentity
-from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.images import Images

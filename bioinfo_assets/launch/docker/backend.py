@@ -14,8 +14,7 @@ from bioinfo_assets.launch.docker.engine import connect
 from bioinfo_assets.launch.docker.images import Images
 from bioinfo_assets.launch.host_backend import HostBackend
 from bioinfo_assets.launch.host_job import HostJob, NotStartedError
-from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.storage.store import Store
 
 

@@ -11,8 +11,7 @@ from bioinfo_assets.launch.backend import NO_OPTIONS, State, Status, Submission
 from bioinfo_assets.launch.batch.backend import BatchBackend, BatchConfig, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.cloudwatch_logs import CloudWatchLogs
-from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.contract import report_of, wait_for_end, wait_for_status

@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from bioinfo_assets.launch.batch.checks import CheckResult, check_batch
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, Cloud, start_cloud
 
 pytestmark = pytest.mark.filterwarnings(MOTO_WARNING)

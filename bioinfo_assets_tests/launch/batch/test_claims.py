@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.batch.adoption import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.attempt_report import read_report
-from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.storage.store import Store
 

@@ -12,8 +12,7 @@ import pytest
 
 from bioinfo_assets.launch.backend import State, Status, Stream
 from bioinfo_assets.launch.batch.job_package import pack
-from bioinfo_assets.launch.job import Input, Output, StoredFile
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Input, JobOptions, Output, StoredFile
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch import batch_backend as batch_backend_module

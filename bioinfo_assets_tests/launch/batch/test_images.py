@@ -15,7 +15,7 @@ from bioinfo_assets.launch.batch.images import Images, ToolProbe, resolve_digest
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.batch.single_flight import SingleFlight
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, batch_backend
 from bioinfo_assets_tests.simulator import BatchSimulator, CannotPullContainer, Stuck

@@ -11,7 +11,7 @@ import pytest
 from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.job_definition import definition_body, definition_name
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend, run_job
 from bioinfo_assets_tests.launch.contract import TEXT, job, report_of
 from bioinfo_assets_tests.simulator import BatchSimulator

@@ -14,11 +14,10 @@ from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.batch import attempt_report
 from bioinfo_assets.launch.batch import backend as backend_module
 from bioinfo_assets.launch.batch import poller as poller_module
-from bioinfo_assets.launch.batch import progress as progress_module
+from bioinfo_assets.launch.batch.adoption import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport
 from bioinfo_assets.launch.batch.batch_job import JobState
-from bioinfo_assets.launch.batch.claims import Claim, Claims, SubmissionNote
-from bioinfo_assets.launch.batch.progress import Progress
+from bioinfo_assets.launch.batch.poller import Progress
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.storage.store import Store
@@ -374,7 +373,7 @@ class TestWhenS3Fails:
     def test_a_defect_in_polling_one_job_leaves_the_others_alone(
         self, simulator: BatchSimulator, backend: BackendWithOptions, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        real = progress_module.progress
+        real = poller_module.progress
 
         def defective(state: JobState, *args: Any) -> Progress:
             if state.job.key.scope == "bad":

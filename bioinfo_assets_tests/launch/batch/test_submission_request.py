@@ -21,8 +21,7 @@ from bioinfo_assets.launch.batch.submission_request import (
     tag_value,
     tags_of,
 )
-from bioinfo_assets.launch.job import Input, Resources, StoredFile
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Input, JobOptions, Resources, StoredFile
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend, run_job
 from bioinfo_assets_tests.launch.contract import TEXT, job
 from bioinfo_assets_tests.simulator import BatchSimulator

@@ -6,7 +6,7 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Input, Job, StoredFile
 from bioinfo_assets.launch.scratch import new_attempt
-from bioinfo_assets.launch.staging import stage
+from bioinfo_assets.launch.transfer import stage
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.servers import WebServer

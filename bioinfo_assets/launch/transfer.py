@@ -1,4 +1,4 @@
-"""Moving a job's outputs from scratch to their published places: the same for every backend.
+"""Moving a job's files: inputs into its working folder, outputs from scratch to their published places.
 
 Publishing several files is not atomic, so it is a record, written last, that makes them a result: the caller withdraws
 the old record before and writes the new one after, within `publish_lock`.
@@ -7,11 +7,14 @@ the old record before and writes the new one after, within `publish_lock`.
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
-from bioinfo_assets.errors import JobError
+from bioinfo_assets.errors import InputError, JobError
 from bioinfo_assets.launch.backend import JobReport, OutputFile
-from bioinfo_assets.launch.job import Job
+from bioinfo_assets.launch.job import Job, StoredFile
+from bioinfo_assets.launch.scratch import Attempt, input_copy
+from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.file_lock import file_lock
 from bioinfo_assets.storage.store import Store, local_path
 
@@ -63,3 +66,48 @@ def _publish_file(store: Store, file: OutputFile, uri: str) -> None:
         raise JobError(
             f"{uri} has {size} bytes, but the job's output had {file.size}: another process writes there; run it again"
         )
+
+
+def stage(job: Job, attempt: Attempt, store: Store, inputs: Path) -> None:
+    """Link every input into the working folder: to a local file itself, or to the copy of a remote one.
+
+    Args:
+        job: Whose inputs.
+        attempt: Whose working folder.
+        store: Where the inputs are read.
+        inputs: The folder for copies of remote files, which any number of jobs may share at the same time.
+
+    Raises:
+        InputError: an input does not exist, or has changed since the job was planned.
+        ResourceError: the disk is full.
+    """
+    for item in job.inputs:
+        check_unchanged(item.file, store)
+        path = local_path(item.file.uri)
+        source = _download_once(item.file, store, inputs) if path is None else path
+        with translate_disk_errors(attempt.work):
+            (attempt.work / item.local).symlink_to(source.resolve())
+
+
+def _download_once(file: StoredFile, store: Store, inputs: Path) -> Path:
+    """Return the local copy of a remote file; wait for it if another job is downloading it."""
+    copy, lock = input_copy(inputs, file)
+    with file_lock(lock):
+        if not copy.exists():
+            store.fetch(file.uri, copy)
+    return copy
+
+
+def check_unchanged(file: StoredFile, store: Store) -> None:
+    """Check that a file has not changed since it was observed: a result must belong to the inputs in its record.
+
+    Raises:
+        InputError: it does not exist any more, or was rewritten since.
+    """
+    stat = store.stat(file.uri)
+    if stat.size != file.size:
+        raise InputError(
+            f"{file.uri} has {stat.size} bytes and had {file.size} when the run began: start the run again"
+        )
+    if file.stamp and stat.stamp != file.stamp:
+        raise InputError(f"{file.uri} was rewritten since the run began: start the run again")

@@ -13,7 +13,7 @@ from bioinfo_assets.errors import JobError
 from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.job import Output
 from bioinfo_assets.launch.local_backend import LocalBackend
-from bioinfo_assets.launch.publish import publish, publish_lock
+from bioinfo_assets.launch.transfer import publish, publish_lock
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.contract import job, report_of, run
 

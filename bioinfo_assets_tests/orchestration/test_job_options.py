@@ -12,8 +12,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
-from bioinfo_assets.launch.job import Job, Output
-from bioinfo_assets.launch.job_options import JobOptions
+from bioinfo_assets.launch.job import Job, JobOptions, Output
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.launcher import (
