@@ -22,9 +22,8 @@ from benchmarks import redun_plan
 from benchmarks.bench import REPOSITORY, Figures
 from benchmarks.other_tools import REDUN, SNAKEMAKE, ensure_installed
 from benchmarks.processes import run
-from bioinfo_assets.genomics.simulated_genome import haplotypes, simulate_contigs, simulate_sites, vcf_text
 from bioinfo_assets.genomics.simulated_reads import LaneLibrary, Sequencer
-from bioinfo_assets.genomics.simulation import compress_sites
+from bioinfo_assets.genomics.simulation import compress_sites, haplotypes, simulate_contigs, simulate_sites, vcf_text
 
 _GENOME_LENGTH: Final = 20_000
 _PAIRS_PER_LANE: Final = 60
@@ -142,7 +141,7 @@ class CachedProject:
         return figures, out + log
 
     def _copy_stand_ins(self) -> None:
-        """Copy the stand-ins, and create jars with the versions of GATK and Picard in their names, as the tools have."""
+        """Copy the stand-ins, and create jars with the versions of GATK and Picard in their names."""
         folder = self.folder / "stand_ins"
         shutil.copytree(_STAND_INS, folder, dirs_exist_ok=True)
         for jar in ("gatk-package-0-stand-in-local.jar", "picard-0-stand-in.jar"):

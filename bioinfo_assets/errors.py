@@ -1,13 +1,13 @@
-"""The errors a user can meet, as one small tree.
+"""The errors that users can meet.
 
     BioinfoAssetsError
-    ├── InputError      what was given is wrong: a file, a sample name, a setting
-    │   └── NotFoundError
-    ├── JobError        a job ran and did not succeed
-    └── ResourceError   a job asks for more than there is, or a tool is missing
+    ├── InputError          a file, a sample name or a setting is wrong
+    │   └── NotFoundError   a file or object does not exist
+    ├── JobError            a job ran and failed
+    └── ResourceError       a job needs more resources than are available, or a tool is missing
 
-The text of each is one sentence for a user: which thing, what is wrong with it, what to do. Entry points print that
-sentence and no traceback. Anything else that is raised is a defect of this project.
+The text of each is one sentence for a user: the thing, what is wrong with it, what to do. Entry points print that
+sentence and no traceback. Any other exception is a defect of this project.
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ from difflib import get_close_matches
 
 
 class BioinfoAssetsError(Exception):
-    """Something a user can put right; its text is one sentence that says how."""
+    """An error that a user can correct; its text is one sentence with the remedy."""
 
 
 class InputError(BioinfoAssetsError):
-    """What was given is wrong: a file, a sample name or a setting."""
+    """A file, a sample name or a setting is wrong."""
 
 
 class NotFoundError(InputError):
@@ -27,11 +27,11 @@ class NotFoundError(InputError):
 
 
 class JobError(BioinfoAssetsError):
-    """A job ran and did not succeed."""
+    """A job ran and failed."""
 
 
 class ResourceError(BioinfoAssetsError):
-    """A job asks for more than there is here, or for a tool that is missing."""
+    """A job needs more resources than are available, or a tool is missing."""
 
 
 def suggest(name: str, candidates: Iterable[str]) -> str | None:

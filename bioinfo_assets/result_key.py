@@ -1,6 +1,6 @@
 """The key of a result: which asset, and of which scope.
 
-A scope is what a result is about, and the folder under the output path that it lies in: a sample's name, `references`
+A scope is what a result is about, and its folder under the output path: a sample's name, `references`
 for what all samples share, or `multiqc` for the report on all samples.
 """
 
@@ -60,3 +60,15 @@ class ResultKey:
     def job_name(self) -> str:
         """The name of the job that makes it, for file names and AWS."""
         return f"{self.asset}-{self.scope}"
+
+
+RAW_READS: Final = "raw_reads"
+REFERENCE_SOURCE: Final = "reference_source"
+KNOWN_SITES_SOURCE: Final = "known_sites_source"
+
+REFERENCE_INDEX: Final = "reference_index"
+MERGED_READS: Final = "merged_reads"
+TRIMMED_READS: Final = "trimmed_reads"
+ALIGNED_BAM: Final = "aligned_bam"
+MARKED_BAM: Final = "marked_bam"
+RECALIBRATED_BAM: Final = "recalibrated_bam"

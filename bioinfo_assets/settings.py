@@ -43,7 +43,7 @@ _LISTS_OF_PATHS: Final = ("known_sites", "tool_path")
 _ADAPTERS: Final = ("three_prime_1", "three_prime_2", "five_prime_1", "five_prime_2")
 
 _file_values: ContextVar[Mapping[str, Any] | None] = ContextVar("file_values", default=None)
-"""What the project's file says, while its settings are built."""
+"""The contents of the project's file, while its settings are built."""
 
 
 def _split_by(separator: str) -> BeforeValidator:

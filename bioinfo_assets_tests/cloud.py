@@ -39,7 +39,7 @@ class Cloud:
     environment: dict[str, str]
 
     def submitted(self) -> list[dict[str, Any]]:
-        """What SubmitJob was told, in its order."""
+        """The requests of SubmitJob, in order."""
         return [dict(payload) for payload in self.simulator.payloads("SubmitJob")]
 
     def jobs(self) -> list[dict[str, Any]]:

@@ -195,15 +195,19 @@ def _format_default(value: object) -> str:
 def _describe_command(name: str, command: Any) -> str:  # noqa: ANN401 - as above
     arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
     options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
-    usage = " ".join([name, "[OPTIONS]", *(_metavar(argument) for argument in arguments)])
+    usage = " ".join([name, "[OPTIONS]", *map(_usage, arguments)])
     parts = [f"## {name.removeprefix('bioinfo-assets ')}", f"```text\n{usage}\n```", command.help or ""]
-    rows = [(f"`{_metavar(argument)}`", argument.help or "", "") for argument in arguments]
+    rows = [(f"`{_metavar(argument)}`", argument.help or "", _option_default(argument)) for argument in arguments]
     rows += [(_option_names(option), option.help or "", _option_default(option)) for option in options]
     return "\n\n".join([*parts, _table(("option", "meaning", "default"), rows)])
 
 
 def _metavar(parameter: Any) -> str:  # noqa: ANN401 - as above
     return str(parameter.metavar or parameter.name.upper())
+
+
+def _usage(argument: Any) -> str:  # noqa: ANN401 - as above
+    return _metavar(argument) if argument.required else f"[{_metavar(argument)}]"
 
 
 def _option_names(option: Any) -> str:  # noqa: ANN401 - as above
@@ -218,7 +222,7 @@ def _option_default(option: Any) -> str:  # noqa: ANN401 - as above
         return "required"
     if isinstance(option.show_default, str):
         return option.show_default
-    return "" if option.is_flag or option.default is None else f"`{option.default}`"
+    return "" if getattr(option, "is_flag", False) or option.default is None else f"`{option.default}`"
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -11,7 +11,7 @@ import dagster as dg
 from bioinfo_assets.application.dagster_instance import open_instance
 from bioinfo_assets.application.plan import Plan
 from bioinfo_assets.application.run_progress import Failure, RunProgress
-from bioinfo_assets.assets.cohort import report_cohort
+from bioinfo_assets.assets.sources import report_cohort
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.interruption import CANCELLED_BY_INTERRUPT

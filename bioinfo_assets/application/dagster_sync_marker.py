@@ -11,8 +11,9 @@ from typing import Final
 
 from bioinfo_assets.application.plan import Plan
 from bioinfo_assets.pipeline.code_versions import code_versions
-from bioinfo_assets.pipeline.graph import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, result_key
+from bioinfo_assets.pipeline.graph import result_key
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE
 from bioinfo_assets.storage.atomic import atomic_write
 
 FILE_NAME: Final = Path("history", "last-synced")

@@ -149,7 +149,7 @@ def check_tools(project: Project, assets: Collection[str]) -> ToolsByAsset:
     """Return the versions of the tools that these assets' jobs call.
 
     Raises:
-        ResourceError: a tool is missing; the message says how to install it.
+        ResourceError: a tool is missing; the message explains how to install it.
     """
     settings = project.settings
     backend = open_backend(settings, settings.output_path, project.store, "none", "none")

@@ -10,9 +10,9 @@ from bioinfo_assets.application.plan import Plan, dry_run, plan_everything
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.code_versions import code_versions
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedResult
-from bioinfo_assets.pipeline.graph import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, result_key
+from bioinfo_assets.pipeline.graph import result_key
 from bioinfo_assets.records.record import Observation
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, ResultKey
 from bioinfo_assets.settings import save
 from bioinfo_assets.storage.atomic import translate_disk_errors
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.cohort import cohort_observation
+from bioinfo_assets.assets.sources import cohort_observation
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.run_liveness import report_dead_runs
@@ -87,7 +87,7 @@ def monitor_runs(context: dg.SensorEvaluationContext, project: dg.ResourceParam[
     if project.settings.backend != "batch":
         return dg.SkipReason("jobs on this machine end with their run")
     from bioinfo_assets.launch.batch.client import Client  # noqa: PLC0415 - boto3, which others do not need
-    from bioinfo_assets.orchestration.orphans import end_orphans  # noqa: PLC0415 - as above
+    from bioinfo_assets.orchestration.run_liveness import end_orphans  # noqa: PLC0415 - as above
 
     try:
         client = Client()

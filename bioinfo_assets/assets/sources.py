@@ -4,19 +4,56 @@ import inspect
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any, Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.cohort import cohort_data_version, report_cohort
+from bioinfo_assets.orchestration.internals import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
 from bioinfo_assets.orchestration.metadata import files_table
 from bioinfo_assets.orchestration.partitions import samples
+from bioinfo_assets.orchestration.provenance import newest_versions, versions_of_partitions
 from bioinfo_assets.orchestration.source_observations import report_observations
-from bioinfo_assets.pipeline.graph import COHORT_SOURCE, KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE
+from bioinfo_assets.pipeline.graph import COHORT_SOURCE, REPORT_FILES
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.sources import Sources
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import sample_names
+from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE
+
+_KEY = dg.AssetKey(COHORT_SOURCE)
+
+
+def cohort_observation(instance: dg.DagsterInstance) -> dg.AssetObservation | None:
+    """The observation of the cohort that Dagster does not have yet; None where it is up to date."""
+    version, count = cohort_data_version(instance)
+    if newest_versions(instance, _KEY, [])[None] == version:
+        return None
+    return dg.AssetObservation(
+        asset_key=_KEY,
+        metadata={"samples": count},
+        tags={DATA_VERSION_TAG: version, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"},
+    )
+
+
+def report_cohort(instance: dg.DagsterInstance) -> None:
+    """Report the cohort to Dagster, if it has changed."""
+    observation = cohort_observation(instance)
+    if observation is not None:
+        instance.report_runless_asset_event(observation)
+
+
+def cohort_data_version(instance: dg.DagsterInstance) -> tuple[str, int]:
+    """The digest of all results that a report reads, and the number of samples that have some."""
+    current = set(instance.get_dynamic_partitions(str(samples.name)))
+    versions = {
+        (sample, asset): version
+        for asset in REPORT_FILES
+        for sample, (version, _) in versions_of_partitions(instance, dg.AssetKey(asset), None).items()
+        if sample in current
+    }
+    lines = "".join(f"{sample}\t{asset}\t{version}\n" for (sample, asset), version in sorted(versions.items()))
+    return sha256(lines.encode()).hexdigest(), len({sample for sample, _ in versions})
 
 
 @contextmanager

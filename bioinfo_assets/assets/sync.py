@@ -11,8 +11,8 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.cohort import report_cohort
 from bioinfo_assets.assets.metrics_metadata import metrics_metadata
+from bioinfo_assets.assets.sources import report_cohort
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.internals import (
     CODE_VERSION_TAG,

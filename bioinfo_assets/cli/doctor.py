@@ -73,7 +73,7 @@ def doctor(
     queue: Queue = None,
     json: Json = False,
 ) -> None:
-    """Check that everything that jobs need is installed, and say how to fix what is missing.
+    """Check that everything that jobs need is installed, and show how to fix what is missing.
 
     For this machine and for containers: the tools and their versions. For AWS Batch: credentials, queue, machines,
     job definition or image, S3 paths, log group, roles. Exit code 1 if something is missing.

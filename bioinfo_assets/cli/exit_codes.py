@@ -20,8 +20,10 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-EXIT_CODES: Final = """Exit codes: 0 success; 1 jobs failed, or there are findings (diff, doctor, verify); 2 bad input,
-nothing was run; 130 interrupted."""
+EXIT_CODES: Final = (
+    "Exit codes: 0 success; 1 jobs failed, or there are findings (diff, doctor, verify); 2 bad input, nothing was run; "
+    "130 interrupted."
+)
 
 
 class FriendlyErrorsGroup(TyperGroup):

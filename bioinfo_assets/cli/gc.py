@@ -32,7 +32,7 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List only, delete nothing.")] = False,
     json: Json = False,
 ) -> None:
-    """List what no current asset needs (--dry-run), or delete the listed paths that are named.
+    """List files that no current asset needs (--dry-run), or delete those that you name.
 
     Listed are results of samples that were removed or renamed, results of assets that no longer exist, files without a
     record, and scratch folders that no run uses. Records of deleted results stay readable in `records/history`.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bioinfo_assets.launch.batch.client import Client
 
 jobs: Final = typer.Typer(
+    rich_markup_mode="markdown",
     cls=FriendlyErrorsGroup,
     no_args_is_help=True,
     add_completion=False,
@@ -107,7 +108,7 @@ def reap(*, output_path: OutputPath, json: Json = False) -> None:
     To continue such jobs instead, repeat the run: it adopts them.
     """
     from bioinfo_assets.application.dagster_instance import open_instance  # noqa: PLC0415 - Dagster takes seconds to import
-    from bioinfo_assets.orchestration.orphans import end_orphans  # noqa: PLC0415
+    from bioinfo_assets.orchestration.run_liveness import end_orphans  # noqa: PLC0415
 
     project = _open_project(output_path)
     with open_instance(project.home) as instance:

@@ -50,7 +50,7 @@ class Commands(FriendlyErrorsGroup):
         name = COMMANDS[cmd_name]
         implementation = getattr(import_module(f"bioinfo_assets.cli.{name}"), name)
         if not isinstance(implementation, typer.Typer):
-            single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
             single.command(cmd_name, epilog=EXIT_CODES)(implementation)
             implementation = single
         command = typer.main.get_command(implementation)
@@ -63,6 +63,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # it reflows paragraphs
     epilog=EXIT_CODES,
     help="Whole-genome read alignment as Dagster assets: FASTQs to BAMs, metrics and a report.",
 )

@@ -9,8 +9,7 @@ from rich.tree import Tree
 
 from bioinfo_assets.application.resolve_file import ResolvedFile, catalog_of
 from bioinfo_assets.cli.progress_bar import reading_records
-from bioinfo_assets.provenance.catalog import Catalog
-from bioinfo_assets.provenance.downstream import Branch, Downstream, downstream_tree, find_downstream
+from bioinfo_assets.provenance.catalog import Branch, Catalog, Downstream, downstream_tree, find_downstream
 from bioinfo_assets.provenance.lineage import TracedFile, TracedJob
 
 MAX_LISTED_RESULTS: Final = 20

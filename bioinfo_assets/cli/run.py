@@ -48,8 +48,8 @@ def run(  # noqa: PLR0913 - each parameter is an option
         list[str] | None,
         typer.Option(
             metavar="ASSET",
-            help="Compute only these assets; may be repeated. A name, or Dagster's selection syntax: '+depth' is depth "
-            "and its inputs, '*depth' includes everything upstream, 'merged_reads*' everything downstream.",
+            help="Compute only these assets; may be repeated. A name, or Dagster's selection syntax: `+depth` is depth "
+            "and its inputs, `*depth` includes everything upstream, `merged_reads*` everything downstream.",
         ),
     ] = None,
     samples: Samples = None,

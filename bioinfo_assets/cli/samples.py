@@ -27,6 +27,7 @@ from bioinfo_assets.records.samples import (
 from bioinfo_assets.storage.store import Store
 
 samples: Final = typer.Typer(
+    rich_markup_mode="markdown",
     cls=FriendlyErrorsGroup,
     no_args_is_help=True,
     add_completion=False,

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from bioinfo_assets.launch.backend import Outcome
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.outcome import Outcome
 
 SIGKILL: Final = 9
 _KILLED: Final = frozenset({-SIGKILL, 128 + SIGKILL})  # the script itself, or one of its commands as bash reports it

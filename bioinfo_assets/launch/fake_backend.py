@@ -1,6 +1,7 @@
 """A backend without processes, for tests: a function determines what each job produces.
 
 >>> import tempfile
+>>> from bioinfo_assets.result_key import ResultKey
 >>> fake = FakeBackend(Path(tempfile.mkdtemp()), lambda job: Behaviour(files={"text": b"hello"}))
 >>> key = ResultKey("greeting", "expt")
 >>> job = Job(key, "1", "", outputs=(Output("text", "greeting.txt", "/results/greeting.txt"),))
@@ -17,11 +18,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bioinfo_assets.launch.backend import NO_OPTIONS, JobReport, OutputFile, State, Status, Stream, Submission, Usage
+from bioinfo_assets.launch.backend import (
+    NO_OPTIONS,
+    JobReport,
+    Outcome,
+    OutputFile,
+    State,
+    Status,
+    Stream,
+    Submission,
+    Usage,
+)
 from bioinfo_assets.launch.failure import FailureEvidence, failure_reason
 from bioinfo_assets.launch.job import RAW_BYTES, Job, Output
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import Attempt, new_attempt
 from bioinfo_assets.launch.script import FAIL_EXIT_CODE
 

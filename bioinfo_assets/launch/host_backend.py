@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.launch.backend import State, Status, Stream, Submission
+from bioinfo_assets.launch.backend import Outcome, State, Status, Stream, Submission
 from bioinfo_assets.launch.host_job import WAITING, HostJob, NotStartedError, ProcessExit, RunningScript, final_status
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.resource_pool import ResourcePool, available_cpus, available_memory_mib
 from bioinfo_assets.launch.scratch import HostScratch, new_attempt
 from bioinfo_assets.launch.script import render

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from bioinfo_assets.errors import ResourceError
-from bioinfo_assets.launch.backend import JobReport, State, Status, Usage
+from bioinfo_assets.launch.backend import JobReport, Outcome, State, Status, Usage
 from bioinfo_assets.launch.failure import (
     FULL_DISK,
     FailureEvidence,
@@ -17,9 +17,8 @@ from bioinfo_assets.launch.failure import (
     timeout_reason,
 )
 from bioinfo_assets.launch.job import Job, Resources
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import Attempt
-from bioinfo_assets.launch.script_report import ScriptReport, output_files, read_script_report
+from bioinfo_assets.launch.script import ScriptReport, output_files, read_script_report
 
 WAITING: Final = Status(State.QUEUED, "queued: waiting for free CPUs or memory on this host")
 _STDERR_TAIL: Final = 64 * 1024  # bytes in which the cause of a failure is looked for

@@ -4,7 +4,7 @@ Options are set for all jobs, for one asset, and for one run. Each layer contain
 
 >>> for_all = JobOptions(queue="spot", retries=3)
 >>> for_one_asset = JobOptions(memory_mib=65536, tags={"project": "p1"})
->>> for_all.then(for_one_asset).given()
+>>> for_all.then(for_one_asset).set_options()
 {'memory_mib': 65536, 'retries': 3, 'queue': 'spot', 'tags': {'project': 'p1'}}
 """
 
@@ -64,8 +64,8 @@ class JobOptions(BaseModel):
     def then(self, other: "JobOptions") -> "JobOptions":
         """Return these options overridden by those of the next layer; tags and variables are merged."""
         merged = {name: {**getattr(self, name), **getattr(other, name)} for name in ("tags", "environment")}
-        return self.model_copy(update={**other.given(), **merged})
+        return self.model_copy(update={**other.set_options(), **merged})
 
-    def given(self) -> dict[str, object]:
+    def set_options(self) -> dict[str, object]:
         """Return the options that are set."""
         return self.model_dump(exclude_none=True, exclude_defaults=True)

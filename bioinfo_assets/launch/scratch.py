@@ -1,6 +1,6 @@
 """Every path below a host's scratch: the folders of hosts, of attempts, and of copies of remote inputs.
 
-`SCRATCH/host.X/.alive` is a lock that a host holds as long as it lives, `SCRATCH/host.X/inputs/DIGEST` the copy of a
+`SCRATCH/host.X/.alive` is a lock that a host holds while it runs, `SCRATCH/host.X/inputs/DIGEST` the copy of a
 remote input that its jobs share, and `SCRATCH/host.X/ASSET-SCOPE.X/` an attempt of a job.
 """
 

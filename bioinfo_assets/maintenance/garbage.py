@@ -57,7 +57,7 @@ class Garbage:
 
     Attributes:
         items: What can be deleted.
-        problems: For each folder whose unrecorded files were left out, a sentence that says why.
+            problems: For each folder whose unrecorded files were left out, a sentence about the reason.
     """
 
     items: tuple[GarbageItem, ...]

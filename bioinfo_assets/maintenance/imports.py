@@ -12,14 +12,6 @@ from importlib.metadata import version
 from threading import Event
 from typing import Final
 
-from bioinfo_assets.asset_names import (
-    ALIGNED_BAM,
-    MARKED_BAM,
-    MERGED_READS,
-    RECALIBRATED_BAM,
-    REFERENCE_INDEX,
-    TRIMMED_READS,
-)
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.bam_header import parse_sam_header
 from bioinfo_assets.genomics.read_group import ReadGroup, read_groups_of
@@ -30,7 +22,16 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.parallel import imap_bounded
 from bioinfo_assets.records.record import FileRecord, Record, data_version_of
 from bioinfo_assets.records.samples import has_sample, load_sample, save_sample
-from bioinfo_assets.result_key import REFERENCES, ResultKey
+from bioinfo_assets.result_key import (
+    ALIGNED_BAM,
+    MARKED_BAM,
+    MERGED_READS,
+    RECALIBRATED_BAM,
+    REFERENCE_INDEX,
+    REFERENCES,
+    TRIMMED_READS,
+    ResultKey,
+)
 from bioinfo_assets.storage.store import FileStat, local_path
 
 READS: Final = (MERGED_READS, TRIMMED_READS)

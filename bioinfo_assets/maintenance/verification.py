@@ -6,7 +6,6 @@ from enum import StrEnum
 from threading import Event
 from typing import Final
 
-from bioinfo_assets.asset_names import RAW_READS
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.maintenance.scope_folder import (
     MAX_CONCURRENT_FOLDERS,
@@ -19,6 +18,7 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.parallel import imap_bounded
 from bioinfo_assets.records.record import FileRecord, Observation
 from bioinfo_assets.records.samples import sample_names
+from bioinfo_assets.result_key import RAW_READS
 from bioinfo_assets.storage.store import FileStat
 
 MAX_CONCURRENT_READS: Final = 8

@@ -4,13 +4,15 @@ The process of a run holds a file lock in Dagster's folder on this machine while
 belongs to a process that died; a run on another machine, or one that has not started, has no lock file here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
 
+from bioinfo_assets.launch.batch.active_jobs import REAP_REASON, ActiveJob, orphans, terminate
+from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.storage.file_lock import file_lock, is_held
 
 NOT_OVER: Final = (
@@ -83,3 +85,19 @@ def _file(instance: dg.DagsterInstance, run_id: str) -> Path:
 def _has_died(file: Path) -> bool:
     """Whether the process that held this lock has ended without removing the file, which it does before the release."""
     return file.exists() and not is_held(file) and file.exists()
+
+
+def end_orphans(instance: dg.DagsterInstance, client: Client, jobs: Iterable[ActiveJob]) -> tuple[ActiveJob, ...]:
+    """Report runs whose process was killed, and end the jobs of runs that are over; returns the ended jobs.
+
+    A resumed run has adopted its jobs, which are then its own. Jobs of runs that this Dagster instance does not have
+    are left alone: they may belong to a colleague who works on the same project.
+
+    Raises:
+        BioinfoAssetsError: AWS Batch cannot be reached.
+    """
+    report_dead_runs(instance)
+    ended = tuple(orphans(jobs, lambda run_id: is_over(instance, run_id) is True))
+    for job in ended:
+        terminate(client, job.batch_id, REAP_REASON)
+    return ended

@@ -1,6 +1,6 @@
 """The assets of the pipeline: one row each.
 
-A row says what an asset is computed from, by which job, with which tools and settings, and which of its files people,
+A row states what an asset is computed from, by which job, with which tools and settings, and which of its files people,
 the report and Dagit read. Dagster's assets, dry runs, code versions and outputs all come from these rows, so that a new
 asset takes a step with its script, a row here, and tests.
 """
@@ -9,20 +9,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bioinfo_assets import asset_names
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.pipeline import jobs, result_metrics
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.result_metrics import Metrics
 from bioinfo_assets.records.record import Record
-from bioinfo_assets.result_key import COHORT, REFERENCES, ResultKey
+from bioinfo_assets.result_key import (
+    ALIGNED_BAM,
+    COHORT,
+    KNOWN_SITES_SOURCE,
+    MARKED_BAM,
+    MERGED_READS,
+    RAW_READS,
+    RECALIBRATED_BAM,
+    REFERENCE_INDEX,
+    REFERENCE_SOURCE,
+    REFERENCES,
+    TRIMMED_READS,
+    ResultKey,
+)
 from bioinfo_assets.steps import alignment, duplicates, known_sites, metrics, reads, recalibration, reference, report
 from bioinfo_assets.steps import trimming as trimming_step
 from bioinfo_assets.storage.store import Store
 
-RAW_READS: Final = asset_names.RAW_READS
-REFERENCE_SOURCE: Final = asset_names.REFERENCE_SOURCE
-KNOWN_SITES_SOURCE: Final = asset_names.KNOWN_SITES_SOURCE
 COHORT_SOURCE: Final = "cohort"
 SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE, COHORT_SOURCE)
 """What is observed, not computed: external files, and the set of samples that have results."""
@@ -72,7 +81,7 @@ def _multiqc_report(upstream: Upstream, _: str) -> Job:
     return jobs.multiqc_report(upstream, REPORT_FILES)
 
 
-_INDEXED: Final = ("reference_genome", asset_names.REFERENCE_INDEX)
+_INDEXED: Final = ("reference_genome", REFERENCE_INDEX)
 
 _SPECS: Final = (
     AssetSpec(
@@ -88,7 +97,7 @@ _SPECS: Final = (
         intermediate_files=("fasta",),
     ),
     AssetSpec(
-        name=asset_names.REFERENCE_INDEX,
+        name=REFERENCE_INDEX,
         description="The indexes by which programs find a place in the genome: the aligner's, samtools' and GATK's.",
         group="reference",
         kinds=frozenset({"index"}),
@@ -110,13 +119,13 @@ _SPECS: Final = (
         kinds=frozenset({"vcf"}),
         version=known_sites.VERSION,
         build=jobs.known_sites,
-        upstream=(KNOWN_SITES_SOURCE, asset_names.REFERENCE_INDEX),
+        upstream=(KNOWN_SITES_SOURCE, REFERENCE_INDEX),
         settings=("known_sites",),
         tools=("bgzip", "tabix"),
         scope=REFERENCES,
     ),
     AssetSpec(
-        name=asset_names.MERGED_READS,
+        name=MERGED_READS,
         description=(
             "A sample's reads from all its lanes in one pair of FASTQs.\n\nEach read names its read group, the lane of "
             "the flow cell it was sequenced on, so that later steps can separate the errors of one lane from another's."
@@ -131,13 +140,13 @@ _SPECS: Final = (
         intermediate_files=("reads1", "reads2"),
     ),
     AssetSpec(
-        name=asset_names.TRIMMED_READS,
+        name=TRIMMED_READS,
         description="The reads without adapters, if any are set, and without pairs of mostly unknown bases.",
         group="reads",
         kinds=frozenset({"fastq", "cutadapt"}),
         version=trimming_step.VERSION,
         build=jobs.trimmed_reads,
-        upstream=(asset_names.MERGED_READS,),
+        upstream=(MERGED_READS,),
         settings=("trimming",),
         tools=("cutadapt",),
         intermediate_files=("reads1", "reads2", "log"),
@@ -145,25 +154,25 @@ _SPECS: Final = (
         metrics=result_metrics.trimming_metrics,
     ),
     AssetSpec(
-        name=asset_names.ALIGNED_BAM,
+        name=ALIGNED_BAM,
         description="Where on the genome each read pair belongs, in the order of the reads.",
         group="alignment",
         kinds=frozenset({"bam", "bwa"}),
         version=alignment.VERSION,
         build=jobs.aligned_bam,
-        upstream=(asset_names.TRIMMED_READS, *_INDEXED),
+        upstream=(TRIMMED_READS, *_INDEXED),
         settings=("platform",),
         tools=(ALIGNER, "samtools", "bgzip"),
         intermediate_files=("bam",),
     ),
     AssetSpec(
-        name=asset_names.MARKED_BAM,
+        name=MARKED_BAM,
         description="The alignment in genome order, with PCR and optical duplicates of a DNA fragment flagged.",
         group="alignment",
         kinds=frozenset({"bam", "picard"}),
         version=duplicates.VERSION,
         build=jobs.marked_bam,
-        upstream=(asset_names.ALIGNED_BAM, *_INDEXED),
+        upstream=(ALIGNED_BAM, *_INDEXED),
         settings=("optical_distance",),
         tools=("picard", "samtools", "bgzip"),
         intermediate_files=("bam", "metrics"),
@@ -171,7 +180,7 @@ _SPECS: Final = (
         metrics=result_metrics.duplication_metrics,
     ),
     AssetSpec(
-        name=asset_names.RECALIBRATED_BAM,
+        name=RECALIBRATED_BAM,
         description=(
             "The final alignment, ready for variant calling: base qualities corrected for each lane's actual errors."
         ),
@@ -179,7 +188,7 @@ _SPECS: Final = (
         kinds=frozenset({"bam", "gatk"}),
         version=recalibration.VERSION,
         build=jobs.recalibrated_bam,
-        upstream=(asset_names.MARKED_BAM, *_INDEXED, "known_sites"),
+        upstream=(MARKED_BAM, *_INDEXED, "known_sites"),
         settings=("known_sites", "quantized_quals"),
         tools=("gatk", "samtools", "bgzip"),
         final_files=("bam",),
@@ -193,7 +202,7 @@ _SPECS: Final = (
         kinds=frozenset({"picard"}),
         version=metrics.ALIGNMENT_VERSION,
         build=jobs.alignment_metrics,
-        upstream=(asset_names.RECALIBRATED_BAM, *_INDEXED),
+        upstream=(RECALIBRATED_BAM, *_INDEXED),
         tools=("picard",),
         final_files=("metrics",),
         report_files=("metrics",),
@@ -206,7 +215,7 @@ _SPECS: Final = (
         kinds=frozenset({"picard"}),
         version=metrics.INSERT_SIZE_VERSION,
         build=jobs.insert_size_metrics,
-        upstream=(asset_names.RECALIBRATED_BAM,),
+        upstream=(RECALIBRATED_BAM,),
         tools=("picard", "Rscript"),
         final_files=("metrics", "status"),
         report_files=("metrics",),
@@ -222,7 +231,7 @@ _SPECS: Final = (
         kinds=frozenset({"samtools"}),
         version=metrics.DEPTH_VERSION,
         build=jobs.depth,
-        upstream=(asset_names.RECALIBRATED_BAM,),
+        upstream=(RECALIBRATED_BAM,),
         settings=("depth_as_text",),
         tools=("samtools", "bgzip", "tabix", "mosdepth"),
         final_files=("depth", "summary"),
@@ -237,9 +246,9 @@ _SPECS: Final = (
         version=report.VERSION,
         build=_multiqc_report,
         upstream=(
-            asset_names.TRIMMED_READS,
-            asset_names.MARKED_BAM,
-            asset_names.RECALIBRATED_BAM,
+            TRIMMED_READS,
+            MARKED_BAM,
+            RECALIBRATED_BAM,
             "alignment_metrics",
             "insert_size_metrics",
             "depth",

@@ -34,12 +34,12 @@ Metrics = Mapping[str, float | str | InsertSizeHistogram | CoverageCurve]
 
 def trimming_metrics(store: Store, record: Record) -> Metrics:
     """Pairs and bases before and after trimming."""
-    return cutadapt_numbers(_text(store, record, "json"))
+    return cutadapt_numbers(_read_table(store, record, "json"))
 
 
 def duplication_metrics(store: Store, record: Record) -> Metrics:
     """The fraction of duplicate reads, and the estimated size of the library."""
-    return picard_numbers(_text(store, record, "metrics"))
+    return picard_numbers(_read_table(store, record, "metrics"))
 
 
 def recalibration_metrics(_: Store, record: Record) -> Metrics:
@@ -51,12 +51,12 @@ def recalibration_metrics(_: Store, record: Record) -> Metrics:
 
 def alignment_metrics(store: Store, record: Record) -> Metrics:
     """Picard's alignment summary over both reads of a pair."""
-    return picard_numbers(_text(store, record, "metrics"))
+    return picard_numbers(_read_table(store, record, "metrics"))
 
 
 def insert_size_metrics(store: Store, record: Record) -> Metrics:
     """Picard's insert sizes, and their histogram."""
-    text = _text(store, record, "metrics")
+    text = _read_table(store, record, "metrics")
     rows = insert_size_histogram(text)
     plots = {"insert_size_histogram": InsertSizeHistogram(rows)} if rows else {}
     return {**plots, **picard_numbers(text)}
@@ -64,10 +64,10 @@ def insert_size_metrics(store: Store, record: Record) -> Metrics:
 
 def depth_metrics(store: Store, record: Record) -> Metrics:
     """Coverage figures, and the fraction of the genome with at least each depth; contigs without reads count too."""
-    summary, genome_length = _text(store, record, "summary"), int(record.facts["genome_length"])
-    rows = depth_distribution(_text(store, record, "distribution"), summary, genome_length)
+    summary, genome_length = _read_table(store, record, "summary"), int(record.facts["genome_length"])
+    rows = depth_distribution(_read_table(store, record, "distribution"), summary, genome_length)
     return {"coverage": CoverageCurve(rows), **mosdepth_numbers(summary, genome_length)}
 
 
-def _text(store: Store, record: Record, key: str) -> str:
+def _read_table(store: Store, record: Record, key: str) -> str:
     return store.read_bytes(record.file(key).uri).decode()

@@ -23,7 +23,7 @@ class Sources:
 
     project: Project
     new: Mapping[str, Sample] = field(default_factory=dict)
-    _found: dict[str, Observation] = field(default_factory=dict)
+    _observations: dict[str, Observation] = field(default_factory=dict)
     _problems: dict[str, BioinfoAssetsError] = field(default_factory=dict)
 
     def sample(self, name: str) -> Sample:
@@ -37,17 +37,17 @@ class Sources:
     def observe_reads(self, names: Iterable[str]) -> None:
         """Observe samples one by one; a problem of one does not affect the others."""
         for name in names:
-            if name in self._found or name in self._problems:
+            if name in self._observations or name in self._problems:
                 continue
             try:
-                self._found[name] = self.project.observe_reads(self.sample(name))
+                self._observations[name] = self.project.observe_reads(self.sample(name))
             except BioinfoAssetsError as problem:
                 self._problems[name] = problem
 
     @property
     def reads(self) -> dict[str, Observation]:
         """The observed FASTQs, by sample."""
-        return dict(self._found)
+        return dict(self._observations)
 
     @property
     def problems(self) -> dict[str, BioinfoAssetsError]:
@@ -63,7 +63,7 @@ class Sources:
         self.observe_reads([name])
         if name in self._problems:
             raise self._problems[name]
-        return self.project.lanes(self.sample(name), self._found[name])
+        return self.project.lanes(self.sample(name), self._observations[name])
 
     @cached_property
     def reference(self) -> Observation:

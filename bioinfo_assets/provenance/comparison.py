@@ -10,13 +10,13 @@ from difflib import unified_diff
 from itertools import chain
 from typing import Final
 
-from bioinfo_assets.asset_names import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob
 from bioinfo_assets.provenance.sample_agnostic_diff import SamplePair
 from bioinfo_assets.records.commit import inputs_of
 from bioinfo_assets.records.record import FileRecord, Record
 from bioinfo_assets.records.reuse import ReuseDecision
+from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE
 
 SOURCE_KINDS: Final = {RAW_READS: "FASTQ", REFERENCE_SOURCE: "reference", KNOWN_SITES_SOURCE: "known sites"}
 """What a changed source is called, by the asset it was observed as."""

@@ -1,1 +1,1 @@
-"""What happened: fingerprints, commit records beside the data, observations of sources, and reuse."""
+"""What happened: fingerprints, records next to the data, observations of sources, and reuse."""

@@ -69,7 +69,7 @@ def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committ
     """Wait for a job, publish its files and write its record. The log of a failed job is kept.
 
     Raises:
-        JobError: the job did not succeed; the sentence says why.
+        JobError: the job did not succeed.
     """
     job, submission = submitted.job, submitted.submission
     status = submitted.handle.wait()

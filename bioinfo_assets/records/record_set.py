@@ -44,7 +44,7 @@ class RecordSet:
         """The record of a sample, or of a shared scope.
 
         Raises:
-            InputError: there is no such result; the sentence says what to materialize.
+            InputError: there is no such result.
         """
         record = self.records.get(scope)
         if record is None:

@@ -3,18 +3,71 @@
 A run and a dry run both call `decide_reuse`, so that a run does what a dry run predicts.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from hashlib import sha256
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.records.fingerprint import difference, fingerprint_of
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.result_key import ResultKey
+
+
+def fingerprint_of(job: Job, tools: Mapping[str, str]) -> str:
+    """The fingerprint of a job with these tool versions, as hex digits."""
+    return sha256(json.dumps(_ingredients(job, tools), sort_keys=True).encode()).hexdigest()
+
+
+def difference(record: Record, job: Job, tools: Mapping[str, str]) -> str:
+    """What has changed since a result was recorded, in a few words; empty if nothing has."""
+    inputs = _changed(
+        {item.local: item.content for item in record.inputs}, {item.local: item.file.content for item in job.inputs}
+    )
+    parameters = _changed(_plain(record.parameters), _plain(job.parameters))
+    versions = [
+        f"{tool} {record.tools.get(tool, 'none')}, now {tools.get(tool, 'none')}"
+        for tool in _changed(record.tools, tools)
+    ]
+    changes = {
+        "inputs": inputs,
+        "step version": [f"{record.version}, now {job.version}"] if record.version != job.version else [],
+        "parameters": parameters,
+        "tools": versions,
+    }
+    changed = [f"{name} ({', '.join(what)})" for name, what in changes.items() if what]
+    if record.script != job.script:
+        changed.append("script")
+    return ", ".join(changed)
+
+
+def _changed(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """The names whose values differ, or that exist on one side only."""
+    missing = object()
+    return sorted(name for name in before.keys() | now.keys() if before.get(name, missing) != now.get(name, missing))
+
+
+def _ingredients(job: Job, tools: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "step": job.key.asset,
+        "version": job.version,
+        "script": job.script,
+        "inputs": sorted((item.local, item.file.content) for item in job.inputs if item.file.content is not None),
+        "outputs": sorted((item.key, item.local, item.canonical or "") for item in job.outputs),
+        "parameters": dict(job.parameters),
+        "tools": dict(tools),
+    }
+
+
+def _plain(values: Mapping[str, object]) -> Mapping[str, object]:
+    """The values after a round trip through JSON, so that a tuple equals the list it is stored as."""
+    plain: Mapping[str, object] = json.loads(json.dumps(dict(values)))
+    return plain
+
 
 NOT_COMPUTED: Final = "not computed yet"
 """Why a job must run whose result does not exist."""

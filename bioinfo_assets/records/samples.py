@@ -16,7 +16,6 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from bioinfo_assets.asset_names import RAW_READS
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.fastq import check_pair, lane_of, trailing_number
 from bioinfo_assets.genomics.fastq_head import HEAD_BYTES, FastqHead, read_head
@@ -30,7 +29,7 @@ from bioinfo_assets.genomics.samplesheet import (
 )
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Record
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.result_key import RAW_READS, ResultKey
 from bioinfo_assets.storage.store import Store, join
 
 MAX_CONCURRENT_READS: Final = 16

@@ -1,8 +1,8 @@
 """Results shared among output paths and users: a prefix that holds the record of each result by its fingerprint.
 
-The cache holds records, not files: whoever needs a result with that fingerprint copies its files from where the record
-says they are, on the server's side where both are in S3. A record whose files have changed is ignored. So the cache
-costs no space, may be deleted at any time, and forgets what is removed from the output path it was computed in.
+The cache holds records, not files: a project that needs a result with that fingerprint copies its files from the
+addresses in the record, on the server's side if both are in S3. A record whose files have changed is ignored. So the
+cache costs no space, may be deleted at any time, and forgets what is removed from the output path it was computed in.
 Whoever may write to the cache is trusted like one who may write results.
 """
 

@@ -1,3 +1,5 @@
+"""Paths typed by a user, and the command that starts this program."""
+
 import sys
 from pathlib import Path
 
@@ -5,10 +7,10 @@ import pytest
 
 from bioinfo_assets.application.paths import absolute_adapter, absolute_path, own_command
 
-HERE = Path(sys.executable).parent
+BIN = Path(sys.executable).parent
 
 
-def test_a_path_is_made_absolute_where_the_user_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_is_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert absolute_path("reads/../out") == f"{tmp_path}/out"
     monkeypatch.setenv("HOME", "/home/someone")
@@ -16,11 +18,11 @@ def test_a_path_is_made_absolute_where_the_user_stands(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("uri", ["s3://bucket/run7", "gs://bucket/a.vcf.gz", "https://example.org/chr22.fa.gz"])
-def test_an_address_stays(uri: str) -> None:
+def test_an_address_is_unchanged(uri: str) -> None:
     assert absolute_path(uri) == uri
 
 
-def test_an_adapter_is_a_file_if_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_adapter_is_a_file_if_it_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert absolute_adapter("ACGT") == "ACGT"
     (tmp_path / "adapters.fa").write_text(">a\nACGT\n")
@@ -28,12 +30,12 @@ def test_an_adapter_is_a_file_if_there_is_one(tmp_path: Path, monkeypatch: pytes
     assert absolute_adapter("file:other.fa") == f"{tmp_path}/other.fa"
 
 
-def test_the_program_is_called_by_name_where_path_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_program_is_called_by_name_if_it_is_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("UV", raising=False)
-    monkeypatch.setenv("PATH", str(HERE))
+    monkeypatch.setenv("PATH", str(BIN))
     assert own_command() == "bioinfo-assets"
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.chdir(HERE.parent)
-    assert own_command() == f"{HERE.name}/bioinfo-assets"
+    monkeypatch.chdir(BIN.parent)
+    assert own_command() == f"{BIN.name}/bioinfo-assets"
     monkeypatch.chdir(tmp_path)
-    assert own_command() == str(HERE / "bioinfo-assets")
+    assert own_command() == str(BIN / "bioinfo-assets")

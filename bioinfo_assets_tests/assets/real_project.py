@@ -14,11 +14,11 @@ from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
-from bioinfo_assets.pipeline.graph import ASSETS, PARTITIONED, RAW_READS
+from bioinfo_assets.pipeline.graph import ASSETS, PARTITIONED
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.samples import read_samples_file, sample_names, save_sample
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.result_key import RAW_READS, ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.staleness import stale_results
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.assets.cohort import cohort_observation, report_cohort
 from bioinfo_assets.assets.sensors import COHORT_INTERVAL_S, observe_cohort
-from bioinfo_assets.assets.sources import cohort
+from bioinfo_assets.assets.sources import cohort, cohort_observation, report_cohort
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.provenance import provenance_at
 from bioinfo_assets.pipeline.graph import REPORT_FILES

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.application.preflight import check_step_names
-from bioinfo_assets.errors import InputError
-from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.cli.commands import (
     CommandResult,
     call,
@@ -80,7 +77,7 @@ def test_the_same_lane_twice(tmp_path: Path, reads: Path) -> None:
     write_pair(copy)
     output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads, copy)
     result = run(output, "--samples-file", samples_file, "--select", "merged_reads")
-    check_rejected(result, output, "sample expt", "pipeline cell FC1, lane 1 twice", reads, copy)
+    check_rejected(result, output, "sample expt", "flow cell FC1, lane 1 twice", reads, copy)
 
 
 @pytest.mark.parametrize("name", ["a/b", "a b", 'a""b', "a\nb", "..", "a..b", "$HOME", "-a", "records"])
@@ -293,9 +290,3 @@ def test_reads_that_were_damaged_after_they_were_added(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "NA12878_HJYFJ_L4_1.fastq.gz is empty" in result.stderr
     assert not (output / "NA12878").exists()
-
-
-def test_job_options_of_an_unknown_asset(tmp_path: Path) -> None:
-    settings = Settings(output_path=str(tmp_path), steps={"aligned_bams": {"vcpus": 4}})
-    with pytest.raises(InputError, match=r"table \[steps.aligned_bams\], but .* did you mean aligned_bam\?"):
-        check_step_names(settings)

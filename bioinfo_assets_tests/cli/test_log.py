@@ -183,7 +183,7 @@ def test_a_replaced_source_is_found_by_its_digest(pipeline: SmallPipeline, tmp_p
     pipeline.add_reads("expt", "other")
     output = lines(call_command(log, hex_of("source expt.fastq.gz")[:10], "--output-path", tmp_path / "out"))
     assert output[0] == f"{tmp_path}/sources/expt.fastq.gz"
-    assert "  note     another file lies there now" in output
+    assert "  note     the file has changed since" in output
 
 
 def test_a_source_and_everything_downstream_of_it(pipeline: SmallPipeline, tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
-"""`prepare-samples`, and the simulated data that it shares with `demo`."""
+"""`prepare-samples`, and the output path of `demo`."""
 
-import json
 import shlex
 from pathlib import Path
 
-from bioinfo_assets.application.simulated_data import provide_simulated_data
 from bioinfo_assets_tests.cli.commands import call, take_lanes, write_pair
 from bioinfo_assets_tests.data_sets import na12878
 
@@ -50,25 +48,7 @@ def test_the_next_command_runs_the_simulated_samples(tmp_path: Path) -> None:
     assert [line.partition(",")[2] for line in added.stdout.splitlines()] == [" 4 lanes", " 4 lanes"]
 
 
-def test_data_of_a_seed_are_simulated_once(tmp_path: Path) -> None:
-    first = provide_simulated_data(tmp_path, 7)
-    stamp, text = first.reference.stat().st_mtime_ns, first.reference.read_bytes()
-    assert provide_simulated_data(tmp_path, 7) == first
-    assert first.reference.stat().st_mtime_ns == stamp
-    assert provide_simulated_data(tmp_path, 8).reference.read_bytes() != text
-
-
-def test_incomplete_simulated_data_are_replaced(tmp_path: Path) -> None:
-    (tmp_path / "simulated.fa.gz").write_bytes(b"half")
-    assert provide_simulated_data(tmp_path, 7).reference.read_bytes() != b"half"
-
-
 def test_a_remote_demo_needs_a_local_home() -> None:
     result = call("demo", "--output-path", "s3://bucket/demo")
     assert result.exit_code == 2
     assert "s3://bucket/demo" in result.stderr
-
-
-def test_the_manifest_contains_the_seed(tmp_path: Path) -> None:
-    provide_simulated_data(tmp_path, 9)
-    assert json.loads((tmp_path / "simulated.json").read_text())["seed"] == 9

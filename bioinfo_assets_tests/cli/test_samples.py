@@ -12,7 +12,7 @@ def test_lanes_of_a_sample_in_two_folders_are_joined(tmp_path: Path) -> None:
     assert (added.exit_code, added.stdout) == (0, "NA12878: added, 3 lanes\n")
     listed = json.loads(call("samples", "list", "--output-path", tmp_path / "out", "--json").stdout)
     lanes = [(lane["flowcell"], lane["lane"], lane["read1"]) for lane in listed["NA12878"]]
-    # The pipeline cells' whole names are in the reads; the files' names have their first five letters.
+    # Reads contain the full flow cell ids, file names the first five letters.
     assert [(flowcell[:5], lane) for flowcell, lane, _ in lanes] == [("HJYFJ", 4), ("HJYFJ", 5), ("HK35M", 1)]
     assert lanes[1][2] == str(tmp_path / "b" / "NA12878_HJYFJ_L5_1.fastq.gz")
 
@@ -114,7 +114,7 @@ def test_bad_names_are_rejected_in_a_sentence(tmp_path: Path) -> None:
     for words, sentence in (
         (("remove", "toy", "nobody"), "there is no sample 'nobody'"),
         (("rename", "nobody", "x"), "there is no sample 'nobody'"),
-        (("rename", "toy", "expt"), "there is a sample expt already"),
+        (("rename", "toy", "expt"), "there already is a sample expt"),
         (("rename", "toy", "../x"), "'../x' is not a valid sample name"),
     ):
         result = call("samples", *words, "--output-path", out)

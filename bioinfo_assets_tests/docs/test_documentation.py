@@ -1,11 +1,13 @@
 """The documentation is true: commands parse, links lead somewhere, and everything that users can set is described."""
 
+import ast
 import os
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,10 @@ import pytest
 from typer.main import get_command
 
 from bioinfo_assets.application.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE
+from bioinfo_assets.cli.doctor import ToolCheck
 from bioinfo_assets.cli.main import COMMANDS, app
+from bioinfo_assets.launch.batch.active_jobs import ActiveJob
+from bioinfo_assets.launch.batch.checks import CheckResult
 from bioinfo_assets.pipeline.graph import ASSETS, SOURCES
 from bioinfo_assets.settings import Settings, TrimmingSettings
 from bioinfo_assets_tests.docs.pages import BUILD, CLONE, FOR_USERS, PAGES, code_blocks, command_lines
@@ -107,7 +112,7 @@ def test_every_setting_of_a_run_option_is_named_in_the_settings() -> None:
 def test_the_example_settings_are_valid() -> None:
     (example,) = code_blocks(PAGES["docs/guides/aws-batch.md"], "toml")
     settings = Settings(output_path="s3://BUCKET/run7", **tomllib.loads(example))
-    assert settings.options_of("aligned_bam").given() == {
+    assert settings.options_of("aligned_bam").set_options() == {
         "queue": "genomes-on-demand",
         "image": settings.jobs.image,
         "tags": {"project": "p1"},
@@ -136,6 +141,45 @@ def test_every_metadata_entry_in_dagit_is_described() -> None:
     assert {"inputs", "image"} <= entries
     page = PAGES["docs/reference/metadata.md"]
     assert [entry for entry in sorted(entries) if f"`{entry}`" not in page] == []
+
+
+JSON_SOURCES = [
+    *(
+        "cli/status.py",
+        "cli/explain.py",
+        "cli/verify.py",
+        "cli/gc.py",
+        "cli/diff.py",
+        "cli/import_.py",
+        "cli/samples.py",
+    ),
+    *("cli/provenance_view.py", "cli/log.py", "cli/sync.py", "cli/crate.py", "application/run.py"),
+]
+
+
+def keys_of_json(source: str) -> set[str]:
+    """The keys of the dictionaries in a module that writes JSON."""
+    return {
+        key.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str) and re.fullmatch(r"[a-z_0-9]+", key.value)
+    }
+
+
+@pytest.mark.parametrize("module", JSON_SOURCES)
+def test_every_key_of_json_is_described(module: str) -> None:
+    keys = keys_of_json((CLONE / "bioinfo_assets" / module).read_text(encoding="utf-8"))
+    assert keys
+    page = PAGES["docs/reference/metadata.md"].partition("\n## JSON on the command line\n")[2]
+    assert [key for key in sorted(keys) if f"`{key}`" not in page] == []
+
+
+@pytest.mark.parametrize("model", [ToolCheck, CheckResult, ActiveJob])
+def test_every_field_of_what_is_listed_as_json_is_described(model: type) -> None:
+    page = PAGES["docs/reference/metadata.md"].partition("\n## JSON on the command line\n")[2]
+    assert [field.name for field in fields(model) if f"`{field.name}`" not in page] == []
 
 
 def test_the_defaults_of_run_are_named() -> None:

@@ -45,7 +45,7 @@ WORDS: Final[Mapping[str, str]] = {
     r"what is (?:there|given|wanted|asked)": "existing, requested, the arguments",
     r"a look at|looked at before": "check, poll",
     r"two are alike": "equivalent",
-    r"else (?:the|a|it|they|one|two|all|an|there|he|stand|be|would)\b": "otherwise",
+    r"(?<!nothing )(?<!anything )else (?:the|a|it|they|one|two|all|an|there|he|stand|be|would)\b": "otherwise",
     r"made elsewhere": "computed elsewhere, external",
     r"goes unheard|go unheard": "is ignored",
     r"as long as it lives": "while it runs",

@@ -37,7 +37,7 @@ class OnMoto(BatchBackend):
 
 
 class TestBatchOnMoto(ScriptContract):
-    PATIENCE_S = 120.0
+    TIMEOUT_S = 120.0
     PAUSE_S = 0.2
 
     @pytest.fixture

@@ -13,9 +13,16 @@ from bioinfo_assets.genomics.known_sites import check_known_sites, contigs_of_vc
 from bioinfo_assets.genomics.reference import fasta_name, parse_fai
 from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.genomics.samplesheet import SheetRow, pair_up, parse_folder_list
-from bioinfo_assets.genomics.simulated_genome import haplotypes, simulate_contigs, simulate_sites, vcf_text
 from bioinfo_assets.genomics.simulated_reads import READ_LENGTH, LaneLibrary, Sequencer
-from bioinfo_assets.genomics.simulation import SimulatedData, compress_sites, simulate
+from bioinfo_assets.genomics.simulation import (
+    SimulatedData,
+    compress_sites,
+    haplotypes,
+    simulate,
+    simulate_contigs,
+    simulate_sites,
+    vcf_text,
+)
 from bioinfo_assets_tests.genomics.builders import random_source
 
 

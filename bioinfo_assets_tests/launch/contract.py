@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
-from bioinfo_assets.launch.backend import Backend, JobReport, State, Status, Stream, Submission
+from bioinfo_assets.launch.backend import Backend, JobReport, Outcome, State, Status, Stream, Submission
 from bioinfo_assets.launch.fake_backend import Behaviour
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import Attempt
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store, join

@@ -1,4 +1,4 @@
-"""Whether tests may mount a small file system: root may, unless a container forbids it."""
+"""Whether tests can mount a small file system: root can, unless a container forbids it."""
 
 import subprocess
 import tempfile

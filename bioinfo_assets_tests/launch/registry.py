@@ -1,4 +1,4 @@
-"""A container registry on this machine that holds one small image, and may be held up while it gives it away."""
+"""A container registry on this machine with one small image, whose transfer can be paused."""
 
 import gzip
 import hashlib
@@ -19,12 +19,12 @@ HALF = 2_000_000
 
 @dataclass
 class Registry:
-    """What is known of it.
+    """The registry.
 
     Attributes:
-        address: Of the server, as images are named by it; the engine trusts every registry of 127.0.0.0/8.
+        address: Of the server, as in names of images; the engine trusts every registry of 127.0.0.0/8.
         digest: Of the image `tiny:1`.
-        go_on: While this is not set, the second half of the image's layer is kept back.
+        go_on: Until this is set, the second half of the image's layer is not sent.
     """
 
     address: str = ""
@@ -78,45 +78,45 @@ def image(files: dict[str, bytes]) -> tuple[bytes, dict[str, bytes]]:
 
 @contextmanager
 def registry(tools: bytes) -> Iterator[Registry]:
-    """Serves the image `tiny:1`, which has no program in it but a list of tools, and ballast: half of it comes late."""
-    held = Registry()
+    """Serve the image `tiny:1`, which contains no program, but a list of tools and ballast, half of which waits."""
+    state = Registry()
     manifest, blobs = image({"opt/bioinfo-assets/tools.tsv": tools, "ballast": os.urandom(2 * HALF)})
-    held.digest = digest(manifest)
+    state.digest = digest(manifest)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def log_message(self, *args):
+        def log_message(self, *args: object) -> None:
             pass
 
-        def do_HEAD(self):
+        def do_HEAD(self) -> None:
             self.do_GET()
 
-        def do_GET(self):
-            known = re.fullmatch(r"/v2/(?:tiny/(manifests|blobs)/(.+))?", self.path)
-            found = blobs.get(known[2]) if known and known[1] == "blobs" else manifest
-            if known is None or found is None or (known[1] == "manifests" and known[2] not in {"1", held.digest}):
+        def do_GET(self) -> None:
+            match = re.fullmatch(r"/v2/(?:tiny/(manifests|blobs)/(.+))?", self.path)
+            body = blobs.get(match[2]) if match and match[1] == "blobs" else manifest
+            if match is None or body is None or (match[1] == "manifests" and match[2] not in {"1", state.digest}):
                 self.send_error(404)
                 return
             self.send_response(200)
-            self.send_header("Content-Length", str(len(found)))
-            self.send_header("Content-Type", MANIFEST if known[1] == "manifests" else "application/octet-stream")
-            self.send_header("Docker-Content-Digest", digest(found))
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Type", MANIFEST if match[1] == "manifests" else "application/octet-stream")
+            self.send_header("Docker-Content-Digest", digest(body))
             self.end_headers()
             if self.command == "GET":
-                self.wfile.write(found[:HALF])
+                self.wfile.write(body[:HALF])
                 self.wfile.flush()
-                if len(found) <= HALF or held.go_on.wait(60):
+                if len(body) <= HALF or state.go_on.wait(60):
                     with suppress(BrokenPipeError):  # the engine has given up
-                        self.wfile.write(found[HALF:])
+                        self.wfile.write(body[HALF:])
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        held.address = f"127.0.0.1:{server.server_port}"
+        state.address = f"127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield held
+            yield state
         finally:
-            held.go_on.set()
+            state.go_on.set()
             server.shutdown()
             thread.join()

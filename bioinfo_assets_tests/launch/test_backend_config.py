@@ -1,4 +1,4 @@
-"""Where jobs run: the backend that the settings name, and the place it works in."""
+"""The backend that a configuration selects, and its scratch."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.backend_config import (
     BackendConfig,
     batch_scratch,
@@ -15,35 +16,36 @@ from bioinfo_assets.launch.backend_config import (
 from bioinfo_assets.launch.batch.backend import BatchBackend
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.docker.backend import DockerBackend
+from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.storage.store import Store
 
 
-def opened(means: BackendConfig, output_path: str) -> object:
-    backend = open_backend(means, output_path, Store(), "run-1", "run-1")
+def open_and_close(config: BackendConfig, output_path: str) -> Backend:
+    backend = open_backend(config, output_path, Store(), "run-1", "run-1")
     backend.close()
     return backend
 
 
 @pytest.mark.parametrize(
-    ("means", "kind"),
+    ("config", "kind"),
     [
         (BackendConfig(), LocalBackend),
-        (BackendConfig(backend="docker", image="tools:1"), DockerBackend),
+        (BackendConfig(backend="docker", jobs=JobOptions(image="tools:1")), DockerBackend),
         (BackendConfig(backend="batch", scratch="s3://bucket/scratch"), BatchBackend),
     ],
 )
-def test_the_backend_is_the_one_that_is_named(tmp_path: Path, means: BackendConfig, kind: type) -> None:
-    """It is made without a look at engine, network or disk: none of them is there."""
-    backend = opened(means, str(tmp_path / "output"))
+def test_the_configured_backend_is_opened(tmp_path: Path, config: BackendConfig, kind: type) -> None:
+    """It connects to no engine, network or disk: none of them exists."""
+    backend = open_and_close(config, str(tmp_path / "output"))
     assert isinstance(backend, kind)
-    assert backend.name == means.backend
+    assert backend.name == config.backend
     assert list(tmp_path.iterdir()) == []
 
 
-def test_batch_is_asked_as_often_as_is_set() -> None:
-    means = BackendConfig(backend="batch", scratch="s3://bucket/scratch", batch=BatchConfig(poll_interval_s=7.5))
-    assert opened(means, "s3://bucket/run").interval_s == 7.5
+def test_the_poll_interval_of_batch_can_be_set() -> None:
+    config = BackendConfig(backend="batch", scratch="s3://bucket/scratch", batch=BatchConfig(poll_interval_s=7.5))
+    assert open_and_close(config, "s3://bucket/run").interval_s == 7.5
 
 
 @pytest.mark.parametrize(
@@ -55,20 +57,20 @@ def test_batch_is_asked_as_often_as_is_set() -> None:
         ("/data/run", "s3://other/scratch", "s3://other/scratch"),
     ],
 )
-def test_jobs_on_batch_work_in_s3(output_path: str, scratch: str | None, place: str) -> None:
+def test_the_scratch_of_batch_is_in_s3(output_path: str, scratch: str | None, place: str) -> None:
     assert batch_scratch(BackendConfig(backend="batch", scratch=scratch), output_path) == place
 
 
 @pytest.mark.parametrize(
     ("output_path", "scratch"), [("/data/run", None), ("s3://bucket/run", "/scratch"), ("gs://b/r", None)]
 )
-def test_jobs_on_batch_work_nowhere_else(output_path: str, scratch: str | None) -> None:
+def test_the_scratch_of_batch_can_be_nowhere_else(output_path: str, scratch: str | None) -> None:
     with pytest.raises(InputError, match="s3://BUCKET/FOLDER"):
         batch_scratch(BackendConfig(backend="batch", scratch=scratch), output_path)
 
 
-def test_jobs_of_this_machine_work_beside_their_results() -> None:
-    """So that publishing is a rename; results elsewhere are made in the user's cache."""
+def test_the_scratch_of_this_machine_is_next_to_local_results() -> None:
+    """So publishing is a rename; for remote results it is in the user's cache."""
     assert default_scratch("/data/run") == Path("/data/run/.scratch")
     assert default_scratch("s3://bucket/run").is_relative_to(Path.home() / ".cache")
 
@@ -86,9 +88,9 @@ def test_jobs_of_this_machine_work_beside_their_results() -> None:
 )
 def test_settings_of_batch_have_limits(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
-        BatchConfig(**wrong)
+        BatchConfig.model_validate(wrong)
 
 
-def test_a_backend_that_is_not_there() -> None:
+def test_an_unknown_backend_is_rejected() -> None:
     with pytest.raises(ValidationError, match="'local', 'docker' or 'batch'"):
-        BackendConfig(backend="btach")
+        BackendConfig.model_validate({"backend": "btach"})

@@ -13,14 +13,13 @@ import docker
 import pytest
 
 from bioinfo_assets.errors import InputError, ResourceError
-from bioinfo_assets.launch.backend import State, Stream
+from bioinfo_assets.launch.backend import Outcome, State, Stream
 from bioinfo_assets.launch.docker.backend import DockerBackend
 from bioinfo_assets.launch.docker.container import _container_user
 from bioinfo_assets.launch.docker.engine import translate_engine_errors
 from bioinfo_assets.launch.docker.images import image_reference
 from bioinfo_assets.launch.job import Input, Resources, StoredFile
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.scratch import HostScratch
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.engine import Engine, engine
@@ -74,8 +73,8 @@ def backend(tmp_path: Path, image: str) -> Iterator[DockerBackend]:
 
 def containers_of(client: docker.DockerClient, scratch: Path) -> list[Any]:
     """The containers of hosts with that scratch."""
-    found = client.api.containers(all=True, filters=OUR_CONTAINERS)
-    return [container for container in found if container["Labels"]["bioinfo-assets.host"].startswith(str(scratch))]
+    ours = client.api.containers(all=True, filters=OUR_CONTAINERS)
+    return [container for container in ours if container["Labels"]["bioinfo-assets.host"].startswith(str(scratch))]
 
 
 def stdout_of(backend: DockerBackend, script: str, **changes: Any) -> str:

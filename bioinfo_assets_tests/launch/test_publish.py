@@ -3,7 +3,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,71 +15,72 @@ from bioinfo_assets.launch.job import Output
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.launch.publish import publish, publish_lock
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.contract import job, run
+from bioinfo_assets_tests.launch.contract import job, report_of, run
 
 
 @pytest.fixture
-def backend(tmp_path):
+def backend(tmp_path: Path) -> Iterator[LocalBackend]:
     local = LocalBackend(tmp_path / "scratch", Store())
     yield local
     local.close()
 
 
 @pytest.fixture(params=["local", "s3"])
-def results(request, tmp_path):
-    return str(tmp_path / "results") if request.param == "local" else request.getfixturevalue("s3") + "/results"
+def results(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path / "results") if request.param == "local" else f"{request.getfixturevalue('s3')}/results"
 
 
-def test_outputs_arrive_where_they_belong_with_the_bytes_that_were_reported(backend, results):
+def test_outputs_are_published_with_the_bytes_that_were_reported(backend: LocalBackend, results: str) -> None:
     outputs = (Output("text", "greeting.txt", f"{results}/expt/a.txt"), Output("md5", "greeting.md5", f"{results}/b"))
-    made = job("greets", outputs=outputs)
-    status = run(backend, made)
+    greeting = job("greets", outputs=outputs)
+    status = run(backend, greeting)
     assert status.state is State.SUCCEEDED
-    publish(Store(), made, status.report)
+    publish(Store(), greeting, report_of(status))
     assert Store().list(results, recursive=True) == (f"{results}/b", f"{results}/expt/a.txt")
-    digests = {file.key: file.sha256 for file in status.report.files}
+    digests = {file.key: file.sha256 for file in report_of(status).files}
     for output in outputs:
         assert hashlib.sha256(Store().read_bytes(output.uri)).hexdigest() == digests[output.key]
 
 
-def test_a_file_that_is_not_what_the_job_reported_is_not_let_through(backend, tmp_path):
-    made = job("greets", outputs=(Output("text", "greeting.txt", str(tmp_path / "a.txt")),))
-    report = run(backend, made).report
+def test_a_file_of_another_size_than_reported_is_refused(backend: LocalBackend, tmp_path: Path) -> None:
+    greeting = job("greets", outputs=(Output("text", "greeting.txt", str(tmp_path / "a.txt")),))
+    report = report_of(run(backend, greeting))
     wrong = replace(report, files=(replace(report.files[0], size=7),))
-    with pytest.raises(JobError, match=r"a\.txt has 6 bytes and the job made 7"):
-        publish(Store(), made, wrong)
+    with pytest.raises(JobError, match=r"a\.txt has 6 bytes, but the job's output had 7"):
+        publish(Store(), greeting, wrong)
 
 
 KILLED_WHILE_WRITING = """
 import os, signal, sys
 from pathlib import Path
-from bioinfo_assets.launch.disk import written_whole
-with written_whole(Path(sys.argv[1])) as part:
+from bioinfo_assets.storage.atomic import atomic_write
+with atomic_write(Path(sys.argv[1])) as part:
     part.write_bytes(bytes(1000))
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_what_a_killed_writer_left_beside_a_place_is_removed_and_nothing_else(backend, tmp_path):
+def test_temporary_files_of_killed_writers_are_removed_and_nothing_else(backend: LocalBackend, tmp_path: Path) -> None:
     place, other = tmp_path / "results" / "a.txt", tmp_path / "results" / "a.txt.fai"
     for target in (place, place, other):
         subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, str(target)], check=False)
     (place.parent / ".a.txt.lock").touch()
     assert len(list(place.parent.glob(".a.txt.*.part"))) == 3
-    made = job("greets", outputs=(Output("text", "greeting.txt", str(place)),))
-    publish(Store(), made, run(backend, made).report)
+    greeting = job("greets", outputs=(Output("text", "greeting.txt", str(place)),))
+    publish(Store(), greeting, report_of(run(backend, greeting)))
     left = sorted(path.name for path in place.parent.iterdir())
     assert left[1:] == [".a.txt.lock", "a.txt"]
-    assert left[0].startswith(".a.txt.fai.")  # it may be written now: its own publisher sees to it
+    assert left[0].startswith(".a.txt.fai.")  # it may be in use: its own publisher removes it
 
 
-def test_who_holds_the_lock_is_alone(tmp_path):
-    inside, most = [], []
+def test_one_thread_at_a_time_holds_the_lock(tmp_path: Path) -> None:
+    inside: list[int] = []
+    counts: list[int] = []
 
-    def enter():
+    def enter() -> None:
         with publish_lock(str(tmp_path / "results" / "expt")):
             inside.append(1)
-            most.append(len(inside))
+            counts.append(len(inside))
             time.sleep(0.01)
             inside.pop()
 
@@ -86,10 +89,10 @@ def test_who_holds_the_lock_is_alone(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1] * 8
+    assert counts == [1] * 8
 
 
-def test_other_scopes_do_not_wait(tmp_path):
+def test_other_scopes_do_not_wait(tmp_path: Path) -> None:
     with (
         publish_lock(str(tmp_path / "expt")),
         publish_lock(str(tmp_path / "other")),

@@ -24,63 +24,66 @@ JOB = Job(
 )
 
 
-def test_the_text_is_the_golden_one():
-    """To change it on purpose: write `render(JOB)` to the golden file, and read what changed."""
+def test_the_text_equals_the_golden_file() -> None:
+    """To change it, write `render(JOB)` to the golden file, and read the difference."""
     assert render(JOB) == GOLDEN.read_text(encoding="utf-8")
 
 
-def test_resources_and_addresses_are_not_in_the_text():
+def test_resources_and_addresses_are_not_in_the_text() -> None:
     elsewhere = tuple(replace(output, uri=f"s3://bucket/{output.local}") for output in JOB.outputs)
     other = replace(JOB, outputs=elsewhere, resources=Resources(cpus=16, memory_mib=30_000))
     assert render(other) == render(JOB)
 
 
-def test_what_is_interpolated_is_quoted(tmp_path):
+def test_interpolated_values_are_quoted(tmp_path: Path) -> None:
     canonical = """sed "s/'//; s/\\$x/y/" """
     job = Job(
-        "a", "1", "b", """echo "'\\$x" >out.txt""", outputs=(Output("$(touch 'k'); k", "out.txt", "/o", canonical),)
+        ResultKey("a", "1"),
+        "b",
+        """echo "'\\$x" >out.txt""",
+        outputs=(Output("$(touch 'k'); k", "out.txt", "/o", canonical),),
     )
-    told = run(render(job), tmp_path)
-    assert told.returncode == 0, told.stderr
-    key, size, made, content = (tmp_path / "report" / "outputs.tsv").read_text().rstrip("\n").split("\t")
+    completed = run(render(job), tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    key, size, sha256, content = (tmp_path / "report" / "outputs.tsv").read_text().rstrip("\n").split("\t")
     assert (key, size) == ("$(touch 'k'); k", "4")
-    assert made == hashlib.sha256(b"'$x\n").hexdigest()
+    assert sha256 == hashlib.sha256(b"'$x\n").hexdigest()
     assert content == hashlib.sha256(b"y\n").hexdigest()
     assert not list(tmp_path.rglob("k"))
 
 
 @pytest.mark.parametrize("cpus", ["1", "2", "16"])
-def test_the_order_of_outputs_does_not_depend_on_cpus(tmp_path, cpus):
+def test_the_order_of_outputs_does_not_depend_on_cpus(tmp_path: Path, cpus: str) -> None:
     outputs = tuple(Output(f"k{i}", f"{i}.txt", f"/o/{i}.txt") for i in range(12))
     script = "".join(f"printf '%{12 - i}s' x >{i}.txt\n" for i in range(12))
-    told = run(render(Job(ResultKey("a", "b"), "1", script, outputs=outputs)), tmp_path, cpus)
-    assert told.returncode == 0, told.stderr
+    completed = run(render(Job(ResultKey("a", "b"), "1", script, outputs=outputs)), tmp_path, cpus)
+    assert completed.returncode == 0, completed.stderr
     rows = [line.split("\t") for line in (tmp_path / "report" / "outputs.tsv").read_text().splitlines()]
     assert [(row[0], row[1]) for row in rows] == [(f"k{i}", str(12 - i)) for i in range(12)]
     assert all(row[2] == row[3] for row in rows)
 
 
-def test_a_job_without_outputs_tells_of_none(tmp_path):
+def test_a_job_without_outputs_describes_none(tmp_path: Path) -> None:
     assert run(render(Job(ResultKey("a", "b"), "1", "true")), tmp_path).returncode == 0
     assert (tmp_path / "report" / "outputs.tsv").read_text() == ""
 
 
 @pytest.mark.parametrize("script", ["cd /; exit 0", "cat <<END\ntext\nEND", "true # a comment at the end"])
-def test_a_script_may_change_folder_end_early_and_hold_any_text(tmp_path, script):
+def test_a_script_may_change_folder_exit_early_and_contain_any_text(tmp_path: Path, script: str) -> None:
     job = Job(ResultKey("a", "b"), "1", f"echo x >out.txt; {script}", outputs=(Output("k", "out.txt", "/o/out.txt"),))
-    told = run(render(job), tmp_path)
-    assert told.returncode == 0, told.stderr
+    completed = run(render(job), tmp_path)
+    assert completed.returncode == 0, completed.stderr
 
 
-def test_shellcheck_has_nothing_to_say():
+def test_shellcheck_finds_nothing() -> None:
     shellcheck = shutil.which("shellcheck")
     if shellcheck is None:
-        return  # a tool of the project's authors: its absence is no defect
-    told = subprocess.run([shellcheck, str(GOLDEN)], capture_output=True, text=True, check=False)
-    assert told.stdout == ""
+        return  # a tool of developers: its absence is not a defect
+    completed = subprocess.run([shellcheck, str(GOLDEN)], capture_output=True, text=True, check=False)
+    assert completed.stdout == ""
 
 
-def run(text, folder, cpus="2"):
+def run(text: str, folder: Path, cpus: str = "2") -> subprocess.CompletedProcess[str]:
     for name in ("work", "report"):
         (folder / name).mkdir()
     return subprocess.run(

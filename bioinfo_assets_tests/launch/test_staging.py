@@ -1,4 +1,5 @@
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -8,34 +9,35 @@ from bioinfo_assets.launch.scratch import new_attempt
 from bioinfo_assets.launch.staging import stage
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.servers import WebServer
 
 
-def job_reading(*inputs):
+def job_reading(*inputs: Input) -> Job:
     return Job(ResultKey("a", "expt"), "1", "true", inputs=inputs)
 
 
-def staged(job, tmp_path):
+def stage_into_work(job: Job, tmp_path: Path) -> Path:
     attempt = new_attempt(tmp_path / "scratch", job)
     stage(job, attempt, Store(), tmp_path / "cache")
     return attempt.work
 
 
-def test_a_local_input_is_a_link_to_the_file_itself(tmp_path):
+def test_a_local_input_is_a_link_to_the_file_itself(tmp_path: Path) -> None:
     real = tmp_path / "real.fa"
     real.write_bytes(b">chrM\n")
     (tmp_path / "link.fa").symlink_to("real.fa")
-    given = Input("genome.fa", StoredFile(str(tmp_path / "link.fa"), 6, "sha256:00"))
-    work = staged(job_reading(given), tmp_path)
+    genome = Input("genome.fa", StoredFile(str(tmp_path / "link.fa"), 6, "sha256:00"))
+    work = stage_into_work(job_reading(genome), tmp_path)
     assert (work / "genome.fa").readlink() == real
     assert (work / "genome.fa").read_bytes() == b">chrM\n"
 
 
-def test_a_remote_input_is_fetched_once_for_many_jobs(tmp_path, web):
+def test_a_remote_input_is_downloaded_once_for_many_jobs(tmp_path: Path, web: WebServer) -> None:
     address, folder, requests = web
     (folder / "chr22.fa").write_bytes(b">chr22\n")
     job = job_reading(Input("genome.fa", StoredFile(f"{address}/chr22.fa", 7, "etag:v1")))
-    works = []
-    threads = [threading.Thread(target=lambda: works.append(staged(job, tmp_path))) for _ in range(6)]
+    works: list[Path] = []
+    threads = [threading.Thread(target=lambda: works.append(stage_into_work(job, tmp_path))) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -44,23 +46,23 @@ def test_a_remote_input_is_fetched_once_for_many_jobs(tmp_path, web):
     assert requests.count("GET /chr22.fa") == 1
 
 
-def test_another_version_of_a_remote_file_is_fetched_anew(tmp_path, web):
+def test_another_version_of_a_remote_file_is_downloaded_again(tmp_path: Path, web: WebServer) -> None:
     address, folder, _ = web
     for data in (b"old", b"new"):
         (folder / "x").write_bytes(data)
         job = job_reading(Input("x", StoredFile(f"{address}/x", 3, f"sha256:{data.decode()}")))
-        assert (staged(job, tmp_path) / "x").read_bytes() == data
+        assert (stage_into_work(job, tmp_path) / "x").read_bytes() == data
 
 
-@pytest.mark.parametrize("remote", [False, True])
-def test_an_input_that_changed_since_the_run_began_is_refused(tmp_path, web, remote):
+@pytest.mark.parametrize("location", ["disk", "web"])
+def test_an_input_that_changed_since_the_run_began_is_refused(tmp_path: Path, web: WebServer, location: str) -> None:
     address, folder, _ = web
     (folder / "x.vcf").write_bytes(b"12345")
-    uri = f"{address}/x.vcf" if remote else str(folder / "x.vcf")
+    uri = f"{address}/x.vcf" if location == "web" else str(folder / "x.vcf")
     with pytest.raises(InputError, match=r"x\.vcf has 5 bytes and had 4 when the run began: start the run again$"):
-        staged(job_reading(Input("x.vcf", StoredFile(uri, 4, "sha256:00"))), tmp_path)
+        stage_into_work(job_reading(Input("x.vcf", StoredFile(uri, 4, "sha256:00"))), tmp_path)
 
 
-def test_a_missing_input_is_named(tmp_path):
+def test_a_missing_input_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.fa does not exist"):
-        staged(job_reading(Input("x.fa", StoredFile(str(tmp_path / "none.fa"), 4, "sha256:00"))), tmp_path)
+        stage_into_work(job_reading(Input("x.fa", StoredFile(str(tmp_path / "none.fa"), 4, "sha256:00"))), tmp_path)

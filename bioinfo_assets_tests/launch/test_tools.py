@@ -1,13 +1,14 @@
 import os
 import re
+from pathlib import Path
 
 import pytest
 
 from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch.tools import TOOLS, tool_versions
 
-# What the tools really print, as their --version (or usage) has it.
-PRINTED = {
+# The real output of each tool's --version, or usage.
+OUTPUTS = {
     "bwa": ("\nProgram: bwa (alignment)\nVersion: 0.7.17-r1188\nContact: Heng Li", "0.7.17-r1188"),
     "bwa-mem2": ("Looking to launch executable bwa-mem2.avx2\n2.2.1", "2.2.1"),
     "samtools": ("samtools 1.16.1\nUsing htslib 1.16\n", "1.16.1"),
@@ -24,32 +25,34 @@ PRINTED = {
 }
 
 
-def program(path, prints="", code=0):
+def program(path: Path, prints: str = "", code: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\ncat <<'END'\n{prints}\nEND\nexit {code}\n")
     path.chmod(0o755)
     return path
 
 
-def test_every_tool_of_the_table_is_tried():
-    assert set(PRINTED) == set(TOOLS)
+def test_every_tool_of_the_table_is_tested() -> None:
+    assert set(OUTPUTS) == set(TOOLS)
 
 
-@pytest.mark.parametrize("command", PRINTED)
-def test_versions_are_read_from_what_each_tool_prints(tmp_path, command):
-    printed, version = PRINTED[command]
+@pytest.mark.parametrize("command", OUTPUTS)
+def test_versions_are_read_from_the_output_of_each_tool(tmp_path: Path, command: str) -> None:
+    printed, version = OUTPUTS[command]
     program(tmp_path / "bin" / command, printed, code=1)
     assert tool_versions([command], f"{tmp_path}/bin:/usr/bin:/bin") == {command: version}
 
 
-def test_the_real_tools_of_this_machine_tell_their_versions():
+def test_the_installed_tools_have_versions() -> None:
     versions = tool_versions(["bwa", "samtools", "bgzip", "tabix", "Rscript"], os.environ["PATH"])
     assert all(re.fullmatch(r"\d+\.\d+\S*", version) for version in versions.values())
 
 
 @pytest.mark.parametrize(("command", "version"), [("gatk", "4.6.2.0"), ("picard", "3.4.0")])
-def test_a_wrapper_of_java_is_not_started_where_its_jars_tell_the_version(tmp_path, command, version):
-    program(tmp_path / "tools" / "bin" / command, "not asked", code=1)
+def test_a_wrapper_of_java_is_not_started_if_its_jars_names_have_the_version(
+    tmp_path: Path, command: str, version: str
+) -> None:
+    program(tmp_path / "tools" / "bin" / command, "not run", code=1)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / command).symlink_to(tmp_path / "tools" / "bin" / command)
     jars = tmp_path / "tools" / "gatk" / "lib"
@@ -59,7 +62,7 @@ def test_a_wrapper_of_java_is_not_started_where_its_jars_tell_the_version(tmp_pa
     assert tool_versions([command], f"{tmp_path}/bin:/usr/bin:/bin") == {command: version}
 
 
-def test_a_tool_that_was_replaced_is_asked_again(tmp_path):
+def test_a_replaced_tool_is_run_again(tmp_path: Path) -> None:
     samtools = program(tmp_path / "samtools", "samtools 1.16")
     path = f"{tmp_path}:/usr/bin:/bin"
     assert tool_versions(["samtools"], path) == {"samtools": "1.16"}
@@ -68,20 +71,22 @@ def test_a_tool_that_was_replaced_is_asked_again(tmp_path):
     assert tool_versions(["samtools"], path) == {"samtools": "1.21"}
 
 
-def test_a_missing_tool_is_named_with_what_installs_it(tmp_path):
+def test_a_missing_tool_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:
     with pytest.raises(ResourceError) as caught:
         tool_versions(["samtools"], str(tmp_path))
     assert str(caught.value) == (
-        "the tool samtools is not on this machine's PATH; what installs it: apt-get install samtools"
+        "the tool samtools is not on this machine's PATH; install it with: apt-get install samtools"
     )
 
 
-def test_a_tool_that_does_not_work_is_told_as_such(tmp_path):
+def test_a_tool_that_does_not_work_is_reported(tmp_path: Path) -> None:
     program(tmp_path / "mosdepth", "could not load: libhts.so", code=1)
-    with pytest.raises(ResourceError, match=r"mosdepth does not tell its version.*apt-get install mosdepth libhts-dev"):
+    with pytest.raises(
+        ResourceError, match=r"mosdepth does not report its version.*apt-get install mosdepth libhts-dev"
+    ):
         tool_versions(["mosdepth"], f"{tmp_path}:/usr/bin:/bin")
 
 
-def test_a_tool_that_is_not_in_the_table_is_asked_by_its_version_option(tmp_path):
+def test_a_tool_that_is_not_in_the_table_is_run_with_its_version_option(tmp_path: Path) -> None:
     program(tmp_path / "seqtk", "seqtk 1.3-r106")
     assert tool_versions(["seqtk"], f"{tmp_path}:/usr/bin:/bin") == {"seqtk": "1.3-r106"}

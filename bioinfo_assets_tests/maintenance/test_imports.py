@@ -18,9 +18,9 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import load_sample, sample_names, save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
-from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.records.external_files import record_reference_index, write_bam, write_reads
 from bioinfo_assets_tests.records.recorded_results import STORE, record_result
+from bioinfo_assets_tests.servers import s3, s3_server
 
 __all__ = ["s3", "s3_server"]  # fixtures
 
@@ -210,7 +210,7 @@ def test_the_importable_assets_are_assets_of_the_pipeline() -> None:
 
 
 class TestUnsuitableFiles:
-    """Nothing is recorded, and one sentence says what to do."""
+    """Nothing is recorded, and the message is one sentence with the remedy."""
 
     def check_refused(
         self, ledger: Ledger, message: str, asset: str, *files: object, groups: tuple[ReadGroup, ...] = ()

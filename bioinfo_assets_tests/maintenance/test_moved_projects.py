@@ -11,9 +11,8 @@ from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.launch.job import Output
 from bioinfo_assets.maintenance.garbage import delete_items, find_garbage
 from bioinfo_assets.maintenance.verification import Audit
-from bioinfo_assets.provenance.catalog import open_catalog
+from bioinfo_assets.provenance.catalog import find_downstream, open_catalog
 from bioinfo_assets.provenance.comparison import Comparer
-from bioinfo_assets.provenance.downstream import find_downstream
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import observe
@@ -21,11 +20,11 @@ from bioinfo_assets.records.reuse import ReuseAction
 from bioinfo_assets.records.samples import load_sample, past_samples, remove_samples, save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.provenance.crate_project import write_test_crate
 from bioinfo_assets_tests.provenance.small_pipeline import SmallPipeline, complete_pipeline
 from bioinfo_assets_tests.records.greeting_project import GREETING, GreetingProject, open_greeting_project
 from bioinfo_assets_tests.records.recorded_results import digest
+from bioinfo_assets_tests.servers import s3, s3_server
 
 __all__ = ["s3", "s3_server"]  # fixtures
 

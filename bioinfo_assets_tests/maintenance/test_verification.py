@@ -14,8 +14,8 @@ from bioinfo_assets.records.samples import remove_samples, save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.small_project import all_files, make_result, small_project
-from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.records.recorded_results import record_result
+from bioinfo_assets_tests.servers import s3, s3_server
 
 __all__ = ["s3", "s3_server"]  # fixtures
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Barrier
 
 import dagster as dg
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from bioinfo_assets.orchestration.executor import one_process_executor

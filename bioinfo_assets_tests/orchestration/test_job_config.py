@@ -16,8 +16,14 @@ from bioinfo_assets.launch.job import Job, Output
 from bioinfo_assets.launch.job_options import JobOptions
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
-from bioinfo_assets.orchestration.job_config import TAG, JobConfig, options_from_tags, options_of
-from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
+from bioinfo_assets.orchestration.launcher import (
+    TAG,
+    JobConfig,
+    JobLauncher,
+    job_launcher,
+    options_from_tags,
+    options_of,
+)
 from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.result_key import REFERENCES, ResultKey
@@ -107,7 +113,7 @@ def test_a_layer_keeps_the_options_that_it_does_not_name(project: Project) -> No
         config={"jobs": {"retries": 5, "tags": {"run": "urgent"}}},
         tags={TAG: '{"queue": "on-demand"}'},
     )
-    assert options.given() == {
+    assert options.set_options() == {
         "queue": "on-demand",
         "image": "tools:1",
         "memory_mib": 2048,
@@ -128,7 +134,7 @@ def test_a_launchpad_that_sets_one_option_keeps_the_projects_settings(project: P
 
 
 def test_a_run_without_configuration_has_the_projects_options(project: Project) -> None:
-    assert project.options(jobs=JobOptions(queue="spot")).given() == {"queue": "spot"}
+    assert project.options(jobs=JobOptions(queue="spot")).set_options() == {"queue": "spot"}
     assert [config.backend for config in project.opened] == ["batch"]
 
 
@@ -203,5 +209,5 @@ def test_configuration_has_every_option() -> None:
         tags={"a": "b"}, name_prefix="lab", share_identifier="lab", priority=3, environment={"A": "B"},
     )  # fmt: skip
     assert set(JobConfig.model_fields) == set(JobOptions.model_fields) == options.model_fields_set
-    assert options_of(JobConfig(**options.given())) == options
-    assert options_from_tags({TAG: json.dumps(options.given())}) == options
+    assert options_of(JobConfig(**options.set_options())) == options
+    assert options_from_tags({TAG: json.dumps(options.set_options())}) == options

@@ -13,14 +13,21 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.provenance.catalog import FILE_NAME, Catalog, Entry, open_catalog
-from bioinfo_assets.provenance.downstream import Branch, downstream_tree, find_downstream
+from bioinfo_assets.provenance.catalog import (
+    FILE_NAME,
+    Branch,
+    Catalog,
+    Entry,
+    downstream_tree,
+    find_downstream,
+    open_catalog,
+)
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.provenance.small_pipeline import SmallPipeline, complete_pipeline
+from bioinfo_assets_tests.servers import s3, s3_server
 
-__all__ = ["s3", "s3_server"]  # the servers of `launch`, asked for by name below
+__all__ = ["s3", "s3_server"]  # fixtures
 
 
 @pytest.fixture

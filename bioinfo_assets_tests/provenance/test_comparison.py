@@ -164,11 +164,11 @@ def test_a_report_on_many_samples_is_traced_where_it_differs(fake: FakeProject) 
     fake.run()
     ledger = fake.project.ledger
     # With at most one scope, its inputs are not traced, like those of a report on more than 20 samples.
-    first, second = Lineage(ledger, max_scopes=1), Lineage(ledger, max_scopes=1)
-    one, other = first.of_record(before), second.of_record(fake.record("multiqc_report", "multiqc"))
-    assert one.untraced_scopes == other.untraced_scopes == 2
+    lineages = Lineage(ledger, max_scopes=1), Lineage(ledger, max_scopes=1)
+    first, second = lineages[0].of_record(before), lineages[1].of_record(fake.record("multiqc_report", "multiqc"))
+    assert first.untraced_scopes == second.untraced_scopes == 2
 
-    comparison = Comparer(first, second).compare(one, other)
+    comparison = Comparer(*lineages).compare(first, second)
 
     assert {cause.change.name for cause in comparison.causes} == {str(fake.fastq("b", read)) for read in (1, 2)}
 

@@ -14,7 +14,6 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.provenance.crate_project import (
     IMAGE,
     WEB_REFERENCE,
@@ -29,6 +28,7 @@ from bioinfo_assets_tests.provenance.crate_project import (
 )
 from bioinfo_assets_tests.records.greeting_project import open_greeting_project
 from bioinfo_assets_tests.records.recorded_results import record_result
+from bioinfo_assets_tests.servers import s3, s3_server
 
 __all__ = ["s3", "s3_server"]  # fixtures
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.provenance.catalog import open_catalog
-from bioinfo_assets.provenance.downstream import downstream_tree, find_downstream
+from bioinfo_assets.provenance.catalog import downstream_tree, find_downstream, open_catalog
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store

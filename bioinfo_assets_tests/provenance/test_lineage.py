@@ -9,10 +9,10 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob, as_markdown
 from bioinfo_assets.records.record import InputRecord
 from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.provenance.small_pipeline import SmallPipeline, complete_pipeline
+from bioinfo_assets_tests.servers import s3, s3_server
 
-__all__ = ["s3", "s3_server"]  # the servers of `launch`, asked for by name below
+__all__ = ["s3", "s3_server"]  # fixtures
 
 
 @pytest.fixture
@@ -136,10 +136,13 @@ def test_inputs_of_too_many_scopes_are_counted_and_not_traced(pipeline: SmallPip
     both = producer_of(Lineage(pipeline.ledger, max_scopes=2).of_file(report))
     assert both.untraced_scopes == 0
     assert [producer_of(file).name for file in both.inputs] == ["depth of expt", "depth of toy"]
-    one = producer_of(Lineage(pipeline.ledger, max_scopes=1).of_file(report))
-    assert one.untraced_scopes == 2
-    assert [(file.name, file.producer) for file in one.inputs] == [("expt.depth.txt", None), ("toy.depth.txt", None)]
-    assert "2 files of 2 samples" in as_markdown(one)
+    untraced = producer_of(Lineage(pipeline.ledger, max_scopes=1).of_file(report))
+    assert untraced.untraced_scopes == 2
+    assert [(file.name, file.producer) for file in untraced.inputs] == [
+        ("expt.depth.txt", None),
+        ("toy.depth.txt", None),
+    ]
+    assert "2 files of 2 samples" in as_markdown(untraced)
 
 
 def test_inherited_records_are_read_again_if_they_lack_a_file(pipeline: SmallPipeline) -> None:

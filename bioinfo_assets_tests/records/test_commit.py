@@ -236,8 +236,7 @@ def test_a_killed_process_leaves_an_intact_result_or_none(tmp_path: Path) -> Non
     script = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.records.greeting_project import open_greeting_project
+        from bioinfo_assets_tests.records.greeting_project import open_greeting_project
         with open_greeting_project(Path(sys.argv[1])) as project:
             number = 0
             while True:
@@ -251,7 +250,7 @@ from bioinfo_assets_tests.records.greeting_project import open_greeting_project
         host = subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True)
         assert host.stdout is not None
         for _ in range(results):
-            host.stdout.readline()
+            assert host.stdout.readline().strip().isdigit()
         host.kill()
         host.wait()
         host.stdout.close()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioinfo_assets.launch.job import Input, Job, Output, Resources, StoredFile
-from bioinfo_assets.records.fingerprint import fingerprint_of
+from bioinfo_assets.records.reuse import fingerprint_of
 from bioinfo_assets.result_key import ResultKey
 
 JOB = Job(

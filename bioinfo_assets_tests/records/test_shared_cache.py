@@ -19,8 +19,8 @@ from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.reuse import ReuseAction, ReuseDecision
 from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.records.greeting_project import GREETING, GreetingProject, open_greeting_project
+from bioinfo_assets_tests.servers import s3, s3_server
 
 __all__ = ["s3", "s3_server"]  # fixtures
 

@@ -6,7 +6,7 @@ from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.storage.atomic import atomic_copy, atomic_write, translate_disk_errors
 
 
-def test_a_disk_errors_are_told_with_the_folder_and_what_to_do(tmp_path):
+def test_a_full_disk_is_reported_with_the_folder_and_advice(tmp_path: Path) -> None:
     with (
         pytest.raises(ResourceError, match=r"^no space is left for .*: free some there, or set scratch or output to"),
         translate_disk_errors(tmp_path),
@@ -15,11 +15,11 @@ def test_a_disk_errors_are_told_with_the_folder_and_what_to_do(tmp_path):
         full.write(b"x")
 
 
-def test_an_error_within_a_write_leaves_the_old_file(tmp_path):
+def test_an_error_during_a_write_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "x"
     target.write_bytes(b"old")
 
-    def write():
+    def write() -> None:
         with atomic_write(target) as part:
             part.write_bytes(b"half of the n")
             raise KeyboardInterrupt
@@ -30,7 +30,7 @@ def test_an_error_within_a_write_leaves_the_old_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
-@pytest.mark.parametrize("folder", ["/sys/results", "/dev/null/results"])  # not even root makes folders there
-def test_a_folder_that_cannot_be_written_to_is_told(folder):
+@pytest.mark.parametrize("folder", ["/sys/results", "/dev/null/results"])  # not even root can create folders there
+def test_a_folder_that_cannot_be_written_to_is_reported(folder: str) -> None:
     with pytest.raises(InputError, match=rf"^{folder} cannot be written to \(.*\): choose another folder$"):
         atomic_copy(Path("/etc/hostname"), Path(folder) / "x")

@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 - a script of the image's build; no package imports it
-"""Writes the version of every tool to standard output: `command<TAB>version`, sorted.
+"""Write the version of every tool to standard output: `command<TAB>version`, sorted.
 
-The image's build runs it, and what it imports is what the host asks its own tools with: of the same tool, image and
-host say the same. Usage: `PYTHONPATH=CLONE list_versions.py [PATH]`; PATH is where to look for tools.
+The image's build runs it. It reads versions by the same code as a host does, so that image and host agree on them.
+Usage: `PYTHONPATH=CLONE list_versions.py [PATH]`; tools are looked up in the folders of PATH.
 """
 
 import os
@@ -13,19 +13,19 @@ from pathlib import Path
 from bioinfo_assets.launch.tools import TOOLS, tool_versions
 
 OPTIONAL = {"bwa-mem2"}
-"""What is installed only when asked for."""
+"""Tools that are installed only on request."""
 
 DEBIAN = Path(__file__).with_name("debian.txt")
 
 
 def commands() -> set[str]:
-    """The tools that jobs use, and the programs behind them."""
+    """The tools that jobs use, and the programs that they need."""
     rows = (line.split()[0] for line in DEBIAN.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
     return {*rows, *TOOLS}
 
 
 def main(path: str) -> None:
-    """Prints the table of the tools on `path`; a missing one is an error."""
+    """Print the versions of the tools on `path`; a missing tool is an error."""
     missing = {command for command in OPTIONAL if shutil.which(command, path=path) is None}
     for command, version in sorted(tool_versions(commands() - missing, path).items()):
         sys.stdout.write(f"{command}\t{version}\n")

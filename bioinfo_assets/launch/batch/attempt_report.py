@@ -15,7 +15,7 @@ from bioinfo_assets.errors import NotFoundError
 from bioinfo_assets.launch.backend import JobReport, Usage
 from bioinfo_assets.launch.batch.scratch_paths import attempt_numbers, report_uri, work_folder
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.script_report import ScriptReport, output_files, read_script_report
+from bioinfo_assets.launch.script import ScriptReport, output_files, read_script_report
 from bioinfo_assets.storage.store import Store
 
 _log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.launch.backend import NO_OPTIONS, State, Status, Stream, Submission
+from bioinfo_assets.launch.backend import NO_OPTIONS, Outcome, State, Status, Stream, Submission
 from bioinfo_assets.launch.batch.attempt_report import ProblemCode
 from bioinfo_assets.launch.batch.batch_job import CANCELLED, BatchJob, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
@@ -30,7 +30,6 @@ from bioinfo_assets.launch.batch.submitter import Submitter
 from bioinfo_assets.launch.batch.terminator import JobTerminator
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ class BatchBackend:
         with self._lock:
             self._jobs[job_id] = batch_job
             self._dispatcher.submit(batch_job)
-        return Submission(job_id, scratch=batch_job.folder, log=f"CloudWatch log group {self._config.log_group}")
+        return Submission(job_id, scratch=batch_job.state.folder, log=f"CloudWatch log group {self._config.log_group}")
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the status of jobs; Batch is called at most once in `poll_interval_s` for all of them.
@@ -159,7 +158,7 @@ class BatchBackend:
         self._logs.forget(job_id)
         if not self._terminator.is_ours(job):
             return
-        self._store.delete_all(job.folder, except_named=REPORT if keep_log else "")
+        self._store.delete_all(job.state.folder, except_named=REPORT if keep_log else "")
         if not keep_log:
             self._submitter.discard(job)
 

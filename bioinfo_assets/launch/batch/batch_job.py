@@ -7,11 +7,11 @@ from enum import Enum
 from threading import Lock
 from typing import Final
 
-from bioinfo_assets.launch.backend import State, Status
+from bioinfo_assets.launch.backend import Outcome, State, Status
 from bioinfo_assets.launch.batch.classify_outcome import termination_reason
 from bioinfo_assets.launch.batch.client import parent_of
+from bioinfo_assets.launch.batch.scratch_paths import job_folder_of
 from bioinfo_assets.launch.job import Job, Resources
-from bioinfo_assets.launch.outcome import Outcome
 
 DEFAULT_RETRIES: Final = 2
 """How often a job may be started again unless a user sets `retries`."""
@@ -84,6 +84,8 @@ class JobState:
 
     Attributes:
         job: The job, with its present memory, which grows when it ran out of it.
+        folder: Its folder in scratch, with one folder for each submission; for an adopted job that of the process that
+            submitted it.
         status: The status shown to users.
         phase: Who works on it.
         submission: The present or last submission; None before the first.
@@ -94,6 +96,7 @@ class JobState:
     """
 
     job: Job
+    folder: str
     status: Status = _QUEUED
     phase: Phase = Phase.WAITING
     submission: BatchSubmission | None = None
@@ -127,14 +130,12 @@ class BatchJob:
     Attributes:
         job_id: The job's id in this process.
         fingerprint: Identifies its result; empty if no other process may adopt it.
-        folder: Its own folder in scratch, with one folder for each submission.
     """
 
     def __init__(self, job_id: str, job: Job, fingerprint: str, folder: str) -> None:
         self.job_id: Final = job_id
         self.fingerprint: Final = fingerprint
-        self.folder: Final = folder
-        self._state = JobState(job)
+        self._state = JobState(job, folder)
         self._lock = Lock()
 
     @property
@@ -163,8 +164,11 @@ class BatchJob:
     def adopt(self, submission: BatchSubmission, spent: int) -> None:
         """Enter a submission of an earlier process instead of a new one."""
         status = Status(State.QUEUED, f"adopted from an earlier run: {submission.name}")
+        folder = job_folder_of(submission.folder)
         self._replace(
-            lambda old: replace(old, submission=submission, spent=spent, status=status, phase=Phase.SUBMITTED)
+            lambda old: replace(
+                old, folder=folder, submission=submission, spent=spent, status=status, phase=Phase.SUBMITTED
+            )
         )
 
     def set_spent(self, spent: int) -> None:

@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from bioinfo_assets.launch.backend import Outcome
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport
 from bioinfo_assets.launch.failure import FULL_DISK, SIGKILL, FailureEvidence, failure_reason
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.outcome import Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef

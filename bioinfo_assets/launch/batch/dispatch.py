@@ -131,7 +131,7 @@ class Dispatcher:
 
     @contextmanager
     def _fail_on_defect(self, jobs: Sequence[BatchJob]) -> Iterator[None]:
-        """Jobs that were not submitted because of a defect have to fail: nothing else would end them."""
+        """Jobs that were not submitted because of a defect have to fail: otherwise nothing would end them."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - as above

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from bioinfo_assets.errors import InputError, NotFoundError, ResourceError
+from bioinfo_assets.launch.backend import Outcome
 from bioinfo_assets.launch.batch.classify_outcome import classify, termination_reason, unschedulable
 from bioinfo_assets.launch.batch.client import ACTIVE, Client
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
@@ -25,7 +26,6 @@ from bioinfo_assets.launch.batch.single_flight import SingleFlight
 from bioinfo_assets.launch.batch.submission_request import NO_QUEUE, SubmissionRequest, job_name, submit_job_arguments
 from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.tools import IMAGE_LIST
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store

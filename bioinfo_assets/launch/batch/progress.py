@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bioinfo_assets.launch.backend import State, Status
+from bioinfo_assets.launch.backend import Outcome, State, Status
 from bioinfo_assets.launch.batch.attempt_report import ProblemCode
 from bioinfo_assets.launch.batch.batch_job import CANCELLED, JobState
 from bioinfo_assets.launch.batch.classify_outcome import classify, memory_mib, termination_reason, unschedulable
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.console_links import links_of, log_stream_of
 from bioinfo_assets.launch.batch.poller import JobSnapshot
-from bioinfo_assets.launch.outcome import Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef

@@ -74,6 +74,11 @@ def submission_folder(job_folder: str, number: int) -> str:
     return join(job_folder, str(number))
 
 
+def job_folder_of(submission_folder: str) -> str:
+    """The folder of the job that a submission's folder belongs to."""
+    return submission_folder.rpartition("/")[0]
+
+
 def submission_number(folder: str) -> int:
     """The number of the submission that a folder belongs to."""
     return int(folder.rpartition("/")[2])

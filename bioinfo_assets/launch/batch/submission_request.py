@@ -73,6 +73,7 @@ def job_name(prefix: str, label: str, suffix: str) -> str:
 def default_timeout_s(job: Job) -> int:
     """The timeout of an attempt in seconds, from the size of its inputs, unless a user sets `timeout_s`.
 
+    >>> from bioinfo_assets.result_key import ResultKey
     >>> default_timeout_s(Job(ResultKey("trimmed_reads", "expt"), "1", ""))
     7200
     """

@@ -182,7 +182,7 @@ class Submitter:
             name=name,
             index=own_index,
             array_size=array_size,
-            folder=submission_folder(job.folder, number),
+            folder=submission_folder(job.state.folder, number),
             package=package_uri(self._paths.packages(name), own_index),
             number=number,
             submitted=datetime.now(UTC),

@@ -8,7 +8,7 @@ from typing import Final
 from docker import DockerClient
 
 from bioinfo_assets.errors import InputError, ResourceError
-from bioinfo_assets.launch.backend import NO_OPTIONS, Submission
+from bioinfo_assets.launch.backend import NO_OPTIONS, Outcome, Submission
 from bioinfo_assets.launch.docker.container import Container, remove_orphans
 from bioinfo_assets.launch.docker.engine import connect
 from bioinfo_assets.launch.docker.images import Images
@@ -16,7 +16,6 @@ from bioinfo_assets.launch.host_backend import HostBackend
 from bioinfo_assets.launch.host_job import HostJob, NotStartedError
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.storage.store import Store
 
 

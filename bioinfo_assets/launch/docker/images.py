@@ -14,9 +14,9 @@ from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
 
 from bioinfo_assets.errors import ResourceError
+from bioinfo_assets.launch.backend import Outcome
 from bioinfo_assets.launch.docker.engine import error_message, translate_engine_errors
 from bioinfo_assets.launch.host_job import NotStartedError
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.launch.tools import IMAGE_LIST
 
 _PULL_POLL_INTERVAL_S: Final = 0.2

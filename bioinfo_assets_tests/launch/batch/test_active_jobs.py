@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.launch.backend import State
+from bioinfo_assets.launch.backend import Outcome, State
 from bioinfo_assets.launch.batch.active_jobs import active_jobs, orphans, read_log, terminate
 from bioinfo_assets.launch.batch.client import Client
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets_tests.launch.batch.batch_backend import (
     BackendWithOptions,
     batch_backend,

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from bioinfo_assets.launch.backend import State, Status
+from bioinfo_assets.launch.backend import Outcome, State, Status
 from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets_tests.launch.batch.batch_backend import (
     BackendWithOptions,
     attempts_of,

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from bioinfo_assets.launch.backend import State, Status
-from bioinfo_assets.launch.outcome import Outcome
+from bioinfo_assets.launch.backend import Outcome, State, Status
 from bioinfo_assets_tests.launch.batch.batch_backend import attempts_of, batch_backend, run_job
 from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, wait_for_end
 from bioinfo_assets_tests.simulator import BatchSimulator, OutOfMemory, SpotReclaim

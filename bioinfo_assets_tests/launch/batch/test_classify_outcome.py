@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from bioinfo_assets.launch.backend import Outcome
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport, RecordedExit
 from bioinfo_assets.launch.batch.classify_outcome import (
     classify,
@@ -14,8 +15,7 @@ from bioinfo_assets.launch.batch.classify_outcome import (
     termination_reason,
     unschedulable,
 )
-from bioinfo_assets.launch.outcome import Outcome
-from bioinfo_assets.launch.script_report import ScriptReport
+from bioinfo_assets.launch.script import ScriptReport
 from bioinfo_assets_tests.launch.contract import job
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
-from bioinfo_assets.launch.backend import State, Status
+from bioinfo_assets.launch.backend import Outcome, State, Status
 from bioinfo_assets.launch.job import Input, StoredFile
 from bioinfo_assets.launch.job_options import JobOptions
-from bioinfo_assets.launch.outcome import Outcome
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch.batch_backend import (

@@ -6,8 +6,7 @@ import time
 
 import pytest
 
-from bioinfo_assets.launch.backend import State, Status, Stream
-from bioinfo_assets.launch.outcome import Outcome
+from bioinfo_assets.launch.backend import Outcome, State, Status, Stream
 from bioinfo_assets.launch.watcher import Watcher
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, batch_backend, fast, wait_for_running

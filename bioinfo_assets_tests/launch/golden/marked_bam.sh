@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A job's script, as launch.script renders it; it runs in the attempt's working folder. Its functions:
-#   fail SENTENCE    the job fails, and this is why
-#   warn SENTENCE    the job goes on, and this is told with its result
-#   fact NAME VALUE  something the job found out, kept with its result
+#   fail MESSAGE     end the job, which fails for this reason
+#   warn MESSAGE     go on; the message is kept with the result
+#   fact NAME VALUE  record something that was measured with the result
 set -euo pipefail
 
 one_line() {
@@ -27,23 +27,23 @@ sha256_of_stdin() {
   sha256sum | cut -d ' ' -f 1
 }
 
-# KEY LOCAL CANONICAL: prints an output's line of outputs.tsv. CANONICAL is a filter of stdin, or empty for none.
+# KEY LOCAL CANONICAL: print an output's line of outputs.tsv. CANONICAL is a filter of stdin, or empty for none.
 describe() {
   local size bytes content=-
-  [[ ! -L $2 ]] || fail "the script left output $1 ($2) as a link: it must be a file of its own"
-  [[ -f $2 ]] || fail "the script ended without making its output $1 ($2)"
+  [[ ! -L $2 ]] || fail "the script left a link as its output $1 ($2): it must be a regular file"
+  [[ -f $2 ]] || fail "the script did not produce its output $1 ($2)"
   size=$(stat -c %s -- "$2")
   bytes=$(sha256_of_stdin <"$2")
   if [[ $3 == cat ]]; then
     content=$bytes
   elif [[ -n $3 ]]; then
     content=$(bash -euo pipefail -c "$3" <"$2" | sha256_of_stdin) ||
-      fail "the canonical form of output $1 ($2) could not be made by: $3"
+      fail "the canonical form of output $1 ($2) cannot be computed by: $3"
   fi
   printf '%s\t%s\t%s\t%s\n' "$1" "$size" "$bytes" "$content"
 }
 
-# KEY LOCAL CANONICAL ...: writes outputs.tsv, whole or not at all, reading up to $JOB_CPUS files at once.
+# KEY LOCAL CANONICAL ...: write outputs.tsv atomically, reading up to $JOB_CPUS files at the same time.
 describe_outputs() {
   local parts="$JOB_REPORT/parts" pids=() n=0
   mkdir "$parts"
@@ -69,7 +69,7 @@ samtools sort -@ "$JOB_CPUS" -o expt.mark_dup.bam expt.aln.bam
 md5sum expt.mark_dup.bam >expt.md5
 )
 
-# A sentence that was told in a pipe or a substitution ended only that: it ends the job here.
+# A `fail` in a pipe or a substitution ended only that: it ends the job here.
 [[ ! -e $JOB_REPORT/problem ]] || exit 65
 
 describe_outputs \
