@@ -84,10 +84,11 @@ def ran(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ToyR
         dg.instance_for_test(temp_dir=str(folders[0] / "home")) as instance,
         dg.DagsterInstance.local_temp(str(folders[1] / "home")) as other,
     ):
-        toy, local = (
-            open_toy(cloud, folders[0], instance, samples=SAMPLES),
-            ToyProject(folders[1], other, samples=SAMPLES),
-        )
+        # A busy machine takes a while to build all jobs of a step, which are to be one array.
+        batch = MEANS.batch.model_copy(update={"batching_delay_s": 3.0})
+        config = MEANS.model_copy(update={"batch": batch})
+        toy = open_toy(cloud, folders[0], instance, samples=SAMPLES, backend=config)
+        local = ToyProject(folders[1], other, samples=SAMPLES)
         before = len(cloud.submitted())
         for project in (toy, local):
             project.write("f", "bad")

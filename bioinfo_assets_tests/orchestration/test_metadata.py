@@ -62,7 +62,7 @@ def test_the_provenance_goes_back_to_the_sources(toy: ToyProject) -> None:
     assert [level for level, item in zip(levels, items, strict=True) if item.startswith("**")] == [0, 2, 4]
     assert f"`b.product.txt` {digest_of(9)[:8]} from" in items
     assert f"`factor.txt` {digest_of(3)[:8]} from" in items
-    assert f"`{toy.root}/factor.txt` {digest_of(3)[:8]}, nothing is known of it" in items
+    assert f"`{toy.root}/factor.txt` {digest_of(3)[:8]}, its origin is unknown" in items
 
 
 def test_a_reused_result_has_the_same_metadata(toy: ToyProject) -> None:
