@@ -16,18 +16,16 @@ PACKAGE: Final = Path(bioinfo_assets.__file__).parent
 # A room, or a module at the top, and what of the project it may import besides itself.
 MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "errors": set(),
-    "asset_names": set(),
     "result_key": set(),
     "genomics": {"errors", "result_key"},
     "storage": {"errors"},
     "launch": {"errors", "result_key", "storage"},
     "layout": {"errors", "result_key", "storage"},
     "steps": {"errors", "result_key", "layout", "genomics", "launch.job"},
-    "records": {"errors", "asset_names", "layout", "result_key", "genomics", "storage", "launch"},
-    "provenance": {"errors", "asset_names", "layout", "result_key", "genomics", "storage", "launch", "records"},
+    "records": {"errors", "layout", "result_key", "genomics", "storage", "launch"},
+    "provenance": {"errors", "layout", "result_key", "genomics", "storage", "launch", "records"},
     "maintenance": {
         "errors",
-        "asset_names",
         "layout",
         "result_key",
         "genomics",
@@ -43,11 +41,10 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "storage.atomic",
         "launch.backend_config",
         "launch.batch.config",
-        "launch.job_options",
+        "launch.job",
     },
     "pipeline": {
         "errors",
-        "asset_names",
         "layout",
         "result_key",
         "genomics",
@@ -126,7 +123,6 @@ BEYOND_THE_STANDARD_LIBRARY: Final[Mapping[str, set[str]]] = {
     "genomics": {"captainslog"},
     "steps": set(),
     "errors": set(),
-    "asset_names": set(),
     "result_key": set(),
 }
 

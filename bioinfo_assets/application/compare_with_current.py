@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from bioinfo_assets.application.plan import Plan, dry_run, open_project, superseded_by_sample
-from bioinfo_assets.application.resolve_result import ResolvedResult
+from bioinfo_assets.application.resolve import ResolvedResult
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, OVER_SAMPLES, PER_SAMPLE, parents_of, result_key, upstream_of

@@ -5,8 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from bioinfo_assets.application.plan import Plan, select_assets, superseded_by_sample
-from bioinfo_assets.application.request import Request, home_of, settings_of
+from bioinfo_assets.application.plan import Plan, Request, home_of, select_assets, settings_of, superseded_by_sample
 from bioinfo_assets.errors import InputError, ResourceError, suggest
 from bioinfo_assets.genomics import known_sites
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of

@@ -64,7 +64,7 @@ def report_to_dagster(state: RecordedState, on_result: Callable[[int, ResultKey]
         log.parent.mkdir(parents=True, exist_ok=True)
         save(plan.project.settings, plan.home)
     with log.open("w", encoding="utf-8") as file, redirect_stderr(file):
-        from bioinfo_assets.application.dagster_instance import open_instance  # noqa: PLC0415
+        from bioinfo_assets.application.dagster_runs import open_instance  # noqa: PLC0415
         from bioinfo_assets.assets import sync as events  # noqa: PLC0415 - Dagster takes seconds to import
 
         versions = code_versions(plan.project)

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.request import home_of
+from bioinfo_assets.application.plan import home_of
 from bioinfo_assets.cli.options import OutputPath
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.settings import FILE_NAME, HOME_VARIABLE

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.request import Request, home_of
+from bioinfo_assets.application.plan import Request, home_of
 from bioinfo_assets.application.simulated_data import provide_simulated_data
 from bioinfo_assets.cli.options import Backend, Image, Json, Queue, job_options
 from bioinfo_assets.cli.run_pipeline import run_pipeline

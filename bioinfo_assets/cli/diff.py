@@ -10,7 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from bioinfo_assets.application.compare_with_current import compare_with_current
-from bioinfo_assets.application.resolve_result import resolve_result
+from bioinfo_assets.application.resolve import resolve_result
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Json
 from bioinfo_assets.provenance.comparison import Cause, Change, Comparer, Comparison

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.request import home_of
+from bioinfo_assets.application.plan import home_of
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Backend, Image, Json, Queue, job_options
 from bioinfo_assets.errors import InputError, ResourceError

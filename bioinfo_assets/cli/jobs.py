@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.request import home_of
+from bioinfo_assets.application.plan import home_of
 from bioinfo_assets.cli.exit_codes import EXIT_CODES, FriendlyErrorsGroup
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.errors import InputError
@@ -107,7 +107,7 @@ def reap(*, output_path: OutputPath, json: Json = False) -> None:
 
     To continue such jobs instead, repeat the run: it adopts them.
     """
-    from bioinfo_assets.application.dagster_instance import open_instance  # noqa: PLC0415 - Dagster takes seconds to import
+    from bioinfo_assets.application.dagster_runs import open_instance  # noqa: PLC0415 - Dagster takes seconds to import
     from bioinfo_assets.orchestration.run_liveness import end_orphans  # noqa: PLC0415
 
     project = _open_project(output_path)

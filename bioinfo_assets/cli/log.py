@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.resolve_file import ResolvedFile, catalog_of, ledger_of, resolve_file
+from bioinfo_assets.application.resolve import ResolvedFile, catalog_of, ledger_of, resolve_file
 from bioinfo_assets.cli.options import Json
 from bioinfo_assets.cli.progress_bar import reading_records
 from bioinfo_assets.cli.provenance_view import downstream_to_json, show_downstream, show_upstream, upstream_to_json

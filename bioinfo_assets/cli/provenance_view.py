@@ -7,7 +7,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.tree import Tree
 
-from bioinfo_assets.application.resolve_file import ResolvedFile, catalog_of
+from bioinfo_assets.application.resolve import ResolvedFile, catalog_of
 from bioinfo_assets.cli.progress_bar import reading_records
 from bioinfo_assets.provenance.catalog import Branch, Catalog, Downstream, downstream_tree, find_downstream
 from bioinfo_assets.provenance.lineage import TracedFile, TracedJob

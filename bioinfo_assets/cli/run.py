@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from bioinfo_assets.application.paths import absolute_adapter, absolute_path
-from bioinfo_assets.application.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE, Request
+from bioinfo_assets.application.plan import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE, Request
 from bioinfo_assets.cli.options import BACKEND_PANEL, Backend, Image, Json, OutputPath, Queue, Samples, job_options
 from bioinfo_assets.cli.run_pipeline import run_pipeline
 from bioinfo_assets.errors import InputError

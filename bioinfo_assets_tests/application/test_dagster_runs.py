@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.application.dagster_instance import open_instance
+from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock, report_dead_runs
 
 RUN_ID = "01234567-89ab-cdef-0123-456789abcdef"

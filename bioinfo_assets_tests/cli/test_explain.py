@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from bioinfo_assets.application.dagster_instance import open_instance
+from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
 from bioinfo_assets_tests.cli.commands import CommandResult, call, list_folders, write_pair
 

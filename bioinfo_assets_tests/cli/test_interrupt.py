@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from bioinfo_assets.application.dagster_instance import open_instance
+from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets.orchestration.run_liveness import report_dead_runs
 from bioinfo_assets_tests.cli.commands import COMMAND, list_folders, write_pair
 from bioinfo_assets_tests.waiting import wait_until

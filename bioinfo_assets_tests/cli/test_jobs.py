@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 import tomli_w
 
-from bioinfo_assets.application.dagster_instance import open_instance
+from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets.launch.backend import Stream
 from bioinfo_assets.storage.store import join
 from bioinfo_assets_tests.cli.commands import call

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.application.dagster_instance import open_instance
+from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets_tests.cli.commands import call, list_folders, write_pair
 
 pytestmark = pytest.mark.xdist_group("moved project")  # they share a project

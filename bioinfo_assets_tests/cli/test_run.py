@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bioinfo_assets.application.dagster_instance import open_instance
+from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets.pipeline.graph import ALIGNER, ASSETS, GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET
 from bioinfo_assets_tests.cli.commands import CommandResult, call, call_process, list_folders, take_lanes, write_pair
 from bioinfo_assets_tests.data_sets import na12878

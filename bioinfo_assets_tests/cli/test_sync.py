@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from bioinfo_assets.application.dagster_instance import open_instance
+from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets.launch.backend_config import open_backend
 from bioinfo_assets.pipeline.graph import ALIGNER, GRAPH
 from bioinfo_assets.settings import save

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from bioinfo_assets.application.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE
+from bioinfo_assets.application.plan import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE
 from bioinfo_assets.cli.doctor import ToolCheck
 from bioinfo_assets.cli.main import COMMANDS, app
 from bioinfo_assets.launch.batch.active_jobs import ActiveJob
@@ -144,16 +144,18 @@ def test_every_metadata_entry_in_dagit_is_described() -> None:
 
 
 JSON_SOURCES = [
-    *(
-        "cli/status.py",
-        "cli/explain.py",
-        "cli/verify.py",
-        "cli/gc.py",
-        "cli/diff.py",
-        "cli/import_.py",
-        "cli/samples.py",
-    ),
-    *("cli/provenance_view.py", "cli/log.py", "cli/sync.py", "cli/crate.py", "application/run.py"),
+    "application/run.py",
+    "cli/crate.py",
+    "cli/diff.py",
+    "cli/gc.py",
+    "cli/import_.py",
+    "cli/log.py",
+    "cli/provenance_view.py",
+    "cli/run_pipeline.py",
+    "cli/samples.py",
+    "cli/status.py",
+    "cli/sync.py",
+    "cli/verify.py",
 ]
 
 

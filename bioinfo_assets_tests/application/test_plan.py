@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.application.request import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE, Request, home_of, settings_of
+from bioinfo_assets.application.plan import DEFAULT_KNOWN_SITES, DEFAULT_REFERENCE, Request, home_of, settings_of
 from bioinfo_assets.settings import save
 
 

@@ -1,4 +1,4 @@
-"""Finds a file in the records by what a user typed: a result, a source, a digest, or a copy of one of them."""
+"""Finds a file or a result in the records by what a user typed: a path, a digest, a record, or SAMPLE/ASSET."""
 
 import re
 from collections.abc import Iterator
@@ -10,11 +10,13 @@ from typing import Final
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.genomics.uri import folder_of
-from bioinfo_assets.layout import records_in
+from bioinfo_assets.layout import is_past_record, records_in, scope_folder_of
+from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.provenance.catalog import Catalog, Entry, open_catalog
-from bioinfo_assets.provenance.lineage import Lineage, TracedFile
+from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Record
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import home_of, output_path_of
 from bioinfo_assets.storage.store import Store
 
@@ -156,3 +158,66 @@ def _has_recorded_bytes(store: Store, recorded: FileRecord) -> bool:
     if recorded.sha256 is None:
         return store.content_of(recorded.uri) == recorded.content
     return store.digest(recorded.uri) == f"sha256:{recorded.sha256}"
+
+
+_ADVICE: Final = "name a result by its file, by its record, or as SAMPLE/ASSET with --output-path"
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedResult:
+    """The result that a user named.
+
+    Attributes:
+        job: The job that produced it, traced upstream.
+        lineage: The lineage of its project.
+    """
+
+    job: TracedJob
+    lineage: Lineage
+
+
+def resolve_result(name: str, output_path: str | None, store: Store) -> ResolvedResult:
+    """Find a result.
+
+    Args:
+        name: The path of a file or record, or `SAMPLE/ASSET`.
+        output_path: The project's output path; needed for `SAMPLE/ASSET`.
+        store: Reads the files.
+
+    Raises:
+        InputError: there is no such result.
+    """
+    scope, _, asset = name.partition("/")
+    if output_path is not None and scope and asset in GRAPH:
+        return _find_by_key(Lineage(Ledger(store, absolute_path(output_path))), scope, asset)
+    uri = absolute_path(name)
+    scope_folder = scope_folder_of(uri)
+    if scope_folder != uri and uri.endswith(".json"):
+        return _find_by_record(Lineage(Ledger(store, folder_of(scope_folder))), uri, past=is_past_record(uri))
+    return _find_by_file(Lineage(Ledger(store, folder_of(folder_of(uri)))), uri)
+
+
+def _find_by_key(lineage: Lineage, scope: str, asset: str) -> ResolvedResult:
+    record = lineage.ledger.read(ResultKey(asset, scope))
+    if record is None:
+        raise InputError(f"there is no {asset} of {scope} in {lineage.ledger.output_path}: run it, or check the name")
+    return ResolvedResult(lineage.of_record(record), lineage)
+
+
+def _find_by_record(lineage: Lineage, uri: str, *, past: bool) -> ResolvedResult:
+    if not lineage.ledger.store.exists(uri):
+        raise InputError(f"there is no record {uri}: check the path")
+    record = lineage.ledger.read_any(uri)
+    if not isinstance(record, Record):
+        raise InputError(f"{uri} describes source files, not a result: {_ADVICE}")
+    return ResolvedResult(lineage.of_record(record, uri, replaced=past), lineage)
+
+
+def _find_by_file(lineage: Lineage, uri: str) -> ResolvedResult:
+    try:
+        file = lineage.of_file(uri)
+    except InputError as error:
+        raise InputError(f"no record next to {uri} lists it as a result: {_ADVICE}") from error
+    if file.producer is None:
+        raise InputError(f"{uri} is a source file, not a result: {_ADVICE}")
+    return ResolvedResult(file.producer, lineage)
