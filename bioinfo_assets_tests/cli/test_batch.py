@@ -142,6 +142,10 @@ class Project:
         requests = self.site.cloud.submitted()
         return [job["jobName"] for job in requests if job["tags"].get("bioinfo-assets:scratch") == scratch]
 
+    def scratch_of(self, asset: str) -> list[str]:
+        """Return the files in scratch that name an asset."""
+        return [uri for uri in Store().list(f"{self.output}/.scratch", recursive=True) if asset in uri]
+
     def has_running(self, asset: str, number: int) -> bool:
         """Return whether exactly this number of jobs of an asset is running."""
         return [job["status"] for job in self.jobs(asset)].count("RUNNING") == number
@@ -180,10 +184,8 @@ def takeover(site: Site) -> Takeover:
     (site.gates / "all").unlink()
     killed = project.start()
     genome = Ledger(Store(), project.output).uri(ResultKey("reference_genome", "references"))
-    wait_until(
-        lambda: project.has_running("merged_reads", 2) and Store().exists(genome),
-        what="two running jobs, and the record of the genome",
-    )
+    wait_until(lambda: project.has_running("merged_reads", 2) and Store().exists(genome), what="the first results")
+    wait_until(lambda: not project.scratch_of("reference_genome"), what="the clean-up after the genome's job")
     killed.kill()
     killed.communicate()
     (site.gates / "0").touch()
