@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-for-tests demo dagit docs test check benchmark clean login create-repo \
+.PHONY: help install install-for-tests demo dagit docs test coverage check benchmark clean login create-repo \
 	build build-local push bash bash-local
 
 help: ## show this list
@@ -29,6 +29,12 @@ docs: install ## build the documentation site into site/
 test: install-for-tests ## run the tests, with the real tools
 	uv run --frozen pytest -n 2 --dist loadgroup
 
+coverage: install-for-tests ## run the tests and list the branches of the product that none of them takes
+	uv run --frozen coverage erase
+	uv run --frozen coverage run -m pytest -n 2 --dist loadgroup
+	uv run --frozen coverage combine --quiet
+	uv run --frozen coverage report --show-missing
+
 check: install-for-tests ## run lint, format, type and lock checks, doctests and tests
 	uv lock --check
 	uv run --frozen ruff check
@@ -40,7 +46,7 @@ benchmark: install ## measure the figures of docs/benchmarks.md on this machine
 	uv run --frozen python -m benchmarks
 
 clean: ## delete what the commands above wrote into the clone, with tools and environment
-	rm -rf .tools .venv demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .tools .venv demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 # The container image with the tools. AWS is queried only for what a target needs and no variable sets.
 AWS ?= $(firstword $(wildcard $(CURDIR)/.venv/bin/aws) aws)## the AWS CLI; default: the one from `make install`

@@ -10,9 +10,8 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, cast
 
@@ -27,7 +26,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, suggest
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job import JobOptions
@@ -262,7 +261,8 @@ def _sentence(error: ValidationError) -> str:
         names = (
             field for model in (Settings, TrimmingSettings, JobOptions, BatchConfig) for field in model.model_fields
         )
-        hint = _suggestion(str(problem["loc"][-1]), names) or f"remove it from {FILE_NAME}"
+        similar = suggest(str(problem["loc"][-1]), names)
+        hint = f"did you mean {similar}?" if similar else f"remove it from {FILE_NAME}"
         return f"unknown setting {name}: {hint}"
     message = problem["msg"][:1].lower() + problem["msg"][1:]
     variable = PREFIX + name.upper().replace(".", "__")
@@ -286,10 +286,6 @@ def _check_variables(names: Sequence[str]) -> None:
         setting = name[len(PREFIX) :].partition("__")[0].lower()
         if name.upper().startswith(PREFIX) and setting not in Settings.model_fields:
             variables = {PREFIX + field.upper() for field in Settings.model_fields}
-            hint = _suggestion(PREFIX + setting.upper(), variables) or "unset it"
+            similar = suggest(PREFIX + setting.upper(), variables)
+            hint = f"did you mean {similar}?" if similar else "unset it"
             raise InputError(f"unknown environment variable {name}: {hint}")
-
-
-def _suggestion(name: str, candidates: Iterable[str]) -> str:
-    similar = get_close_matches(name, list(candidates), n=1)
-    return f"did you mean {similar[0]}?" if similar else ""

@@ -64,8 +64,9 @@ def report_to_dagster(state: RecordedState, on_result: Callable[[int, ResultKey]
         log.parent.mkdir(parents=True, exist_ok=True)
         save(plan.project.settings, plan.home)
     with log.open("w", encoding="utf-8") as file, redirect_stderr(file):
-        from bioinfo_assets.application.dagster_runs import open_instance  # noqa: PLC0415
-        from bioinfo_assets.assets import sync as events  # noqa: PLC0415 - Dagster takes seconds to import
+        # Dagster takes seconds to import.
+        from bioinfo_assets.application.dagster_runs import open_instance  # noqa: PLC0415 - see above
+        from bioinfo_assets.assets import sync as events  # noqa: PLC0415 - see above
 
         versions = code_versions(plan.project)
         project = events.ProjectState(plan.project, plan.names, state.observations, state.results, versions)

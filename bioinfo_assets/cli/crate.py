@@ -41,8 +41,8 @@ def crate(
     files are not copied, but listed with address, size and SHA-256.
     """
     # rocrate takes a third of a second to import, which would slow down every other command.
-    from bioinfo_assets.provenance.crate.contents import NO_LICENSE, CrateRequest  # noqa: PLC0415
-    from bioinfo_assets.provenance.crate.write import write_crate  # noqa: PLC0415
+    from bioinfo_assets.provenance.crate.contents import NO_LICENSE, CrateRequest  # noqa: PLC0415 - see above
+    from bioinfo_assets.provenance.crate.write import write_crate  # noqa: PLC0415 - see above
 
     if license is not None and not license.startswith(("https://", "http://")):
         raise InputError(f"{license!r} is not a URL: give the license as https://spdx.org/licenses/CC0-1.0 or similar")

@@ -108,7 +108,7 @@ def reap(*, output_path: OutputPath, json: Json = False) -> None:
     To continue such jobs instead, repeat the run: it adopts them.
     """
     from bioinfo_assets.application.dagster_runs import open_instance  # noqa: PLC0415 - Dagster takes seconds to import
-    from bioinfo_assets.orchestration.run_liveness import end_orphans  # noqa: PLC0415
+    from bioinfo_assets.orchestration.run_liveness import end_orphans  # noqa: PLC0415 - Dagster is slow to import
 
     project = _open_project(output_path)
     with open_instance(project.home) as instance:

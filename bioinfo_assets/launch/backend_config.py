@@ -64,15 +64,15 @@ def open_backend(config: BackendConfig, output_path: str, store: Store, run_id: 
     """
     # Each backend's library (boto3, docker) takes tenths of a second to import, which users of the others save.
     if config.backend == "batch":
-        from bioinfo_assets.launch.batch.backend import BatchBackend, RunIdentity  # noqa: PLC0415
+        from bioinfo_assets.launch.batch.backend import BatchBackend, RunIdentity  # noqa: PLC0415 - see above
 
         return BatchBackend(batch_scratch(config, output_path), store, RunIdentity(run_id, budget), config.batch)
     scratch = Path(config.scratch) if config.scratch else default_scratch(output_path)
     if config.backend == "docker":
-        from bioinfo_assets.launch.docker.backend import DockerBackend  # noqa: PLC0415
+        from bioinfo_assets.launch.docker.backend import DockerBackend  # noqa: PLC0415 - see above
 
         return DockerBackend(scratch, store, config.jobs.image, config.cpus, config.memory_mib)
-    from bioinfo_assets.launch.local_backend import LocalBackend  # noqa: PLC0415
+    from bioinfo_assets.launch.local_backend import LocalBackend  # noqa: PLC0415 - see above
 
     return LocalBackend(scratch, store, config.cpus, config.memory_mib, tool_folders(config))
 

@@ -15,14 +15,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import reduce
 from typing import Any, ClassVar, Final
 
 import dagster as dg
 from pydantic import Field, PrivateAttr, ValidationError, create_model
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, suggest
 from bioinfo_assets.launch.backend_config import BackendConfig, open_backend
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.launch.watcher import Watcher
@@ -101,8 +100,8 @@ def _error_sentence(error: ValidationError) -> str:
     problem = error.errors()[0]
     name = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        similar = get_close_matches(name, JobOptions.model_fields, n=1)
-        hint = f"did you mean {similar[0]}?" if similar else f"the options are {', '.join(JobOptions.model_fields)}"
+        similar = suggest(name, JobOptions.model_fields)
+        hint = f"did you mean {similar}?" if similar else f"the options are {', '.join(JobOptions.model_fields)}"
         return f"unknown option {name}: {hint}"
     return f"{name}: {problem['msg'].lower()}" if name else 'write them as {"memory_mib": 4096}'
 
