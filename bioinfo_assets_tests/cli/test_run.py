@@ -194,7 +194,7 @@ def test_a_missing_input_of_an_asset_is_reported(tmp_path: Path) -> None:
     samples_file = list_folders(tmp_path / "samples.txt", tmp_path / "reads")
     result = call("run", "--samples-file", samples_file, "--output-path", tmp_path / "out", "--select", "trimmed_reads")
     assert result.exit_code == 1
-    assert "there is no merged_reads of expt yet" in result.stdout
+    assert "merged_reads of expt does not exist yet" in result.stdout
 
 
 def test_a_run_whose_lock_cannot_be_written_is_rejected(tmp_path: Path) -> None:
