@@ -34,6 +34,11 @@ class OnMoto(BatchBackend):
     def tool_versions(self, tools: Collection[str], options: JobOptions | None = None) -> Mapping[str, str]:
         return super().tool_versions(tools, options or self.options)
 
+    def known_tool_versions(
+        self, tools: Collection[str], options: JobOptions | None = None
+    ) -> Mapping[str, str] | None:
+        return super().known_tool_versions(tools, options or self.options)
+
 
 class TestBatchOnMoto(ScriptContract):
     TIMEOUT_S = 120.0
