@@ -73,9 +73,7 @@ class TrimmingSettings(BaseModel):
         description="Cut the runs of G that two-colour machines (NextSeq, NovaSeq) write past the end of a fragment, "
         "and 3' ends below quality 20.",
     )
-    max_n: float = Field(
-        default=0.1, ge=0, le=1, description="Drop pairs in which one read has a larger fraction of N."
-    )
+    max_n: float = Field(default=0.1, ge=0, le=1, description="Drop a pair if either read has a larger fraction of Ns.")
     minimum_length: int = Field(
         default=20, ge=1, description="Drop pairs in which one read is shorter after trimming, in bases."
     )

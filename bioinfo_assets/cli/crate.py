@@ -25,7 +25,9 @@ MAX_NAMES_IN_TITLE: Final = 5
 def crate(
     *,
     output_path: OutputPath,
-    to: Annotated[str, typer.Option(metavar="FOLDER|FILE.zip", help="Output path (must not exist).")],
+    to: Annotated[
+        str, typer.Option(metavar="FOLDER|FILE.zip", help="The folder or ZIP file to write; it must not exist.")
+    ],
     samples: Samples = None,
     license: Annotated[  # noqa: A002 - it is the option's name
         str | None, typer.Option(metavar="URL", help="License of the crate's contents.", show_default="none")

@@ -36,8 +36,9 @@ def diff(
 ) -> None:
     """Show why two results differ, or why one would be computed again.
 
-    Step versions, parameters, tools, scripts and the contents of inputs are compared; where an input differs, so are
-    the jobs that made it, back to FASTQs, reference and known sites. Exit code 0 if nothing differs, otherwise 1.
+    Step versions, parameters, tools, scripts and the contents of inputs are compared. If an input differs, the jobs
+    that computed it are compared too, back to FASTQs, reference and known sites. Exit code 0 if nothing differs,
+    otherwise 1.
     """
     store, unknown_tools = Store(), ""
     first = resolve_result(a, output_path, store)

@@ -21,8 +21,8 @@ class ExitCode(IntEnum):
 
 
 EXIT_CODES: Final = (
-    "Exit codes: 0 success; 1 jobs failed, or there are findings (diff, doctor, verify); 2 bad input, nothing was run; "
-    "130 interrupted."
+    "Exit codes: 0 success; 1 jobs failed, or there are findings (diff, doctor, verify); 2 invalid input, nothing was "
+    "run; 130 interrupted."
 )
 
 

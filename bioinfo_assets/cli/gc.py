@@ -24,7 +24,8 @@ def gc(
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PATH...", help="What to delete: paths listed by --dry-run, or a folder that contains nothing else."
+            metavar="PATH...",
+            help="What to delete: paths listed by --dry-run, or a folder that contains only such paths.",
         ),
     ] = None,
     *,

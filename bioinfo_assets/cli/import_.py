@@ -21,7 +21,7 @@ from bioinfo_assets.storage.store import Store
 def import_(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="A BAM, with its index unless that is next to it; or two FASTQs."),
+        typer.Argument(metavar="FILE...", help="A BAM, followed by its index if that is elsewhere; or two FASTQs."),
     ],
     *,
     sample: Annotated[str, typer.Option(metavar="NAME", help="The sample, which may be new to the project.")],
@@ -40,8 +40,8 @@ def import_(
 ) -> None:
     """Import a BAM or FASTQs from elsewhere as a result, with their checksums. The files stay where they are.
 
-    Checked first: a BAM is intact, of this sample, sorted as required, indexed, and aligned to this project's
-    reference; FASTQs are paired, and the comments of their reads name known read groups.
+    First, the files are checked: that a BAM is intact, belongs to this sample, is sorted as required, indexed, and
+    aligned to this project's reference; that FASTQs are paired, and the comments of their reads name known read groups.
     """
     ledger = Ledger(Store(), absolute_path(output_path))
     groups = tuple(parse_read_group(line) for line in read_group or ())

@@ -37,7 +37,7 @@ WIDTH: Final = 1000
 """Columns; so wide that no id or reason is cut off, and left to the terminal to wrap."""
 
 JobIds = Annotated[
-    list[str], typer.Argument(metavar="JOB", help="AWS Batch's id of a job or an array; may be repeated.")
+    list[str], typer.Argument(metavar="JOB", help="ID of a job or an array job on AWS Batch; may be repeated.")
 ]
 
 
@@ -72,7 +72,9 @@ def list_jobs(*, output_path: OutputPath, json: Json = False) -> None:
 
 @jobs.command("logs", epilog=EXIT_CODES)
 def print_log(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="AWS Batch's id of a job; ID:INDEX within an array.")],
+    job: Annotated[
+        str, typer.Argument(metavar="JOB", help="ID of a job on AWS Batch; ID:INDEX for a child of an array job.")
+    ],
     *,
     output_path: OutputPath,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Continue until the job is over.")] = False,

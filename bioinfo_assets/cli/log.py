@@ -36,7 +36,8 @@ def log(
         typer.Option(metavar="DIR", help="Where results are published; needed for a digest, and without FILE."),
     ] = None,
     down: Annotated[
-        bool, typer.Option("--down", "--downstream", help="Show what was made from the file instead.")
+        bool,
+        typer.Option("--down", "--downstream", help="Show what was made from the file, not what it was made from."),
     ] = False,
     script: Annotated[bool, typer.Option("--script", help="Print the script that made the file.")] = False,
     past: Annotated[bool, typer.Option("--past", help="Without FILE: list replaced versions, too.")] = False,
@@ -44,7 +45,7 @@ def log(
 ) -> None:
     """Show a file's provenance, back to FASTQs and reference; without FILE, list all files that were read or written.
 
-    It is read from the records next to the data, without Dagster.
+    The provenance is read from the records next to the data, without Dagster.
     """
     if file is None:
         if output_path is None or down or script:

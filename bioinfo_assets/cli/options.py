@@ -8,7 +8,7 @@ OutputPath = Annotated[
     str,
     typer.Option(
         metavar="DIR",
-        help="Where results are published: a folder, or s3://BUCKET/FOLDER (with a local folder in DAGSTER_HOME).",
+        help="Where results are published: a folder, or s3://BUCKET/FOLDER (then set DAGSTER_HOME to a local folder).",
     ),
 ]
 

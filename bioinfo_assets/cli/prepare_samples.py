@@ -32,7 +32,7 @@ def prepare_samples(
         ),
     ] = None,
 ) -> None:
-    """Copy FASTQs to DIR/samples/SAMPLE/, and list these folders in DIR/samples.txt."""
+    """Copy FASTQs to DIR/samples/SAMPLE/, and list the folders in DIR/samples.txt."""
     project, store = absolute_path(output_path), Store()
     with _examples(source) as (folder, references):
         fastqs = store.list(folder, recursive=True)

@@ -49,7 +49,7 @@ def run(  # noqa: PLR0913 - each parameter is an option
         typer.Option(
             metavar="ASSET",
             help="Compute only these assets; may be repeated. A name, or Dagster's selection syntax: `+depth` is depth "
-            "and its inputs, `*depth` includes everything upstream, `merged_reads*` everything downstream.",
+            "and its direct inputs, `*depth` includes everything upstream, `merged_reads*` everything downstream.",
         ),
     ] = None,
     samples: Samples = None,
@@ -113,7 +113,7 @@ def run(  # noqa: PLR0913 - each parameter is an option
     max_n: Annotated[
         float | None,
         typer.Option(
-            help="Drop pairs with a larger fraction of N in one read.",
+            help="Drop a pair if either read has a larger fraction of Ns.",
             show_default="0.1",
             rich_help_panel=TRIMMING_PANEL,
         ),
@@ -123,12 +123,16 @@ def run(  # noqa: PLR0913 - each parameter is an option
     queue: Queue = None,
     cpus: Annotated[
         int | None,
-        typer.Option(help="CPUs for jobs on this machine.", show_default="all", rich_help_panel=BACKEND_PANEL),
+        typer.Option(
+            help="CPUs that all jobs on this machine share.", show_default="all", rich_help_panel=BACKEND_PANEL
+        ),
     ] = None,
     memory_mib: Annotated[
         int | None,
         typer.Option(
-            help="Memory for jobs on this machine, in MiB.", show_default="all", rich_help_panel=BACKEND_PANEL
+            help="Memory that all jobs on this machine share, in MiB.",
+            show_default="all",
+            rich_help_panel=BACKEND_PANEL,
         ),
     ] = None,
     scratch: Annotated[
@@ -156,8 +160,8 @@ def run(  # noqa: PLR0913 - each parameter is an option
 ) -> None:
     """Align samples: from FASTQs to BAMs, metrics and a report.
 
-    Results with the same reads, settings and tools are reused. A project keeps its settings: an option that is left out
-    has the value of the last run.
+    Results with the same inputs, parameters and tools are reused. A project keeps its settings: an option that is left
+    out keeps its last value.
     """
     if known_sites and no_known_sites:
         raise InputError("--known-sites and --no-known-sites are mutually exclusive: give one of them")

@@ -40,7 +40,7 @@ def add(
     samples_file: Annotated[str, typer.Argument(metavar="FILE", help="A samples file, as for `run --samples-file`.")],
     output_path: OutputPath,
 ) -> None:
-    """Add samples, or update existing ones, after checking the first records of their FASTQs.
+    """Add samples, or update existing ones, after checking the first reads of their FASTQs.
 
     The lanes of an existing sample are replaced by those in the file.
     """
@@ -57,7 +57,9 @@ def add(
 def list_(
     *,
     output_path: OutputPath,
-    past: Annotated[bool, typer.Option("--past", help="List samples that were removed or renamed instead.")] = False,
+    past: Annotated[
+        bool, typer.Option("--past", help="List removed and renamed samples, not the current ones.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """List the samples and their lanes."""
@@ -101,7 +103,7 @@ def rename(
 def remove(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Samples to remove.")], output_path: OutputPath
 ) -> None:
-    """Remove samples from the project. Their results and records stay until `gc` deletes them."""
+    """Remove samples from the project. Results stay until `gc` deletes them; records stay readable."""
     ledger = _ledger(output_path)
     remove_samples(ledger, names)
     for name in dict.fromkeys(names):

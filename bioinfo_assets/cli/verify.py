@@ -25,8 +25,9 @@ def verify(
 ) -> None:
     """Verify results: show files that are missing, changed, or have no record. Nothing is written.
 
-    Sizes and modification times are compared (ETags of remote files), and checksums of files whose time has changed;
-    with --deep, checksums of all files, including FASTQs, reference and known sites. Exit code 1 if there are findings.
+    Sizes and modification times (ETags of remote files) are compared, and checksums where the time has changed. With
+    --deep, all checksums are compared, including those of FASTQs, reference and known sites. Exit code 1 if there are
+    findings.
     """
     audit, findings = Audit(Ledger(Store(), absolute_path(output_path)), deep=deep), []
     with progress_bar("reading") if deep else nullcontext() as audit.on_bytes:
