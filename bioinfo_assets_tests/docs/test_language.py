@@ -131,7 +131,9 @@ OTHERS: Final = [
     *_files(
         "docs/**/*.md", "bioinfo_assets/**/*.sh", "bioinfo_assets/**/*.awk", "docker/**/*.sh", "docker/tools/bin/*"
     ),
-    *("Makefile", "pyproject.toml", "docker/tools/debian.txt", "deploy/batch.yaml", ".ci/run"),
+    *_files("docker/Dockerfile", "docker/tools/*.txt", "docker/tools/gatk/pom.xml", "benchmarks/Snakefile"),
+    *_files("Makefile", "pyproject.toml", "mkdocs.yml", "deploy/batch.yaml", ".ci/run", ".github/workflows/*.yml"),
+    *_files(".dockerignore", ".pre-commit-config.yaml", "benchmarks/stand_ins/*", "bioinfo_assets/**/*.toml"),
 ]
 
 
