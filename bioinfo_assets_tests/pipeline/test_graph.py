@@ -106,7 +106,7 @@ def read_record(project: Project, sample: str) -> Record:
 
 def materialize(instance: dg.DagsterInstance, project: Project, asset: dg.AssetsDefinition) -> dg.JobExecutionResult:
     definitions = dg.Definitions(
-        assets=[dg.AssetSpec("merged_reads", partitions_def=samples), asset],
+        assets=[dg.AssetSpec("merged_reads", partitions_def=samples).with_io_manager_key(RECORDS), asset],
         executor=one_process_executor,
         resources={
             "project": project,

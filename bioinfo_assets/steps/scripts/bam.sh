@@ -25,7 +25,7 @@ require_contigs() { # BAM, dictionary
     local difference
     samtools view -H "$1" | contigs_of_header > contigs.bam.tsv
     contigs_of_header < "$2" > contigs.dict.tsv
-    # Lines of the two files alternate, empty ones after the end of the shorter. awk reads all of them for pipefail.
+    # Lines of the two files alternate, empty ones after the end of the shorter. awk reads all of them because of pipefail.
     difference=$(paste -d '\n' contigs.bam.tsv contigs.dict.tsv | awk -F '\t' -v bam="$1" -v dictionary="$2" '
         { contig = $1 == "" ? "none" : $1 " of " $2 " bases"; key = $1 FS $2 }
         NR % 2 { bam_contig = contig; bam_key = key; bam_md5 = $3; next }
