@@ -23,7 +23,7 @@ from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Backend, Image, Json, Queue, job_options
 from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch import backend as launch_backend
-from bioinfo_assets.launch.backend_config import batch_scratch, open_backend
+from bioinfo_assets.launch.backend_config import batch_scratch, open_backend, tool_folders
 from bioinfo_assets.launch.tools import TOOLS, tool_versions
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.storage.store import Store
@@ -79,18 +79,18 @@ def doctor(
     job definition or image, S3 paths, log group, roles. Exit code 1 if something is missing.
     """
     settings = _load_settings(output_path, backend, job_options(image, queue))
-    if settings is not None and settings.backend == "batch":
+    if settings.backend == "batch":
         ok = _check_batch(settings, json=json)
-    elif settings is not None and settings.backend == "docker":
+    elif settings.backend == "docker":
         ok = _show_tools(_check_image(settings), json=json)
     else:
-        ok = _show_tools(_check_this_machine(), json=json)
+        ok = _show_tools(_check_this_machine(settings), json=json)
     if not ok:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _load_settings(output_path: str | None, backend: str | None, jobs: Mapping[str, str] | None) -> Settings | None:
-    """The project's settings with the options; None if there is no project, and none is needed."""
+def _load_settings(output_path: str | None, backend: str | None, jobs: Mapping[str, str] | None) -> Settings:
+    """The project's settings with the options; the defaults if there is no project, and none is needed."""
     home = settings_module.home_from_environment()
     project = output_path or (settings_module.output_path_of(home) if home else None)
     if project is not None:
@@ -98,8 +98,6 @@ def _load_settings(output_path: str | None, backend: str | None, jobs: Mapping[s
         return settings_module.load(home_of(path), output_path=path, backend=backend, jobs=jobs)
     if backend == "batch":
         raise InputError("AWS Batch needs a project: give --output-path s3://BUCKET/FOLDER, where results are to be")
-    if backend in {None, "local"}:
-        return None
     return settings_module.load(None, output_path=str(Path.cwd()), backend=backend, jobs=jobs)
 
 
@@ -118,9 +116,8 @@ def _check_batch(settings: Settings, *, json: bool) -> bool:
     return all(check.ok for check in checks)
 
 
-def _check_this_machine() -> list[ToolCheck]:
-    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    path = os.pathsep.join(folders)
+def _check_this_machine(settings: Settings) -> list[ToolCheck]:
+    path = os.pathsep.join([*map(str, tool_folders(settings)), os.environ.get("PATH", os.defpath)])
     with ThreadPoolExecutor(MAX_CONCURRENT_CHECKS) as pool:
         tools = list(pool.map(lambda name: _check_tool(name, path), [*TOOLS, *({JAVA} - TOOLS.keys())]))
     return [*tools, *_check_packages()]

@@ -26,6 +26,15 @@ def test_a_missing_tool_is_shown_with_its_install_command(tmp_path: Path, monkey
     assert "Traceback" not in result.stdout + result.stderr
 
 
+def test_tools_are_searched_in_the_configured_folders_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samtools = tmp_path / "samtools"
+    samtools.write_text("#!/bin/sh\necho samtools 1.99\n", encoding="utf-8")
+    samtools.chmod(0o755)
+    monkeypatch.setenv("BIOINFO_ASSETS_TOOL_PATH", str(tmp_path))
+    checks = {check["name"]: check for check in json.loads(call("doctor", "--json").stdout)}
+    assert (checks["samtools"]["version"], checks["samtools"]["path"]) == ("1.99", str(samtools))
+
+
 def test_batch_needs_an_output_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     result = call("doctor", "--backend", "batch")
