@@ -1,8 +1,10 @@
 """An attempt's script in a container of its own."""
 
 import os
+import select
 import signal
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -29,6 +31,12 @@ _HOST: Final = "bioinfo-assets.host"
 _JOB: Final = "bioinfo-assets.job"
 _NOT_EXECUTABLE: Final = frozenset({400, 404})
 """What ContainerStart answers where the image has no program of that name (moby, daemon/errors.go)."""
+
+# The engine (20.10.24) left a host waiting for a container that was gone, once in about a thousand. So the end of the
+# attached stream and the answer to `wait` are not relied upon: the container's status is checked.
+_OVER: Final = frozenset({"exited", "dead", "removing", None})
+_CHECK_INTERVAL_S: Final = 10.0
+_REMOVAL_INTERVAL_S: Final = 0.05
 
 
 class Container:
@@ -72,8 +80,8 @@ class Container:
             ResourceError: the engine does not answer any more.
         """
         report, problems = self._read_output()
-        with translate_engine_errors(), suppress(NotFound):
-            self._client.api.wait(self._id, condition="removed")
+        while self._status() is not None:
+            time.sleep(_REMOVAL_INTERVAL_S)
         if report:
             return ProcessExit.from_report(report, self._image)
         finished = datetime.now(UTC)
@@ -99,12 +107,33 @@ class Container:
         """Read the supervisor's report, and its own errors; one that was killed leaves neither."""
         output = {STDOUT: b"", STDERR: b""}
         with self._line, self._attached:
-            for stream, part in frames_iter(self._line, tty=False):  # type: ignore[no-untyped-call]
+            frames = frames_iter(self._line, tty=False)  # type: ignore[no-untyped-call]
+            while self._has_output():
+                stream, part = next(frames, (None, b""))
+                if stream is None:
+                    break
                 output[stream] += part
         if output[STDERR]:
             with self._job.attempt.stderr.open("ab") as log:
                 log.write(output[STDERR])
         return output[STDOUT], output[STDERR]
+
+    def _has_output(self) -> bool:
+        """Wait for output, or for its end; False if the container is over and the engine has sent no end."""
+        output = select.poll()
+        output.register(self._line, select.POLLIN)
+        while not output.poll(_CHECK_INTERVAL_S * 1000):
+            if self._status() in _OVER:
+                return bool(output.poll(0))
+        return True
+
+    def _status(self) -> str | None:
+        """The container's status, None once it is removed."""
+        with translate_engine_errors():
+            try:
+                return str(self._client.api.inspect_container(self._id)["State"]["Status"])
+            except NotFound:
+                return None
 
 
 def remove_orphans(client: DockerClient) -> None:
