@@ -11,6 +11,7 @@ from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend_config import open_backend
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, result_key, superseded_by_imports
 from bioinfo_assets.pipeline.project import Project, Sources
@@ -55,7 +56,7 @@ def home_of(output_path: str) -> Path:
         InputError: the home belongs to another output path, or the output path is remote and no home is set.
     """
     home = Path(absolute_path(str(settings_module.home_of(output_path))))
-    if home != Path(output_path) / ".dagster":
+    if str(home) != OutputLayout(output_path).home:
         other = settings_module.output_path_of(home)
         if other not in {None, output_path}:
             raise InputError(

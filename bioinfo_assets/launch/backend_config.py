@@ -11,7 +11,8 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job import JobOptions
-from bioinfo_assets.storage.store import Store, join
+from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.storage.store import Store
 
 BackendName = Literal["local", "docker", "batch"]
 
@@ -91,7 +92,7 @@ def batch_scratch(config: BackendConfig, output_path: str) -> str:
     Raises:
         InputError: neither is in S3.
     """
-    scratch = config.scratch or join(output_path, ".scratch")
+    scratch = config.scratch or OutputLayout(output_path).scratch
     if not scratch.startswith("s3://"):
         raise InputError(
             f"jobs on AWS Batch cannot work in {scratch}: set scratch, or the output path, to s3://BUCKET/FOLDER"
@@ -103,4 +104,4 @@ def default_scratch(output_path: str) -> Path:
     """The default scratch folder on this machine: in a local output path, so that publishing is a rename."""
     if "://" in output_path:
         return Path.home() / ".cache" / "bioinfo-assets" / "scratch"
-    return Path(output_path) / ".scratch"
+    return Path(OutputLayout(output_path).scratch)

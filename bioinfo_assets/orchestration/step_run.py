@@ -37,7 +37,7 @@ REST_FACTOR: Final = 4
 
 MAX_EVENTS_PER_STATE: Final = 50
 """How many jobs of a step are shown to enter the same state. Each event costs Dagster some hundredths of a second, an
-array has up to ten thousand jobs, and nobody reads that many."""
+array has up to ten thousand jobs, and that many events are of no use to a reader."""
 
 CANCEL_TIMEOUT_S: Final = 30.0
 """How long a step that is being cancelled waits for its jobs to end; the backend is closed after it anyway."""

@@ -69,7 +69,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def remove_parts(path: Path) -> None:
-    """Remove the temporary files of killed writers of `path`; call it only while nobody writes it.
+    """Remove the temporary files of killed writers of `path`; call it only while no process writes it.
 
     Raises:
         InputError: the folder cannot be written to.

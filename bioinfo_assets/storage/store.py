@@ -145,7 +145,7 @@ class Store:
             self.delete(uri)
 
     def remove_parts(self, uri: str) -> None:
-        """Remove the temporary files of killed writers of a local file; call it only while nobody writes it.
+        """Remove the temporary files of killed writers of a local file; call it only while no process writes it.
 
         Object stores hide the parts of unfinished uploads; a lifecycle rule of the bucket removes them (AWS user guide,
         AbortIncompleteMultipartUpload).

@@ -96,7 +96,7 @@ def terminate(client: Client, batch_id: str, reason: str) -> None:
 
 
 def orphans(jobs: Iterable[ActiveJob], is_over: Callable[[str], bool]) -> Iterator[ActiveJob]:
-    """The jobs whose run is over, so that nobody waits for them; `is_over` is called once for each run."""
+    """The jobs whose run is over, so that no run waits for them; `is_over` is called once for each run."""
     is_run_over: dict[str, bool] = {}
     for job in jobs:
         if job.run_id not in is_run_over:

@@ -151,7 +151,7 @@ class Adoption:
         is_usable = self._is_active(claim, batch_id, detail) or self._is_done(job, claim)
         spent = claim.spent if claim.budget == self._run.budget else 0
         if not is_usable and not claim.reason and claim.budget == self._run.budget:
-            # It failed after its process had died, so that nobody counted its attempts.
+            # It failed after its process had died, so that its attempts were not counted.
             spent += len(detail.get("attempts", ())) if detail else 0
         submission = BatchSubmission(
             name=claim.name,

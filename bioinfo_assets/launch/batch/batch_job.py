@@ -227,7 +227,7 @@ class BatchJob:
         self._replace(lambda old: replace(old, status=Status(State.FAILED, reason, outcome=outcome)))
 
     def cancel(self, reason: str) -> None:
-        """End the job because nobody waits for it any longer."""
+        """End the job because no run waits for it any longer."""
         self._replace(lambda old: replace(old, status=Status(State.CANCELLED, reason, outcome=Outcome.KILLED)))
 
     def _replace(self, change: Callable[[JobState], JobState]) -> bool:

@@ -58,7 +58,7 @@ class ToolProbe:
         run_id: The run that the job belongs to.
         scratch: The project's scratch prefix.
         poll_interval_s: Seconds between two polls of the job.
-        closing: Set when nobody waits any longer.
+        closing: Set when no caller waits any longer.
     """
 
     client: Client
