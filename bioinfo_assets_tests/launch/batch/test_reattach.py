@@ -291,15 +291,21 @@ class TestClaim:
             assert run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
 
 
+def run_in_both(first: BackendWithOptions, second: BackendWithOptions, script: str) -> tuple[str, str]:
+    """Submit the same job in two runs, the second once it runs for the first; return the id in each."""
+    first_id = first.submit(greets(script), FINGERPRINT).job_id
+    wait_for_running(first, first_id)
+    second_id = second.submit(greets(script), FINGERPRINT).job_id
+    wait_for_running(second, second_id)
+    return first_id, second_id
+
+
 class TestTwoRunsOfOneResult:
     def test_both_runs_share_one_job_and_get_its_result(
         self, simulator: BatchSimulator, scratch: str, script: str, starts: Path
     ) -> None:
         with batch_backend(scratch, "one") as first, batch_backend(scratch, "two") as second:
-            first_id = first.submit(greets(script), FINGERPRINT).job_id
-            wait_for_running(first, first_id)
-            second_id = second.submit(greets(script), FINGERPRINT).job_id
-            wait_for_running(second, second_id)
+            first_id, second_id = run_in_both(first, second, script)
             open_gate(starts)
             statuses = [wait_for_end(first, first_id), wait_for_end(second, second_id)]
             assert [status.state for status in statuses] == [State.SUCCEEDED] * 2
@@ -314,10 +320,7 @@ class TestTwoRunsOfOneResult:
     ) -> None:
         with batch_backend(scratch, "two") as second:
             with batch_backend(scratch, "one") as first:
-                first_id = first.submit(greets(script), FINGERPRINT).job_id
-                wait_for_running(first, first_id)
-                second_id = second.submit(greets(script), FINGERPRINT).job_id
-                wait_for_running(second, second_id)
+                first_id, second_id = run_in_both(first, second, script)
                 first.cancel(first_id)
                 status = wait_for_end(first, first_id)
                 assert (status.state, status.reason) == (State.CANCELLED, "adopted by another run")
@@ -343,10 +346,7 @@ class TestTwoRunsOfOneResult:
         self, simulator: BatchSimulator, scratch: str, script: str, starts: Path
     ) -> None:
         with batch_backend(scratch, "one") as first, batch_backend(scratch, "two") as second:
-            first_id = first.submit(greets(script), FINGERPRINT).job_id
-            wait_for_running(first, first_id)
-            second_id = second.submit(greets(script), FINGERPRINT).job_id
-            wait_for_running(second, second_id)
+            first_id, second_id = run_in_both(first, second, script)
             open_gate(starts)
             wait_for_end(second, second_id)
             second.discard(second_id)
