@@ -119,13 +119,16 @@ class Resources:
     Attributes:
         cpus: CPUs; the script reads them as `$JOB_CPUS`.
         memory_mib: Memory in MiB; the script reads it as `$JOB_MEMORY_MIB`.
+        disk_mib: Scratch space in MiB at the job's peak: its own inputs, temporary files and outputs, but not the files
+            that it shares with other jobs on its machine (`Input.shared`).
     """
 
     cpus: int = 1
     memory_mib: int = 1024
+    disk_mib: int = 0
 
     def __post_init__(self) -> None:
-        if self.cpus < 1 or self.memory_mib < 1:
+        if self.cpus < 1 or self.memory_mib < 1 or self.disk_mib < 0:
             raise ValueError(f"a job needs at least one CPU and 1 MiB of memory, not {self}")
 
 
