@@ -21,7 +21,7 @@ COHORT_INTERVAL_S: Final = 30
 """Seconds between two checks whether results of samples have changed."""
 
 MONITOR_INTERVAL_S: Final = 60
-"""Seconds between two checks of runs: no job outlives its run for longer than that."""
+"""Seconds between two checks of runs and of the jobs that they left."""
 
 
 @dg.sensor(
@@ -90,7 +90,8 @@ def monitor_runs(context: dg.SensorEvaluationContext, project: dg.ResourceParam[
 
     try:
         client = Client()
-        ended = end_orphans(context.instance, client, project.active_jobs(client))
+        grace_s = project.settings.batch.orphan_grace_s
+        ended = end_orphans(context.instance, client, project.active_jobs(client), grace_s)
     except BioinfoAssetsError as problem:
         return dg.SkipReason(str(problem))
     for job in ended:

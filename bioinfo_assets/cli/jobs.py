@@ -105,9 +105,10 @@ def kill(job: JobIds, *, output_path: OutputPath) -> None:
 
 @jobs.command("reap", epilog=EXIT_CODES)
 def reap(*, output_path: OutputPath, json: Json = False) -> None:
-    """Terminate orphaned jobs, whose run is over, such as after the host was killed. A sensor in Dagit does the same.
+    """Terminate orphaned jobs, whose run is over, such as after the host was killed.
 
-    To continue such jobs instead, repeat the run: it adopts them.
+    To continue such jobs instead, repeat the run: it adopts them. A sensor in Dagit terminates the jobs of a failed run
+    some hours later (setting `batch.orphan_grace_s`), but not those that a run left because AWS could not be reached.
     """
     from bioinfo_assets.application.dagster_runs import open_instance  # noqa: PLC0415 - Dagster takes seconds to import
     from bioinfo_assets.orchestration.run_liveness import end_orphans  # noqa: PLC0415 - Dagster is slow to import

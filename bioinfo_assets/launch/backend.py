@@ -232,5 +232,9 @@ class Backend(Protocol):
             ValueError: the job is not over.
         """
 
-    def close(self) -> None:
-        """End all running jobs and free what the backend holds."""
+    def close(self, *, leave_jobs: bool = False) -> None:
+        """End all running jobs and free what the backend holds.
+
+        Args:
+            leave_jobs: Leave jobs running that can outlive this process, for a later one to adopt.
+        """

@@ -128,7 +128,7 @@ class FakeBackend:
         fake = self._jobs.pop(job_id)
         shutil.rmtree(fake.attempt.work if keep_log else fake.attempt.root)
 
-    def close(self) -> None:
+    def close(self, *, leave_jobs: bool = False) -> None:  # noqa: ARG002 - its jobs end with it
         """Cancel all jobs that are not over."""
         for job_id in self._jobs:
             self.cancel(job_id)

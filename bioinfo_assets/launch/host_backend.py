@@ -115,7 +115,7 @@ class HostBackend(ABC):
         for folder in (job.attempt.work, job.attempt.tmp) if keep_log else (job.attempt.root,):
             shutil.rmtree(folder)
 
-    def close(self) -> None:
+    def close(self, *, leave_jobs: bool = False) -> None:  # noqa: ARG002 - its jobs end with this process
         """End all running jobs and free the inputs that jobs shared."""
         with self._changed:
             job_ids = list(self._jobs)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.launch.backend import Backend, State, Status, Stream, Submission
 from bioinfo_assets.launch.job import Job
 
@@ -15,8 +16,18 @@ OnOutput = Callable[[Stream, bytes], None]
 _MAX_WAIT_S: Final = 0.2
 """A thread that waits longer than this in one call would notice an interrupt too late."""
 
-_MAX_POLL_ERRORS: Final = 5
-"""Consecutive errors of a backend's `poll` after which waiting threads raise the last one."""
+_MAX_DEFECTS: Final = 5
+"""Consecutive unexpected errors of a backend's `poll` after which waiting threads raise the last one."""
+
+_MAX_DOUBLINGS: Final = 5
+"""How often the time between two polls doubles while polls fail."""
+
+_MIN_SHOWN_ERRORS: Final = 2
+"""Consecutive failed polls after which people see that polls fail."""
+
+
+DEFAULT_ERROR_TIMEOUT_S: Final = 60.0
+"""Seconds for which the polls of a backend on this machine may fail."""
 
 
 class JobHandle:
@@ -49,8 +60,9 @@ class JobHandle:
             The final status, or the present one at the timeout.
 
         Raises:
-            Exception: what the backend's `poll` raised repeatedly, or what `read_log` or a callback raised. The job may
-                still run then; it can be cancelled, and waited for again.
+            UnreachableError: the backend could not be asked for its timeout. The job may still be running; it can be
+                cancelled, and waited for again.
+            Exception: what `poll` raised repeatedly because of a defect, or what `read_log` or a callback raised.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -112,20 +124,30 @@ class JobHandle:
 class Watcher:
     """Polls a backend for all its jobs, in one call and one thread, and passes the statuses to their handles.
 
-    A poll that fails is repeated after exponentially longer waits; waiting threads get the error after five consecutive
-    failures. Every job is polled until it is over, so that the end of a cancelled job is delivered too.
+    A poll that fails is repeated after exponentially longer waits. A service that does not answer, or refuses because
+    credentials have expired, says nothing about the jobs, which go on running: such polls are repeated for hours, and
+    only then do waiting threads get an `UnreachableError`. A defect of the backend is raised after a few polls. Every
+    job is polled until it is over, so that the end of a cancelled job is delivered too.
 
     Args:
         backend: Whose jobs.
         interval_s: Seconds between two polls; the backend's own interval if None.
+        error_timeout_s: Seconds for which polls may fail.
         sleep: Waits that long; tests replace it to control the time.
     """
 
     def __init__(
-        self, backend: Backend, interval_s: float | None = None, sleep: Callable[[float], object] | None = None
+        self,
+        backend: Backend,
+        interval_s: float | None = None,
+        error_timeout_s: float = DEFAULT_ERROR_TIMEOUT_S,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._backend = backend
         self._interval_s = backend.interval_s if interval_s is None else interval_s
+        self._error_timeout_s = error_timeout_s
+        self._failing_since = 0.0
+        self._problem = ""
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._lock = threading.Lock()
@@ -157,6 +179,11 @@ class Watcher:
             self._work.set()
         return handle
 
+    @property
+    def problem(self) -> str:
+        """Why the jobs cannot be polled at present; empty while they can."""
+        return self._problem
+
     def close(self) -> None:
         """Stop polling; unfinished jobs are left to the backend, and threads that wait for one get an error."""
         self._closed.set()
@@ -168,19 +195,20 @@ class Watcher:
     def _watch(self) -> None:
         while self._work.wait() and not self._closed.is_set():
             self._poll()
-            self._sleep(self._interval_s * 2 ** min(self._errors, _MAX_POLL_ERRORS))
+            self._sleep(self._interval_s * 2 ** min(self._errors, _MAX_DOUBLINGS))
 
     def _poll(self) -> None:
         with self._lock:
             handles = dict(self._handles)
         try:
             updates: Mapping[str, Status | Exception] = self._backend.poll(handles.keys())
-            self._errors = 0
+            self._errors, self._problem = 0, ""
         except Exception as error:  # noqa: BLE001 - every waiting thread raises it
             self._errors += 1
-            if self._errors < _MAX_POLL_ERRORS:
+            raised = self._error_to_raise(error)
+            if raised is None:
                 return
-            updates = dict.fromkeys(handles, error)
+            updates = dict.fromkeys(handles, raised)
         with self._lock:  # before the delivery: whoever receives the end of a job may discard it
             for job_id, update in updates.items():
                 if not isinstance(update, Exception) and update.state.is_over:
@@ -189,6 +217,22 @@ class Watcher:
                 self._work.clear()
         for job_id, handle in handles.items():
             handle._push(updates[job_id])  # noqa: SLF001 - the two classes are one mechanism
+
+    def _error_to_raise(self, error: Exception) -> Exception | None:
+        """What waiting threads raise after another poll has failed; None while polls are repeated."""
+        if not isinstance(error, BioinfoAssetsError):
+            return error if self._errors >= _MAX_DEFECTS else None
+        if self._errors == 1:
+            self._failing_since = time.monotonic()
+        failing_s = time.monotonic() - self._failing_since
+        if self._errors >= _MIN_SHOWN_ERRORS:
+            self._problem = f"jobs cannot be polled for the moment, and go on running: {error}"
+        if failing_s < self._error_timeout_s:
+            return None
+        return UnreachableError(
+            f"gave up after {failing_s / 3600:.1f} h in which jobs could not be polled ({error}): the jobs are left "
+            "running; start the run again, and it continues with them"
+        )
 
 
 def _ignore(*_: object) -> None:

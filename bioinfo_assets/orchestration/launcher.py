@@ -35,7 +35,7 @@ from bioinfo_assets.orchestration.internals import (
     core_dagster_event_sequence_for_step,
 )
 from bioinfo_assets.orchestration.metadata import Metadata
-from bioinfo_assets.orchestration.run_liveness import hold_run_lock
+from bioinfo_assets.orchestration.run_liveness import hold_run_lock, mark_jobs_left
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_run import StepEvents, StepRun
 from bioinfo_assets.records.ledger import Ledger
@@ -159,6 +159,8 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
             try:
                 yield self
             finally:
+                if self._session.leaves_jobs:
+                    mark_jobs_left(instance, run.run_id)
                 self._session.close()
 
     @property
@@ -235,8 +237,9 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         options_from_tags(run.tags)
         settings, store = self.settings, Store()
         backend = open_backend(settings.config, settings.output_path, store, run.run_id, budget_of(run))
+        watcher = Watcher(backend, error_timeout_s=settings.config.batch.poll_error_timeout_s)
         cache = SharedCache(store, settings.cache) if settings.cache else None
-        return Session(Ledger(store, settings.output_path), backend, Watcher(backend), cache)
+        return Session(Ledger(store, settings.output_path), backend, watcher, cache)
 
 
 def job_launcher(output_path: str, config: BackendConfig, cache: str | None = None) -> JobLauncher:

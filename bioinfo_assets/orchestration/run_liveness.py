@@ -4,6 +4,7 @@ The process of a run holds a file lock in Dagster's folder on this machine while
 belongs to a process that died; a run on another machine, or one that has not started, has no lock file here.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,9 @@ NOT_OVER: Final = (
     dg.DagsterRunStatus.CANCELING,
 )
 
+
+JOBS_LEFT_TAG: Final = "bioinfo-assets/jobs-left"
+"""The tag of a run that lost sight of its jobs and left them running."""
 
 _held: Final[set[Path]] = set()
 """The lock files that this process holds."""
@@ -72,10 +76,28 @@ def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     return [run.run_id for run in dead]
 
 
+def mark_jobs_left(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Note that a run has left its jobs running, so that the sensor does not terminate them."""
+    instance.add_run_tags(run_id, {JOBS_LEFT_TAG: "true"})
+
+
 def is_over(instance: dg.DagsterInstance, run_id: str) -> bool | None:
     """Whether a run is over; None if this Dagster instance does not have it."""
     run = instance.get_run_by_id(run_id)
     return None if run is None else run.is_finished
+
+
+def jobs_may_be_ended(instance: dg.DagsterInstance, run_id: str, grace_s: float) -> bool:
+    """Whether the jobs that a run left may be terminated without asking anybody.
+
+    They may if the run succeeded or was cancelled. If it failed, somebody may want to start it again, which continues
+    with its jobs: they may be terminated some time later, and never if it left them on purpose.
+    """
+    record = instance.get_run_record_by_id(run_id)
+    if record is None or not record.dagster_run.is_finished or JOBS_LEFT_TAG in record.dagster_run.tags:
+        return False
+    has_failed = record.dagster_run.status is dg.DagsterRunStatus.FAILURE
+    return not has_failed or time.time() - (record.end_time or 0.0) >= grace_s
 
 
 def _file(instance: dg.DagsterInstance, run_id: str) -> Path:
@@ -87,17 +109,30 @@ def _has_died(file: Path) -> bool:
     return file.exists() and not is_held(file) and file.exists()
 
 
-def end_orphans(instance: dg.DagsterInstance, client: Client, jobs: Iterable[ActiveJob]) -> tuple[ActiveJob, ...]:
+def end_orphans(
+    instance: dg.DagsterInstance, client: Client, jobs: Iterable[ActiveJob], grace_s: float | None = None
+) -> tuple[ActiveJob, ...]:
     """Report runs whose process was killed, and end the jobs of runs that are over; returns the ended jobs.
 
     A resumed run has adopted its jobs, which are then its own. Jobs of runs that this Dagster instance does not have
     are left alone: they may belong to a colleague who works on the same project.
 
+    Args:
+        instance: The Dagster instance.
+        client: Client for Batch.
+        jobs: The active jobs of the project.
+        grace_s: Seconds after a failed run in which its jobs are left, for the run to be started again; jobs that a run
+            left on purpose are left as well. None: a person asks for the end of them all.
+
     Raises:
         BioinfoAssetsError: AWS Batch cannot be reached.
     """
     report_dead_runs(instance)
-    ended = tuple(orphans(jobs, lambda run_id: is_over(instance, run_id) is True))
+
+    def may_be_ended(run_id: str) -> bool:
+        return is_over(instance, run_id) is True if grace_s is None else jobs_may_be_ended(instance, run_id, grace_s)
+
+    ended = tuple(orphans(jobs, may_be_ended))
     for job in ended:
         terminate(client, job.batch_id, REAP_REASON)
     return ended

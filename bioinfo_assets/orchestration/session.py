@@ -23,12 +23,14 @@ class Session:
         backend: Where its jobs run.
         watcher: The one poller of all its jobs.
         cache: The results that are shared with other projects, where there is such a place.
+        leaves_jobs: Whether the jobs are left running at the end of the run, because it lost sight of them.
     """
 
     ledger: Ledger
     backend: Backend
     watcher: Watcher
     cache: SharedCache | None = None
+    leaves_jobs: bool = False
     _failed: set[ResultKey] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
     _references: dict[str, ScopeRecords] = field(default_factory=dict)
@@ -57,6 +59,6 @@ class Session:
             self._failed.update(keys)
 
     def close(self) -> None:
-        """End the jobs that are still running."""
+        """End the jobs that are still running, unless they are to be left."""
         self.watcher.close()
-        self.backend.close()
+        self.backend.close(leave_jobs=self.leaves_jobs)

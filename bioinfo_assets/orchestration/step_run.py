@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NoReturn
 
 import dagster as dg
 
-from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.launch.backend import State, Status
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.compute_logs import StepLogs
@@ -87,6 +87,7 @@ class StepRun:
     _records: dict[str, Record] = field(default_factory=dict)
     _failures: dict[ResultKey, str] = field(default_factory=dict)
     _event_counts: Counter[str] = field(default_factory=Counter)
+    _shown_problem: str = ""
 
     def events(self) -> StepEvents:
         """Run the jobs; yield a materialization for each result as it is published, then all records.
@@ -99,7 +100,9 @@ class StepRun:
         try:
             for key, result in self._results():
                 yield self._materialization(key, result, provenance)
-        except BaseException:  # an interrupt is a BaseException: whatever ends the step ends its jobs
+        except UnreachableError as error:
+            self._leave_all(error)
+        except BaseException:  # an interrupt is a BaseException: whatever else ends the step ends its jobs
             self._cancel_all()
             raise
         yield from self._finish()
@@ -123,6 +126,7 @@ class StepRun:
     def _finish_all(self, pool: ThreadPoolExecutor) -> Iterator[tuple[ResultKey, Result]]:
         while self._running or self._publishing:
             raise_if_interrupted()
+            self._show_poll_problem()
             began = time.monotonic()
             # The last lines of a job's log may arrive late: the pool waits for those of many jobs at the same time.
             ended = [key for key, submitted in self._running.items() if _has_ended(submitted)]
@@ -274,6 +278,24 @@ class StepRun:
         for key in self._running:
             notify(JobUpdate(key, JobState.FAILED, "cancelled"))
         self._running.clear()
+
+    def _leave_all(self, error: UnreachableError) -> NoReturn:
+        """Leave the jobs running, for a later run to adopt."""
+        self.session.leaves_jobs = True
+        for key in self._running:
+            notify(JobUpdate(key, JobState.FAILED, "left running"))
+        self._running.clear()
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+
+    def _show_poll_problem(self) -> None:
+        """Show in Dagit that jobs cannot be polled, and that they can again."""
+        problem = self.session.watcher.problem
+        if bool(problem) == bool(self._shown_problem):
+            return
+        self._shown_problem = problem
+        text = problem or "jobs can be polled again"
+        (self.context.log.warning if problem else self.context.log.info)(text)
+        DagsterEvent.engine_event(self.context, text, EngineEventData(metadata={}))
 
     def _await_cancelled(self, submitted: SubmittedJob, deadline: float) -> None:
         if submitted.handle.wait(max(0.0, deadline - time.monotonic())).state.is_over:

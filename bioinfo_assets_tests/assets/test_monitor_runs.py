@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,17 +11,21 @@ import pytest
 
 from bioinfo_assets.assets.sensors import MONITOR_INTERVAL_S, monitor_runs
 from bioinfo_assets.launch.batch.client import Client
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job import JobOptions
+from bioinfo_assets.orchestration.run_liveness import end_orphans, mark_jobs_left
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend
-from bioinfo_assets_tests.launch.batch.conftest import scratch, second_s, simulator
+from bioinfo_assets_tests.launch.batch.conftest import max_running, scratch, second_s, simulator
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.launch.contract import job
 from bioinfo_assets_tests.simulator import BatchSimulator
 from bioinfo_assets_tests.waiting import wait_until
 
-__all__ = ["s3", "s3_server", "scratch", "second_s", "simulator"]
+__all__ = ["max_running", "s3", "s3_server", "scratch", "second_s", "simulator"]
+
+GRACE_S = 1.0
 
 HOST = """
 import sys, time
@@ -44,8 +49,8 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def project(s3: str, scratch: str, simulator: BatchSimulator) -> Project:
-    jobs = JobOptions(queue="default")
-    return Project(Settings(output_path=f"{s3}/results", backend="batch", scratch=scratch, jobs=jobs))
+    jobs, batch = JobOptions(queue="default"), BatchConfig(orphan_grace_s=GRACE_S)
+    return Project(Settings(output_path=f"{s3}/results", backend="batch", scratch=scratch, jobs=jobs, batch=batch))
 
 
 def start_run(instance: dg.DagsterInstance) -> str:
@@ -83,7 +88,7 @@ def test_runs_are_checked_every_minute() -> None:
     assert monitor_runs.minimum_interval_seconds == MONITOR_INTERVAL_S <= 60
 
 
-def test_the_jobs_of_a_killed_process_are_ended_by_the_next_tick(
+def test_the_jobs_of_a_killed_process_are_ended_after_a_grace(
     instance: dg.DagsterInstance, project: Project, scratch: str
 ) -> None:
     run_id = start_run(instance)
@@ -96,8 +101,10 @@ def test_the_jobs_of_a_killed_process_are_ended_by_the_next_tick(
         assert evaluate(instance, project) == "0 orphaned jobs were ended"
         host.kill()
         host.wait()
-        assert evaluate(instance, project) == "1 orphaned jobs were ended"
+        assert evaluate(instance, project) == "0 orphaned jobs were ended"
         assert get_run(instance, run_id).status is dg.DagsterRunStatus.FAILURE
+        time.sleep(GRACE_S)
+        assert evaluate(instance, project) == "1 orphaned jobs were ended"
         wait_until(lambda: not active_run_ids(project), what="the job to end")
 
 
@@ -113,6 +120,33 @@ def test_jobs_that_a_later_run_has_adopted_are_left_alone(
         resumed.submit(sleeps, "b" * 64)
         wait_until(lambda: active_run_ids(project) == [second], what="the job to be taken over")
         assert evaluate(instance, project) == "0 orphaned jobs were ended"
+
+
+def test_the_jobs_of_a_cancelled_run_are_ended_at_once(
+    instance: dg.DagsterInstance, project: Project, scratch: str
+) -> None:
+    """The process that was to end them may have been killed before it did."""
+    run_id = start_run(instance)
+    with batch_backend(scratch, run=run_id) as backend:
+        backend.submit(job("sleeps"), "c" * 64)
+        wait_until(lambda: active_run_ids(project), what="the job to be listed")
+        instance.report_run_canceled(get_run(instance, run_id))
+        assert evaluate(instance, project) == "1 orphaned jobs were ended"
+
+
+def test_jobs_that_a_run_left_on_purpose_are_left_alone(
+    instance: dg.DagsterInstance, project: Project, scratch: str
+) -> None:
+    run_id = start_run(instance)
+    with batch_backend(scratch, run=run_id) as backend:
+        backend.submit(job("sleeps"), "d" * 64)
+        wait_until(lambda: active_run_ids(project), what="the job to be listed")
+        mark_jobs_left(instance, run_id)
+        instance.report_run_failed(get_run(instance, run_id))
+        time.sleep(GRACE_S)
+        assert evaluate(instance, project) == "0 orphaned jobs were ended"
+        # A person who asks for it ends them all the same.
+        assert len(end_orphans(instance, Client(), project.active_jobs(Client()))) == 1
 
 
 def test_an_unreachable_batch_is_the_reason_of_the_tick(

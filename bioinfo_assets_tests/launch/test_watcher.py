@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bioinfo_assets.errors import ResourceError, UnreachableError
 from bioinfo_assets.launch.backend import State, Status, Stream
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.local_backend import LocalBackend
@@ -24,6 +25,8 @@ def fake(tmp_path: Path) -> FakeBackend:
 class FlakyBackend(FakeBackend):
     """A fake whose polls are counted, and raise errors as long as `fails` returns True for their number."""
 
+    error: type[Exception] = ConnectionError
+
     def __init__(self, scratch: Path, fails: Callable[[int], bool] = lambda _: False) -> None:
         super().__init__(scratch, lambda submitted: BEHAVIOURS[submitted.key.asset](submitted))
         self.polled: list[int] = []
@@ -32,7 +35,7 @@ class FlakyBackend(FakeBackend):
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         self.polled.append(len(job_ids))
         if self._fails(len(self.polled)):
-            raise ConnectionError("the service is gone")
+            raise self.error("the service is gone")
         return super().poll(job_ids)
 
 
@@ -159,6 +162,34 @@ def test_a_few_consecutive_errors_of_the_backend_are_retried_after_growing_waits
     watcher = Watcher(FlakyBackend(tmp_path, lambda poll: poll <= 4), interval_s=0.001, sleep=sleep)
     assert watcher.submit(job("prints")).wait(TIMEOUT_S).state is State.SUCCEEDED
     assert slept[:4] == [0.002, 0.004, 0.008, 0.016]
+    watcher.close()
+
+
+class UnreachableBackend(FlakyBackend):
+    """A fake whose service does not answer, which says nothing about its jobs."""
+
+    error = ResourceError
+
+
+def test_a_service_that_does_not_answer_is_asked_until_it_does(tmp_path: Path) -> None:
+    watcher = Watcher(UnreachableBackend(tmp_path, lambda poll: 2 < poll <= 30), interval_s=0.001, error_timeout_s=60)
+    handle = watcher.submit(job("sleeps"))
+    wait_until(lambda: watcher.problem)
+    assert watcher.problem == "jobs cannot be polled for the moment, and go on running: the service is gone"
+    wait_until(lambda: not watcher.problem)
+    handle.cancel()
+    assert handle.wait(TIMEOUT_S).state is State.CANCELLED
+    watcher.close()
+
+
+def test_a_service_that_never_answers_is_given_up_after_the_timeout(tmp_path: Path) -> None:
+    watcher = Watcher(UnreachableBackend(tmp_path, lambda _: True), interval_s=0.001, error_timeout_s=0.2)
+    began = time.monotonic()
+    with pytest.raises(
+        UnreachableError, match=r"could not be polled \(the service is gone\): the jobs are left running"
+    ):
+        watcher.submit(job("prints")).wait(TIMEOUT_S)
+    assert time.monotonic() - began > 0.2
     watcher.close()
 
 

@@ -24,6 +24,7 @@ from bioinfo_assets.launch.batch.dispatch import MAX_CONCURRENT_CALLS, Dispatche
 from bioinfo_assets.launch.batch.images import Images, ToolProbe
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
 from bioinfo_assets.launch.batch.poller import JobPoller, Progress, progress
+from bioinfo_assets.launch.batch.queue_wait import QueueWait
 from bioinfo_assets.launch.batch.scratch_paths import REPORT, ScratchPaths
 from bioinfo_assets.launch.batch.submitter import Submitter
 from bioinfo_assets.launch.job import Job, JobOptions
@@ -36,9 +37,6 @@ __all__ = ["BatchBackend", "BatchConfig", "RunIdentity"]
 
 DEFAULTS: Final = BatchConfig()
 """The settings of a user who sets none."""
-
-_MAX_READ_ERRORS: Final = 5
-"""Consecutive polls in which the report of a job cannot be read, after which the job is lost."""
 
 
 class BatchBackend:
@@ -74,7 +72,10 @@ class BatchBackend:
         self._client = client or Client()
         self._logs = logs or CloudWatchLogs(config.log_group)
         definitions = JobDefinitions(self._client, config)
-        self._probe = ToolProbe(self._client, definitions, run.run_id, self._paths.root, config.poll_interval_s)
+        self._queue_wait = QueueWait(self._client, config)
+        self._probe = ToolProbe(
+            self._client, definitions, self._queue_wait, run.run_id, self._paths.root, config.poll_interval_s
+        )
         self._images = Images(self._client, store, self._paths, self._probe)
         self._submitter = Submitter(self._client, store, self._images, definitions, self._paths, run, config)
         self._pool = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, thread_name_prefix="batch")
@@ -159,21 +160,23 @@ class BatchBackend:
         if not keep_log:
             self._submitter.discard(job)
 
-    def close(self) -> None:
-        """Terminate the jobs that are not over, and stop all threads."""
+    def close(self, *, leave_jobs: bool = False) -> None:
+        """Terminate the jobs that are not over unless they are to be left, and stop all threads."""
         with self._lock:
             if self._dispatcher.is_closed:
                 return
             remaining = [job for job in self._jobs.values() if not job.state.is_over]
-            for job in remaining:
-                job.request_termination(CANCELLED)
+            if not leave_jobs:
+                for job in remaining:
+                    job.request_termination(CANCELLED)
             self._dispatcher.is_closed = True
         self._probe.closing.set()
         self._dispatcher.close()
         with self._poll_lock:
-            self._terminator.terminate([job for job in remaining if job.state.is_active], ())
+            if not leave_jobs:
+                self._terminator.terminate([job for job in remaining if job.state.is_active], ())
             for job in remaining:
-                job.cancel("cancelled because its run is ending")
+                job.cancel("left running" if leave_jobs else "cancelled because its run is ending")
             self._pool.shutdown()
         self._submitter.close()
         self._client.close()
@@ -202,9 +205,10 @@ class BatchBackend:
         try:
             snapshot = self._poller.snapshot(job.submission, detail)
             if snapshot is not None:
-                self._advance(job, progress(job.state, snapshot, self._client.region, self._config))
+                give_up = self._queue_wait.reason_to_give_up(snapshot.detail) if snapshot.detail is not None else ""
+                self._advance(job, progress(job.state, snapshot, self._client.region, self._config, give_up))
         except BioinfoAssetsError as error:
-            if job.count_read_error() >= _MAX_READ_ERRORS:
+            if job.note_read_error(str(error)) >= self._config.poll_error_timeout_s:
                 job.fail(f"step {job.state.job.key.label} was lost: {error}", Outcome.LOST)
         except Exception as error:  # noqa: BLE001 - a defect must end its job, which would be waited for otherwise
             job.fail(f"defect in the batch backend: {error!r}")

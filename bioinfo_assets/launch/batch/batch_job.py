@@ -1,5 +1,6 @@
 """A job that this process waits for: its state as one frozen value, replaced under a lock."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -92,7 +93,8 @@ class JobState:
         spent: Attempts used up before the present submission.
         log_stream: CloudWatch stream of the present attempt; empty before there is one.
         termination_reason: Why it is to be terminated; empty if it is not.
-        read_errors: Consecutive polls in which its report could not be read.
+        unreadable_since: When the first of the polls failed in which its report could not be read, by
+            `time.monotonic`; None if the last one could be read.
     """
 
     job: Job
@@ -103,7 +105,7 @@ class JobState:
     spent: int = 0
     log_stream: str = ""
     termination_reason: str = ""
-    read_errors: int = 0
+    unreadable_since: float | None = None
 
     @property
     def is_over(self) -> bool:
@@ -208,7 +210,7 @@ class BatchJob:
                 status=status,
                 log_stream=log_stream or old.log_stream,
                 spent=old.spent + attempts,
-                read_errors=0,
+                unreadable_since=None,
             )
         )
 
@@ -217,10 +219,19 @@ class BatchJob:
         resources = Resources(self._state.job.resources.cpus, memory_mib)
         self._replace(lambda old: replace(old, job=replace(old.job, resources=resources), phase=Phase.WAITING))
 
-    def count_read_error(self) -> int:
-        """Count a poll in which the report could not be read; return how many there were in a row."""
-        self._replace(lambda old: replace(old, read_errors=old.read_errors + 1))
-        return self._state.read_errors
+    def note_read_error(self, problem: str) -> float:
+        """Show that the report of an ended job cannot be read; return for how many seconds that has been so."""
+        now = time.monotonic()
+        since = self._state.unreadable_since
+        since = now if since is None else since
+        self._replace(
+            lambda old: replace(
+                old,
+                unreadable_since=since,
+                status=replace(old.status, reason=f"its report cannot be read for the moment: {problem}"),
+            )
+        )
+        return now - since
 
     def fail(self, reason: str, outcome: Outcome = Outcome.FAILED) -> None:
         """End the job without a report."""

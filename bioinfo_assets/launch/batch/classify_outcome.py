@@ -5,12 +5,12 @@ some failures have no exit code at all. A report with all outputs comes before b
 `CannotInspectContainerError` for jobs that succeeded (AWS Batch user guide, troubleshooting).
 """
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.launch.backend import Outcome
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport
+from bioinfo_assets.launch.batch.queue_wait import NO_MACHINE
 from bioinfo_assets.launch.failure import FULL_DISK, SIGKILL, FailureEvidence, failure_reason
 from bioinfo_assets.launch.job import Job
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _KILLED: Final = 128 + SIGKILL
 _TERMINATED: Final = 128 + 15
 _OWN_TERMINATION: Final = "bioinfo-assets: "
-_NO_MACHINE: Final = "no machine: "
 _REASON_PREFIXES: Final = (
     # How the job's status reason or its container's reason begins, and the outcome.
     ("Host EC2", Outcome.RECLAIMED),
@@ -70,7 +69,7 @@ def outcome_of(detail: "JobDetailTypeDef", report: AttemptReport | None) -> Outc
     """The outcome of a job whose report does not show that it succeeded."""
     status_reason = detail.get("statusReason", "")
     if status_reason.startswith(_OWN_TERMINATION):
-        return Outcome.UNSCHEDULABLE if _NO_MACHINE in status_reason else Outcome.KILLED
+        return Outcome.UNSCHEDULABLE if NO_MACHINE in status_reason else Outcome.KILLED
     reasons = (status_reason, detail.get("container", {}).get("reason", ""))
     for prefix, outcome in _REASON_PREFIXES:
         if any(reason.startswith(prefix) for reason in reasons):
@@ -98,24 +97,6 @@ def _exit_code(detail: "JobDetailTypeDef", report: AttemptReport | None) -> int 
 def termination_reason(reason: str) -> str:
     """The reason to terminate a job with, by which it is recognised as this project's own."""
     return f"{_OWN_TERMINATION}{reason}"
-
-
-def unschedulable(detail: "JobDetailTypeDef", queue_timeout_s: float = float("inf")) -> str:
-    """Why a job will get no machine, or has waited too long for one; empty if it may still get one.
-
-    The status reason of a queue that can never run the job begins with `MISCONFIGURATION:`, that of a queue that waits
-    for machines with `CAPACITY:` (AWS Batch user guide, jobs stuck in RUNNABLE).
-    """
-    reason = detail.get("statusReason", "")
-    if detail["status"] != "RUNNABLE":
-        return ""
-    if reason.startswith("MISCONFIGURATION:"):
-        return f"{_NO_MACHINE}{reason}"
-    since_ms = max([detail["createdAt"], *(attempt.get("stoppedAt", 0) for attempt in detail.get("attempts", ()))])
-    waited_s = time.time() - since_ms / 1000
-    if waited_s <= queue_timeout_s:
-        return ""
-    return f"{_NO_MACHINE}it waited {waited_s:.0f} s{f', {reason}' if reason else ''}"
 
 
 def memory_mib(job: Job, detail: "JobDetailTypeDef") -> int:

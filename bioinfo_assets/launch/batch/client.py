@@ -101,6 +101,14 @@ class Client:
         """The jobs and arrays of a queue that have not ended and whose names begin with a prefix."""
         yield from (job for job in self._list(queue, f"{prefix}*") if job.get("status") in ACTIVE)
 
+    def is_running_jobs(self, queue: str) -> bool:
+        """Whether any job of a queue, whoever submitted it, is starting or running."""
+        with _translate_errors():
+            return any(
+                self._batch.list_jobs(jobQueue=queue, jobStatus=status, maxResults=1)["jobSummaryList"]
+                for status in ("RUNNING", "STARTING")
+            )
+
     def terminate(self, batch_id: str, reason: str) -> None:
         """Terminate a job in any state; this has no effect on one that has ended."""
         with _translate_errors():

@@ -19,7 +19,24 @@ class BatchConfig(BaseModel):
     array_max_size: int = Field(default=10_000, ge=2, le=10_000, description="Maximum number of jobs in one array.")
     poll_interval_s: float = Field(default=5.0, gt=0, description="Seconds between two polls of the jobs.")
     queue_timeout_s: float = Field(
-        default=86_400.0, gt=0, description="Seconds that a job may wait for a machine before it fails."
+        default=86_400.0,
+        gt=0,
+        description="Seconds that a job may wait for a machine while nothing runs in its queue; then it fails.",
+    )
+    misconfiguration_grace_s: float = Field(
+        default=1_800.0,
+        ge=0,
+        description="Seconds after which a job fails because AWS Batch calls its queue misconfigured.",
+    )
+    poll_error_timeout_s: float = Field(
+        default=21_600.0,
+        gt=0,
+        description="Seconds for which AWS may refuse or not answer before a run gives up; its jobs are left running.",
+    )
+    orphan_grace_s: float = Field(
+        default=21_600.0,
+        ge=0,
+        description="Seconds after the end of a run before Dagit's sensor terminates the jobs that it left.",
     )
     max_memory_mib: int = Field(
         default=196_608, ge=4, description="Upper limit in MiB for retries after running out of memory."

@@ -18,9 +18,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bioinfo_assets.errors import InputError, NotFoundError, ResourceError
 from bioinfo_assets.launch.backend import Outcome
-from bioinfo_assets.launch.batch.classify_outcome import classify, termination_reason, unschedulable
+from bioinfo_assets.launch.batch.classify_outcome import classify, termination_reason
 from bioinfo_assets.launch.batch.client import ACTIVE, Client
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
+from bioinfo_assets.launch.batch.queue_wait import QueueWait
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.batch.single_flight import SingleFlight
 from bioinfo_assets.launch.batch.submission_request import NO_QUEUE, SubmissionRequest, job_name, submit_job_arguments
@@ -55,6 +56,7 @@ class ToolProbe:
     Attributes:
         client: Client for Batch.
         definitions: Job definitions.
+        queue_wait: How long the job may wait for a machine.
         run_id: The run that the job belongs to.
         scratch: The project's scratch prefix.
         poll_interval_s: Seconds between two polls of the job.
@@ -63,6 +65,7 @@ class ToolProbe:
 
     client: Client
     definitions: JobDefinitions
+    queue_wait: QueueWait
     run_id: str
     scratch: str
     poll_interval_s: float
@@ -108,7 +111,7 @@ class ToolProbe:
             if detail is not None:
                 if detail["status"] not in ACTIVE:
                     return detail
-                why = unschedulable(detail)
+                why = self.queue_wait.reason_to_give_up(detail)
                 if why:
                     raise ResourceError(f"cannot start a job to list an image's tools: {why}")
             self.closing.wait(self.poll_interval_s)

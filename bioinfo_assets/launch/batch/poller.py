@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from bioinfo_assets.launch.backend import Outcome, State, Status
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport, ProblemCode, newest_report, read_report
 from bioinfo_assets.launch.batch.batch_job import CANCELLED, BatchJob, BatchSubmission, JobState
-from bioinfo_assets.launch.batch.classify_outcome import classify, memory_mib, termination_reason, unschedulable
+from bioinfo_assets.launch.batch.classify_outcome import classify, memory_mib, termination_reason
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.console_links import links_of, log_stream_of
@@ -132,8 +132,18 @@ class Progress:
     problem_code: ProblemCode | None = None
 
 
-def progress(job: JobState, snapshot: JobSnapshot, region: str, config: BatchConfig) -> Progress:
-    """Compute the next state of a job that is polled."""
+def progress(
+    job: JobState, snapshot: JobSnapshot, region: str, config: BatchConfig, reason_to_give_up: str = ""
+) -> Progress:
+    """Compute the next state of a job that is polled.
+
+    Args:
+        job: Its present state.
+        snapshot: What the poll returned.
+        region: The region in which jobs run.
+        config: The settings of AWS Batch.
+        reason_to_give_up: Why a job that waits will get no machine; empty if it may still get one.
+    """
     detail = snapshot.detail
     if detail is None:
         return _end(job, snapshot, _forgotten(job), {}, config)
@@ -143,12 +153,11 @@ def progress(job: JobState, snapshot: JobSnapshot, region: str, config: BatchCon
     earlier, stream = _earlier_attempts(job, detail), log_stream_of(detail)
     if detail["status"] == "RUNNING":
         return Progress(Status(State.RUNNING, earlier, links=links), log_stream=stream)
-    why = unschedulable(detail, config.queue_timeout_s)
     reason = f"{detail['status']} {earlier or detail.get('statusReason', '')}".strip()
     return Progress(
         Status(State.QUEUED, reason, links=links),
         log_stream=stream,
-        termination_reason=termination_reason(why) if why else "",
+        termination_reason=termination_reason(reason_to_give_up) if reason_to_give_up else "",
     )
 
 

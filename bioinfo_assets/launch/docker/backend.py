@@ -84,9 +84,9 @@ class DockerBackend(HostBackend):
         self._engine()
         return super().submit(job, fingerprint)
 
-    def close(self) -> None:
+    def close(self, *, leave_jobs: bool = False) -> None:
         """End all running jobs and close the connections to the engine."""
-        super().close()
+        super().close(leave_jobs=leave_jobs)
         with self._connecting:
             if self._client is not None:
                 self._client.close()

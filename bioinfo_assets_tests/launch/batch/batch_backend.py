@@ -27,6 +27,7 @@ FAST: Final = BatchConfig(
     poll_interval_s=0.05,
     batching_delay_s=0.05,
     visibility_grace_s=2.0,
+    misconfiguration_grace_s=0.2,
 )
 
 

@@ -21,8 +21,14 @@ def second_s() -> float:
 
 
 @pytest.fixture
+def max_running() -> int:
+    """How many jobs the machines hold at the same time."""
+    return 8
+
+
+@pytest.fixture
 def simulator(
-    tmp_path: Path, s3_server: str, s3: str, monkeypatch: pytest.MonkeyPatch, second_s: float
+    tmp_path: Path, s3_server: str, s3: str, monkeypatch: pytest.MonkeyPatch, second_s: float, max_running: int
 ) -> Iterator[BatchSimulator]:
     environment = container_environment(s3_server, write_tool_list(tmp_path))
     with BatchSimulator(
@@ -30,7 +36,7 @@ def simulator(
         machine_environment=environment,
         queues=(Queue("default"), Queue("shared", fair_share=True)),
         second_s=second_s,
-        max_running=8,
+        max_running=max_running,
     ) as simulator:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", simulator.url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", simulator.url)

@@ -1,6 +1,5 @@
 """Outcomes from Batch's reasons and exit codes."""
 
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +12,6 @@ from bioinfo_assets.launch.batch.classify_outcome import (
     memory_mib,
     outcome_of,
     termination_reason,
-    unschedulable,
 )
 from bioinfo_assets.launch.script import ScriptReport
 from bioinfo_assets_tests.launch.contract import job
@@ -104,29 +102,3 @@ def test_the_memory_of_a_job_is_what_batch_reports() -> None:
     had = detail()
     had["container"]["resourceRequirements"] = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "4096"}]
     assert (memory_mib(job("greets"), had), memory_mib(job("greets"), detail())) == (4096, 1024)
-
-
-class TestWaiting:
-    NOW_MS = 1_800_000_000_000
-
-    @pytest.fixture(autouse=True)
-    def clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(time, "time", lambda: self.NOW_MS / 1000)
-
-    def runnable(self, since_s: int, reason: str = "", **more: Any) -> "JobDetailTypeDef":
-        created = self.NOW_MS - 1000 * since_s
-        return detail(reason, createdAt=created, **{"status": "RUNNABLE", **more})
-
-    def test_a_misconfigured_queue_is_not_waited_for(self) -> None:
-        assert unschedulable(self.runnable(1, "MISCONFIGURATION:X - y")) == "no machine: MISCONFIGURATION:X - y"
-
-    def test_machines_are_waited_for_until_the_timeout(self) -> None:
-        assert unschedulable(self.runnable(99, "CAPACITY:X"), 100) == ""
-        assert unschedulable(self.runnable(101, "CAPACITY:X"), 100) == "no machine: it waited 101 s, CAPACITY:X"
-
-    def test_an_interrupted_job_waits_since_its_last_attempt(self) -> None:
-        ran: Any = {"attempts": [{"startedAt": 1, "stoppedAt": self.NOW_MS - 5_000}]}
-        assert unschedulable(self.runnable(1000, **ran), 100) == ""
-
-    def test_a_running_job_does_not_wait(self) -> None:
-        assert unschedulable(self.runnable(1000, status="RUNNING"), 100) == ""

@@ -13,6 +13,7 @@ from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.images import Images, ToolProbe, resolve_digest
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
+from bioinfo_assets.launch.batch.queue_wait import QueueWait
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.batch.single_flight import SingleFlight
 from bioinfo_assets.launch.job import JobOptions
@@ -142,7 +143,14 @@ class TestResolveDigest:
         assert resolve_digest(image) == image
 
 
-NO_PROBE = ToolProbe(Client(), JobDefinitions(Client(), BatchConfig()), "run-1", "s3://genomes/scratch", 1.0)
+NO_PROBE = ToolProbe(
+    Client(),
+    JobDefinitions(Client(), BatchConfig()),
+    QueueWait(Client(), BatchConfig()),
+    "run-1",
+    "s3://genomes/scratch",
+    1.0,
+)
 """A probe for tests that must not need one."""
 
 

@@ -189,7 +189,7 @@ class TestAgent:
 
 
 class TestUnschedulable:
-    def test_a_misconfigured_queue_fails_the_job_at_once(
+    def test_a_queue_that_stays_misconfigured_fails_the_job(
         self, simulator: BatchSimulator, backend: BackendWithOptions
     ) -> None:
         simulator.inject(Stuck(status_reason=Stuck.MAX_RESOURCE))
@@ -215,7 +215,7 @@ class TestUnschedulable:
         with batch_backend(scratch, config=fast(queue_timeout_s=0.5)) as backend:
             status = run_job(backend, GREETS)
         assert status.outcome is Outcome.UNSCHEDULABLE
-        assert status.reason.startswith("step greets of expt found no machine: it waited ")
+        assert status.reason.startswith("step greets of expt found no machine: nothing ran in its queue for ")
         assert simulator.count("TerminateJob") == 1
 
 
