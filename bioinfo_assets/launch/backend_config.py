@@ -42,7 +42,7 @@ class BackendConfig(BaseModel):
     def queues(self) -> tuple[tuple[str, str], ...]:
         """The job queues of AWS Batch that the options name, each with the prefix of its job names."""
         options = (self.jobs, *(self.options_of(asset) for asset in self.steps))
-        queues = ((option.queue, option.prefix) for option in options)
+        queues = ((queue, option.prefix) for option in options for queue in (option.queue, option.fallback_queue))
         return tuple(dict.fromkeys((queue, prefix) for queue, prefix in queues if queue is not None))
 
     def options_of(self, asset: str) -> JobOptions:

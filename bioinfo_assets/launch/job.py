@@ -51,6 +51,11 @@ class JobOptions(BaseModel):
         default=None, ge=0, le=9, description="Maximum number of retries of a job, whatever ended it."
     )
     queue: str | None = Field(default=None, min_length=1, description="Job queue: name or ARN.")
+    fallback_queue: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Job queue for jobs that lost their machines several times, usually of on-demand machines.",
+    )
     job_definition: str | None = Field(
         default=None,
         min_length=1,
@@ -104,12 +109,14 @@ class StoredFile:
             read. None for a file that is derived from another, such as a BAM's index.
         stamp: The store's mark of the version that `content` was computed of (see `FileStat`); if it has changed, a job
             is not run, or not published. Empty if unknown. It is no part of the file's content.
+        sha256: Hex digest of its bytes; empty if unknown. No part of the file's content either.
     """
 
     uri: str
     size: int
     content: str | None
     stamp: str = field(default="", compare=False)
+    sha256: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +221,10 @@ class Job:
 
     def with_options(self, options: JobOptions) -> "Job":
         """Return the job with these options; their CPUs and memory override its own resources."""
-        resources = Resources(
-            cpus=options.vcpus or self.resources.cpus, memory_mib=options.memory_mib or self.resources.memory_mib
+        resources = replace(
+            self.resources,
+            cpus=options.vcpus or self.resources.cpus,
+            memory_mib=options.memory_mib or self.resources.memory_mib,
         )
         return replace(self, options=options, resources=resources)
 

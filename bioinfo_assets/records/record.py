@@ -45,7 +45,7 @@ class FileRecord(_Frozen):
     @property
     def stored(self) -> StoredFile:
         """The file as a job's input."""
-        return StoredFile(self.uri, self.size, self.content, self.stamp)
+        return StoredFile(self.uri, self.size, self.content, self.stamp, self.sha256 or "")
 
 
 class InputRecord(_Frozen):

@@ -12,6 +12,7 @@ from bioinfo_assets_tests.simulator.faults import (
     NEVER_STARTED,
     CannotInspectContainer,
     CannotPullContainer,
+    Drained,
     JobFault,
     Kill,
     NotStarted,
@@ -174,6 +175,9 @@ class Attempts:
 
     def _apply_fault(self, active: ActiveAttempt, fault: Kill) -> None:
         if self._active.get(active.job) is not active or active.container is None or active.cause is not None:
+            return
+        if isinstance(fault, Drained):
+            self.end(active.job, fault.stopped_result)
             return
         result = fault.result()
         if result is None:

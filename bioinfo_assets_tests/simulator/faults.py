@@ -24,15 +24,18 @@ class JobFault:
         job: Name of the job, or a shell pattern.
         attempt: Number of the attempt, from 1; None: all attempts.
         index: Index in the array; None: all jobs, in arrays or not.
+        queue: Name of the queue; None: all queues.
     """
 
     job: str = "*"
+    queue: str | None = None
     attempt: int | None = None
     index: int | None = None
 
-    def matches(self, name: str, attempt: int, index: int | None) -> bool:
+    def matches(self, name: str, attempt: int, index: int | None, queue: str) -> bool:
         return (
             fnmatchcase(name, self.job)
+            and self.queue in {None, queue}
             and self.attempt in {None, attempt}
             and (self.index is None or self.index == index)
         )
@@ -61,6 +64,16 @@ class SpotReclaim(Kill):
 
     def result(self) -> AttemptResult:
         return AttemptResult(f"Host EC2 (instance i-{next(_instances):017x}) terminated.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drained(Kill):
+    """The machine is drained before it is reclaimed: the container gets a SIGTERM that Batch does not know of (ECS
+    developer guide, container-instance-draining). A process that handles it decides on its exit code."""
+
+    def stopped_result(self, code: int) -> AttemptResult:
+        """The result of the attempt whose container ended with this exit code."""
+        return AttemptResult(CONTAINER_EXITED, None, code)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,7 +129,8 @@ class Scheduler:
         return True
 
     def _matching_faults(self, job: Job, attempt: int) -> list[JobFault]:
-        return [fault for fault in self._faults if fault.matches(job.name, attempt, job.index)]
+        queue = self._config.queues[job.queue_arn].name
+        return [fault for fault in self._faults if fault.matches(job.name, attempt, job.index, queue)]
 
     def _on_attempt_over(self, job: Job, result: AttemptResult) -> None:
         """Retry the job, or finish it."""

@@ -188,7 +188,7 @@ class Adoption:
         report = newest_report(self._store, claim.folder)
         if report is None or not report.is_done:
             return False
-        job_report = report.job_report(job, claim.folder, "", 1)
+        job_report = report.job_report(job, "", 1)
         return job_report is not None and all(self._store.exists(file.path) for file in job_report.files)
 
     def _batch_id(self, claim: Claim, note: SubmissionNote | None) -> str:

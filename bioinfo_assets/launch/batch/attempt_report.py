@@ -1,4 +1,4 @@
-"""The report of one attempt: `attempt-N/report.tar`, which its driver uploads to S3 at its end."""
+"""The report of one attempt, `report.tar`, which its driver uploads to S3 at its end."""
 
 import io
 import logging
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bioinfo_assets.errors import NotFoundError
 from bioinfo_assets.launch.backend import JobReport, Usage
-from bioinfo_assets.launch.batch.scratch_paths import attempt_numbers, report_uri, work_folder
+from bioinfo_assets.launch.batch.scratch_paths import report_uri, reported_attempts, work_folder
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.script import ScriptReport, output_files, read_script_report
 from bioinfo_assets.storage.store import Store
@@ -45,7 +45,7 @@ class AttemptReport:
     """The report of one attempt.
 
     Attributes:
-        attempt: Its number, from 1.
+        folder: Its folder in scratch.
         is_done: Whether all outputs were uploaded.
         script: What the script reported.
         stderr: The end of the script's standard error.
@@ -53,14 +53,14 @@ class AttemptReport:
         problem_code: Why the driver aborted the attempt; None if it did not, or for a reason without a code.
     """
 
-    attempt: int
+    folder: str
     is_done: bool
     script: ScriptReport
     stderr: str
     exit: RecordedExit | None
     problem_code: ProblemCode | None = None
 
-    def job_report(self, job: Job, folder: str, image: str, attempts: int) -> JobReport | None:
+    def job_report(self, job: Job, image: str, attempts: int) -> JobReport | None:
         """The report in the form that all backends share; None if the script was never started."""
         if self.exit is None:
             return None
@@ -70,7 +70,7 @@ class AttemptReport:
             finished=self.exit.finished,
             usage=Usage(self.exit.wall_s, self.exit.cpu_s, None if peak_kib is None else peak_kib / 1024),
             exit_code=self.exit.exit_code,
-            files=output_files(job, self.script, work_folder(folder, self.attempt)) if self.is_done else (),
+            files=output_files(job, self.script, work_folder(self.folder)) if self.is_done else (),
             facts=self.script.facts,
             warnings=self.script.warnings,
             image=image,
@@ -78,35 +78,35 @@ class AttemptReport:
         )
 
 
-def read_report(store: Store, folder: str, attempt: int) -> AttemptReport | None:
-    """Read the report of an attempt; None if there is none or it is damaged."""
+def read_report(store: Store, folder: str) -> AttemptReport | None:
+    """Read the report in the folder of an attempt; None if there is none or it is damaged."""
     try:
-        data = store.read_bytes(report_uri(folder, attempt))
+        data = store.read_bytes(report_uri(folder))
     except NotFoundError:
         return None
     with TemporaryDirectory() as unpacked:
         try:
             with tarfile.open(fileobj=io.BytesIO(data)) as tar:
                 tar.extractall(unpacked, filter="data")
-            return _parse(Path(unpacked), attempt)
+            return _parse(Path(unpacked), folder)
         except (tarfile.TarError, ValidationError) as error:
-            _log.warning("the report of attempt %s in %s cannot be read: %s", attempt, folder, error)
+            _log.warning("the report in %s cannot be read: %s", folder, error)
             return None
 
 
 def newest_report(store: Store, folder: str) -> AttemptReport | None:
-    """Read the report of the last attempt that uploaded all outputs, or of the last one with a report.
+    """Read the report of the last attempt of a submission that uploaded all outputs, or of the last one with a report.
 
     A spot machine may be reclaimed, and the job started again, after all its work was done.
     """
-    reports = [report for attempt in attempt_numbers(store, folder) if (report := read_report(store, folder, attempt))]
+    reports = [report for attempt in reported_attempts(store, folder) if (report := read_report(store, attempt))]
     return next((report for report in reports if report.is_done), reports[0] if reports else None)
 
 
-def _parse(folder: Path, attempt: int) -> AttemptReport:
+def _parse(folder: Path, attempt_folder: str) -> AttemptReport:
     usage, stderr = folder / "usage.json", folder / "stderr"
     return AttemptReport(
-        attempt=attempt,
+        folder=attempt_folder,
         is_done=(folder / "done").exists(),
         script=read_script_report(folder),
         stderr=stderr.read_text(encoding="utf-8", errors="replace") if stderr.exists() else "",

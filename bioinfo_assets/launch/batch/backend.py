@@ -224,6 +224,6 @@ class BatchBackend:
                 return  # ended by `close` meanwhile
             if new.termination_reason:
                 self._dispatcher.terminate(job, new.termination_reason)
-            if new.retry_memory_mib:
-                job.retry_with_memory(new.retry_memory_mib)
+            if new.resubmission is not None:
+                job.resubmit(new.resubmission)
                 self._dispatcher.submit(job)

@@ -71,6 +71,27 @@ class BatchSubmission:
         return (datetime.now(UTC) - self.submitted).total_seconds()
 
 
+@dataclass(frozen=True, slots=True)
+class Resubmission:
+    """What is different when a job is submitted again.
+
+    Attributes:
+        memory_mib: Its memory in MiB; None: unchanged.
+        queue: Its queue; None: unchanged.
+    """
+
+    memory_mib: int | None = None
+    queue: str | None = None
+
+    def applied_to(self, job: Job) -> Job:
+        """The job with the differences."""
+        if self.memory_mib is not None:
+            job = replace(job, resources=replace(job.resources, memory_mib=self.memory_mib))
+        if self.queue is not None:
+            job = replace(job, options=job.options.model_copy(update={"queue": self.queue}))
+        return job
+
+
 class Phase(Enum):
     """Who works on a job: the threads that submit, or after them the one that polls."""
 
@@ -154,8 +175,14 @@ class BatchJob:
         return submission
 
     def prepare(self, submission: BatchSubmission, resources: Resources) -> None:
-        """Enter a submission that is about to be made, with the resources it asks for."""
-        self._replace(lambda old: replace(old, submission=submission, job=replace(old.job, resources=resources)))
+        """Enter a submission that is about to be made, with the CPUs and memory it asks for."""
+        self._replace(
+            lambda old: replace(
+                old,
+                submission=submission,
+                job=replace(old.job, resources=replace(resources, disk_mib=old.job.resources.disk_mib)),
+            )
+        )
 
     def accept(self, batch_id: str) -> None:
         """Enter the id that Batch returned for the submission."""
@@ -214,10 +241,9 @@ class BatchJob:
             )
         )
 
-    def retry_with_memory(self, memory_mib: int) -> None:
-        """Make the job wait for another submission, with more memory."""
-        resources = Resources(self._state.job.resources.cpus, memory_mib)
-        self._replace(lambda old: replace(old, job=replace(old.job, resources=resources), phase=Phase.WAITING))
+    def resubmit(self, change: Resubmission) -> None:
+        """Make the job wait for another submission, with more memory or to another queue."""
+        self._replace(lambda old: replace(old, job=change.applied_to(old.job), phase=Phase.WAITING))
 
     def note_read_error(self, problem: str) -> float:
         """Show that the report of an ended job cannot be read; return for how many seconds that has been so."""

@@ -15,7 +15,7 @@ flock 8
 mv "$root/locking" "$root/alive"
 if ! s5cmd --log error cat "$folder/job.tar" | tar -x --no-same-owner -C "$root"; then
   echo "[driver] cannot download a job from $folder" >&2
-  exit 1
+  exit 75 # as in driver.sh: another attempt may succeed
 fi
 # shellcheck source=/dev/null
 . "$root/driver.sh" "$root" "$disk"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from bioinfo_assets.launch.backend import Outcome
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport
 from bioinfo_assets.launch.batch.queue_wait import NO_MACHINE
+from bioinfo_assets.launch.batch.submission_request import HOST_GONE, NOT_STARTED, STOPPED, TRY_AGAIN
 from bioinfo_assets.launch.failure import FULL_DISK, SIGKILL, FailureEvidence, failure_reason
 from bioinfo_assets.launch.job import Job
 
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
 
 _KILLED: Final = 128 + SIGKILL
-_TERMINATED: Final = 128 + 15
 _OWN_TERMINATION: Final = "bioinfo-assets: "
 _REASON_PREFIXES: Final = (
     # How the job's status reason or its container's reason begins, and the outcome.
-    ("Host EC2", Outcome.RECLAIMED),
+    (HOST_GONE, Outcome.RECLAIMED),
     ("OutOfMemoryError", Outcome.OUT_OF_MEMORY),
     ("CannotPullContainer", Outcome.IMAGE_MISSING),
     ("CannotPullImage", Outcome.IMAGE_MISSING),
@@ -75,11 +75,11 @@ def outcome_of(detail: "JobDetailTypeDef", report: AttemptReport | None) -> Outc
         if any(reason.startswith(prefix) for reason in reasons):
             return outcome
     code = _exit_code(detail, report)
-    was_terminated = (
-        code in {_KILLED, _TERMINATED} and status_reason and not status_reason.startswith(_EXITED_BY_ITSELF)
-    )
+    was_terminated = code in {_KILLED, STOPPED} and status_reason and not status_reason.startswith(_EXITED_BY_ITSELF)
     if was_terminated or detail.get("isTerminated") or detail.get("isCancelled"):
         return Outcome.KILLED
+    if code == STOPPED:
+        return Outcome.RECLAIMED
     if code == _KILLED or (report is not None and _JAVA_HEAP in report.stderr):
         return Outcome.OUT_OF_MEMORY
     return Outcome.FAILED if code else Outcome.LOST  # 0: it succeeded, but its report is gone
@@ -92,6 +92,14 @@ def _exit_code(detail: "JobDetailTypeDef", report: AttemptReport | None) -> int 
         code = report.exit.exit_code
         return code if code >= 0 else 128 - code
     return code
+
+
+def may_succeed_elsewhere(detail: "JobDetailTypeDef", outcome: Outcome) -> bool:
+    """Whether the same job may succeed on other machines; Batch's retry rules try it on those of its own queue."""
+    if outcome in {Outcome.RECLAIMED, Outcome.OUT_OF_MEMORY, Outcome.IMAGE_MISSING, Outcome.KILLED}:
+        return outcome is Outcome.RECLAIMED
+    is_not_started = detail.get("statusReason", "").startswith(NOT_STARTED)
+    return is_not_started or detail.get("container", {}).get("exitCode") == TRY_AGAIN
 
 
 def termination_reason(reason: str) -> str:

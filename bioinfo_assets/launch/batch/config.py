@@ -23,6 +23,12 @@ class BatchConfig(BaseModel):
         gt=0,
         description="Seconds that a job may wait for a machine while nothing runs in its queue; then it fails.",
     )
+    reclaims_before_fallback: int = Field(
+        default=2,
+        ge=1,
+        le=9,
+        description="Attempts in its queue after which a job that lost its machine goes to `fallback_queue`.",
+    )
     misconfiguration_grace_s: float = Field(
         default=1_800.0,
         ge=0,

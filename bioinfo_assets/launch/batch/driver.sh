@@ -2,31 +2,38 @@
 # One attempt of a job in its container: stage the inputs, run the script, upload the outputs and a report.
 #   . driver.sh ROOT DISK    folder with the unpacked job.tar; the machine's disk
 # Sourced by bootstrap.sh, whose traps remove ROOT at the end and end the attempt at SIGTERM.
-# folder.txt has the job's folder in S3. The report is uploaded last, to attempt-N/report.tar, with a file `done` in it if
-# all outputs were uploaded; scratch_paths.py has the same paths. If the driver aborts the attempt, the report has a
-# sentence in `problem`, and in `problem_code` a value of attempt_report.ProblemCode if a program reacts to it.
+# folder.txt has the job's folder in S3. The report is uploaded last, to JOB_ID/attempt-N/report.tar, with a file `done`
+# in it if all outputs were uploaded; scratch_paths.py has the same paths. If the driver aborts the attempt, the report
+# has a sentence in `problem`, and in `problem_code` a value of attempt_report.ProblemCode if a program reacts to it.
+# Exit codes: that of the script; 65 if the job cannot be run; 75 if another attempt or machine may succeed, which
+# Batch's retry rules know (submission_request.py).
 # In the log, lines that begin with [driver] are this file's own and those that begin with [stdout] the script's standard
 # output; the last line of an attempt begins with [driver:end].
 set -euo pipefail
 root=$1 disk=$2
-attempt=$(cat "$root/folder.txt")/attempt-${AWS_BATCH_JOB_ATTEMPT:-1}
+batch_job=${AWS_BATCH_JOB_ID:-job}
+attempt=$(cat "$root/folder.txt")/${batch_job//:/_}/attempt-${AWS_BATCH_JOB_ATTEMPT:-1}
 work=$root/work out=$root/out cache=$disk/shared
 image_tools=${BIOINFO_ASSETS_TOOLS:-/opt/bioinfo-assets/tools.tsv}
 export JOB_REPORT=$root/report TMPDIR=$root/tmp HOME=$root/tmp LC_ALL=C
-MAX_CONCURRENT_FETCHES=4
+MAX_CONCURRENT_DOWNLOADS=16
+MAX_UPLOADS=3
+CANNOT_RUN=65
+TRY_AGAIN=75
 TOOLS_CHANGED=tools-changed
+disk_timeout_s=${JOB_DISK_TIMEOUT_S:-1800} # how long a job waits for others on its machine to free their disk space
 
-# CODE MESSAGE: the job cannot be run; the message goes into the report, like that of the script's own `fail`.
+# EXIT_CODE CODE MESSAGE: end the attempt; the message goes into the report, like that of the script's own `fail`.
 abort() {
   rm -f "$JOB_REPORT/reserve"
-  [[ -z $1 ]] || printf '%s\n' "$1" >"$JOB_REPORT/problem_code"
-  printf '%s\n' "$2" >"$JOB_REPORT/problem"
-  finish 65
+  [[ -z $2 ]] || printf '%s\n' "$2" >"$JOB_REPORT/problem_code"
+  printf '%s\n' "$3" >"$JOB_REPORT/problem"
+  finish "$1"
 }
 
 # CODE: upload the report and end the attempt. It works on a full disk too: nothing more is written there.
 finish() {
-  tar -c -C "$JOB_REPORT" . | s5cmd --log error pipe "$attempt/report.tar"
+  tar -c -C "$JOB_REPORT" . | s5cmd --log error pipe "$attempt/report.tar" || exit $TRY_AGAIN
   printf '[driver:end] attempt %s ended with exit code %s\n' "${AWS_BATCH_JOB_ATTEMPT:-1}" "$1" >&2
   exit "$1"
 }
@@ -34,81 +41,181 @@ finish() {
 check_tools() {
   local missing
   [[ -s $root/tools.tsv ]] || return 0
-  [[ -e $image_tools ]] || abort "" "the container image has no list of its tools ($image_tools): use one built from docker/Dockerfile"
+  [[ -e $image_tools ]] || abort $CANNOT_RUN "" "the container image has no list of its tools ($image_tools): use one built from docker/Dockerfile"
   missing=$(grep -Fxv -f "$image_tools" "$root/tools.tsv" | tr '\t\n' ' ;') || return 0
-  abort $TOOLS_CHANGED "the container image no longer contains the tool versions this job was planned with ($missing): its tag was moved, use its digest instead"
+  abort $CANNOT_RUN $TOOLS_CHANGED "the container image no longer contains the tool versions this job was planned with ($missing): its tag was moved, use its digest instead"
 }
 
-# URI PATH SIZE: download atomically.
-fetch() {
-  local size part
-  part=$(mktemp "$(dirname "$2")/.part.XXXXXXXX") || return 1
-  case $1 in
-  s3://*) s5cmd --log error cp --raw "$1" "$part" ;;
-  *) curl --fail --silent --show-error --location --globoff --retry 5 --retry-all-errors --output "$part" "$1" ;;
-  esac || return 1
-  size=$(stat -c %s "$part")
-  if [[ $size != "$3" ]]; then
-    echo "$1 has $size bytes but had $3 when the run started: start the run again" >"$JOB_REPORT/problem"
-    rm -f "$part"
+# Run a command so that SIGTERM is handled at once, not at its end.
+interruptible() {
+  "$@" &
+  wait $!
+}
+
+sha256_of() {
+  if command -v openssl >/dev/null; then
+    openssl dgst -sha256 -r "$1" | cut -d ' ' -f 1 # a fifth of the CPU time of Debian's sha256sum
+  else
+    sha256sum <"$1" | cut -d ' ' -f 1
+  fi
+}
+
+# LIST: download files at the same time; LIST has URI, PATH and SIZE of each. One process downloads all those in S3, so
+# that credentials are asked for once (the container agent limits such requests), and one those of web servers.
+download() {
+  local uri path size pids=() code=0
+  : >"$root/s3.txt"
+  : >"$root/web.txt"
+  while IFS=$'\t' read -r uri path size; do
+    case $uri in
+    s3://*) printf "cp --raw --part-size 64 '%s' '%s'\n" "${uri//\'/\'\\\'\'}" "$path" >>"$root/s3.txt" ;;
+    *) printf 'url = "%s"\noutput = "%s"\n' "$uri" "$path" >>"$root/web.txt" ;;
+    esac
+  done <"$1"
+  if [[ -s $root/s3.txt ]]; then
+    s5cmd --log error --numworkers $MAX_CONCURRENT_DOWNLOADS run "$root/s3.txt" &
+    pids+=($!)
+  fi
+  if [[ -s $root/web.txt ]]; then
+    curl --fail --silent --show-error --location --globoff --retry 5 --retry-all-errors \
+      --parallel --parallel-max 4 --config "$root/web.txt" &
+    pids+=($!)
+  fi
+  for pid in "${pids[@]}"; do
+    wait "$pid" || code=1
+  done
+  while IFS=$'\t' read -r uri path size; do
+    if [[ ! -e $path ]]; then
+      echo "$uri could not be downloaded: see the log" >"$root/failure"
+      code=1
+    elif [[ $(stat -c %s "$path") != "$size" ]]; then
+      ((code)) || echo "$uri has $(stat -c %s "$path") bytes but had $size when the run started: start the run again" >"$JOB_REPORT/problem"
+      return 1
+    fi
+  done <"$1"
+  return $code
+}
+
+# Link the files that many jobs read from this machine's cache. Whoever holds the lock of a file downloads it for all.
+# shared.tsv has SIZE, LOCAL, NAME, SHA256 (`-` if it is unknown) and URI of each, by NAME, so that jobs take the locks
+# in the same order.
+stage_shared() {
+  local size local_name name digest uri lock locks=()
+  : >"$root/missing.tsv"
+  while IFS=$'\t' read -r size local_name name digest uri; do
+    exec {lock}>"$cache/$name.lock"
+    interruptible flock "$lock"
+    if [[ -e $cache/$name ]]; then
+      link_shared "$name" "$local_name"
+      exec {lock}>&-
+    else
+      printf '%s\t%s\t%s\t%s\t%s\n' "$uri" "$cache/.part.$name" "$size" "$name" "$local_name" >>"$root/missing.tsv"
+      locks+=("$lock")
+    fi
+  done <"$root/shared.tsv"
+  cut -f 1-3 "$root/missing.tsv" >"$root/downloads.tsv"
+  if ! download "$root/downloads.tsv"; then
+    while IFS=$'\t' read -r _ path _; do rm -f "$path"; done <"$root/downloads.tsv"
     return 1
   fi
-  mv "$part" "$2"
+  while IFS=$'\t' read -r _ path _ name local_name; do
+    chmod 444 "$path"
+    mv "$path" "$cache/$name"
+    link_shared "$name" "$local_name"
+  done <"$root/missing.tsv"
+  for lock in "${locks[@]}"; do exec {lock}>&-; done
 }
 
-# URI PATH SIZE NAME: link a file that many jobs read from this machine's cache; the first job downloads it for all.
-fetch_shared() {
-  (
-    flock 9
-    if [[ ! -e $cache/$4 ]]; then
-      fetch "$1" "$cache/$4" "$3" || exit 1
-      chmod 444 "$cache/$4"
+# NAME LOCAL: give the job a file of the cache.
+link_shared() {
+  touch -c "$cache/$1" 2>/dev/null || true
+  ln -f "$cache/$1" "$work/$2" 2>/dev/null || cp "$cache/$1" "$work/$2"
+}
+
+# Compare the shared files with their digests: other jobs on this machine can write to the cache. Those that differ are
+# removed from it; the last one is printed.
+changed_shared() {
+  local local_name name digest uri
+  while IFS=$'\t' read -r _ local_name name digest uri; do
+    if [[ $digest != - && $(sha256_of "$work/$local_name") != "$digest" ]]; then
+      rm -f "$cache/$name" "$work/$local_name"
+      printf '%s\n' "$uri"
     fi
-    touch -c "$cache/$4" 2>/dev/null || true
-    ln "$cache/$4" "$2" 2>/dev/null || cp "$cache/$4" "$2"
-  ) 9>"$cache/$4.lock"
+  done <"$root/shared.tsv" | tail -n 1
 }
 
-# The disk space that the job needs, in KiB: shared inputs that are not cached yet, and two and a half times its own
-# inputs, for its outputs and temporary files; at most two TiB.
-needed_kib() {
-  local size local_name name uri sum=0
-  while IFS=$'\t' read -r size local_name name uri; do
-    if [[ $name == - ]]; then
-      sum=$((sum + size * 5 / 2))
-    elif [[ ! -e $cache/$name ]]; then
-      sum=$((sum + size))
-    fi
-  done <"$root/inputs.tsv"
-  sum=$((sum / 1024))
-  echo $((sum < 2 ** 31 ? sum : 2 ** 31))
-}
-
-# inputs.tsv has SIZE, LOCAL, NAME (`-` if it is not shared) and URI of each input.
+# inputs.tsv has SIZE, LOCAL, NAME (`-` if it is not shared), SHA256 and URI of each input.
 stage() {
-  local size local_name name uri needed free fetches=()
+  local changed
   [[ ! -d $root/inputs ]] || find "$root/inputs" -type f -exec mv -t "$work" {} +
-  mkdir -p "$cache"
-  needed=$(needed_kib)
-  free=$(df --output=avail -k "$root" | tail -n 1)
-  ((free > needed)) || abort "" "the job needs about $((needed / 1024)) MiB of disk space for the size of its inputs, and the machine has $((free / 1024)) MiB free in $disk: give the compute environment's machines a larger disk"
-  while IFS=$'\t' read -r size local_name name uri; do
-    # By process id: in a sourced script, `wait -n` misses a fetch that bash has already reaped.
-    if ((${#fetches[@]} >= MAX_CONCURRENT_FETCHES)); then
-      wait "${fetches[0]}" || return
-      fetches=("${fetches[@]:1}")
+  awk -F '\t' '$3 != "-"' "$root/inputs.tsv" | sort -t $'\t' -k 3,3 >"$root/shared.tsv"
+  awk -F '\t' -v OFS='\t' -v work="$work" '$3 == "-" { print $5, work "/" $2, $1 }' "$root/inputs.tsv" >"$root/own.tsv"
+  reserve_disk
+  stage_shared || return
+  changed_shared >"$root/changed.txt" &
+  wait $! || return
+  if [[ -s $root/changed.txt ]]; then
+    stage_shared || return
+    changed=$(changed_shared)
+    if [[ -n $changed ]]; then
+      echo "$changed has other bytes than when it was recorded: run \`bioinfo-assets verify\`" >"$JOB_REPORT/problem"
+      return 1
     fi
-    if [[ $name == - ]]; then
-      fetch "$uri" "$work/$local_name" "$size" &
-    else
-      fetch_shared "$uri" "$work/$local_name" "$size" "$name" &
-    fi
-    fetches+=($!)
-  done <"$root/inputs.tsv"
-  while ((${#fetches[@]} > 0)); do
-    wait "${fetches[0]}" || return
-    fetches=("${fetches[@]:1}")
+  fi
+  own_disk_kib >"$root/reserved"
+  download "$root/own.tsv"
+}
+
+# The disk space for the job's own files in KiB: what its step asks for, at least the size of its inputs.
+own_disk_kib() {
+  local asked inputs
+  asked=$(($(cat "$root/disk_mib.txt") * 1024))
+  inputs=$(awk -F '\t' '{ sum += $3 } END { printf "%d", sum / 1024 }' "$root/own.tsv")
+  echo $((asked > inputs ? asked : inputs))
+}
+
+missing_shared_kib() {
+  local size name sum=0
+  while IFS=$'\t' read -r size _ name _ _; do
+    [[ -e $cache/$name ]] || sum=$((sum + size))
+  done <"$root/shared.tsv"
+  echo $((sum / 1024))
+}
+
+# What the other jobs on this machine have reserved and not written yet, in KiB.
+reserved_by_others_kib() {
+  local file reserved used sum=0
+  for file in "$disk"/job.*/reserved; do
+    [[ -e $file && $file != "$root/reserved" ]] || continue
+    reserved=$(cat "$file" 2>/dev/null) || continue
+    used=$(find "${file%/reserved}" -type f -links 1 -printf '%k\n' 2>/dev/null | awk '{ sum += $1 } END { print sum + 0 }')
+    sum=$((sum + (reserved > used ? reserved - used : 0)))
   done
+  echo "$sum"
+}
+
+# Reserve the disk space that the job needs, so that no job on this machine counts on the same space. If others have
+# taken it, wait for a while until they free it.
+reserve_disk() {
+  local needed free deadline=$((SECONDS + disk_timeout_s))
+  needed=$(($(own_disk_kib) + $(missing_shared_kib)))
+  while true; do
+    if free=$(try_to_reserve "$needed"); then return; fi
+    if ((SECONDS >= deadline)) || ! compgen -G "$disk/job.*/reserved" >/dev/null; then break; fi
+    printf '[driver] waiting for %s MiB of disk space; %s MiB are free\n' $((needed / 1024)) $((free / 1024)) >&2
+    interruptible sleep $((disk_timeout_s < 200 ? 1 : 20))
+  done
+  abort $TRY_AGAIN "" "the job needs $((needed / 1024)) MiB of disk space, and its machine has $((free / 1024)) MiB free in $disk: give the compute environment's machines a larger disk"
+}
+
+# NEEDED_KIB: reserve it if that much is free; print what is free.
+try_to_reserve() {
+  (
+    flock 6
+    free=$(($(df --output=avail -k "$root" | tail -n 1) - $(reserved_by_others_kib)))
+    echo "$free"
+    ((free >= $1)) && echo "$1" >"$root/reserved"
+  ) 6>"$cache/reservations.lock"
 }
 
 # Remove the folders of killed jobs, whose lock nobody holds, and shared files that were not used for a week.
@@ -138,26 +245,40 @@ run() {
   return "$code"
 }
 
-# Upload the outputs concurrently, large ones in parts, each with a checksum that the store verifies and keeps.
+# Upload the outputs concurrently, large ones in parts, each with a checksum that the store verifies and keeps. A request
+# costs as much for a large part as for a small one.
 upload() {
-  local local_name
+  local local_name round
   mkdir "$out" || return 1
   while read -r local_name; do
     mv "$work/$local_name" "$out/$local_name" || return 1
   done <"$root/outputs.txt"
-  [[ ! -s $root/outputs.txt ]] ||
-    aws s3 cp --recursive --only-show-errors --checksum-algorithm CRC32 "$out/" "$attempt/work/"
+  [[ -s $root/outputs.txt ]] || return 0
+  if [[ -z ${AWS_PROFILE:-}${AWS_CONFIG_FILE:-} ]]; then
+    printf '[default]\nretry_mode = adaptive\nmax_attempts = 10\ns3 =\n  multipart_chunksize = 64MB\n' >"$root/aws.config"
+    export AWS_CONFIG_FILE=$root/aws.config
+  fi
+  for ((round = 1; round <= MAX_UPLOADS; round++)); do
+    if aws s3 cp --recursive --only-show-errors --checksum-algorithm CRC32 "$out/" "$attempt/work/"; then return 0; fi
+    ((round == MAX_UPLOADS)) || interruptible sleep 5
+  done
+  return 1
 }
 
-mkdir "$work" "$JOB_REPORT" "$TMPDIR"
+mkdir -p "$work" "$JOB_REPORT" "$TMPDIR" "$cache"
 head -c 98304 /dev/zero >"$JOB_REPORT/reserve" # disk space for the report of a job that fills the disk
 clean_disk
 check_tools
-stage || abort "" "$(cat "$JOB_REPORT/problem" 2>/dev/null || echo "an input could not be downloaded: see the log")"
+if ! stage; then
+  [[ ! -e $JOB_REPORT/problem ]] || abort $CANNOT_RUN "" "$(cat "$JOB_REPORT/problem")"
+  abort $TRY_AGAIN "" "$(cat "$root/failure" 2>/dev/null || echo "an input could not be downloaded: see the log")"
+fi
 code=0
 run || code=$?
 if ((code == 0)); then
-  upload || abort "" "its outputs could not be uploaded: see the log"
+  upload || abort $TRY_AGAIN "" "its outputs could not be uploaded: see the log"
   touch "$JOB_REPORT/done"
+elif ((code == TRY_AGAIN)); then
+  code=1 # of a tool in the script, which means something else by it
 fi
 finish "$code"

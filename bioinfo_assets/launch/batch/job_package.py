@@ -63,6 +63,7 @@ def pack(job: Job, folder: str, tools: Mapping[str, str], store: Store) -> bytes
         "folder.txt": f"{folder}\n".encode(),
         "inputs.tsv": "".join(_input_line(item) for item in job.inputs if item not in local).encode(),
         "outputs.txt": "".join(f"{output.local}\n" for output in job.outputs).encode(),
+        "disk_mib.txt": f"{job.resources.disk_mib}\n".encode(),
         "tools.tsv": "".join(f"{tool}\t{tools[tool]}\n" for tool in sorted(tools)).encode(),
         **{f"inputs/{item.local}": store.read_bytes(item.file.uri) for item in local},
     }
@@ -78,7 +79,8 @@ def pack(job: Job, folder: str, tools: Mapping[str, str], store: Store) -> bytes
 
 def _input_line(item: Input) -> str:
     name = _cache_name(item.file) if item.shared else "-"
-    return f"{item.file.size}\t{item.local}\t{name}\t{_download_uri(item.file.uri)}\n"
+    digest = item.file.sha256 or "-"
+    return f"{item.file.size}\t{item.local}\t{name}\t{digest}\t{_download_uri(item.file.uri)}\n"
 
 
 def _cache_name(file: StoredFile) -> str:

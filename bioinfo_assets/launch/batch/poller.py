@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.launch.backend import Outcome, State, Status
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport, ProblemCode, newest_report, read_report
-from bioinfo_assets.launch.batch.batch_job import CANCELLED, BatchJob, BatchSubmission, JobState
-from bioinfo_assets.launch.batch.classify_outcome import classify, memory_mib, termination_reason
+from bioinfo_assets.launch.batch.batch_job import CANCELLED, BatchJob, BatchSubmission, JobState, Resubmission
+from bioinfo_assets.launch.batch.classify_outcome import (
+    JobOutcome,
+    classify,
+    may_succeed_elsewhere,
+    memory_mib,
+    termination_reason,
+)
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.console_links import links_of, log_stream_of
+from bioinfo_assets.launch.batch.scratch_paths import attempt_folder
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:
@@ -93,7 +100,8 @@ class JobPoller:
         if detail["status"] not in ENDED:
             return JobSnapshot(detail)
         attempts = len(detail.get("attempts", ()))
-        report = read_report(self._store, submission.folder, max(1, attempts))
+        last = attempt_folder(submission.folder, submission.batch_id, max(1, attempts))
+        report = read_report(self._store, last)
         if attempts > 1 and (report is None or not report.is_done):
             report = newest_report(self._store, submission.folder)
         return JobSnapshot(detail, report)
@@ -119,7 +127,7 @@ class Progress:
         status: Its status.
         attempts: Attempts that its present submission has used up; 0 while it goes on.
         log_stream: CloudWatch stream of its present attempt.
-        retry_memory_mib: Memory in MiB to submit it again with; 0 if it is not submitted again.
+        resubmission: How to submit it again; None if it is not submitted again.
         termination_reason: Why it is to be terminated; empty if it is not.
         problem_code: Why its driver aborted it, if it did.
     """
@@ -127,7 +135,7 @@ class Progress:
     status: Status
     attempts: int = 0
     log_stream: str = ""
-    retry_memory_mib: int = 0
+    resubmission: Resubmission | None = None
     termination_reason: str = ""
     problem_code: ProblemCode | None = None
 
@@ -171,24 +179,38 @@ def _end(
     report = None
     if attempt_report is not None and job.submission is not None:
         image = detail.get("container", {}).get("image") or job.job.options.image or ""
-        report = attempt_report.job_report(job.job, job.submission.folder, image, job.spent + attempts)
+        report = attempt_report.job_report(job.job, image, job.spent + attempts)
     if result.outcome is Outcome.SUCCEEDED and report is not None:
         return Progress(Status(State.SUCCEEDED, "", report, Outcome.SUCCEEDED, links), attempts, stream)
     if result.outcome is Outcome.KILLED or job.termination_reason == CANCELLED:
         return Progress(Status(State.CANCELLED, result.reason, report, Outcome.KILLED, links), attempts, stream)
-    if result.outcome is Outcome.OUT_OF_MEMORY:
-        had_mib = memory_mib(job.job, detail)
-        if job.spent + attempts < job.max_attempts and had_mib < config.max_memory_mib:
-            retry_mib = min(2 * had_mib, config.max_memory_mib)
-            reason = (
-                f"ran out of memory with {had_mib} MiB: submitted again with {retry_mib} MiB "
-                f"(attempt {job.spent + attempts + 1} of {job.max_attempts})"
-            )
-            return Progress(Status(State.QUEUED, reason, links=links), attempts, stream, retry_memory_mib=retry_mib)
+    if job.spent + attempts < job.max_attempts:
+        resubmission, reason = _resubmission(job, detail, result, config)
+        if resubmission is not None:
+            reason = f"{reason} (attempt {job.spent + attempts + 1} of {job.max_attempts})"
+            return Progress(Status(State.QUEUED, reason, links=links), attempts, stream, resubmission=resubmission)
     status = Status(State.FAILED, result.reason, report, result.outcome, links)
     return Progress(
         status, attempts, stream, problem_code=attempt_report.problem_code if attempt_report is not None else None
     )
+
+
+def _resubmission(
+    job: JobState, detail: "JobDetailTypeDef", result: JobOutcome, config: BatchConfig
+) -> tuple[Resubmission | None, str]:
+    """How to submit a job with attempts left again, and why; None if that would not help."""
+    if result.outcome is Outcome.OUT_OF_MEMORY:
+        had_mib = memory_mib(job.job, detail)
+        if had_mib >= config.max_memory_mib:
+            return None, ""
+        retry_mib = min(2 * had_mib, config.max_memory_mib)
+        reason = f"ran out of memory with {had_mib} MiB: submitted again with {retry_mib} MiB"
+        return Resubmission(memory_mib=retry_mib), reason
+    options = job.job.options
+    if may_succeed_elsewhere(detail, result.outcome) and options.fallback_queue not in {None, options.queue}:
+        cause = detail.get("statusReason", "").rstrip(".") or result.outcome.value
+        return Resubmission(queue=options.fallback_queue), f"{cause}: submitted again to {options.fallback_queue}"
+    return None, ""
 
 
 def _forgotten(job: JobState) -> "JobDetailTypeDef":

@@ -1,6 +1,7 @@
 """Every path that jobs on AWS Batch use in scratch.
 
-    SCRATCH/jobs/JOB_ID/N/attempt-M/report.tar   report of attempt M of submission N, its outputs in `work/`
+    SCRATCH/jobs/JOB_ID/N/BATCH_ID/attempt-M/report.tar
+                                                 report of attempt M of submission N, its outputs in `work/`
     SCRATCH/packages/NAME/job.tar                what the container of a job fetches
     SCRATCH/packages/NAME/INDEX/job.tar          the same for a job of an array
     SCRATCH/claims/FINGERPRINT.json              the submission that computes a result
@@ -84,17 +85,30 @@ def submission_number(folder: str) -> int:
     return int(folder.rpartition("/")[2])
 
 
-def report_uri(folder: str, attempt: int) -> str:
-    """The report of an attempt of a submission."""
-    return join(folder, f"{_ATTEMPT}{attempt}", REPORT)
+def attempt_folder(submission_folder: str, batch_id: str, attempt: int) -> str:
+    """The folder to which an attempt of a submission uploads.
+
+    Batch's id is part of it: if the answer to a submission is lost and it is made again, two jobs have its name.
+    """
+    return join(submission_folder, batch_id.replace(":", "_"), f"{_ATTEMPT}{attempt}")
 
 
-def work_folder(folder: str, attempt: int) -> str:
-    """The outputs of an attempt of a submission."""
-    return join(folder, f"{_ATTEMPT}{attempt}", "work")
+def report_uri(attempt_folder: str) -> str:
+    """The report of an attempt."""
+    return join(attempt_folder, REPORT)
 
 
-def attempt_numbers(store: Store, folder: str) -> list[int]:
-    """The attempts of a submission that have uploaded anything, newest first."""
-    names = {uri.removeprefix(folder).split("/")[1] for uri in store.list(folder, recursive=True)}
-    return sorted((int(name.removeprefix(_ATTEMPT)) for name in names if name.startswith(_ATTEMPT)), reverse=True)
+def work_folder(attempt_folder: str) -> str:
+    """The outputs of an attempt."""
+    return join(attempt_folder, "work")
+
+
+def reported_attempts(store: Store, submission_folder: str) -> list[str]:
+    """The folders of the attempts of a submission that have uploaded a report, the last attempt first."""
+    reports = (uri for uri in store.list(submission_folder, recursive=True) if uri.endswith(f"/{REPORT}"))
+    return sorted((uri.rpartition("/")[0] for uri in reports), key=attempt_number, reverse=True)
+
+
+def attempt_number(attempt_folder: str) -> int:
+    """The number of the attempt that a folder belongs to."""
+    return int(attempt_folder.rpartition(_ATTEMPT)[2])

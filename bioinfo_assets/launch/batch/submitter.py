@@ -14,7 +14,7 @@ from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.batch.adoption import Adoption, Claim, Claims, SubmissionNote
-from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, Phase, RunIdentity
+from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, JobState, Phase, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.images import Images
@@ -155,7 +155,7 @@ class Submitter:
                 memory_mib=max(job.state.job.resources.memory_mib for job in jobs),
             ),
             timeout_s=max(default_timeout_s(job.state.job) for job in jobs),
-            attempts=first.max_attempts - first.spent,
+            attempts=self._attempts(first),
             options=options,
             tags=tags_of(first.job, self._run.run_id, self._paths.root, is_single=len(jobs) == 1),
         )
@@ -172,6 +172,14 @@ class Submitter:
             own_index = job.submission.index
             job.accept(batch_id if own_index is None else f"{batch_id}:{own_index}")
         self._write_note(name, batch_id, jobs[0].submission.array_size)
+
+    def _attempts(self, state: JobState) -> int:
+        """How often Batch may start the job: what is left of its attempts, or those before the fallback queue."""
+        left = state.max_attempts - state.spent
+        options = state.job.options
+        if options.fallback_queue in {None, options.queue}:
+            return left
+        return min(left, self._config.reclaims_before_fallback)
 
     def _next_submission(self, job: BatchJob, name: str, index: int, size: int) -> BatchSubmission:
         previous = job.state.submission

@@ -34,7 +34,7 @@ def simulator(
     with BatchSimulator(
         tmp_path / "machines",
         machine_environment=environment,
-        queues=(Queue("default"), Queue("shared", fair_share=True)),
+        queues=(Queue("default"), Queue("on-demand"), Queue("shared", fair_share=True)),
         second_s=second_s,
         max_running=max_running,
     ) as simulator:

@@ -58,8 +58,8 @@ def test_a_missing_bucket_is_an_error_and_not_a_missing_claim_or_report() -> Non
     with pytest.raises(InputError, match=r"^bucket no-such-bucket does not exist"):
         Claims(Store(), ScratchPaths("s3://no-such-bucket/scratch")).read("f")
     with pytest.raises(InputError, match=r"^bucket no-such-bucket does not exist"):
-        read_report(Store(), "s3://no-such-bucket/scratch", 1)
+        read_report(Store(), "s3://no-such-bucket/scratch")
 
 
 def test_an_attempt_without_a_report_has_none(s3: str) -> None:
-    assert read_report(Store(), f"{s3}/scratch", 1) is None
+    assert read_report(Store(), f"{s3}/scratch") is None

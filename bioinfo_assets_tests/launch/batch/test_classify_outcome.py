@@ -63,7 +63,9 @@ def test_reasons_come_before_exit_codes(job_detail: "JobDetailTypeDef", expected
 def test_without_an_exit_code_of_batch_that_of_the_script_counts(exit_code: int, expected: Outcome) -> None:
     now = datetime.now(UTC)
     exited = RecordedExit(exit_code=exit_code, started=now, finished=now, wall_s=1.0)
-    report = AttemptReport(1, is_done=False, script=ScriptReport(), stderr="", exit=exited)
+    report = AttemptReport(
+        "s3://genomes/scratch/jobs/1/1/x/attempt-1", is_done=False, script=ScriptReport(), stderr="", exit=exited
+    )
     assert outcome_of(detail(), report) is expected
 
 
@@ -88,12 +90,20 @@ def test_each_reason_names_the_job_and_ends_with_its_log(outcome: Outcome) -> No
 
 
 def test_a_job_with_a_complete_report_succeeded_whatever_batch_reports() -> None:
-    done = AttemptReport(1, is_done=True, script=ScriptReport(), stderr="", exit=None)
+    done = AttemptReport(
+        "s3://genomes/scratch/jobs/1/1/x/attempt-1", is_done=True, script=ScriptReport(), stderr="", exit=None
+    )
     assert classify(job("greets"), detail("Host EC2 gone"), done, "").outcome is Outcome.SUCCEEDED
 
 
 def test_an_interruption_comes_before_a_problem_of_the_script() -> None:
-    report = AttemptReport(1, is_done=False, script=ScriptReport(problem="no reads"), stderr="", exit=None)
+    report = AttemptReport(
+        "s3://genomes/scratch/jobs/1/1/x/attempt-1",
+        is_done=False,
+        script=ScriptReport(problem="no reads"),
+        stderr="",
+        exit=None,
+    )
     assert classify(job("greets"), detail("Host EC2 gone"), report, "").outcome is Outcome.RECLAIMED
     assert classify(job("greets"), detail(code=65), report, "").reason == "no reads"
 

@@ -1,5 +1,6 @@
 """The scripts in the container, bootstrap.sh, driver.sh and job_supervisor.py, as processes of the simulator."""
 
+import shutil
 import subprocess
 import time
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 from bioinfo_assets.launch.backend import State, Status, Stream
 from bioinfo_assets.launch.batch.job_package import pack
-from bioinfo_assets.launch.job import Input, JobOptions, Output, StoredFile
+from bioinfo_assets.launch.job import Input, JobOptions, Output, Resources, StoredFile
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch import batch_backend as batch_backend_module
@@ -41,6 +42,12 @@ def put_object(uri: str, data: bytes) -> None:
     client = boto3.client("s3", region_name="us-east-1")
     client.put_object(Bucket=bucket, Key=key, Body=data)
     client.close()
+
+
+def printed(simulator: BatchSimulator, name: str) -> list[str]:
+    """The lines of the jobs that have this in their names."""
+    jobs = [detail for detail in simulator.job_details() if name in detail["jobName"] and "startedAt" in detail]
+    return [line for detail in jobs for line in simulator.printed(detail["jobId"])]
 
 
 def first_output(status: Status) -> bytes:
@@ -112,7 +119,7 @@ class TestInputs:
     def test_files_in_a_public_google_bucket_are_downloaded_from_their_web_address(self) -> None:
         source = Input("x", StoredFile("gs://genomics-public-data/a b/x#1", 3, None))
         packed = pack(replace(COPIES, inputs=(source,)), "s3://genomes/x", {}, Store())
-        assert b"3\tx\t-\thttps://storage.googleapis.com/genomics-public-data/a%20b/x%231\n" in packed
+        assert b"3\tx\t-\t-\thttps://storage.googleapis.com/genomics-public-data/a%20b/x%231\n" in packed
 
     def test_a_file_whose_size_has_changed_fails_the_job(self, backend: BackendWithOptions, s3: str) -> None:
         source = stored(f"{s3}/in/x", b"abc")
@@ -123,7 +130,7 @@ class TestInputs:
     def test_a_missing_file_fails_the_job(self, backend: BackendWithOptions, s3: str) -> None:
         source = Input("x", StoredFile(f"{s3}/in/gone", 3, None))
         status = run_job(backend, replace(COPIES, inputs=(source,)))
-        assert (status.state, status.reason) == (State.FAILED, "an input could not be downloaded: see the log")
+        assert (status.state, status.reason) == (State.FAILED, f"{s3}/in/gone could not be downloaded: see the log")
 
     def test_small_files_of_this_host_are_packed(self, backend: BackendWithOptions, tmp_path: Path) -> None:
         (tmp_path / "adapters.fa").write_bytes(b">a\nACGT\n")
@@ -161,16 +168,77 @@ class TestDisk:
         assert requests.count("GET /reference.fa") == 1
         assert job_folders(disk) == []
 
-    def test_inputs_too_large_for_the_disk_are_rejected_before_they_are_downloaded(
+    def test_a_job_too_large_for_a_disk_is_tried_on_others_before_it_fails(
         self, scratch: str, simulator: BatchSimulator, tiny_disk: Path
     ) -> None:
         source = Input("x", StoredFile("s3://genomes/in/x", 10 * 1024**2, None))
         with batch_backend(scratch, disk=str(tiny_disk)) as backend:
             status = run_job(backend, replace(COPIES, inputs=(source,)))
-        assert status.reason.startswith(
-            "the job needs about 25 MiB of disk space for the size of its inputs, and the machine has 0 MiB free in "
-        )
+        assert status.reason.startswith("the job needs 10 MiB of disk space, and its machine has 0 MiB free in ")
         assert status.reason.endswith(": give the compute environment's machines a larger disk")
+        assert [len(detail["attempts"]) for detail in simulator.job_details()] == [3]
+
+    def test_a_step_asks_for_the_space_at_its_peak(
+        self, scratch: str, simulator: BatchSimulator, tiny_disk: Path
+    ) -> None:
+        greedy = replace(COPIES, script="echo >greeting.txt", resources=Resources(disk_mib=50))
+        with batch_backend(scratch, disk=str(tiny_disk)) as backend:
+            assert run_job(backend, greedy).reason.startswith(
+                "the job needs 50 MiB of disk space, and its machine has 0"
+            )
+
+    def test_jobs_on_one_machine_do_not_count_on_the_same_space(
+        self, scratch: str, simulator: BatchSimulator, disk: Path, tmp_path: Path
+    ) -> None:
+        """Each asks for two thirds of what is free: the second starts when the first has ended."""
+        free_mib = shutil.disk_usage(disk).free // 1024**2
+        wants = Resources(disk_mib=free_mib * 2 // 3)
+        waits = f"until [[ -e {tmp_path}/go ]]; do sleep 0.02; done; echo >greeting.txt"
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            first = backend.submit(replace(COPIES, script=waits, resources=wants)).job_id
+            wait_until(lambda: list(disk.glob("job.*/work/greeting.txt")) or list(disk.glob("job.*/reserved")))
+            second = backend.submit(
+                replace(COPIES, key=ResultKey("copies", "s2"), script="echo >greeting.txt", resources=wants)
+            ).job_id
+            wait_until(lambda: "waiting for" in "".join(printed(simulator, "copies-s2")))
+            assert not backend.poll([second])[second].state.is_over
+            (tmp_path / "go").touch()
+            assert [wait_for_end(backend, job_id).state for job_id in (first, second)] == [State.SUCCEEDED] * 2
+
+    def test_a_shared_file_that_another_job_has_changed_is_downloaded_again(
+        self, scratch: str, simulator: BatchSimulator, s3: str, disk: Path
+    ) -> None:
+        source = stored(f"{s3}/in/reference.fa", b">chrM\n", shared=True)
+        with_digest = replace(source, file=replace(source.file, sha256=sha256(b">chrM\n")))
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            reads = replace(COPIES, inputs=(with_digest,))
+            run_job(backend, reads)
+            (cached,) = [path for path in (disk / "shared").iterdir() if path.suffix != ".lock"]
+            cached.chmod(0o644)
+            cached.write_bytes(b">chrX\n")
+            assert first_output(run_job(backend, replace(reads, key=ResultKey("copies", "s2")))) == b">chrM\n"
+            assert cached.read_bytes() == b">chrM\n"
+
+    def test_a_shared_file_that_was_changed_at_its_source_fails_the_job(
+        self, scratch: str, simulator: BatchSimulator, s3: str, disk: Path
+    ) -> None:
+        source = stored(f"{s3}/in/reference.fa", b">chrM\n", shared=True)
+        put_object(f"{s3}/in/reference.fa", b">chrX\n")
+        with_digest = replace(source, file=replace(source.file, sha256=sha256(b">chrM\n")))
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            status = run_job(backend, replace(COPIES, inputs=(with_digest,)))
+        assert status.reason == (
+            f"{s3}/in/reference.fa has other bytes than when it was recorded: run `bioinfo-assets verify`"
+        )
+        assert [len(detail["attempts"]) for detail in simulator.job_details()] == [1]
+
+    def test_a_download_that_fails_leaves_nothing_in_the_cache(
+        self, scratch: str, simulator: BatchSimulator, s3: str, disk: Path
+    ) -> None:
+        missing = Input("x", StoredFile(f"{s3}/in/gone", 3, None), shared=True)
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            assert run_job(backend, replace(COPIES, inputs=(missing,))).state is State.FAILED
+        assert [path for path in (disk / "shared").iterdir() if path.suffix != ".lock"] == []
 
     def test_a_full_disk_fails_the_job_with_advice(
         self, scratch: str, simulator: BatchSimulator, tiny_disk: Path
@@ -220,15 +288,15 @@ class TestDisk:
 
 class TestOutputs:
     def test_large_outputs_are_uploaded_in_parts_with_a_checksum(self, backend: BackendWithOptions) -> None:
-        large = replace(COPIES, script="head -c 20000000 /dev/zero >greeting.txt")
+        large = replace(COPIES, script="head -c 100000000 /dev/zero >greeting.txt")
         status = run_job(backend, large)
-        assert report_of(status).files[0].size == 20_000_000
+        assert report_of(status).files[0].size == 100_000_000
         place = urlsplit(report_of(status).files[0].path)
         client = boto3.client("s3", region_name="us-east-1")
         head = client.head_object(Bucket=place.netloc, Key=place.path[1:], ChecksumMode="ENABLED")
         client.close()
-        assert head["ContentLength"] == 20_000_000
-        assert head["ETag"].strip('"').endswith("-3")  # 8 MiB a part
+        assert head["ContentLength"] == 100_000_000
+        assert head["ETag"].strip('"').endswith("-2")  # 64 MB a part
         assert head["ChecksumCRC32"]
 
     def test_empty_outputs_are_uploaded_too(self, backend: BackendWithOptions) -> None:

@@ -32,7 +32,7 @@ def test_a_package_has_the_script_and_the_lists() -> None:
     members = unpack(copies, {"samtools": "1.16.1", "bgzip": "1.16"})
     assert members["script.sh"].decode() == render(copies)
     assert members["folder.txt"] == b"s3://b/jobs/x/1\n"
-    assert members["inputs.tsv"] == b"7\tx.bam\t-\ts3://b/a b.bam\n"
+    assert members["inputs.tsv"] == b"7\tx.bam\t-\t-\ts3://b/a b.bam\n"
     assert members["outputs.txt"] == b"greeting.txt\ngreeting.md5\n"
     assert members["tools.tsv"] == b"bgzip\t1.16\nsamtools\t1.16.1\n"
 

@@ -29,6 +29,7 @@ from bioinfo_assets_tests.simulator import (
     Delays,
     Disconnected,
     DockerTimeout,
+    Drained,
     ErrorAnswer,
     Forgotten,
     HostLost,
@@ -95,6 +96,37 @@ class TestReclaimed:
         status = run_job(backend, GREETS)
         assert status.state is State.SUCCEEDED
         assert Store().read_bytes(report_of(status).files[0].path) == b"hello\n"
+
+    def test_a_job_that_is_reclaimed_again_and_again_goes_to_the_fallback_queue(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        simulator.inject(SpotReclaim(queue="default", after_line="begun"))
+        options = JobOptions(fallback_queue="on-demand")
+        slow = replace(GREETS, script=f"echo begun; sleep 0.3; {GREETS.script}", options=options)
+        status, reasons = poll_reasons(backend, backend.submit(slow).job_id)
+        assert (status.state, attempts_of(status)) == (State.SUCCEEDED, 3)
+        assert [payload["jobQueue"] for payload in simulator.payloads("SubmitJob")] == ["default", "on-demand"]
+        assert [payload["retryStrategy"]["attempts"] for payload in simulator.payloads("SubmitJob")] == [2, 1]
+        assert any(
+            re.fullmatch(
+                r"Host EC2 \(instance i-\w+\) terminated: submitted again to on-demand \(attempt 3 of 3\)", reason
+            )
+            for reason in reasons
+        )
+
+    def test_a_container_that_is_stopped_because_its_machine_is_drained_is_started_again(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        simulator.inject(Drained(attempt=1, after_line="begun"))
+        status = run_job(backend, replace(GREETS, script=f"echo begun; sleep 0.5; {GREETS.script}"))
+        assert (status.state, attempts_of(status), simulator.count("SubmitJob")) == (State.SUCCEEDED, 2, 1)
+
+    def test_a_job_whose_machines_are_all_drained_was_reclaimed(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        simulator.inject(Drained(after_line="begun"))
+        status = run_job(backend, job("sleeps", "echo begun; sleep 100"))
+        assert (status.state, status.outcome) == (State.FAILED, Outcome.RECLAIMED)
 
 
 class TestOutOfMemory:
@@ -177,14 +209,21 @@ class TestAgent:
         simulator.inject(CannotInspectContainer())
         assert run_job(backend, GREETS).state is State.SUCCEEDED
 
-    def test_a_container_that_does_not_start_is_lost_for_the_agents_reason(
+    def test_a_container_that_does_not_start_is_tried_again(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        simulator.inject(NotStarted(attempt=1))
+        assert (attempts_of(run_job(backend, GREETS)), simulator.count("SubmitJob")) == (2, 1)
+
+    def test_a_container_that_never_starts_is_lost_for_the_agents_reason(
         self, simulator: BatchSimulator, backend: BackendWithOptions
     ) -> None:
         simulator.inject(NotStarted())
         status = run_job(backend, GREETS)
         assert status.outcome is Outcome.LOST
         assert status.reason == (
-            "step greets of expt was lost (CannotStartContainerError: Error response from daemon): run it again"
+            "step greets of expt was lost in 3 attempts (CannotStartContainerError: Error response from daemon): "
+            "run it again"
         )
 
 
