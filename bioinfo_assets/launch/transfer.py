@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from bioinfo_assets.errors import InputError, JobError
 from bioinfo_assets.launch.backend import JobReport, OutputFile
@@ -16,6 +16,7 @@ from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.launch.scratch import Attempt, input_copy
 from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.file_lock import file_lock
+from bioinfo_assets.storage.object_lock import object_lock
 from bioinfo_assets.storage.store import Store, local_path
 
 _MAX_CONCURRENT_MOVES: Final = 4  # a few streams use up the bandwidth of a network or disk
@@ -41,22 +42,42 @@ def publish(store: Store, job: Job, report: JobReport) -> None:
         move.result()
 
 
-@contextmanager
-def publish_lock(uri: str) -> Iterator[None]:
-    """Let one process of this machine at a time publish files that belong together, such as those of one sample.
+class PublishLock(Protocol):
+    """A held lock of whoever publishes."""
 
-    Object stores have no locks: for `s3://` nothing is held, and of two runs that publish one sample at the same time
-    only the digests in the record show whose files remain. The lock is a hidden file next to the place, which stays.
+    def check(self) -> None:
+        """Check that the lock is still held.
+
+        Raises:
+            ResourceError: it is not.
+        """
+
+
+class _FileLock:
+    """The operating system holds it until this process releases it or ends."""
+
+    def check(self) -> None:
+        """Do nothing: it is held."""
+
+
+@contextmanager
+def publish_lock(uri: str) -> Iterator[PublishLock]:
+    """Let one process at a time publish files that belong together, such as those of one sample.
+
+    For local files it is one process of this machine, for `s3://` one of all hosts. The lock is a hidden file next to
+    the place, which stays.
 
     Args:
         uri: What is published: a record or a folder, the same for all processes that may meet.
     """
     path = local_path(uri)
     if path is None:
-        yield
+        folder, _, name = uri.rpartition("/")
+        with object_lock(f"{folder}/.{name}.lock") as held:
+            yield held
         return
     with file_lock(path.with_name(f".{path.name}.lock")):
-        yield
+        yield _FileLock()
 
 
 def _publish_file(store: Store, file: OutputFile, uri: str) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, JobError
 from bioinfo_assets.launch.backend import Backend, JobReport, OutputFile, State, Status, Stream, Submission
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.transfer import check_unchanged, publish
+from bioinfo_assets.launch.transfer import PublishLock, check_unchanged, publish
 from bioinfo_assets.launch.watcher import JobHandle, Watcher
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger
@@ -76,8 +76,8 @@ def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committ
         backend.discard(submission.job_id, keep_log=True)
         raise JobError(status.reason or f"{job.name} ended as {status.state.value}")
     try:
-        with ledger.publishing(job.key.scope):
-            committed = _publish(ledger, backend.name, submitted, status.report)
+        with ledger.publishing(job.key.scope) as lock:
+            committed = _publish(ledger, backend.name, submitted, status.report, lock)
     except BioinfoAssetsError as error:
         # Hours of work may be in scratch: it is left there for a person, until the next run removes it.
         raise JobError(
@@ -100,7 +100,7 @@ def copy_shared_result(ledger: Ledger, decision: ReuseDecision) -> Committed | N
     targets = {output.key: output.uri for output in job.outputs}
     if origin is None or targets.keys() != {file.key for file in origin.outputs}:
         return None
-    with ledger.publishing(job.key.scope):
+    with ledger.publishing(job.key.scope) as lock:
         current = withdraw_previous(ledger, decision)
         if current is not None:
             return current
@@ -118,6 +118,7 @@ def copy_shared_result(ledger: Ledger, decision: ReuseDecision) -> Committed | N
                 "copied_from": origin.copied_from or _record_uri(origin),
             }
         )
+        lock.check()
         ledger.write(record)
     return Committed(record, reused=True)
 
@@ -157,7 +158,9 @@ def inputs_of(job: Job) -> tuple[InputRecord, ...]:
     )
 
 
-def _publish(ledger: Ledger, backend_name: str, submitted: SubmittedJob, report: JobReport) -> Committed:
+def _publish(
+    ledger: Ledger, backend_name: str, submitted: SubmittedJob, report: JobReport, lock: PublishLock
+) -> Committed:
     job = submitted.job
     current = withdraw_previous(ledger, submitted.decision)
     if current is not None:
@@ -165,6 +168,7 @@ def _publish(ledger: Ledger, backend_name: str, submitted: SubmittedJob, report:
     publish(ledger.store, job, report)
     ledger.store.remove_parts(ledger.uri(job.key))
     record = _record(ledger, backend_name, submitted, report)
+    lock.check()
     ledger.write(record)
     return Committed(record, reused=False)
 

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from bioinfo_assets.errors import InputError, NotFoundError
-from bioinfo_assets.launch.transfer import publish_lock
+from bioinfo_assets.launch.transfer import PublishLock, publish_lock
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.record import FileRecord, Observation, Record
 from bioinfo_assets.result_key import ResultKey
@@ -123,8 +123,8 @@ class Ledger:
             self.write(checked)
             return True
 
-    def publishing(self, scope: str) -> AbstractContextManager[None]:
-        """The lock of whoever changes a scope's files or records: one process of this machine at a time."""
+    def publishing(self, scope: str) -> AbstractContextManager[PublishLock]:
+        """The lock of whoever changes a scope's files or records; it is checked before a record is written."""
         return publish_lock(self.layout.publish_lock(scope))
 
     def _damage(self, file: FileRecord, stat: FileStat | None) -> str:

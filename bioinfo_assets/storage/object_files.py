@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import GCSStore, HTTPStore, S3Store
 from tenacity import (
     Retrying,
@@ -58,8 +64,8 @@ def stat(uri: str) -> FileStat:
         NotFoundError: the file does not exist.
         InputError: it cannot be read.
     """
-    with _translate_store_errors(uri):
-        store, path = _open(uri)
+    with translate_store_errors(uri):
+        store, path = open_object(uri)
         meta = obstore.head(store, path)
     return _file_stat(meta)
 
@@ -71,8 +77,8 @@ def read(uri: str, start: int, length: int | None) -> bytes:
         NotFoundError: the file does not exist.
         InputError: it cannot be read.
     """
-    with _translate_store_errors(uri):
-        store, path = _open(uri)
+    with translate_store_errors(uri):
+        store, path = open_object(uri)
         if start == 0 and length is None:
             return bytes(obstore.get(store, path).bytes())
         if length is None:
@@ -87,8 +93,8 @@ def chunks(uri: str) -> Iterator[bytes]:
         NotFoundError: the file does not exist.
         InputError: it cannot be read.
     """
-    with _translate_store_errors(uri):
-        store, path = _open(uri)
+    with translate_store_errors(uri):
+        store, path = open_object(uri)
         for chunk in obstore.get(store, path).stream(min_chunk_size=_CHUNK):
             yield bytes(chunk)
 
@@ -121,8 +127,8 @@ def write(uri: str, data: bytes | Path) -> None:
         InputError: it cannot be written.
     """
     size = data.stat().st_size if isinstance(data, Path) else len(data)
-    with _translate_store_errors(uri):
-        store, path = _open(uri)
+    with translate_store_errors(uri):
+        store, path = open_object(uri)
         obstore.put(store, path, data, chunk_size=_part_size(size))
 
 
@@ -137,8 +143,8 @@ def copy(source: str, target: str) -> None:
     if (_scheme_and_host(source)[0], _scheme_and_host(target)[0]) == ("s3", "s3"):
         s3_copy.copy(_scheme_and_host(source)[1], _key(source), _scheme_and_host(target)[1], _key(target))
         return
-    with _translate_store_errors(target):
-        store, path = _open(target)
+    with translate_store_errors(target):
+        store, path = open_object(target)
         writer = obstore.open_writer(store, path, buffer_size=_part_size(size))
         for chunk in chunks(source):
             writer.write(chunk)
@@ -151,8 +157,8 @@ def delete(uri: str) -> None:
     Raises:
         InputError: it cannot be removed.
     """
-    with _translate_store_errors(uri):
-        store, path = _open(uri)
+    with translate_store_errors(uri):
+        store, path = open_object(uri)
         obstore.delete(store, path)
 
 
@@ -164,8 +170,8 @@ def delete_many(uris: Sequence[str]) -> None:
     """
     if not uris:
         return
-    with _translate_store_errors(uris[0]):
-        store, _ = _open(uris[0])
+    with translate_store_errors(uris[0]):
+        store, _ = open_object(uris[0])
         obstore.delete(store, [_key(uri) for uri in uris])
 
 
@@ -176,8 +182,8 @@ def list_files(folder: str, *, recursive: bool) -> Iterator[str]:
         InputError: it cannot be listed, such as that of a web server.
     """
     scheme, host = _check_listable(folder)
-    with _translate_store_errors(folder):
-        store, prefix = _open(folder)
+    with translate_store_errors(folder):
+        store, prefix = open_object(folder)
         if recursive:
             objects = [item for page in obstore.list(store, prefix) for item in page]
         else:
@@ -192,8 +198,8 @@ def scan_files(folder: str) -> Iterator[tuple[str, FileStat]]:
         InputError: it cannot be listed, such as that of a web server.
     """
     scheme, host = _check_listable(folder)
-    with _translate_store_errors(folder):
-        store, prefix = _open(folder)
+    with translate_store_errors(folder):
+        store, prefix = open_object(folder)
         for page in obstore.list(store, prefix):
             yield from ((f"{scheme}://{host}/{item['path']}", _file_stat(item)) for item in page)
 
@@ -205,8 +211,8 @@ def list_folders(folder: str) -> Iterator[str]:
         InputError: it cannot be listed, such as that of a web server.
     """
     _check_listable(folder)
-    with _translate_store_errors(folder):
-        store, prefix = _open(folder)
+    with translate_store_errors(folder):
+        store, prefix = open_object(folder)
         prefixes = obstore.list_with_delimiter(store, prefix)["common_prefixes"]
     yield from (path.rstrip("/").rpartition("/")[2] for path in prefixes)
 
@@ -254,7 +260,8 @@ def _key(uri: str) -> str:
     return unquote(parts.path).lstrip("/")
 
 
-def _open(uri: str) -> "tuple[ObjectStore, str]":
+def open_object(uri: str) -> "tuple[ObjectStore, str]":
+    """Return the client of a bucket or server, and the path in it."""
     scheme, host = _scheme_and_host(uri)
     settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
     return _client(scheme, host, settings if scheme == "s3" else ()), _key(uri)
@@ -277,17 +284,18 @@ def _s3(bucket: str, options: "ClientConfig") -> S3Store:
         config["endpoint"] = endpoint
     if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in {"1", "true", "yes"}:
         return S3Store(bucket, config=config, client_options=options, retry_config=_RETRIES, skip_signature=True)
-    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - boto3 takes 0.3 s that local users save
+    from bioinfo_assets.storage.s3_credentials import CredentialProvider  # noqa: PLC0415 - boto3 takes 0.3 s
 
     try:
-        provider = Boto3CredentialProvider()
+        provider = CredentialProvider()
     except ValueError as error:
         raise InputError(f"no AWS credentials were found for s3://{bucket}: {_ADVICE['s3']}") from error
     return S3Store(bucket, config=config, client_options=options, retry_config=_RETRIES, credential_provider=provider)
 
 
 @contextmanager
-def _translate_store_errors(uri: str) -> Iterator[None]:
+def translate_store_errors(uri: str) -> Iterator[None]:
+    """Raise the errors of an object store as this project's own."""
     try:
         yield
     except FileNotFoundError as error:
@@ -296,6 +304,8 @@ def _translate_store_errors(uri: str) -> Iterator[None]:
     except (PermissionDeniedError, UnauthenticatedError) as error:
         advice = _ADVICE.get(_scheme_and_host(uri)[0], _ADVICE["https"])
         raise InputError(f"access to {uri} is denied: {advice}") from error
+    except (AlreadyExistsError, PreconditionError):
+        raise  # the answers to conditional writes
     except BaseError as error:
         _check_bucket(uri, error)
         raise InputError(f"{uri} could not be reached: {_cause(error)}; check the address and the network") from error

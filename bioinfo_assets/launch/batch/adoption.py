@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -12,6 +12,7 @@ from bioinfo_assets.launch.batch.batch_job import BatchSubmission, RunIdentity
 from bioinfo_assets.launch.batch.client import ACTIVE, Client
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, package_uri, submission_number
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.storage import conditional
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 
+PREPARATION_TIMEOUT_S: Final = 600.0
+"""Seconds for which a run may prepare a submission that it has claimed; ten thousand take a minute or two."""
+
 
 class Claim(BaseModel):
     """The submission, made or about to be made, that computes the result of a fingerprint.
 
     Attributes:
-        name: Name of the submission, unique.
+        name: Name of the submission, unique; empty while a run prepares it.
         queue: Queue it was sent to.
         index: Index in the array of that name; None for a single job.
         folder: Folder of the submission in scratch.
@@ -45,6 +49,24 @@ class Claim(BaseModel):
     spent: int = 0
     reason: str = ""
     submitted: AwareDatetime
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a run is preparing the submission. One that takes too long has died."""
+        return not self.name and (datetime.now(UTC) - self.submitted).total_seconds() < PREPARATION_TIMEOUT_S
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimVersion:
+    """What is in a claim's place.
+
+    Attributes:
+        claim: The claim; None if another version of this project wrote it.
+        etag: Of this version of the object.
+    """
+
+    claim: Claim | None
+    etag: str
 
 
 class SubmissionNote(BaseModel):
@@ -73,6 +95,28 @@ class Claims:
     def read(self, fingerprint: str) -> Claim | None:
         """Read the claim of a fingerprint; None if there is none, or none that this version understands."""
         return self._read(self.paths.claim(fingerprint), Claim)
+
+    def find(self, fingerprint: str) -> ClaimVersion | None:
+        """Read the claim of a fingerprint with its version; None if there is none."""
+        found = conditional.read(self.paths.claim(fingerprint))
+        if found is None:
+            return None
+        try:
+            return ClaimVersion(Claim.model_validate_json(found.data), found.etag)
+        except ValidationError:
+            return ClaimVersion(None, found.etag)
+
+    def try_to_claim(self, fingerprint: str, claim: Claim, previous: ClaimVersion | None) -> bool:
+        """Write the claim of a fingerprint unless another run was faster; return whether it is ours.
+
+        Args:
+            fingerprint: Of the result.
+            claim: The new claim.
+            previous: What `find` returned before.
+        """
+        data = claim.model_dump_json().encode()
+        etag = None if previous is None else previous.etag
+        return conditional.write(self.paths.claim(fingerprint), data, etag) is not None
 
     def write(self, fingerprint: str, claim: Claim) -> None:
         """Write the claim of a fingerprint, replacing any earlier one."""
@@ -140,10 +184,9 @@ class Adoption:
         self._run = run
         self._visibility_grace_s = visibility_grace_s
 
-    def find_previous(self, fingerprint: str, job: Job) -> PreviousSubmission | None:
-        """Return the last submission for a fingerprint, or None if there is none; nothing is changed."""
-        claim = self._claims.read(fingerprint)
-        if claim is None:
+    def find_previous(self, claim: Claim | None, job: Job) -> PreviousSubmission | None:
+        """Return the submission that a claim is for, or None if there is none; nothing is changed."""
+        if claim is None or not claim.name:
             return None
         note = self._claims.read_note(claim.name)
         batch_id = self._batch_id(claim, note)

@@ -171,6 +171,7 @@ class BatchBackend:
                     job.request_termination(CANCELLED)
             self._dispatcher.is_closed = True
         self._probe.closing.set()
+        self._submitter.closing.set()
         self._dispatcher.close()
         with self._poll_lock:
             if not leave_jobs:

@@ -11,7 +11,7 @@ from typing import Final
 from bioinfo_assets.launch.backend import Outcome, State, Status
 from bioinfo_assets.launch.batch.classify_outcome import termination_reason
 from bioinfo_assets.launch.batch.client import parent_of
-from bioinfo_assets.launch.batch.scratch_paths import job_folder_of
+from bioinfo_assets.launch.batch.scratch_paths import job_folder_of, submission_folder
 from bioinfo_assets.launch.job import Job, Resources
 
 DEFAULT_RETRIES: Final = 2
@@ -59,6 +59,12 @@ class BatchSubmission:
     number: int
     submitted: datetime
     batch_id: str = ""
+
+    @classmethod
+    def pending(cls, job_folder: str) -> "BatchSubmission":
+        """The first submission of a job while it is prepared: it has no name yet."""
+        folder = submission_folder(job_folder, 1)
+        return cls("", None, 0, folder, package="", number=1, submitted=datetime.now(UTC))
 
     @property
     def parent(self) -> str:
@@ -199,6 +205,10 @@ class BatchJob:
                 old, folder=folder, submission=submission, spent=spent, status=status, phase=Phase.SUBMITTED
             )
         )
+
+    def show(self, reason: str) -> None:
+        """Show people why the job waits."""
+        self._replace(lambda old: replace(old, status=Status(State.QUEUED, reason)))
 
     def set_spent(self, spent: int) -> None:
         """Enter the attempts that earlier runs have used up."""

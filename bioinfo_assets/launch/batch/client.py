@@ -54,7 +54,7 @@ class Client:
             submission was not answered is looked up by its name before it is submitted again.
     """
 
-    def __init__(self, listing_delay_s: float = 10.0) -> None:
+    def __init__(self, listing_delay_s: float = 60.0) -> None:
         self._listing_delay_s = listing_delay_s
         self._clients: SingleFlight[BatchClient] = SingleFlight()
 

@@ -6,6 +6,7 @@ claim, then SubmitJob, then the note of its answer.
 
 import logging
 import secrets
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.storage.store import Store
 
 MAX_CONCURRENT_WRITES: Final = 16
+PENDING_POLL_INTERVAL_S: Final = 1.0
+"""Seconds between two looks at a claim whose run is still preparing the submission."""
 _log = logging.getLogger(__name__)
 
 
@@ -47,6 +50,10 @@ class Submitter:
         paths: The project's scratch.
         run: The run that jobs belong to.
         config: Sizes of arrays, the machines' disk, and how long Batch may not list a new job.
+
+    Attributes:
+        claims: The claims of all runs.
+        closing: Set when nothing is submitted any longer.
     """
 
     def __init__(
@@ -68,10 +75,12 @@ class Submitter:
         self._config = config
         self.claims = Claims(store, paths)
         self._adoption = Adoption(client, store, self.claims, run, config.visibility_grace_s)
+        self.closing: Final = threading.Event()
         self._writers = ThreadPoolExecutor(MAX_CONCURRENT_WRITES, thread_name_prefix="batch packages")
 
     def close(self) -> None:
         """Stop the threads."""
+        self.closing.set()
         self._writers.shutdown()
 
     def group(self, jobs: Iterable[BatchJob]) -> Iterator[list[BatchJob]]:
@@ -96,11 +105,13 @@ class Submitter:
         except BioinfoAssetsError as error:
             for job in jobs:
                 job.fail(str(error))
+                if job.fingerprint and job.state.submission is None:
+                    self.claims.delete(job.fingerprint)  # it was only pending
 
     def record_failure(self, job: BatchJob, spent: int, reason: str) -> None:
         """Write down that a job failed for good, for the run by which Dagster retries it."""
         if job.fingerprint:
-            self.claims.write(job.fingerprint, self._claim(job, spent, reason))
+            self.claims.write(job.fingerprint, self._claim(job, job.submission, spent, reason))
 
     def discard(self, job: BatchJob) -> None:
         """Delete what was written for later processes, now that the result has its record."""
@@ -116,28 +127,52 @@ class Submitter:
         try:
             if job.state.termination_reason:
                 job.cancel("cancelled before it started")
-            elif job.state.submission is None and job.fingerprint:
-                self._adopt_or_reject(job)
+                return False
             check_inputs(job.state.job)
+            if job.state.submission is None and job.fingerprint:
+                self._adopt_or_claim(job)
         except BioinfoAssetsError as error:
             job.fail(str(error))
         except Exception as error:  # noqa: BLE001 - a defect that one job meets must not stop the others
             job.fail(f"defect in the batch backend: {error!r}")
         return job.state.phase is Phase.WAITING and not job.state.is_over
 
-    def _adopt_or_reject(self, job: BatchJob) -> None:
-        """Adopt the previous submission for the job's fingerprint, or end the job if its attempts are used up."""
-        previous = self._adoption.find_previous(job.fingerprint, job.state.job)
+    def _adopt_or_claim(self, job: BatchJob) -> None:
+        """Adopt the previous submission for the job's fingerprint, or claim the next one for this run.
+
+        A run that has claimed it, on any host, submits it within a few minutes: it is waited for. The job ends if its
+        attempts are used up.
+        """
+        while True:
+            found = self.claims.find(job.fingerprint)
+            claim = None if found is None else found.claim
+            if claim is not None and claim.is_pending:
+                job.show("another run is submitting the same job")
+                if self.closing.wait(PENDING_POLL_INTERVAL_S) or job.state.termination_reason:
+                    job.cancel("cancelled before it started")
+                    return
+                continue
+            if self._adopt_or_reject(job, claim):
+                return
+            pending = self._claim(job, BatchSubmission.pending(job.state.folder), job.state.spent, "")
+            if self.claims.try_to_claim(job.fingerprint, pending, found):
+                return
+
+    def _adopt_or_reject(self, job: BatchJob, claim: Claim | None) -> bool:
+        """Adopt a claimed submission, or end the job if no attempts are left; return whether it did either."""
+        previous = self._adoption.find_previous(claim, job.state.job)
         if previous is None:
-            return
+            return False
         adopted = self._adoption.try_adopt(previous)
         if adopted is not None:
             job.adopt(adopted, previous.spent)
-        elif previous.spent >= job.state.max_attempts:
+            return True
+        if previous.spent >= job.state.max_attempts:
             reason = previous.reason or "it failed in every attempt"
             job.fail(f"{reason} (its {job.state.max_attempts} attempts are used up)")
-        else:
-            job.set_spent(previous.spent)
+            return True
+        job.set_spent(previous.spent)
+        return False
 
     def _submit(self, jobs: Sequence[BatchJob]) -> None:
         first = jobs[0].state
@@ -201,7 +236,7 @@ class Submitter:
         tools = self._images.tool_versions(state.job.tools, state.job.options)
         self._store.write_bytes(submission.package, pack(state.job, submission.folder, tools, self._store))
         if job.fingerprint:
-            self.claims.write(job.fingerprint, self._claim(job, state.spent, ""))
+            self.claims.write(job.fingerprint, self._claim(job, submission, state.spent, ""))
 
     def _write_note(self, name: str, batch_id: str, array_size: int) -> None:
         """An error is only logged: without a note the job is found by the name in its claim."""
@@ -210,8 +245,7 @@ class Submitter:
         except BioinfoAssetsError as error:
             _log.warning("the id of job %s could not be saved: %s", name, error)
 
-    def _claim(self, job: BatchJob, spent: int, reason: str) -> Claim:
-        submission = job.submission
+    def _claim(self, job: BatchJob, submission: BatchSubmission, spent: int, reason: str) -> Claim:
         return Claim(
             name=submission.name,
             queue=job.state.job.options.queue or "",

@@ -1,0 +1,63 @@
+"""Conditional writes to S3: of several processes that write an object at the same time, one succeeds.
+
+S3 creates an object only if there is none (`If-None-Match: *`), or replaces it only if it still has a known ETag
+(`If-Match`); see the Amazon S3 user guide, conditional requests.
+"""
+
+from dataclasses import dataclass
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+from bioinfo_assets.errors import NotFoundError
+from bioinfo_assets.storage.object_files import open_object, translate_store_errors
+
+
+@dataclass(frozen=True, slots=True)
+class VersionedObject:
+    """The content of an object, and the ETag of this version of it."""
+
+    data: bytes
+    etag: str
+
+
+def read(uri: str) -> VersionedObject | None:
+    """Read an object; None if it does not exist.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with translate_store_errors(uri):
+            store, path = open_object(uri)
+            result = obstore.get(store, path)
+            return VersionedObject(bytes(result.bytes()), result.meta["e_tag"] or "")
+    except NotFoundError:
+        return None
+
+
+def write(uri: str, data: bytes, etag: str | None) -> str | None:
+    """Write an object if nobody else has written it meanwhile.
+
+    An answer that is lost makes the client write again, which then meets its own object: content that names its writer
+    tells the two apart, and counts as written.
+
+    Args:
+        uri: The object.
+        data: Its new content.
+        etag: Of the version to replace; None: the object must not exist yet.
+
+    Returns:
+        The ETag of the new version; None if another version is there.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        with translate_store_errors(uri):
+            store, path = open_object(uri)
+            written = obstore.put(store, path, data, mode="create" if etag is None else {"e_tag": etag})
+            return written["e_tag"] or ""
+    except (AlreadyExistsError, PreconditionError):
+        current = read(uri)
+        return current.etag if current is not None and current.data == data else None
