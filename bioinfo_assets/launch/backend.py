@@ -5,7 +5,7 @@ a `JobReport` in that folder. It publishes nothing: `launch.transfer` does, for 
 backend passes the contract suite in `bioinfo_assets_tests/launch`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -169,6 +169,14 @@ NO_OPTIONS: Final = JobOptions()
 """The options of a job for which none are set."""
 
 
+IsPublished = Callable[[], bool]
+
+
+def never_published() -> bool:
+    """Answer that no other process publishes results."""
+    return False
+
+
 class Backend(Protocol):
     """Where jobs run."""
 
@@ -194,13 +202,15 @@ class Backend(Protocol):
             ResourceError: a tool is known to be missing.
         """
 
-    def submit(self, job: Job, fingerprint: str = "") -> Submission:
+    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
         """Submit a job; return at once.
 
         Args:
             job: The job.
             fingerprint: Identifies the job's result across processes and machines. A backend whose jobs outlive the
                 process that submitted them adopts one of the same fingerprint instead of starting it a second time.
+            is_published: Asked just before such a backend starts the job: whether another process has published its
+                result meanwhile. Then the job is cancelled.
 
         Raises:
             ResourceError: the job needs more resources than the backend can ever provide.

@@ -20,6 +20,7 @@ from typing import Final
 
 from bioinfo_assets.launch.backend import (
     NO_OPTIONS,
+    IsPublished,
     JobReport,
     Outcome,
     OutputFile,
@@ -28,6 +29,7 @@ from bioinfo_assets.launch.backend import (
     Stream,
     Submission,
     Usage,
+    never_published,
 )
 from bioinfo_assets.launch.failure import FailureEvidence, failure_reason
 from bioinfo_assets.launch.job import RAW_BYTES, Job, JobOptions, Output
@@ -99,7 +101,12 @@ class FakeBackend:
         """Return version 1 of every tool."""
         return self.tool_versions(tools, options)
 
-    def submit(self, job: Job, fingerprint: str = "") -> Submission:  # noqa: ARG002 - its jobs end with it
+    def submit(
+        self,
+        job: Job,
+        fingerprint: str = "",  # noqa: ARG002 - its jobs end with it
+        is_published: IsPublished = never_published,  # noqa: ARG002 - as above
+    ) -> Submission:
         """Submit a job."""
         attempt = new_attempt(self._scratch, job)
         self.submitted.append(job)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.launch.backend import Outcome, State, Status, Stream, Submission
+from bioinfo_assets.launch.backend import IsPublished, Outcome, State, Status, Stream, Submission, never_published
 from bioinfo_assets.launch.host_job import WAITING, HostJob, NotStartedError, ProcessExit, RunningScript, final_status
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.resource_pool import ResourcePool, available_cpus, available_memory_mib
@@ -62,7 +62,12 @@ class HostBackend(ABC):
     def _start(self, job: HostJob) -> RunningScript:
         """Start the script in its attempt's working folder, in which its inputs are staged."""
 
-    def submit(self, job: Job, fingerprint: str = "") -> Submission:  # noqa: ARG002 - its jobs end with it
+    def submit(
+        self,
+        job: Job,
+        fingerprint: str = "",  # noqa: ARG002 - its jobs end with it
+        is_published: IsPublished = never_published,  # noqa: ARG002 - as above
+    ) -> Submission:
         """Queue a job, which starts as soon as there are resources for it.
 
         Raises:

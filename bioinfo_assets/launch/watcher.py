@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
-from bioinfo_assets.launch.backend import Backend, State, Status, Stream, Submission
+from bioinfo_assets.launch.backend import Backend, IsPublished, State, Status, Stream, Submission, never_published
 from bioinfo_assets.launch.job import Job
 
 OnChange = Callable[[Status], None]
@@ -158,7 +158,12 @@ class Watcher:
         self._thread.start()
 
     def submit(
-        self, job: Job, fingerprint: str = "", on_change: OnChange | None = None, on_output: OnOutput | None = None
+        self,
+        job: Job,
+        fingerprint: str = "",
+        on_change: OnChange | None = None,
+        on_output: OnOutput | None = None,
+        is_published: IsPublished = never_published,
     ) -> JobHandle:
         """Submit a job to the backend.
 
@@ -167,13 +172,13 @@ class Watcher:
             fingerprint: Identifies its result (see `Backend.submit`).
             on_change: Called with each new status, in the thread that waits for the handle.
             on_output: Called with what the job printed, in the same thread.
+            is_published: Whether another process has published its result (see `Backend.submit`).
 
         Raises:
             ResourceError: the job needs more resources than the backend can ever provide.
         """
-        handle = JobHandle(
-            self._backend, self._backend.submit(job, fingerprint), on_change or _ignore, on_output or _ignore
-        )
+        submission = self._backend.submit(job, fingerprint, is_published)
+        handle = JobHandle(self._backend, submission, on_change or _ignore, on_output or _ignore)
         with self._lock:
             self._handles[handle.submission.job_id] = handle
             self._work.set()

@@ -182,6 +182,7 @@ class StepRun:
     def _submit(self, key: ResultKey, decision: ReuseDecision) -> None:
         label = key.scope if len(self.keys) > 1 else ""
         submitted = submit(
+            self.session.ledger,
             self.session.watcher,
             decision,
             on_change=lambda status: self._follow(key, status),

@@ -54,18 +54,24 @@ class SubmittedJob:
 
 
 def submit(
+    ledger: Ledger,
     watcher: Watcher,
     decision: ReuseDecision,
     on_change: Callable[[Status], None] | None = None,
     on_output: Callable[[Stream, bytes], None] | None = None,
 ) -> SubmittedJob:
     """Submit a job; the callbacks receive its status changes and its output while it runs."""
-    handle = watcher.submit(decision.required_job, decision.fingerprint, on_change, on_output)
+    job = decision.required_job
+    handle = watcher.submit(
+        job, decision.fingerprint, on_change, on_output, lambda: _published_meanwhile(ledger, decision) is not None
+    )
     return SubmittedJob(decision, handle)
 
 
 def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committed:
     """Wait for a job, publish its files and write its record. The log of a failed job is kept.
+
+    Another run, on this host or another, may have published the same result meanwhile: then that is the result.
 
     Raises:
         JobError: the job did not succeed.
@@ -73,7 +79,10 @@ def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committ
     job, submission = submitted.job, submitted.submission
     status = submitted.handle.wait()
     if status.state is not State.SUCCEEDED or status.report is None:
-        backend.discard(submission.job_id, keep_log=True)
+        current = _published_meanwhile(ledger, submitted.decision)
+        backend.discard(submission.job_id, keep_log=current is None)
+        if current is not None:
+            return current
         raise JobError(status.reason or f"{job.name} ended as {status.state.value}")
     try:
         with ledger.publishing(job.key.scope) as lock:
@@ -133,21 +142,27 @@ def withdraw_previous(ledger: Ledger, decision: ReuseDecision) -> Committed | No
         InputError: an input of the new result has changed meanwhile.
     """
     job = decision.required_job
+    current = _published_meanwhile(ledger, decision)
+    if current is not None:
+        return current
     previous = ledger.read(job.key)
-    if previous is not None and previous.imported:  # meanwhile: its files belong to somebody else and stay
-        return Committed(previous, reused=True)
-    if (
-        previous is not None
-        and previous.fingerprint == decision.fingerprint
-        and not ledger.check_files(previous).damage
-    ):
-        return Committed(previous, reused=True)
     for item in job.inputs:
         check_unchanged(item.file, ledger.store)
     if previous is not None:
         ledger.withdraw(previous)
         _delete_obsolete_files(ledger, previous, job)
     return None
+
+
+def _published_meanwhile(ledger: Ledger, decision: ReuseDecision) -> Committed | None:
+    """The result of a decision to compute it, if another process has published or imported it since."""
+    record = ledger.read(decision.required_job.key)
+    if record is None:
+        return None
+    if record.imported:  # its files belong to somebody else and stay
+        return Committed(record, reused=True)
+    is_current = record.fingerprint == decision.fingerprint and not ledger.check_files(record).damage
+    return Committed(record, reused=True) if is_current else None
 
 
 def inputs_of(job: Job) -> tuple[InputRecord, ...]:

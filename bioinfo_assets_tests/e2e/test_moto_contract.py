@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import pytest
 
-from bioinfo_assets.launch.backend import Submission
+from bioinfo_assets.launch.backend import IsPublished, Submission, never_published
 from bioinfo_assets.launch.batch.backend import BatchBackend, BatchConfig, RunIdentity
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.storage.store import Store
@@ -28,8 +28,8 @@ class OnMoto(BatchBackend):
 
     options = JobOptions()
 
-    def submit(self, job: Job, fingerprint: str = "") -> Submission:
-        return super().submit(job.with_options(self.options), fingerprint)
+    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
+        return super().submit(job.with_options(self.options), fingerprint, is_published)
 
     def tool_versions(self, tools: Collection[str], options: JobOptions | None = None) -> Mapping[str, str]:
         return super().tool_versions(tools, options or self.options)

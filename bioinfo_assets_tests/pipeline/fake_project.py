@@ -217,7 +217,7 @@ def _compute(project: Project, backend: FakeTools, watcher: Watcher, key: Result
         lambda job: backend.tool_versions(job.tools, job.options),
     )
     if decision.action is ReuseAction.RUN:
-        commit(project.ledger, backend, submit(watcher, decision))
+        commit(project.ledger, backend, submit(project.ledger, watcher, decision))
 
 
 def _behave(job: Job) -> Behaviour:

@@ -60,7 +60,7 @@ class GreetingProject:
         if decision.action is ReuseAction.REUSE:
             assert decision.record is not None
             return Committed(decision.record, reused=True)
-        return commit(self.ledger, self.backend, submit(self.watcher, decision))
+        return commit(self.ledger, self.backend, submit(self.ledger, self.watcher, decision))
 
 
 @contextmanager

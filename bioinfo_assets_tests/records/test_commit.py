@@ -159,7 +159,7 @@ def test_an_input_that_is_rewritten_while_the_job_runs_gives_no_result(project: 
     """It keeps its size, so that only its time differs: the record would name contents that the job did not read."""
     began = project.folder / "began"
     job = project.job(script=f"touch {began}; while [[ -e {began} ]]; do sleep 0.05; done; cat name.txt > greeting.txt")
-    submitted = submit(project.watcher, project.decide(job))
+    submitted = submit(project.ledger, project.watcher, project.decide(job))
     wait_until(began.exists, what="the job to begin")
     project.write_name("WORLD")
     began.unlink()
@@ -176,7 +176,7 @@ def test_an_input_that_is_rewritten_before_the_job_begins_fails_it(project: Gree
     project.write_name("WORLD")
 
     with pytest.raises(JobError, match=r"name\.txt was rewritten since the run began: start the run again"):
-        commit(project.ledger, project.backend, submit(project.watcher, decision))
+        commit(project.ledger, project.backend, submit(project.ledger, project.watcher, decision))
 
 
 def test_refreshed_stamps_do_not_overwrite_the_record_of_another_process(project: GreetingProject) -> None:

@@ -14,7 +14,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.launch.backend import NO_OPTIONS, Outcome, State, Status, Stream, Submission
+from bioinfo_assets.launch.backend import (
+    NO_OPTIONS,
+    IsPublished,
+    Outcome,
+    State,
+    Status,
+    Stream,
+    Submission,
+    never_published,
+)
 from bioinfo_assets.launch.batch.attempt_report import ProblemCode
 from bioinfo_assets.launch.batch.batch_job import CANCELLED, BatchJob, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
@@ -108,10 +117,10 @@ class BatchBackend:
         """
         return self._images.known_tool_versions(tools, options)
 
-    def submit(self, job: Job, fingerprint: str = "") -> Submission:
+    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
         """Queue a job; it is submitted once no more arrive for `batching_delay_s`."""
         job_id = f"{job.name}.{fingerprint[:12] or 'x'}.{secrets.token_hex(4)}"
-        batch_job = BatchJob(job_id, job, fingerprint, self._paths.job_folder(job_id))
+        batch_job = BatchJob(job_id, job, fingerprint, self._paths.job_folder(job_id), is_published)
         with self._lock:
             self._jobs[job_id] = batch_job
             self._dispatcher.submit(batch_job)
@@ -171,7 +180,6 @@ class BatchBackend:
                     job.request_termination(CANCELLED)
             self._dispatcher.is_closed = True
         self._probe.closing.set()
-        self._submitter.closing.set()
         self._dispatcher.close()
         with self._poll_lock:
             if not leave_jobs:

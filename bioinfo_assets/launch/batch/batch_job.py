@@ -8,7 +8,7 @@ from enum import Enum
 from threading import Lock
 from typing import Final
 
-from bioinfo_assets.launch.backend import Outcome, State, Status
+from bioinfo_assets.launch.backend import IsPublished, Outcome, State, Status, never_published
 from bioinfo_assets.launch.batch.classify_outcome import termination_reason
 from bioinfo_assets.launch.batch.client import parent_of
 from bioinfo_assets.launch.batch.scratch_paths import job_folder_of, submission_folder
@@ -159,9 +159,13 @@ class BatchJob:
     Attributes:
         job_id: The job's id in this process.
         fingerprint: Identifies its result; empty if no other process may adopt it.
+        is_published: Whether another process has published its result meanwhile.
     """
 
-    def __init__(self, job_id: str, job: Job, fingerprint: str, folder: str) -> None:
+    def __init__(
+        self, job_id: str, job: Job, fingerprint: str, folder: str, is_published: IsPublished = never_published
+    ) -> None:
+        self.is_published: Final = is_published
         self.job_id: Final = job_id
         self.fingerprint: Final = fingerprint
         self._state = JobState(job, folder)

@@ -105,6 +105,10 @@ MAX_CONCURRENT_CALLS: Final = 16
 """SubmitJob allows 50 calls a second in an account (AWS Batch service quotas)."""
 
 
+POSTPONED_S: Final = 1.0
+"""Seconds after which a job that another run is submitting is looked at again."""
+
+
 class Dispatcher:
     """Submits and terminates jobs once no more arrive for `batching_delay_s`.
 
@@ -137,6 +141,7 @@ class Dispatcher:
         self._worker: threading.Thread | None = None
         self.lock = threading.Condition()
         self.is_closed = False
+        self._closing = threading.Event()
 
     def submit(self, job: BatchJob) -> None:
         """Queue a job for submission, for the first time or again."""
@@ -154,6 +159,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """Stop submitting, and wait for the submissions under way."""
+        self._closing.set()
         with self.lock:
             self.is_closed = True
             self.lock.notify_all()
@@ -192,10 +198,16 @@ class Dispatcher:
 
     def _submit(self, jobs: Sequence[BatchJob], pool: Executor) -> None:
         with self._fail_on_defect(jobs):
-            for group in self._submitter.group(jobs):
+            groups = self._submitter.group(jobs)
+            for group in groups.ready:
                 if not self.is_closed:
                     pool.submit(self._submit_group, group)
-        self._start_polling(jobs)
+            self._start_polling(jobs)
+            if groups.postponed:
+                self._closing.wait(POSTPONED_S)
+                with self.lock:
+                    for job in groups.postponed:
+                        self.submit(job)
 
     def _submit_group(self, jobs: Sequence[BatchJob]) -> None:
         with self._fail_on_defect(jobs):

@@ -6,10 +6,11 @@ claim, then SubmitJob, then the note of its answer.
 
 import logging
 import secrets
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from itertools import groupby
 from typing import Final
 
@@ -34,9 +35,28 @@ from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.storage.store import Store
 
 MAX_CONCURRENT_WRITES: Final = 16
-PENDING_POLL_INTERVAL_S: Final = 1.0
-"""Seconds between two looks at a claim whose run is still preparing the submission."""
 _log = logging.getLogger(__name__)
+
+
+class _Preparation(Enum):
+    """What became of a job that was to be submitted."""
+
+    CLAIMED = "claimed"
+    POSTPONED = "postponed"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The jobs that have to be submitted.
+
+    Attributes:
+        ready: The groups, each one submission.
+        postponed: The jobs that another run is submitting at this moment.
+    """
+
+    ready: tuple[Sequence[BatchJob], ...]
+    postponed: tuple[BatchJob, ...]
 
 
 class Submitter:
@@ -53,7 +73,6 @@ class Submitter:
 
     Attributes:
         claims: The claims of all runs.
-        closing: Set when nothing is submitted any longer.
     """
 
     def __init__(
@@ -75,23 +94,27 @@ class Submitter:
         self._config = config
         self.claims = Claims(store, paths)
         self._adoption = Adoption(client, store, self.claims, run, config.visibility_grace_s)
-        self.closing: Final = threading.Event()
         self._writers = ThreadPoolExecutor(MAX_CONCURRENT_WRITES, thread_name_prefix="batch packages")
 
     def close(self) -> None:
         """Stop the threads."""
-        self.closing.set()
         self._writers.shutdown()
 
-    def group(self, jobs: Iterable[BatchJob]) -> Iterator[list[BatchJob]]:
+    def group(self, jobs: Iterable[BatchJob]) -> Groups:
         """Group the jobs that have to be submitted: similar ones into arrays, the others each alone.
 
         A job that was adopted or that failed before its submission is in no group; its state shows which.
         """
         waiting = list(jobs)
-        has_to_be_submitted = self._writers.map(self._prepare_or_reject, waiting)
-        new = [job for job, is_new in zip(waiting, has_to_be_submitted, strict=True) if is_new]
-        for _, similar in groupby(sorted(new, key=_similarity), key=_similarity):
+        prepared = list(zip(waiting, self._writers.map(self._prepare_or_reject, waiting), strict=True))
+        claimed = [job for job, preparation in prepared if preparation is _Preparation.CLAIMED]
+        return Groups(
+            tuple(self._group_similar(claimed)),
+            tuple(job for job, preparation in prepared if preparation is _Preparation.POSTPONED),
+        )
+
+    def _group_similar(self, jobs: Iterable[BatchJob]) -> Iterator[list[BatchJob]]:
+        for _, similar in groupby(sorted(jobs, key=_similarity), key=_similarity):
             rest = list(similar)
             while len(rest) >= self._config.array_min_size:
                 yield rest[: self._config.array_max_size]
@@ -122,41 +145,43 @@ class Submitter:
             self.claims.delete_note(submission.name, submission.index)  # the array's own note is for all its jobs
             self._store.delete(submission.package)
 
-    def _prepare_or_reject(self, job: BatchJob) -> bool:
-        """Adopt a job, end it, or leave it to be submitted; return whether it has to be submitted."""
+    def _prepare_or_reject(self, job: BatchJob) -> "_Preparation":
+        """Claim a job for this run, adopt it, end it, or postpone it."""
         try:
             if job.state.termination_reason:
                 job.cancel("cancelled before it started")
-                return False
+                return _Preparation.DONE
             check_inputs(job.state.job)
-            if job.state.submission is None and job.fingerprint:
-                self._adopt_or_claim(job)
+            if job.state.submission is None and job.fingerprint and not self._adopt_or_claim(job):
+                job.show("another run is submitting the same job")
+                return _Preparation.POSTPONED
         except BioinfoAssetsError as error:
             job.fail(str(error))
         except Exception as error:  # noqa: BLE001 - a defect that one job meets must not stop the others
             job.fail(f"defect in the batch backend: {error!r}")
-        return job.state.phase is Phase.WAITING and not job.state.is_over
+        is_claimed = job.state.phase is Phase.WAITING and not job.state.is_over
+        return _Preparation.CLAIMED if is_claimed else _Preparation.DONE
 
-    def _adopt_or_claim(self, job: BatchJob) -> None:
+    def _adopt_or_claim(self, job: BatchJob) -> bool:
         """Adopt the previous submission for the job's fingerprint, or claim the next one for this run.
 
-        A run that has claimed it, on any host, submits it within a few minutes: it is waited for. The job ends if its
-        attempts are used up.
+        Returns:
+            False if another run, on this host or another, has claimed it: it submits the job within minutes. Nobody
+            waits for it here, since it may wait for a job that this run has claimed.
         """
-        while True:
-            found = self.claims.find(job.fingerprint)
-            claim = None if found is None else found.claim
-            if claim is not None and claim.is_pending:
-                job.show("another run is submitting the same job")
-                if self.closing.wait(PENDING_POLL_INTERVAL_S) or job.state.termination_reason:
-                    job.cancel("cancelled before it started")
-                    return
-                continue
-            if self._adopt_or_reject(job, claim):
-                return
-            pending = self._claim(job, BatchSubmission.pending(job.state.folder), job.state.spent, "")
-            if self.claims.try_to_claim(job.fingerprint, pending, found):
-                return
+        found = self.claims.find(job.fingerprint)
+        claim = None if found is None else found.claim
+        if claim is not None and claim.is_pending:
+            return False
+        if self._adopt_or_reject(job, claim):
+            return True
+        pending = self._claim(job, BatchSubmission.pending(job.state.folder), job.state.spent, "")
+        if not self.claims.try_to_claim(job.fingerprint, pending, found):
+            return False
+        if job.is_published():  # by a run that had the claim before, and deleted it
+            job.cancel("another run has published its result")
+            self.claims.delete(job.fingerprint)
+        return True
 
     def _adopt_or_reject(self, job: BatchJob, claim: Claim | None) -> bool:
         """Adopt a claimed submission, or end the job if no attempts are left; return whether it did either."""

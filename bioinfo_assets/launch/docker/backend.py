@@ -8,7 +8,7 @@ from typing import Final
 from docker import DockerClient
 
 from bioinfo_assets.errors import InputError, ResourceError
-from bioinfo_assets.launch.backend import NO_OPTIONS, Outcome, Submission
+from bioinfo_assets.launch.backend import NO_OPTIONS, IsPublished, Outcome, Submission, never_published
 from bioinfo_assets.launch.docker.container import Container, remove_orphans
 from bioinfo_assets.launch.docker.engine import connect
 from bioinfo_assets.launch.docker.images import Images
@@ -73,7 +73,7 @@ class DockerBackend(HostBackend):
             return None
         return images.tool_versions(name, tools)
 
-    def submit(self, job: Job, fingerprint: str = "") -> Submission:
+    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
         """Queue a job, which starts as soon as there are resources for it and its image is local.
 
         Raises:
@@ -82,7 +82,7 @@ class DockerBackend(HostBackend):
         """
         self._image_of(job.options)
         self._engine()
-        return super().submit(job, fingerprint)
+        return super().submit(job, fingerprint, is_published)
 
     def close(self, *, leave_jobs: bool = False) -> None:
         """End all running jobs and close the connections to the engine."""

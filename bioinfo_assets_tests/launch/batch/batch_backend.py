@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from bioinfo_assets.launch.backend import NO_OPTIONS, State, Status, Submission
+from bioinfo_assets.launch.backend import NO_OPTIONS, IsPublished, State, Status, Submission, never_published
 from bioinfo_assets.launch.batch.backend import BatchBackend, BatchConfig, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.cloudwatch_logs import CloudWatchLogs
@@ -62,8 +62,8 @@ class BackendWithOptions(BatchBackend):
 
     options = OPTIONS
 
-    def submit(self, job: Job, fingerprint: str = "") -> Submission:
-        return super().submit(job.with_options(self.options.then(job.options)), fingerprint)
+    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
+        return super().submit(job.with_options(self.options.then(job.options)), fingerprint, is_published)
 
     def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
         return super().tool_versions(tools, self.options.then(options))

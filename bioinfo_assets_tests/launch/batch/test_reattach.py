@@ -100,6 +100,20 @@ class TestLostAnswer:
         assert {wait_for_end(backend, job_id).state for job_id in ids} == {State.SUCCEEDED}
         assert simulator.count("SubmitJob") == 1
 
+    def test_two_jobs_of_one_submission_that_was_never_listed_do_not_share_a_folder(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        """The answer is lost, and the job is listed after the patience of a second: it is submitted again."""
+        simulator.delays = Delays(listed_s=30)
+        simulator.inject(AnswerLost(action="SubmitJob"))
+        script = "printf 'hello\\n' >greeting.txt; sleep 0.5"
+        status = run_job(backend, job("greets", script, outputs=(TEXT,)))
+        details = simulator.job_details()
+        assert len({detail["jobName"] for detail in details}) == 1
+        assert len(details) == 2
+        assert details[1]["jobId"] in report_of(status).files[0].path
+        assert Store().read_bytes(report_of(status).files[0].path) == b"hello\n"
+
     def test_a_submission_that_failed_is_repeated(self, simulator: BatchSimulator, backend: BackendWithOptions) -> None:
         simulator.inject(ErrorAnswer(action="SubmitJob"))
         assert run_job(backend, job("greets", outputs=(TEXT,))).state is State.SUCCEEDED
@@ -298,6 +312,50 @@ def run_in_both(first: BackendWithOptions, second: BackendWithOptions, script: s
     second_id = second.submit(greets(script), FINGERPRINT).job_id
     wait_for_running(second, second_id)
     return first_id, second_id
+
+
+class TestTwoHostsAtOnce:
+    """Both submit the same jobs at the same moment, and neither sees a claim before."""
+
+    @pytest.mark.parametrize("count", [1, 6], ids=["one job", "an array"])
+    def test_each_job_starts_once_and_both_get_its_result(
+        self, simulator: BatchSimulator, scratch: str, starts: Path, count: int
+    ) -> None:
+        script = f"echo x >>{starts}; printf 'hello\\n' >greeting.txt"
+        with batch_backend(scratch, "one") as first, batch_backend(scratch, "two") as second:
+            ids = [
+                (backend, backend.submit(job("greets", script, scope=f"s{n}", outputs=(TEXT,)), OTHERS[n]).job_id)
+                for n in range(count)
+                for backend in (first, second)
+            ]
+            assert {wait_for_end(backend, job_id).state for backend, job_id in ids} == {State.SUCCEEDED}
+        assert count_starts(starts) == count
+
+    def test_a_claim_whose_run_prepares_its_submission_is_waited_for(
+        self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions
+    ) -> None:
+        claims = claims_of(scratch)
+        pending = old_claim("").model_copy(update={"submitted": datetime.now(UTC)})
+        assert claims.try_to_claim(FINGERPRINT, pending, None)
+        job_id = backend.submit(job("greets", outputs=(TEXT,)), FINGERPRINT).job_id
+        wait_for_status(backend, job_id, lambda status: status.reason == "another run is submitting the same job")
+        claims.delete(FINGERPRINT)  # that run has failed before it submitted the job
+        assert wait_for_end(backend, job_id).state is State.SUCCEEDED
+
+    def test_a_claim_whose_run_died_while_it_prepared_its_submission_is_taken_over(
+        self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions
+    ) -> None:
+        assert claims_of(scratch).try_to_claim(FINGERPRINT, old_claim(""), None)
+        assert run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
+
+    def test_a_job_whose_result_was_published_meanwhile_is_not_submitted(
+        self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions
+    ) -> None:
+        job_id = backend.submit(job("greets", outputs=(TEXT,)), FINGERPRINT, lambda: True).job_id
+        status = wait_for_end(backend, job_id)
+        assert (status.state, status.reason) == (State.CANCELLED, "another run has published its result")
+        assert simulator.count("SubmitJob") == 0
+        assert claims_of(scratch).find(FINGERPRINT) is None
 
 
 class TestTwoRunsOfOneResult:
