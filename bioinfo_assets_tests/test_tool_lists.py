@@ -18,7 +18,7 @@ from bioinfo_assets.steps.reference import Aligner
 CLONE: Final = Path(__file__).parent.parent
 LISTS: Final = CLONE / "docker" / "tools"
 PROGRAMS_BEHIND_TOOLS: Final = {"java", "python3"}
-TRANSPORT: Final = {"aws": "awscli", "curl": "curl", "s5cmd": "s5cmd"}
+TRANSPORT: Final = {"curl": "curl", "s5cmd": "s5cmd"}
 """The programs that move files in and out of containers: package by command."""
 
 

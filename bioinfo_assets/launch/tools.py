@@ -64,7 +64,6 @@ TOOLS: Final[Mapping[str, Tool]] = {
         ),
         Tool("cutadapt", "uv sync", version=r"^(\d\S*)"),
         Tool("multiqc", "uv sync", version=r"version (\S+)"),
-        Tool("aws", "uv sync", version=r"^aws-cli/(\S+)"),
         Tool("s5cmd", "uv sync", version_arguments=("version",), version=r"^v(\d\S*)"),
     )
 }

@@ -20,7 +20,6 @@ OUTPUTS = {
     "picard": ("Version:3.4.0", "3.4.0"),
     "cutadapt": ("5.2\n", "5.2"),
     "multiqc": ("multiqc, version 1.35\n", "1.35"),
-    "aws": ("aws-cli/1.46.3 Python/3.11.7 Linux/6.18.44 botocore/1.43.62\n", "1.46.3"),
     "s5cmd": ("v2.3.0-991c9fb\n", "2.3.0-991c9fb"),
 }
 

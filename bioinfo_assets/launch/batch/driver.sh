@@ -17,6 +17,7 @@ work=$root/work out=$root/out cache=$disk/shared
 image_tools=${BIOINFO_ASSETS_TOOLS:-/opt/bioinfo-assets/tools.tsv}
 export JOB_REPORT=$root/report TMPDIR=$root/tmp HOME=$root/tmp LC_ALL=C
 MAX_CONCURRENT_DOWNLOADS=16
+MAX_CONCURRENT_UPLOADS=4
 MAX_UPLOADS=3
 CANNOT_RUN=65
 TRY_AGAIN=75
@@ -245,8 +246,8 @@ run() {
   return "$code"
 }
 
-# Upload the outputs concurrently, large ones in parts, each with a checksum that the store verifies and keeps. A request
-# costs as much for a large part as for a small one.
+# Upload the outputs concurrently, large ones in parts. Each request has the MD5 of its bytes, which the store verifies.
+# A request costs as much for a large part as for a small one.
 upload() {
   local local_name round
   mkdir "$out" || return 1
@@ -254,12 +255,8 @@ upload() {
     mv "$work/$local_name" "$out/$local_name" || return 1
   done <"$root/outputs.txt"
   [[ -s $root/outputs.txt ]] || return 0
-  if [[ -z ${AWS_PROFILE:-}${AWS_CONFIG_FILE:-} ]]; then
-    printf '[default]\nretry_mode = adaptive\nmax_attempts = 10\ns3 =\n  multipart_chunksize = 64MB\n' >"$root/aws.config"
-    export AWS_CONFIG_FILE=$root/aws.config
-  fi
   for ((round = 1; round <= MAX_UPLOADS; round++)); do
-    if aws s3 cp --recursive --only-show-errors --checksum-algorithm CRC32 "$out/" "$attempt/work/"; then return 0; fi
+    if s5cmd --log error --numworkers $MAX_CONCURRENT_UPLOADS cp --part-size 64 "$out/" "$attempt/work/"; then return 0; fi
     ((round == MAX_UPLOADS)) || interruptible sleep 5
   done
   return 1
