@@ -9,14 +9,7 @@ import pytest
 from bioinfo_assets.orchestration.run_liveness import JOBS_LEFT_TAG
 from bioinfo_assets_tests.cloud import JOBS, MEANS, Cloud, opened_cloud
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
-from bioinfo_assets_tests.simulator import ErrorAnswer
-
-EXPIRED = "The security token included in the request is expired"
-
-
-def expired(times: int) -> ErrorAnswer:
-    """The credentials of the host have expired: DescribeJobs is refused so many times, -1: for ever."""
-    return ErrorAnswer(action="DescribeJobs", status=403, code="ExpiredTokenException", message=EXPIRED, times=times)
+from bioinfo_assets_tests.simulator import Expired
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +41,7 @@ def test_polls_that_fail_for_a_while_end_no_job_and_are_shown_in_dagit(
     cloud: Cloud, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     toy = open_toy(cloud, tmp_path, instance)
-    cloud.simulator.inject(expired(7))
+    cloud.simulator.inject(Expired(action="DescribeJobs", for_s=4.0))
     result = toy.run(keys=["factor"])
     assert result.success
     assert cloud.simulator.count("TerminateJob") == 0
@@ -56,7 +49,7 @@ def test_polls_that_fail_for_a_while_end_no_job_and_are_shown_in_dagit(
     assert shown == [
         (
             "jobs cannot be polled for the moment, and go on running: AWS Batch denies DescribeJobs: "
-            f"{EXPIRED}; check your credentials and their permissions"
+            f"{Expired.message}; check your credentials and their permissions"
         ),
         "jobs can be polled again",
     ]
@@ -67,7 +60,7 @@ def test_a_run_that_gives_up_leaves_its_jobs_and_the_next_run_continues_with_the
 ) -> None:
     toy = open_toy(cloud, tmp_path, instance, poll_error_timeout_s=1.0)
     before = len(cloud.submitted())
-    outage = expired(-1)
+    outage = Expired(action="DescribeJobs", times=-1)
     cloud.simulator.inject(outage)
     given_up = toy.run()
     cloud.simulator.withdraw(outage)

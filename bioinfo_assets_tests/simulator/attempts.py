@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bioinfo_assets_tests.simulator.container import Container
 from bioinfo_assets_tests.simulator.errors import ApiError
@@ -56,11 +57,18 @@ class Attempts:
         logs: Receives their output.
         events: Its lock is held whenever anything changes here.
         on_over: Called at the end of each attempt.
+        disk_of: Returns the disk of the machine that holds a job.
     """
 
     def __init__(
-        self, config: SimulatorConfig, logs: Logs, events: EventQueue, on_over: Callable[[Job, AttemptResult], None]
+        self,
+        config: SimulatorConfig,
+        logs: Logs,
+        events: EventQueue,
+        on_over: Callable[[Job, AttemptResult], None],
+        disk_of: Callable[[Job], Path | None],
     ) -> None:
+        self._disk_of = disk_of
         self._config, self._logs, self._events, self._on_over = config, logs, events, on_over
         self._active: dict[Job, ActiveAttempt] = {}
         self._containers: list[Container] = []
@@ -139,10 +147,12 @@ class Attempts:
     def _environment(self, active: ActiveAttempt) -> dict[str, str]:
         job, queue = active.job, self._config.queues[active.job.queue_arn]
         index = {} if job.index is None else {"AWS_BATCH_JOB_ARRAY_INDEX": str(job.index)}
+        disk = self._disk_of(job)
         return {
             **self._config.environment,
             **job.settings.environment,
             **index,
+            **({} if disk is None else {"JOB_DISK": str(disk)}),
             "AWS_BATCH_JOB_ID": job.job_id,
             "AWS_BATCH_JOB_ATTEMPT": str(active.attempt.number),
             "AWS_BATCH_JQ_NAME": queue.name,

@@ -4,6 +4,7 @@ Job faults affect the jobs whose name, attempt and array index match; API faults
 Reasons are those of Batch and the ECS agent, with the reports that they are from.
 """
 
+import time
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import count
@@ -173,15 +174,23 @@ class ApiFault:
         action: Action of Batch or CloudWatch Logs such as `SubmitJob`, or a shell pattern.
         times: Number of requests; -1: all.
         after: Number of requests that succeed first.
+        for_s: Seconds after its first request in which the fault lasts, whatever `times` is; None: it is counted.
     """
 
     action: str = "*"
     times: int = 1
     after: int = 0
+    for_s: float | None = None
+    _ends_at: float | None = None
 
     def take(self, action: str) -> bool:
         """Count a request; return whether the fault affects it."""
-        if not fnmatchcase(action, self.action) or self.times == 0:
+        if not fnmatchcase(action, self.action):
+            return False
+        if self.for_s is not None:
+            self._ends_at = self._ends_at or time.monotonic() + self.for_s
+            return time.monotonic() < self._ends_at
+        if self.times == 0:
             return False
         if self.after > 0:
             self.after -= 1
@@ -215,6 +224,15 @@ class Denied(ErrorAnswer):
     status: int = 403
     code: str = "AccessDeniedException"
     message: str = "User: arn:aws:iam::123456789012:user/someone is not authorized to perform this action"
+
+
+@dataclass(kw_only=True)
+class Expired(ErrorAnswer):
+    """The temporary credentials of the caller have expired (code and status as AWS answers it for any service)."""
+
+    status: int = 403
+    code: str = "ExpiredTokenException"
+    message: str = "The security token included in the request is expired"
 
 
 @dataclass(kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bioinfo_assets_tests.simulator.job import Shape
+from bioinfo_assets_tests.simulator.machines import Machine
 
 UNLIMITED_VCPUS = 1_000_000
 GRACE_S = 30  # User Guide, "Job timeouts": from SIGTERM to SIGKILL
@@ -48,6 +49,8 @@ class Queue:
         environment_valid: Whether its compute environment is VALID; if not, jobs stay RUNNABLE.
         max_vcpus: Jobs that request more stay RUNNABLE, with that reason.
         spot: Whether its machines are spot instances.
+        machines: Its machines, which hold as many jobs as they have CPUs and memory for, the first job in the queue
+            before all others; none: as many jobs as `max_running` run, whatever they request.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Queue:
     environment_valid: bool = True
     max_vcpus: int = UNLIMITED_VCPUS
     spot: bool = False
+    machines: tuple[Machine, ...] = ()
     account: str = "123456789012"
 
     @property

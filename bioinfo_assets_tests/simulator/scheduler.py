@@ -6,6 +6,7 @@ array's parent is PENDING while its children run and FAILED if one of them is (U
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from bioinfo_assets_tests.simulator.attempts import Attempts
@@ -13,6 +14,7 @@ from bioinfo_assets_tests.simulator.event_queue import EventQueue
 from bioinfo_assets_tests.simulator.faults import Delays, Forgotten, JobFault, Stuck
 from bioinfo_assets_tests.simulator.job import Job, Status
 from bioinfo_assets_tests.simulator.logs import Logs, now_ms
+from bioinfo_assets_tests.simulator.machines import Fleet
 from bioinfo_assets_tests.simulator.queues import SimulatorConfig
 from bioinfo_assets_tests.simulator.retry import AttemptResult, is_retried
 
@@ -27,8 +29,10 @@ class Scheduler:
     ) -> None:
         self._config, self._delays, self._faults = config, delays, faults
         self._waiting: list[Job] = []
+        self._is_start_due = False
+        self._fleets = {arn: Fleet(queue.machines) for arn, queue in config.queues.items()}
         self._events = EventQueue()
-        self._attempts = Attempts(config, logs, self._events, self._on_attempt_over)
+        self._attempts = Attempts(config, logs, self._events, self._on_attempt_over, self._disk_of)
         self.lock = self._events.lock
 
     def submit(self, job: Job) -> None:
@@ -101,19 +105,27 @@ class Scheduler:
 
     def _queue(self, job: Job) -> None:
         self._waiting.append(job)
-        self._start_all()
+        if not self._is_start_due:  # once for all the jobs of an array
+            self._is_start_due = True
+            self.start_waiting_jobs()
 
     def _start_all(self) -> None:
         """Start waiting jobs in their order, as far as there are free slots."""
+        self._is_start_due = False
         if not self._attempts.has_free_slot:
             return
         waiting, self._waiting = self._waiting, []
+        full: set[str] = set()
         for position, job in enumerate(waiting):
             if not self._attempts.has_free_slot:
                 self._waiting += waiting[position:]
                 break
-            if job.status is Status.RUNNABLE and not self._try_start(job):
+            if job.queue_arn in full:
                 self._waiting.append(job)
+            elif job.status is Status.RUNNABLE and not self._try_start(job):
+                self._waiting.append(job)
+                if self._fleets[job.queue_arn].could_hold(job) and not job.status_reason:
+                    full.add(job.queue_arn)  # whoever is first in a queue goes first
 
     def _try_start(self, job: Job) -> bool:
         faults = self._matching_faults(job, len(job.attempts) + 1)
@@ -121,12 +133,19 @@ class Scheduler:
         stuck = [fault.status_reason for fault in faults if isinstance(fault, Stuck)]
         if float(job.settings.requirements["VCPU"]) > queue.max_vcpus:
             stuck.append(Stuck.MAX_RESOURCE)
+        fleet = self._fleets[job.queue_arn]
+        if not fleet.could_hold(job):
+            stuck.append(Stuck.REQUIREMENT)
         if stuck:
             job.status_reason = stuck[0]
-        if stuck or not queue.can_start_machines:
+        if stuck or not queue.can_start_machines or not fleet.place(job):
             return False
         self._attempts.begin(job, faults, self._delays().starting_s)
         return True
+
+    def _disk_of(self, job: Job) -> Path | None:
+        machine = self._fleets[job.queue_arn].machine_of(job)
+        return None if machine is None else machine.disk
 
     def _matching_faults(self, job: Job, attempt: int) -> list[JobFault]:
         queue = self._config.queues[job.queue_arn].name
@@ -134,6 +153,7 @@ class Scheduler:
 
     def _on_attempt_over(self, job: Job, result: AttemptResult) -> None:
         """Retry the job, or finish it."""
+        self._fleets[job.queue_arn].release(job)
         job.status_reason = result.status_reason
         if is_retried(job.settings.retry, job.attempt.number, result):
             self._become_runnable(job)

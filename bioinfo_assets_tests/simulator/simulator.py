@@ -20,6 +20,7 @@ from bioinfo_assets_tests.simulator.faults import (
     JobFault,
     SlowAnswer,
     SpotReclaim,
+    Throttled,
 )
 from bioinfo_assets_tests.simulator.job import Job
 from bioinfo_assets_tests.simulator.logs import Logs
@@ -28,6 +29,24 @@ from bioinfo_assets_tests.simulator.scheduler import Scheduler
 from bioinfo_assets_tests.simulator.server import Answer, Server
 
 ACCOUNT: Final = "123456789012"
+
+
+class TokenBucket:
+    """How AWS throttles: a request takes a token, and so many come back in a second."""
+
+    def __init__(self, per_s: float) -> None:
+        self._per_s = self._tokens = per_s
+        self._at = time.monotonic()
+
+    def take(self) -> bool:
+        """Take a token, if there is one."""
+        now = time.monotonic()
+        self._tokens = min(self._per_s, self._tokens + (now - self._at) * self._per_s)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
 
 
 @dataclass(frozen=True)
@@ -57,6 +76,8 @@ class BatchSimulator:
         second_s: How long a second of Batch's timeouts and of its grace period of 30 seconds takes.
         delays: Other delays; `delays` can be replaced at any time.
         images: Images that can be pulled; None: all.
+        requests_per_s: Requests of Batch that the account may make in a second, all actions together, with as many at
+            once; others are throttled. None: any number.
         log_groups: Log groups in addition to `/aws/batch/job`.
     """
 
@@ -70,10 +91,12 @@ class BatchSimulator:
         second_s: float = 1.0,
         delays: Delays = Delays(),  # noqa: B008 (frozen)
         images: Collection[str] | None = None,
+        requests_per_s: float | None = None,
         log_groups: Collection[str] = (),
     ) -> None:
         self.delays = delays
         self.requests: list[Request] = []
+        self._bucket = None if requests_per_s is None else TokenBucket(requests_per_s)
         self._job_faults: list[JobFault] = []
         self._api_faults: list[ApiFault] = []
         self._lock = threading.Lock()
@@ -162,6 +185,8 @@ class BatchSimulator:
         with self._lock:
             self.requests.append(Request(action, payload, time.monotonic()))
             faults = [fault for fault in self._api_faults if fault.take(action)]
+            if not faults and self._bucket is not None and action in self._api.actions and not self._bucket.take():
+                faults = [Throttled()]
         fault = faults[0] if faults else None
         if isinstance(fault, Disconnected):
             return None

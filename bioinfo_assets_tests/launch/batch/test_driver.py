@@ -24,13 +24,15 @@ from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch import batch_backend as batch_backend_module
 from bioinfo_assets_tests.launch.batch.batch_backend import (
     BackendWithOptions,
+    attempts_of,
     batch_backend,
+    container_environment,
     run_job,
     wait_for_running,
     write_tool_list,
 )
 from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, sha256, wait_for_end
-from bioinfo_assets_tests.simulator import BatchSimulator
+from bioinfo_assets_tests.simulator import BatchSimulator, Machine, Queue
 from bioinfo_assets_tests.waiting import wait_until
 
 COPIES = job("copies", "cat x >greeting.txt", outputs=(TEXT,))
@@ -182,6 +184,20 @@ class TestDisk:
         assert status.reason.startswith("the job needs 10 MiB of disk space, and its machine has 0 MiB free in ")
         assert status.reason.endswith(": give the compute environment's machines a larger disk")
         assert [len(detail["attempts"]) for detail in simulator.job_details()] == [3]
+
+    def test_a_job_that_finds_no_space_on_one_machine_succeeds_on_another(
+        self, tmp_path: Path, s3_server: str, scratch: str, tiny_disk: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        environment = container_environment(s3_server, write_tool_list(tmp_path))
+        machines = (Machine(4, 16_384, tiny_disk), Machine(4, 16_384, disk))
+        queue = Queue("default", machines=machines)
+        with BatchSimulator(tmp_path / "m", machine_environment=environment, queues=(queue,)) as simulator:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", simulator.url)
+            monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", simulator.url)
+            monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+            with batch_backend(scratch) as backend:
+                wants = replace(COPIES, script="echo >greeting.txt", resources=Resources(disk_mib=10))
+                assert attempts_of(run_job(backend, wants)) == 2
 
     def test_a_step_asks_for_the_space_at_its_peak(
         self, scratch: str, simulator: BatchSimulator, tiny_disk: Path
