@@ -14,13 +14,13 @@ from bioinfo_assets.launch.backend import Stream
 from bioinfo_assets.storage.store import join
 from bioinfo_assets_tests.cli.commands import call
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend
-from bioinfo_assets_tests.launch.batch.conftest import scratch, second_s, simulator
+from bioinfo_assets_tests.launch.batch.conftest import max_running, scratch, second_s, simulator
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.launch.contract import job
 from bioinfo_assets_tests.simulator import BatchSimulator
 from bioinfo_assets_tests.waiting import wait_until
 
-__all__ = ["s3", "s3_server", "scratch", "second_s", "simulator"]
+__all__ = ["max_running", "s3", "s3_server", "scratch", "second_s", "simulator"]
 
 
 @pytest.fixture
