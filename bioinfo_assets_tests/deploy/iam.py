@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
+from xml.sax.saxutils import unescape
 
 from moto.batch.models import batch_backends
 from moto.core.authorization import ActionAuthenticatorMixin
@@ -120,7 +121,9 @@ def _calls(service: str, response: Any, resource: str) -> Iterator[Call]:
     """The permissions that a request needs."""
     operation, account, region = response._get_action(), response.current_account, response.region
     if service == "s3":
-        yield Call(f"s3:{operation}", resource)
+        keys = re.findall("<Key>(.*?)</Key>", response.body if "?delete" in response.uri else "")
+        for name in [f"{resource}/{unescape(key)}" for key in keys] or [resource]:
+            yield Call(f"s3:{operation}", name)
         source = response.headers.get("x-amz-copy-source")
         if source:
             yield Call("s3:GetObject", f"arn:aws:s3:::{unquote(source).lstrip('/').partition('?')[0]}")

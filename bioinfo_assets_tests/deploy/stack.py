@@ -29,15 +29,6 @@ def template() -> dict[str, Any]:
     return resources
 
 
-def template_for_moto(service_role: str) -> str:
-    """The template with what moto lacks: the service-linked role, which AWS adds to a compute environment by itself."""
-    contents = template()
-    for resource in contents["Resources"].values():
-        if resource["Type"] == "AWS::Batch::ComputeEnvironment":
-            resource["Properties"]["ServiceRole"] = service_role
-    return json.dumps(contents)
-
-
 @dataclass(frozen=True)
 class Cloud:
     """An account on moto's server, as one of its users or as its administrator.
@@ -79,7 +70,7 @@ class Cloud:
         formation = self.client("cloudformation")
         formation.create_stack(
             StackName=name,
-            TemplateBody=template_for_moto(self._service_linked_role()),
+            TemplateBody=self.template(),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM"],
         )
@@ -87,12 +78,16 @@ class Cloud:
         assert stack["StackStatus"] == "CREATE_COMPLETE"
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
-    def _service_linked_role(self) -> str:
+    def template(self) -> str:
+        """The template with what moto lacks: Batch's service-linked role, which AWS creates and uses by itself."""
         iam, name = self.client("iam"), "AWSServiceRoleForBatch"
         with suppress(iam.exceptions.EntityAlreadyExistsException):
             iam.create_role(RoleName=name, Path="/aws-service-role/batch.amazonaws.com/", AssumeRolePolicyDocument="{}")
-        role: str = iam.get_role(RoleName=name)["Role"]["Arn"]
-        return role
+        role, contents = iam.get_role(RoleName=name)["Role"]["Arn"], template()
+        for resource in contents["Resources"].values():
+            if resource["Type"] == "AWS::Batch::ComputeEnvironment":
+                resource["Properties"]["ServiceRole"] = role
+        return json.dumps(contents)
 
     def host(self, outputs: Mapping[str, str]) -> "Cloud":
         """The same account as a user with the stack's policies for those who start runs."""

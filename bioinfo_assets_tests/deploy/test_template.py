@@ -34,6 +34,7 @@ ALLOWED_ON_ALL_RESOURCES = {
     ("LaunchPolicy", "batch:DescribeJobs"),
     ("LaunchPolicy", "batch:ListJobs"),
     ("LaunchPolicy", "ec2:DescribeInstanceTypes"),
+    ("LaunchPolicy", "ec2:DescribeLaunchTemplateVersions"),
     ("LaunchPolicy", "servicequotas:GetServiceQuota"),
 }
 """Actions that cannot be restricted to resources (AWS service authorization reference)."""

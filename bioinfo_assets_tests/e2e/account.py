@@ -67,6 +67,17 @@ def is_up(port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
+def job_image(account: Account, engine: Engine, tools_image: str) -> str:
+    """The image of the tools under a name in the stack's repository: no other may be used by jobs.
+
+    It is not pushed there. The engine has it under that name, and the checks of images in ECR are tested elsewhere.
+    """
+    image = f"{account.outputs['RepositoryUri']}:e2e"
+    engine("tag", tools_image, image)
+    return image
+
+
+@pytest.fixture(scope="module")
 def account(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """An account with the template's stack; this process's environment points to it."""
     folder = tmp_path_factory.mktemp("account")
