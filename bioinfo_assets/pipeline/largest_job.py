@@ -19,5 +19,5 @@ def largest_job(settings: Settings) -> Resources:
     >>> largest_job(Settings(output_path="s3://bucket/run")).cpus
     32
     """
-    asked, options = for_alignment(_HUGE, _HUGE), settings.options_of(ASSET)
-    return Resources(options.vcpus or asked.cpus, options.memory_mib or asked.memory_mib)
+    computed, options = for_alignment(_HUGE, _HUGE), settings.options_of(ASSET)
+    return Resources(options.vcpus or computed.cpus, options.memory_mib or computed.memory_mib)

@@ -84,7 +84,7 @@ _OPERATORS: Final[Mapping[str, Callable[[str | None, list[str]], bool]]] = {
     "Bool": lambda value, expected: value in expected,
     "StringEquals": lambda value, expected: value in expected,
     "StringLike": _is_like,
-    "StringNotLike": lambda value, patterns: not _is_like(value, patterns),  # also true if the key is not there
+    "StringNotLike": lambda value, patterns: not _is_like(value, patterns),  # also true without the key
 }
 """The operators that the template uses (IAM user guide, condition operators)."""
 
@@ -117,13 +117,17 @@ def _arn(name: str, prefix: str) -> str:
     return name if name.startswith("arn:") else prefix + name
 
 
+_S3_ACTIONS: Final = {"HeadBucket": "ListBucket"}
+"""Permissions that are not called like the operation (S3 API reference, HeadBucket)."""
+
+
 def _calls(service: str, response: Any, resource: str) -> Iterator[Call]:
     """The permissions that a request needs."""
     operation, account, region = response._get_action(), response.current_account, response.region
     if service == "s3":
-        keys = re.findall("<Key>(.*?)</Key>", response.body if "?delete" in response.uri else "")
+        keys = re.findall("<Key>(.*?)</Key>", response.raw_body.decode() if "?delete" in response.uri else "")
         for name in [f"{resource}/{unescape(key)}" for key in keys] or [resource]:
-            yield Call(f"s3:{operation}", name)
+            yield Call(f"s3:{_S3_ACTIONS.get(operation, operation)}", name)
         source = response.headers.get("x-amz-copy-source")
         if source:
             yield Call("s3:GetObject", f"arn:aws:s3:::{unquote(source).lstrip('/').partition('?')[0]}")

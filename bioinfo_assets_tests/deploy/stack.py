@@ -89,9 +89,18 @@ class Cloud:
                 resource["Properties"]["ServiceRole"] = role
         return json.dumps(contents)
 
-    def host(self, outputs: Mapping[str, str]) -> "Cloud":
-        """The same account as a user with the stack's policies for those who start runs."""
-        return self._user(self.launch_policies(outputs))
+    def host(self, outputs: Mapping[str, str], replaced: Mapping[str, str] | None = None) -> "Cloud":
+        """The same account as a user with the stack's policies for those who start runs.
+
+        Args:
+            outputs: The outputs of the stack.
+            replaced: Texts to replace in the policies, such as the image, where moto needs another.
+        """
+        policies = json.dumps(self.launch_policies(outputs))
+        for old, new in (replaced or {}).items():
+            assert old in policies
+            policies = policies.replace(old, new)
+        return self._user(json.loads(policies))
 
     def job(self, outputs: Mapping[str, str]) -> "Cloud":
         """The same account as a user with the policies of the stack's role for jobs: moto gives containers no role."""
@@ -99,7 +108,7 @@ class Cloud:
 
     def launch_policies(self, outputs: Mapping[str, str]) -> list[dict[str, Any]]:
         """The documents of the policies for those who start runs."""
-        return [self._document(outputs[name]) for name in LAUNCH_POLICIES if name in outputs]
+        return [self._read_document(outputs[name]) for name in LAUNCH_POLICIES if name in outputs]
 
     def job_policies(self, outputs: Mapping[str, str]) -> list[dict[str, Any]]:
         """The documents of the policies of the role for jobs."""
@@ -107,12 +116,12 @@ class Cloud:
         attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         inline = iam.list_role_policies(RoleName=role)["PolicyNames"]
         return [
-            *(self._document(policy["PolicyArn"]) for policy in attached),
+            *(self._read_document(policy["PolicyArn"]) for policy in attached),
             # Moto shows the inline policies of a stack's role as Python prints them.
             *(literal_eval(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]) for name in inline),
         ]
 
-    def _document(self, arn: str) -> dict[str, Any]:
+    def _read_document(self, arn: str) -> dict[str, Any]:
         version = self.client("iam").get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]
         document: dict[str, Any] = version["Document"]
         return document

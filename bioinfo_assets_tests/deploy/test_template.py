@@ -15,6 +15,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES as EC2_INSTANCE_TYPES
 
 from bioinfo_assets.launch.batch.checks import check_batch
 from bioinfo_assets.launch.batch.submission_request import MAX_TIMEOUT_S
+from bioinfo_assets.pipeline.largest_job import largest_job
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.deploy.iam import as_list
 from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, TEMPLATE, Cloud, start_cloud, template
@@ -88,9 +89,9 @@ def outputs(cloud: Cloud) -> dict[str, str]:
 
 
 @pytest.fixture
-def user(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the environment of a user of the account."""
-    for name, value in cloud.environment().items():
+def host(cloud: Cloud, outputs: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the environment of a user with the policies for those who start runs."""
+    for name, value in cloud.host(outputs).environment().items():
         monkeypatch.setenv(name, value)
 
 
@@ -321,11 +322,11 @@ class TestStack:
     )
     def test_machines_start_in_each_zone(self, cloud: Cloud, region: str, zones: str, expected: str) -> None:
         # By the letters: moto's GetAZs has those of us-east-1 in every region.
-        there, name = replace(cloud, region=region), f"zones-{expected}"
-        outputs = there.create(name, {"Project": name, "Zones": zones})
+        abroad, name = replace(cloud, region=region), f"zones-{expected}"
+        outputs = abroad.create(name, {"Project": name, "Zones": zones})
         for queue in (outputs["SpotQueueName"], outputs["OnDemandQueueName"]):
-            subnets = self.queue_and_machines(there, queue)[1]["computeResources"]["subnets"]
-            abouts = there.client("ec2").describe_subnets(SubnetIds=subnets)["Subnets"]
+            subnets = self.queue_and_machines(abroad, queue)[1]["computeResources"]["subnets"]
+            abouts = abroad.client("ec2").describe_subnets(SubnetIds=subnets)["Subnets"]
             by_id = {about["SubnetId"]: about for about in abouts}
             assert "".join(by_id[subnet]["AvailabilityZone"][-1] for subnet in subnets) == expected
 
@@ -381,7 +382,7 @@ class TestSettings:
         assert settings.jobs.image == f"{outputs['RepositoryUri']}:0.1.0"
         assert settings.batch.log_group == outputs["LogGroupName"]
 
-    @pytest.mark.usefixtures("user")
+    @pytest.mark.usefixtures("host")
     def test_the_doctor_finds_no_problem_once_the_image_is_pushed(self, cloud: Cloud, outputs: dict[str, str]) -> None:
         settings = Settings(output_path=f"{outputs['BucketUri']}/results", **tomllib.loads(outputs["Settings"]))
         manifest = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}'
@@ -389,6 +390,14 @@ class TestSettings:
         cloud.client("ecr").put_image(repositoryName=repository, imageManifest=manifest, imageTag="0.1.0")
         for queue in (outputs["SpotQueueName"], outputs["OnDemandQueueName"]):
             options = settings.jobs.model_copy(update={"queue": queue})
-            checks = list(check_batch(options, settings.batch.log_group, [str(settings.scratch), settings.output_path]))
+            checks = list(
+                check_batch(
+                    options,
+                    settings.batch.log_group,
+                    [str(settings.scratch), settings.output_path],
+                    largest_job=largest_job(settings),
+                )
+            )
             assert [check for check in checks if not check.ok] == []
-            assert len(checks) == 9
+            assert [check.name for check in checks if "permission" in check.message] == []
+            assert len(checks) == 13

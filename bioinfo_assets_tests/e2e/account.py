@@ -1,7 +1,8 @@
 """An AWS account on this machine: moto's server, reachable from containers, with the template's stack.
 
 The host has the stack's policies for those who start runs, and jobs have those of the stack's role for jobs: a call
-without permission is denied, as on AWS (deploy/iam.py).
+without permission is denied, as on AWS (deploy/iam.py). The engine's own image stands for one in the stack's
+repository.
 """
 
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets_tests.deploy.stack import Cloud
-from bioinfo_assets_tests.engine import Engine
+from bioinfo_assets_tests.engine import IMAGE, Engine
 from bioinfo_assets_tests.waiting import wait_until
 
 REGION = "us-east-1"
@@ -67,17 +68,6 @@ def is_up(port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def job_image(account: Account, engine: Engine, tools_image: str) -> str:
-    """The image of the tools under a name in the stack's repository: no other may be used by jobs.
-
-    It is not pushed there. The engine has it under that name, and the checks of images in ECR are tested elsewhere.
-    """
-    image = f"{account.outputs['RepositoryUri']}:e2e"
-    engine("tag", tools_image, image)
-    return image
-
-
-@pytest.fixture(scope="module")
 def account(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """An account with the template's stack; this process's environment points to it."""
     folder = tmp_path_factory.mktemp("account")
@@ -90,7 +80,7 @@ def account(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         outputs = cloud.create("genomes", {"Project": "genomes", "LogGroupName": MOTO_LOG_GROUP})
         for name in [name for name in os.environ if name.startswith(("AWS_", "BIOINFO_ASSETS_"))]:
             patch.delenv(name)
-        for name, value in cloud.host(outputs).environment().items():
+        for name, value in cloud.host(outputs, {f"{outputs['RepositoryUri']}:*": f"{IMAGE}:*"}).environment().items():
             patch.setenv(name, value)
         yield Account(
             outputs,

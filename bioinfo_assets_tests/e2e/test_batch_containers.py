@@ -22,10 +22,10 @@ from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store, join
 from bioinfo_assets_tests.cli.commands import COMMAND
-from bioinfo_assets_tests.e2e.account import Account, account, job_image
+from bioinfo_assets_tests.e2e.account import Account, account
 from bioinfo_assets_tests.engine import engine, tools_image
 
-__all__ = ["account", "engine", "job_image", "tools_image"]
+__all__ = ["account", "engine", "tools_image"]
 
 pytestmark = pytest.mark.xdist_group("docker")
 
@@ -69,7 +69,7 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(account: Account, job_image: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(account: Account, tools_image: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A new project with the settings from the template's stack, and with the image of this clone."""
     home = tmp_path_factory.mktemp("home")
     output_path = f"{account.outputs['BucketUri']}/demo"
@@ -79,7 +79,7 @@ def project(account: Account, job_image: str, tmp_path_factory: pytest.TempPathF
         "scratch": f"{account.outputs['BucketUri']}/scratch",
         "jobs": {
             "queue": account.outputs["SpotQueueName"],
-            "image": job_image,
+            "image": tools_image,
             "job_role": account.outputs["JobRoleArn"],
             "execution_role": account.outputs["ExecutionRoleArn"],
             "environment": dict(account.container_environment),
@@ -159,9 +159,9 @@ def test_published_files_have_the_recorded_digests(project: Project, asset: str,
 
 
 @pytest.mark.usefixtures("first_run")
-def test_a_record_names_backend_and_image_and_has_the_cost(project: Project, job_image: str) -> None:
+def test_a_record_names_backend_and_image_and_has_the_cost(project: Project, tools_image: str) -> None:
     record = read(project.ledger, "aligned_bam", "sparrow")
-    assert (record.backend, record.image, record.attempts) == ("batch", job_image, 1)
+    assert (record.backend, record.image, record.attempts) == ("batch", tools_image, 1)
     assert (record.peak_memory_mib or 0) > 10
     assert (record.cpu_s or 0) > 0
 
@@ -203,8 +203,8 @@ def test_a_second_run_reuses_everything_and_submits_no_job(project: Project) -> 
 
 
 @pytest.mark.usefixtures("first_run")
-def test_doctor_finds_no_problem(project: Project, tools_image: str) -> None:
-    completed = project.call("doctor", "--json", "--image", tools_image)
+def test_doctor_finds_no_problem(project: Project) -> None:
+    completed = project.call("doctor", "--json")
     assert completed.returncode == 0, completed.stdout
     checks = json.loads(completed.stdout)
     assert checks

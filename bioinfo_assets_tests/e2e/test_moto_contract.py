@@ -11,11 +11,11 @@ from bioinfo_assets.launch.backend import Submission
 from bioinfo_assets.launch.batch.backend import BatchBackend, BatchConfig, RunIdentity
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.e2e.account import Account, account, job_image
+from bioinfo_assets_tests.e2e.account import Account, account
 from bioinfo_assets_tests.engine import engine, tools_image
 from bioinfo_assets_tests.launch.contract import ScriptContract
 
-__all__ = ["account", "engine", "job_image", "tools_image"]
+__all__ = ["account", "engine", "tools_image"]
 
 pytestmark = pytest.mark.xdist_group("docker")
 
@@ -45,13 +45,13 @@ class TestBatchOnMoto(ScriptContract):
     PAUSE_S = 0.2
 
     @pytest.fixture
-    def backend(self, account: Account, job_image: str) -> Iterator[OnMoto]:
+    def backend(self, account: Account, tools_image: str) -> Iterator[OnMoto]:
         account_config = {"log_group": account.outputs["LogGroupName"], "scratch_volume": str(account.disk)}
         config = WITHOUT_ARRAYS.model_copy(update=account_config)
         scratch = f"{account.outputs['BucketUri']}/scratch"
         backend = OnMoto(scratch, Store(), RunIdentity("run-1", "run-1"), config)
         backend.options = JobOptions(
-            image=job_image, queue=account.outputs["SpotQueueName"], environment=dict(account.container_environment)
+            image=tools_image, queue=account.outputs["SpotQueueName"], environment=dict(account.container_environment)
         )
         yield backend
         backend.close()

@@ -219,9 +219,9 @@ class TestFolders:
 
 class TestBuckets:
     def test_a_bucket_of_another_region_is_a_problem(self, check: Check, cloud: Cloud) -> None:
-        there = {"LocationConstraint": "eu-west-1"}
+        location = {"LocationConstraint": "eu-west-1"}
         replace(cloud, region="eu-west-1").client("s3").create_bucket(
-            Bucket="far-away", CreateBucketConfiguration=there
+            Bucket="far-away", CreateBucketConfiguration=location
         )
         message = (
             "bucket far-away is in eu-west-1, but jobs run in eu-central-1, where tools cannot read it: use a "
