@@ -377,6 +377,8 @@ class TestSettings:
         settings = Settings(output_path="s3://results", **tomllib.loads(outputs["Settings"]))
         assert (settings.backend, settings.scratch) == ("batch", f"{outputs['BucketUri']}/scratch")
         assert settings.jobs.queue == outputs["SpotQueueName"]
+        assert settings.jobs.fallback_queue == outputs["OnDemandQueueName"]
+        assert settings.batch.reclaims_before_fallback == 2
         assert settings.jobs.job_role == outputs["JobRoleArn"]
         assert settings.jobs.execution_role == outputs["ExecutionRoleArn"]
         assert settings.jobs.image == f"{outputs['RepositoryUri']}:0.1.0"
