@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install install-for-tests demo dagit docs test coverage check benchmark clean login create-repo \
-	build build-local push bash bash-local
+	build build-local push bash bash-local smoke-aws
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -82,8 +82,8 @@ create-repo: ## create the repository in ECR (deploy/batch.yaml also creates one
 		--image-tag-mutability IMMUTABLE --image-scanning-configuration scanOnPush=true \
 		--query repository.repositoryUri --output text
 
-build: ## build the image, tagged for ECR
-	$(docker-build) --tag '$(image)' .
+build: ## build the image for machines on AWS, tagged for ECR
+	$(docker-build) --platform linux/amd64 --tag '$(image)' .
 
 build-local: ## build the image for this machine
 	$(docker-build) --tag '$(LOCAL_IMAGE)' .
@@ -91,6 +91,9 @@ build-local: ## build the image for this machine
 push: ## push the image to ECR, and print the setting `image` for it
 	@image='$(image)' && $(DOCKER) push "$$image" && printf '\nimage = "%s"\n' "$$($(DOCKER) image inspect \
 		--format '{{range .RepoDigests}}{{println .}}{{end}}' "$$image" | grep -F "$${image%:*}@")"
+
+smoke-aws: install ## try on your AWS account what is assumed of AWS, for some dollars: it asks first (deploy/README.md)
+	@uv run --frozen python -m smoke_aws $(SMOKE)
 
 bash: ## open a shell in the image from ECR
 	@$(DOCKER) run --rm --interactive --tty '$(image)' bash

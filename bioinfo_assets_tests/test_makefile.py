@@ -88,8 +88,15 @@ def test_push_prints_the_setting_that_names_the_image_by_digest(docker: Path) ->
     assert (docker.parent / "docker.calls").read_text().startswith(f"push {REGISTRY}/bioinfo-assets:7\n")
 
 
-@pytest.mark.parametrize(("target", "name"), [("build", f"{REGISTRY}/bioinfo-assets:7"), ("build-local", "here:1")])
-def test_an_image_is_built_with_the_given_variables(docker: Path, tmp_path: Path, target: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "options"),
+    [
+        # Machines on AWS are x86_64, whatever this one is.
+        ("build", f"--platform linux/amd64 --tag {REGISTRY}/bioinfo-assets:7"),
+        ("build-local", "--tag here:1"),
+    ],
+)
+def test_an_image_is_built_with_the_given_variables(docker: Path, tmp_path: Path, target: str, options: str) -> None:
     ca = tmp_path / "ca.pem"
     variables = [f"DOCKER={docker}", f"CA={ca}", "TAG=7", "LOCAL_IMAGE=here:1"]
     done = make(target, *variables, AWS_ACCOUNT="123456789012", AWS_REGION="eu-west-1")
@@ -97,7 +104,7 @@ def test_an_image_is_built_with_the_given_variables(docker: Path, tmp_path: Path
     arguments = "BASE DEBIAN_SOURCES BWA_MEM2_URL BWA_MEM2_SHA256 REVISION"
     assert (docker.parent / "docker.calls").read_text() == (
         f"build --file docker/Dockerfile --secret id=ca,src={ca} "
-        f"{' '.join(f'--build-arg {argument}' for argument in arguments.split())} --tag {name} .\n"
+        f"{' '.join(f'--build-arg {argument}' for argument in arguments.split())} {options} .\n"
     )
 
 

@@ -25,6 +25,7 @@ from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch import backend as launch_backend
 from bioinfo_assets.launch.backend_config import batch_scratch, open_backend, tool_folders
 from bioinfo_assets.launch.tools import TOOLS, tool_versions
+from bioinfo_assets.pipeline.largest_job import largest_job
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.storage.store import Store
 
@@ -75,8 +76,9 @@ def doctor(
 ) -> None:
     """Check that everything that jobs need is installed, and show how to fix what is missing.
 
-    For this machine and for containers: the tools and their versions. For AWS Batch: credentials, queue, machines,
-    job definition or image, S3 paths, log group, roles. Exit code 1 if something is missing.
+    For this machine and for containers: the tools and their versions. For AWS Batch: credentials, queue, machines and
+    their room for the largest job, quotas, job definition or image, S3 paths and regions, log group, roles. Exit code 1
+    if something is missing.
     """
     settings = _load_settings(output_path, backend, job_options(image, queue))
     if settings.backend == "batch":
@@ -105,7 +107,9 @@ def _check_batch(settings: Settings, *, json: bool) -> bool:
     from bioinfo_assets.launch.batch.checks import check_batch  # noqa: PLC0415 - boto3 takes a while to import
 
     places = (batch_scratch(settings, settings.output_path), settings.output_path)
-    checks = list(check_batch(settings.jobs, settings.batch.log_group, places))
+    inputs = tuple(filter(None, (settings.reference, settings.reference_alt, *settings.known_sites)))
+    largest = largest_job(settings)
+    checks = list(check_batch(settings.jobs, settings.batch.log_group, places, inputs=inputs, largest_job=largest))
     if json:
         typer.echo(json_module.dumps([asdict(check) for check in checks], indent=2))
     else:

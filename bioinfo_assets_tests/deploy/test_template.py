@@ -3,14 +3,21 @@
 import tomllib
 from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Network
+from itertools import combinations
 from typing import Any
 
 import pytest
 from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
 from cfnlint.helpers import REGIONS  # type: ignore[import-untyped]
+from moto.ec2.models.instance_types import INSTANCE_TYPES as EC2_INSTANCE_TYPES
 
 from bioinfo_assets.launch.batch.checks import check_batch
+from bioinfo_assets.launch.batch.submission_request import MAX_TIMEOUT_S
+from bioinfo_assets.pipeline.largest_job import largest_job
 from bioinfo_assets.settings import Settings
+from bioinfo_assets_tests.deploy.iam import as_list
 from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, TEMPLATE, Cloud, start_cloud, template
 
 pytestmark = pytest.mark.filterwarnings(MOTO_WARNING)
@@ -27,6 +34,9 @@ ALLOWED_ON_ALL_RESOURCES = {
     ("LaunchPolicy", "batch:DescribeJobQueues"),
     ("LaunchPolicy", "batch:DescribeJobs"),
     ("LaunchPolicy", "batch:ListJobs"),
+    ("LaunchPolicy", "ec2:DescribeInstanceTypes"),
+    ("LaunchPolicy", "ec2:DescribeLaunchTemplateVersions"),
+    ("LaunchPolicy", "servicequotas:GetServiceQuota"),
 }
 """Actions that cannot be restricted to resources (AWS service authorization reference)."""
 
@@ -39,15 +49,12 @@ def statements(name: str) -> Iterator[dict[str, Any]]:
         yield from document["Statement"]
 
 
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
 def allowed(name: str) -> set[tuple[str, str]]:
     """The allowed actions with the short name of their resource."""
     return {
         (action, short_name(resource))
         for statement in statements(name)
+        if statement["Effect"] == "Allow"
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }
@@ -59,6 +66,8 @@ def short_name(resource: Any) -> str:
     ((function, argument),) = resource.items()
     if function == "Fn::Split":
         return str(argument[1]["Ref"])
+    if function == "Ref":
+        return str(argument)
     if function == "Fn::GetAtt":
         return ".".join(argument)
     return str(argument).replace("arn:${AWS::Partition}:", "").replace("${AWS::Region}:${AWS::AccountId}:", "")
@@ -80,9 +89,9 @@ def outputs(cloud: Cloud) -> dict[str, str]:
 
 
 @pytest.fixture
-def user(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the environment of a user of the account."""
-    for name, value in cloud.environment().items():
+def host(cloud: Cloud, outputs: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the environment of a user with the policies for those who start runs."""
+    for name, value in cloud.host(outputs).environment().items():
         monkeypatch.setenv(name, value)
 
 
@@ -113,10 +122,23 @@ class TestTemplate:
         assert [short_name(resource) for resource in statement["Resource"]] == ["Bucket.Arn", "${Bucket.Arn}/*"]
 
     def test_incomplete_uploads_expire_after_a_week_and_scratch_after_the_set_days(self) -> None:
-        broken, scratch = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        broken, scratch, _ = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
         assert broken["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
         assert "ExpirationInDays" not in broken
         assert (scratch["Prefix"], scratch["ExpirationInDays"]) == ("scratch/", {"Ref": "ScratchDays"})
+
+    def test_versions_are_kept_only_if_asked_for(self) -> None:
+        contents = template()
+        condition, then, otherwise = RESOURCES["Bucket"]["Properties"]["VersioningConfiguration"]["Fn::If"]
+        assert (then, otherwise) == ({"Status": "Enabled"}, {"Ref": "AWS::NoValue"})
+        assert contents["Conditions"][condition] == {"Fn::Equals": [{"Ref": "Versioning"}, "true"]}
+        assert contents["Parameters"]["Versioning"]["Default"] == "false"
+
+    def test_earlier_versions_expire_and_those_of_scratch_at_once(self) -> None:
+        _, scratch, noncurrent = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert "Prefix" not in noncurrent
+        assert noncurrent["NoncurrentVersionExpiration"] == {"NoncurrentDays": {"Ref": "NoncurrentDays"}}
+        assert scratch["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
 
     def test_images_are_scanned(self) -> None:
         assert RESOURCES["Repository"]["Properties"]["ImageScanningConfiguration"] == {"ScanOnPush": True}
@@ -142,6 +164,49 @@ class TestTemplate:
         assert (only, scratch["Ebs"]["VolumeType"]) == (system, "gp3")
         assert data["EbsMachine"]["UserData"] == data["NvmeMachine"]["UserData"]
 
+    def test_each_subnet_has_a_route_and_addresses_of_its_own(self) -> None:
+        subnets = {name: about for name, about in RESOURCES.items() if about["Type"] == "AWS::EC2::Subnet"}
+        routed = {
+            about["Properties"]["SubnetId"]["Ref"]: about["Condition"]
+            for about in RESOURCES.values()
+            if about["Type"] == "AWS::EC2::SubnetRouteTableAssociation"
+        }
+        assert routed == {name: about["Condition"] for name, about in subnets.items()}
+        networks = [IPv4Network(about["Properties"]["CidrBlock"]) for about in subnets.values()]
+        assert not any(first.overlaps(second) for first, second in combinations(networks, 2))
+        assert all(network.subnet_of(IPv4Network("10.0.0.0/16")) for network in networks)
+
+    @pytest.mark.parametrize("name", ["SpotEnvironment", "OnDemandEnvironment"])
+    def test_machines_can_be_changed_while_jobs_run(self, name: str) -> None:
+        # Conditions of an infrastructure update (AWS Batch user guide, infrastructure-updates).
+        environment = RESOURCES[name]["Properties"]
+        assert "ServiceRole" not in environment
+        assert "ComputeEnvironmentName" not in environment
+        assert environment["ReplaceComputeEnvironment"] is False
+        assert environment["ComputeResources"]["AllocationStrategy"] in {
+            "BEST_FIT_PROGRESSIVE",
+            "SPOT_PRICE_CAPACITY_OPTIMIZED",
+        }
+        assert environment["ComputeResources"]["UpdateToLatestImageVersion"] is True
+        assert environment["UpdatePolicy"]["TerminateJobsOnUpdate"] is False
+        assert environment["UpdatePolicy"]["JobExecutionTimeoutMinutes"] * 60 == MAX_TIMEOUT_S
+
+    def test_the_default_machines_have_room_for_a_genome_and_some_for_the_largest_step(self) -> None:
+        # Moto has AWS's own answer to DescribeInstanceTypes.
+        types = template()["Parameters"]["NvmeInstanceTypes"]["Default"].split(",")
+        abouts = [EC2_INSTANCE_TYPES[name] for name in types]
+        assert min(about["InstanceStorageInfo"]["TotalSizeInGB"] for about in abouts) >= 900
+        assert max(about["VCpuInfo"]["DefaultVCpus"] for about in abouts) == 32
+        assert {tuple(about["ProcessorInfo"]["SupportedArchitectures"]) for about in abouts} == {("x86_64",)}
+        assert {about["Hypervisor"] for about in abouts} == {"nitro"}
+
+    def test_the_default_volume_is_one_that_gp3_allows(self) -> None:
+        # 0.25 MiB/s for each IOPS, 500 IOPS for each GiB (EBS user guide, general-purpose).
+        parameters = template()["Parameters"]
+        size, throughput, iops = (parameters[name]["Default"] for name in ("ScratchGiB", "ScratchMiBps", "ScratchIops"))
+        assert throughput <= parameters["ScratchMiBps"]["MaxValue"] <= iops / 4
+        assert iops <= 500 * size
+
 
 class TestPermissions:
     def test_only_unrestrictable_actions_are_allowed_on_all_resources(self) -> None:
@@ -153,15 +218,17 @@ class TestPermissions:
     def test_no_permission_has_a_wildcard_in_its_action(self) -> None:
         assert [pair for name in {*ROLES, *POLICIES} for pair in allowed(name) if "*" in pair[0]] == []
 
-    def test_jobs_read_and_write_the_bucket_and_read_the_inputs(self) -> None:
+    def test_jobs_read_the_bucket_and_the_inputs_and_write_to_scratch(self) -> None:
         assert allowed("JobRole") == {
             ("s3:GetObject", "${Bucket.Arn}/*"),
-            ("s3:PutObject", "${Bucket.Arn}/*"),
-            ("s3:AbortMultipartUpload", "${Bucket.Arn}/*"),
+            ("s3:PutObject", "${Bucket.Arn}/scratch/*"),
+            ("s3:AbortMultipartUpload", "${Bucket.Arn}/scratch/*"),
             ("s3:ListBucket", "Bucket.Arn"),
         }
         assert allowed("InputPolicy") == {("s3:GetObject", "InputObjects"), ("s3:ListBucket", "InputObjects")}
-        assert RESOURCES["InputPolicy"]["Properties"]["Roles"] == [{"Ref": "JobRole"}]
+        assert allowed("KeyPolicy") == {("kms:Decrypt", "KmsKeyArn"), ("kms:GenerateDataKey", "KmsKeyArn")}
+        for policy in ("InputPolicy", "KeyPolicy"):
+            assert RESOURCES[policy]["Properties"]["Roles"] == [{"Ref": "JobRole"}]
 
     def test_the_agent_pulls_one_image_and_writes_one_log(self) -> None:
         assert {resource for _, resource in allowed("ExecutionRole")} == {"Repository.Arn", "LogGroup.Arn", "*"}
@@ -180,7 +247,6 @@ class TestPermissions:
         [
             ("JobRole", "ecs-tasks.amazonaws.com"),
             ("ExecutionRole", "ecs-tasks.amazonaws.com"),
-            ("ServiceRole", "batch.amazonaws.com"),
             ("InstanceRole", {"Fn::Sub": "ec2.${AWS::URLSuffix}"}),
         ],
     )
@@ -221,14 +287,16 @@ class TestStack:
             "mixed",
             {"Project": "mixed", "EbsInstanceTypes": "m7i,c7i", "NvmeInstanceTypes": "r6id", "ScratchGiB": "700"},
         )
-        assert self.types_and_volumes(cloud, outputs) == (["r6id", "m7i", "c7i"], [["r6id"]], [700])
+        assert self.types_and_volumes(cloud, outputs) == (["r6id", "m7i", "c7i"], [["r6id"]], [(700, 500, 4000)])
 
     def test_all_instance_types_may_be_without_local_disks(self, cloud: Cloud) -> None:
         outputs = cloud.create("plain", {"Project": "plain", "EbsInstanceTypes": "m7i", "NvmeInstanceTypes": ""})
-        assert self.types_and_volumes(cloud, outputs) == (["m7i"], [], [500])
+        assert self.types_and_volumes(cloud, outputs) == (["m7i"], [], [(500, 500, 4000)])
 
-    def types_and_volumes(self, cloud: Cloud, outputs: dict[str, str]) -> tuple[list[str], list[list[str]], list[int]]:
-        """Instance types, those with a launch template of their own, and the sizes of scratch volumes."""
+    def types_and_volumes(
+        self, cloud: Cloud, outputs: dict[str, str]
+    ) -> tuple[list[str], list[list[str]], list[tuple[int, ...]]]:
+        """Instance types, those with a launch template of their own, and size, MiB/s and IOPS of scratch volumes."""
         resources = self.queue_and_machines(cloud, outputs["SpotQueueName"])[1]["computeResources"]
         launch = resources["launchTemplate"]
         (version,) = cloud.client("ec2").describe_launch_template_versions(
@@ -236,7 +304,44 @@ class TestStack:
         )["LaunchTemplateVersions"]
         devices = version["LaunchTemplateData"]["BlockDeviceMappings"][1:]
         overrides = [override["targetInstanceTypes"] for override in launch.get("overrides", [])]
-        return resources["instanceTypes"], overrides, [device["Ebs"]["VolumeSize"] for device in devices]
+        names = ("VolumeSize", "Throughput", "Iops")
+        return (
+            resources["instanceTypes"],
+            overrides,
+            [tuple(device["Ebs"][name] for name in names) for device in devices],
+        )
+
+    @pytest.mark.parametrize(
+        ("region", "zones", "expected"),
+        [
+            ("eu-west-2", "", "abc"),
+            ("us-west-1", "", "ab"),
+            ("us-east-1", "us-east-1b,us-east-1d", "bd"),
+            ("us-east-1", ",".join(f"us-east-1{zone}" for zone in "fabcde"), "fabcde"),
+        ],
+    )
+    def test_machines_start_in_each_zone(self, cloud: Cloud, region: str, zones: str, expected: str) -> None:
+        # By the letters: moto's GetAZs has those of us-east-1 in every region.
+        abroad, name = replace(cloud, region=region), f"zones-{expected}"
+        outputs = abroad.create(name, {"Project": name, "Zones": zones})
+        for queue in (outputs["SpotQueueName"], outputs["OnDemandQueueName"]):
+            subnets = self.queue_and_machines(abroad, queue)[1]["computeResources"]["subnets"]
+            abouts = abroad.client("ec2").describe_subnets(SubnetIds=subnets)["Subnets"]
+            by_id = {about["SubnetId"]: about for about in abouts}
+            assert "".join(by_id[subnet]["AvailabilityZone"][-1] for subnet in subnets) == expected
+
+    def test_the_bucket_may_use_a_key(self, cloud: Cloud) -> None:
+        key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
+        outputs = cloud.create("sealed", {"Project": "sealed", "KmsKeyArn": key})
+        s3, bucket = cloud.client("s3"), outputs["BucketUri"].removeprefix("s3://")
+        (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+        default = rule["ApplyServerSideEncryptionByDefault"]
+        assert (default["SSEAlgorithm"], default["KMSMasterKeyID"]) == ("aws:kms", key)
+
+    def test_by_default_it_uses_no_key(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        s3, bucket = cloud.client("s3"), outputs["BucketUri"].removeprefix("s3://")
+        (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+        assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
 
     def test_an_existing_network_is_used(self, cloud: Cloud) -> None:
         ec2 = cloud.client("ec2")
@@ -272,12 +377,14 @@ class TestSettings:
         settings = Settings(output_path="s3://results", **tomllib.loads(outputs["Settings"]))
         assert (settings.backend, settings.scratch) == ("batch", f"{outputs['BucketUri']}/scratch")
         assert settings.jobs.queue == outputs["SpotQueueName"]
+        assert settings.jobs.fallback_queue == outputs["OnDemandQueueName"]
+        assert settings.batch.reclaims_before_fallback == 2
         assert settings.jobs.job_role == outputs["JobRoleArn"]
         assert settings.jobs.execution_role == outputs["ExecutionRoleArn"]
         assert settings.jobs.image == f"{outputs['RepositoryUri']}:0.1.0"
         assert settings.batch.log_group == outputs["LogGroupName"]
 
-    @pytest.mark.usefixtures("user")
+    @pytest.mark.usefixtures("host")
     def test_the_doctor_finds_no_problem_once_the_image_is_pushed(self, cloud: Cloud, outputs: dict[str, str]) -> None:
         settings = Settings(output_path=f"{outputs['BucketUri']}/results", **tomllib.loads(outputs["Settings"]))
         manifest = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}'
@@ -285,6 +392,14 @@ class TestSettings:
         cloud.client("ecr").put_image(repositoryName=repository, imageManifest=manifest, imageTag="0.1.0")
         for queue in (outputs["SpotQueueName"], outputs["OnDemandQueueName"]):
             options = settings.jobs.model_copy(update={"queue": queue})
-            checks = list(check_batch(options, settings.batch.log_group, [str(settings.scratch), settings.output_path]))
+            checks = list(
+                check_batch(
+                    options,
+                    settings.batch.log_group,
+                    [str(settings.scratch), settings.output_path],
+                    largest_job=largest_job(settings),
+                )
+            )
             assert [check for check in checks if not check.ok] == []
-            assert len(checks) == 9
+            assert [check.name for check in checks if "permission" in check.message] == []
+            assert len(checks) == 13

@@ -13,7 +13,7 @@ from bioinfo_assets_tests.deploy.stack import template
 MIME = template()["Mappings"]["Machine"]["UserData"]["Mime"]
 STORE = "Amazon EC2 NVMe Instance Storage"
 VOLUME = "Amazon Elastic Block Store"
-CHANGES = ("mdadm", "mkfs.xfs", "mkdir", "mount", "chmod", "systemctl", "dnf", "iptables", "udevadm")
+CHANGES = ("mdadm", "mkfs.xfs", "mkdir", "mount", "chmod", "systemctl", "dnf", "iptables", "udevadm", "logger")
 BLOCKED = "iptables --insert OUTPUT --destination 169.254.169.254 --match owner ! --uid-owner root --jump REJECT"
 
 
@@ -91,6 +91,15 @@ def machine(tmp_path: Path) -> Machine:
     return machine
 
 
+def refusal(reason: str) -> list[str]:
+    """The commands of a machine that takes no jobs."""
+    return [
+        f"logger --tag bioinfo-assets scratch: {reason}; this machine takes no jobs and powers off",
+        "systemctl mask --now ecs",
+        "systemctl poweroff",
+    ]
+
+
 def scratch_commands(device: str) -> list[str]:
     return [
         f"mkfs.xfs -f -q {device}",
@@ -153,22 +162,31 @@ def test_without_an_instance_store_the_empty_volume_is_used(machine: Machine) ->
 def test_a_volume_that_is_not_empty_is_never_overwritten(machine: Machine, row: str) -> None:
     machine.disk("/dev/nvme1n1", VOLUME, row)
     code, commands = machine.start()
-    assert (code, commands) == (1, ["udevadm settle", "systemctl mask --now ecs"])
-    assert machine.stderr == "scratch: there is no disk for it; this machine takes no jobs\n"
+    assert (code, commands) == (1, ["udevadm settle", *refusal("there is no disk for it")])
+    assert machine.stderr == "scratch: there is no disk for it; this machine takes no jobs and powers off\n"
 
 
-def test_a_machine_without_a_scratch_disk_does_not_join_the_cluster(machine: Machine) -> None:
-    assert machine.start() == (1, ["udevadm settle", "systemctl mask --now ecs"])
+def test_a_machine_without_a_scratch_disk_powers_off(machine: Machine) -> None:
+    assert machine.start() == (1, ["udevadm settle", *refusal("there is no disk for it")])
+
+
+@pytest.mark.parametrize("broken", ["logger", "systemctl"])
+def test_it_powers_off_even_if_a_command_fails_before(machine: Machine, broken: str) -> None:
+    log = machine.folder / "log"
+    machine.command(broken, f'echo "{broken} $*" >>"{log}"; [[ $1 == poweroff ]]')
+    assert machine.start() == (1, ["udevadm settle", *refusal("there is no disk for it")])
 
 
 @pytest.mark.parametrize("name", ["mkfs.xfs", "mount", "iptables"])
-def test_a_machine_on_which_a_command_fails_does_not_join_the_cluster(machine: Machine, name: str) -> None:
+def test_a_machine_on_which_a_command_fails_powers_off(machine: Machine, name: str) -> None:
     machine.disk("/dev/nvme1n1", STORE, "disk")
     machine.command(name, "exit 3")
     code, commands = machine.start()
-    assert (code, commands[-1]) == (1, "systemctl mask --now ecs")
+    line = next(number for number, text in enumerate(script().splitlines(), 1) if text.startswith(f"{name} "))
+    assert (code, commands[-3:]) == (1, refusal(f"line {line} failed"))
 
 
-def test_a_machine_whose_disks_cannot_be_listed_does_not_join_the_cluster(machine: Machine) -> None:
+def test_a_machine_whose_disks_cannot_be_listed_powers_off(machine: Machine) -> None:
     machine.command("lsblk", "exit 1")
-    assert machine.start() == (1, ["udevadm settle", "systemctl mask --now ecs"])
+    line = next(number for number, text in enumerate(script().splitlines(), 1) if text.startswith("names="))
+    assert machine.start() == (1, ["udevadm settle", *refusal(f"line {line} failed")])

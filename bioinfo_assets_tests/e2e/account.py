@@ -1,4 +1,9 @@
-"""An AWS account on this machine: moto's server, reachable from containers, with the template's stack."""
+"""An AWS account on this machine: moto's server, reachable from containers, with the template's stack.
+
+The host has the stack's policies for those who start runs, and jobs have those of the stack's role for jobs: a call
+without permission is denied, as on AWS (deploy/iam.py). The engine's own image stands for one in the stack's
+repository.
+"""
 
 import os
 import socket
@@ -13,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets_tests.deploy.stack import Cloud
-from bioinfo_assets_tests.engine import Engine
+from bioinfo_assets_tests.engine import IMAGE, Engine
 from bioinfo_assets_tests.waiting import wait_until
 
 REGION = "us-east-1"
@@ -47,7 +52,7 @@ def free_port() -> int:
 def moto(log: Path) -> Iterator[int]:
     """Run moto's server on all interfaces, so that containers reach it; yields its port."""
     port = free_port()
-    command = [str(Path(sys.executable).parent / "moto_server"), "-H", "0.0.0.0", "-p", str(port)]  # noqa: S104
+    command = [sys.executable, "-m", "bioinfo_assets_tests.deploy.iam", "-H", "0.0.0.0", "-p", str(port)]  # noqa: S104
     with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file) as server:
         wait_until(lambda: is_up(port), timeout_s=30, what="moto's server")
         yield port
@@ -75,6 +80,10 @@ def account(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         outputs = cloud.create("genomes", {"Project": "genomes", "LogGroupName": MOTO_LOG_GROUP})
         for name in [name for name in os.environ if name.startswith(("AWS_", "BIOINFO_ASSETS_"))]:
             patch.delenv(name)
-        for name, value in cloud.environment().items():
+        for name, value in cloud.host(outputs, {f"{outputs['RepositoryUri']}:*": f"{IMAGE}:*"}).environment().items():
             patch.setenv(name, value)
-        yield Account(outputs, {**cloud.environment(), "AWS_ENDPOINT_URL": f"http://host.docker.internal:{port}"}, disk)
+        yield Account(
+            outputs,
+            {**cloud.job(outputs).environment(), "AWS_ENDPOINT_URL": f"http://host.docker.internal:{port}"},
+            disk,
+        )

@@ -1,7 +1,8 @@
 """The whole pipeline on AWS Batch, with real containers of the project's own image.
 
 A Docker engine runs the jobs; moto's server stands in for S3, Batch, CloudWatch and the rest of AWS, set up by the
-project's own CloudFormation template. The results are compared with those of local processes from the same data.
+project's own CloudFormation template. Host and jobs have the permissions of that template and no others. The results
+are compared with those of local processes from the same data.
 """
 
 import json

@@ -6,11 +6,11 @@ Nothing is changed, except that a small file is written to each folder and delet
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, ParamSpec
 from uuid import uuid4
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -20,19 +20,30 @@ from botocore.exceptions import (
 )
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
+from bioinfo_assets.launch.batch.check_image import check_image, check_platform
+from bioinfo_assets.launch.batch.check_machines import (
+    CONFIG,
+    check_largest_job,
+    check_machines,
+    check_quota,
+    has_closed_metadata,
+)
 from bioinfo_assets.launch.batch.console_links import DEFAULT_GROUP
-from bioinfo_assets.launch.batch.images import ECR_IMAGE
-from bioinfo_assets.launch.job import JobOptions
+from bioinfo_assets.launch.job import JobOptions, Resources
 from bioinfo_assets.storage.store import Store, join
 
 if TYPE_CHECKING:
-    from mypy_boto3_batch.type_defs import ComputeEnvironmentDetailTypeDef, JobDefinitionTypeDef
+    from mypy_boto3_batch.type_defs import JobDefinitionTypeDef
 
-_CONFIG: Final = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+_S3: Final = "s3://"
 _ECS: Final = "ecs-tasks.amazonaws.com"
 """The service that assumes the roles of jobs (AWS Batch user guide, execution-IAM-role; ECS developer guide)."""
-_ACCESS_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
-_OPTIONAL_CALLS: Final = frozenset({"DescribeImages", "DescribeLogGroups", "GetRole"})
+_ACCESS_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_OPTIONAL_CALLS: Final = frozenset(
+    {"DescribeImages", "DescribeLogGroups", "GetRole"}
+    | {"BatchGetImage", "GetDownloadUrlForLayer"}
+    | {"DescribeInstanceTypes", "DescribeLaunchTemplateVersions", "GetServiceQuota"}
+)
 """Calls that only these checks make, so that lacking the permission is no fault."""
 
 Arguments = ParamSpec("Arguments")
@@ -43,8 +54,8 @@ class CheckResult:
     """The result of one check.
 
     Attributes:
-        name: What was checked: `credentials`, `queue`, `machines`, `job definition`, `image`, `log group`, `job role`,
-            `execution role`, or a folder.
+        name: What was checked: `credentials`, `queue`, `machines`, `largest job`, `vCPU quota`, `job definition`,
+            `image`, `image platform`, `log group`, `job role`, `execution role`, a folder, or a bucket.
         ok: Whether jobs can use it; also True if it cannot be checked for lack of permission.
         message: Its state, or what is wrong and what to do.
     """
@@ -55,7 +66,13 @@ class CheckResult:
 
 
 def check_batch(
-    options: JobOptions, log_group: str, folders: Sequence[str], session: boto3.Session | None = None
+    options: JobOptions,
+    log_group: str,
+    folders: Sequence[str],
+    session: boto3.Session | None = None,
+    *,
+    inputs: Sequence[str] = (),
+    largest_job: Resources | None = None,
 ) -> Iterator[CheckResult]:
     """Check everything that jobs need; if the credentials are wrong, nothing else.
 
@@ -64,6 +81,8 @@ def check_batch(
         log_group: The log group of the definitions that this project registers.
         folders: Folders that are read and written: scratch and output.
         session: Credentials and region; None: those that boto3 finds.
+        inputs: Files that jobs read; the regions of their buckets are checked.
+        largest_job: Resources of the largest job that a run may submit to the queue; None: they are not checked.
     """
     try:
         aws = session or boto3.Session()
@@ -75,18 +94,29 @@ def check_batch(
     if not identity.ok:
         return
     yield _check("queue", _queue, aws, options.queue, options.share_identifier)
+    queue = None
     if options.queue is not None:
-        yield _check("machines", _machines, aws, options.queue)
+        machines = _check("machines", check_machines, aws, options.queue)
+        yield machines
+        queue = options.queue if machines.ok else None
+    if queue is not None and largest_job is not None:
+        yield _check("largest job", check_largest_job, aws, queue, largest_job)
+        yield _check("vCPU quota", check_quota, aws, queue, largest_job)
     if options.job_definition is not None:
         definition = _check("job definition", _describe_definition, aws, options.job_definition)
         yield definition
         if definition.ok:
             options, log_group = _settings_of(_definition(aws, options.job_definition))
-    yield _check("image", _image, aws, options.image)
+    image = _check("image", check_image, aws, options.image)
+    yield image
+    if image.ok and options.image is not None:
+        yield _check("image platform", check_platform, aws, options.image)
     for folder in folders:
         yield _check(folder, _folder, folder)
+    for bucket in dict.fromkeys(_bucket_of(uri) for uri in (*folders, *inputs) if uri.startswith(_S3)):
+        yield _check(f"{_S3}{bucket}", _bucket, aws, bucket)
     yield _check("log group", _log_group, aws, log_group)
-    yield _check("job role", _role, aws, "job role", options.job_role)
+    yield _check("job role", _job_role, aws, options.job_role, queue)
     yield _check("execution role", _role, aws, "execution role", options.execution_role)
 
 
@@ -115,7 +145,7 @@ def _identity(session: boto3.Session) -> str:
     if session.get_credentials() is None:
         raise InputError("there are no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
     try:
-        arn = session.client("sts", config=_CONFIG).get_caller_identity()["Arn"]
+        arn = session.client("sts", config=CONFIG).get_caller_identity()["Arn"]
     except (EndpointConnectionError, ConnectTimeoutError):  # a private network may have an endpoint for Batch alone
         return f"found, in {session.region_name}; identity not checked: STS cannot be reached"
     return f"{arn} in {session.region_name}"
@@ -124,7 +154,7 @@ def _identity(session: boto3.Session) -> str:
 def _queue(session: boto3.Session, queue: str | None, share_identifier: str | None) -> str:
     if queue is None:
         raise InputError("no job queue is set: set jobs.queue to its name")
-    client = session.client("batch", config=_CONFIG)
+    client = session.client("batch", config=CONFIG)
     queues = client.describe_job_queues(jobQueues=[queue])["jobQueues"]
     if not queues:
         raise InputError(f"job queue {queue} does not exist in {session.region_name}: check jobs.queue and the region")
@@ -143,38 +173,8 @@ def _queue(session: boto3.Session, queue: str | None, share_identifier: str | No
     return "enabled and valid"
 
 
-def _machines(session: boto3.Session, queue: str) -> str:
-    client = session.client("batch", config=_CONFIG)
-    queues = client.describe_job_queues(jobQueues=[queue])["jobQueues"]
-    names = [item["computeEnvironment"] for about in queues for item in about["computeEnvironmentOrder"]]
-    if not names:
-        raise InputError(f"job queue {queue} has no compute environment: add one")
-    environments = client.describe_compute_environments(computeEnvironments=names)["computeEnvironments"]
-    problems = {about["computeEnvironmentName"]: _problem(about) for about in environments}
-    bad = "; ".join(f"compute environment {name} {problem}" for name, problem in problems.items() if problem)
-    if all(problems.values()):
-        raise InputError(f"job queue {queue} cannot start machines: {bad or 'its compute environments are gone'}")
-    usable = ", ".join(name for name, problem in problems.items() if not problem)
-    return f"{usable} can start machines" + (f"; but {bad}" if bad else "")
-
-
-def _problem(about: "ComputeEnvironmentDetailTypeDef") -> str:
-    """Why a compute environment cannot run jobs; empty if it can."""
-    resources: Mapping[str, Any] = about.get("computeResources", {})
-    if about.get("state") != "ENABLED":
-        return "is disabled: enable it"
-    if about.get("status") != "VALID":
-        why = about.get("statusReason", "no reason given")
-        return f"is {about.get('status', 'in no status').lower()} ({why}): fix it"
-    if str(resources.get("type", "")).startswith("FARGATE"):
-        return "is of type Fargate, but jobs mount a disk of their machine: use one of type EC2"
-    if about.get("type") == "MANAGED" and resources.get("maxvCpus", 0) < 1:
-        return "has a maximum of 0 vCPUs: raise its maxvCpus"
-    return ""
-
-
 def _definition(session: boto3.Session, name: str) -> "JobDefinitionTypeDef":
-    client = session.client("batch", config=_CONFIG)
+    client = session.client("batch", config=CONFIG)
     if ":" in name:
         revisions = client.describe_job_definitions(jobDefinitions=[name])["jobDefinitions"]
     else:
@@ -208,25 +208,6 @@ def _settings_of(definition: "JobDefinitionTypeDef") -> tuple[JobOptions, str]:
     return options, logs.get("awslogs-group", DEFAULT_GROUP)
 
 
-def _image(session: boto3.Session, image: str | None) -> str:
-    if image is None:
-        raise InputError("no container image is set: set jobs.image to what `make push` printed")
-    match = ECR_IMAGE.fullmatch(image)
-    if match is None:
-        return "not checked: it is not in Amazon ECR"
-    client = session.client("ecr", region_name=match["region"], config=_CONFIG)
-    image_id: Any = {"imageDigest": match["digest"]} if match["digest"] else {"imageTag": match["tag"] or "latest"}
-    try:
-        images = client.describe_images(
-            registryId=match["account"], repositoryName=match["repository"], imageIds=[image_id]
-        )["imageDetails"]
-    except client.exceptions.RepositoryNotFoundException as error:
-        raise InputError(f"the repository of image {image} does not exist: create it (`make create-repo`)") from error
-    except client.exceptions.ImageNotFoundException as error:
-        raise InputError(f"image {image} is not in its repository: push it (`make push`)") from error
-    return images[0]["imageDigest"]
-
-
 def _folder(folder: str) -> str:
     store, uri, data = Store(), join(folder, f"doctor-{uuid4().hex}"), b"Can this folder be written and read?\n"
     store.write_bytes(uri, data)
@@ -238,8 +219,31 @@ def _folder(folder: str) -> str:
     return "can be written and read"
 
 
+def _bucket_of(uri: str) -> str:
+    return uri.removeprefix(_S3).partition("/")[0]
+
+
+def _bucket(session: boto3.Session, bucket: str) -> str:
+    client = session.client("s3", config=CONFIG)
+    try:
+        headers = client.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
+    except ClientError as error:  # the region is in a refusal too (S3 API reference, HeadBucket)
+        headers = error.response["ResponseMetadata"]["HTTPHeaders"]
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+            raise InputError(f"bucket {bucket} does not exist: create it, or check its name") from error
+    region = headers.get("x-amz-bucket-region")
+    if region is None:
+        return "not checked: S3 does not return the region of the bucket"
+    if region != session.region_name:
+        raise InputError(
+            f"bucket {bucket} is in {region}, but jobs run in {session.region_name}, where tools cannot read it: "
+            f"use a bucket in {session.region_name}, or a queue in {region}"
+        )
+    return f"is in {region}"
+
+
 def _log_group(session: boto3.Session, name: str) -> str:
-    pages = session.client("logs", config=_CONFIG).get_paginator("describe_log_groups")
+    pages = session.client("logs", config=CONFIG).get_paginator("describe_log_groups")
     groups = (group for page in pages.paginate(logGroupNamePrefix=name) for group in page["logGroups"])
     group = next((group for group in groups if group["logGroupName"] == name), None)
     if group is None:
@@ -249,12 +253,21 @@ def _log_group(session: boto3.Session, name: str) -> str:
     return f"logs are kept for {days} days" if days else "logs are kept, and billed, for ever: set a retention period"
 
 
+def _job_role(session: boto3.Session, arn: str | None, queue: str | None) -> str:
+    if arn is None and queue is not None and has_closed_metadata(session, queue):
+        raise InputError(
+            f"no job role is set, and the machines of {queue} keep their own role from jobs, so that jobs cannot "
+            "use S3: set jobs.job_role (the output JobRoleArn of deploy/batch.yaml)"
+        )
+    return _role(session, "job role", arn)
+
+
 def _role(session: boto3.Session, what: str, arn: str | None) -> str:
     if arn is None:
         return "not set: the role of the machines is used"
     if not re.fullmatch(r"arn:[^:]+:iam::\d{12}:role/.+", arn):
         raise InputError(f"{what} {arn} is not the ARN of a role, which looks like arn:aws:iam::123456789012:role/NAME")
-    client = session.client("iam", config=_CONFIG)
+    client = session.client("iam", config=CONFIG)
     try:
         role = client.get_role(RoleName=arn.rpartition("/")[2])["Role"]
     except client.exceptions.NoSuchEntityException as error:

@@ -1,79 +1,33 @@
-"""The checks against the stack of the project's own template in moto's server, intact and broken.
+"""The checks against the stack of the project's own template in moto's server, intact and broken."""
 
-What moto cannot simulate (broken compute environments, missing permissions) comes from a server with fixed answers.
-"""
-
-import http.server
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
 
 from bioinfo_assets.launch.batch.checks import CheckResult, check_batch
 from bioinfo_assets.launch.job import JobOptions
-from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, Cloud, start_cloud
+from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, Cloud
+from bioinfo_assets_tests.launch.batch.checked_stack import (
+    MACHINES,
+    QUEUE,
+    Check,
+    FixAnswers,
+    answers,
+    check,
+    cloud,
+    is_problem,
+    machines,
+    stack,
+    user,
+)
+
+__all__ = ["answers", "check", "cloud", "stack", "user"]
 
 pytestmark = pytest.mark.filterwarnings(MOTO_WARNING)
-
-Answers = Mapping[str, object]
-Check = Callable[..., dict[str, CheckResult]]
-
-MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}'
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    server, cloud = start_cloud()
-    yield cloud
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def stack(cloud: Cloud) -> Mapping[str, str]:
-    """The outputs of the stack, whose repository has an image."""
-    outputs = cloud.create("checked", {"Project": "checked"})
-    cloud.client("ecr").put_image(repositoryName="checked", imageManifest=MANIFEST, imageTag="0.1.0")
-    return outputs
-
-
-@pytest.fixture
-def user(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The environment of a user."""
-    for name, value in cloud.environment().items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    return monkeypatch
-
-
-@pytest.fixture
-def check(stack: Mapping[str, str], user: pytest.MonkeyPatch) -> Check:
-    """Run the checks with changed options or folders; return the results by name."""
-
-    def check(
-        folders: Sequence[str] = (), log_group: str = stack["LogGroupName"], **changes: Any
-    ) -> dict[str, CheckResult]:
-        options = JobOptions(
-            **{
-                "queue": stack["SpotQueueName"],
-                "image": f"{stack['RepositoryUri']}:0.1.0",
-                "job_role": stack["JobRoleArn"],
-                "execution_role": stack["ExecutionRoleArn"],
-                **changes,
-            }
-        )
-        return {result.name: result for result in check_batch(options, log_group, folders)}
-
-    return check
-
-
-def is_problem(result: CheckResult, message: str) -> bool:
-    return not result.ok and result.message == message
 
 
 class TestCredentials:
@@ -159,9 +113,7 @@ class TestQueue:
         )
         assert is_problem(result, message)
 
-    def test_an_invalid_queue_is_a_problem(
-        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
-    ) -> None:
+    def test_an_invalid_queue_is_a_problem(self, answers: FixAnswers, check: Check) -> None:
         queue = {**QUEUE, "status": "INVALID", "statusReason": "no environment"}
         with answers({"/v1/describejobqueues": {"jobQueues": [queue]}}):
             assert is_problem(check(queue="q")["queue"], "job queue q is invalid (no environment): wait, or fix it")
@@ -174,74 +126,12 @@ class TestQueue:
             result, f"job queue {stack['SpotQueueName']} is not a fair-share queue: unset jobs.share_identifier"
         )
 
-    def test_a_fair_share_queue_needs_a_share_identifier(
-        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
-    ) -> None:
+    def test_a_fair_share_queue_needs_a_share_identifier(self, answers: FixAnswers, check: Check) -> None:
         queue = {**QUEUE, "schedulingPolicyArn": "arn:aws:batch:eu-central-1:123456789012:scheduling-policy/fair"}
         with answers({"/v1/describejobqueues": {"jobQueues": [queue]}}):
             message = "job queue q is a fair-share queue: set jobs.share_identifier"
             assert is_problem(check(queue="q")["queue"], message)
             assert check(queue="q", share_identifier="lab")["queue"].ok
-
-
-class TestMachines:
-    def test_a_usable_compute_environment_is_ok(self, check: Check) -> None:
-        assert check()["machines"].ok
-
-    def test_a_disabled_compute_environment_is_a_problem(
-        self, check: Check, cloud: Cloud, stack: Mapping[str, str]
-    ) -> None:
-        batch, queue = cloud.client("batch"), stack["OnDemandQueueName"]
-        (about,) = batch.describe_job_queues(jobQueues=[queue])["jobQueues"]
-        arn = about["computeEnvironmentOrder"][0]["computeEnvironment"]
-        batch.update_compute_environment(computeEnvironment=arn, state="DISABLED")
-        try:
-            result = check(queue=queue)["machines"]
-        finally:
-            batch.update_compute_environment(computeEnvironment=arn, state="ENABLED")
-        name = arn.rpartition("/")[2]
-        message = f"job queue {queue} cannot start machines: compute environment {name} is disabled: enable it"
-        assert is_problem(result, message)
-
-    @pytest.mark.parametrize(
-        ("changed", "problem"),
-        [
-            (
-                {"status": "INVALID", "statusReason": "CLIENT_ERROR - role is gone"},
-                "is invalid (CLIENT_ERROR - role is gone): fix it",
-            ),
-            ({"computeResources": {"type": "SPOT", "maxvCpus": 0}}, "has a maximum of 0 vCPUs: raise its maxvCpus"),
-            (
-                {"computeResources": {"type": "FARGATE_SPOT", "maxvCpus": 16}},
-                "is of type Fargate, but jobs mount a disk of their machine: use one of type EC2",
-            ),
-        ],
-    )
-    def test_an_unusable_compute_environment_is_a_problem(
-        self,
-        answers: Callable[[Answers], AbstractContextManager[None]],
-        check: Check,
-        changed: Mapping[str, object],
-        problem: str,
-    ) -> None:
-        with answers(machines({**MACHINES, **changed})):
-            message = f"job queue q cannot start machines: compute environment m {problem}"
-            assert is_problem(check(queue="q")["machines"], message)
-
-    def test_one_usable_compute_environment_is_enough(
-        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
-    ) -> None:
-        with answers(machines(MACHINES, {**MACHINES, "computeEnvironmentName": "n", "state": "DISABLED"})):
-            result = check(queue="q")["machines"]
-        assert result.ok
-        assert result.message == "m can start machines; but compute environment n is disabled: enable it"
-
-    def test_a_queue_whose_compute_environments_are_gone_is_a_problem(
-        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
-    ) -> None:
-        with answers(machines()):
-            message = "job queue q cannot start machines: its compute environments are gone"
-            assert is_problem(check(queue="q")["machines"], message)
 
 
 class TestJobDefinition:
@@ -284,9 +174,7 @@ class TestJobDefinition:
         message = "job definition old is no longer active: register a new revision"
         assert is_problem(check(job_definition="old")["job definition"], message)
 
-    def test_a_multi_node_definition_is_a_problem(
-        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
-    ) -> None:
+    def test_a_multi_node_definition_is_a_problem(self, answers: FixAnswers, check: Check) -> None:
         definition = {"jobDefinitionName": "mpi", "jobDefinitionArn": "arn:mpi:1", "revision": 1, "status": "ACTIVE"}
         with answers({"/v1/describejobdefinitions": {"jobDefinitions": [{**definition, "type": "multinode"}]}}):
             message = "job definition mpi is not for a single container: register one that is"
@@ -308,32 +196,6 @@ class TestJobDefinition:
         assert results["execution role"].message == "not set: the role of the machines is used"
 
 
-class TestImage:
-    def test_an_image_is_found_by_tag_and_by_digest(self, check: Check, stack: Mapping[str, str]) -> None:
-        digest = check()["image"].message
-        assert digest.startswith("sha256:")
-        assert check(image=f"{stack['RepositoryUri']}@{digest}")["image"].message == digest
-
-    def test_an_unset_image_is_reported(self, check: Check) -> None:
-        assert is_problem(
-            check(image=None)["image"], "no container image is set: set jobs.image to what `make push` printed"
-        )
-
-    @pytest.mark.parametrize("end", ["", ":9", f"@sha256:{'0' * 64}"], ids=["latest", "tag", "digest"])
-    def test_an_image_that_was_not_pushed_is_a_problem(self, check: Check, stack: Mapping[str, str], end: str) -> None:
-        image = stack["RepositoryUri"] + end
-        assert is_problem(check(image=image)["image"], f"image {image} is not in its repository: push it (`make push`)")
-
-    def test_a_missing_repository_is_a_problem(self, check: Check) -> None:
-        image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/none:1"
-        message = f"the repository of image {image} does not exist: create it (`make create-repo`)"
-        assert is_problem(check(image=image)["image"], message)
-
-    def test_an_image_in_another_registry_is_not_checked(self, check: Check) -> None:
-        result = check(image="quay.io/lab/tools:1")["image"]
-        assert (result.ok, result.message) == (True, "not checked: it is not in Amazon ECR")
-
-
 class TestFolders:
     def test_folders_are_left_as_they_were(
         self, check: Check, cloud: Cloud, stack: Mapping[str, str], tmp_path: Path
@@ -341,6 +203,7 @@ class TestFolders:
         folders = [f"{stack['BucketUri']}/scratch", str(tmp_path)]
         results = check(folders=folders)
         assert [results[place].message for place in folders] == ["can be written and read"] * 2
+        assert results[stack["BucketUri"]].message == "is in eu-central-1"
         assert "Contents" not in cloud.client("s3").list_objects_v2(Bucket=stack["BucketUri"].removeprefix("s3://"))
         assert list(tmp_path.iterdir()) == []
 
@@ -352,6 +215,37 @@ class TestFolders:
         result = check(folders=["scratch"])["scratch"]
         assert not result.ok
         assert "is no file location" in result.message
+
+
+class TestBuckets:
+    def test_a_bucket_of_another_region_is_a_problem(self, check: Check, cloud: Cloud) -> None:
+        location = {"LocationConstraint": "eu-west-1"}
+        replace(cloud, region="eu-west-1").client("s3").create_bucket(
+            Bucket="far-away", CreateBucketConfiguration=location
+        )
+        message = (
+            "bucket far-away is in eu-west-1, but jobs run in eu-central-1, where tools cannot read it: use a "
+            "bucket in eu-central-1, or a queue in eu-west-1"
+        )
+        results = check(
+            inputs=["s3://far-away/hg38.fa", "s3://far-away/dbsnp.vcf.gz", "https://site/hg38.fa", "/hg38.fa"]
+        )
+        assert [name for name in results if "://" in name] == ["s3://far-away"]
+        assert is_problem(results["s3://far-away"], message)
+
+    def test_a_missing_bucket_is_a_problem(self, check: Check) -> None:
+        result = check(inputs=["s3://no-such-bucket/hg38.fa"])["s3://no-such-bucket"]
+        assert is_problem(result, "bucket no-such-bucket does not exist: create it, or check its name")
+
+    def test_the_region_is_found_without_permission_for_the_bucket(self, check: Check, answers: FixAnswers) -> None:
+        with answers({"/theirs": {"x-amz-bucket-region": "eu-west-1"}}):
+            result = check(queue="q", inputs=["s3://theirs/hg38.fa"])["s3://theirs"]
+        assert result.message.startswith("bucket theirs is in eu-west-1, but jobs run in eu-central-1")
+
+    def test_a_store_that_returns_no_region_is_no_problem(self, check: Check, answers: FixAnswers) -> None:
+        with answers({}):
+            result = check(queue="q", inputs=["s3://theirs/hg38.fa"])["s3://theirs"]
+        assert (result.ok, result.message) == (True, "not checked: S3 does not return the region of the bucket")
 
 
 class TestLogGroup:
@@ -374,8 +268,18 @@ class TestRoles:
     def test_the_roles_of_the_template_are_ok(self, check: Check) -> None:
         assert [check()[role].message for role in ("job role", "execution role")] == ["jobs can assume it"] * 2
 
-    def test_an_unset_role_is_reported(self, check: Check) -> None:
-        result = check(job_role=None)["job role"]
+    def test_without_a_job_role_jobs_of_the_template_have_no_credentials(
+        self, check: Check, stack: Mapping[str, str]
+    ) -> None:
+        message = (
+            f"no job role is set, and the machines of {stack['SpotQueueName']} keep their own role from jobs, so that "
+            "jobs cannot use S3: set jobs.job_role (the output JobRoleArn of deploy/batch.yaml)"
+        )
+        assert is_problem(check(job_role=None)["job role"], message)
+
+    def test_without_a_job_role_others_have_the_role_of_the_machines(self, check: Check, answers: FixAnswers) -> None:
+        with answers(machines(MACHINES)):
+            result = check(queue="q", job_role=None)["job role"]
         assert (result.ok, result.message) == (True, "not set: the role of the machines is used")
 
     def test_a_name_instead_of_an_arn_is_a_problem(self, check: Check) -> None:
@@ -430,9 +334,7 @@ class TestRoles:
 
 
 class TestMissingPermissions:
-    def test_calls_that_only_the_checks_make_are_skipped(
-        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
-    ) -> None:
+    def test_calls_that_only_the_checks_make_are_skipped(self, answers: FixAnswers, check: Check) -> None:
         with answers({}):
             results = check(queue="q")
         assert [(name, results[name].ok, results[name].message) for name in ("log group", "job role")] == [
@@ -440,87 +342,7 @@ class TestMissingPermissions:
             ("job role", True, "not checked: you have no permission for GetRole"),
         ]
 
-    def test_calls_that_runs_make_are_a_problem(
-        self, answers: Callable[[Answers], AbstractContextManager[None]], check: Check
-    ) -> None:
+    def test_calls_that_runs_make_are_a_problem(self, answers: FixAnswers, check: Check) -> None:
         with answers({}):
             result = check(queue="q")["queue"]
         assert is_problem(result, "AWS rejects DescribeJobQueues (not for you): check your credentials and permissions")
-
-
-QUEUE = {
-    "jobQueueName": "q",
-    "jobQueueArn": "arn:aws:batch:eu-central-1:123456789012:job-queue/q",
-    "state": "ENABLED",
-    "status": "VALID",
-    "priority": 1,
-    "computeEnvironmentOrder": [{"order": 1, "computeEnvironment": "m"}],
-}
-MACHINES = {
-    "computeEnvironmentName": "m",
-    "type": "MANAGED",
-    "state": "ENABLED",
-    "status": "VALID",
-    "computeResources": {"type": "SPOT", "maxvCpus": 16},
-}
-
-
-def machines(*environments: Mapping[str, Any]) -> Answers:
-    return {
-        "/v1/describejobqueues": {"jobQueues": [QUEUE]},
-        "/v1/describecomputeenvironments": {"computeEnvironments": list(environments)},
-    }
-
-
-class FixedAnswers(http.server.BaseHTTPRequestHandler):
-    """Gives fixed answers by path, an identity, and denies everything else."""
-
-    server: "FixedAnswerServer"
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        xml = '<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Code>AccessDenied</Code></Error></ErrorResponse>'
-        if self.path in self.server.by_path:
-            self.answer(200, json.dumps(self.server.by_path[self.path]))
-        elif "GetCallerIdentity" in body:
-            self.answer(200, "<R><GetCallerIdentityResult><Arn>arn:aws:x</Arn></GetCallerIdentityResult></R>")
-        elif body.startswith("Action="):
-            self.answer(403, xml)
-        else:
-            self.answer(403, '{"__type": "AccessDeniedException", "message": "not for you"}')
-
-    def answer(self, code: int, text: str) -> None:
-        self.send_response(code)
-        self.send_header("Content-Length", str(len(text)))
-        self.send_header("x-amzn-ErrorType", "AccessDeniedException")
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-class FixedAnswerServer(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, by_path: Answers) -> None:
-        super().__init__(("127.0.0.1", 0), FixedAnswers)
-        self.by_path = by_path
-
-
-@pytest.fixture
-def answers(user: pytest.MonkeyPatch) -> Callable[[Answers], AbstractContextManager[None]]:
-    """Let a server with fixed answers take the place of AWS."""
-
-    @contextmanager
-    def answers(by_path: Answers) -> Iterator[None]:
-        with FixedAnswerServer(by_path) as server:
-            thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-            thread.start()
-            with user.context() as patch:
-                patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-                yield
-            server.shutdown()
-            thread.join()
-
-    return answers
