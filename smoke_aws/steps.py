@@ -23,11 +23,13 @@ ENDED: Final = ("SUCCEEDED", "FAILED")
 ACTIVE: Final = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 POLL_S: Final = 2.0
 
-_LOOK_AROUND: Final = """df -Pk "${JOB_DISK:-/}" | awk 'NR == 2 { print "disk", int($2 / 1000000) }'
+_LOOK_AROUND: Final = r"""df -Pk "${JOB_DISK:-/}" | awk 'NR == 2 { print "disk", int($2 / 1000000) }'
 echo "uid $(id -u)"
 code=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' http://169.254.169.254/latest/) || true
 echo "metadata $code"
-echo "identity $(aws sts get-caller-identity --query Arn --output text)"
+role=$(curl --silent --max-time 5 "http://169.254.170.2${AWS_CONTAINER_CREDENTIALS_RELATIVE_URI:-}" |
+  sed -n 's/.*"RoleArn" *: *"\([^"]*\)".*/\1/p') || true
+echo "identity ${role:-none}"
 """
 
 

@@ -11,7 +11,13 @@ from botocore.exceptions import ClientError
 
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.job_definition import definition_body
-from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, job_folder_of, report_uri, submission_folder
+from bioinfo_assets.launch.batch.scratch_paths import (
+    ScratchPaths,
+    attempt_folder,
+    job_folder_of,
+    report_uri,
+    submission_folder,
+)
 from bioinfo_assets.launch.batch.submission_request import tags_of
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.result_key import ResultKey
@@ -165,7 +171,7 @@ class TestData:
         scratch = ScratchPaths(f"{outputs['BucketUri']}/scratch")
         folder = submission_folder(scratch.job_folder("0f3c"), 1)
         assert job_folder_of(folder).startswith(scratch.root)
-        for uri in (report_uri(folder, 1), scratch.tool_list("image")):
+        for uri in (report_uri(attempt_folder(folder, "0f3c:7", 1)), scratch.tool_list("image")):
             assert may_job("s3:PutObject", uri.replace("s3://", "arn:aws:s3:::"))
 
     def test_jobs_cannot_change_results(self, may_job: Decide, may_launch: Decide, outputs: dict[str, str]) -> None:
