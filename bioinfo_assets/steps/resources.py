@@ -24,6 +24,9 @@ _SHARE: Final = 0.925
 _MIN_DISK_MIB: Final = 64
 """Scratch space for small files: scripts, logs, metrics, indexes of contigs."""
 
+_DISK_MARGIN: Final = 1.05
+"""For what a file system takes by itself."""
+
 
 def on_machine_of(gib: int) -> int:
     """The most memory that a job can ask for to fit a machine of this size, in MiB."""
@@ -152,7 +155,7 @@ def _memory_mib(base_mib: int, size: float, *, max_mib: int) -> int:
 
 
 def _disk_mib(size: float) -> int:
-    return _MIN_DISK_MIB + round(size / MIB)
+    return _MIN_DISK_MIB + round(_DISK_MARGIN * size / MIB)
 
 
 def _cpus(size: int, *, per_cpu: int, max_cpus: int) -> int:

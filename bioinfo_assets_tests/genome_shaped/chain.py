@@ -1,7 +1,6 @@
 """The steps after alignment, each in a container with the memory and the disk that it asks for."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -40,30 +39,44 @@ class Runner:
         return measurement
 
 
-def after_alignment(
-    runner: Runner, aligned: StoredFile, reference: IndexedReference, sites: KnownSites
-) -> Iterator[Measurement]:
-    """Run each step after alignment, and recalibration without known sites too."""
-    marked = runner.run(mark_duplicates(SAMPLE, aligned, reference, LAYOUT, optical_distance=OPTICAL_DISTANCE))
-    yield marked
-    bam, without, with_sites = (
-        IndexedBam.of(marked.files),
-        Recalibration((), ()),
-        Recalibration((sites,), QUANTIZED_QUALS),
-    )
-    yield runner.run(recalibrate(SAMPLE, bam, reference, without, LAYOUT), "without_sites")
-    recalibrated = runner.run(recalibrate(SAMPLE, bam, reference, with_sites, LAYOUT))
-    yield recalibrated
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the steps after alignment read."""
+
+    aligned: StoredFile
+    reference: IndexedReference
+    sites: KnownSites
+
+
+def run_bam_steps(runner: Runner, inputs: Inputs) -> dict[str, Measurement]:
+    """Run the steps that write a BAM or metrics of it, and recalibration without known sites too."""
+    reference = inputs.reference
+    marked = runner.run(mark_duplicates(SAMPLE, inputs.aligned, reference, LAYOUT, optical_distance=OPTICAL_DISTANCE))
+    bam = IndexedBam.of(marked.files)
+    runner.run(recalibrate(SAMPLE, bam, reference, Recalibration((), ()), LAYOUT), "without_sites")
+    sites = Recalibration((inputs.sites,), QUANTIZED_QUALS)
+    recalibrated = runner.run(recalibrate(SAMPLE, bam, reference, sites, LAYOUT))
     final = IndexedBam.of(recalibrated.files)
-    alignment = runner.run(alignment_metrics(SAMPLE, final, reference, LAYOUT))
-    inserts = runner.run(insert_size_metrics(SAMPLE, final, LAYOUT))
-    depths = runner.run(depth(SAMPLE, final, LAYOUT, genome=reference.fasta.size))
+    metrics = [
+        runner.run(alignment_metrics(SAMPLE, final, reference, LAYOUT)),
+        runner.run(insert_size_metrics(SAMPLE, final, LAYOUT)),
+    ]
+    return {measurement.asset: measurement for measurement in (marked, recalibrated, *metrics)}
+
+
+def run_depth_and_report(
+    runner: Runner, inputs: Inputs, measurements: dict[str, Measurement]
+) -> dict[str, Measurement]:
+    """Run the depth of the recalibrated BAM, and the report on all metrics."""
+    final = IndexedBam.of(measurements["recalibrated_bam"].files)
+    depths = runner.run(depth(SAMPLE, final, LAYOUT, genome=inputs.reference.fasta.size))
     reported = [
-        marked.files["metrics"],
-        recalibrated.files["table"],
-        alignment.files["metrics"],
-        inserts.files["metrics"],
+        measurements["marked_bam"].files["metrics"],
+        measurements["recalibrated_bam"].files["table"],
+        measurements["alignment_metrics"].files["metrics"],
+        measurements["insert_size_metrics"].files["metrics"],
         depths.files["summary"],
         depths.files["distribution"],
     ]
-    yield from (alignment, inserts, depths, runner.run(multiqc({SAMPLE: reported}, LAYOUT)))
+    report = runner.run(multiqc({SAMPLE: reported}, LAYOUT))
+    return {measurement.asset: measurement for measurement in (depths, report)}

@@ -14,6 +14,7 @@ from typing import Final
 
 from bioinfo_assets.genomics.reference import Contig
 from bioinfo_assets.launch.job import StoredFile
+from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.known_sites import KnownSites
 from bioinfo_assets.steps.reference import Aligner, IndexedReference
 
@@ -38,8 +39,8 @@ _BLOCK_LINES: Final = 10_000
 
 
 def chromosomes(divisor: int = 1) -> tuple[Contig, ...]:
-    """The 25 chromosomes, their lengths divided."""
-    return tuple(Contig(name, max(length // divisor, 2 * _INSERT)) for name, length in PRIMARY)
+    """The 25 chromosomes, their lengths divided, but long enough for a read pair."""
+    return _divided(PRIMARY, divisor)
 
 
 def all_contigs(divisor: int = 1) -> tuple[Contig, ...]:
@@ -53,9 +54,13 @@ def all_contigs(divisor: int = 1) -> tuple[Contig, ...]:
         *((f"HLA-{gene}*{n // 4 + 1:02}:{n % 4 + 1:02}:01:01", 3_500 + n) for gene in "ABC" for n in range(150)),
         *((f"HLA-DRB1*{n + 1:02}:01:01", 11_000 + n) for n in range(75)),
     ]
-    contigs = (*chromosomes(divisor), *(Contig(name, length) for name, length in others))
+    contigs = (*chromosomes(divisor), *_divided(others, divisor))
     assert len({contig.name for contig in contigs}) == HS38_CONTIGS
     return contigs
+
+
+def _divided(lengths: Sequence[tuple[str, int]], divisor: int) -> tuple[Contig, ...]:
+    return tuple(Contig(name, max(length // divisor, 2 * _INSERT)) for name, length in lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,20 @@ def write_aligned_bam(genome: Genome, path: Path, pairs: int, seed: int = 7) -> 
         process.stdin.close()
     assert process.returncode == 0
     return unread(path)
+
+
+def write_unpaired_bam(genome: Genome, path: Path, per_contig: int) -> IndexedBam:
+    """Write a sorted, indexed BAM of reads without mates on all contigs, evenly."""
+    reads = (
+        f"{contig.name}.{number}\t0\t{contig.name}\t{1 + number * (contig.length - READ_LENGTH) // per_contig}\t60\t"
+        f"{READ_LENGTH}M\t*\t0\t0\t{'A' * READ_LENGTH}\t*\n"
+        for contig in genome.contigs
+        for number in range(per_contig)
+    )
+    text = "".join([genome.sam_header().replace("SO:unsorted\tGO:query", "SO:coordinate"), *reads])
+    subprocess.run(["samtools", "view", "-b", "-o", path, "-"], input=text.encode(), check=True)
+    subprocess.run(["samtools", "index", path], check=True)
+    return IndexedBam(unread(path), unread(path.with_name(f"{path.name}.bai")))
 
 
 def _records(genome: Genome, pairs: int, random: Random) -> Iterator[str]:

@@ -64,7 +64,7 @@ def file_system(folder: Path, size_mib: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", "--lazy", folder], check=True)  # a container may be about to end
         image.unlink()
         folder.rmdir()
 
@@ -75,7 +75,7 @@ def run_measured(job: Job, image: str, folder: Path) -> Measurement:
     outputs.mkdir(parents=True)
     with file_system(folder / f"{job.key.asset}.disk", job.resources.disk_mib) as disk:
         placed = replace(job, inputs=tuple(_place(item, disk / "inputs") for item in job.inputs))
-        with closing(DockerBackend(disk / "scratch", Store(), image, cpus=32, memory_mib=1024 * 1024)) as backend:
+        with closing(DockerBackend(disk / "scratch", Store(), image, memory_mib=1024 * 1024)) as backend:
             job_id = backend.submit(placed).job_id
             with _Sampler(disk) as sampler:
                 while not (status := backend.poll([job_id])[job_id]).state.is_over:
