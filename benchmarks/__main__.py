@@ -123,13 +123,13 @@ def log(
 def aligner_memory(
     megabases: Annotated[list[int] | None, typer.Option(help="Sizes of genomes; 8, 32, 64 and 128 by default.")] = None,
     threads: Annotated[list[int] | None, typer.Option(help="Numbers of threads; 1, 4 and 16 by default.")] = None,
-    batches: Annotated[int, typer.Option(help="Batches of 100 million bases to align.")] = 3,
+    batch_bases: Annotated[int, typer.Option(help="Bases of a batch of reads; the step's are 100 million.")] = 10**8,
     aligner: Annotated[str, typer.Option(help="bwa or bwa-mem2.")] = "bwa",
 ) -> None:
     """The memory of indexing and alignment, and what it becomes for a human genome."""
+    setup = aligner_memory_module.Setup(aligner, megabases or [8, 32, 64, 128], threads or [1, 4, 16], batch_bases)
     with _folder() as folder:
-        sizes, counts = megabases or [8, 32, 64, 128], threads or [1, 4, 16]
-        peaks = aligner_memory_module.measure(folder, sizes, counts, batches, aligner, console)
+        peaks = aligner_memory_module.measure(folder, setup, console)
     aligner_memory_module.show(peaks, aligner, console)
     report.add(f"memory of {aligner}", [asdict(peak) for peak in peaks])
 

@@ -15,8 +15,8 @@ from rich.table import Table
 HUMAN_BASES: Final = 3_217_346_917
 """GRCh38 with alternate contigs, decoys and HLA genes, the largest usual reference."""
 
-BATCH_BASES: Final = 100_000_000
-"""The bases of a batch of reads, as the step `aligned_bam` sets it (`-K`)."""
+_BATCHES: Final = 3
+"""How many batches of reads are aligned: the aligner reads the next while it aligns one."""
 
 READ_LENGTH: Final = 150
 _INSERT: Final = 400
@@ -70,20 +70,28 @@ class Fit:
         return f"{line}; {human:,.0f} MiB for a human genome" if self.unit == "base" else line
 
 
-def measure(
-    folder: Path, megabases: Sequence[int], threads: Sequence[int], batches: int, aligner: str, console: Console
-) -> list[Peak]:
-    """Index random genomes of these sizes, and align reads to each with each number of threads."""
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is measured: genomes of these sizes, each with these numbers of threads, in batches of this many bases."""
+
+    aligner: str
+    megabases: Sequence[int]
+    threads: Sequence[int]
+    batch_bases: int
+
+
+def measure(folder: Path, setup: Setup, console: Console) -> list[Peak]:
+    """Index random genomes, and align reads to each."""
     peaks = []
-    for size in megabases:
+    for size in setup.megabases:
         fasta, reads = folder / f"{size}.fa", (folder / f"{size}.1.fq", folder / f"{size}.2.fq")
-        write_data(fasta, reads, size * 1_000_000, batches * BATCH_BASES // (2 * READ_LENGTH))
-        console.print(f"{aligner} index, {size} Mb", style="dim")
-        peaks.append(_run("index", size, 1, [aligner, "index", str(fasta)]))
-        for count in threads:
-            console.print(f"{aligner} mem, {size} Mb, {count} threads", style="dim")
-            words = [aligner, "mem", "-t", str(count), "-K", str(BATCH_BASES), "-Y", str(fasta), *map(str, reads)]
-            peaks.append(_run("mem", size, count, words))
+        write_data(fasta, reads, size * 1_000_000, _BATCHES * setup.batch_bases // (2 * READ_LENGTH))
+        console.print(f"{setup.aligner} index, {size} Mb", style="dim")
+        peaks.append(_run("index", size, 1, [setup.aligner, "index", str(fasta)]))
+        for count in setup.threads:
+            console.print(f"{setup.aligner} mem, {size} Mb, {count} threads", style="dim")
+            options = ["-t", str(count), "-K", str(setup.batch_bases), "-Y"]
+            peaks.append(_run("mem", size, count, [setup.aligner, "mem", *options, str(fasta), *map(str, reads)]))
         for path in folder.glob(f"{size}.*"):
             path.unlink()
     return peaks
