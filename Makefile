@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-for-tests demo dagit docs test coverage check benchmark clean login create-repo \
+.PHONY: help install install-for-tests demo dagit docs test genome-shaped coverage check benchmark clean login create-repo \
 	build build-local push bash bash-local smoke-aws
 
 help: ## show this list
@@ -28,6 +28,9 @@ docs: install ## build the documentation site into site/
 
 test: install-for-tests ## run the tests, with the real tools
 	uv run --frozen pytest -n 2 --dist loadgroup
+
+genome-shaped: install-for-tests ## run each step after alignment on a human genome's contigs, in containers (an hour)
+	TESTS_NEED_DOCKER=yes uv run --frozen pytest -m genome_shaped -s bioinfo_assets_tests/genome_shaped
 
 coverage: install-for-tests ## run the tests and list the branches of the product that none of them takes
 	uv run --frozen coverage erase

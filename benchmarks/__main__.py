@@ -12,8 +12,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from benchmarks import aligner_memory as aligner_memory_module
 from benchmarks import cached as cached_module
 from benchmarks import chain as chain_module
+from benchmarks import digests as digests_module
 from benchmarks import executors as executors_module
 from benchmarks import provenance, reads
 
@@ -115,6 +117,33 @@ def log(
     results = provenance.measure(output_path.absolute(), record, catalog, runs, console)
     provenance.show(results, samples, console)
     report.add("log", [asdict(result) for result in results])
+
+
+@app.command()
+def aligner_memory(
+    megabases: Annotated[list[int] | None, typer.Option(help="Sizes of genomes; 8, 32, 64 and 128 by default.")] = None,
+    threads: Annotated[list[int] | None, typer.Option(help="Numbers of threads; 1, 4 and 16 by default.")] = None,
+    batch_bases: Annotated[int, typer.Option(help="Bases of a batch of reads; the step's are 100 million.")] = 10**8,
+    aligner: Annotated[str, typer.Option(help="bwa or bwa-mem2.")] = "bwa",
+) -> None:
+    """The memory of indexing and alignment, and what it becomes for a human genome."""
+    setup = aligner_memory_module.Setup(aligner, megabases or [8, 32, 64, 128], threads or [1, 4, 16], batch_bases)
+    with _folder() as folder:
+        peaks = aligner_memory_module.measure(folder, setup, console)
+    aligner_memory_module.show(peaks, aligner, console)
+    report.add(f"memory of {aligner}", [asdict(peak) for peak in peaks])
+
+
+@app.command()
+def digests(
+    megabytes: Annotated[int, typer.Option(help="Size of the text.")] = 1000,
+    runs: Annotated[int, typer.Option(help="Runs of each command.")] = 3,
+) -> None:
+    """The cost of digests, and of decompression for them."""
+    with _folder() as folder:
+        costs = digests_module.measure(folder, megabytes, runs)
+    digests_module.show(costs, console)
+    report.add("digests", [asdict(cost) for cost in costs])
 
 
 @contextmanager

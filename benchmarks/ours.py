@@ -110,6 +110,6 @@ STEPS: Final[Mapping[str, tuple[Callable[[Ours], Job], ...]]] = {
         lambda ours: metrics.alignment_metrics(ours.sample, ours.final, ours.reference, ours.layout),
     ),
     "insert metrics": (lambda ours: metrics.insert_size_metrics(ours.sample, ours.final, ours.layout),),
-    "depth": (lambda ours: metrics.depth(ours.sample, ours.final, ours.layout),),
+    "depth": (lambda ours: metrics.depth(ours.sample, ours.final, ours.layout, genome=ours.reference.fasta.size),),
 }
 """Our jobs by the name of the seed's step."""

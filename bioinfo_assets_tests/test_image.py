@@ -46,8 +46,8 @@ def test_the_version_list_is_sorted_and_has_every_tool_in_its_locked_version(ver
     versions = parse_table(version_list)
     assert list(versions) == sorted(versions)
     assert set(versions) == {
-        *("Rscript", "bgzip", "bwa", "curl", "cutadapt", "gatk", "java", "mosdepth", "multiqc", "picard"),
-        *("python3", "s5cmd", "samtools", "tabix"),
+        *("Rscript", "bgzip", "bwa", "curl", "cutadapt", "gatk", "java", "mosdepth", "multiqc"),
+        *("openssl", "picard", "python3", "s5cmd", "samtools", "tabix"),
     }
     locked = {"gatk": "4.6.2.0", "picard": "3.4.0", "cutadapt": "5.2", "multiqc": "1.35"}
     assert locked.items() <= versions.items()

@@ -17,7 +17,7 @@ from bioinfo_assets.steps.reference import Aligner
 
 CLONE: Final = Path(__file__).parent.parent
 LISTS: Final = CLONE / "docker" / "tools"
-PROGRAMS_BEHIND_TOOLS: Final = {"java", "python3"}
+PROGRAMS_BEHIND_TOOLS: Final = {"java", "openssl", "python3"}
 TRANSPORT: Final = {"curl": "curl", "s5cmd": "s5cmd"}
 """The programs that move files in and out of containers: package by command."""
 
@@ -102,7 +102,8 @@ def test_without_permission_to_install_one_sentence_lists_what_is_missing_and_ho
     path = machine_with(tmp_path / "bin", "bash cmp dirname grep id paste readlink samtools sort tr xargs")
     done = run(tools / "install.sh", path=path)
     packages = (
-        "bwa ca-certificates curl default-jre-headless libhts-dev maven mosdepth python3 python3-venv r-base-core tabix"
+        "bwa ca-certificates curl default-jre-headless libhts-dev maven mosdepth openssl python3 python3-venv "
+        "r-base-core tabix"
     )
     assert done.returncode == 1
     assert done.stderr == (

@@ -6,6 +6,7 @@ A page names a generated part by a line of its own, such as `<!-- generated: com
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +18,12 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from bioinfo_assets.cli.main import app
+from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.records.record import FileRecord, Observation, Record
 from bioinfo_assets.settings import Settings
+from bioinfo_assets.steps import resources
+from bioinfo_assets.steps.reference import Aligner
 
 CLONE: Final = Path(__file__).parent.parent
 
@@ -142,6 +146,63 @@ def assets() -> str:
     return _table(("asset", "what it is", "computed from", "settings", "tools", "one for"), rows)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """The sizes of a sample's files in bytes: FASTQs, BAMs, the FASTA, known sites, and the number of samples."""
+
+    reads: int
+    bam: int
+    fasta: int
+    known_sites: int
+    samples: int
+
+    def resources(self) -> Mapping[str, Resources]:
+        """What each step asks for, by asset."""
+        bwa, mem2 = Aligner.BWA, Aligner.BWA_MEM2
+        return {
+            "reference_genome": resources.for_fetching(self.fasta, is_gzipped=False),
+            "reference_index, bwa": _for_indexing(self.fasta, bwa),
+            "reference_index, bwa-mem2": _for_indexing(self.fasta, mem2),
+            "known_sites": resources.for_known_sites(self.known_sites),
+            "merged_reads": resources.for_merging(self.reads),
+            "trimmed_reads": resources.for_trimming(self.reads),
+            "aligned_bam, bwa": _for_alignment(self, bwa),
+            "aligned_bam, bwa-mem2": _for_alignment(self, mem2),
+            "marked_bam": resources.for_duplicate_marking(self.bam, self.fasta),
+            "recalibrated_bam": resources.for_recalibration(self.bam, self.fasta),
+            "alignment_metrics": resources.for_picard_metrics(self.bam, self.fasta),
+            "insert_size_metrics": resources.for_picard_metrics(self.bam, 0),
+            "depth": resources.for_depth(self.bam, self.fasta, plain_text=False),
+            "multiqc_report": resources.for_report(70_000 * self.samples, self.samples),
+        }
+
+
+def _for_indexing(fasta: int, aligner: Aligner) -> Resources:
+    return resources.for_indexing(fasta, aligner.indexing_bytes_per_base, aligner.index_bytes_per_base)
+
+
+def _for_alignment(sizes: Sizes, aligner: Aligner) -> Resources:
+    return resources.for_alignment(round(sizes.fasta * aligner.index_bytes_per_base), sizes.reads, aligner.thread_mib)
+
+
+HUMAN: Final = Sizes(
+    reads=60 * 10**9, bam=50 * 10**9, fasta=resources.HUMAN_FASTA, known_sites=17 * 10**8, samples=1000
+)
+SMALL: Final = Sizes(reads=10**8, bam=8 * 10**7, fasta=5 * 10**6, known_sites=10**6, samples=10)
+
+
+def requirements() -> str:
+    """What each step asks for: for a human genome at 30 fold coverage, and for a small one."""
+    human, small = HUMAN.resources(), SMALL.resources()
+    rows = [(f"`{name}`", *_requirement(human[name]), *_requirement(small[name])) for name in human]
+    header = ("step", "CPUs", "memory, MiB", "disk, MiB", "small: CPUs", "memory, MiB", "disk, MiB")
+    return _table(header, rows)
+
+
+def _requirement(resources: Resources) -> tuple[str, str, str]:
+    return f"{resources.cpus}", f"{resources.memory_mib:,}", f"{resources.disk_mib:,}"
+
+
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "commands": commands,
     "settings": settings,
@@ -152,6 +213,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "record": record,
     "file-record": file_record,
     "observation": observation,
+    "requirements": requirements,
 }
 """The generated parts by name."""
 

@@ -23,8 +23,13 @@ fact() {
   printf '%s\t%s\n' "$(one_line "$1")" "$(one_line "${@:2}")" >>"$JOB_REPORT/facts.tsv"
 }
 
+# By openssl if there is one: it takes a fifth of the time of Debian's sha256sum, which is not linked to it.
 sha256_of_stdin() {
-  sha256sum | cut -d ' ' -f 1
+  if command -v openssl >/dev/null; then
+    openssl dgst -sha256 -r
+  else
+    sha256sum
+  fi | cut -d ' ' -f 1
 }
 
 # KEY LOCAL CANONICAL: print an output's line of outputs.tsv. CANONICAL is a filter of stdin, or empty for none.

@@ -62,6 +62,7 @@ TOOLS: Final[Mapping[str, Tool]] = {
             version=r"^(?:Version:)?(\d\S*)",
             jar=r"picard-(\d[^/]*)\.jar",
         ),
+        Tool("openssl", _debian("openssl"), version_arguments=("version",), version=r"^OpenSSL (\S+)"),
         Tool("cutadapt", "uv sync", version=r"^(\d\S*)"),
         Tool("multiqc", "uv sync", version=r"version (\S+)"),
         Tool("s5cmd", "uv sync", version_arguments=("version",), version=r"^v(\d\S*)"),

@@ -151,8 +151,10 @@ def insert_size_metrics(upstream: Upstream, sample: str) -> Job:
 
 def depth(upstream: Upstream, sample: str) -> Job:
     """Measure a sample's coverage."""
-    plain_text = upstream.project.settings.depth_as_text
-    return metrics.depth(sample, _final_bam(upstream, sample), upstream.project.layout, plain_text=plain_text)
+    project, bam = upstream.project, _final_bam(upstream, sample)
+    return metrics.depth(
+        sample, bam, project.layout, genome=project.genome_size, plain_text=project.settings.depth_as_text
+    )
 
 
 def multiqc_report(upstream: Upstream, report_files: Mapping[str, tuple[str, ...]]) -> Job:

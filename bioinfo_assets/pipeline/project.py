@@ -23,6 +23,7 @@ from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.known_sites import KnownSites
 from bioinfo_assets.steps.reads import LaneFiles
 from bioinfo_assets.steps.reference import Aligner
+from bioinfo_assets.steps.resources import HUMAN_FASTA
 from bioinfo_assets.steps.trimming import Adapter, Trimming
 from bioinfo_assets.storage.store import Store
 
@@ -57,6 +58,15 @@ class Project:
     def cache(self) -> SharedCache | None:
         """The cache shared with other projects, if the settings name one."""
         return SharedCache(self.store, self.settings.cache) if self.settings.cache else None
+
+    @cached_property
+    def genome_size(self) -> int:
+        """The size of the reference's FASTA in bytes, hardly more than its bases; that of a human one if there is none.
+
+        It is for the resources of jobs that do not read the FASTA.
+        """
+        record = self.ledger.read(ResultKey("reference_genome", REFERENCES))
+        return record.file("fasta").size if record is not None else HUMAN_FASTA
 
     @property
     def layout(self) -> OutputLayout:

@@ -55,5 +55,7 @@ def align(
         outputs=(sample_output(layout, "bam", sample, "aln.bam", canonical.BAM),),
         tools=(reference.aligner.value, "samtools", "bgzip"),
         parameters={"aligner": reference.aligner.value, "read_groups": tuple(group.header_line() for group in groups)},
-        resources=resources.for_alignment(sum(file.size for file in reference.index.values()), reads.size),
+        resources=resources.for_alignment(
+            sum(file.size for file in reference.index.values()), reads.size, reference.aligner.thread_mib
+        ),
     )

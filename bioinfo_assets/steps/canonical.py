@@ -6,7 +6,7 @@ lines, thread counts and compression, which are not results of the step.
 
 from typing import Final
 
-BAM: Final = "samtools reheader --no-PG --command \"grep -v '^@PG'\" - | bgzip -dc"
+BAM: Final = 'samtools reheader --no-PG --command "grep -v \'^@PG\'" - | bgzip -dc -@ "$JOB_CPUS"'
 """A BAM uncompressed and without its `@PG` lines, which have command lines with threads and paths.
 
 Records are not decoded: SAM text would take twice as long.
@@ -14,6 +14,9 @@ Records are not decoded: SAM text would take twice as long.
 
 GZIPPED: Final = "gzip -dc"
 """The uncompressed file: gzip and BGZF store times and depend on library, level and threads."""
+
+BGZIPPED: Final = 'bgzip -dc -@ "$JOB_CPUS"'
+"""The uncompressed file, of a file that bgzip wrote: BGZF can be decompressed by several threads, other gzip cannot."""
 
 PICARD_METRICS: Final = "LC_ALL=C sed '/^# /d'"
 """A Picard metrics file without command line and start time; `## METRICS CLASS` and `## HISTOGRAM` are kept."""

@@ -77,7 +77,7 @@ def fetch_known_sites(sources: Sequence[KnownSites], contigs: StoredFile, layout
         outputs=tuple(output for name in names for output in _outputs(name, layout)),
         tools=("bgzip", "tabix"),
         parameters={"known_sites": tuple(file_name(source.vcf.uri) for source in sources)},
-        resources=resources.for_streaming(0),
+        resources=resources.for_known_sites(sum(source.vcf.size for source in sources)),
     )
 
 
@@ -98,6 +98,6 @@ def check_sources(sources: Sequence[KnownSites]) -> list[str]:
 
 def _outputs(name: str, layout: OutputLayout) -> tuple[Output, Output]:
     return (
-        Output(name, name, layout.reference(name), canonical=canonical.GZIPPED),
+        Output(name, name, layout.reference(name), canonical=canonical.BGZIPPED),
         Output(f"{name}.tbi", f"{name}.tbi", layout.reference(f"{name}.tbi"), canonical=canonical.DERIVED_FILE),
     )

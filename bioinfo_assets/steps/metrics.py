@@ -25,7 +25,7 @@ def alignment_metrics(sample: str, bam: IndexedBam, reference: IndexedReference,
         inputs=(Input(local, bam.bam), *reference.inputs()),
         outputs=(sample_output(layout, "metrics", sample, "alignment_metrics.txt", canonical.PICARD_METRICS),),
         tools=("picard",),
-        resources=resources.for_single_jvm(bam.bam.size, reference.fasta.size, max_mib=4096),
+        resources=resources.for_picard_metrics(bam.bam.size, reference.fasta.size),
     )
 
 
@@ -50,22 +50,30 @@ def insert_size_metrics(sample: str, bam: IndexedBam, layout: OutputLayout) -> J
             sample_output(layout, "histogram", sample, "insert_size_histogram.pdf", canonical.PDF),
         ),
         tools=("picard", "Rscript"),
-        resources=resources.for_single_jvm(bam.bam.size, 0, max_mib=4096),
+        resources=resources.for_picard_metrics(bam.bam.size, 0),
     )
 
 
-def depth(sample: str, bam: IndexedBam, layout: OutputLayout, *, plain_text: bool = False) -> Job:
+def depth(sample: str, bam: IndexedBam, layout: OutputLayout, *, genome: int, plain_text: bool = False) -> Job:
     """Compute the depth at every position of the contigs with reads, and a summary of coverage.
 
     Depth is the output of `samtools depth -a`, bgzipped with a tabix index, or plain text of some 15 bytes a base. The
     summary is mosdepth's, without contigs that have no reads: it counts a position once where the two reads of a pair
     overlap, samtools counts it twice. Facts: `genome_length`, of all contigs in the header, and `mean_depth` over all
     of them, by mosdepth's count.
+
+    Args:
+        sample: The sample.
+        bam: Its final BAM.
+        layout: Where results are published.
+        genome: The bases of the reference, for the memory and disk space that the job asks for. It is no input of the
+            job, whose results do not depend on it.
+        plain_text: Whether depth is not compressed.
     """
     local = f"{sample}.recalib.bam"
     suffix = "depth.txt" if plain_text else "depth.txt.gz"
     bgzipped = (
-        sample_output(layout, "depth", sample, suffix, canonical.GZIPPED),
+        sample_output(layout, "depth", sample, suffix, canonical.BGZIPPED),
         sample_output(layout, "tbi", sample, f"{suffix}.tbi", canonical.DERIVED_FILE),
     )
     return Job(
@@ -80,5 +88,5 @@ def depth(sample: str, bam: IndexedBam, layout: OutputLayout, *, plain_text: boo
         ),
         tools=("samtools", "bgzip", "tabix", "mosdepth"),
         parameters={"plain_text": plain_text},
-        resources=resources.for_streaming(bam.bam.size),
+        resources=resources.for_depth(bam.bam.size, genome, plain_text=plain_text),
     )

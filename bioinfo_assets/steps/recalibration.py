@@ -78,7 +78,7 @@ def recalibrate(
         ),
         tools=("gatk", "samtools", "bgzip"),
         parameters={"known_sites": tuple(names), "static_quantized_quals": recalibration.quantized_quals},
-        resources=resources.for_single_jvm(marked.bam.size, reference.fasta.size),
+        resources=resources.for_recalibration(marked.bam.size, reference.fasta.size),
     )
 
 
@@ -92,5 +92,5 @@ def _copy(sample: str, marked: IndexedBam, reference: IndexedReference, layout: 
         outputs=sorted_bam_outputs(layout, sample, "recalib.bam"),
         tools=("samtools", "bgzip"),
         parameters={"known_sites": ()},
-        resources=resources.for_streaming(0),
+        resources=resources.for_copying(marked.bam.size),
     )

@@ -35,6 +35,16 @@ class Aligner(StrEnum):
         """The memory for indexing: up to 5.37 times the genome by bwa's readme, 28 times by bwa-mem2's."""
         return 5.4 if self is Aligner.BWA else 28.0
 
+    @property
+    def index_bytes_per_base(self) -> float:
+        """The size of the index on disk."""
+        return 1.8 if self is Aligner.BWA else 6.0
+
+    @property
+    def thread_mib(self) -> int:
+        """The memory for each thread of alignment, in MiB."""
+        return 48 if self is Aligner.BWA else 1200
+
 
 _INDEX_SUFFIXES: Final[Mapping[Aligner, tuple[str, ...]]] = {
     Aligner.BWA: ("amb", "ann", "bwt", "pac", "sa"),
@@ -107,7 +117,7 @@ def fetch_reference(source: StoredFile, layout: OutputLayout) -> Job:
         inputs=(Input("source", source),),
         outputs=(Output("fasta", fasta, layout.reference(fasta)),),
         parameters={"reference": file_name(source.uri)},
-        resources=resources.for_streaming(0),
+        resources=resources.for_fetching(source.size, is_gzipped=source.uri.endswith("gz")),
     )
 
 
@@ -142,7 +152,7 @@ def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner,
         ),
         tools=(aligner.value, "samtools", "picard"),
         parameters={"aligner": aligner.value},
-        resources=resources.for_indexing(fasta.size, aligner.indexing_bytes_per_base),
+        resources=resources.for_indexing(fasta.size, aligner.indexing_bytes_per_base, aligner.index_bytes_per_base),
     )
 
 

@@ -43,7 +43,7 @@ def multiqc(metrics: Mapping[str, Sequence[StoredFile]], layout: OutputLayout) -
         ),
         tools=("multiqc",),
         parameters={"samples": tuple(sorted(metrics))},
-        resources=resources.for_streaming(sum(file.size for file in files.values())),
+        resources=resources.for_report(sum(file.size for file in files.values()), len(metrics)),
     )
 
 

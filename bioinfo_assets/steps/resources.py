@@ -1,7 +1,8 @@
-"""CPUs and memory of each step, by the sizes of its inputs.
+"""CPUs, memory and scratch space of each step, by the sizes of its inputs.
 
-Minima are small, so that several small jobs can share a laptop; maxima are those of a human genome at 30 to 50 fold
-coverage: some 3.1 GB of FASTA, 100 GB of FASTQ or BAM. Memory is in MiB, sizes are in bytes.
+Minima are small, so that several small jobs can share a laptop. Maxima are for a human genome at 30 to 50 fold
+coverage and fit a machine: less than its size, because the system and the agent of AWS Batch need a part of it. Memory
+and disk are in MiB, sizes of files in bytes. `docs/reference/requirements.md` shows them next to measured peaks.
 """
 
 from typing import Final
@@ -10,46 +11,151 @@ from bioinfo_assets.launch.job import Resources
 
 MIB: Final = 1024 * 1024
 
+HUMAN_FASTA: Final = 3_250_000_000
+"""The size of GRCh38 with alternate contigs, decoys and HLA genes as FASTA."""
+
 MIN_MIB: Final = 1024
 """The memory of the smallest step: enough for a JVM and other programs in a pipe."""
 
+_SHARE: Final = 0.925
+"""What jobs may ask for of a machine's memory: an 8 GiB machine registers 7,985 MiB with AWS Batch, whose documentation
+(Compute resource memory management) advises to leave 5 % of that to the agent."""
 
-def for_streaming(size: int) -> Resources:
-    """For a step that reads and writes in one pass, such as merging or trimming FASTQs of this total size."""
-    return Resources(cpus=_cpus(size, per_cpu=200 * MIB, max_cpus=8), memory_mib=MIN_MIB)
+_MIN_DISK_MIB: Final = 64
+"""Scratch space for small files: scripts, logs, metrics, indexes of contigs."""
+
+_DISK_MARGIN: Final = 1.05
+"""For what a file system takes by itself."""
 
 
-def for_indexing(fasta: int, memory_per_base: float) -> Resources:
-    """For indexing a FASTA by an aligner that needs this many bytes a base and uses one thread."""
-    return Resources(cpus=1, memory_mib=_memory_mib(MIN_MIB, memory_per_base * fasta, max_mib=128 * 1024))
+def on_machine_of(gib: int) -> int:
+    """The most memory that a job can ask for to fit a machine of this size, in MiB."""
+    return int(gib * 1024 * _SHARE)
 
 
-def for_alignment(index: int, reads: int) -> Resources:
-    """For alignment: memory for the index, and for three batches of 100 million bases with their records."""
+def for_fetching(source: int, *, is_gzipped: bool) -> Resources:
+    """For copying a FASTA: a genome is compressed to a quarter at best, with soft masking to a third."""
+    return Resources(disk_mib=_disk_mib(source * (5.5 if is_gzipped else 2)))
+
+
+def for_indexing(fasta: int, memory_per_base: float, index_per_base: float) -> Resources:
+    """For indexing a FASTA by an aligner, which uses one thread.
+
+    Args:
+        fasta: The size of the FASTA.
+        memory_per_base: Bytes of memory that the aligner needs for a base.
+        index_per_base: Bytes of its index for a base.
+    """
+    return Resources(
+        memory_mib=_memory_mib(MIN_MIB, memory_per_base * fasta, max_mib=on_machine_of(128)),
+        disk_mib=_disk_mib(fasta * (1 + index_per_base)),
+    )
+
+
+def for_known_sites(vcfs: int) -> Resources:
+    """For copying and indexing VCFs of this total size."""
+    return Resources(disk_mib=_disk_mib(2.1 * vcfs))
+
+
+def for_merging(reads: int) -> Resources:
+    """For merging FASTQs of this total size: lanes are recompressed, which adds to their size, and joined."""
+    return Resources(
+        cpus=_cpus(reads, per_cpu=200 * MIB, max_cpus=8), memory_mib=MIN_MIB, disk_mib=_disk_mib(3 * reads)
+    )
+
+
+def for_trimming(reads: int) -> Resources:
+    """For trimming FASTQs of this total size."""
+    return Resources(
+        cpus=_cpus(reads, per_cpu=200 * MIB, max_cpus=8), memory_mib=MIN_MIB, disk_mib=_disk_mib(2.2 * reads)
+    )
+
+
+def for_alignment(index: int, reads: int, thread_mib: int) -> Resources:
+    """For alignment: memory for the index, for batches of 100 million bases with their records, and for threads.
+
+    Args:
+        index: The size of the index, all of which the aligner reads into memory.
+        reads: The size of the FASTQs.
+        thread_mib: Memory that the aligner needs for a thread.
+    """
+    cpus = _cpus(reads, per_cpu=50 * MIB, max_cpus=32)
     batches = min(8.0 * reads, 3072 * MIB)
     return Resources(
-        cpus=_cpus(reads, per_cpu=50 * MIB, max_cpus=32),
-        memory_mib=_memory_mib(512, 1.2 * index + batches, max_mib=65536),
+        cpus=cpus,
+        memory_mib=_memory_mib(512 + cpus * thread_mib, 1.1 * index + batches, max_mib=on_machine_of(64)),
+        disk_mib=_disk_mib(2.5 * reads),
     )
 
 
 def for_duplicate_marking(bam: int, fasta: int) -> Resources:
-    """For MarkDuplicates, sorting and tags: read ends beyond the heap are written to disk, a contig must fit."""
+    """For MarkDuplicates, sorting and tags: read ends beyond the heap are written to disk, a contig must fit.
+
+    On disk are the BAM, the sorted parts of it, the new BAM, and the reference in upper case.
+    """
     return Resources(
-        cpus=_cpus(bam, per_cpu=200 * MIB, max_cpus=4), memory_mib=_memory_mib(1536, bam / 4 + fasta, max_mib=20480)
+        cpus=_cpus(bam, per_cpu=200 * MIB, max_cpus=4),
+        memory_mib=_memory_mib(1536, bam / 4 + fasta, max_mib=on_machine_of(16)),
+        disk_mib=_disk_mib(3.5 * bam + fasta),
     )
 
 
-def for_single_jvm(bam: int, fasta: int, *, max_mib: int = 8192) -> Resources:
+def for_recalibration(bam: int, fasta: int) -> Resources:
+    """For base recalibration: the BAM and the new one are on disk."""
+    return _for_single_jvm(bam, fasta, max_mib=on_machine_of(8), disk=2.5 * bam)
+
+
+def for_copying(bam: int) -> Resources:
+    """For a copy of a BAM of this size with its index."""
+    return Resources(disk_mib=_disk_mib(2.1 * bam))
+
+
+def for_picard_metrics(bam: int, fasta: int) -> Resources:
+    """For a Picard tool that reads a BAM, and the reference if it is not 0, and writes a table."""
+    return _for_single_jvm(bam, fasta, max_mib=on_machine_of(4), disk=bam)
+
+
+def for_depth(bam: int, genome: int, *, plain_text: bool) -> Resources:
+    """For depth and coverage.
+
+    mosdepth 0.3.3 needs up to 4 bytes for each base of all contigs with reads: it allocates an array for each contig,
+    and frees few of them before its end.
+
+    Args:
+        bam: The size of the BAM.
+        genome: The bases of its reference.
+        plain_text: Whether depth is not compressed.
+    """
+    return Resources(
+        cpus=_cpus(bam, per_cpu=200 * MIB, max_cpus=4),
+        memory_mib=_memory_mib(MIN_MIB, 4 * genome, max_mib=on_machine_of(256)),
+        disk_mib=_disk_mib(bam + (20 if plain_text else 4) * genome),
+    )
+
+
+def for_report(files: int, samples: int) -> Resources:
+    """For a report on files of this total size of so many samples."""
+    return Resources(
+        memory_mib=_memory_mib(MIN_MIB, 2 * MIB * samples, max_mib=on_machine_of(64)),
+        disk_mib=_disk_mib(2 * files + 100_000 * samples) + 64,
+    )
+
+
+def _for_single_jvm(bam: int, fasta: int, *, max_mib: int, disk: float) -> Resources:
     """For one JVM that reads a sorted BAM in order."""
     return Resources(
         cpus=_cpus(bam, per_cpu=500 * MIB, max_cpus=2),
         memory_mib=_memory_mib(MIN_MIB, bam / 8 + fasta, max_mib=max_mib),
+        disk_mib=_disk_mib(disk),
     )
 
 
 def _memory_mib(base_mib: int, size: float, *, max_mib: int) -> int:
     return min(max(MIN_MIB, base_mib + round(size / MIB)), max_mib)
+
+
+def _disk_mib(size: float) -> int:
+    return _MIN_DISK_MIB + round(_DISK_MARGIN * size / MIB)
 
 
 def _cpus(size: int, *, per_cpu: int, max_cpus: int) -> int:

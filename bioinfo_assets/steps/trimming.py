@@ -133,7 +133,7 @@ def trim_reads(sample: str, reads: ReadFiles, trimming: Trimming, layout: Output
         ),
         tools=("cutadapt",),
         parameters=dict(_parameters(trimming)),
-        resources=resources.for_streaming(reads.size),
+        resources=resources.for_trimming(reads.size),
     )
 
 

@@ -75,6 +75,19 @@ def test_a_script_may_change_folder_exit_early_and_contain_any_text(tmp_path: Pa
     assert completed.returncode == 0, completed.stderr
 
 
+@pytest.mark.parametrize("has_openssl", [True, False])
+def test_digests_are_computed_by_openssl_or_without_it(tmp_path: Path, *, has_openssl: bool) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for command in ("bash", "cat", "cut", "mkdir", "mv", "rm", "stat", "openssl" if has_openssl else "sha256sum"):
+        (tools / command).symlink_to(shutil.which(command) or command)
+    job = Job(ResultKey("a", "b"), "1", "printf 'some text' >out.txt", outputs=(Output("k", "out.txt", "/o/out.txt"),))
+    completed = run(render(job), tmp_path, path=str(tools))
+    assert completed.returncode == 0, completed.stderr
+    row = (tmp_path / "report" / "outputs.tsv").read_text().rstrip("\n").split("\t")
+    assert row[2] == hashlib.sha256(b"some text").hexdigest()
+
+
 def test_shellcheck_finds_nothing() -> None:
     shellcheck = shutil.which("shellcheck")
     if shellcheck is None:
@@ -83,13 +96,13 @@ def test_shellcheck_finds_nothing() -> None:
     assert completed.stdout == ""
 
 
-def run(text: str, folder: Path, cpus: str = "2") -> subprocess.CompletedProcess[str]:
+def run(text: str, folder: Path, cpus: str = "2", path: str = "/usr/bin:/bin") -> subprocess.CompletedProcess[str]:
     for name in ("work", "report"):
         (folder / name).mkdir()
     return subprocess.run(
         ["bash", "-c", text],
         cwd=folder / "work",
-        env={"PATH": "/usr/bin:/bin", "JOB_REPORT": str(folder / "report"), "JOB_CPUS": cpus},
+        env={"PATH": path, "JOB_REPORT": str(folder / "report"), "JOB_CPUS": cpus},
         capture_output=True,
         text=True,
         check=False,

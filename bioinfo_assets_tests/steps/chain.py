@@ -80,7 +80,7 @@ def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
     run(
         alignment_metrics(SAMPLE, recalibrated, reference, layout),
         insert_size_metrics(SAMPLE, recalibrated, layout),
-        depth(SAMPLE, recalibrated, layout),
+        depth(SAMPLE, recalibrated, layout, genome=fasta.size),
     )
     reported = [
         results["trimmed_reads"].files["log"],

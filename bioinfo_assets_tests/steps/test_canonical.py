@@ -1,3 +1,4 @@
+import os
 import subprocess
 
 import pytest
@@ -54,13 +55,29 @@ def test_an_empty_file_has_an_empty_canonical_form(form: str) -> None:
     assert filtered(form, "") == ""
 
 
+@pytest.mark.parametrize("cpus", ["1", "2", "16"])
+def test_a_bgzipped_file_is_decompressed_whatever_the_number_of_cpus(cpus: str) -> None:
+    text = b"".join(b"chr1\t%d\t30\n" % position for position in range(100_000))
+    bgzipped = subprocess.run(["bgzip", "-c"], input=text, capture_output=True, check=True).stdout
+    joined = bgzipped + bgzipped  # as lanes are
+    assert output_of(canonical.BGZIPPED, joined, cpus) == text + text
+
+
+def output_of(form: str, data: bytes, cpus: str = "2") -> bytes:
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", form],
+        input=data,
+        capture_output=True,
+        check=True,
+        env={**os.environ, "JOB_CPUS": cpus},
+    ).stdout
+
+
 def form_of_bam(sam: str) -> bytes:
     bam = subprocess.run(
         ["samtools", "view", "-b", "--no-PG", "-"], input=sam.encode(), capture_output=True, check=True
     )
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", canonical.BAM], input=bam.stdout, capture_output=True, check=True
-    ).stdout
+    return output_of(canonical.BAM, bam.stdout)
 
 
 HEADER = "@HD\tVN:1.6\tSO:coordinate\n@SQ\tSN:chrM\tLN:16569\n@RG\tID:a\tSM:expt\n"

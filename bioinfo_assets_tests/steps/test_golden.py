@@ -59,7 +59,7 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
         "recalibrated_bam.without_sites": recalibrate("expt", marked, reference(), no_sites, layout),
         "alignment_metrics": alignment_metrics("expt", marked, reference(), layout),
         "insert_size_metrics": insert_size_metrics("expt", marked, layout),
-        "depth": depth("expt", marked, layout),
+        "depth": depth("expt", marked, layout, genome=size),
         "multiqc_report": multiqc({"expt": [somewhere("/results/expt/expt.alignment_metrics.txt")]}, layout),
     }
 

@@ -71,7 +71,9 @@ class TestDepth:
         assert rows.splitlines() == samtools("depth", "-a", "-r", "chrM:1000-1002", bam)
 
     def test_plain_text_by_setting(self, bench: Bench, chain: Chain, tmp_path: Path) -> None:
-        result = bench.run(depth(SAMPLE, chain.recalibrated, OutputLayout(str(tmp_path / "out")), plain_text=True))
+        result = bench.run(
+            depth(SAMPLE, chain.recalibrated, OutputLayout(str(tmp_path / "out")), genome=17_000, plain_text=True)
+        )
         assert set(result.files) == {"depth", "summary", "distribution"}
         assert result.files["depth"].uri == str(tmp_path / "out/NA12878/NA12878.depth.txt")
         assert result.path("depth").read_bytes() == gzip.decompress(chain.results["depth"].path("depth").read_bytes())
@@ -85,7 +87,7 @@ class TestDepth:
 
     def test_the_mean_depth_includes_contigs_without_reads(self, bench: Bench, tmp_path: Path) -> None:
         """Ten bases of chr1's 100 are covered once, none of chr2's 300: mosdepth's own mean is 0.10."""
-        result = bench.run(depth("expt", one_read(tmp_path), OutputLayout(str(tmp_path / "out"))))
+        result = bench.run(depth("expt", one_read(tmp_path), OutputLayout(str(tmp_path / "out")), genome=17_000))
         assert "chr2" not in result.path("summary").read_text()
         assert result.report.facts == {"genome_length": "400", "mean_depth": "0.0250"}
         texts = result.path("distribution").read_text(), result.path("summary").read_text()
@@ -121,7 +123,7 @@ def test_a_sample_without_mapped_reads_passes_every_step(
         [
             recalibrate("expt", unpaired, chain.reference, Recalibration(chain.sites, QUANTIZED_QUALS), out),
             alignment_metrics("expt", unpaired, chain.reference, out),
-            depth("expt", unpaired, out),
+            depth("expt", unpaired, out, genome=17_000),
         ]
     )
     assert recalibrated.report.facts["observed_bases"] == "0"

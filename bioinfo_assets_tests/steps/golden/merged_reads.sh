@@ -139,6 +139,17 @@ require_gzip() { # process, name
     [[ $status -eq 0 || $status -eq 141 ]] || fail "$2 is not a complete gzip file: copy it again from its source"
 }
 
+# Moves a file to the end of another: concatenated BGZF files are a BGZF file. The first is not copied, so that a single
+# lane, the largest there is, needs no more disk space for it.
+append() { # file, other
+    if [[ -e $2 ]]; then
+        cat "$1" >> "$2"
+        rm "$1"
+    else
+        mv "$1" "$2"
+    fi
+}
+
 # A lane uses two CPUs.
 max_concurrent_lanes=$(((JOB_CPUS + 1) / 2))
 processes=()
@@ -151,10 +162,8 @@ done
 total=0
 for lane in "${!groups[@]}"; do
     wait "${processes[lane]}"
-    # Concatenated BGZF files are a BGZF file.
-    cat "lane.$lane/merged.1.gz" >> "$merged1"
-    cat "lane.$lane/merged.2.gz" >> "$merged2"
-    rm "lane.$lane"/merged.*.gz
+    append "lane.$lane/merged.1.gz" "$merged1"
+    append "lane.$lane/merged.2.gz" "$merged2"
     lanes=$(< "lane.$lane/lanes")
     ((lanes < 2)) || warn "${names1[lane]} holds reads of $lanes lanes under one read group: split it by lane"
     pairs=$(< "lane.$lane/pairs")
