@@ -125,7 +125,7 @@ class Watcher:
     """Polls a backend for all its jobs, in one call and one thread, and passes the statuses to their handles.
 
     A poll that fails is repeated after exponentially longer waits. A service that does not answer, or refuses because
-    credentials have expired, says nothing about the jobs, which go on running: such polls are repeated for hours, and
+    credentials have expired, shows nothing about the jobs, which go on running: such polls are repeated for hours, and
     only then do waiting threads get an `UnreachableError`. A defect of the backend is raised after a few polls. Every
     job is polled until it is over, so that the end of a cancelled job is delivered too.
 

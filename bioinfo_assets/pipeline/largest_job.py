@@ -4,6 +4,7 @@ from typing import Final
 
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.settings import Settings
+from bioinfo_assets.steps.reference import Aligner
 from bioinfo_assets.steps.resources import for_alignment
 
 ASSET: Final = "aligned_bam"
@@ -19,5 +20,5 @@ def largest_job(settings: Settings) -> Resources:
     >>> largest_job(Settings(output_path="s3://bucket/run")).cpus
     32
     """
-    computed, options = for_alignment(_HUGE, _HUGE), settings.options_of(ASSET)
+    computed, options = for_alignment(_HUGE, _HUGE, Aligner.BWA.thread_mib), settings.options_of(ASSET)
     return Resources(options.vcpus or computed.cpus, options.memory_mib or computed.memory_mib)

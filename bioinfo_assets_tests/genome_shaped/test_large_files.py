@@ -17,12 +17,12 @@ from bioinfo_assets_tests.genome_shaped.chain import (
     LAYOUT,
     SAMPLE,
     Inputs,
-    Measurement,
     Runner,
     run_bam_steps,
     run_depth_and_report,
 )
 from bioinfo_assets_tests.genome_shaped.genome import unread
+from bioinfo_assets_tests.genome_shaped.measured import Measurement
 from bioinfo_assets_tests.steps.builders import TRUSEQ
 
 pytestmark = [pytest.mark.genome_shaped, pytest.mark.xdist_group("docker")]
