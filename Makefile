@@ -3,8 +3,8 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-for-tests demo dagit docs test genome-shaped coverage check benchmark clean login create-repo \
-	build build-local push bash bash-local smoke-aws
+.PHONY: help install install-for-tests demo dagit docs test test-long genome-shaped coverage check benchmark clean login \
+	create-repo build build-local push bash bash-local smoke-aws
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,6 +28,9 @@ docs: install ## build the documentation site into site/
 
 test: install-for-tests ## run the tests, with the real tools
 	uv run --frozen pytest -n 2 --dist loadgroup
+
+test-long: install-for-tests ## run the tests that take minutes each and are not part of `make test`
+	TESTS_NEED_DOCKER=yes uv run --frozen pytest -m long
 
 genome-shaped: install-for-tests ## run each step after alignment on a human genome's contigs, in containers (an hour)
 	TESTS_NEED_DOCKER=yes uv run --frozen pytest -m genome_shaped -s bioinfo_assets_tests/genome_shaped

@@ -40,7 +40,7 @@ def write(uri: str, data: bytes, etag: str | None) -> str | None:
     """Write an object if nobody else has written it meanwhile.
 
     An answer that is lost makes the client write again, which then meets its own object: content that names its writer
-    tells the two apart, and counts as written.
+    distinguishes the two, and counts as written.
 
     Args:
         uri: The object.

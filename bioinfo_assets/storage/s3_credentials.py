@@ -1,6 +1,6 @@
 """The AWS credentials that boto3 finds, for obstore, with the time at which they really expire.
 
-obstore's own provider says of any credentials that they are good for half an hour. boto3 renews temporary ones a
+obstore's own provider declares any credentials valid for half an hour. boto3 renews temporary ones a
 quarter of an hour before their end, so that S3 would refuse requests for minutes at many rotations.
 """
 

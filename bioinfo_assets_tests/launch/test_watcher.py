@@ -166,7 +166,7 @@ def test_a_few_consecutive_errors_of_the_backend_are_retried_after_growing_waits
 
 
 class UnreachableBackend(FlakyBackend):
-    """A fake whose service does not answer, which says nothing about its jobs."""
+    """A fake whose service does not answer, which shows nothing about its jobs."""
 
     error = ResourceError
 

@@ -63,7 +63,7 @@ class TestInASlowQueue:
 
 
 class FakeClient(Client):
-    """Says whether jobs are running in a queue, and counts the questions."""
+    """Answers whether jobs are running in a queue, and counts the questions."""
 
     def __init__(self, answer: Callable[[], bool]) -> None:
         super().__init__()

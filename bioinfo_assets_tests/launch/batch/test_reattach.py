@@ -103,7 +103,7 @@ class TestLostAnswer:
     def test_two_jobs_of_one_submission_that_was_never_listed_do_not_share_a_folder(
         self, simulator: BatchSimulator, backend: BackendWithOptions
     ) -> None:
-        """The answer is lost, and the job is listed after the patience of a second: it is submitted again."""
+        """The answer is lost, and the job is listed after the timeout of a second: it is submitted again."""
         simulator.delays = Delays(listed_s=30)
         simulator.inject(AnswerLost(action="SubmitJob"))
         script = "printf 'hello\\n' >greeting.txt; sleep 0.5"
