@@ -1,8 +1,8 @@
 """The memory of indexing and alignment on growing genomes, and what it becomes for a human one."""
 
-import os
 import random
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,12 +116,26 @@ def write_data(fasta: Path, reads: tuple[Path, Path], bases: int, pairs: int) ->
             file2.write(b"@r%d\n%s\n+\n%s\n" % (number, second, qualities))
 
 
+_SUPERVISOR: Final = """
+import os, sys
+process = os.spawnvp(os.P_NOWAIT, sys.argv[1], sys.argv[1:])
+_, status, usage = os.wait4(process, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss, usage.ru_utime + usage.ru_stime, file=sys.stderr)
+"""
+"""Runs a program in a small process: until a child runs it, its peak is that of its parent, here of a genome."""
+
+
 def _run(program: str, megabases: int, threads: int, words: list[str]) -> Peak:
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, f"{' '.join(words)} ended with {process.returncode}"
-    return Peak(program, megabases * 1_000_000, threads, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _SUPERVISOR, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    exit_code, peak_kib, cpu_s = done.stderr.splitlines()[-1].split()
+    assert exit_code == "0", f"{' '.join(words)} ended with {exit_code}"
+    return Peak(program, megabases * 1_000_000, threads, int(peak_kib) / 1024, float(cpu_s))
 
 
 def fits(peaks: Sequence[Peak]) -> Iterator[Fit]:

@@ -173,7 +173,7 @@ class Sizes:
             "alignment_metrics": resources.for_picard_metrics(self.bam, self.fasta),
             "insert_size_metrics": resources.for_picard_metrics(self.bam, 0),
             "depth": resources.for_depth(self.bam, self.fasta, plain_text=False),
-            "multiqc_report": resources.for_report(70_000 * self.samples, self.samples),
+            "multiqc_report": resources.for_report(60_000 * self.samples, self.samples),
         }
 
 

@@ -22,7 +22,7 @@ _SHARE: Final = 0.925
 (Compute resource memory management) advises to leave 5 % of that to the agent."""
 
 _MIN_DISK_MIB: Final = 64
-"""Scratch space for small files: scripts, logs, metrics, indexes of contigs."""
+"""Scratch space for small files: scripts, logs, metrics, indexes of contigs, templates of reports."""
 
 _DISK_MARGIN: Final = 1.05
 """For what a file system takes by itself."""
@@ -96,7 +96,7 @@ def for_duplicate_marking(bam: int, fasta: int) -> Resources:
     return Resources(
         cpus=_cpus(bam, per_cpu=200 * MIB, max_cpus=4),
         memory_mib=_memory_mib(1536, bam / 4 + fasta, max_mib=on_machine_of(16)),
-        disk_mib=_disk_mib(3.5 * bam + fasta),
+        disk_mib=_disk_mib(3.2 * bam + fasta),
     )
 
 
@@ -129,15 +129,15 @@ def for_depth(bam: int, genome: int, *, plain_text: bool) -> Resources:
     return Resources(
         cpus=_cpus(bam, per_cpu=200 * MIB, max_cpus=4),
         memory_mib=_memory_mib(MIN_MIB, 4 * genome, max_mib=on_machine_of(256)),
-        disk_mib=_disk_mib(bam + (20 if plain_text else 4) * genome),
+        disk_mib=_disk_mib(bam + (20 if plain_text else 3) * genome),
     )
 
 
 def for_report(files: int, samples: int) -> Resources:
-    """For a report on files of this total size of so many samples."""
+    """For a report on files of this total size of so many samples; MultiQC writes their values as JSON, twice."""
     return Resources(
-        memory_mib=_memory_mib(MIN_MIB, 2 * MIB * samples, max_mib=on_machine_of(64)),
-        disk_mib=_disk_mib(2 * files + 100_000 * samples) + 64,
+        memory_mib=_memory_mib(MIN_MIB, MIB * samples + 2 * files, max_mib=on_machine_of(64)),
+        disk_mib=_disk_mib(8 * files),
     )
 
 

@@ -110,16 +110,16 @@ def write_genome(folder: Path, contigs: Sequence[Contig], seed: int = 38) -> Gen
     block = "".join(Random(seed).choices("ACGT", k=_LINE * _BLOCK_LINES))  # noqa: S311 - data
     lines = "".join(f"{block[start : start + _LINE]}\n" for start in range(0, len(block), _LINE)).encode()
     fasta = folder / "genome.fa"
-    index = []
+    index, position = [], 0
     with fasta.open("wb") as file:
         for contig in contigs:
-            file.write(f">{contig.name}\n".encode())
-            index.append(f"{contig.name}\t{contig.length}\t{file.tell()}\t{_LINE}\t{_LINE + 1}\n")
+            position += file.write(f">{contig.name}\n".encode())
+            index.append(f"{contig.name}\t{contig.length}\t{position}\t{_LINE}\t{_LINE + 1}\n")
             size = contig.length + contig.length // _LINE  # of its lines, without the end of an incomplete one
             for start in range(0, size, len(lines)):
-                file.write(lines[: size - start])
+                position += file.write(lines[: size - start])
             if contig.length % _LINE:
-                file.write(b"\n")
+                position += file.write(b"\n")
     (folder / "genome.fa.fai").write_text("".join(index), encoding="ascii")
     genome = Genome(tuple(contigs), block, fasta)
     squares = [line for line in genome.sam_header().splitlines() if line.startswith("@SQ")]

@@ -75,10 +75,11 @@ def run_measured(job: Job, image: str, folder: Path) -> Measurement:
     outputs = folder / f"{job.key.asset}.outputs"
     outputs.mkdir(parents=True)
     with file_system(folder / f"{job.key.asset}.disk", job.resources.disk_mib) as disk:
+        empty = psutil.disk_usage(str(disk)).used
         placed = replace(job, inputs=tuple(_place(item, disk / "inputs") for item in job.inputs))
         with closing(DockerBackend(disk / "scratch", Store(), image, memory_mib=1024 * 1024)) as backend:
             job_id = backend.submit(placed).job_id
-            with _Sampler(disk) as sampler:
+            with _Sampler(disk, empty) as sampler:
                 while not (status := backend.poll([job_id])[job_id]).state.is_over:
                     time.sleep(_INTERVAL_S)
             log = backend.read_log(job_id, Stream.STDERR, 0).decode(errors="replace")
@@ -118,10 +119,10 @@ def _measurement(job: Job, status: Status, sampler: "_Sampler", outputs: Path) -
 class _Sampler(threading.Thread):
     """Samples the memory of the processes of all containers with files on a disk, and what is used of the disk."""
 
-    def __init__(self, disk: Path) -> None:
+    def __init__(self, disk: Path, empty: int) -> None:
         super().__init__(daemon=True)
         self._disk, self._over = disk, threading.Event()
-        self._before = psutil.disk_usage(str(disk)).used - _size_of(disk)
+        self._empty = empty
         self.peak_memory = self.peak_disk = 0
 
     def __enter__(self) -> Self:
@@ -136,7 +137,7 @@ class _Sampler(threading.Thread):
         with closing(docker.from_env()) as client:
             root: psutil.Process | None = None
             while not self._over.wait(_INTERVAL_S):
-                self.peak_disk = max(self.peak_disk, psutil.disk_usage(str(self._disk)).used - self._before)
+                self.peak_disk = max(self.peak_disk, psutil.disk_usage(str(self._disk)).used - self._empty)
                 root = root or self._find_container(client)
                 if root is not None:
                     self.peak_memory = max(self.peak_memory, _memory_of(root))
@@ -161,7 +162,3 @@ def _memory_of(root: psutil.Process) -> int:
                     int(line.split()[1]) for line in status.splitlines() if line.startswith(("RssAnon:", "RssShmem:"))
                 )
     return total
-
-
-def _size_of(folder: Path) -> int:
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())

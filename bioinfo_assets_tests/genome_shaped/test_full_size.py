@@ -66,11 +66,11 @@ def test_mosdepth_keeps_within_the_memory_of_depth_on_unpaired_reads(runner: Run
 
 def test_a_report_on_a_thousand_samples_keeps_within_what_it_asks_for(runner: Runner, tmp_path: Path) -> None:
     inputs = inputs_of(write_genome(tmp_path / "genome", chromosomes(1000)), tmp_path, pairs=20_000)
-    one = run_depth_and_report(runner, inputs, run_bam_steps(runner, inputs))["multiqc_report"]
+    of_one_sample = run_depth_and_report(runner, inputs, run_bam_steps(runner, inputs))["multiqc_report"]
     report = runner.run(multiqc(copies_of_metrics(runner.folder, tmp_path / "samples"), LAYOUT), "thousand")
     table = Path(report.files["table"].uri).read_text(encoding="utf-8").splitlines()
     assert len(table) == 1 + SAMPLES
-    assert report.peak_memory_mib > one.peak_memory_mib
+    assert report.peak_memory_mib > of_one_sample.peak_memory_mib
 
 
 def copies_of_metrics(measured: Path, folder: Path) -> dict[str, list[StoredFile]]:

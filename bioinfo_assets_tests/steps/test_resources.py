@@ -52,7 +52,7 @@ def test_a_human_genome_gets_the_memory_that_its_tools_need() -> None:
     assert indexing(HUMAN_FASTA, Aligner.BWA_MEM2).memory_mib > 28 * HUMAN_FASTA / resources.MIB
     # mosdepth 0.3.3 took 9,733 MiB for unpaired reads on the 25 chromosomes (docs/reference/requirements.md).
     assert resources.for_depth(HUMAN_BAM, HUMAN_FASTA, plain_text=False).memory_mib > 9733
-    # bwa-mem2's source (fastmap.cpp, macro.h) allocates 11.2 GB for 32 threads beside its index and batches of reads;
+    # bwa-mem2's source (fastmap.cpp, macro.h) allocates 11.2 GB for 32 threads next to its index and batches of reads;
     # users report from 20 GB at 48 threads (bwa-mem2#267) to 30 GB and more at 36 (#115).
     assert alignment(HUMAN_READS, Aligner.BWA_MEM2).memory_mib > 45 * 1024
 
