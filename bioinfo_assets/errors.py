@@ -4,8 +4,8 @@
     ├── InputError          a file, a sample name or a setting is wrong
     │   └── NotFoundError   a file or object does not exist
     ├── JobError            a job ran and failed
-    ├── ResourceError       a job needs more resources than are available, or a tool is missing
-    └── UnreachableError    the service that runs jobs could not be asked for hours; its jobs may still be running
+    └── ResourceError       a job needs more resources than are available, or a tool is missing
+        └── UnreachableError    the service that runs jobs does not answer, or credentials have expired
 
 The text of each is one sentence for a user: the thing, what is wrong with it, what to do. Entry points print that
 sentence and no traceback. Any other exception is a defect of this project.
@@ -35,8 +35,8 @@ class ResourceError(BioinfoAssetsError):
     """A job needs more resources than are available, or a tool is missing."""
 
 
-class UnreachableError(BioinfoAssetsError):
-    """The service that runs jobs could not be asked about them for hours; they may still be running."""
+class UnreachableError(ResourceError):
+    """The service that runs jobs does not answer, or credentials for it have expired; its jobs may be running."""
 
 
 def suggest(name: str, candidates: Iterable[str]) -> str | None:

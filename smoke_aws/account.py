@@ -135,37 +135,50 @@ class Account:
             raise DiffersError(f"make {words[0]} failed: {done.stderr.strip()[-300:]}")
         return done.stdout
 
-    def jobs(self, statuses: Sequence[str]) -> list[dict[str, Any]]:
-        """The jobs in the spot queue with one of these statuses."""
+    def jobs(self, statuses: Sequence[str], queue: str = "SpotQueueName") -> list[dict[str, Any]]:
+        """The jobs with one of these statuses in the queue that this output of the stack names."""
         batch = self.client("batch")
         return [
             job
             for status in statuses
-            for page in batch.get_paginator("list_jobs").paginate(
-                jobQueue=self.outputs["SpotQueueName"], jobStatus=status
-            )
+            for page in batch.get_paginator("list_jobs").paginate(jobQueue=self.outputs[queue], jobStatus=status)
             for job in page["jobSummaryList"]
         ]
 
     def remove(self) -> str:
-        """Delete everything that the smoke test created, in the order that AWS demands; return what was deleted."""
-        for job in self.jobs(["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"]) if self.outputs else []:
-            self.client("batch").terminate_job(jobId=job["jobId"], reason="end of the smoke test")
-        self._delete_definitions()
-        if self.outputs:
-            self._delete_images()
-            self._empty_bucket()
-        formation = self.client("cloudformation")
-        formation.delete_stack(StackName=self.project)
-        self.wait_for_stack("stack_delete_complete")
-        if self.outputs:
-            with suppress(self.client("s3").exceptions.NoSuchBucket):  # the template retains it
-                self.client("s3").delete_bucket(Bucket=self.bucket)
+        """Delete everything that the smoke test created; return what was deleted.
+
+        The stack costs money as long as it exists: it is deleted whatever else fails. Its bucket, which the template
+        retains, is emptied after it, when no job can write there any longer.
+        """
+        bucket = self._find_bucket()
+        try:
+            if self.outputs:
+                self._end_jobs()
+                self._delete_definitions()
+                self._delete_images()
+        finally:
+            self.client("cloudformation").delete_stack(StackName=self.project)
+            self.wait_for_stack("stack_delete_complete")
+            if bucket:
+                self._delete_bucket(bucket)
         return f"stack {self.project}, its images, job definitions and bucket"
 
+    def _find_bucket(self) -> str:
+        """The bucket of the stack, also of one whose creation failed; empty if it has none."""
+        try:
+            resources = self.client("cloudformation").describe_stack_resources(StackName=self.project)["StackResources"]
+        except ClientError:
+            return ""  # there is no such stack
+        names = {about["LogicalResourceId"]: about.get("PhysicalResourceId", "") for about in resources}
+        return str(names.get("Bucket", ""))
+
+    def _end_jobs(self) -> None:
+        for queue in ("SpotQueueName", "OnDemandQueueName"):
+            for job in self.jobs(["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"], queue):
+                self.client("batch").terminate_job(jobId=job["jobId"], reason="end of the smoke test")
+
     def _delete_definitions(self) -> None:
-        if not self.outputs:
-            return
         batch, prefix = self.client("batch"), tomllib.loads(self.outputs["Settings"])["jobs"]["name_prefix"]
         for page in batch.get_paginator("describe_job_definitions").paginate(status="ACTIVE"):
             for about in page["jobDefinitions"]:
@@ -184,16 +197,17 @@ class Account:
             for start in range(0, len(ids), 100):  # API reference, BatchDeleteImage
                 ecr.batch_delete_image(repositoryName=repository, imageIds=ids[start : start + 100])
 
-    def _empty_bucket(self) -> None:
+    def _delete_bucket(self, bucket: str) -> None:
         s3 = self.client("s3")
         try:
-            for page in s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket):
+            for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
                 objects = [
                     {"Key": item["Key"], "VersionId": item["VersionId"]}
                     for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
                 ]
                 if objects:
-                    s3.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
+                    s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            s3.delete_bucket(Bucket=bucket)
         except ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchBucket":
                 raise

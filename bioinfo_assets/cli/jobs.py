@@ -90,6 +90,7 @@ def print_log(
 def kill(job: JobIds, *, output_path: OutputPath) -> None:
     """Terminate jobs. A run that waits for one of them reports it as failed."""
     from bioinfo_assets.launch.batch.active_jobs import terminate  # noqa: PLC0415 - as above
+    from bioinfo_assets.launch.batch.classify_outcome import termination_reason  # noqa: PLC0415 - as above
 
     project = _open_project(output_path)
     active_ids = {active.batch_id for active in project.active_jobs()}
@@ -99,7 +100,7 @@ def kill(job: JobIds, *, output_path: OutputPath) -> None:
                 f"{batch_id} is not a queued or running job of this project: `bioinfo-assets jobs list` shows them"
             )
     for batch_id in job:
-        terminate(project.client, batch_id, "ended by `bioinfo-assets jobs kill`")
+        terminate(project.client, batch_id, termination_reason("ended by `bioinfo-assets jobs kill`"))
         typer.echo(f"{batch_id} is being terminated")
 
 

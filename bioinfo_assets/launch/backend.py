@@ -177,12 +177,20 @@ def never_published() -> bool:
     return False
 
 
+LOCAL_POLL_ERROR_TIMEOUT_S: Final = 60.0
+"""Seconds for which the polls of a backend on this machine may fail."""
+
+
 class Backend(Protocol):
     """Where jobs run."""
 
     @property
     def interval_s(self) -> float:
         """The suitable time between two calls of `poll`, in seconds."""
+
+    @property
+    def poll_error_timeout_s(self) -> float:
+        """Seconds for which `poll` may fail before its jobs are given up."""
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.launch.backend import (
+    LOCAL_POLL_ERROR_TIMEOUT_S,
     NO_OPTIONS,
     IsPublished,
     JobReport,
@@ -86,6 +87,7 @@ class FakeBackend:
 
     name: Final = "fake"
     interval_s: Final = 0.1
+    poll_error_timeout_s: Final = LOCAL_POLL_ERROR_TIMEOUT_S
 
     def __init__(self, scratch: Path, behave: Callable[[Job], Behaviour]) -> None:
         self.submitted: list[Job] = []

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.launch.backend import IsPublished, Outcome, State, Status, Stream, Submission, never_published
+from bioinfo_assets.launch.backend import (
+    LOCAL_POLL_ERROR_TIMEOUT_S,
+    IsPublished,
+    Outcome,
+    State,
+    Status,
+    Stream,
+    Submission,
+    never_published,
+)
 from bioinfo_assets.launch.host_job import WAITING, HostJob, NotStartedError, ProcessExit, RunningScript, final_status
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.resource_pool import ResourcePool, available_cpus, available_memory_mib
@@ -41,6 +50,7 @@ class HostBackend(ABC):
     """
 
     interval_s: Final = 0.1
+    poll_error_timeout_s: Final = LOCAL_POLL_ERROR_TIMEOUT_S
 
     def __init__(self, scratch: Path, store: Store, cpus: int | None, memory_mib: int | None) -> None:
         self._scratch = scratch.absolute()

@@ -54,7 +54,7 @@ class JobOptions(BaseModel):
     fallback_queue: str | None = Field(
         default=None,
         min_length=1,
-        description="Job queue for jobs that lost their machines several times, usually of on-demand machines.",
+        description="Job queue for jobs that failed several times because of their machines, usually on-demand ones.",
     )
     job_definition: str | None = Field(
         default=None,

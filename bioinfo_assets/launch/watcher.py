@@ -26,10 +26,6 @@ _MIN_SHOWN_ERRORS: Final = 2
 """Consecutive failed polls after which people see that polls fail."""
 
 
-DEFAULT_ERROR_TIMEOUT_S: Final = 60.0
-"""Seconds for which the polls of a backend on this machine may fail."""
-
-
 class JobHandle:
     """A submitted job, for the one thread that waits for it.
 
@@ -132,7 +128,7 @@ class Watcher:
     Args:
         backend: Whose jobs.
         interval_s: Seconds between two polls; the backend's own interval if None.
-        error_timeout_s: Seconds for which polls may fail.
+        error_timeout_s: Seconds for which polls may fail; the backend's own timeout if None.
         sleep: Waits that long; tests replace it to control the time.
     """
 
@@ -140,13 +136,14 @@ class Watcher:
         self,
         backend: Backend,
         interval_s: float | None = None,
-        error_timeout_s: float = DEFAULT_ERROR_TIMEOUT_S,
+        error_timeout_s: float | None = None,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._backend = backend
         self._interval_s = backend.interval_s if interval_s is None else interval_s
-        self._error_timeout_s = error_timeout_s
-        self._failing_since = 0.0
+        self._error_timeout_s = backend.poll_error_timeout_s if error_timeout_s is None else error_timeout_s
+        self._failing_since: float | None = None
+        self._defects = 0
         self._problem = ""
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
@@ -207,7 +204,7 @@ class Watcher:
             handles = dict(self._handles)
         try:
             updates: Mapping[str, Status | Exception] = self._backend.poll(handles.keys())
-            self._errors, self._problem = 0, ""
+            self._errors, self._defects, self._failing_since, self._problem = 0, 0, None, ""
         except Exception as error:  # noqa: BLE001 - every waiting thread raises it
             self._errors += 1
             raised = self._error_to_raise(error)
@@ -226,8 +223,10 @@ class Watcher:
     def _error_to_raise(self, error: Exception) -> Exception | None:
         """What waiting threads raise after another poll has failed; None while polls are repeated."""
         if not isinstance(error, BioinfoAssetsError):
-            return error if self._errors >= _MAX_DEFECTS else None
-        if self._errors == 1:
+            self._defects += 1
+            return error if self._defects >= _MAX_DEFECTS else None
+        self._defects = 0
+        if self._failing_since is None:
             self._failing_since = time.monotonic()
         failing_s = time.monotonic() - self._failing_since
         if self._errors >= _MIN_SHOWN_ERRORS:

@@ -159,9 +159,11 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
             try:
                 yield self
             finally:
-                if self._session.leaves_jobs:
-                    mark_jobs_left(instance, run.run_id)
-                self._session.close()
+                try:
+                    if self._session.leaves_jobs:
+                        mark_jobs_left(instance, run.run_id)
+                finally:
+                    self._session.close()
 
     @property
     def session(self) -> Session:
@@ -237,9 +239,8 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         options_from_tags(run.tags)
         settings, store = self.settings, Store()
         backend = open_backend(settings.config, settings.output_path, store, run.run_id, budget_of(run))
-        watcher = Watcher(backend, error_timeout_s=settings.config.batch.poll_error_timeout_s)
         cache = SharedCache(store, settings.cache) if settings.cache else None
-        return Session(Ledger(store, settings.output_path), backend, watcher, cache)
+        return Session(Ledger(store, settings.output_path), backend, Watcher(backend), cache)
 
 
 def job_launcher(output_path: str, config: BackendConfig, cache: str | None = None) -> JobLauncher:

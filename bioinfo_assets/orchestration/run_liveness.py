@@ -12,7 +12,8 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.launch.batch.active_jobs import REAP_REASON, ActiveJob, orphans, terminate
+from bioinfo_assets.launch.batch.active_jobs import ActiveJob, orphans, terminate
+from bioinfo_assets.launch.batch.classify_outcome import REAPED
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.storage.file_lock import file_lock, is_held
 
@@ -134,5 +135,5 @@ def end_orphans(
 
     ended = tuple(orphans(jobs, may_be_ended))
     for job in ended:
-        terminate(client, job.batch_id, REAP_REASON)
+        terminate(client, job.batch_id, REAPED)
     return ended

@@ -5,6 +5,7 @@ coverage and fit a machine: less than its size, because the system and the agent
 and disk are in MiB, sizes of files in bytes. `docs/reference/requirements.md` shows them next to measured peaks.
 """
 
+import math
 from typing import Final
 
 from bioinfo_assets.launch.job import Resources
@@ -27,6 +28,10 @@ _MIN_DISK_MIB: Final = 64
 _DISK_MARGIN: Final = 1.05
 """For what a file system takes by itself."""
 
+_DISK_MIB_PER_CPU: Final = 55_000
+"""Scratch space that a machine has for each CPU: the types that the template starts have 59 GB. AWS Batch places jobs
+by CPUs and memory only, so that a job with much on disk asks for as many CPUs as hold its share of the disk."""
+
 
 def on_machine_of(gib: int) -> int:
     """The most memory that a job can ask for to fit a machine of this size, in MiB."""
@@ -35,7 +40,7 @@ def on_machine_of(gib: int) -> int:
 
 def for_fetching(source: int, *, is_gzipped: bool) -> Resources:
     """For copying a FASTA: a genome is compressed to a quarter at best, with soft masking to a third."""
-    return Resources(disk_mib=_disk_mib(source * (5.5 if is_gzipped else 2)))
+    return _resources(disk_mib=_disk_mib(source * (5.5 if is_gzipped else 2)))
 
 
 def for_indexing(fasta: int, memory_per_base: float, index_per_base: float) -> Resources:
@@ -46,7 +51,7 @@ def for_indexing(fasta: int, memory_per_base: float, index_per_base: float) -> R
         memory_per_base: Bytes of memory that the aligner needs for a base.
         index_per_base: Bytes of its index for a base.
     """
-    return Resources(
+    return _resources(
         memory_mib=_memory_mib(MIN_MIB, memory_per_base * fasta, max_mib=on_machine_of(128)),
         disk_mib=_disk_mib(fasta * (1 + index_per_base)),
     )
@@ -54,19 +59,19 @@ def for_indexing(fasta: int, memory_per_base: float, index_per_base: float) -> R
 
 def for_known_sites(vcfs: int) -> Resources:
     """For copying and indexing VCFs of this total size."""
-    return Resources(disk_mib=_disk_mib(2.1 * vcfs))
+    return _resources(disk_mib=_disk_mib(2.1 * vcfs))
 
 
 def for_merging(reads: int) -> Resources:
     """For merging FASTQs of this total size: lanes are recompressed, which adds to their size, and joined."""
-    return Resources(
+    return _resources(
         cpus=_cpus(reads, per_cpu=200 * MIB, max_cpus=8), memory_mib=MIN_MIB, disk_mib=_disk_mib(3 * reads)
     )
 
 
 def for_trimming(reads: int) -> Resources:
     """For trimming FASTQs of this total size."""
-    return Resources(
+    return _resources(
         cpus=_cpus(reads, per_cpu=200 * MIB, max_cpus=8), memory_mib=MIN_MIB, disk_mib=_disk_mib(2.2 * reads)
     )
 
@@ -81,7 +86,7 @@ def for_alignment(index: int, reads: int, thread_mib: int) -> Resources:
     """
     cpus = _cpus(reads, per_cpu=50 * MIB, max_cpus=32)
     batches = min(8.0 * reads, 3072 * MIB)
-    return Resources(
+    return _resources(
         cpus=cpus,
         memory_mib=_memory_mib(512 + cpus * thread_mib, 1.1 * index + batches, max_mib=on_machine_of(64)),
         disk_mib=_disk_mib(2.5 * reads),
@@ -93,7 +98,7 @@ def for_duplicate_marking(bam: int, fasta: int) -> Resources:
 
     On disk are the BAM, the sorted parts of it, the new BAM, and the reference in upper case.
     """
-    return Resources(
+    return _resources(
         cpus=_cpus(bam, per_cpu=200 * MIB, max_cpus=4),
         memory_mib=_memory_mib(1536, bam / 4 + fasta, max_mib=on_machine_of(16)),
         disk_mib=_disk_mib(3.2 * bam + fasta),
@@ -107,7 +112,7 @@ def for_recalibration(bam: int, fasta: int) -> Resources:
 
 def for_copying(bam: int) -> Resources:
     """For a copy of a BAM of this size with its index."""
-    return Resources(disk_mib=_disk_mib(2.1 * bam))
+    return _resources(disk_mib=_disk_mib(2.1 * bam))
 
 
 def for_picard_metrics(bam: int, fasta: int) -> Resources:
@@ -126,7 +131,7 @@ def for_depth(bam: int, genome: int, *, plain_text: bool) -> Resources:
         genome: The bases of its reference.
         plain_text: Whether depth is not compressed.
     """
-    return Resources(
+    return _resources(
         cpus=_cpus(bam, per_cpu=200 * MIB, max_cpus=4),
         memory_mib=_memory_mib(MIN_MIB, 4 * genome, max_mib=on_machine_of(256)),
         disk_mib=_disk_mib(bam + (20 if plain_text else 3) * genome),
@@ -135,7 +140,7 @@ def for_depth(bam: int, genome: int, *, plain_text: bool) -> Resources:
 
 def for_report(files: int, samples: int) -> Resources:
     """For a report on files of this total size of so many samples; MultiQC writes their values as JSON, twice."""
-    return Resources(
+    return _resources(
         memory_mib=_memory_mib(MIN_MIB, MIB * samples + 2 * files, max_mib=on_machine_of(64)),
         disk_mib=_disk_mib(8 * files),
     )
@@ -143,11 +148,16 @@ def for_report(files: int, samples: int) -> Resources:
 
 def _for_single_jvm(bam: int, fasta: int, *, max_mib: int, disk: float) -> Resources:
     """For one JVM that reads a sorted BAM in order."""
-    return Resources(
+    return _resources(
         cpus=_cpus(bam, per_cpu=500 * MIB, max_cpus=2),
         memory_mib=_memory_mib(MIN_MIB, bam / 8 + fasta, max_mib=max_mib),
         disk_mib=_disk_mib(disk),
     )
+
+
+def _resources(*, disk_mib: int, cpus: int = 1, memory_mib: int = MIN_MIB) -> Resources:
+    """Resources with enough CPUs for the disk space."""
+    return Resources(max(cpus, math.ceil(disk_mib / _DISK_MIB_PER_CPU)), memory_mib, disk_mib)
 
 
 def _memory_mib(base_mib: int, size: float, *, max_mib: int) -> int:

@@ -56,8 +56,13 @@ def write(uri: str, data: bytes, etag: str | None) -> str | None:
     try:
         with translate_store_errors(uri):
             store, path = open_object(uri)
-            written = obstore.put(store, path, data, mode="create" if etag is None else {"e_tag": etag})
-            return written["e_tag"] or ""
-    except (AlreadyExistsError, PreconditionError):
-        current = read(uri)
-        return current.etag if current is not None and current.data == data else None
+            try:
+                written = obstore.put(store, path, data, mode="create" if etag is None else {"e_tag": etag})
+            except (AlreadyExistsError, PreconditionError):
+                written = None
+    except NotFoundError:  # the answer to `If-Match` if the object was deleted
+        return None
+    if written is not None:
+        return written["e_tag"] or ""
+    current = read(uri)
+    return current.etag if current is not None and current.data == data else None

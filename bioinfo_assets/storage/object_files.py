@@ -15,13 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import (
-    AlreadyExistsError,
-    BaseError,
-    PermissionDeniedError,
-    PreconditionError,
-    UnauthenticatedError,
-)
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import GCSStore, HTTPStore, S3Store
 from tenacity import (
     Retrying,
@@ -304,8 +298,6 @@ def translate_store_errors(uri: str) -> Iterator[None]:
     except (PermissionDeniedError, UnauthenticatedError) as error:
         advice = _ADVICE.get(_scheme_and_host(uri)[0], _ADVICE["https"])
         raise InputError(f"access to {uri} is denied: {advice}") from error
-    except (AlreadyExistsError, PreconditionError):
-        raise  # the answers to conditional writes
     except BaseError as error:
         _check_bucket(uri, error)
         raise InputError(f"{uri} could not be reached: {_cause(error)}; check the address and the network") from error

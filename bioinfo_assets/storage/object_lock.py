@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
@@ -60,7 +60,8 @@ class HeldLock:
         self._released.set()
         self._thread.join()
         if not self._is_lost:
-            conditional.write(self._uri, _RELEASED, self._etag)
+            with suppress(BioinfoAssetsError):  # what was done under it is done; the lease ends by itself
+                conditional.write(self._uri, _RELEASED, self._etag)
 
     def _renew_until_released(self) -> None:
         pause_s = self._lease_s / _RENEWALS_PER_LEASE

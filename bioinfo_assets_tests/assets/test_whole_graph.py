@@ -4,7 +4,6 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from bioinfo_assets.genomics.metrics import picard_numbers
@@ -12,8 +11,7 @@ from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.graph import ASSETS, SHARED_SCOPES_BY_ASSET
 from bioinfo_assets.records.samples import load_sample
 from bioinfo_assets.result_key import COHORT, REFERENCES
-from bioinfo_assets_tests.assets.real_project import REPOSITORY, RealProject, open_real_project
-from bioinfo_assets_tests.data_sets import DataSet
+from bioinfo_assets_tests.assets.real_project import REPOSITORY, RealProject
 
 pytestmark = pytest.mark.xdist_group("whole graph")
 
@@ -203,27 +201,3 @@ def test_nothing_is_stale_and_a_second_run_runs_no_job(complete: RealProject) ->
 
     assert {update.state for update in complete.updates} == {JobState.CACHED}
     assert complete.stale() == set()
-
-
-def test_data_versions_do_not_depend_on_threads_and_scratch(
-    complete: RealProject, data_set: DataSet, tmp_path: Path
-) -> None:
-    """For every asset: one CPU instead of all, and another folder for output and scratch."""
-    (tmp_path / "home").mkdir()
-    with dg.instance_for_test(temp_dir=str(tmp_path / "home")) as instance:
-        other = open_real_project(
-            tmp_path,
-            instance,
-            reference=str(data_set.reference),
-            known_sites=tuple(map(str, data_set.known_sites)),
-            cpus=1,
-            scratch=str(tmp_path / "scratch"),
-        )
-        other.add([data_set.fastqs])
-        assert other.run()
-
-    for asset in ASSETS:
-        for scope in scopes_of(complete, asset):
-            first, second = complete.record(asset, scope), other.record(asset, scope)
-            assert first.data_version == second.data_version, asset
-            assert first.fingerprint == second.fingerprint, asset

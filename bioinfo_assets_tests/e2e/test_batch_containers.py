@@ -82,7 +82,7 @@ def project(account: Account, tools_image: str, tmp_path_factory: pytest.TempPat
             "image": tools_image,
             "job_role": account.outputs["JobRoleArn"],
             "execution_role": account.outputs["ExecutionRoleArn"],
-            "environment": dict(account.container_environment),
+            "environment": {**account.container_environment, "JDK_JAVA_OPTIONS": os.environ["JDK_JAVA_OPTIONS"]},
         },
         "batch": {
             "log_group": account.outputs["LogGroupName"],

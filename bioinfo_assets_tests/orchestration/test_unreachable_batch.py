@@ -49,7 +49,7 @@ def test_polls_that_fail_for_a_while_end_no_job_and_are_shown_in_dagit(
     assert shown == [
         (
             "jobs cannot be polled for the moment, and go on running: AWS Batch denies DescribeJobs: "
-            f"{Expired.message}; check your credentials and their permissions"
+            f"{Expired.message}; renew your credentials"
         ),
         "jobs can be polled again",
     ]

@@ -6,11 +6,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.batch.adoption import Claims
-from bioinfo_assets.launch.batch.classify_outcome import termination_reason
 from bioinfo_assets.launch.batch.client import ACTIVE, MAX_DESCRIBED_JOBS, Client
 from bioinfo_assets.launch.batch.cloudwatch_logs import MAX_LATENESS_S, CloudWatchLogs, is_complete
 from bioinfo_assets.launch.batch.console_links import links_of, log_group_of, log_stream_of
@@ -21,8 +20,6 @@ from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
-
-REAP_REASON: Final = "its run is over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +84,12 @@ def active_jobs(
 
 
 def terminate(client: Client, batch_id: str, reason: str) -> None:
-    """Terminate a job, a job of an array, or an array.
+    """Terminate a job, a job of an array, or an array, with a reason of this project.
 
     Raises:
         BioinfoAssetsError: Batch cannot be reached or refuses.
     """
-    client.terminate(batch_id, termination_reason(reason))
+    client.terminate(batch_id, reason)
 
 
 def orphans(jobs: Iterable[ActiveJob], is_over: Callable[[str], bool]) -> Iterator[ActiveJob]:

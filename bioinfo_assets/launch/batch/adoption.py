@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 
 Model = TypeVar("Model", bound=BaseModel)
-
-PREPARATION_TIMEOUT_S: Final = 600.0
-"""Seconds for which a run may prepare a submission that it has claimed; ten thousand take a minute or two."""
 
 
 class Claim(BaseModel):
@@ -49,11 +46,6 @@ class Claim(BaseModel):
     spent: int = 0
     reason: str = ""
     submitted: AwareDatetime
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether a run is preparing the submission. One that takes too long has died."""
-        return not self.name and (datetime.now(UTC) - self.submitted).total_seconds() < PREPARATION_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from bioinfo_assets.launch.backend import (
     never_published,
 )
 from bioinfo_assets.launch.batch.attempt_report import ProblemCode
-from bioinfo_assets.launch.batch.batch_job import CANCELLED, BatchJob, RunIdentity
+from bioinfo_assets.launch.batch.batch_job import BatchJob, RunIdentity
+from bioinfo_assets.launch.batch.classify_outcome import CANCELLED
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.cloudwatch_logs import CloudWatchLogs
 from bioinfo_assets.launch.batch.config import BatchConfig
@@ -100,6 +101,11 @@ class BatchBackend:
     def interval_s(self) -> float:
         """Seconds between two polls."""
         return self._config.poll_interval_s
+
+    @property
+    def poll_error_timeout_s(self) -> float:
+        """Seconds for which AWS may refuse or not answer."""
+        return self._config.poll_error_timeout_s
 
     def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
         """Return the versions of tools in the image of jobs with these options; this may start a job.

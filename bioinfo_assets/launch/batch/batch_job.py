@@ -9,16 +9,12 @@ from threading import Lock
 from typing import Final
 
 from bioinfo_assets.launch.backend import IsPublished, Outcome, State, Status, never_published
-from bioinfo_assets.launch.batch.classify_outcome import termination_reason
 from bioinfo_assets.launch.batch.client import parent_of
 from bioinfo_assets.launch.batch.scratch_paths import job_folder_of, submission_folder
 from bioinfo_assets.launch.job import Job, Resources
 
 DEFAULT_RETRIES: Final = 2
 """How often a job may be started again unless a user sets `retries`."""
-
-CANCELLED: Final = termination_reason("cancelled")
-"""The termination reason of a job that its run has cancelled."""
 
 _QUEUED: Final = Status(State.QUEUED)
 
@@ -122,6 +118,7 @@ class JobState:
         termination_reason: Why it is to be terminated; empty if it is not.
         unreadable_since: When the first of the polls failed in which its report could not be read, by
             `time.monotonic`; None if the last one could be read.
+        unsubmitted_since: The same for the calls that were to submit it.
     """
 
     job: Job
@@ -133,6 +130,7 @@ class JobState:
     log_stream: str = ""
     termination_reason: str = ""
     unreadable_since: float | None = None
+    unsubmitted_since: float | None = None
 
     @property
     def is_over(self) -> bool:
@@ -143,6 +141,10 @@ class JobState:
     def is_active(self) -> bool:
         """Whether Batch has the job and its end is not known yet."""
         return self.phase is Phase.POLLED and not self.is_over
+
+    def has_ended(self, name: str) -> bool:
+        """Whether a submission is the job's own, which was seen to end, so that the job is submitted again."""
+        return self.submission is not None and self.submission.name == name and bool(self.submission.batch_id)
 
     @property
     def max_attempts(self) -> int:
@@ -198,7 +200,11 @@ class BatchJob:
         """Enter the id that Batch returned for the submission."""
         submission = replace(self.submission, batch_id=batch_id)
         status = Status(State.QUEUED, "SUBMITTED")
-        self._replace(lambda old: replace(old, submission=submission, status=status, phase=Phase.SUBMITTED))
+        self._replace(
+            lambda old: replace(
+                old, submission=submission, status=status, phase=Phase.SUBMITTED, unsubmitted_since=None
+            )
+        )
 
     def adopt(self, submission: BatchSubmission, spent: int) -> None:
         """Enter a submission of an earlier process instead of a new one."""
@@ -209,6 +215,15 @@ class BatchJob:
                 old, folder=folder, submission=submission, spent=spent, status=status, phase=Phase.SUBMITTED
             )
         )
+
+    def note_submit_error(self, problem: str) -> float:
+        """Show that the job cannot be submitted; return for how many seconds that has been so."""
+        now = time.monotonic()
+        since = self._state.unsubmitted_since
+        since = now if since is None else since
+        self._replace(lambda old: replace(old, unsubmitted_since=since))
+        self.show(f"cannot be submitted for the moment: {problem}")
+        return now - since
 
     def show(self, reason: str) -> None:
         """Show people why the job waits."""

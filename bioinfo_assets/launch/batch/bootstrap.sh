@@ -9,13 +9,13 @@ disk=${JOB_DISK:-}
 root=
 trap '[[ -z $root ]] || rm -rf "$root"' EXIT
 trap 'exit 143' TERM # the sourced driver keeps this trap
-root=$(mktemp -d "$disk/job.XXXXXXXX")
+root=$(mktemp -d "$disk/job.XXXXXXXX") || exit 75 # as in driver.sh: another machine may have space
 exec 8>"$root/locking" # held until the last process of the job has ended
 flock 8
 mv "$root/locking" "$root/alive"
 if ! s5cmd --log error cat "$folder/job.tar" | tar -x --no-same-owner -C "$root"; then
   echo "[driver] cannot download a job from $folder" >&2
-  exit 75 # as in driver.sh: another attempt may succeed
+  exit 75
 fi
 # shellcheck source=/dev/null
 . "$root/driver.sh" "$root" "$disk"

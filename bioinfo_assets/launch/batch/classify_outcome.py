@@ -102,9 +102,21 @@ def may_succeed_elsewhere(detail: "JobDetailTypeDef", outcome: Outcome) -> bool:
     return is_not_started or detail.get("container", {}).get("exitCode") == TRY_AGAIN
 
 
+def was_ended_by_another_run(detail: "JobDetailTypeDef") -> bool:
+    """Whether a run that shared the job has cancelled it, or was over when its jobs were reaped."""
+    return detail.get("statusReason", "") in {CANCELLED, REAPED}
+
+
 def termination_reason(reason: str) -> str:
     """The reason to terminate a job with, by which it is recognised as this project's own."""
     return f"{_OWN_TERMINATION}{reason}"
+
+
+CANCELLED: Final = termination_reason("cancelled")
+"""The termination reason of a job that its run has cancelled."""
+
+REAPED: Final = termination_reason("its run is over")
+"""The termination reason of an orphaned job."""
 
 
 def memory_mib(job: Job, detail: "JobDetailTypeDef") -> int:

@@ -20,7 +20,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from bioinfo_assets.errors import InputError, ResourceError
+from bioinfo_assets.errors import InputError, UnreachableError
 from bioinfo_assets.launch.batch.single_flight import SingleFlight
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ _THROTTLED: Final = frozenset(
 
 _FORBIDDEN: Final = frozenset(
     {"AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "InvalidSignatureException"}
-    | {"ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId"}
+    | {"InvalidClientTokenId"}
 )
+_EXPIRED: Final = frozenset({"ExpiredTokenException", "ExpiredToken"})
 _SUBMIT_TIMEOUT_S: Final = 300.0
 _MAX_CONNECTIONS: Final = 20  # about as many as calling threads
 
@@ -72,7 +73,7 @@ class Client:
 
         Raises:
             InputError: Batch rejects it.
-            ResourceError: Batch cannot be reached.
+            UnreachableError: Batch cannot be reached.
         """
         retrying = Retrying(
             retry=retry_if_exception(_is_retryable),
@@ -112,12 +113,18 @@ class Client:
         return sorted(found.values(), key=lambda job: job["createdAt"], reverse=True)
 
     def is_running_jobs(self, queue: str) -> bool:
-        """Whether any job of a queue, whoever submitted it, is starting or running."""
+        """Whether any job of a queue, whoever submitted it, is starting or running.
+
+        An array is PENDING while its jobs run, which are not listed (AWS Batch user guide, job states).
+        """
         with _translate_errors():
-            return any(
-                self._batch.list_jobs(jobQueue=queue, jobStatus=status, maxResults=1)["jobSummaryList"]
-                for status in ("RUNNING", "STARTING")
-            )
+            for status in ("RUNNING", "STARTING"):
+                if self._batch.list_jobs(jobQueue=queue, jobStatus=status, maxResults=1)["jobSummaryList"]:
+                    return True
+            pages = self._batch.get_paginator("list_jobs").paginate(jobQueue=queue, jobStatus="PENDING")
+            arrays = [job["jobId"] for page in pages for job in page["jobSummaryList"]]
+        summaries = (job.get("arrayProperties", {}).get("statusSummary", {}) for job in self.describe(arrays).values())
+        return any(summary.get(status, 0) for summary in summaries for status in ("RUNNING", "STARTING"))
 
     def terminate(self, batch_id: str, reason: str) -> None:
         """Terminate a job in any state; this has no effect on one that has ended."""
@@ -215,17 +222,25 @@ def _translate_errors() -> Iterator[None]:
         ) from error
     except ClientError as error:
         message = error.response.get("Error", {}).get("Message", "") or str(error)
+        if _code(error) in _EXPIRED:
+            raise UnreachableError(
+                f"AWS Batch denies {error.operation_name}: {message}; renew your credentials"
+            ) from error
         if _code(error) in _FORBIDDEN:
             raise InputError(
                 f"AWS Batch denies {error.operation_name}: {message}; check your credentials and their permissions"
             ) from error
         if _is_retryable(error):
-            raise ResourceError(
+            raise UnreachableError(
                 f"AWS Batch does not answer {error.operation_name}: {message}; try again later"
             ) from error
         raise InputError(f"AWS Batch rejects {error.operation_name}: {message}") from error
     except BotoCoreError as error:
-        raise ResourceError(f"AWS Batch cannot be reached: {error}; check the network and AWS_ENDPOINT_URL") from error
+        raise UnreachableError(
+            f"AWS Batch cannot be reached: {error}; check the network and AWS_ENDPOINT_URL"
+        ) from error
+    except RuntimeError as error:  # botocore's, if credentials that it renews have expired for good
+        raise UnreachableError(f"AWS Batch cannot be called: {error}; check your credentials") from error
 
 
 def parent_of(batch_id: str) -> str:

@@ -42,7 +42,7 @@ class BatchConfig(BaseModel):
     orphan_grace_s: float = Field(
         default=21_600.0,
         ge=0,
-        description="Seconds after the end of a run before Dagit's sensor terminates the jobs that it left.",
+        description="Seconds after a run has failed before Dagit's sensor terminates the jobs that are left of it.",
     )
     max_memory_mib: int = Field(
         default=196_608, ge=4, description="Upper limit in MiB for retries after running out of memory."

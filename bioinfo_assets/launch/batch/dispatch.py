@@ -95,7 +95,7 @@ class JobTerminator:
                 self._client.terminate(batch_id, jobs[0].state.termination_reason)
             else:
                 jobs[0].cancel("adopted by another run")
-        except BioinfoAssetsError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the thread that submits must go on
             _log.warning("job %s could not be terminated yet: %s", batch_id, error)
             return False
         return True
@@ -105,8 +105,8 @@ MAX_CONCURRENT_CALLS: Final = 16
 """SubmitJob allows 50 calls a second in an account (AWS Batch service quotas)."""
 
 
-POSTPONED_S: Final = 1.0
-"""Seconds after which a job that another run is submitting is looked at again."""
+POSTPONED_S: Final = 2.0
+"""Seconds after which a job is tried again that another run is submitting, or that AWS could not be asked about."""
 
 
 class Dispatcher:
@@ -198,21 +198,32 @@ class Dispatcher:
 
     def _submit(self, jobs: Sequence[BatchJob], pool: Executor) -> None:
         with self._fail_on_defect(jobs):
+            if self.is_closed:
+                return
             groups = self._submitter.group(jobs)
             for group in groups.ready:
-                if not self.is_closed:
+                if self.is_closed:
+                    self._submitter.release(group)
+                else:
                     pool.submit(self._submit_group, group)
             self._start_polling(jobs)
-            if groups.postponed:
-                self._closing.wait(POSTPONED_S)
-                with self.lock:
-                    for job in groups.postponed:
-                        self.submit(job)
+            self._submit_later(groups.postponed)
 
     def _submit_group(self, jobs: Sequence[BatchJob]) -> None:
+        postponed: Sequence[BatchJob] = ()
         with self._fail_on_defect(jobs):
-            self._submitter.submit(jobs)
+            postponed = self._submitter.submit(jobs)
         self._start_polling(jobs)
+        self._submit_later(postponed)
+
+    def _submit_later(self, jobs: Sequence[BatchJob]) -> None:
+        """Queue jobs again after a while that cannot be submitted now."""
+        if not jobs:
+            return
+        self._closing.wait(POSTPONED_S)
+        with self.lock:
+            for job in jobs:
+                self.submit(job)
 
     def _start_polling(self, jobs: Sequence[BatchJob]) -> None:
         """Hand the jobs that were submitted over to polling; some may have been cancelled meanwhile."""

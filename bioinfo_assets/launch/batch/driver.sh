@@ -22,7 +22,7 @@ MAX_UPLOADS=3
 CANNOT_RUN=65
 TRY_AGAIN=75
 TOOLS_CHANGED=tools-changed
-disk_timeout_s=${JOB_DISK_TIMEOUT_S:-1800} # how long a job waits for others on its machine to free their disk space
+disk_timeout_s=${JOB_DISK_TIMEOUT_S:-3600} # how long a job waits for others on its machine to free their disk space
 
 # EXIT_CODE CODE MESSAGE: end the attempt; the message goes into the report, like that of the script's own `fail`.
 abort() {
@@ -105,24 +105,19 @@ stage_shared() {
   : >"$root/missing.tsv"
   while IFS=$'\t' read -r size local_name name digest uri; do
     exec {lock}>"$cache/$name.lock"
-    interruptible flock "$lock"
+    interruptible flock "$lock" || return 1
     if [[ -e $cache/$name ]]; then
-      link_shared "$name" "$local_name"
+      link_shared "$name" "$local_name" || return 1
       exec {lock}>&-
     else
-      printf '%s\t%s\t%s\t%s\t%s\n' "$uri" "$cache/.part.$name" "$size" "$name" "$local_name" >>"$root/missing.tsv"
+      printf '%s\t%s\t%s\t%s\t%s\n' "$uri" "$root/shared.$name" "$size" "$name" "$local_name" >>"$root/missing.tsv"
       locks+=("$lock")
     fi
   done <"$root/shared.tsv"
   cut -f 1-3 "$root/missing.tsv" >"$root/downloads.tsv"
-  if ! download "$root/downloads.tsv"; then
-    while IFS=$'\t' read -r _ path _; do rm -f "$path"; done <"$root/downloads.tsv"
-    return 1
-  fi
+  download "$root/downloads.tsv" || return 1
   while IFS=$'\t' read -r _ path _ name local_name; do
-    chmod 444 "$path"
-    mv "$path" "$cache/$name"
-    link_shared "$name" "$local_name"
+    chmod 444 "$path" && mv "$path" "$cache/$name" && link_shared "$name" "$local_name" || return 1
   done <"$root/missing.tsv"
   for lock in "${locks[@]}"; do exec {lock}>&-; done
 }
@@ -130,7 +125,7 @@ stage_shared() {
 # NAME LOCAL: give the job a file of the cache.
 link_shared() {
   touch -c "$cache/$1" 2>/dev/null || true
-  ln -f "$cache/$1" "$work/$2" 2>/dev/null || cp "$cache/$1" "$work/$2"
+  ln -f "$cache/$1" "$work/$2" 2>/dev/null || cp "$cache/$1" "$work/$2" || return 1
 }
 
 # Compare the shared files with their digests: other jobs on this machine can write to the cache. Those that differ are
@@ -163,7 +158,7 @@ stage() {
       return 1
     fi
   fi
-  own_disk_kib >"$root/reserved"
+  reserve "$(own_disk_kib)"
   download "$root/own.tsv"
 }
 
@@ -205,8 +200,14 @@ reserve_disk() {
     if ((SECONDS >= deadline)) || ! compgen -G "$disk/job.*/reserved" >/dev/null; then break; fi
     printf '[driver] waiting for %s MiB of disk space; %s MiB are free\n' $((needed / 1024)) $((free / 1024)) >&2
     interruptible sleep $((disk_timeout_s < 200 ? 1 : 20))
+    clean_disk
   done
   abort $TRY_AGAIN "" "the job needs $((needed / 1024)) MiB of disk space, and its machine has $((free / 1024)) MiB free in $disk: give the compute environment's machines a larger disk"
+}
+
+# KIB: replace the job's reservation, so that no job reads half of it.
+reserve() {
+  echo "$1" >"$root/reserved.part" && mv "$root/reserved.part" "$root/reserved"
 }
 
 # NEEDED_KIB: reserve it if that much is free; print what is free.
@@ -215,7 +216,7 @@ try_to_reserve() {
     flock 6
     free=$(($(df --output=avail -k "$root" | tail -n 1) - $(reserved_by_others_kib)))
     echo "$free"
-    ((free >= $1)) && echo "$1" >"$root/reserved"
+    ((free >= $1)) && reserve "$1"
   ) 6>"$cache/reservations.lock"
 }
 
@@ -243,6 +244,7 @@ run() {
     kill -0 "$script" 2>/dev/null || break
   done
   cd "$root"
+  trap 'exit 143' TERM
   return "$code"
 }
 
@@ -256,15 +258,18 @@ upload() {
   done <"$root/outputs.txt"
   [[ -s $root/outputs.txt ]] || return 0
   for ((round = 1; round <= MAX_UPLOADS; round++)); do
-    if s5cmd --log error --numworkers $MAX_CONCURRENT_UPLOADS cp --part-size 64 "$out/" "$attempt/work/"; then return 0; fi
+    if interruptible s5cmd --log error --numworkers $MAX_CONCURRENT_UPLOADS cp --part-size 64 "$out/" "$attempt/work/"; then
+      return 0
+    fi
     ((round == MAX_UPLOADS)) || interruptible sleep 5
   done
   return 1
 }
 
-mkdir -p "$work" "$JOB_REPORT" "$TMPDIR" "$cache"
-head -c 98304 /dev/zero >"$JOB_REPORT/reserve" # disk space for the report of a job that fills the disk
+mkdir -p "$cache" || exit $TRY_AGAIN
 clean_disk
+mkdir "$work" "$JOB_REPORT" "$TMPDIR" || exit $TRY_AGAIN
+head -c 98304 /dev/zero >"$JOB_REPORT/reserve" || exit $TRY_AGAIN # for the report of a job that fills the disk
 check_tools
 if ! stage; then
   [[ ! -e $JOB_REPORT/problem ]] || abort $CANNOT_RUN "" "$(cat "$JOB_REPORT/problem")"

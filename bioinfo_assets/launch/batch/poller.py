@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.launch.backend import Outcome, State, Status
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport, ProblemCode, newest_report, read_report
-from bioinfo_assets.launch.batch.batch_job import CANCELLED, BatchJob, BatchSubmission, JobState, Resubmission
+from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, JobState, Resubmission
 from bioinfo_assets.launch.batch.classify_outcome import (
+    CANCELLED,
     JobOutcome,
     classify,
     may_succeed_elsewhere,
     memory_mib,
     termination_reason,
+    was_ended_by_another_run,
 )
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
@@ -182,6 +184,9 @@ def _end(
         report = attempt_report.job_report(job.job, image, job.spent + attempts)
     if result.outcome is Outcome.SUCCEEDED and report is not None:
         return Progress(Status(State.SUCCEEDED, "", report, Outcome.SUCCEEDED, links), attempts, stream)
+    if was_ended_by_another_run(detail) and not job.termination_reason and job.spent + attempts < job.max_attempts:
+        status = Status(State.QUEUED, "another run has ended the job: submitted again", links=links)
+        return Progress(status, attempts, stream, resubmission=Resubmission())
     if result.outcome is Outcome.KILLED or job.termination_reason == CANCELLED:
         return Progress(Status(State.CANCELLED, result.reason, report, Outcome.KILLED, links), attempts, stream)
     if job.spent + attempts < job.max_attempts:

@@ -6,16 +6,18 @@ claim, then SubmitJob, then the note of its answer.
 
 import logging
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from itertools import groupby
 from typing import Final
 
-from bioinfo_assets.errors import BioinfoAssetsError, InputError
-from bioinfo_assets.launch.batch.adoption import Adoption, Claim, Claims, SubmissionNote
+from bioinfo_assets.errors import BioinfoAssetsError, InputError, UnreachableError
+from bioinfo_assets.launch.batch.adoption import Adoption, Claim, Claims, ClaimVersion, SubmissionNote
 from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, JobState, Phase, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
@@ -35,6 +37,8 @@ from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.storage.store import Store
 
 MAX_CONCURRENT_WRITES: Final = 16
+PREPARATION_TIMEOUT_S: Final = 300.0
+"""Seconds after which a run that has claimed jobs and not submitted them has died; ten thousand take two minutes."""
 _log = logging.getLogger(__name__)
 
 
@@ -94,6 +98,7 @@ class Submitter:
         self._config = config
         self.claims = Claims(store, paths)
         self._adoption = Adoption(client, store, self.claims, run, config.visibility_grace_s)
+        self._pending: dict[str, tuple[str, float]] = {}
         self._writers = ThreadPoolExecutor(MAX_CONCURRENT_WRITES, thread_name_prefix="batch packages")
 
     def close(self) -> None:
@@ -121,15 +126,28 @@ class Submitter:
                 rest = rest[self._config.array_max_size :]
             yield from ([job] for job in rest)
 
-    def submit(self, jobs: Sequence[BatchJob]) -> None:
-        """Submit a group; errors end its jobs."""
+    def submit(self, jobs: Sequence[BatchJob]) -> Sequence[BatchJob]:
+        """Submit a group; errors end its jobs.
+
+        Returns:
+            The jobs that could not be submitted for the moment, and have to be grouped again.
+        """
         try:
             self._submit(jobs)
+        except UnreachableError as error:
+            return [job for job in jobs if self._postpone_or_fail(job, error) is _Preparation.POSTPONED]
         except BioinfoAssetsError as error:
+            self.release(jobs)
             for job in jobs:
                 job.fail(str(error))
-                if job.fingerprint and job.state.submission is None:
-                    self.claims.delete(job.fingerprint)  # it was only pending
+        return ()
+
+    def release(self, jobs: Iterable[BatchJob]) -> None:
+        """Delete the claims of jobs that are not submitted, so that no run waits for them."""
+        for job in jobs:
+            if job.fingerprint and job.state.submission is None:
+                with suppress(BioinfoAssetsError):  # then it is seen to be abandoned
+                    self.claims.delete(job.fingerprint)
 
     def record_failure(self, job: BatchJob, spent: int, reason: str) -> None:
         """Write down that a job failed for good, for the run by which Dagster retries it."""
@@ -152,15 +170,24 @@ class Submitter:
                 job.cancel("cancelled before it started")
                 return _Preparation.DONE
             check_inputs(job.state.job)
-            if job.state.submission is None and job.fingerprint and not self._adopt_or_claim(job):
+            if job.fingerprint and not self._adopt_or_claim(job):
                 job.show("another run is submitting the same job")
                 return _Preparation.POSTPONED
+        except UnreachableError as error:
+            return self._postpone_or_fail(job, error)
         except BioinfoAssetsError as error:
             job.fail(str(error))
         except Exception as error:  # noqa: BLE001 - a defect that one job meets must not stop the others
             job.fail(f"defect in the batch backend: {error!r}")
         is_claimed = job.state.phase is Phase.WAITING and not job.state.is_over
         return _Preparation.CLAIMED if is_claimed else _Preparation.DONE
+
+    def _postpone_or_fail(self, job: BatchJob, error: UnreachableError) -> "_Preparation":
+        """Keep a job that cannot be submitted for the moment, for as long as polls may fail."""
+        if job.note_submit_error(str(error)) < self._config.poll_error_timeout_s:
+            return _Preparation.POSTPONED
+        job.fail(str(error))
+        return _Preparation.DONE
 
     def _adopt_or_claim(self, job: BatchJob) -> bool:
         """Adopt the previous submission for the job's fingerprint, or claim the next one for this run.
@@ -171,17 +198,34 @@ class Submitter:
         """
         found = self.claims.find(job.fingerprint)
         claim = None if found is None else found.claim
-        if claim is not None and claim.is_pending:
-            return False
-        if self._adopt_or_reject(job, claim):
-            return True
         pending = self._claim(job, BatchSubmission.pending(job.state.folder), job.state.spent, "")
+        if found is not None and claim is not None and not claim.name:
+            is_own = claim.folder == pending.folder
+            if not is_own and not self._is_abandoned(job, found):
+                return False
+        has_ended = claim is not None and job.state.has_ended(claim.name)
+        if not has_ended and self._adopt_or_reject(job, claim):
+            return True
+        pending = pending.model_copy(update={"spent": job.state.spent})  # which the previous submission may have raised
         if not self.claims.try_to_claim(job.fingerprint, pending, found):
             return False
-        if job.is_published():  # by a run that had the claim before, and deleted it
+        try:
+            is_published = job.is_published()  # by a run that had the claim before, and deleted it
+        except BaseException:
+            self.claims.delete(job.fingerprint)
+            raise
+        if is_published:
             job.cancel("another run has published its result")
             self.claims.delete(job.fingerprint)
         return True
+
+    def _is_abandoned(self, job: BatchJob, found: ClaimVersion) -> bool:
+        """Whether a pending claim has been seen for so long that its run must have died; no clocks are compared."""
+        etag, seen_at = self._pending.get(job.fingerprint, ("", 0.0))
+        if etag != found.etag:
+            self._pending[job.fingerprint] = found.etag, time.monotonic()
+            return False
+        return time.monotonic() - seen_at > PREPARATION_TIMEOUT_S
 
     def _adopt_or_reject(self, job: BatchJob, claim: Claim | None) -> bool:
         """Adopt a claimed submission, or end the job if no attempts are left; return whether it did either."""

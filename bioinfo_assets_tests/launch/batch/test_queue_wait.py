@@ -12,8 +12,9 @@ from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.queue_wait import QueueWait
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend, fast
-from bioinfo_assets_tests.launch.contract import job, wait_for_end, wait_for_status
+from bioinfo_assets_tests.launch.contract import job, wait_for_end
 from bioinfo_assets_tests.simulator import BatchSimulator, Stuck
+from bioinfo_assets_tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -52,14 +53,15 @@ class TestInASlowQueue:
             outcomes = [wait_for_end(backend, job_id).outcome for job_id in ids]
         assert outcomes == [Outcome.UNSCHEDULABLE, *[Outcome.SUCCEEDED] * 3]
 
-    def test_jobs_of_others_keep_a_queue_active(self, simulator: BatchSimulator, scratch: str) -> None:
+    @pytest.mark.parametrize("count", [1, 3], ids=["a job", "an array"])
+    def test_jobs_of_others_keep_a_queue_active(self, simulator: BatchSimulator, scratch: str, count: int) -> None:
         with (
-            batch_backend(scratch, "someone-else") as others,
+            batch_backend(scratch, "someone-else", config=fast(array_min_size=2)) as others,
             batch_backend(scratch, config=fast(queue_timeout_s=0.5)) as ours,
         ):
-            their_id = others.submit(job("sleeps", "sleep 2")).job_id
-            wait_for_status(others, their_id, lambda status: status.state is State.RUNNING)
-            assert wait_for_end(ours, ours.submit(_half_a_second(0)).job_id).state is State.SUCCEEDED
+            ids = [others.submit(job("sleeps", "sleep 1", scope=f"s{n}")).job_id for n in range(count)]
+            wait_until(lambda: State.RUNNING in {status.state for status in others.poll(ids).values()})
+            assert wait_for_end(ours, ours.submit(_half_a_second(9)).job_id).state is State.SUCCEEDED
 
 
 class FakeClient(Client):
@@ -95,38 +97,62 @@ class TestLimits:
         return QueueWait(client, config, clock), clock, client
 
     def test_an_idle_queue_is_waited_for_until_the_timeout(self) -> None:
-        waits, clock, client = self.waits()
-        assert waits.reason_to_give_up(detail(clock, 99, CAPACITY)) == ""
-        assert client.asked == 0
-        assert waits.reason_to_give_up(detail(clock, 101, CAPACITY)) == (
-            f"no machine: nothing ran in its queue for 101 s, {CAPACITY}"
-        )
-
-    def test_a_queue_that_runs_jobs_is_asked_once_in_a_timeout(self) -> None:
-        waits, clock, client = self.waits(lambda: True)
-        waiting = detail(clock, 1000)
-        for _ in range(99):
+        waits, clock, _ = self.waits()
+        waiting = detail(clock, 0, CAPACITY)
+        for _ in range(100):
             assert waits.reason_to_give_up(waiting) == ""
             clock.now += 1
-        assert client.asked == 1
+        clock.now += 1
+        assert waits.reason_to_give_up(waiting) == f"no machine: nothing ran in its queue for 101 s, {CAPACITY}"
+
+    def test_an_old_job_of_a_host_that_has_just_started_is_not_given_up_at_once(self) -> None:
+        """What ran in the queue before is not known."""
+        waits, clock, _ = self.waits()
+        assert waits.reason_to_give_up(detail(clock, 10_000)) == ""
+
+    def test_a_queue_is_idle_from_its_last_activity_on(self) -> None:
+        activity = iter([True] * 20 + [False] * 100)
+        waits, clock, _ = self.waits(lambda: next(activity))
+        waiting = detail(clock, 0)
+        began = clock.now
+        while not waits.reason_to_give_up(waiting):
+            clock.now += 1
+        # Asked every ten seconds: active at 0 to 190 s, idle from 200 s on.
+        assert clock.now - began == pytest.approx(301, abs=1)
+
+    def test_a_queue_is_asked_about_ten_times_in_a_timeout_however_many_jobs_wait(self) -> None:
+        waits, clock, client = self.waits()
+        for _ in range(100):
+            for n in range(20):
+                waits.reason_to_give_up(detail(clock, 0, jobId=f"a:{n}"))
+            clock.now += 1
+        assert client.asked == 10
 
     def test_a_job_of_ours_with_a_machine_shows_that_the_queue_is_active(self) -> None:
         waits, clock, client = self.waits()
-        assert waits.reason_to_give_up(detail(clock, 1000, status="RUNNING")) == ""
-        assert waits.reason_to_give_up(detail(clock, 1000)) == ""
-        assert client.asked == 0
+        waits.reason_to_give_up(detail(clock, 0))
+        clock.now += 99
+        assert waits.reason_to_give_up(detail(clock, 99, status="RUNNING")) == ""
+        clock.now += 5
+        assert waits.reason_to_give_up(detail(clock, 104)) == ""
+        assert client.asked == 1
 
     def test_an_interrupted_job_waits_since_its_last_attempt(self) -> None:
         waits, clock, _ = self.waits()
+        waits.reason_to_give_up(detail(clock, 0))
+        clock.now += 200
         ran: dict[str, Any] = {"attempts": [{"stoppedAt": int(1000 * (clock.now - 5))}]}
         assert waits.reason_to_give_up(detail(clock, 1000, **ran)) == ""
+        assert waits.reason_to_give_up(detail(clock, 1000)) != ""
 
     def test_a_job_is_not_given_up_while_batch_cannot_be_asked(self) -> None:
         def fails() -> bool:
             raise ResourceError("AWS Batch cannot be reached")
 
         waits, clock, _ = self.waits(fails)
-        assert waits.reason_to_give_up(detail(clock, 1000)) == ""
+        for _ in range(30):
+            assert waits.reason_to_give_up(detail(clock, 1000)) == ""
+            clock.now += 10
 
     def test_a_misconfigured_queue_may_be_repaired_in_time(self) -> None:
         waits, clock, _ = self.waits()

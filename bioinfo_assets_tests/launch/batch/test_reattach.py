@@ -14,6 +14,7 @@ from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.batch import attempt_report
 from bioinfo_assets.launch.batch import backend as backend_module
 from bioinfo_assets.launch.batch import poller as poller_module
+from bioinfo_assets.launch.batch import submitter as submitter_module
 from bioinfo_assets.launch.batch.adoption import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport
 from bioinfo_assets.launch.batch.batch_job import JobState
@@ -21,9 +22,24 @@ from bioinfo_assets.launch.batch.poller import Progress
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, batch_backend, run_job, wait_for_running
+from bioinfo_assets_tests.launch.batch.batch_backend import (
+    BackendWithOptions,
+    batch_backend,
+    fast,
+    run_job,
+    wait_for_running,
+)
 from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, wait_for_end, wait_for_status
-from bioinfo_assets_tests.simulator import AnswerLost, BatchSimulator, Delays, ErrorAnswer, SlowAnswer
+from bioinfo_assets_tests.simulator import (
+    AnswerLost,
+    BatchSimulator,
+    Delays,
+    ErrorAnswer,
+    Expired,
+    OutOfMemory,
+    SlowAnswer,
+    SpotReclaim,
+)
 from bioinfo_assets_tests.waiting import wait_until
 
 FINGERPRINT = "0123456789abcdef" * 4
@@ -343,8 +359,9 @@ class TestTwoHostsAtOnce:
         assert wait_for_end(backend, job_id).state is State.SUCCEEDED
 
     def test_a_claim_whose_run_died_while_it_prepared_its_submission_is_taken_over(
-        self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions
+        self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(submitter_module, "PREPARATION_TIMEOUT_S", 1.0)
         assert claims_of(scratch).try_to_claim(FINGERPRINT, old_claim(""), None)
         assert run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
 
@@ -356,6 +373,60 @@ class TestTwoHostsAtOnce:
         assert (status.state, status.reason) == (State.CANCELLED, "another run has published its result")
         assert simulator.count("SubmitJob") == 0
         assert claims_of(scratch).find(FINGERPRINT) is None
+
+    @pytest.mark.parametrize("ends", ["out of memory", "reclaimed"])
+    def test_a_job_that_both_wait_for_is_submitted_again_once(
+        self, simulator: BatchSimulator, scratch: str, starts: Path, ends: str
+    ) -> None:
+        script = f"echo begun; sleep 0.5; echo x >>{starts}; printf 'hello\\n' >greeting.txt"
+        fault = OutOfMemory(below_mib=2048, after_line="begun")
+        simulator.inject(fault if ends == "out of memory" else SpotReclaim(queue="default", after_line="begun"))
+        options: dict[str, Any] = {"fallback_queue": "on-demand"}
+        with batch_backend(scratch, "one", **options) as first, batch_backend(scratch, "two", **options) as second:
+            ids = [(backend, backend.submit(greets(script), FINGERPRINT).job_id) for backend in (first, second)]
+            assert [wait_for_end(backend, job_id).state for backend, job_id in ids] == [State.SUCCEEDED] * 2
+        assert (simulator.count("SubmitJob"), count_starts(starts)) == (2, 1)
+
+    def test_a_job_that_one_run_cancels_is_submitted_again_for_the_other(
+        self, simulator: BatchSimulator, scratch: str, script: str, starts: Path
+    ) -> None:
+        with batch_backend(scratch, "one") as first:
+            first_id = first.submit(greets(script), FINGERPRINT).job_id
+            wait_for_running(first, first_id)
+            with batch_backend(scratch, "two") as second:
+                second_id = second.submit(greets(script), FINGERPRINT).job_id
+                wait_for_running(second, second_id)
+                second.cancel(second_id)
+                assert wait_for_end(second, second_id).state is State.CANCELLED
+            open_gate(starts)
+            assert wait_for_end(first, first_id).state is State.SUCCEEDED
+        assert simulator.count("SubmitJob") == 2
+
+    def test_no_claim_is_left_by_a_run_that_is_closed_while_it_prepares(
+        self, simulator: BatchSimulator, scratch: str
+    ) -> None:
+        with batch_backend(scratch, config=fast(batching_delay_s=0.01)) as backend:
+            for n in range(8):
+                backend.submit(job("greets", scope=f"s{n}", outputs=(TEXT,)), OTHERS[n])
+        assert [n for n in range(8) if (claim := claims_of(scratch).read(OTHERS[n])) and not claim.name] == []
+
+
+class TestUnreachable:
+    def test_a_job_is_submitted_once_credentials_are_valid_again(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        simulator.inject(Expired(action="SubmitJob", times=2))
+        job_id = backend.submit(job("greets", outputs=(TEXT,)), FINGERPRINT).job_id
+        wait_for_status(backend, job_id, lambda status: "cannot be submitted for the moment" in status.reason)
+        assert wait_for_end(backend, job_id).state is State.SUCCEEDED
+        assert len(simulator.job_details()) == 1
+
+    def test_a_job_that_cannot_be_submitted_for_long_fails(self, simulator: BatchSimulator, scratch: str) -> None:
+        simulator.inject(Expired(action="SubmitJob", times=-1))
+        with batch_backend(scratch, config=fast(poll_error_timeout_s=1.0)) as backend:
+            status = run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT)
+        assert status.state is State.FAILED
+        assert "expired; renew your credentials" in status.reason
 
 
 class TestTwoRunsOfOneResult:
