@@ -27,7 +27,7 @@ docs: install ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 uv run --frozen mkdocs build --strict
 
 test: install-for-tests ## run the tests, with the real tools
-	uv run --frozen pytest -n 2 --dist loadgroup
+	uv run --frozen pytest -n 3 --dist loadgroup
 
 test-long: install-for-tests ## run the tests that take minutes each and are not part of `make test`
 	TESTS_NEED_DOCKER=yes uv run --frozen pytest -m long
@@ -37,7 +37,7 @@ genome-shaped: install-for-tests ## run each step after alignment on a human gen
 
 coverage: install-for-tests ## run the tests and list the branches of the product that none of them takes
 	uv run --frozen coverage erase
-	uv run --frozen coverage run -m pytest -n 2 --dist loadgroup
+	uv run --frozen coverage run -m pytest -n 3 --dist loadgroup
 	uv run --frozen coverage combine --quiet
 	uv run --frozen coverage report --show-missing
 
@@ -46,7 +46,7 @@ check: install-for-tests ## run lint, format, type and lock checks, doctests and
 	uv run --frozen ruff check
 	uv run --frozen ruff format --check
 	uv run --frozen mypy
-	uv run --frozen pytest -n 2 --dist loadgroup
+	uv run --frozen pytest -n 3 --dist loadgroup
 
 benchmark: install ## measure the figures of docs/benchmarks.md on this machine
 	uv run --frozen python -m benchmarks

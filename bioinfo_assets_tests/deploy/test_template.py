@@ -95,9 +95,14 @@ def host(cloud: Cloud, outputs: dict[str, str], monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(name, value)
 
 
-def test_cfn_lint_finds_no_problem() -> None:
-    # Hints included, in every region, except for the one that requires a description of each resource.
-    config = ManualArgs(include_checks=["I"], ignore_checks=["I4010"], regions=REGIONS)
+SOME_REGIONS: Final = ["us-east-1", "us-west-1", "eu-central-1", "cn-north-1", "us-gov-west-1"]
+"""The largest, the one with two zones, a usual one in Europe, and one of each other partition."""
+
+
+@pytest.mark.parametrize("regions", [SOME_REGIONS, pytest.param(REGIONS, marks=pytest.mark.long)], ids=["some", "all"])
+def test_cfn_lint_finds_no_problem(regions: list[str]) -> None:
+    # Hints included, except for the one that requires a description of each resource.
+    config = ManualArgs(include_checks=["I"], ignore_checks=["I4010"], regions=regions)
     assert [str(match) for match in lint(TEMPLATE.read_text(), config=config)] == []
 
 

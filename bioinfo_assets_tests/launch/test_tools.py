@@ -18,6 +18,7 @@ OUTPUTS = {
     "Rscript": ("Rscript (R) version 4.2.2 Patched (2022-11-10 r83330)", "4.2.2"),
     "gatk": ("The Genome Analysis Toolkit (GATK) v4.6.2.0\nHTSJDK Version: 4.2.0\nPicard Version: 3.4.0", "4.6.2.0"),
     "picard": ("Version:3.4.0", "3.4.0"),
+    "openssl": ("OpenSSL 3.0.17 1 Jul 2025 (Library: OpenSSL 3.0.17 1 Jul 2025)\n", "3.0.17"),
     "cutadapt": ("5.2\n", "5.2"),
     "multiqc": ("multiqc, version 1.35\n", "1.35"),
     "s5cmd": ("v2.3.0-991c9fb\n", "2.3.0-991c9fb"),

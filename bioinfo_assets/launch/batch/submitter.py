@@ -200,7 +200,7 @@ class Submitter:
         claim = None if found is None else found.claim
         pending = self._claim(job, BatchSubmission.pending(job.state.folder), job.state.spent, "")
         if found is not None and claim is not None and not claim.name:
-            is_own = claim.folder == pending.folder
+            is_own = claim.budget == self._run.budget
             if not is_own and not self._is_abandoned(job, found):
                 return False
         has_ended = claim is not None and job.state.has_ended(claim.name)

@@ -378,12 +378,18 @@ class TestTwoHostsAtOnce:
     def test_a_job_that_both_wait_for_is_submitted_again_once(
         self, simulator: BatchSimulator, scratch: str, starts: Path, ends: str
     ) -> None:
-        script = f"echo begun; sleep 0.5; echo x >>{starts}; printf 'hello\\n' >greeting.txt"
+        script = (
+            f"until [[ -e {starts}.go ]]; do sleep 0.02; done; echo begun; sleep 0.5; echo x >>{starts}; "
+            "printf 'hello\\n' >greeting.txt"
+        )
         fault = OutOfMemory(below_mib=2048, after_line="begun")
         simulator.inject(fault if ends == "out of memory" else SpotReclaim(queue="default", after_line="begun"))
         options: dict[str, Any] = {"fallback_queue": "on-demand"}
         with batch_backend(scratch, "one", **options) as first, batch_backend(scratch, "two", **options) as second:
             ids = [(backend, backend.submit(greets(script), FINGERPRINT).job_id) for backend in (first, second)]
+            for backend, job_id in ids:
+                wait_for_running(backend, job_id)
+            open_gate(starts)
             assert [wait_for_end(backend, job_id).state for backend, job_id in ids] == [State.SUCCEEDED] * 2
         assert (simulator.count("SubmitJob"), count_starts(starts)) == (2, 1)
 
