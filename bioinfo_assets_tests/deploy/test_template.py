@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
 from itertools import combinations
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
