@@ -166,12 +166,12 @@ class Account:
 
     def _find_bucket(self) -> str:
         """The bucket of the stack, also of one whose creation failed; empty if it has none."""
+        formation = self.client("cloudformation")
         try:
-            resources = self.client("cloudformation").describe_stack_resources(StackName=self.project)["StackResources"]
+            about = formation.describe_stack_resource(StackName=self.project, LogicalResourceId="Bucket")
         except ClientError:
-            return ""  # there is no such stack
-        names = {about["LogicalResourceId"]: about.get("PhysicalResourceId", "") for about in resources}
-        return str(names.get("Bucket", ""))
+            return ""  # there is no such stack, or it has no bucket yet
+        return str(about["StackResourceDetail"].get("PhysicalResourceId", ""))
 
     def _end_jobs(self) -> None:
         for queue in ("SpotQueueName", "OnDemandQueueName"):

@@ -10,8 +10,11 @@ from bioinfo_assets.steps.resources import for_alignment
 ASSET: Final = "aligned_bam"
 """The asset whose job asks for the most CPUs."""
 
-_HUGE: Final = 2**50
-"""Bytes: more than any index or FASTQ has."""
+_INDEX: Final = 2**36
+"""Bytes of an index that takes all the memory which alignment may ask for."""
+
+_READS: Final = 200_000_000_000
+"""Bytes of the FASTQs of a human genome at some hundredfold coverage."""
 
 
 def largest_job(settings: Settings) -> Resources:
@@ -20,5 +23,5 @@ def largest_job(settings: Settings) -> Resources:
     >>> largest_job(Settings(output_path="s3://bucket/run")).cpus
     32
     """
-    computed, options = for_alignment(_HUGE, _HUGE, Aligner.BWA.thread_mib), settings.options_of(ASSET)
+    computed, options = for_alignment(_INDEX, _READS, Aligner.BWA.thread_mib), settings.options_of(ASSET)
     return Resources(options.vcpus or computed.cpus, options.memory_mib or computed.memory_mib)
