@@ -215,7 +215,7 @@ try_to_reserve() {
   (
     flock 6
     free=$(($(df --output=avail -k "$root" | tail -n 1) - $(reserved_by_others_kib)))
-    echo "$free"
+    echo $((free > 0 ? free : 0))
     ((free >= $1)) && reserve "$1"
   ) 6>"$cache/reservations.lock"
 }

@@ -112,11 +112,11 @@ class Submitter:
         """
         waiting = list(jobs)
         prepared = list(zip(waiting, self._writers.map(self._prepare_or_reject, waiting), strict=True))
-        claimed = [job for job, preparation in prepared if preparation is _Preparation.CLAIMED]
-        return Groups(
-            tuple(self._group_similar(claimed)),
-            tuple(job for job, preparation in prepared if preparation is _Preparation.POSTPONED),
+        claimed, postponed = (
+            tuple(job for job, preparation in prepared if preparation is wanted)
+            for wanted in (_Preparation.CLAIMED, _Preparation.POSTPONED)
         )
+        return Groups(tuple(self._group_similar(claimed)), postponed)
 
     def _group_similar(self, jobs: Iterable[BatchJob]) -> Iterator[list[BatchJob]]:
         for _, similar in groupby(sorted(jobs, key=_similarity), key=_similarity):
@@ -198,15 +198,12 @@ class Submitter:
         """
         found = self.claims.find(job.fingerprint)
         claim = None if found is None else found.claim
-        pending = self._claim(job, BatchSubmission.pending(job.state.folder), job.state.spent, "")
-        if found is not None and claim is not None and not claim.name:
-            is_own = claim.budget == self._run.budget
-            if not is_own and not self._is_abandoned(job, found):
-                return False
+        if found is not None and self._is_being_submitted(job, found):
+            return False
         has_ended = claim is not None and job.state.has_ended(claim.name)
         if not has_ended and self._adopt_or_reject(job, claim):
             return True
-        pending = pending.model_copy(update={"spent": job.state.spent})  # which the previous submission may have raised
+        pending = self._claim(job, BatchSubmission.pending(job.state.folder), job.state.spent, "")
         if not self.claims.try_to_claim(job.fingerprint, pending, found):
             return False
         try:
@@ -219,13 +216,15 @@ class Submitter:
             self.claims.delete(job.fingerprint)
         return True
 
-    def _is_abandoned(self, job: BatchJob, found: ClaimVersion) -> bool:
-        """Whether a pending claim has been seen for so long that its run must have died; no clocks are compared."""
+    def _is_being_submitted(self, job: BatchJob, found: ClaimVersion) -> bool:
+        """Whether another run has claimed the job, not submitted it yet, and not died: no hosts' clocks are compared."""
+        if found.claim is None or found.claim.name or found.claim.budget == self._run.budget:
+            return False
         etag, seen_at = self._pending.get(job.fingerprint, ("", 0.0))
         if etag != found.etag:
             self._pending[job.fingerprint] = found.etag, time.monotonic()
-            return False
-        return time.monotonic() - seen_at > PREPARATION_TIMEOUT_S
+            return True
+        return time.monotonic() - seen_at <= PREPARATION_TIMEOUT_S
 
     def _adopt_or_reject(self, job: BatchJob, claim: Claim | None) -> bool:
         """Adopt a claimed submission, or end the job if no attempts are left; return whether it did either."""
