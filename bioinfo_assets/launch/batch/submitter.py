@@ -217,7 +217,7 @@ class Submitter:
         return True
 
     def _is_being_submitted(self, job: BatchJob, found: ClaimVersion) -> bool:
-        """Whether another run has claimed the job, not submitted it yet, and not died: no hosts' clocks are compared."""
+        """Whether another run has claimed the job, not submitted it yet, and not died; no clocks are compared."""
         if found.claim is None or found.claim.name or found.claim.budget == self._run.budget:
             return False
         etag, seen_at = self._pending.get(job.fingerprint, ("", 0.0))
