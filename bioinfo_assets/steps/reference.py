@@ -32,8 +32,8 @@ class Aligner(StrEnum):
 
     @property
     def indexing_bytes_per_base(self) -> float:
-        """The memory for indexing: up to 5.37 times the genome by bwa's readme, 28 times by bwa-mem2's."""
-        return 5.4 if self is Aligner.BWA else 28.0
+        """The memory for indexing: 1.5 as measured for bwa (docs/reference/requirements.md), 28 by bwa-mem2's readme."""
+        return 2.0 if self is Aligner.BWA else 28.0
 
     @property
     def index_bytes_per_base(self) -> float:
