@@ -32,7 +32,7 @@ class Aligner(StrEnum):
 
     @property
     def indexing_bytes_per_base(self) -> float:
-        """The memory for indexing: 1.5 as measured for bwa (docs/reference/requirements.md), 28 by bwa-mem2's readme."""
+        """The memory for indexing: bwa took 1.5 (docs/reference/requirements.md), bwa-mem2 takes 28 by its readme."""
         return 2.0 if self is Aligner.BWA else 28.0
 
     @property

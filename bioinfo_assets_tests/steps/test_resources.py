@@ -62,7 +62,7 @@ def test_a_human_genome_gets_the_memory_that_its_tools_need() -> None:
 @pytest.mark.parametrize(
     ("job", "gib"),
     [
-        (indexing(HUMAN_FASTA, Aligner.BWA), 32),
+        (indexing(HUMAN_FASTA, Aligner.BWA), 8),
         (indexing(HUMAN_FASTA, Aligner.BWA_MEM2), 128),
         (alignment(HUMAN_READS, Aligner.BWA), 16),
         (alignment(HUMAN_READS, Aligner.BWA_MEM2), 64),
