@@ -355,9 +355,10 @@ class TestForgotten:
             status.reason == "step sleeps of expt was lost (AWS Batch does not know the job any longer): run it again"
         )
 
-    def test_a_new_job_may_be_unknown_for_a_while(self, simulator: BatchSimulator, backend: BackendWithOptions) -> None:
+    def test_a_new_job_may_be_unknown_for_a_while(self, simulator: BatchSimulator, scratch: str) -> None:
         simulator.delays = Delays(described_s=0.5)
-        assert run_job(backend, GREETS).state is State.SUCCEEDED
+        with batch_backend(scratch, config=fast(visibility_grace_s=60)) as backend:
+            assert run_job(backend, GREETS).state is State.SUCCEEDED
 
 
 class TestTheService:
