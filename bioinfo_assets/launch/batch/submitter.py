@@ -113,8 +113,8 @@ class Submitter:
         waiting = list(jobs)
         prepared = list(zip(waiting, self._writers.map(self._prepare_or_reject, waiting), strict=True))
         claimed, postponed = (
-            tuple(job for job, preparation in prepared if preparation is wanted)
-            for wanted in (_Preparation.CLAIMED, _Preparation.POSTPONED)
+            tuple(job for job, preparation in prepared if preparation is kind)
+            for kind in (_Preparation.CLAIMED, _Preparation.POSTPONED)
         )
         return Groups(tuple(self._group_similar(claimed)), postponed)
 
