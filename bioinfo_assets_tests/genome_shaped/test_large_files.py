@@ -27,7 +27,7 @@ from bioinfo_assets_tests.steps.builders import TRUSEQ
 
 pytestmark = [pytest.mark.genome_shaped, pytest.mark.xdist_group("docker")]
 
-LARGE_MIB: Final = 200
+LARGE_MIB: Final = 150
 """Peaks above this do not depend on the space that every step has for small files."""
 
 
