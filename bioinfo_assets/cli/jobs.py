@@ -89,7 +89,6 @@ def print_log(
 @jobs.command("kill", epilog=EXIT_CODES)
 def kill(job: JobIds, *, output_path: OutputPath) -> None:
     """Terminate jobs. A run that waits for one of them reports it as failed."""
-    from bioinfo_assets.launch.batch.active_jobs import terminate  # noqa: PLC0415 - as above
     from bioinfo_assets.launch.batch.classify_outcome import termination_reason  # noqa: PLC0415 - as above
 
     project = _open_project(output_path)
@@ -100,7 +99,7 @@ def kill(job: JobIds, *, output_path: OutputPath) -> None:
                 f"{batch_id} is not a queued or running job of this project: `bioinfo-assets jobs list` shows them"
             )
     for batch_id in job:
-        terminate(project.client, batch_id, termination_reason("ended by `bioinfo-assets jobs kill`"))
+        project.client.terminate(batch_id, termination_reason("ended by `bioinfo-assets jobs kill`"))
         typer.echo(f"{batch_id} is being terminated")
 
 

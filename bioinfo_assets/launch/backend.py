@@ -170,6 +170,7 @@ NO_OPTIONS: Final = JobOptions()
 
 
 IsPublished = Callable[[], bool]
+"""Whether another process has published the result of a job meanwhile."""
 
 
 def never_published() -> bool:

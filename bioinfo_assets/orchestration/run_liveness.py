@@ -12,7 +12,7 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.launch.batch.active_jobs import ActiveJob, orphans, terminate
+from bioinfo_assets.launch.batch.active_jobs import ActiveJob, orphans
 from bioinfo_assets.launch.batch.classify_outcome import REAPED
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.storage.file_lock import file_lock, is_held
@@ -135,5 +135,5 @@ def end_orphans(
 
     ended = tuple(orphans(jobs, may_be_ended))
     for job in ended:
-        terminate(client, job.batch_id, REAPED)
+        client.terminate(job.batch_id, REAPED)
     return ended

@@ -142,10 +142,9 @@ def withdraw_previous(ledger: Ledger, decision: ReuseDecision) -> Committed | No
         InputError: an input of the new result has changed meanwhile.
     """
     job = decision.required_job
-    current = _published_meanwhile(ledger, decision)
-    if current is not None:
-        return current
     previous = ledger.read(job.key)
+    if previous is not None and _is_result_of(ledger, decision, previous):
+        return Committed(previous, reused=True)
     for item in job.inputs:
         check_unchanged(item.file, ledger.store)
     if previous is not None:
@@ -157,12 +156,14 @@ def withdraw_previous(ledger: Ledger, decision: ReuseDecision) -> Committed | No
 def _published_meanwhile(ledger: Ledger, decision: ReuseDecision) -> Committed | None:
     """The result of a decision to compute it, if another process has published or imported it since."""
     record = ledger.read(decision.required_job.key)
-    if record is None:
+    if record is None or not _is_result_of(ledger, decision, record):
         return None
-    if record.imported:  # its files belong to somebody else and stay
-        return Committed(record, reused=True)
-    is_current = record.fingerprint == decision.fingerprint and not ledger.check_files(record).damage
-    return Committed(record, reused=True) if is_current else None
+    return Committed(record, reused=True)
+
+
+def _is_result_of(ledger: Ledger, decision: ReuseDecision, record: Record) -> bool:
+    """Whether a record makes the decision's job needless; the files of an imported one belong to somebody else."""
+    return record.imported or (record.fingerprint == decision.fingerprint and not ledger.check_files(record).damage)
 
 
 def inputs_of(job: Job) -> tuple[InputRecord, ...]:

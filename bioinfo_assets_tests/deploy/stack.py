@@ -2,7 +2,7 @@
 
 import json
 from ast import literal_eval
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import boto3
+import pytest
 from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
 from moto.server import ThreadedMotoServer
 
@@ -142,3 +143,11 @@ def start_cloud() -> tuple[ThreadedMotoServer, Cloud]:
     server.start()
     host, port = server.get_host_and_port()
     return server, Cloud(f"http://{host}:{port}")
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    """An account of moto's server."""
+    server, cloud = start_cloud()
+    yield cloud
+    server.stop()

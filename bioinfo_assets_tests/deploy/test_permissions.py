@@ -3,7 +3,7 @@
 That the product works with these permissions is shown by the tests in e2e, which run with them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,20 +22,15 @@ from bioinfo_assets.launch.batch.submission_request import tags_of
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.deploy.iam import SCRATCH_TAG, Call, is_allowed
-from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, Cloud, start_cloud
+from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, Cloud, cloud
+
+__all__ = ["cloud"]
 
 pytestmark = pytest.mark.filterwarnings(MOTO_WARNING)
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b"
 BATCH = "arn:aws:batch:eu-central-1:123456789012"
 Decide = Callable[..., bool]
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    server, cloud = start_cloud()
-    yield cloud
-    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,9 @@ from bioinfo_assets.launch.batch.submission_request import MAX_TIMEOUT_S
 from bioinfo_assets.pipeline.largest_job import largest_job
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.deploy.iam import as_list
-from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, TEMPLATE, Cloud, start_cloud, template
+from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, TEMPLATE, Cloud, cloud, template
+
+__all__ = ["cloud"]
 
 pytestmark = pytest.mark.filterwarnings(MOTO_WARNING)
 
@@ -71,13 +73,6 @@ def short_name(resource: Any) -> str:
     if function == "Fn::GetAtt":
         return ".".join(argument)
     return str(argument).replace("arn:${AWS::Partition}:", "").replace("${AWS::Region}:${AWS::AccountId}:", "")
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    server, cloud = start_cloud()
-    yield cloud
-    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -83,15 +83,6 @@ def active_jobs(
                 yield _active_job(detail, claims, client.region)
 
 
-def terminate(client: Client, batch_id: str, reason: str) -> None:
-    """Terminate a job, a job of an array, or an array, with a reason of this project.
-
-    Raises:
-        BioinfoAssetsError: Batch cannot be reached or refuses.
-    """
-    client.terminate(batch_id, reason)
-
-
 def orphans(jobs: Iterable[ActiveJob], is_over: Callable[[str], bool]) -> Iterator[ActiveJob]:
     """The jobs whose run is over, so that no run waits for them; `is_over` is called once for each run."""
     is_run_over: dict[str, bool] = {}

@@ -223,7 +223,10 @@ class BatchBackend:
                 give_up = self._queue_wait.reason_to_give_up(snapshot.detail) if snapshot.detail is not None else ""
                 self._advance(job, progress(job.state, snapshot, self._client.region, self._config, give_up))
         except BioinfoAssetsError as error:
-            if job.note_read_error(str(error)) >= self._config.poll_error_timeout_s:
+            if (
+                job.note_problem(f"its report cannot be read for the moment: {error}")
+                >= self._config.poll_error_timeout_s
+            ):
                 job.fail(f"step {job.state.job.key.label} was lost: {error}", Outcome.LOST)
         except Exception as error:  # noqa: BLE001 - a defect must end its job, which would be waited for otherwise
             job.fail(f"defect in the batch backend: {error!r}")

@@ -116,9 +116,8 @@ class JobState:
         spent: Attempts used up before the present submission.
         log_stream: CloudWatch stream of the present attempt; empty before there is one.
         termination_reason: Why it is to be terminated; empty if it is not.
-        unreadable_since: When the first of the polls failed in which its report could not be read, by
-            `time.monotonic`; None if the last one could be read.
-        unsubmitted_since: The same for the calls that were to submit it.
+        failing_since: Since when it cannot be submitted, or its report cannot be read, by `time.monotonic`; None if it
+            could the last time.
     """
 
     job: Job
@@ -129,8 +128,7 @@ class JobState:
     spent: int = 0
     log_stream: str = ""
     termination_reason: str = ""
-    unreadable_since: float | None = None
-    unsubmitted_since: float | None = None
+    failing_since: float | None = None
 
     @property
     def is_over(self) -> bool:
@@ -201,9 +199,7 @@ class BatchJob:
         submission = replace(self.submission, batch_id=batch_id)
         status = Status(State.QUEUED, "SUBMITTED")
         self._replace(
-            lambda old: replace(
-                old, submission=submission, status=status, phase=Phase.SUBMITTED, unsubmitted_since=None
-            )
+            lambda old: replace(old, submission=submission, status=status, phase=Phase.SUBMITTED, failing_since=None)
         )
 
     def adopt(self, submission: BatchSubmission, spent: int) -> None:
@@ -215,15 +211,6 @@ class BatchJob:
                 old, folder=folder, submission=submission, spent=spent, status=status, phase=Phase.SUBMITTED
             )
         )
-
-    def note_submit_error(self, problem: str) -> float:
-        """Show that the job cannot be submitted; return for how many seconds that has been so."""
-        now = time.monotonic()
-        since = self._state.unsubmitted_since
-        since = now if since is None else since
-        self._replace(lambda old: replace(old, unsubmitted_since=since))
-        self.show(f"cannot be submitted for the moment: {problem}")
-        return now - since
 
     def show(self, reason: str) -> None:
         """Show people why the job waits."""
@@ -266,7 +253,7 @@ class BatchJob:
                 status=status,
                 log_stream=log_stream or old.log_stream,
                 spent=old.spent + attempts,
-                unreadable_since=None,
+                failing_since=None,
             )
         )
 
@@ -274,18 +261,11 @@ class BatchJob:
         """Make the job wait for another submission, with more memory or to another queue."""
         self._replace(lambda old: replace(old, job=change.applied_to(old.job), phase=Phase.WAITING))
 
-    def note_read_error(self, problem: str) -> float:
-        """Show that the report of an ended job cannot be read; return for how many seconds that has been so."""
+    def note_problem(self, problem: str) -> float:
+        """Show what cannot be done with the job for the moment; return for how many seconds that has been so."""
         now = time.monotonic()
-        since = self._state.unreadable_since
-        since = now if since is None else since
-        self._replace(
-            lambda old: replace(
-                old,
-                unreadable_since=since,
-                status=replace(old.status, reason=f"its report cannot be read for the moment: {problem}"),
-            )
-        )
+        since = now if self._state.failing_since is None else self._state.failing_since
+        self._replace(lambda old: replace(old, failing_since=since, status=replace(old.status, reason=problem)))
         return now - since
 
     def fail(self, reason: str, outcome: Outcome = Outcome.FAILED) -> None:

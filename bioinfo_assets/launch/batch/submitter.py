@@ -184,7 +184,7 @@ class Submitter:
 
     def _postpone_or_fail(self, job: BatchJob, error: UnreachableError) -> "_Preparation":
         """Keep a job that cannot be submitted for the moment, for as long as polls may fail."""
-        if job.note_submit_error(str(error)) < self._config.poll_error_timeout_s:
+        if job.note_problem(f"cannot be submitted for the moment: {error}") < self._config.poll_error_timeout_s:
             return _Preparation.POSTPONED
         job.fail(str(error))
         return _Preparation.DONE

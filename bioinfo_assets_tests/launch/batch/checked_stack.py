@@ -15,20 +15,15 @@ import pytest
 
 from bioinfo_assets.launch.batch.checks import CheckResult, check_batch
 from bioinfo_assets.launch.job import JobOptions, Resources
-from bioinfo_assets_tests.deploy.stack import Cloud, start_cloud
+from bioinfo_assets_tests.deploy.stack import Cloud, cloud
+
+__all__ = ["cloud"]
 
 Answers = Mapping[str, object]
 FixAnswers = Callable[[Answers], AbstractContextManager[None]]
 Check = Callable[..., dict[str, CheckResult]]
 
 MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}'
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    server, cloud = start_cloud()
-    yield cloud
-    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Outcome, State
-from bioinfo_assets.launch.batch.active_jobs import active_jobs, orphans, read_log, terminate
+from bioinfo_assets.launch.batch.active_jobs import active_jobs, orphans, read_log
+from bioinfo_assets.launch.batch.classify_outcome import termination_reason
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets_tests.launch.batch.batch_backend import (
     BackendWithOptions,
@@ -125,11 +126,11 @@ class TestTerminate:
     ) -> None:
         job_id = backend.submit(job("sleeps")).job_id
         wait_for_running(backend, job_id)
-        terminate(client, batch_id(simulator), "its run is over")
+        client.terminate(batch_id(simulator), termination_reason("ended by `bioinfo-assets jobs kill`"))
         status = wait_for_end(backend, job_id)
         assert (status.state, status.outcome) == (State.CANCELLED, Outcome.KILLED)
         assert status.reason.startswith(
-            "step sleeps of expt was terminated (its run is over): run it again if that was"
+            "step sleeps of expt was terminated (ended by `bioinfo-assets jobs kill`): run it again if that was"
         )
 
 
