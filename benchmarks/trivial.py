@@ -14,15 +14,13 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.pipeline_assets import RECORDS
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.job import Job, Output
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.launch.transfer import publish
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
-from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
-from bioinfo_assets.orchestration.step_run import StepEvents
+from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents
 from bioinfo_assets.result_key import REFERENCES, ResultKey
 from bioinfo_assets.storage.store import Store
 
@@ -66,19 +64,16 @@ def our_assets(steps: int, folder: Path) -> dg.Definitions:
 
     def asset(name: str) -> dg.AssetsDefinition:
         def body(context: dg.AssetExecutionContext, launcher: JobLauncher) -> StepEvents:
-            yield from launcher.materialize(context, lambda _: job_of(name, folder))
+            yield from launcher.materialize(context, {name: JobBuilder(lambda *_: job_of(name, folder))})
 
-        return dg.asset(name=name, group_name="trivial", io_manager_key=RECORDS)(body)
+        return dg.multi_asset(name=name, specs=[dg.AssetSpec(name, group_name="trivial", skippable=True)])(body)
 
     output = str(folder / "output")
     return dg.Definitions(
         assets=[asset(name) for name in names(steps)],
         jobs=[dg.define_asset_job(ALL)],
         executor=one_process_executor,
-        resources={
-            "launcher": job_launcher(output, BackendConfig()),
-            RECORDS: RecordIOManager(output_path=output, scopes=dict.fromkeys(names(steps), REFERENCES)),
-        },
+        resources={"launcher": job_launcher(output, BackendConfig())},
     )
 
 

@@ -2,14 +2,13 @@
 
 import dagster as dg
 
-from bioinfo_assets.assets.pipeline_assets import ASSETS, RECORDS
+from bioinfo_assets.assets.pipeline_assets import PIPELINE
 from bioinfo_assets.assets.sensors import monitor_runs, observe_cohort, observe_sources
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import job_launcher
-from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
 from bioinfo_assets.pipeline.code_versions import code_versions
-from bioinfo_assets.pipeline.graph import SHARED_SCOPES_BY_ASSET
+from bioinfo_assets.pipeline.graph import ASSETS
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings, home_from_environment, load
 
@@ -18,11 +17,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """Dagster's definitions of a project with these settings."""
     project = Project(settings)
     versions = code_versions(project)
-    versioned = dg.map_asset_specs(
-        lambda spec: spec.replace_attributes(code_version=versions[spec.key.path[-1]]), ASSETS
-    )
+    versioned = PIPELINE.map_asset_specs(lambda spec: spec.replace_attributes(code_version=versions[spec.key.path[-1]]))
     definitions = dg.Definitions(
-        assets=[*SOURCE_ASSETS, *versioned],
+        assets=[*SOURCE_ASSETS, versioned],
         jobs=[
             dg.define_asset_job(
                 "align_samples",
@@ -39,7 +36,6 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         resources={
             "project": project,
             "launcher": job_launcher(settings.output_path, settings, settings.cache),
-            RECORDS: RecordIOManager(output_path=settings.output_path, scopes=dict(SHARED_SCOPES_BY_ASSET)),
         },
     )
     check_launchers(definitions)
@@ -50,7 +46,8 @@ def check_launchers(definitions: dg.Definitions) -> None:
     """Refuse to load an asset without the launcher: its step would run without a job and a record."""
     for asset in definitions.assets or ():
         if isinstance(asset, dg.AssetsDefinition) and "launcher" not in asset.required_resource_keys:
-            raise dg.DagsterInvalidDefinitionError(f"{asset.key.to_user_string()} does not require the launcher")
+            names = ", ".join(sorted(key.to_user_string() for key in asset.keys))
+            raise dg.DagsterInvalidDefinitionError(f"{names} does not require the launcher")
 
 
 @dg.definitions

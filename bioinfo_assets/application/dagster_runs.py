@@ -161,14 +161,11 @@ def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, part: _RunPa
 
 
 def _failures_without_job(result: dg.JobExecutionResult, progress: RunProgress) -> Iterator[Failure]:
-    """The failures of steps that failed before they had a job, or of a run that failed before its first step."""
-    reported = {failure.asset for failure in progress.failures}
-    skipped = {asset for asset, row in progress.counts().items() if row[JobState.SKIPPED.value]}
+    """The failures of a run or a step that no job has reported: before the first job, or because of a defect."""
     steps = list(result.filter_events(lambda event: event.is_step_failure))
     for event in steps:
-        asset = str(event.step_key)
-        if asset not in reported | skipped:
-            yield Failure(asset, None, _reason(event))
+        if event.step_failure_data.user_failure_data is None or not progress.failures:
+            yield Failure("the run", None, _reason(event))
     if not steps:
         for event in result.filter_events(lambda event: event.event_type is dg.DagsterEventType.RUN_FAILURE):
             yield Failure("the run", None, _reason(event))

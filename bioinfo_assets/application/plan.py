@@ -154,14 +154,14 @@ def select_assets(expressions: Sequence[str]) -> tuple[str, ...]:
 def _select_with_dagster(expression: str) -> set[str]:
     import dagster as dg  # noqa: PLC0415 - it takes seconds to import, and names of assets do not need it
 
-    from bioinfo_assets.assets.pipeline_assets import ASSETS as DEFINITIONS  # noqa: PLC0415 - as above
+    from bioinfo_assets.assets.pipeline_assets import PIPELINE  # noqa: PLC0415 - as above
 
     message = (
         f"--select {expression!r} selects no asset: give one of {', '.join(ASSETS)}, or Dagster's selection syntax, "
         "such as '*depth' for depth and everything upstream of it"
     )
     try:
-        keys = dg.AssetSelection.from_string(expression).resolve(DEFINITIONS)
+        keys = dg.AssetSelection.from_string(expression).resolve([PIPELINE])
     except dg.DagsterError as error:
         raise InputError(message) from error
     if not keys:

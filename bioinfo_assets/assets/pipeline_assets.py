@@ -1,26 +1,28 @@
-"""The pipeline's assets in Dagster, built from the rows of `pipeline.graph`."""
+"""The pipeline's assets in Dagster, built from the rows of `pipeline.graph`.
 
+All of them are computed by one op, of which a run takes the assets that it selects. Dagster starts an op when those
+before it have ended, for all their partitions; within one op, each sample goes on as soon as its own results are there.
+"""
+
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
 from bioinfo_assets.assets.metrics_metadata import metrics_metadata
-from bioinfo_assets.assets.sources import accept_beta_features, observe_upstream
+from bioinfo_assets.assets.sources import accept_beta_features, report_upstream
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.partitions import samples
-from bioinfo_assets.orchestration.step_run import StepEvents
-from bioinfo_assets.pipeline.graph import GRAPH, SOURCES, AssetSpec
+from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents
+from bioinfo_assets.pipeline.graph import GRAPH, AssetSpec
 from bioinfo_assets.pipeline.jobs import Upstream
+from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import REFERENCES, ResultKey
 
 if TYPE_CHECKING:
     from bioinfo_assets.orchestration.launcher import JobLauncher
-    from bioinfo_assets.pipeline.project import Project
-
-RECORDS: Final = "records"
-"""The resource key of the IO manager of records."""
 
 OWNERS: Final = ["team:sequencing"]
 
@@ -28,44 +30,59 @@ MAX_SAMPLES_PER_RUN: Final = 1000
 """A backfill of more samples becomes several runs."""
 
 
-def pipeline_asset(spec: AssetSpec) -> dg.AssetsDefinition:
-    """The Dagster asset of a row."""
-    is_per_sample = spec.scope is None
+def pipeline_assets(specs: Collection[AssetSpec]) -> dg.AssetsDefinition:
+    """The Dagster assets of rows, as one op."""
     with accept_beta_features():
-        return dg.asset(
-            name=spec.name,
-            description=spec.description,
-            group_name=spec.group,
-            kinds=set(spec.kinds),
-            owners=OWNERS,
-            ins={name: dg.AssetIn() for name in spec.upstream if name not in SOURCES},
-            deps=[dg.AssetKey(name) for name in spec.upstream if name in SOURCES],
+        return dg.multi_asset(
+            name="pipeline",
+            specs=[_asset_spec(spec) for spec in specs],
             required_resource_keys={"launcher", "project"},
-            io_manager_key=RECORDS,
-            partitions_def=samples if is_per_sample else None,
-            backfill_policy=dg.BackfillPolicy.multi_run(MAX_SAMPLES_PER_RUN) if is_per_sample else None,
-        )(partial(_materialize, spec))
+            can_subset=True,
+            backfill_policy=dg.BackfillPolicy.multi_run(MAX_SAMPLES_PER_RUN),
+        )(partial(_materialize, specs))
 
 
-def _materialize(spec: AssetSpec, context: dg.AssetExecutionContext, **upstream: RecordSet) -> StepEvents:
-    launcher: JobLauncher = context.resources.launcher
-    project: Project = context.resources.project
-    if spec.name == "known_sites" and not project.settings.known_sites:
-        context.log.info("no known sites are set: base qualities will not be recalibrated")
-        yield dg.Output(RecordSet(spec.name, {}))
-        return
-    scopes = tuple(context.partition_keys) if spec.scope is None else (spec.scope,)
-    sources = observe_upstream(context.instance, project, spec.upstream, scopes)
-    inputs = Upstream(
-        project, sources, upstream, lambda: project.aligner(launcher.session.backend, launcher.options(context))
+def _asset_spec(spec: AssetSpec) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=spec.name,
+        description=spec.description,
+        group_name=spec.group,
+        kinds=set(spec.kinds),
+        owners=OWNERS,
+        deps=list(spec.upstream),
+        partitions_def=samples if spec.scope is None else None,
+        skippable=True,
     )
 
-    def build(key: ResultKey) -> Job:
-        return spec.build(inputs, key.scope)
 
-    describe = partial(metrics_metadata, project.store)
-    yield from launcher.materialize(context, build, describe, scope=spec.scope or REFERENCES)
+def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext) -> StepEvents:
+    launcher: JobLauncher = context.resources.launcher
+    project: Project = context.resources.project
+    sources = Sources(project)
+
+    def builder(spec: AssetSpec) -> JobBuilder:
+        def build(key: ResultKey, records: Mapping[str, RecordSet]) -> Job:
+            upstream = Upstream(
+                project,
+                sources,
+                records,
+                lambda: project.aligner(launcher.session.backend, launcher.options(context, spec.name)),
+            )
+            return spec.build(upstream, key.scope)
+
+        return JobBuilder(
+            build,
+            partial(metrics_metadata, project.store),
+            lambda key: report_upstream(context.instance, sources, spec.upstream, key.scope),
+            spec.scope or REFERENCES,
+        )
+
+    omitted: tuple[str, ...] = ()
+    if not project.settings.known_sites:
+        context.log.info("no known sites are set: base qualities will not be recalibrated")
+        omitted = ("known_sites",)
+    yield from launcher.materialize(context, {spec.name: builder(spec) for spec in specs}, omitted)
 
 
-ASSETS: Final = tuple(pipeline_asset(spec) for spec in GRAPH.values())
+PIPELINE: Final = pipeline_assets(GRAPH.values())
 """All of them, in the order of the graph."""

@@ -115,28 +115,24 @@ def cohort(context: dg.OpExecutionContext) -> dg.ObserveResult:
 SOURCE_ASSETS: Final = (raw_reads, reference_source, known_sites_source, cohort)
 
 
-def observe_upstream(
-    instance: dg.DagsterInstance, project: Project, upstream: Collection[str], scopes: Collection[str]
-) -> Sources:
-    """Observe those sources that are upstream of an asset, and report changes to Dagster.
+def report_upstream(instance: dg.DagsterInstance, sources: Sources, upstream: Collection[str], scope: str) -> None:
+    """Observe those sources that are upstream of a result, and report changes to Dagster.
 
     Args:
         instance: Dagster.
-        project: The project.
-        upstream: What the asset is computed from.
-        scopes: The samples of the run.
+        sources: The external files.
+        upstream: What the result's asset is computed from.
+        scope: The result's sample; for an asset without partitions its shared scope.
     """
-    sources = Sources(project)
     if RAW_READS in upstream:
-        sources.observe_reads(scopes)
-        report_observations(instance, sources.reads.values())
+        sources.observe_reads([scope])
+        report_observations(instance, [reads for name, reads in sources.reads.items() if name == scope])
     if REFERENCE_SOURCE in upstream:
         report_observations(instance, [sources.reference])
     if KNOWN_SITES_SOURCE in upstream:
         report_observations(instance, [sources.known_sites])
     if COHORT_SOURCE in upstream:
         report_cohort(instance)
-    return sources
 
 
 def _observe_result(observation: Observation) -> dg.ObserveResult:

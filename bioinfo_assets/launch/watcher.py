@@ -12,6 +12,7 @@ from bioinfo_assets.launch.job import Job
 
 OnChange = Callable[[Status], None]
 OnOutput = Callable[[Stream, bytes], None]
+OnPoll = Callable[[], None]
 
 _MAX_WAIT_S: Final = 0.2
 """A thread that waits longer than this in one call would notice an interrupt too late."""
@@ -36,11 +37,14 @@ class JobHandle:
         submission: The backend's submission.
     """
 
-    def __init__(self, backend: Backend, submission: Submission, on_change: OnChange, on_output: OnOutput) -> None:
+    def __init__(
+        self, backend: Backend, submission: Submission, on_change: OnChange, on_output: OnOutput, on_poll: OnPoll
+    ) -> None:
         self.submission = submission
         self._backend = backend
         self._on_change = on_change
         self._on_output = on_output
+        self._on_poll = on_poll
         self._offsets = dict.fromkeys(Stream, 0)
         self._changed = threading.Condition()
         self._updates: deque[Status | Exception] = deque()
@@ -87,9 +91,12 @@ class JobHandle:
         with self._changed:
             if self._updates and isinstance(self._updates[-1], Exception):
                 self._updates.pop()  # it was not delivered yet, and this is newer
-            if not self._updates or self._updates[-1] != update:
+            is_new = update != (self._updates[-1] if self._updates else self._status)
+            if is_new:
                 self._updates.append(update)
                 self._changed.notify()
+        if is_new or (isinstance(update, Status) and update.state is State.RUNNING):
+            self._on_poll()
 
     def _next_update(self) -> Status | Exception | None:
         with self._changed:
@@ -161,6 +168,7 @@ class Watcher:
         on_change: OnChange | None = None,
         on_output: OnOutput | None = None,
         is_published: IsPublished = never_published,
+        on_poll: OnPoll | None = None,
     ) -> JobHandle:
         """Submit a job to the backend.
 
@@ -170,12 +178,15 @@ class Watcher:
             on_change: Called with each new status, in the thread that waits for the handle.
             on_output: Called with what the job printed, in the same thread.
             is_published: Whether another process has published its result (see `Backend.submit`).
+            on_poll: Called in the poller's thread when `wait` has something to deliver: after a change, and after each
+                poll while the job is running, since it may have printed something. A thread that waits for many jobs
+                then calls `wait(0)` of this one.
 
         Raises:
             ResourceError: the job needs more resources than the backend can ever provide.
         """
         submission = self._backend.submit(job, fingerprint, is_published)
-        handle = JobHandle(self._backend, submission, on_change or _ignore, on_output or _ignore)
+        handle = JobHandle(self._backend, submission, on_change or _ignore, on_output or _ignore, on_poll or _ignore)
         with self._lock:
             self._handles[handle.submission.job_id] = handle
             self._work.set()

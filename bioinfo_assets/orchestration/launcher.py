@@ -1,10 +1,13 @@
 """The step launcher: Dagster's step stays on the host, and its jobs run where the backend runs them.
 
-An asset's body passes a function that builds the job of a result, and gets a materialization for each result:
+The body of assets passes what builds the jobs of each, and gets a materialization for each result:
 
-    @dg.asset(partitions_def=samples, ...)
-    def marked_bam(context, launcher: JobLauncher, aligned_bam: RecordSet):
-        yield from launcher.materialize(context, lambda key: mark_duplicates(key, aligned_bam.of(key.scope)))
+    @dg.multi_asset(specs=[dg.AssetSpec("marked_bam", partitions_def=samples, deps=["aligned_bam"], skippable=True)])
+    def bams(context, launcher: JobLauncher):
+        def mark(key, upstream):
+            return mark_duplicates(key, upstream["aligned_bam"].of(key.scope))
+
+        yield from launcher.materialize(context, {"aligned_bam": …, "marked_bam": JobBuilder(mark)})
 
 The core of the step runs here rather than in the job's container, for two reasons. Dagster then records which versions
 of its upstream assets a result was computed from, as it does without a launcher, so that staleness is right. And the
@@ -12,7 +15,7 @@ image of the tools needs neither Dagster nor this project.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -23,7 +26,7 @@ from pydantic import Field, PrivateAttr, ValidationError, create_model
 
 from bioinfo_assets.errors import InputError, suggest
 from bioinfo_assets.launch.backend_config import BackendConfig, open_backend
-from bioinfo_assets.launch.job import Job, JobOptions
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.launch.watcher import Watcher
 from bioinfo_assets.orchestration.compute_logs import StepLogs, step_logs
 from bioinfo_assets.orchestration.internals import (
@@ -34,14 +37,16 @@ from bioinfo_assets.orchestration.internals import (
     assets_are_externally_managed,
     core_dagster_event_sequence_for_step,
 )
-from bioinfo_assets.orchestration.metadata import Metadata
+from bioinfo_assets.orchestration.partitions import samples
+from bioinfo_assets.orchestration.provenance import UpstreamVersions
+from bioinfo_assets.orchestration.result_graph import ResultGraph
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock, mark_jobs_left
 from bioinfo_assets.orchestration.session import Session
-from bioinfo_assets.orchestration.step_run import StepEvents, StepRun
+from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents, StepPlan, StepRun
+from bioinfo_assets.orchestration.upstream_records import UpstreamRecords
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.shared_cache import SharedCache
-from bioinfo_assets.result_key import REFERENCES, ResultKey
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 
 TAG: Final = "bioinfo-assets/config"
@@ -104,11 +109,6 @@ def _error_sentence(error: ValidationError) -> str:
         hint = f"did you mean {similar}?" if similar else f"the options are {', '.join(JobOptions.model_fields)}"
         return f"unknown option {name}: {hint}"
     return f"{name}: {problem['msg'].lower()}" if name else 'write them as {"memory_mib": 4096}'
-
-
-def no_metadata(_: Record) -> Metadata:
-    """Describe a result by its record alone."""
-    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,41 +190,42 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
     def materialize(
         self,
         context: dg.AssetExecutionContext,
-        build: Callable[[ResultKey], Job],
-        describe: Callable[[Record], Metadata] = no_metadata,
-        *,
-        scope: str = REFERENCES,
+        builders: Mapping[str, JobBuilder],
+        omitted: Collection[str] = (),
     ) -> StepEvents:
-        """Materialize an asset: one job for every partition of the run, or one job if it has none.
+        """Materialize the selected assets of a step: one job for every partition of the run, or one without partitions.
 
         Args:
-            context: Of the asset's body.
-            build: Builds the job of a result; a `BioinfoAssetsError` from it fails that result alone.
-            describe: What Dagit shows of a result in addition to its record.
-            scope: The shared scope of an asset without partitions.
+            context: Of the assets' body.
+            builders: How each asset is computed, in the order of the graph; those that the run does not select, and
+                those upstream that other steps compute, included.
+            omitted: Assets that are left out on purpose.
         """
-        asset = context.asset_key.path[-1]
-        scopes = context.partition_keys if context.assets_def.partitions_def is not None else [scope]
+        plan = self._plan(context, builders, omitted)
         step_context = context.get_step_execution_context()
-        options = self.options(context)
+        keys = [key for own in plan.keys.values() for key in own]
+        partitions = list(dict.fromkeys(key.partition_key for key in keys if key.partition_key is not None))
         step = StepRun(
             step_context,
             self.session,
             self._logs[step_context.step.key],
-            asset,
-            [ResultKey(asset, name) for name in scopes],
-            lambda key: build(key).with_options(options),
-            describe,
+            plan,
+            ResultGraph(plan.keys, plan.parents),
+            UpstreamRecords(
+                self.session.ledger,
+                plan.shared_scopes,
+                lambda: context.instance.get_dynamic_partitions(str(samples.name)),
+            ),
+            UpstreamVersions(step_context, [dg.AssetKey(name) for name in plan.keys], partitions),
         )
         yield from step.events()
 
-    def options(self, context: dg.AssetExecutionContext) -> JobOptions:
-        """The options of this asset's jobs in this run.
+    def options(self, context: dg.AssetExecutionContext, asset: str) -> JobOptions:
+        """The options of an asset's jobs in this run.
 
         Raises:
             InputError: a tag is invalid, or an option is out of range.
         """
-        asset = context.asset_key.path[-1]
         layers = (
             self.settings.config.options_of(asset),
             options_of(self.jobs),
@@ -232,6 +233,27 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
             options_from_tags(context.run.tags),
         )
         return reduce(JobOptions.then, layers)
+
+    def _plan(
+        self, context: dg.AssetExecutionContext, builders: Mapping[str, JobBuilder], omitted: Collection[str]
+    ) -> StepPlan:
+        layer = context.get_step_execution_context().job_def.asset_layer
+        selected = [name for name in builders if dg.AssetKey(name) in context.selected_asset_keys]
+        is_partitioned = {name: layer.get(dg.AssetKey(name)).is_partitioned for name in builders}
+        keys = {}
+        for name in selected:
+            scopes = context.partition_keys if is_partitioned[name] else [builders[name].scope]
+            keys[name] = [] if name in omitted else [ResultKey(name, scope) for scope in scopes]
+        return StepPlan(
+            keys=keys,
+            builders=builders,
+            parents={name: [key.path[-1] for key in layer.get(dg.AssetKey(name)).parent_keys] for name in selected},
+            options={name: self.options(context, name) for name in selected},
+            shared_scopes={name: builder.scope for name, builder in builders.items() if not is_partitioned[name]},
+            output_names={
+                name: context.assets_def.get_output_name_for_asset_key(dg.AssetKey(name)) for name in selected
+            },
+        )
 
     def _open(self, run: dg.DagsterRun) -> Session:
         for config in (self.jobs, *self.steps.values()):

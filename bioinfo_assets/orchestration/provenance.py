@@ -10,7 +10,7 @@ tags, so they are written here, for each partition, in the form that Dagster rea
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import dagster as dg
@@ -47,10 +47,10 @@ class UpstreamVersion:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The versions upstream of a step when it began, before it read any record.
+    """The versions upstream of a result before its job was built.
 
     Attributes:
-        code_version: Of the asset that the step computes.
+        code_version: Of the asset.
         shared: By upstream asset without partitions.
         by_partition: By upstream asset with partitions, then by partition.
     """
@@ -74,18 +74,10 @@ class Provenance:
         return tags
 
 
-def provenance_of(step_context: StepExecutionContext, asset_key: dg.AssetKey, partitions: Sequence[str]) -> Provenance:
-    """The current versions upstream of an asset; `partitions` is empty for an asset without partitions."""
-    layer = step_context.job_def.asset_layer
-    parents = {parent: layer.get(parent).is_partitioned for parent in layer.get(asset_key).parent_keys}
-    code_version = layer.get(asset_key).code_version or step_context.run_id
-    return provenance_at(step_context.instance, parents, partitions, code_version)
-
-
 def provenance_at(
     instance: dg.DagsterInstance, parents: Mapping[dg.AssetKey, bool], partitions: Sequence[str], code_version: str
 ) -> Provenance:
-    """The same outside of any step.
+    """The current versions upstream of an asset.
 
     Args:
         instance: Dagster, whose events are read.
@@ -107,6 +99,75 @@ def provenance_at(
         else:
             shared[parent] = _version_of_all_partitions(instance, parent)
     return Provenance(code_version, shared, by_partition)
+
+
+class UpstreamVersions:
+    """The versions upstream of a step's results, each as it was when the result's job was built.
+
+    Args:
+        step_context: Of the step.
+        assets: The assets that the step computes.
+        partitions: Those of the step.
+    """
+
+    def __init__(
+        self, step_context: StepExecutionContext, assets: Collection[dg.AssetKey], partitions: Sequence[str]
+    ) -> None:
+        self._instance = step_context.instance
+        self._layer = step_context.job_def.asset_layer
+        self._run_id = step_context.run_id
+        self._known: dict[tuple[dg.AssetKey, str | None], UpstreamVersion] = {}
+        parents = {parent for asset in assets for parent in self._layer.get(asset).parent_keys}
+        for parent in parents.difference(assets):
+            if self._layer.get(parent).is_partitioned and partitions:
+                versions = versions_of_partitions(self._instance, parent, partitions)
+                self._known |= {(parent, name): UpstreamVersion(*version) for name, version in versions.items()}
+
+    def add(self, asset: dg.AssetKey, data_versions: Mapping[str | None, str]) -> None:
+        """Add results of this step, by partition, once their materializations are stored."""
+        if None in data_versions:
+            self._known[asset, None] = version_of_asset(self._instance, asset)
+            return
+        ids = self._instance.event_log_storage.get_latest_storage_id_by_partition(
+            asset, dg.DagsterEventType.ASSET_MATERIALIZATION, {name for name in data_versions if name is not None}
+        )
+        for name, data_version in data_versions.items():
+            self._known[asset, name] = UpstreamVersion(data_version, ids.get(str(name)))
+
+    def of(self, asset: dg.AssetKey, partition: str | None, observed: Collection[dg.AssetKey]) -> Provenance:
+        """The versions upstream of a result.
+
+        Args:
+            asset: The asset.
+            partition: Its partition; None if it has none.
+            observed: The sources among its parents; they were observed just now.
+        """
+        node = self._layer.get(asset)
+        shared: dict[dg.AssetKey, UpstreamVersion] = {}
+        by_partition: dict[dg.AssetKey, Mapping[str, UpstreamVersion]] = {}
+        for parent in sorted(node.parent_keys):
+            is_new = parent in observed
+            if not self._layer.get(parent).is_partitioned:
+                shared[parent] = self._version(parent, None, is_new=is_new)
+            elif partition is not None:
+                version = self._version(parent, partition, is_new=is_new)
+                by_partition[parent] = {
+                    partition: replace(version, data_version=combined_version([version.data_version]))
+                }
+            else:
+                shared[parent] = _version_of_all_partitions(self._instance, parent)
+        return Provenance(node.code_version or self._run_id, shared, by_partition)
+
+    def _version(self, parent: dg.AssetKey, partition: str | None, *, is_new: bool) -> UpstreamVersion:
+        known = None if is_new else self._known.get((parent, partition))
+        if known is None:
+            known = (
+                version_of_asset(self._instance, parent)
+                if partition is None
+                else UpstreamVersion(*versions_of_partitions(self._instance, parent, [partition])[partition])
+            )
+            self._known[parent, partition] = known
+        return known
 
 
 def newest_versions(

@@ -1,8 +1,6 @@
-"""What the steps of one run share: ledger, backend, the one poller, and which results failed."""
+"""What the steps of one run share: ledger, backend, and the one poller."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from threading import Lock
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Backend
@@ -11,7 +9,7 @@ from bioinfo_assets.provenance.lineage import Lineage, ScopeRecords, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.shared_cache import SharedCache
-from bioinfo_assets.result_key import REFERENCES, ResultKey
+from bioinfo_assets.result_key import REFERENCES
 
 
 @dataclass(slots=True)
@@ -31,8 +29,6 @@ class Session:
     watcher: Watcher
     cache: SharedCache | None = None
     leaves_jobs: bool = False
-    _failed: set[ResultKey] = field(default_factory=set)
-    _lock: Lock = field(default_factory=Lock)
     _references: dict[str, ScopeRecords] = field(default_factory=dict)
 
     def trace(self, record: Record) -> TracedJob:
@@ -46,17 +42,6 @@ class Session:
         references = self.ledger.layout.scope(REFERENCES)
         self._references |= {uri: folder for uri, folder in lineage.folders.items() if uri == references}
         return job
-
-    def failed_scopes(self, assets: Iterable[str]) -> set[str]:
-        """The scopes for which one of these assets failed, or was skipped, in this run."""
-        names = set(assets)
-        with self._lock:
-            return {key.scope for key in self._failed if key.asset in names}
-
-    def mark_failed(self, keys: Iterable[ResultKey]) -> None:
-        """Keep the steps downstream from these results, for the rest of this run."""
-        with self._lock:
-            self._failed.update(keys)
 
     def close(self) -> None:
         """End the jobs that are still running, unless they are to be left."""

@@ -1,42 +1,49 @@
-"""The execution of one Dagster step: a job for each of its partitions, and a materialization for each result.
+"""The execution of one Dagster step: a job and a materialization for each of its results.
 
-A partition that fails does not stop the others. The step reports its results, passes them on, and only then fails;
-steps downstream go on with the results that exist.
+A step may compute several assets that are computed from each other, for many samples. A result's job starts as soon as
+the results that it needs are published, whatever the other samples do. A result that fails stops those computed from
+it, and no others; a report takes what exists. The step fails at its end, if one of its results did.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from queue import Empty, SimpleQueue
+from typing import Final, NoReturn, TypeVar
 
 import dagster as dg
 
 from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.launch.backend import State, Status
-from bioinfo_assets.launch.job import Job
+from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.orchestration.compute_logs import StepLogs
 from bioinfo_assets.orchestration.executor import raise_if_interrupted
 from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
 from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
-from bioinfo_assets.orchestration.provenance import Provenance, provenance_of
+from bioinfo_assets.orchestration.provenance import Provenance, UpstreamVersions
+from bioinfo_assets.orchestration.result_graph import ResultGraph
 from bioinfo_assets.orchestration.session import Session
+from bioinfo_assets.orchestration.upstream_records import UpstreamRecords
 from bioinfo_assets.records.commit import Committed, SubmittedJob, commit, copy_shared_result, submit
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.reuse import ReuseAction, ReuseDecision, decide_reuse
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.result_key import REFERENCES, ResultKey
+
+T = TypeVar("T")
 
 POLL_INTERVAL_S: Final = 0.05
-"""Seconds between two checks of a step's jobs, at least."""
+"""Seconds that a step waits for news of its results before it looks for an interrupt."""
 
-REST_FACTOR: Final = 4
-"""How much longer a step rests than a check of its jobs took: with ten thousand jobs a check takes a while."""
+MAX_CHANGES_PER_TURN: Final = 200
+"""Results that are taken further before materializations are reported and an interrupt is looked for."""
 
 MAX_EVENTS_PER_STATE: Final = 50
-"""How many jobs of a step are shown to enter the same state. Each event costs Dagster some hundredths of a second, an
+"""How many jobs of an asset are shown to enter the same state. Each event costs Dagster some hundredths of a second, an
 array has up to ten thousand jobs, and that many events are of no use to a reader."""
 
 CANCEL_TIMEOUT_S: Final = 30.0
@@ -57,8 +64,76 @@ class Result:
     metadata: Metadata
 
 
-StepEvents = Iterator[dg.AssetMaterialization | dg.Output[RecordSet]]
-"""What an asset's body yields."""
+StepEvents = Iterator[dg.AssetMaterialization | dg.Output[None]]
+"""What the body of assets yields."""
+
+
+def no_metadata(_: Record) -> Metadata:
+    """Describe a result by its record alone."""
+    return {}
+
+
+def observe_nothing(_: ResultKey) -> None:
+    """Observe nothing: the job reads no files but other results."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobBuilder:
+    """How the results of an asset are computed.
+
+    Attributes:
+        build: Builds the job of a result from the records of the assets upstream; a `BioinfoAssetsError` from it fails
+            that result alone.
+        describe: What Dagit shows of a result in addition to its record.
+        observe: Observes the external files that a result is computed from, and reports changes to Dagster. Called in
+            one of several threads, before the versions upstream are read.
+        scope: The shared scope of an asset without partitions.
+    """
+
+    build: Callable[[ResultKey, Mapping[str, RecordSet]], Job]
+    describe: Callable[[Record], Metadata] = no_metadata
+    observe: Callable[[ResultKey], None] = observe_nothing
+    scope: str = REFERENCES
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """What a step computes, and how.
+
+    Attributes:
+        keys: The results, by asset, in the order of the assets; an asset without any is left out on purpose.
+        builders: How the results of each asset are computed; assets upstream that are not computed here included.
+        parents: By asset, the assets that it is computed from, sources included.
+        options: The options of each asset's jobs.
+        shared_scopes: By asset without partitions, its scope.
+        output_names: Dagster's name for the output of each asset.
+    """
+
+    keys: Mapping[str, Sequence[ResultKey]]
+    builders: Mapping[str, JobBuilder]
+    parents: Mapping[str, Sequence[str]]
+    options: Mapping[str, JobOptions]
+    shared_scopes: Mapping[str, str]
+    output_names: Mapping[str, str]
+
+    def build(self, key: ResultKey, records: UpstreamRecords) -> Job:
+        """Build the job of a result.
+
+        Raises:
+            BioinfoAssetsError: an input is missing or wrong.
+        """
+        inputs = records.of(key, [parent for parent in self.parents[key.asset] if parent in self.builders])
+        return self.builders[key.asset].build(key, inputs).with_options(self.options[key.asset])
+
+    def sources_of(self, asset: str) -> Sequence[dg.AssetKey]:
+        """The sources that an asset is computed from."""
+        return [dg.AssetKey(parent) for parent in self.parents[asset] if parent not in self.builders]
+
+    def log_label(self, key: ResultKey) -> str:
+        """What distinguishes the output of a job from that of the step's others; empty if it has one job."""
+        if len(self.keys) > 1:
+            return key.label
+        return key.scope if len(self.keys[key.asset]) > 1 else ""
 
 
 @dataclass(slots=True)
@@ -69,37 +144,39 @@ class StepRun:
         context: Dagster's context of the step.
         session: What the run's steps share.
         logs: The step's compute logs.
-        asset: The asset that the step computes.
-        keys: The results to compute: one per partition.
-        build: Builds the job of a result.
-        describe: What Dagit shows of a result in addition to its record.
+        plan: What it computes.
+        graph: Which results can be started.
+        records: The records upstream.
+        versions: The versions upstream.
     """
 
     context: StepExecutionContext
     session: Session
     logs: StepLogs
-    asset: str
-    keys: Sequence[ResultKey]
-    build: Callable[[ResultKey], Job]
-    describe: Callable[[Record], Metadata]
+    plan: StepPlan
+    graph: ResultGraph
+    records: UpstreamRecords
+    versions: UpstreamVersions
+    _pool: ThreadPoolExecutor = field(init=False)
+    _changed: "SimpleQueue[ResultKey]" = field(default_factory=SimpleQueue)
+    _checking: "dict[ResultKey, Future[ReuseDecision | Result]]" = field(default_factory=dict)
     _running: dict[ResultKey, SubmittedJob] = field(default_factory=dict)
     _publishing: "dict[ResultKey, Future[Result]]" = field(default_factory=dict)
-    _records: dict[str, Record] = field(default_factory=dict)
+    _provenance: dict[ResultKey, Provenance] = field(default_factory=dict)
+    _done: Counter[str] = field(default_factory=Counter)
     _failures: dict[ResultKey, str] = field(default_factory=dict)
+    _skipped: int = 0
     _event_counts: Counter[str] = field(default_factory=Counter)
     _shown_problem: str = ""
 
     def events(self) -> StepEvents:
-        """Run the jobs; yield a materialization for each result as it is published, then all records.
+        """Run the jobs; yield a materialization for each result as it is published, then an output for each asset.
 
         Raises:
-            Failure: partitions failed; its description has a sentence for each.
+            Failure: results failed; its description has a sentence for each.
         """
-        partitions = [key.partition_key for key in self.keys if key.partition_key is not None]
-        provenance = provenance_of(self.context, dg.AssetKey(self.asset), partitions)
         try:
-            for key, result in self._results():
-                yield self._materialization(key, result, provenance)
+            yield from self._materializations()
         except UnreachableError as error:
             self._leave_all(error)
         except BaseException:  # an interrupt is a BaseException: whatever else ends the step ends its jobs
@@ -107,43 +184,87 @@ class StepRun:
             raise
         yield from self._finish()
 
-    def _results(self) -> Iterator[tuple[ResultKey, Result]]:
-        """The results: reused ones first, the others as they are published."""
-        self._skip_failed_upstream()
+    def _materializations(self) -> Iterator[dg.AssetMaterialization]:
         with ThreadPoolExecutor(MAX_CONCURRENT_RESULTS, thread_name_prefix=f"{self.context.step.key} records") as pool:
+            self._pool = pool
             try:
-                yield from self._start_all(pool)
-                yield from self._finish_all(pool)
+                self._begin(self.graph.first())
+                while self._checking or self._running or self._publishing:
+                    raise_if_interrupted()
+                    self._show_poll_problem()
+                    results = [result for key in self._changed_keys() for result in self._advance(key)]
+                    for key, result in results:
+                        yield self._materialization(key, result)
+                    self._continue_after(results)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _start_all(self, pool: ThreadPoolExecutor) -> Iterator[tuple[ResultKey, Result]]:
-        found = {key: pool.submit(self._find_reusable, key) for key in self.keys if key not in self._failures}
-        for key, future in found.items():
-            yield from self._start(key, future)
+    def _changed_keys(self) -> Iterator[ResultKey]:
+        """The results whose check, job or publication has news; waits a moment for the first."""
+        with suppress(Empty):
+            yield self._changed.get(timeout=POLL_INTERVAL_S)
+            for _ in range(MAX_CHANGES_PER_TURN):
+                yield self._changed.get_nowait()
 
-    def _finish_all(self, pool: ThreadPoolExecutor) -> Iterator[tuple[ResultKey, Result]]:
-        while self._running or self._publishing:
-            raise_if_interrupted()
-            self._show_poll_problem()
-            began = time.monotonic()
-            # The last lines of a job's log may arrive late: the pool waits for those of many jobs at the same time.
-            ended = [key for key, submitted in self._running.items() if _has_ended(submitted)]
-            for key in ended:
-                self._publishing[key] = pool.submit(self._commit, self._running.pop(key))
-            published = [key for key, future in self._publishing.items() if future.done()]
-            for key in published:
-                yield from self._take_published(key, self._publishing.pop(key))
-            if not ended and not published:
-                time.sleep(max(POLL_INTERVAL_S, REST_FACTOR * (time.monotonic() - began)))
+    def _begin(self, keys: Iterable[ResultKey]) -> None:
+        for key in keys:
+            self._checking[key] = self._in_pool(key, lambda key=key: self._check(key))  # type: ignore[misc]
 
-    def _skip_failed_upstream(self) -> None:
-        parents = self.context.job_def.asset_layer.get(dg.AssetKey(self.asset)).parent_keys
-        failed = self.session.failed_scopes(parent.path[-1] for parent in parents)
-        for key in sorted(key for key in self.keys if key.scope in failed):
-            self._failures[key] = "skipped: a step upstream failed"
-            notify(JobUpdate(key, JobState.SKIPPED))
+    def _in_pool(self, key: ResultKey, work: Callable[[], T]) -> "Future[T]":
+        future = self._pool.submit(work)
+        future.add_done_callback(lambda _: self._changed.put(key))
+        return future
+
+    def _advance(self, key: ResultKey) -> Iterator[tuple[ResultKey, Result]]:
+        """Take a result as far as it goes; yields it once it is published."""
+        try:
+            if key in self._checking and self._checking[key].done():
+                found = self._checking.pop(key).result()
+                if isinstance(found, Result):
+                    yield self._reuse(key, found)
+                else:
+                    self._submit(key, found)
+            elif key in self._running:
+                self._follow_job(key, self._running[key])
+            elif key in self._publishing and self._publishing[key].done():
+                result = self._publishing.pop(key).result()
+                notify(JobUpdate(key, JobState.CACHED if result.committed.reused else JobState.DONE))
+                yield key, result
+        except UnreachableError:
+            raise
+        except BioinfoAssetsError as error:
+            self._fail(key, str(error))
+
+    def _follow_job(self, key: ResultKey, submitted: SubmittedJob) -> None:
+        # The last lines of a job's log may arrive late: the pool waits for those of many jobs at the same time.
+        if submitted.handle.is_over or submitted.handle.wait(0).state.is_over:
+            del self._running[key]
+            self._publishing[key] = self._in_pool(key, lambda: self._commit(submitted))
+
+    def _continue_after(self, results: Sequence[tuple[ResultKey, Result]]) -> None:
+        """Start what is computed from results, now that their materializations are stored."""
+        versions: dict[str, dict[str | None, str]] = {}
+        for key, result in results:
+            versions.setdefault(key.asset, {})[key.partition_key] = result.committed.record.data_version
+        for asset, by_partition in versions.items():
+            self.versions.add(dg.AssetKey(asset), by_partition)
+        for key, _ in results:
+            self._unblock(key, is_done=True)
+
+    def _unblock(self, key: ResultKey, *, is_done: bool) -> None:
+        unblocked = self.graph.finish(key, is_done=is_done)
+        for skipped in unblocked.skipped:
+            self._skipped += 1
+            notify(JobUpdate(skipped, JobState.SKIPPED))
+        self._begin(unblocked.ready)
+
+    def _check(self, key: ResultKey) -> ReuseDecision | Result:
+        self.plan.builders[key.asset].observe(key)
+        self._provenance[key] = self.versions.of(
+            dg.AssetKey(key.asset), key.partition_key, self.plan.sources_of(key.asset)
+        )
+        return self._find_reusable(key)
 
     def _find_reusable(self, key: ResultKey) -> ReuseDecision | Result:
         """The result if it exists or others share it; otherwise the decision to run its job."""
@@ -152,7 +273,7 @@ class StepRun:
             ledger,
             self.session.cache,
             key,
-            lambda: self.build(key),
+            lambda: self.plan.build(key, self.records),
             lambda job: backend.tool_versions(job.tools, job.options),
         )
         if decision.cache_problem:
@@ -164,29 +285,22 @@ class StepRun:
         copied = copy_shared_result(ledger, decision) if decision.action is ReuseAction.COPY else None
         return self._describe(copied) if copied is not None else decision
 
-    def _start(self, key: ResultKey, future: "Future[ReuseDecision | Result]") -> Iterator[tuple[ResultKey, Result]]:
-        raise_if_interrupted()
-        try:
-            found = future.result()
-            if isinstance(found, Result):
-                origin = found.committed.record.copied_from
-                how = f"copied from {origin}" if origin else "outputs present and unchanged"
-                self._log_event(key, f"CACHED: {how}", {})
-                notify(JobUpdate(key, JobState.CACHED))
-                yield key, found
-            else:
-                self._submit(key, found)
-        except BioinfoAssetsError as error:
-            self._fail(key, str(error))
+    def _reuse(self, key: ResultKey, found: Result) -> tuple[ResultKey, Result]:
+        origin = found.committed.record.copied_from
+        how = f"copied from {origin}" if origin else "outputs present and unchanged"
+        self._log_event(key, f"CACHED: {how}", {})
+        notify(JobUpdate(key, JobState.CACHED))
+        return key, found
 
     def _submit(self, key: ResultKey, decision: ReuseDecision) -> None:
-        label = key.scope if len(self.keys) > 1 else ""
+        label = self.plan.log_label(key)
         submitted = submit(
             self.session.ledger,
             self.session.watcher,
             decision,
             on_change=lambda status: self._follow(key, status),
             on_output=lambda stream, text: self.logs.write(stream, text, label),
+            on_poll=lambda: self._changed.put(key),
         )
         self._running[key] = submitted
         notify(JobUpdate(key, JobState.PENDING))
@@ -213,20 +327,11 @@ class StepRun:
         self._share(committed.record)
         return self._describe(committed)
 
-    def _take_published(self, key: ResultKey, published: "Future[Result]") -> Iterator[tuple[ResultKey, Result]]:
-        try:
-            result = published.result()
-        except BioinfoAssetsError as error:
-            self._fail(key, str(error))
-            return
-        notify(JobUpdate(key, JobState.CACHED if result.committed.reused else JobState.DONE))
-        yield key, result
-
     def _describe(self, committed: Committed) -> Result:
         """A result with what Dagit shows of it, read from its files and from the records upstream."""
         record = committed.record
         metadata = record_metadata(self.session.trace(record), reused=committed.reused)
-        return Result(committed, {**self.describe(record), **metadata})
+        return Result(committed, {**self.plan.builders[record.asset].describe(record), **metadata})
 
     def _share(self, record: Record) -> None:
         """Add a result to the shared cache; a failure to do so does not fail the job."""
@@ -239,35 +344,44 @@ class StepRun:
         except BioinfoAssetsError as error:
             self.context.log.warning("%s is not shared: %s", record.key.label, error)
 
-    def _materialization(self, key: ResultKey, result: Result, provenance: Provenance) -> dg.AssetMaterialization:
+    def _materialization(self, key: ResultKey, result: Result) -> dg.AssetMaterialization:
         record = result.committed.record
-        self._records[key.scope] = record
+        self.records.add(record)
+        self._done[key.asset] += 1
         for warning in record.warnings:
             self.context.log.warning("%s: %s", key.label, warning)
         return dg.AssetMaterialization(
-            asset_key=dg.AssetKey(self.asset),
+            asset_key=dg.AssetKey(key.asset),
             partition=key.partition_key,
             metadata=result.metadata,
-            tags=provenance.tags(key.partition_key, record.data_version),
+            tags=self._provenance.pop(key).tags(key.partition_key, record.data_version),
         )
 
     def _finish(self) -> StepEvents:
-        self.session.mark_failed(self._failures)
-        if self._records:
-            yield dg.Output(RecordSet(self.asset, self._records))
+        for asset, keys in self.plan.keys.items():
+            if self._done[asset] or not keys:
+                yield dg.Output(None, output_name=self.plan.output_names[asset])
         if self._failures:
             raise dg.Failure(description=self._failure_text(), allow_retries=False)
 
     def _failure_text(self) -> str:
         named = list(self._failures.items())[:MAX_NAMED_FAILURES]
-        lines = [f"{key.partition_key}: {reason}" if key.partition_key else reason for key, reason in named]
+        lines = [f"{key.label}: {reason}" for key, reason in named]
         more = len(self._failures) - len(named)
-        return "\n".join(lines + ([f"and {more} more"] if more else []))
+        if more:
+            lines.append(f"and {more} more")
+        if self._skipped:
+            count = "1 result was" if self._skipped == 1 else f"{self._skipped} results were"
+            computed = "it is" if self._skipped == 1 else "they are"
+            lines.append(f"{count} skipped, because {computed} computed from others that failed")
+        return "\n".join(lines)
 
     def _fail(self, key: ResultKey, reason: str) -> None:
         self._failures[key] = reason
+        self._provenance.pop(key, None)
         notify(JobUpdate(key, JobState.FAILED, reason))
         self.context.log.error(reason)
+        self._unblock(key, is_done=False)
 
     def _cancel_all(self) -> None:
         """Cancel all jobs and free their scratch, in parallel: whoever presses Ctrl-C waits for it."""
@@ -304,8 +418,8 @@ class StepRun:
 
     def _log_event(self, key: ResultKey, text: str, metadata: Mapping[str, dg.MetadataValue]) -> None:
         """Log an engine event of this step, unless many jobs have logged it before."""
-        self._event_counts[text] += 1
-        count = self._event_counts[text]
+        self._event_counts[f"{key.asset}: {text}"] += 1
+        count = self._event_counts[f"{key.asset}: {text}"]
         if count > MAX_EVENTS_PER_STATE:
             return
         last = " (not shown for further jobs)" if count == MAX_EVENTS_PER_STATE else ""
@@ -313,7 +427,3 @@ class StepRun:
         DagsterEvent.engine_event(
             self.context, f"{key.job_name}: {text}{last}", EngineEventData(metadata=dict(metadata))
         )
-
-
-def _has_ended(submitted: SubmittedJob) -> bool:
-    return submitted.handle.is_over or submitted.handle.wait(0).state.is_over

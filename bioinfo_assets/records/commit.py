@@ -59,11 +59,17 @@ def submit(
     decision: ReuseDecision,
     on_change: Callable[[Status], None] | None = None,
     on_output: Callable[[Stream, bytes], None] | None = None,
+    on_poll: Callable[[], None] | None = None,
 ) -> SubmittedJob:
-    """Submit a job; the callbacks receive its status changes and its output while it runs."""
+    """Submit a job; the callbacks receive its status changes and its output while it runs (see `Watcher.submit`)."""
     job = decision.required_job
     handle = watcher.submit(
-        job, decision.fingerprint, on_change, on_output, lambda: _published_meanwhile(ledger, decision) is not None
+        job,
+        decision.fingerprint,
+        on_change,
+        on_output,
+        lambda: _published_meanwhile(ledger, decision) is not None,
+        on_poll,
     )
     return SubmittedJob(decision, handle)
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import dagster as dg
 
-from bioinfo_assets.assets.sources import observe_upstream
+from bioinfo_assets.assets.sources import report_upstream
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
 from bioinfo_assets.pipeline.graph import ASSETS, PARTITIONED
-from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.samples import read_samples_file, sample_names, save_sample
 from bioinfo_assets.result_key import RAW_READS, ResultKey
@@ -56,7 +56,9 @@ class RealProject:
 
     def observe_reads(self) -> None:
         """Observe the FASTQs, as a run does before anything else."""
-        observe_upstream(self.instance, self.project, {RAW_READS}, self.samples)
+        sources = Sources(self.project)
+        for sample in self.samples:
+            report_upstream(self.instance, sources, {RAW_READS}, sample)
 
     @property
     def samples(self) -> tuple[str, ...]:
@@ -81,16 +83,15 @@ class RealProject:
         """By asset and scope: the final state of its job in the last run."""
         return {(update.key.asset, update.key.scope): update.state for update in self.updates}
 
-    def failures(self) -> dict[str, str]:
-        """By asset: the description of its failure in the last run."""
+    def failures(self) -> str:
+        """The descriptions of the failed steps of the last run."""
         (run,) = self.instance.get_runs(limit=1)
-        descriptions = {}
+        descriptions = []
         for entry in self.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
             data = entry.get_dagster_event().step_failure_data.user_failure_data
-            assert entry.step_key is not None
             assert data is not None
-            descriptions[entry.step_key] = data.description or ""
-        return descriptions
+            descriptions.append(data.description or "")
+        return "\n".join(descriptions)
 
     def record(self, asset: str, scope: str) -> Record:
         record = self.project.ledger.read(ResultKey(asset, scope))

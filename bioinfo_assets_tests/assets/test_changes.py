@@ -93,8 +93,8 @@ def test_a_truncated_fastq_fails_only_its_sample(two_samples: RealProject) -> No
 
     assert not two_samples.run(READS)
 
-    sentence = two_samples.failures()["merged_reads"]
-    assert sentence.startswith("b: ")
+    sentence = two_samples.failures()
+    assert sentence.startswith("merged_reads of b: ")
     assert reads.name in sentence
     assert two_samples.record("trimmed_reads", "a")
     assert two_samples.project.ledger.read(ResultKey("merged_reads", "b")) is None
@@ -107,7 +107,7 @@ def test_a_missing_fastq_is_named_in_the_failure(two_samples: RealProject) -> No
 
     assert not two_samples.run(["merged_reads"])
 
-    assert str(fastq) in two_samples.failures()["merged_reads"]
+    assert str(fastq) in two_samples.failures()
     assert two_samples.record("merged_reads", "a")
 
 

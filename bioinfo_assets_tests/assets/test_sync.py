@@ -9,12 +9,13 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.application.sync import last_observations
-from bioinfo_assets.assets.sources import observe_upstream
+from bioinfo_assets.assets.sources import report_upstream
 from bioinfo_assets.assets.sync import ProjectState, sync
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.orchestration.partitions import add_samples, set_samples
 from bioinfo_assets.pipeline.code_versions import code_versions
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SHARED, SOURCES
+from bioinfo_assets.pipeline.project import Sources
 from bioinfo_assets.result_key import COHORT, REFERENCES, ResultKey
 from bioinfo_assets_tests.assets.real_project import RealProject
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, FakeTools, open_fake_project
@@ -46,7 +47,9 @@ class SyncedProject:
     def observe_sources(self) -> None:
         """Report to Dagster what its sensors observe."""
         set_samples(self.dagster, self.fake.samples)
-        observe_upstream(self.dagster, self.fake.project, SOURCES, self.fake.samples)
+        sources = Sources(self.fake.project)
+        for sample in self.fake.samples:
+            report_upstream(self.dagster, sources, SOURCES, sample)
 
     def sync(self, instance: dg.DagsterInstance) -> list[ResultKey]:
         project = self.fake.project

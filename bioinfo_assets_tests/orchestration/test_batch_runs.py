@@ -18,8 +18,7 @@ from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
-from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
-from bioinfo_assets.orchestration.step_run import StepEvents
+from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cloud import IMAGE, JOBS, MEANS, Cloud, opened_cloud
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures, toy_definitions
@@ -109,7 +108,7 @@ def test_a_failed_array_child_fails_only_its_sample(ran: ToyRun) -> None:
     assert ran.materialized("product") == set("abcde")
     assert ran.materialized("parity") == set("abcde")
     assert [ran.toy.read(sample) for sample in "abcde"] == ["6", "9", "12", "15", "18"]
-    assert failures(ran.result)["product"] == "f: own.txt is bad: write a number"
+    assert failures(ran.result)[0] == "product of f: own.txt is bad: write a number"
 
 
 def test_results_do_not_depend_on_the_backend(ran: ToyRun) -> None:
@@ -290,20 +289,18 @@ def waiting_definitions(root: str, gate: Path, samples: int) -> dg.Definitions:
     """Assets whose jobs print a line and wait for a file."""
 
     def asset(number: int) -> dg.AssetsDefinition:
-        @dg.asset(name=f"waits{number}", io_manager_key="records")
+        @dg.multi_asset(name=f"waits{number}", specs=[dg.AssetSpec(f"waits{number}", skippable=True)])
         def body(context: dg.AssetExecutionContext, launcher: JobLauncher) -> StepEvents:
             script = f"echo begun; echo words >&2; until [[ -e {gate} ]]; do sleep 0.05; done"
-            yield from launcher.materialize(context, lambda key: Job(key=key, version="1", script=script))
+            builder = JobBuilder(lambda key, _: Job(key=key, version="1", script=script))
+            yield from launcher.materialize(context, {f"waits{number}": builder})
 
         return body
 
     return dg.Definitions(
         assets=[asset(number) for number in range(samples)],
         executor=one_process_executor,
-        resources={
-            "launcher": job_launcher(f"{root}/output", CONFIG),
-            "records": RecordIOManager(output_path=f"{root}/output", scopes={}),
-        },
+        resources={"launcher": job_launcher(f"{root}/output", CONFIG)},
     )
 
 

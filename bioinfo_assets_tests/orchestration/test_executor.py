@@ -109,26 +109,24 @@ HOST = """
     from bioinfo_assets.orchestration.executor import one_process_executor
     from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
     from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
-    from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
+    from bioinfo_assets.orchestration.step_run import JobBuilder
     folder = Path(sys.argv[1])
 
     def sleeper(number):
-        @dg.asset(name=f"sleeper{number}", io_manager_key="records")
+        @dg.multi_asset(name=f"sleeper{number}", specs=[dg.AssetSpec(f"sleeper{number}", skippable=True)])
         def body(context: dg.AssetExecutionContext, launcher: JobLauncher):
-            yield from launcher.materialize(context, lambda key: Job(
+            builder = JobBuilder(lambda key, _: Job(
                 key=key, version="1",
                 script='echo started; sleep 600 & sleep 600; echo > out.txt',
                 outputs=(Output("out", "out.txt", f"{folder}/output/references/{number}.txt"),),
             ))
+            yield from launcher.materialize(context, {f"sleeper{number}": builder})
         return body
 
     definitions = dg.Definitions(
         assets=[sleeper(number) for number in range(int(sys.argv[2]))],
         executor=one_process_executor,
-        resources={
-            "launcher": job_launcher(f"{folder}/output", BackendConfig(cpus=8, memory_mib=8192)),
-            "records": RecordIOManager(output_path=f"{folder}/output", scopes={}),
-        },
+        resources={"launcher": job_launcher(f"{folder}/output", BackendConfig(cpus=8, memory_mib=8192))},
     )
     job = definitions.resolve_implicit_global_asset_job_def()
     (folder / "home").mkdir()

@@ -23,8 +23,7 @@ from bioinfo_assets.orchestration.launcher import (
     options_from_tags,
     options_of,
 )
-from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
-from bioinfo_assets.orchestration.step_run import StepEvents
+from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents
 from bioinfo_assets.result_key import REFERENCES, ResultKey
 
 
@@ -46,11 +45,11 @@ class Project:
     ) -> dg.JobExecutionResult:
         """Run the asset; `config` is the launcher's in the launchpad."""
 
-        @dg.asset(io_manager_key="records")
+        @dg.multi_asset(specs=[dg.AssetSpec("greeting", skippable=True)])
         def greeting(context: dg.AssetExecutionContext, launcher: JobLauncher) -> StepEvents:
             output = Output("text", "a.txt", f"{self._folder}/a.txt")
             job = Job(ResultKey("greeting", REFERENCES), "1", "", outputs=(output,))
-            yield from launcher.materialize(context, lambda _: job)
+            yield from launcher.materialize(context, {"greeting": JobBuilder(lambda *_: job)})
 
         backend_config = BackendConfig(
             backend="batch",
@@ -62,10 +61,7 @@ class Project:
         job = dg.Definitions(
             assets=[greeting],
             executor=one_process_executor,
-            resources={
-                "launcher": job_launcher(str(self._folder / "output"), backend_config),
-                "records": RecordIOManager(output_path=str(self._folder), scopes={}),
-            },
+            resources={"launcher": job_launcher(str(self._folder / "output"), backend_config)},
         ).resolve_implicit_global_asset_job_def()
         run_config = {"resources": {"launcher": {"config": config}}} if config else None
         run = self._instance.create_run_for_job(job_def=job, run_config=run_config, tags=tags)

@@ -33,4 +33,4 @@ def test_the_failure_of_a_job_is_one_sentence_without_a_traceback(toy: ToyProjec
     toy.write("b", "bad")
     result = toy.run("b", "b", ["factor", "product"])
 
-    assert failures(result) == {"product": "b: own.txt is bad: write a number"}
+    assert failures(result) == ["product of b: own.txt is bad: write a number"]

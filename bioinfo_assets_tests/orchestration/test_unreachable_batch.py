@@ -65,7 +65,7 @@ def test_a_run_that_gives_up_leaves_its_jobs_and_the_next_run_continues_with_the
     given_up = toy.run()
     cloud.simulator.withdraw(outage)
     assert not given_up.success
-    assert "the jobs are left running" in failures(given_up)["factor"]
+    assert "the jobs are left running" in failures(given_up)[0]
     assert cloud.simulator.count("TerminateJob") == 0
     run = instance.get_run_by_id(given_up.run_id)
     assert run is not None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
@@ -14,16 +15,16 @@ from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags, samples
-from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
-from bioinfo_assets.orchestration.step_run import StepEvents
+from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
-from bioinfo_assets.result_key import COHORT, REFERENCES, ResultKey
+from bioinfo_assets.result_key import COHORT, ResultKey
 from bioinfo_assets.storage.store import Store, join
 from bioinfo_assets_tests.staleness import stale_results
 
 LOCAL = BackendConfig()
+NO_GATES: Mapping[str, Path] = MappingProxyType({})
 
 
 def stored(uri: str) -> StoredFile:
@@ -31,75 +32,81 @@ def stored(uri: str) -> StoredFile:
     return StoredFile(uri, store.stat(uri).size, store.digest(uri))
 
 
-def toy_definitions(root: str, launcher: JobLauncher) -> dg.Definitions:
-    """The assets of a toy project whose sources are in `root`, and whose results are in `root/output`."""
+def toy_definitions(root: str, launcher: JobLauncher, gates: Mapping[str, Path] = NO_GATES) -> dg.Definitions:
+    """The assets of a toy project whose sources are in `root`, and whose results are in `root/output`.
+
+    The product of a sample with a gate waits until that file exists.
+    """
     output = join(root, "output")
 
-    @dg.asset(io_manager_key="records", code_version="1")
-    def factor(context: dg.AssetExecutionContext, launcher: JobLauncher) -> StepEvents:
-        def build(key: ResultKey) -> Job:
-            return Job(
-                key=key,
-                version="1",
-                script="cat source.txt > factor.txt; echo factor on stdout; echo factor on stderr >&2",
-                inputs=(Input("source.txt", stored(join(root, "factor.txt"))),),
-                outputs=(Output("number", "factor.txt", f"{output}/references/factor.txt"),),
+    def factor(key: ResultKey, _: Mapping[str, RecordSet]) -> Job:
+        return Job(
+            key=key,
+            version="1",
+            script="cat source.txt > factor.txt; echo factor on stdout; echo factor on stderr >&2",
+            inputs=(Input("source.txt", stored(join(root, "factor.txt"))),),
+            outputs=(Output("number", "factor.txt", f"{output}/references/factor.txt"),),
+        )
+
+    def product(key: ResultKey, upstream: Mapping[str, RecordSet]) -> Job:
+        gate = f"until [[ -e {gates[key.scope]} ]]; do sleep 0.05; done\n" if key.scope in gates else ""
+        return Job(
+            key=key,
+            version="1",
+            script=f"{gate}"
+            '[[ $(cat own.txt) != bad ]] || fail "own.txt is bad: write a number"\n'
+            'echo $(( $(cat factor.txt) * $(cat own.txt) )) > product.txt; fact value "$(cat product.txt)"',
+            inputs=(
+                Input("factor.txt", upstream["factor"].only.file("number")),
+                Input("own.txt", stored(join(root, f"{key.scope}.txt"))),
+            ),
+            outputs=(Output("number", "product.txt", f"{output}/{key.scope}/{key.scope}.product.txt"),),
+        )
+
+    def parity(key: ResultKey, upstream: Mapping[str, RecordSet]) -> Job:
+        return Job(
+            key=key,
+            version="1",
+            script="echo $(( $(cat product.txt) % 2 )) > parity.txt",
+            inputs=(Input("product.txt", upstream["product"].of(key.scope).file("number")),),
+            outputs=(Output("number", "parity.txt", f"{output}/{key.scope}/{key.scope}.parity.txt"),),
+        )
+
+    def total(key: ResultKey, upstream: Mapping[str, RecordSet]) -> Job:
+        products = sorted(upstream["product"].records.items())
+        return Job(
+            key=key,
+            version="1",
+            script="cat *.product.txt | awk '{ sum += $1 } END { print sum }' > total.txt",
+            inputs=tuple(Input(f"{sample}.product.txt", record.file("number")) for sample, record in products),
+            outputs=(Output("number", "total.txt", f"{output}/multiqc/total.txt"),),
+        )
+
+    builders = {
+        "factor": JobBuilder(factor),
+        "product": JobBuilder(product),
+        "parity": JobBuilder(parity),
+        "total": JobBuilder(total, scope=COHORT),
+    }
+    upstream_of = {"factor": (), "product": ("factor",), "parity": ("product",), "total": ("product",)}
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec(
+                name,
+                deps=upstream,
+                code_version="1",
+                partitions_def=samples if name in {"product", "parity"} else None,
+                skippable=True,
             )
-
-        yield from launcher.materialize(context, build)
-
-    @dg.asset(partitions_def=samples, io_manager_key="records", code_version="1")
-    def product(context: dg.AssetExecutionContext, launcher: JobLauncher, factor: RecordSet) -> StepEvents:
-        def build(key: ResultKey) -> Job:
-            return Job(
-                key=key,
-                version="1",
-                script='[[ $(cat own.txt) != bad ]] || fail "own.txt is bad: write a number"\n'
-                'echo $(( $(cat factor.txt) * $(cat own.txt) )) > product.txt; fact value "$(cat product.txt)"',
-                inputs=(
-                    Input("factor.txt", factor.only.file("number")),
-                    Input("own.txt", stored(join(root, f"{key.scope}.txt"))),
-                ),
-                outputs=(Output("number", "product.txt", f"{output}/{key.scope}/{key.scope}.product.txt"),),
-            )
-
-        yield from launcher.materialize(context, build)
-
-    @dg.asset(partitions_def=samples, io_manager_key="records", code_version="1")
-    def parity(context: dg.AssetExecutionContext, launcher: JobLauncher, product: RecordSet) -> StepEvents:
-        def build(key: ResultKey) -> Job:
-            return Job(
-                key=key,
-                version="1",
-                script="echo $(( $(cat product.txt) % 2 )) > parity.txt",
-                inputs=(Input("product.txt", product.of(key.scope).file("number")),),
-                outputs=(Output("number", "parity.txt", f"{output}/{key.scope}/{key.scope}.parity.txt"),),
-            )
-
-        yield from launcher.materialize(context, build)
-
-    @dg.asset(io_manager_key="records", code_version="1")
-    def total(context: dg.AssetExecutionContext, launcher: JobLauncher, product: RecordSet) -> StepEvents:
-        def build(key: ResultKey) -> Job:
-            products = sorted(product.records.items())
-            return Job(
-                key=key,
-                version="1",
-                script="cat *.product.txt | awk '{ sum += $1 } END { print sum }' > total.txt",
-                inputs=tuple(Input(f"{sample}.product.txt", record.file("number")) for sample, record in products),
-                outputs=(Output("number", "total.txt", f"{output}/multiqc/total.txt"),),
-            )
-
-        yield from launcher.materialize(context, build, scope=COHORT)
-
-    return dg.Definitions(
-        assets=[factor, product, parity, total],
-        executor=one_process_executor,
-        resources={
-            "launcher": launcher,
-            "records": RecordIOManager(output_path=output, scopes={"factor": REFERENCES, "total": COHORT}),
-        },
+            for name, upstream in upstream_of.items()
+        ],
+        can_subset=True,
     )
+    def numbers(context: dg.AssetExecutionContext, launcher: JobLauncher) -> StepEvents:
+        yield from launcher.materialize(context, builders)
+
+    return dg.Definitions(assets=[numbers], executor=one_process_executor, resources={"launcher": launcher})
 
 
 @dataclass
@@ -113,6 +120,7 @@ class ToyProject:
         backend: Where its jobs run.
         jobs: Options of its jobs.
         samples: The number of each sample.
+        gates: By sample, a file that its product waits for.
     """
 
     folder: Path
@@ -121,6 +129,7 @@ class ToyProject:
     backend: BackendConfig = LOCAL
     jobs: JobOptions = NO_OPTIONS
     samples: Mapping[str, int] = field(default_factory=lambda: {"a": 2, "b": 3, "c": 4})
+    gates: dict[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.root = self.root or str(self.folder)
@@ -129,7 +138,7 @@ class ToyProject:
             self.write(name, number)
         add_samples(self.instance, list(self.samples))
         config = self.backend.model_copy(update={"jobs": self.jobs})
-        self.definitions = toy_definitions(self.root, job_launcher(self.output, config))
+        self.definitions = toy_definitions(self.root, job_launcher(self.output, config), self.gates)
 
     @property
     def output(self) -> str:
@@ -191,16 +200,15 @@ class ToyProject:
         return materialization
 
 
-def failures(result: dg.JobExecutionResult) -> dict[str, str]:
-    """By step: the description of its failure."""
-    descriptions = {}
+def failures(result: dg.JobExecutionResult) -> list[str]:
+    """The lines of the descriptions of its failed steps."""
+    lines = []
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data.user_failure_data
-            assert event.step_key is not None
             assert data is not None
-            descriptions[event.step_key] = data.description or ""
-    return descriptions
+            lines += (data.description or "").splitlines()
+    return lines
 
 
 def plain_definitions(versions: dict[str, str]) -> dg.Definitions:

@@ -6,8 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bioinfo_assets.assets.pipeline_assets import ASSETS as DAGSTER_ASSETS
-from bioinfo_assets.assets.pipeline_assets import RECORDS, pipeline_asset
+from bioinfo_assets.assets.pipeline_assets import PIPELINE, pipeline_assets
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
@@ -15,9 +14,8 @@ from bioinfo_assets.launch.job import Input, Job, Output
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.launcher import job_launcher
-from bioinfo_assets.orchestration.partitions import add_samples, range_tags, samples
-from bioinfo_assets.orchestration.record_io_manager import RecordIOManager
-from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET, SOURCES, AssetSpec
+from bioinfo_assets.orchestration.partitions import add_samples, range_tags
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SOURCES, AssetSpec
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.record import Record
@@ -30,10 +28,10 @@ def test_the_source_assets_are_the_sources_of_the_graph() -> None:
     assert tuple(source.key.path[-1] for source in SOURCE_ASSETS) == SOURCES
 
 
-@pytest.mark.parametrize("asset", DAGSTER_ASSETS, ids=lambda asset: asset.key.path[-1])
-def test_an_asset_depends_on_what_its_row_lists(asset: dg.AssetsDefinition) -> None:
+@pytest.mark.parametrize("asset", PIPELINE.specs, ids=lambda asset: asset.key.path[-1])
+def test_an_asset_depends_on_what_its_row_lists(asset: dg.AssetSpec) -> None:
     spec = GRAPH[asset.key.path[-1]]
-    assert {key.path[-1] for key in asset.dependency_keys} == set(spec.upstream)
+    assert {dependency.asset_key.path[-1] for dependency in asset.deps} == set(spec.upstream)
     assert (asset.partitions_def is None) == (spec.name not in PER_SAMPLE)
 
 
@@ -89,7 +87,7 @@ def test_a_new_asset_takes_one_row(
     monkeypatch.setattr("bioinfo_assets.orchestration.launcher.open_backend", lambda *_: backend)
 
     add_samples(instance, ["a", "b"])
-    result = materialize(instance, project, pipeline_asset(READ_COUNT))
+    result = materialize(instance, project, pipeline_assets([GRAPH["merged_reads"], READ_COUNT]))
 
     assert result.success
     assert {event.partition for event in result.all_events if event.is_step_materialization} == {"a", "b"}
@@ -106,14 +104,15 @@ def read_record(project: Project, sample: str) -> Record:
 
 def materialize(instance: dg.DagsterInstance, project: Project, asset: dg.AssetsDefinition) -> dg.JobExecutionResult:
     definitions = dg.Definitions(
-        assets=[dg.AssetSpec("merged_reads", partitions_def=samples).with_io_manager_key(RECORDS), asset],
+        assets=[asset],
         executor=one_process_executor,
         resources={
             "project": project,
             "launcher": job_launcher(project.settings.output_path, BackendConfig()),
-            RECORDS: RecordIOManager(output_path=project.settings.output_path, scopes=dict(SHARED_SCOPES_BY_ASSET)),
         },
     )
     job = definitions.resolve_implicit_global_asset_job_def()
-    run = instance.create_run_for_job(job_def=job, tags=range_tags("a", "b"))
+    run = instance.create_run_for_job(
+        job_def=job, tags=range_tags("a", "b"), asset_selection=frozenset({dg.AssetKey("read_count")})
+    )
     return execute_run(InMemoryJob(job), run, instance)
