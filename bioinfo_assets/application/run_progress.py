@@ -15,11 +15,11 @@ STATES: Final = (JobState.PENDING, JobState.RUNNING, JobState.FAILED, JobState.C
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failed job, or a step or run that failed without a job.
+    """A failed job, or a run that failed without one.
 
     Attributes:
         asset: The asset, or `the run`.
-        sample: The sample; None for an asset without partitions, and for a step or run.
+        sample: The sample; None for an asset without partitions, and for a run.
         reason: Why, in a sentence.
     """
 
@@ -43,18 +43,23 @@ class RunProgress:
     totals: Mapping[str, int]
     _is_over: bool = False
     _states: dict[ResultKey, JobState] = field(default_factory=dict)
+    _counts: Counter[tuple[str, JobState]] = field(default_factory=Counter)
     _failures: list[Failure] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
     def update(self, update: JobUpdate) -> None:
         """Record a change of state."""
         with self._lock:
+            previous = self._states.get(update.key)
+            if previous is not None:
+                self._counts[update.key.asset, previous] -= 1
             self._states[update.key] = update.state
+            self._counts[update.key.asset, update.state] += 1
             if update.state is JobState.FAILED:
                 self._failures.append(Failure(update.key.asset, update.key.partition_key, update.reason))
 
     def add_failure(self, failure: Failure) -> None:
-        """Record the failure of a step or run."""
+        """Record the failure of a run."""
         with self._lock:
             self._failures.append(failure)
 
@@ -71,18 +76,10 @@ class RunProgress:
     def counts(self) -> dict[str, dict[str, int]]:
         """Return, by asset, the number of jobs in each state; jobs that have not started are pending."""
         with self._lock:
-            states = dict(self._states)
-            failed_steps = Counter(failure.asset for failure in self._failures if failure.sample is None)
-        counted = {
-            asset: Counter(state for key, state in states.items() if key.asset == asset) for asset in self.totals
-        }
-        for asset, count in counted.items():
-            if failed_steps[asset] and not count[JobState.FAILED]:
-                count[JobState.FAILED] = 1  # the step failed before it had a job
-        return {asset: self._row(asset, count) for asset, count in counted.items()}
+            return {asset: self._row(asset) for asset in self.totals}
 
-    def _row(self, asset: str, count: Counter[JobState]) -> dict[str, int]:
-        row = {state.value: count[state] for state in (*STATES, JobState.SKIPPED)}
+    def _row(self, asset: str) -> dict[str, int]:
+        row = {state.value: self._counts[asset, state] for state in (*STATES, JobState.SKIPPED)}
         row[JobState.PENDING.value] = 0
         not_started = max(0, self.totals[asset] - sum(row.values()))
         row[(JobState.SKIPPED if self._is_over else JobState.PENDING).value] += not_started

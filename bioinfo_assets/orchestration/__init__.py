@@ -1,1 +1,1 @@
-"""Dagster's machinery: the step launcher, the executor, the IO manager of records, partitions, provenance tags."""
+"""Dagster's machinery: the step launcher, the executor, the order of a step's results, partitions, provenance tags."""
