@@ -17,9 +17,10 @@ from bioinfo_assets.application.run_progress import Failure, RunProgress
 from bioinfo_assets.assets.sources import report_cohort
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.orchestration.event_log import open_fast
 from bioinfo_assets.orchestration.executor import CANCELLED_BY_INTERRUPT
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
-from bioinfo_assets.orchestration.job_updates import JobState, listen
+from bioinfo_assets.orchestration.job_updates import listen
 from bioinfo_assets.orchestration.partitions import range_tags, ranges, samples, set_samples
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock, report_dead_runs
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES, PER_SAMPLE, SHARED
@@ -51,7 +52,7 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
 
 def _load(home: Path, config: Path) -> dg.DagsterInstance:
     try:
-        return dg.DagsterInstance.from_config(str(home))
+        return open_fast(home)
     except Exception as error:  # a malformed file raises errors of YAML, of text encoding, or Dagster's own
         if any(isinstance(cause, OSError | sqlite3.Error) for cause in _causes(error)):
             raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import dagster as dg
 
 from bioinfo_assets.assets.metrics_metadata import metrics_metadata
-from bioinfo_assets.assets.sources import accept_beta_features, report_upstream
+from bioinfo_assets.assets.sources import accept_beta_features, observe_upstream
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents
@@ -73,7 +73,7 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
         return JobBuilder(
             build,
             partial(metrics_metadata, project.store),
-            lambda key: report_upstream(context.instance, sources, spec.upstream, key.scope),
+            lambda key: observe_upstream(context.instance, sources, spec.upstream, key.scope),
             spec.scope or REFERENCES,
         )
 

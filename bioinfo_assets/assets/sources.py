@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, Final
@@ -12,7 +12,7 @@ import dagster as dg
 from bioinfo_assets.orchestration.internals import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
 from bioinfo_assets.orchestration.metadata import files_table
 from bioinfo_assets.orchestration.partitions import samples
-from bioinfo_assets.orchestration.provenance import newest_versions, report_observations, versions_of_partitions
+from bioinfo_assets.orchestration.provenance import newest_versions, observation_event, versions_of_partitions
 from bioinfo_assets.pipeline.graph import COHORT_SOURCE, REPORT_FILES
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record import Observation
@@ -22,16 +22,21 @@ from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_S
 _KEY = dg.AssetKey(COHORT_SOURCE)
 
 
-def cohort_observation(instance: dg.DagsterInstance) -> dg.AssetObservation | None:
-    """The observation of the cohort that Dagster does not have yet; None where it is up to date."""
+def cohort_event(instance: dg.DagsterInstance) -> dg.AssetObservation:
+    """The cohort as it is now, as Dagster's event."""
     version, count = cohort_data_version(instance)
-    if newest_versions(instance, _KEY, [])[None] == version:
-        return None
     return dg.AssetObservation(
         asset_key=_KEY,
         metadata={"samples": count},
         tags={DATA_VERSION_TAG: version, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"},
     )
+
+
+def cohort_observation(instance: dg.DagsterInstance) -> dg.AssetObservation | None:
+    """The observation of the cohort that Dagster does not have yet; None where it is up to date."""
+    event = cohort_event(instance)
+    is_known = newest_versions(instance, _KEY, [])[None] == event.tags[DATA_VERSION_TAG]
+    return None if is_known else event
 
 
 def report_cohort(instance: dg.DagsterInstance) -> None:
@@ -115,24 +120,30 @@ def cohort(context: dg.OpExecutionContext) -> dg.ObserveResult:
 SOURCE_ASSETS: Final = (raw_reads, reference_source, known_sites_source, cohort)
 
 
-def report_upstream(instance: dg.DagsterInstance, sources: Sources, upstream: Collection[str], scope: str) -> None:
-    """Observe those sources that are upstream of a result, and report changes to Dagster.
+def observe_upstream(
+    instance: dg.DagsterInstance, sources: Sources, upstream: Collection[str], scope: str
+) -> Sequence[dg.AssetObservation]:
+    """Observe those sources that are upstream of a result.
 
     Args:
-        instance: Dagster.
+        instance: Dagster, whose events show which results the cohort has.
         sources: The external files.
         upstream: What the result's asset is computed from.
         scope: The result's sample; for an asset without partitions its shared scope.
+
+    Returns:
+        Dagster's events for them, whether or not anything has changed; none for FASTQs that cannot be used.
     """
+    observations: list[Observation] = []
     if RAW_READS in upstream:
         sources.observe_reads([scope])
-        report_observations(instance, [reads for name, reads in sources.reads.items() if name == scope])
+        observations += [sources.reads[scope]] if scope in sources.reads else []
     if REFERENCE_SOURCE in upstream:
-        report_observations(instance, [sources.reference])
+        observations.append(sources.reference)
     if KNOWN_SITES_SOURCE in upstream:
-        report_observations(instance, [sources.known_sites])
-    if COHORT_SOURCE in upstream:
-        report_cohort(instance)
+        observations.append(sources.known_sites)
+    events = [observation_event(observation) for observation in observations]
+    return [*events, cohort_event(instance)] if COHORT_SOURCE in upstream else events
 
 
 def _observe_result(observation: Observation) -> dg.ObserveResult:

@@ -35,15 +35,20 @@ from dagster._core.execution.plan.instance_concurrency_context import InstanceCo
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType, ComputeLogManager
 from dagster._core.storage.dagster_run import assets_are_externally_managed
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     EXTERNALLY_MANAGED_ASSETS_TAG,
     RETRY_NUMBER_TAG,
 )
+from dagster._serdes import ConfigurableClassData
 
 __all__ = [
     "ASSET_PARTITION_RANGE_END_TAG",
@@ -55,22 +60,27 @@ __all__ = [
     "EXTERNALLY_MANAGED_ASSETS_TAG",
     "NULL_EVENT_POINTER",
     "RETRY_NUMBER_TAG",
+    "SQLITE_BUSY_TIMEOUT_SECONDS",
     "ActiveExecution",
     "CapturedLogContext",
     "ComputeIOType",
     "ComputeLogManager",
+    "ConfigurableClassData",
     "DagsterEvent",
     "DagsterExecutionInterruptedError",
+    "DagsterSqliteStorage",
     "EngineEventData",
     "ExecuteRunWithPlanIterable",
     "ExecutionPlan",
     "InMemoryJob",
     "InstanceConcurrencyContext",
+    "InstanceRef",
     "LocalComputeLogManager",
     "PlanExecutionContext",
     "PlanExecutionContextManager",
     "PlanOrchestrationContext",
     "RetryMode",
+    "SqliteEventLogStorage",
     "StepDependencyConfig",
     "StepExecutionContext",
     "StepLauncher",

@@ -134,23 +134,24 @@ class UpstreamVersions:
         for name, data_version in data_versions.items():
             self._known[asset, name] = UpstreamVersion(data_version, ids.get(str(name)))
 
-    def of(self, asset: dg.AssetKey, partition: str | None, observed: Collection[dg.AssetKey]) -> Provenance:
-        """The versions upstream of a result.
+    def report(self, observations: Iterable[dg.AssetObservation]) -> None:
+        """Report those observations of sources to Dagster whose data version it does not have."""
+        for event in observations:
+            known = self._version(event.asset_key, event.partition)
+            if event.tags[DATA_VERSION_TAG] != known.data_version:
+                self._instance.report_runless_asset_event(event)
+                del self._known[event.asset_key, event.partition]
 
-        Args:
-            asset: The asset.
-            partition: Its partition; None if it has none.
-            observed: The sources among its parents; they were observed just now.
-        """
+    def of(self, asset: dg.AssetKey, partition: str | None) -> Provenance:
+        """The versions upstream of a result, an asset's partition or the asset if it has none."""
         node = self._layer.get(asset)
         shared: dict[dg.AssetKey, UpstreamVersion] = {}
         by_partition: dict[dg.AssetKey, Mapping[str, UpstreamVersion]] = {}
         for parent in sorted(node.parent_keys):
-            is_new = parent in observed
             if not self._layer.get(parent).is_partitioned:
-                shared[parent] = self._version(parent, None, is_new=is_new)
+                shared[parent] = self._version(parent, None)
             elif partition is not None:
-                version = self._version(parent, partition, is_new=is_new)
+                version = self._version(parent, partition)
                 by_partition[parent] = {
                     partition: replace(version, data_version=combined_version([version.data_version]))
                 }
@@ -158,8 +159,8 @@ class UpstreamVersions:
                 shared[parent] = _version_of_all_partitions(self._instance, parent)
         return Provenance(node.code_version or self._run_id, shared, by_partition)
 
-    def _version(self, parent: dg.AssetKey, partition: str | None, *, is_new: bool) -> UpstreamVersion:
-        known = None if is_new else self._known.get((parent, partition))
+    def _version(self, parent: dg.AssetKey, partition: str | None) -> UpstreamVersion:
+        known = self._known.get((parent, partition))
         if known is None:
             known = (
                 version_of_asset(self._instance, parent)

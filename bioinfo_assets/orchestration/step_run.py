@@ -73,8 +73,9 @@ def no_metadata(_: Record) -> Metadata:
     return {}
 
 
-def observe_nothing(_: ResultKey) -> None:
+def observe_nothing(_: ResultKey) -> Sequence[dg.AssetObservation]:
     """Observe nothing: the job reads no files but other results."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +86,14 @@ class JobBuilder:
         build: Builds the job of a result from the records of the assets upstream; a `BioinfoAssetsError` from it fails
             that result alone.
         describe: What Dagit shows of a result in addition to its record.
-        observe: Observes the external files that a result is computed from, and reports changes to Dagster. Called in
-            one of several threads, before the versions upstream are read.
+        observe: Observes the external files that a result is computed from; what is new is reported to Dagster. Called
+            in one of several threads, before the versions upstream are read.
         scope: The shared scope of an asset without partitions.
     """
 
     build: Callable[[ResultKey, Mapping[str, RecordSet]], Job]
     describe: Callable[[Record], Metadata] = no_metadata
-    observe: Callable[[ResultKey], None] = observe_nothing
+    observe: Callable[[ResultKey], Sequence[dg.AssetObservation]] = observe_nothing
     scope: str = REFERENCES
 
 
@@ -124,10 +125,6 @@ class StepPlan:
         """
         inputs = records.of(key, [parent for parent in self.parents[key.asset] if parent in self.builders])
         return self.builders[key.asset].build(key, inputs).with_options(self.options[key.asset])
-
-    def sources_of(self, asset: str) -> Sequence[dg.AssetKey]:
-        """The sources that an asset is computed from."""
-        return [dg.AssetKey(parent) for parent in self.parents[asset] if parent not in self.builders]
 
     def log_label(self, key: ResultKey) -> str:
         """What distinguishes the output of a job from that of the step's others; empty if it has one job."""
@@ -260,10 +257,8 @@ class StepRun:
         self._begin(unblocked.ready)
 
     def _check(self, key: ResultKey) -> ReuseDecision | Result:
-        self.plan.builders[key.asset].observe(key)
-        self._provenance[key] = self.versions.of(
-            dg.AssetKey(key.asset), key.partition_key, self.plan.sources_of(key.asset)
-        )
+        self.versions.report(self.plan.builders[key.asset].observe(key))
+        self._provenance[key] = self.versions.of(dg.AssetKey(key.asset), key.partition_key)
         return self._find_reusable(key)
 
     def _find_reusable(self, key: ResultKey) -> ReuseDecision | Result:

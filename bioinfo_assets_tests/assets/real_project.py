@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from bioinfo_assets.assets.sources import report_upstream
+from bioinfo_assets.assets.sources import observe_upstream
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
@@ -58,7 +58,8 @@ class RealProject:
         """Observe the FASTQs, as a run does before anything else."""
         sources = Sources(self.project)
         for sample in self.samples:
-            report_upstream(self.instance, sources, {RAW_READS}, sample)
+            for event in observe_upstream(self.instance, sources, {RAW_READS}, sample):
+                self.instance.report_runless_asset_event(event)
 
     @property
     def samples(self) -> tuple[str, ...]:

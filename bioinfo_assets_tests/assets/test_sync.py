@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.application.sync import last_observations
-from bioinfo_assets.assets.sources import report_upstream
+from bioinfo_assets.assets.sources import observe_upstream
 from bioinfo_assets.assets.sync import ProjectState, sync
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.orchestration.partitions import add_samples, set_samples
@@ -49,7 +49,8 @@ class SyncedProject:
         set_samples(self.dagster, self.fake.samples)
         sources = Sources(self.fake.project)
         for sample in self.fake.samples:
-            report_upstream(self.dagster, sources, SOURCES, sample)
+            for event in observe_upstream(self.dagster, sources, SOURCES, sample):
+                self.dagster.report_runless_asset_event(event)
 
     def sync(self, instance: dg.DagsterInstance) -> list[ResultKey]:
         project = self.fake.project

@@ -44,6 +44,8 @@ def test_functions_have_the_expected_parameters(name: str, parameters: list[str]
         ("ComputeLogManager", ["open_log_stream", "build_log_key_for_run"]),
         ("LocalComputeLogManager", ["complete_artifact_path"]),
         ("PlanExecutionContext", ["for_step"]),
+        ("InstanceRef", ["from_dir"]),
+        ("SqliteEventLogStorage", ["_connect", "_initdb", "conn_string_for_shard", "path_for_shard", "dispose"]),
     ],
 )  # fmt: skip
 def test_classes_have_the_expected_members(owner: str, names: list[str]) -> None:

@@ -1,0 +1,98 @@
+"""The event log with kept connections has Dagster's own files, and survives what happens to them."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from bioinfo_assets.orchestration.event_log import MAX_CONNECTIONS, FastSqliteEventLogStorage, open_fast
+from bioinfo_assets.orchestration.internals import SqliteEventLogStorage
+from bioinfo_assets_tests.orchestration.toy_project import ToyProject
+
+PRODUCT = dg.AssetKey("product")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    return folder
+
+
+@pytest.fixture
+def fast(home: Path) -> Iterator[dg.DagsterInstance]:
+    with open_fast(home) as instance:
+        yield instance
+
+
+def open_files(storage: object) -> list[str]:
+    assert isinstance(storage, FastSqliteEventLogStorage)
+    return list(storage._engines)
+
+
+def test_what_it_stores_is_read_with_dagsters_class(fast: dg.DagsterInstance, home: Path, tmp_path: Path) -> None:
+    toy = ToyProject(tmp_path, fast)
+    result = toy.run()
+    assert result.success
+    assert isinstance(fast.event_log_storage, FastSqliteEventLogStorage)
+
+    with dg.DagsterInstance.from_config(str(home)) as plain:
+        assert not isinstance(plain.event_log_storage, FastSqliteEventLogStorage)
+        assert plain.get_materialized_partitions(PRODUCT) == {"a", "b", "c"}
+        stored = [entry.dagster_event_type for entry in plain.all_logs(result.run_id)]
+    assert stored == [entry.dagster_event_type for entry in fast.all_logs(result.run_id)]
+    assert dg.DagsterEventType.RUN_SUCCESS in stored
+
+
+def test_threads_share_it(fast: dg.DagsterInstance) -> None:
+    def report(number: int) -> None:
+        fast.report_runless_asset_event(dg.AssetMaterialization("product", partition=f"s{number}"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(report, range(64)))
+
+    assert fast.get_materialized_partitions(PRODUCT) == {f"s{number}" for number in range(64)}
+
+
+def test_it_keeps_few_files_open(fast: dg.DagsterInstance, tmp_path: Path) -> None:
+    toy = ToyProject(tmp_path, fast)
+    for _ in range(MAX_CONNECTIONS + 1):
+        toy.run(keys=["factor"])
+
+    assert len(open_files(fast.event_log_storage)) == MAX_CONNECTIONS
+    assert "index" in open_files(fast.event_log_storage)
+
+
+def test_a_run_can_be_deleted_and_its_events_with_it(fast: dg.DagsterInstance, home: Path, tmp_path: Path) -> None:
+    run_id = ToyProject(tmp_path, fast).run(keys=["factor"]).run_id
+    with dg.DagsterInstance.from_config(str(home)) as other:
+        other.delete_run(run_id)
+
+    assert fast.all_logs(run_id) == []
+
+
+def test_a_folder_that_the_user_has_chosen_is_kept(home: Path, tmp_path: Path) -> None:
+    (home / "dagster.yaml").write_text(f"storage:\n  sqlite:\n    base_dir: {tmp_path}/elsewhere\n")
+    with open_fast(home) as instance:
+        ToyProject(tmp_path, instance).run(keys=["factor"])
+
+    assert (tmp_path / "elsewhere" / "history" / "runs" / "index.db").exists()
+    assert not (home / "history").exists()
+
+
+def test_another_storage_that_the_user_has_chosen_is_kept(home: Path, tmp_path: Path) -> None:
+    module, base_dir = "dagster._core.storage.event_log", tmp_path / "elsewhere"
+    storage = f"module: {module}\n  class: ConsolidatedSqliteEventLogStorage\n  config:\n    base_dir: {base_dir}\n"
+    (home / "dagster.yaml").write_text(f"event_log_storage:\n  {storage}")
+
+    with open_fast(home) as instance:
+        assert type(instance.event_log_storage).__name__ == "ConsolidatedSqliteEventLogStorage"
+
+
+def test_it_is_dagsters_class_but_for_its_connections() -> None:
+    own = {name for name in vars(FastSqliteEventLogStorage) if not name.startswith(("__", "_abc"))}
+    assert own == {"_connect", "_engine", "has_table", "dispose"}
+    assert issubclass(FastSqliteEventLogStorage, SqliteEventLogStorage)
