@@ -4,7 +4,7 @@ Publishing several files is not atomic, so it is a record, written last, that ma
 the old record before and writes the new one after, within `publish_lock`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,16 +17,21 @@ from bioinfo_assets.launch.scratch import Attempt, input_copy
 from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.file_lock import file_lock
 from bioinfo_assets.storage.object_lock import object_lock
-from bioinfo_assets.storage.store import Store, local_path
+from bioinfo_assets.storage.store import FileStat, Store, local_path
 
 _MAX_CONCURRENT_MOVES: Final = 4  # a few streams use up the bandwidth of a network or disk
 
 
-def publish(store: Store, job: Job, report: JobReport) -> None:
-    """Move a job's outputs to their published places, each of them atomically.
+def publish(store: Store, job: Job, report: JobReport) -> Mapping[str, FileStat]:
+    """Put a job's outputs in their published places, each of them atomically.
+
+    Local files are moved. Those in S3 are copied: whoever discards the job deletes all that it left in a few calls.
 
     The caller holds `publish_lock`, so temporary files next to those places were left by a killed process: they are
     removed.
+
+    Returns:
+        The published files, by output key.
 
     Raises:
         InputError: a place cannot be written to.
@@ -37,9 +42,8 @@ def publish(store: Store, job: Job, report: JobReport) -> None:
     for uri in uris.values():
         store.remove_parts(uri)
     with ThreadPoolExecutor(_MAX_CONCURRENT_MOVES) as pool:
-        moves = [pool.submit(_publish_file, store, file, uris[file.key]) for file in report.files]
-    for move in moves:
-        move.result()
+        moves = {file.key: pool.submit(_publish_file, store, file, uris[file.key]) for file in report.files}
+    return {key: move.result() for key, move in moves.items()}
 
 
 class PublishLock(Protocol):
@@ -80,13 +84,18 @@ def publish_lock(uri: str) -> Iterator[PublishLock]:
         yield _FileLock()
 
 
-def _publish_file(store: Store, file: OutputFile, uri: str) -> None:
-    store.move(file.path, uri)
-    size = store.stat(uri).size
-    if size != file.size:
+def _publish_file(store: Store, file: OutputFile, uri: str) -> FileStat:
+    if local_path(file.path) is None:
+        store.copy(file.path, uri)
+    else:
+        store.move(file.path, uri)
+    stat = store.stat(uri)
+    if stat.size != file.size:
         raise JobError(
-            f"{uri} has {size} bytes, but the job's output had {file.size}: another process writes there; run it again"
+            f"{uri} has {stat.size} bytes, but the job's output had {file.size}: another process writes there; run it "
+            "again"
         )
+    return stat
 
 
 def stage(job: Job, attempt: Attempt, store: Store, inputs: Path) -> None:

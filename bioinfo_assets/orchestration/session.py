@@ -1,6 +1,9 @@
 """What the steps of one run share: ledger, backend, and the one poller."""
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Backend
@@ -10,6 +13,9 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.result_key import REFERENCES
+
+MAX_KEPT_SCOPES: Final = 1000
+"""Scopes whose records are kept for the next result of the same sample: some 100 KB each."""
 
 
 @dataclass(slots=True)
@@ -29,19 +35,37 @@ class Session:
     watcher: Watcher
     cache: SharedCache | None = None
     leaves_jobs: bool = False
-    _references: dict[str, ScopeRecords] = field(default_factory=dict)
+    _folders: OrderedDict[str, ScopeRecords] = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
 
     def trace(self, record: Record) -> TracedJob:
         """The job that computed a result, with everything upstream of it."""
-        lineage = Lineage(self.ledger, folders=dict(self._references))
+        lineage = Lineage(self.ledger, folders=self._known_folders(record.scope))
         try:
-            job = lineage.of_record(record)
+            return lineage.of_record(record)
         except InputError:  # a record upstream cannot be read: the result is intact all the same
             return lineage.without_upstream(record)
-        # The records that all samples share are read once; of ten thousand samples' folders none is kept.
-        references = self.ledger.layout.scope(REFERENCES)
-        self._references |= {uri: folder for uri, folder in lineage.folders.items() if uri == references}
-        return job
+        finally:
+            self._keep_folders(lineage, record)
+
+    def _known_folders(self, scope: str) -> dict[str, ScopeRecords]:
+        uris = [self.ledger.layout.scope(name) for name in (REFERENCES, scope)]
+        with self._lock:
+            return {uri: self._folders[uri] for uri in uris if uri in self._folders}
+
+    def _keep_folders(self, lineage: Lineage, record: Record) -> None:
+        """Keep the records of a result's own scope, to which it is added, and those that all samples share."""
+        own, references = self.ledger.layout.scope(record.scope), self.ledger.layout.scope(REFERENCES)
+        with self._lock:
+            for uri in {own, references} & lineage.folders.keys():
+                self._folders[uri] = lineage.folders[uri]
+            if own in self._folders:
+                self._folders[own] = self._folders[own].with_record(record)
+                self._folders.move_to_end(own)
+            if references in self._folders:
+                self._folders.move_to_end(references)
+            while len(self._folders) > MAX_KEPT_SCOPES:
+                self._folders.popitem(last=False)
 
     def close(self) -> None:
         """End the jobs that are still running, unless they are to be left."""

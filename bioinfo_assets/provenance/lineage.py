@@ -102,6 +102,12 @@ class ScopeRecords:
         """By address: the records of replaced results."""
         return self._read(history_in(self.folder))
 
+    def with_record(self, record: Record) -> "ScopeRecords":
+        """The records with another one, which was published just now."""
+        scope = ScopeRecords(self.ledger, self.folder)
+        scope.__dict__["records"] = {**self.records, self.ledger.uri(record.key): record}
+        return scope
+
     def invalidate(self) -> None:
         """Forget the records, so that they are read again on their next use."""
         for name in ("records", "history"):

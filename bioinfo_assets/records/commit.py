@@ -6,7 +6,7 @@ moved to their places, the new record is written. Between the first and the last
 
 import getpass
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, InputRecord, Record
 from bioinfo_assets.records.reuse import ReuseDecision
-from bioinfo_assets.storage.store import Store
+from bioinfo_assets.storage.store import FileStat, Store
 
 MAX_CONCURRENT_COPIES: Final = 4
 """Files of one result that are copied at the same time."""
@@ -187,9 +187,9 @@ def _publish(
     current = withdraw_previous(ledger, submitted.decision)
     if current is not None:
         return current
-    publish(ledger.store, job, report)
+    published = publish(ledger.store, job, report)
     ledger.store.remove_parts(ledger.uri(job.key))
-    record = _record(ledger, backend_name, submitted, report)
+    record = _record(backend_name, submitted, report, published)
     lock.check()
     ledger.write(record)
     return Committed(record, reused=False)
@@ -203,7 +203,7 @@ def _delete_obsolete_files(ledger: Ledger, previous: Record, job: Job) -> None:
             ledger.store.delete(file.uri)
 
 
-def _record(ledger: Ledger, backend_name: str, submitted: SubmittedJob, report: JobReport) -> Record:
+def _record(backend_name: str, submitted: SubmittedJob, report: JobReport, published: Mapping[str, FileStat]) -> Record:
     decision, job = submitted.decision, submitted.job
     files = {file.key: file for file in report.files}
     return Record(
@@ -214,7 +214,7 @@ def _record(ledger: Ledger, backend_name: str, submitted: SubmittedJob, report: 
         script=job.script,
         parameters=dict(job.parameters),
         inputs=inputs_of(job),
-        outputs=tuple(_file_record(ledger.store, files[item.key], item.uri) for item in job.outputs),
+        outputs=tuple(_file_record(files[item.key], item.uri, published[item.key].stamp) for item in job.outputs),
         tools=dict(decision.tools),
         backend=backend_name,
         job_id=submitted.submission.job_id,
@@ -233,8 +233,7 @@ def _record(ledger: Ledger, backend_name: str, submitted: SubmittedJob, report: 
     )
 
 
-def _file_record(store: Store, file: OutputFile, uri: str) -> FileRecord:
-    stamp = store.stat(uri).stamp
+def _file_record(file: OutputFile, uri: str, stamp: str) -> FileRecord:
     return FileRecord(key=file.key, uri=uri, size=file.size, sha256=file.sha256, content=file.content, stamp=stamp)
 
 

@@ -133,10 +133,10 @@ def copy(source: str, target: str) -> None:
         NotFoundError: the source does not exist.
         InputError: it cannot be read or written.
     """
-    size = stat(source).size
     if (_scheme_and_host(source)[0], _scheme_and_host(target)[0]) == ("s3", "s3"):
         s3_copy.copy(_scheme_and_host(source)[1], _key(source), _scheme_and_host(target)[1], _key(target))
         return
+    size = stat(source).size
     with translate_store_errors(target):
         store, path = open_object(target)
         writer = obstore.open_writer(store, path, buffer_size=_part_size(size))

@@ -7,7 +7,7 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,6 +22,7 @@ def copy(source_bucket: str, source_key: str, bucket: str, key: str) -> None:
     """Copy an object atomically.
 
     Raises:
+        NotFoundError: it does not exist.
         InputError: it cannot be read or written.
     """
     # boto3 takes 0.3 s to import, which users of local files save.
@@ -33,6 +34,8 @@ def copy(source_bucket: str, source_key: str, bucket: str, key: str) -> None:
     try:
         _client(settings).copy({"Bucket": source_bucket, "Key": source_key}, bucket, key, Config=config)
     except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
+            raise NotFoundError(f"s3://{source_bucket}/{source_key} does not exist: check its spelling") from error
         raise InputError(
             f"s3://{source_bucket}/{source_key} could not be copied to s3://{bucket}/{key}: {error}; check your "
             "permissions there and the network"

@@ -4,7 +4,7 @@ All writes are atomic. A client is created at the first use of its bucket. Every
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -137,8 +137,11 @@ class Store:
             folder: The folder, which may not exist.
             except_named: Files of this name are kept, in subfolders too.
         """
-        uris = [uri for uri in self.list(folder, recursive=True) if uri.rpartition("/")[2] != except_named]
-        if local_path(folder) is None:
+        self.delete_many([uri for uri in self.list(folder, recursive=True) if uri.rpartition("/")[2] != except_named])
+
+    def delete_many(self, uris: Sequence[str]) -> None:
+        """Remove those of some files that exist, many per request where the store supports it; all of one bucket."""
+        if uris and local_path(uris[0]) is None:
             object_files.delete_many(uris)
             return
         for uri in uris:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,9 +22,11 @@ from bioinfo_assets_tests.simulator.faults import (
 )
 from bioinfo_assets_tests.simulator.job import Attempt, Job, Status
 from bioinfo_assets_tests.simulator.logs import Logs, now_ms
+from bioinfo_assets_tests.simulator.played import PlayedContainer
 from bioinfo_assets_tests.simulator.queues import SimulatorConfig
 from bioinfo_assets_tests.simulator.retry import AttemptResult
 
+MAX_PLAYED = 8  # at the same time
 TIMED_OUT = "Job attempt duration exceeded timeout"  # nf-core/rnaseq#340
 START_ERROR = "CannotStartContainerError: Error response from daemon: "
 
@@ -44,7 +47,7 @@ class ActiveAttempt:
     job: Job
     attempt: Attempt
     faults: list[JobFault]
-    container: Container | None = None
+    container: Container | PlayedContainer | None = None
     cause: Callable[[int], AttemptResult] | None = None
     is_lost: bool = False
 
@@ -71,7 +74,8 @@ class Attempts:
         self._disk_of = disk_of
         self._config, self._logs, self._events, self._on_over = config, logs, events, on_over
         self._active: dict[Job, ActiveAttempt] = {}
-        self._containers: list[Container] = []
+        self._containers: list[Container | PlayedContainer] = []
+        self._players = ThreadPoolExecutor(MAX_PLAYED, thread_name_prefix="played jobs")
         self._slots_taken = 0
         self._closing = False
 
@@ -105,6 +109,7 @@ class Attempts:
         for container in self._containers:
             container.kill()
             container.join()
+        self._players.shutdown()
 
     def _start(self, active: ActiveAttempt) -> None:
         """Set a job to RUNNING, or fail its attempt."""
@@ -130,11 +135,19 @@ class Attempts:
         else:
             self._set_running(active, active.container)
 
-    def _start_container(self, active: ActiveAttempt) -> Container:
+    def _start_container(self, active: ActiveAttempt) -> Container | PlayedContainer:
         job, settings = active.job, active.job.settings
         if settings.creates_log_group:
             self._logs.create_group(settings.log_group)
         self._logs.create(settings.log_group, active.attempt.stream_of(settings))
+        if self._config.play is not None:
+            return PlayedContainer(
+                self._config.play,
+                settings.command,
+                self._environment(active),
+                self._players,
+                lambda code: self._on_exit(active, code),
+            )
         return Container(
             active.attempt.task,
             settings.command,
@@ -159,7 +172,7 @@ class Attempts:
             "AWS_BATCH_CE_NAME": queue.environment_name,
         }
 
-    def _set_running(self, active: ActiveAttempt, container: Container) -> None:
+    def _set_running(self, active: ActiveAttempt, container: Container | PlayedContainer) -> None:
         job, attempt = active.job, active.attempt
         attempt.log_stream = attempt.stream_of(job.settings)
         attempt.started, job.status = now_ms(), Status.RUNNING

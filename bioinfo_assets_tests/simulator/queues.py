@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bioinfo_assets_tests.simulator.job import Shape
 from bioinfo_assets_tests.simulator.machines import Machine
+from bioinfo_assets_tests.simulator.played import Play
 
 UNLIMITED_VCPUS = 1_000_000
 GRACE_S = 30  # User Guide, "Job timeouts": from SIGTERM to SIGKILL
@@ -22,6 +23,7 @@ class SimulatorConfig:
         max_running: Maximum number of jobs that are STARTING or RUNNING.
         second_s: How long one second of Batch's timeouts and grace periods takes.
         images: Images that can be pulled; None: all.
+        play: Plays jobs without a process; None: their commands are run.
     """
 
     folder: Path
@@ -30,6 +32,7 @@ class SimulatorConfig:
     max_running: int
     second_s: float
     images: Collection[str] | None
+    play: Play | None = None
 
     @property
     def grace_s(self) -> float:

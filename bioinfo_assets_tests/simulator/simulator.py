@@ -24,6 +24,7 @@ from bioinfo_assets_tests.simulator.faults import (
 )
 from bioinfo_assets_tests.simulator.job import Job
 from bioinfo_assets_tests.simulator.logs import Logs
+from bioinfo_assets_tests.simulator.played import Play
 from bioinfo_assets_tests.simulator.queues import Queue, SimulatorConfig
 from bioinfo_assets_tests.simulator.scheduler import Scheduler
 from bioinfo_assets_tests.simulator.server import Answer, Server
@@ -79,6 +80,7 @@ class BatchSimulator:
         requests_per_s: Requests of Batch that the account may make in a second, all actions together, with as many at
             once; others are throttled. None: any number.
         log_groups: Log groups in addition to `/aws/batch/job`.
+        play: Plays jobs without a process, for runs of many thousand; None: their commands are run.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class BatchSimulator:
         images: Collection[str] | None = None,
         requests_per_s: float | None = None,
         log_groups: Collection[str] = (),
+        play: Play | None = None,
     ) -> None:
         self.delays = delays
         self.requests: list[Request] = []
@@ -105,7 +108,7 @@ class BatchSimulator:
         for group in log_groups:
             self._logs.create_group(group)
         by_arn = {queue.arn: queue for queue in queues}
-        self._config = SimulatorConfig(folder, machine_environment, by_arn, max_running, second_s, images)
+        self._config = SimulatorConfig(folder, machine_environment, by_arn, max_running, second_s, images, play)
         self._queues = queues
 
     def __enter__(self) -> Self:

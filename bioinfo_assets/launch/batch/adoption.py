@@ -126,10 +126,6 @@ class Claims:
         """Write the note of a submission, or of one job of its array."""
         self.store.write_bytes(self.paths.submission_note(name, index), note.model_dump_json().encode())
 
-    def delete_note(self, name: str, index: int | None = None) -> None:
-        """Delete the note of a submission, or of one job of its array."""
-        self.store.delete(self.paths.submission_note(name, index))
-
     def _read(self, uri: str, model: type[Model]) -> Model | None:
         try:
             return model.model_validate_json(self.store.read_bytes(uri))

@@ -171,9 +171,11 @@ class BatchBackend:
         self._logs.forget(job_id)
         if not self._terminator.is_ours(job):
             return
-        self._store.delete_all(job.state.folder, except_named=REPORT if keep_log else "")
-        if not keep_log:
-            self._submitter.discard(job)
+        if keep_log:
+            self._store.delete_all(job.state.folder, except_named=REPORT)
+        else:
+            files = self._store.list(job.state.folder, recursive=True)
+            self._store.delete_many([*files, *self._submitter.files_of(job)])
 
     def close(self, *, leave_jobs: bool = False) -> None:
         """Terminate the jobs that are not over unless they are to be left, and stop all threads."""

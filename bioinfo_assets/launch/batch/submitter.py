@@ -154,14 +154,14 @@ class Submitter:
         if job.fingerprint:
             self.claims.write(job.fingerprint, self._claim(job, job.submission, spent, reason))
 
-    def discard(self, job: BatchJob) -> None:
-        """Delete what was written for later processes, now that the result has its record."""
+    def files_of(self, job: BatchJob) -> Iterator[str]:
+        """What was written for later processes, and is not needed once the result has its record."""
         if job.fingerprint:
-            self.claims.delete(job.fingerprint)
+            yield self._paths.claim(job.fingerprint)
         submission = job.state.submission
         if submission is not None:
-            self.claims.delete_note(submission.name, submission.index)  # the array's own note is for all its jobs
-            self._store.delete(submission.package)
+            yield self._paths.submission_note(submission.name, submission.index)  # the array's own is for all its jobs
+            yield submission.package
 
     def _prepare_or_reject(self, job: BatchJob) -> "_Preparation":
         """Claim a job for this run, adopt it, end it, or postpone it."""

@@ -37,7 +37,7 @@ def test_the_note_of_an_array_and_those_of_its_jobs_are_separate(claims: Claims)
     claims.write_note("n", SubmissionNote(batch_id="b", run_id="two", size=5), 3)
     assert [run_id(claims, None), run_id(claims, 3)] == ["one", "two"]
     assert claims.read_note("n", 4) is None
-    claims.delete_note("n", 3)
+    claims.store.delete(claims.paths.submission_note("n", 3))
     assert [run_id(claims, None), run_id(claims, 3)] == ["one", None]
 
 

@@ -1,0 +1,314 @@
+"""A cohort on AWS Batch, at a scale that no machine here could compute: jobs are played, everything else is real.
+
+The command line runs in a process of its own, against the simulator of Batch and moto's S3. The simulator plays each
+job: it fetches the package as a container would, and uploads outputs and report. The outputs that the host reads
+(indexes, tables of metrics) are those of one small sample that was really computed; the others are a few bytes.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import psutil
+from botocore.config import Config
+
+from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
+from bioinfo_assets.launch.tools import TOOLS
+from bioinfo_assets.pipeline.graph import PER_SAMPLE
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.simulator import BatchSimulator
+
+IMAGE: Final = "tools:1"
+TEMPLATE_SAMPLE: Final = "sparrow"
+MAX_TEMPLATE_BYTES: Final = 64 * 1024
+"""Outputs up to this size are uploaded as they are; of larger ones a few bytes are."""
+
+_COMMAND: Final = str(Path(sys.executable).parent / "bioinfo-assets")
+
+
+@dataclass(frozen=True, slots=True)
+class CohortFigures:
+    """What a cohort cost the host.
+
+    Attributes:
+        samples: Their number.
+        jobs: Jobs that were run.
+        wall_s: Of the whole command.
+        cpu_s: Of the host's process.
+        peak_mib: Its resident memory.
+        batch_calls: Calls of AWS Batch, by action.
+        s3_calls: Calls of S3 by the host, by method.
+        latency_s: Median of the time from a job's end to its materialization.
+    """
+
+    samples: int
+    jobs: int
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+    batch_calls: Mapping[str, int]
+    s3_calls: int
+    latency_s: float
+
+    @property
+    def batch_calls_per_100_jobs(self) -> float:
+        """Calls of AWS Batch for 100 jobs, without those of logs."""
+        return 100 * sum(self.batch_calls.values()) / self.jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """What jobs leave, as a small sample's jobs really left it.
+
+    Attributes:
+        files: By asset and output key, the bytes of small outputs.
+        facts: By asset, the facts that its script recorded.
+        data: The folder with the genome and the known sites.
+    """
+
+    files: Mapping[tuple[str, str], bytes]
+    facts: Mapping[str, Mapping[str, str]]
+    data: Path
+
+
+@dataclass
+class Player:
+    """Plays jobs: uploads what their containers would have uploaded.
+
+    Attributes:
+        url: Of S3.
+        templates: What jobs upload.
+    """
+
+    url: str
+    templates: "Templates"
+
+    def __post_init__(self) -> None:
+        self._s3 = boto3.client("s3", endpoint_url=self.url, config=Config(max_pool_connections=16))
+        self.calls = Counter[str]()
+        self.ended: dict[str, float] = {}
+
+    def __call__(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
+        """Play one job."""
+        index = environment.get("AWS_BATCH_JOB_ARRAY_INDEX")
+        package = self._read(f"{command[-1]}/{index}/job.tar" if index is not None else f"{command[-1]}/job.tar")
+        folder = package["folder.txt"].decode().strip()
+        batch_id = environment["AWS_BATCH_JOB_ID"].replace(":", "_")
+        attempt = f"{folder}/{batch_id}/attempt-{environment['AWS_BATCH_JOB_ATTEMPT']}"
+        asset = folder.rpartition("/jobs/")[2].split("-")[0]
+        rows = []
+        for key, local, canonical in _outputs(package["script.sh"].decode()):
+            data = self.templates.files.get((asset, key)) or hashlib.sha256(f"{folder} {key}".encode()).digest()
+            self._write(f"{attempt}/work/{local}", data)
+            digest = hashlib.sha256(data).hexdigest()
+            rows.append(f"{key}\t{len(data)}\t{digest}\t{digest if canonical else '-'}\n")
+        self._write(f"{attempt}/report.tar", _report("".join(rows), self.templates.facts[asset]))
+        self.ended[folder] = time.time()
+        return 0
+
+    def _read(self, uri: str) -> dict[str, bytes]:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        self.calls["GET"] += 1
+        data = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            names = ("folder.txt", "script.sh")
+            return {name: member.read() for name in names if (member := tar.extractfile(name)) is not None}
+
+    def _write(self, uri: str, data: bytes) -> None:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        self.calls["PUT"] += 1
+        self._s3.put_object(Bucket=bucket, Key=key, Body=data)
+
+
+def _outputs(script: str) -> Iterator[tuple[str, str, str]]:
+    """Key, local name and canonical form of each output, from the end of a rendered script."""
+    words = shlex.split(script[script.rindex("\ndescribe_outputs") :].replace(" \\\n", " "))[1:]
+    return zip(words[::3], words[1::3], words[2::3], strict=True)
+
+
+def _report(outputs: str, facts: Mapping[str, str]) -> bytes:
+    now = datetime.now(UTC).isoformat()
+    usage = {"exit_code": 0, "started": now, "finished": now, "wall_s": 1.0, "cpu_s": 1.0, "peak_memory_kib": 1024}
+    lines = "".join(f"{name}\t{value}\n" for name, value in facts.items())
+    members = {"outputs.tsv": outputs, "facts.tsv": lines, "usage.json": json.dumps(usage), "done": ""}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, text in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return packed.getvalue()
+
+
+def compute_templates(folder: Path) -> Templates:
+    """Compute a small sample, and keep what its jobs left."""
+    output = folder / "small"
+    if not output.exists():
+        subprocess.run([_COMMAND, "demo", "--output-path", str(output)], check=True, stdout=subprocess.DEVNULL)
+    ledger = Ledger(Store(), str(output))
+    found: dict[tuple[str, str], bytes] = {}
+    facts: dict[str, Mapping[str, str]] = {}
+    for scope, assets in (
+        ("references", ("reference_genome", "reference_index", "known_sites")),
+        (TEMPLATE_SAMPLE, PER_SAMPLE),
+        ("multiqc", ("multiqc_report",)),
+    ):
+        for asset in assets:
+            record = ledger.read(ResultKey(asset, scope))
+            facts[asset] = record.facts if record else {}
+            for file in record.outputs if record else ():
+                if file.size <= MAX_TEMPLATE_BYTES and scope != "multiqc":
+                    found[asset, file.key] = Path(file.uri).read_bytes()
+    return Templates(found, facts, output / "data")
+
+
+@contextmanager
+def services(folder: Path, templates: Templates, requests_per_s: float | None) -> Iterator[Any]:
+    """S3 in a process of its own, and Batch in this one."""
+    port = 5077
+    log = (folder / "s3.log").open("w")
+    server = subprocess.Popen(
+        [str(Path(sys.executable).parent / "moto_server"), "-p", str(port)], stdout=log, stderr=subprocess.STDOUT
+    )
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "someone",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    os.environ.update(environment)
+    try:
+        _wait_for(url)
+        boto3.client("s3").create_bucket(Bucket="cohort")
+        player = Player(url, templates)
+        with BatchSimulator(
+            folder / "machines", machine_environment={}, max_running=100_000, requests_per_s=requests_per_s, play=player
+        ) as simulator:
+            environment |= {
+                "AWS_ENDPOINT_URL_BATCH": simulator.url,
+                "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": simulator.url,
+            }
+            yield simulator, player, environment
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _wait_for(url: str) -> None:
+    s3 = boto3.client("s3", endpoint_url=url)
+    for _ in range(100):
+        try:
+            s3.list_buckets()
+        except Exception:  # noqa: BLE001 - not up yet
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError("moto's server did not start")
+
+
+def measure(folder: Path, samples: int, requests_per_s: float | None = None) -> CohortFigures:
+    """Run a cohort of so many samples."""
+    folder.mkdir(parents=True, exist_ok=True)
+    templates = compute_templates(folder)
+    with services(folder, templates, requests_per_s) as (simulator, player, environment):
+        sheet = _upload(folder, templates.data, samples)
+        output = "s3://cohort/run"
+        _write_tool_list(output)
+        home = folder / "home"
+        command = [
+            *(_COMMAND, "run", "--samples-file", str(sheet), "--output-path", output),
+            *("--reference", "s3://cohort/data/genome.fa.gz", "--known-sites", "s3://cohort/data/known.vcf.gz"),
+            *("--backend", "batch", "--queue", "default", "--image", IMAGE, "--json"),
+        ]
+        environment |= {
+            "DAGSTER_HOME": str(home),
+            "BIOINFO_ASSETS_BATCH__POLL_INTERVAL_S": "5",
+            "BIOINFO_ASSETS_BATCH__SCRATCH_VOLUME": "",
+        }
+        began = time.monotonic()
+        with (folder / "run.json").open("w") as out, (folder / "run.log").open("w") as log:
+            host = subprocess.Popen(command, env=environment, stdout=out, stderr=log)
+            used = _Usage(host.pid)
+            threading.Thread(target=used.watch, daemon=True).start()
+            code = host.wait()
+        wall_s = time.monotonic() - began
+        if code:
+            raise RuntimeError(f"the run failed: see {folder}/run.log and {folder}/run.json")
+        calls = Counter(request.action for request in simulator.requests)
+        jobs = sum("size" not in job.get("arrayProperties", {}) for job in simulator.job_details())
+        s3_calls = sum(" HTTP/1.1" in line for line in (folder / "s3.log").open())
+        return CohortFigures(
+            samples=samples,
+            jobs=jobs,
+            wall_s=wall_s,
+            cpu_s=used.cpu_s,
+            peak_mib=used.peak_mib,
+            batch_calls={action: count for action, count in calls.items() if action != "GetLogEvents"},
+            s3_calls=s3_calls - sum(player.calls.values()) - 2 * samples - 4,
+            latency_s=0.0,
+        )
+
+
+@dataclass
+class _Usage:
+    """CPU time and memory of a process, looked at ten times a second."""
+
+    pid: int
+    cpu_s: float = 0.0
+    peak_mib: float = 0.0
+
+    def watch(self) -> None:
+        process = psutil.Process(self.pid)
+        try:
+            while process.is_running():
+                times = process.cpu_times()
+                self.cpu_s = times.user + times.system
+                self.peak_mib = max(self.peak_mib, process.memory_info().rss / 2**20)
+                time.sleep(0.1)
+        except psutil.Error:
+            return
+
+
+def _write_tool_list(output: str) -> None:
+    lines = "".join(f"{name}\t1\n" for name in TOOLS)
+    Store().write_bytes(ScratchPaths(f"{output}/.scratch").tool_list(IMAGE), lines.encode())
+
+
+def _upload(folder: Path, data: Path, samples: int) -> Path:
+    """Upload a genome, known sites and small FASTQs of each sample; return the samplesheet."""
+    store = Store()
+    for source, name in ((data / "simulated.fa.gz", "genome.fa.gz"), (data / "simulated.snps.vcf.gz", "known.vcf.gz")):
+        store.put(source, f"s3://cohort/data/{name}")
+    rows = ["patient,sample,lane,fastq_1,fastq_2"]
+    for number in range(samples):
+        name = f"sample{number:05d}"
+        files = []
+        for read in (1, 2):
+            text = f"@M1:7:FC1:1:1101:{number}:2000 {read}:N:0:ACGT\n{'ACGT' * 9}\n+\n{'F' * 36}\n"
+            files.append(f"s3://cohort/data/{name}_{read}.fastq.gz")
+            store.write_bytes(files[-1], gzip.compress(text.encode(), mtime=0))
+        rows.append(f"{name},{name},1,{files[0]},{files[1]}")
+    sheet = folder / "samples.csv"
+    sheet.write_text("\n".join(rows) + "\n")
+    return sheet
