@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from bioinfo_assets.cli.main import app
+from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.records.record import FileRecord, Observation, Record
@@ -125,6 +126,11 @@ def file_record() -> str:
     return _described(FileRecord)
 
 
+def accounting() -> str:
+    """The fields of the accounting in a record."""
+    return _described(Accounting)
+
+
 def observation() -> str:
     """The fields of an observation."""
     return _described(Observation)
@@ -212,6 +218,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "assets": assets,
     "record": record,
     "file-record": file_record,
+    "accounting": accounting,
     "observation": observation,
     "requirements": requirements,
 }
