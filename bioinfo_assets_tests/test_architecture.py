@@ -117,6 +117,7 @@ USED_IN: Final[Mapping[str, set[str]]] = {
     "typer": {"cli"},
     "rich": {"cli"},
     "matplotlib": {"assets"},
+    "jinja2": {"provenance.usage"},
 }
 
 BEYOND_THE_STANDARD_LIBRARY: Final[Mapping[str, set[str]]] = {
