@@ -5,7 +5,7 @@
     OUTPUT/SCOPE/records/history/…             records of results that were replaced
     OUTPUT/records/samples/NAME.json           a sample
     OUTPUT/records/samples/history/…           samples that were removed or renamed
-    OUTPUT/resource_usage.html                 the page that `report` writes
+    OUTPUT/resource_usage.html                 where time and money went
     OUTPUT/.scratch, OUTPUT/.dagster           where local jobs run; the project's home
 
 A project can be moved: what is stored under the output path is recorded relative to it, everything else by its full

@@ -61,6 +61,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "genomics",
         "storage",
         "launch",
+        "steps.resources",
         "records",
         "provenance",
         "orchestration",

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bioinfo_assets.application.paths import absolute_path
-from bioinfo_assets.application.resolve import catalog_of, ledger_of
+from bioinfo_assets.application.resolve import catalog_of, ledger_of, own_home
 from bioinfo_assets.cli.options import Json
 from bioinfo_assets.cli.progress_bar import reading_records
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.provenance.usage.page import write_page
-from bioinfo_assets.provenance.usage.prices import read_prices, sample_prices
+from bioinfo_assets.provenance.usage.prices import project_prices, read_prices, sample_prices
 from bioinfo_assets.provenance.usage.report import UsageReport, make_report, notes
 from bioinfo_assets.provenance.usage.totals import Usage, UsageTotal
 from bioinfo_assets.records.ledger import Ledger
@@ -35,7 +35,11 @@ def report(
     ] = None,
     prices: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Table of prices (TOML), to estimate what jobs and storage cost."),
+        typer.Option(
+            metavar="FILE",
+            help="Table of prices (TOML), to estimate what jobs and storage cost.",
+            show_default="prices.toml in the project's home",
+        ),
     ] = None,
     page: Annotated[bool, typer.Option("--page/--no-page", help="Write the HTML page with the timeline.")] = True,
     csv: Annotated[bool, typer.Option("--csv", help="Print one line for each result, as CSV.")] = False,
@@ -57,7 +61,7 @@ def report(
     if csv and json:
         raise InputError("--csv and --json exclude each other: give one of them")
     ledger = ledger_of(absolute_path(output_path))
-    table = read_prices(prices) if prices is not None else None
+    table = read_prices(prices) if prices is not None else project_prices(own_home(ledger.output_path))
     if csv:
         _print_csv(ledger)
         return

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bioinfo_assets.errors import InputError, suggest
 from bioinfo_assets.provenance.usage.totals import UsageTotal
 
+FILE_NAME: Final = "prices.toml"
+"""The table of prices in a project's home."""
+
 GB: Final = 2**30
 """Bytes of a GB in the bills of Amazon S3 (its FAQ, "How will I be charged and billed for my use of Amazon S3?")."""
 
@@ -63,13 +66,23 @@ def read_prices(file: Path) -> PriceTable:
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"the table of prices {file} cannot be read ({error.strerror}): check --prices") from error
+        raise InputError(f"the table of prices {file} cannot be read ({error.strerror}): check its path") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"the table of prices {file} is not TOML ({error}): correct it") from error
     try:
         return PriceTable.model_validate(values)
     except ValidationError as error:
         raise InputError(f"the table of prices {file} is wrong: {_problem(error)}") from error
+
+
+def project_prices(home: Path | None) -> PriceTable | None:
+    """The table of prices in a project's home; None if there is none.
+
+    Raises:
+        InputError: the file cannot be read, or is no such table.
+    """
+    file = home / FILE_NAME if home is not None else None
+    return read_prices(file) if file is not None and file.exists() else None
 
 
 def _problem(error: ValidationError) -> str:
