@@ -131,7 +131,7 @@ def _metadata(report: UsageReport, page: str) -> Metadata:
         "unused": dg.MetadataValue.md(_list([item.message for item in report.suggestions])),
         "notes": dg.MetadataValue.md(_list(notes(report))),
         **{
-            name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
+            name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(round(value, 4))
             for name, value in numbers.items()
             if value is not None
         },

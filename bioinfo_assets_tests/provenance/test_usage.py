@@ -13,7 +13,7 @@ from bioinfo_assets.provenance.catalog import open_catalog
 from bioinfo_assets.provenance.usage.page import render_page, write_page
 from bioinfo_assets.provenance.usage.prices import PriceTable, read_prices, sample_prices
 from bioinfo_assets.provenance.usage.report import make_report, notes
-from bioinfo_assets.provenance.usage.timeline import WIDTH, draw_timeline
+from bioinfo_assets.provenance.usage.timeline import ROW_HEIGHT, WAITING, WIDTH, draw_timeline
 from bioinfo_assets.provenance.usage.totals import Usage
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.storage.store import Store
@@ -239,9 +239,21 @@ class TestPage:
         assert timeline is not None
         assert [row.text for row in timeline.rows] == ["early", "late"]
         assert list(timeline.legend) == ["aligned_bam", "depth"]
-        early = [bar for bar in timeline.bars if bar.y == timeline.rows[0].at]
+        early = [bar for bar in timeline.bars if 0 < bar.y - timeline.rows[0].at < ROW_HEIGHT]
         assert early[1].x == pytest.approx(early[0].x + early[0].width)
         assert early[0].width == pytest.approx(early[1].width)
+
+    def test_jobs_of_a_sample_that_ran_at_the_same_time_are_both_seen(self, ledger: Ledger) -> None:
+        waited = Accounting(vcpus=1, memory_mib=1024, queued_s=3600)
+        record_job(ledger, "depth", "a", hours=2)
+        record_job(ledger, "metrics", "a", started=FINISHED + timedelta(hours=1), hours=2, accounting=waited)
+        record_job(ledger, "later", "a", started=FINISHED + timedelta(hours=3), hours=1)
+        timeline = draw_timeline(spans_of(ledger))
+        assert timeline is not None
+        waiting, depth, metrics, later = timeline.bars
+        assert waiting.color == WAITING  # behind the others
+        assert depth.y + depth.height == metrics.y
+        assert later.height == depth.height + metrics.height
 
     def test_a_time_in_which_nothing_ran_is_left_out(self, ledger: Ledger) -> None:
         for scope, started in (("a", FINISHED), ("b", FINISHED + timedelta(days=300))):

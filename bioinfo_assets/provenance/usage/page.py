@@ -8,7 +8,7 @@ from jinja2 import Environment, StrictUndefined
 
 from bioinfo_assets.provenance.usage.report import UsageReport, duration, notes, size, vcpu_hours
 from bioinfo_assets.provenance.usage.suggestions import MIN_JOBS
-from bioinfo_assets.provenance.usage.timeline import ROW_HEIGHT, WAITING, WIDTH, draw_timeline
+from bioinfo_assets.provenance.usage.timeline import WAITING, WIDTH, draw_timeline
 from bioinfo_assets.provenance.usage.totals import Span, Usage
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.result_key import SHARED_SCOPES
@@ -38,7 +38,6 @@ def render_page(report: UsageReport, spans: Sequence[Span]) -> str:
         max_samples=MAX_SAMPLES,
         waiting=WAITING,
         width=WIDTH,
-        row_height=ROW_HEIGHT,
     )
 
 

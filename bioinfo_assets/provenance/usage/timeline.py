@@ -13,6 +13,9 @@ WIDTH: Final = 1180
 ROW_HEIGHT: Final = 16
 _LABELS: Final = 170  # the width of samples' names
 _TOP: Final = 24  # the height of the axis
+_MARGIN: Final = 2  # above and below the bars of a row
+_BAR_HEIGHT: Final = ROW_HEIGHT - 2 * _MARGIN
+_MIN_WAITING: Final = 0.5  # shorter bars of waiting are not drawn
 _BREAK: Final = 26  # the width of a gap that is left out
 _MAX_GAP: Final = 0.05
 """A time in which no job ran is left out if it is longer than this share of the time in which some did."""
@@ -33,6 +36,7 @@ class Bar:
     x: float
     y: float
     width: float
+    height: float
     color: str
     title: str
 
@@ -78,7 +82,14 @@ def draw_timeline(spans: Sequence[Span]) -> Timeline | None:
     return Timeline(
         height=_TOP + ROW_HEIGHT * len(names) + 6,
         rows=tuple(Mark(place, name) for name, place in places.items()),
-        bars=tuple(bar for span in spans for bar in _bars(span, places[span.scope], legend[span.asset], position)),
+        bars=(
+            *(bar for span in spans for bar in _waiting(span, places[span.scope], position)),
+            *(
+                _running(span, lane, legend[span.asset], position)
+                for name in names
+                for span, lane in _lanes([span for span in spans if span.scope == name], places[name])
+            ),
+        ),
         ticks=tuple(_ticks(pieces, position)),
         breaks=tuple(
             Mark((position(end) + position(start)) / 2, duration(start - end))
@@ -88,16 +99,55 @@ def draw_timeline(spans: Sequence[Span]) -> Timeline | None:
     )
 
 
-def _bars(span: Span, y: float, color: str, position: Callable[[float], float]) -> Iterator[Bar]:
+def _waiting(span: Span, y: float, position: Callable[[float], float]) -> Iterator[Bar]:
+    """The bar of a job that waited, behind all others, since another of the sample may have run at that time."""
+    start, waited = position(span.started), position(_queued_since(span))
+    if start - waited >= _MIN_WAITING:
+        yield Bar(waited, y + _MARGIN, start - waited, _BAR_HEIGHT, WAITING, _title(span))
+
+
+def _running(span: Span, lane: "_Lane", color: str, position: Callable[[float], float]) -> Bar:
     start, end = position(span.started), position(span.finished)
-    waited = position(_queued_since(span))
+    return Bar(start, lane.y, max(end - start, 1.0), lane.height, color, _title(span))
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """The place of a bar in a row: the whole height, or a part of it where jobs of a sample ran at the same time."""
+
+    y: float
+    height: float
+
+
+def _lanes(spans: Sequence[Span], y: float) -> Iterator[tuple[Span, _Lane]]:
+    """Share a row among the jobs of a sample; they are in the order of their starts."""
+    group: list[Span] = []
+    for span in spans:
+        if group and span.started >= max(other.finished for other in group):
+            yield from _share(group, y)
+            group = []
+        group.append(span)
+    yield from _share(group, y)
+
+
+def _share(group: Sequence[Span], y: float) -> Iterator[tuple[Span, _Lane]]:
+    """Put jobs that ran at the same time one above the other, in as few lanes as hold them."""
+    ends: list[float] = []
+    numbers = []
+    for span in group:
+        number = next((number for number, end in enumerate(ends) if end <= span.started), len(ends))
+        ends[number:] = [span.finished, *ends[number + 1 :]]
+        numbers.append(number)
+    height = _BAR_HEIGHT / max(1, len(ends))
+    for span, number in zip(group, numbers, strict=True):
+        yield span, _Lane(y + _MARGIN + number * height, height)
+
+
+def _title(span: Span) -> str:
     tries = f", attempt {span.attempts}" if span.attempts > 1 else ""
     waits = f"waited {duration(span.queued_s)}, staged {duration(span.staging_s)}"
     ran = duration(span.finished - span.started)
-    title = f"{span.scope}: {span.asset}, {ran}{tries}; {waits}; from {_time(span.started)}"
-    if start - waited >= 0.5:
-        yield Bar(waited, y, start - waited, WAITING, title)
-    yield Bar(start, y, max(end - start, 1.0), color, title)
+    return f"{span.scope}: {span.asset}, {ran}{tries}; {waits}; from {_time(span.started)}"
 
 
 def _queued_since(span: Span) -> float:
@@ -146,11 +196,11 @@ def _ticks(pieces: Sequence[tuple[float, float]], position: Callable[[float], fl
         time = -(-start // step) * step
         while time <= end:
             x = position(time)
-            if x - last >= 90 and x < WIDTH - 50:
-                yield Mark(x, _time(time))
+            if x - last >= 115 and x < WIDTH - 100:
+                yield Mark(x, _time(time) if step >= 60 else _time(time, "%Y-%m-%d %H:%M:%S"))
                 last = x
             time += step
 
 
-def _time(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
+def _time(seconds: float, form: str = "%Y-%m-%d %H:%M") -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(form)
