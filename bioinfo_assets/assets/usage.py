@@ -128,7 +128,7 @@ def _metadata(report: UsageReport, page: str) -> Metadata:
     return {
         "page": dg.MetadataValue.path(page),
         "steps": dg.MetadataValue.md(_table(report)),
-        "unused": dg.MetadataValue.md(_list([item.message for item in report.suggestions])),
+        "suggestions": dg.MetadataValue.md(_list([item.message for item in report.suggestions])),
         "notes": dg.MetadataValue.md(_list(notes(report))),
         **{
             name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(round(value, 4))

@@ -9,14 +9,14 @@ from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.provenance.catalog import Catalog
 
 _USAGE: Final = """
-    CREATE TEMP VIEW IF NOT EXISTS usage AS SELECT
+    CREATE TEMP TABLE usage AS SELECT
         r.asset, r.scope, r.replaced, r.time AS finished, r.uri AS record, j.*,
         COALESCE(imported, 0) = 0 AND COALESCE(copied_from, '') = '' AS is_computed,
         j.wall_s + COALESCE(staging_s, 0) + COALESCE(upload_s, 0) + COALESCE(retried_s, 0) AS occupied_s,
         (SELECT COALESCE(SUM(size), 0) FROM files f
             WHERE f.record = r.id AND f.role = 'w' AND instr(f.uri, (SELECT uri FROM place)) = 1) AS bytes
     FROM jobs j JOIN records r ON r.id = j.record"""
-"""A result and its job; `occupied_s` is for how long it had its CPUs and its memory."""
+"""A result and its job; `occupied_s` is for how long it had its CPUs and memory. A table, since it is read often."""
 
 _SUMS: Final = """
     SELECT {group} AS name, COUNT(*) AS results, SUM(is_computed) AS jobs,
