@@ -13,6 +13,9 @@ from bioinfo_assets.provenance.usage.totals import Span, Usage
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.result_key import SHARED_SCOPES
 
+_TEMPLATE: Final = files("bioinfo_assets.provenance.usage").joinpath("page.html").read_text(encoding="utf-8")
+"""Read with this module: a long run would find the template of another version after an update."""
+
 MAX_ROWS: Final = 200
 """Samples in the timeline: a browser draws them at once, and a person can still read them."""
 
@@ -28,8 +31,7 @@ def render_page(report: UsageReport, spans: Sequence[Span]) -> str:
         spans: The jobs in time, of at most `MAX_ROWS` samples.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
-    return template.render(
+    return environment.from_string(_TEMPLATE).render(
         report=report,
         tiles=_tiles(report),
         notes=notes(report),
