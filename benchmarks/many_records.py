@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.genomics.sample import Lane, Sample
+from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, InputRecord, Observation, Record
 from bioinfo_assets.records.samples import save_sample
@@ -159,4 +160,16 @@ def _job_record(step: str, scope: str, inputs: Sequence[InputRecord], outputs: S
         peak_memory_mib=100.0,
         facts={},
         warnings=(),
+        accounting=Accounting(
+            vcpus=4,
+            memory_mib=4096,
+            disk_mib=5000,
+            queue="spot",
+            queued_s=30.0,
+            staging_s=2.0,
+            fetched_bytes=2000,
+            upload_s=1.0,
+            uploaded_bytes=1000,
+            retried_s=0.0,
+        ),
     )

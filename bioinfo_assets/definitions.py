@@ -5,6 +5,7 @@ import dagster as dg
 from bioinfo_assets.assets.pipeline_assets import PIPELINE
 from bioinfo_assets.assets.sensors import monitor_runs, observe_cohort, observe_sources
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
+from bioinfo_assets.assets.usage import observe_resource_usage, resource_usage
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import job_launcher
 from bioinfo_assets.pipeline.code_versions import code_versions
@@ -19,7 +20,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     versions = code_versions(project)
     versioned = PIPELINE.map_asset_specs(lambda spec: spec.replace_attributes(code_version=versions[spec.key.path[-1]]))
     definitions = dg.Definitions(
-        assets=[*SOURCE_ASSETS, versioned],
+        assets=[*SOURCE_ASSETS, resource_usage, versioned],
         jobs=[
             dg.define_asset_job(
                 "align_samples",
@@ -31,7 +32,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
                 },
             )
         ],
-        sensors=[observe_sources, observe_cohort, monitor_runs],
+        sensors=[observe_sources, observe_cohort, observe_resource_usage, monitor_runs],
         executor=one_process_executor,
         resources={
             "project": project,

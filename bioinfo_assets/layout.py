@@ -5,6 +5,7 @@
     OUTPUT/SCOPE/records/history/…             records of results that were replaced
     OUTPUT/records/samples/NAME.json           a sample
     OUTPUT/records/samples/history/…           samples that were removed or renamed
+    OUTPUT/resource_usage.html                 where time and money went
     OUTPUT/.scratch, OUTPUT/.dagster           where local jobs run; the project's home
 
 A project can be moved: what is stored under the output path is recorded relative to it, everything else by its full
@@ -133,6 +134,11 @@ class OutputLayout:
     def past_samples(self) -> str:
         """The folder of samples that were removed or renamed."""
         return join(self.samples, HISTORY)
+
+    @property
+    def usage_page(self) -> str:
+        """The page that shows where time and money went."""
+        return join(self.output_path, "resource_usage.html")
 
     @property
     def scratch(self) -> str:

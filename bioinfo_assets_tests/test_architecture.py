@@ -61,6 +61,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "genomics",
         "storage",
         "launch",
+        "steps.resources",
         "records",
         "provenance",
         "orchestration",
@@ -117,6 +118,7 @@ USED_IN: Final[Mapping[str, set[str]]] = {
     "typer": {"cli"},
     "rich": {"cli"},
     "matplotlib": {"assets"},
+    "jinja2": {"provenance.usage"},
 }
 
 BEYOND_THE_STANDARD_LIBRARY: Final[Mapping[str, set[str]]] = {

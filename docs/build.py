@@ -6,7 +6,7 @@ A page names a generated part by a line of its own, such as `<!-- generated: com
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +18,10 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from bioinfo_assets.cli.main import app
+from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.pipeline.graph import GRAPH
+from bioinfo_assets.provenance.usage.totals import UsageTotal
 from bioinfo_assets.records.record import FileRecord, Observation, Record
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps import resources
@@ -125,6 +127,17 @@ def file_record() -> str:
     return _described(FileRecord)
 
 
+def accounting() -> str:
+    """The fields of the accounting in a record."""
+    return _described(Accounting)
+
+
+def usage_total() -> str:
+    """The fields of a total of `report`."""
+    documented = _documented(UsageTotal)
+    return _table(("field", "meaning"), ((f"`{field.name}`", documented[field.name]) for field in fields(UsageTotal)))
+
+
 def observation() -> str:
     """The fields of an observation."""
     return _described(Observation)
@@ -212,6 +225,8 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "assets": assets,
     "record": record,
     "file-record": file_record,
+    "accounting": accounting,
+    "usage-total": usage_total,
     "observation": observation,
     "requirements": requirements,
 }
@@ -220,8 +235,13 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
 
 def describe_fields(model: type[BaseModel]) -> Mapping[str, str]:
     """The description of each field of a model: its own, or that in the `Attributes` of the docstring."""
-    documented = dict(re.findall(r"^\s{4,8}(\w+): (.+(?:\n\s{12,}.+)*)", model.__doc__ or "", re.MULTILINE))
+    documented = _documented(model)
     return {name: field.description or documented.get(name, "") for name, field in model.model_fields.items()}
+
+
+def _documented(described: type) -> dict[str, str]:
+    """The texts of the `Attributes` in a docstring, by name."""
+    return dict(re.findall(r"^\s{4,8}(\w+): (.+(?:\n\s{12,}.+)*)", described.__doc__ or "", re.MULTILINE))
 
 
 def _model(name: str) -> type[BaseModel]:

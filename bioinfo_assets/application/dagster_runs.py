@@ -1,5 +1,6 @@
 """Runs of assets in this process, on the project's Dagster instance, where Dagit shows them."""
 
+import logging
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ import dagster as dg
 from bioinfo_assets.application.plan import Plan
 from bioinfo_assets.application.run_progress import Failure, RunProgress
 from bioinfo_assets.assets.sources import report_cohort
+from bioinfo_assets.assets.usage import report_usage
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.orchestration.event_log import open_fast
@@ -26,6 +28,9 @@ from bioinfo_assets.orchestration.run_liveness import hold_run_lock, report_dead
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES, PER_SAMPLE, SHARED
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.storage.atomic import atomic_write, disk_full_error
+from bioinfo_assets.storage.store import local_path
+
+_log = logging.getLogger(__name__)
 
 INSTANCE: Final = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 """The dagster.yaml of a new project: no telemetry, no newsletter dialog."""
@@ -119,7 +124,19 @@ def run_plan(plan: Plan, progress: RunProgress) -> tuple[RunResult, ...]:
         set_samples(instance, [*plan.names, *sample_names(plan.project.ledger)])
         results = tuple(_run(definitions, instance, part, progress) for part in _split(plan, instance))
         report_cohort(instance)
+        _report_usage(instance, plan)
         return results
+
+
+def _report_usage(instance: dg.DagsterInstance, plan: Plan) -> None:
+    """Report what jobs used, unless the output path is remote: listing a large bucket would delay the end of each run.
+
+    There the sensor does it, or `report`.
+    """
+    if local_path(plan.project.ledger.output_path) is not None:
+        problem = report_usage(instance, plan.project, plan.home)
+        if problem:
+            _log.warning("what jobs used could not be added up: %s", problem)
 
 
 def _split(plan: Plan, instance: dg.DagsterInstance) -> Iterator[_RunPart]:

@@ -49,11 +49,11 @@ def ledger_of(output_path: str) -> Ledger:
 @contextmanager
 def catalog_of(ledger: Ledger) -> Iterator[Catalog]:
     """Open the index of all records, stored in the project's home if there is one."""
-    with open_catalog(ledger, _own_home(ledger.output_path)) as catalog:
+    with open_catalog(ledger, own_home(ledger.output_path)) as catalog:
         yield catalog
 
 
-def _own_home(output_path: str) -> Path | None:
+def own_home(output_path: str) -> Path | None:
     """The project's home; None if there is none, or if it is another project's."""
     try:
         home = home_of(output_path)

@@ -66,8 +66,8 @@ def accept_beta_features() -> Iterator[None]:
         yield
 
 
-def _source_asset(
-    *, kind: str, partitions_def: dg.PartitionsDefinition[str] | None = None
+def source_asset(
+    *, kind: str, group: str = "sources", partitions_def: dg.PartitionsDefinition[str] | None = None
 ) -> Callable[[Callable[..., Any]], dg.SourceAsset]:
     """Declare an observable source; its docstring is its description in Dagit."""
 
@@ -75,7 +75,7 @@ def _source_asset(
         with accept_beta_features():
             # Source assets take no `kinds`: Dagit draws them by this tag.
             return dg.observable_source_asset(
-                group_name="sources",
+                group_name=group,
                 description=inspect.getdoc(observe),
                 tags={f"dagster/kind/{kind}": ""},
                 partitions_def=partitions_def,
@@ -84,7 +84,7 @@ def _source_asset(
     return declare
 
 
-@_source_asset(kind="fastq", partitions_def=samples)
+@source_asset(kind="fastq", partitions_def=samples)
 def raw_reads(context: dg.OpExecutionContext, project: dg.ResourceParam[Project]) -> dg.DataVersionsByPartition:
     """The FASTQs of each sample as the sequencer's software wrote them: one pair for each lane of each flow cell.
 
@@ -98,19 +98,19 @@ def raw_reads(context: dg.OpExecutionContext, project: dg.ResourceParam[Project]
     return dg.DataVersionsByPartition({name: reads.data_version for name, reads in sources.reads.items()})
 
 
-@_source_asset(kind="fasta")
+@source_asset(kind="fasta")
 def reference_source(project: dg.ResourceParam[Project]) -> dg.ObserveResult:
     """The genome's FASTA where it was published, with its `.alt` file if it is ALT-aware."""
     return _observe_result(project.observe_reference())
 
 
-@_source_asset(kind="vcf")
+@source_asset(kind="vcf")
 def known_sites_source(project: dg.ResourceParam[Project]) -> dg.ObserveResult:
     """VCFs of variants known in many people, where they were published: dbSNP, Mills, 1000 Genomes."""
     return _observe_result(project.observe_known_sites())
 
 
-@_source_asset(kind="cohort")
+@source_asset(kind="cohort")
 def cohort(context: dg.OpExecutionContext) -> dg.ObserveResult:
     """Which samples have results, and a digest of all these: what the report shows."""
     version, count = cohort_data_version(context.instance)

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final, Protocol
 
+from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.job import Job, JobOptions
 
 
@@ -111,6 +112,7 @@ class JobReport:
         exit_code: The script's; None if it was never started.
         image: The container image it ran in; empty if none.
         attempts: How often it was started.
+        accounting: What it asked for, waited for and moved.
     """
 
     started: datetime
@@ -122,6 +124,7 @@ class JobReport:
     warnings: tuple[str, ...] = ()
     image: str = ""
     attempts: int = 1
+    accounting: Accounting = field(default_factory=Accounting)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ A subclass implements how a script is started (`HostBackend._start`); everything
 
 import shutil
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -184,10 +185,13 @@ class HostBackend(ABC):
 
     def _run_script(self, job: HostJob) -> ProcessExit | None:
         """Stage the inputs and run the script to its end; None if the job was cancelled before."""
+        began = time.monotonic()
+        job.queued_s = began - job.submitted
         self._prepare(job)
         if not self._report_progress(job, _STAGING.reason):
             return None
-        stage(job.job, job.attempt, self._store, self._own_scratch().inputs)
+        job.fetched_bytes = stage(job.job, job.attempt, self._store, self._own_scratch().inputs)
+        job.staging_s = time.monotonic() - began
         if job.is_cancelled:
             return None
         script = self._start(job)

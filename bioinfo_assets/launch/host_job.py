@@ -2,11 +2,13 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from bioinfo_assets.errors import ResourceError
+from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.backend import JobReport, Outcome, State, Status, Usage
 from bioinfo_assets.launch.failure import (
     FULL_DISK,
@@ -38,6 +40,7 @@ class ProcessExit:
         peak_memory_kib: Resident memory of its largest process, in KiB; None if its supervisor was killed.
         out_of_memory: Whether the kernel killed one of its processes for exceeding the memory limit.
         image: The container image it ran in; empty if none.
+        machine: The type of the EC2 machine; empty if it is none.
     """
 
     started: datetime
@@ -48,6 +51,7 @@ class ProcessExit:
     peak_memory_kib: int | None = None
     out_of_memory: bool = False
     image: str = ""
+    machine: str = ""
 
     @classmethod
     def from_report(cls, report: bytes, image: str = "") -> "ProcessExit":
@@ -62,6 +66,7 @@ class ProcessExit:
             peak_memory_kib=values["peak_memory_kib"],
             out_of_memory=bool(image) and values["oom_kills"] > 0,
             image=image,
+            machine=values["machine"],
         )
 
 
@@ -85,11 +90,18 @@ class NotStartedError(ResourceError):
 
 @dataclass(slots=True)
 class HostJob:
-    """A submitted job; `status` and the fields after it change under the backend's lock only."""
+    """A submitted job; `status` and the fields after it change under the backend's lock only.
+
+    The job's own thread alone writes what it was staged in: `queued_s`, `staging_s` and `fetched_bytes`.
+    """
 
     job: Job
     attempt: Attempt
     granted: Resources
+    submitted: float = field(default_factory=time.monotonic)
+    queued_s: float | None = None
+    staging_s: float | None = None
+    fetched_bytes: int | None = None
     status: Status = WAITING
     is_cancelled: bool = False
     is_timed_out: bool = False
@@ -146,4 +158,13 @@ def _job_report(job: HostJob, process_exit: ProcessExit, script_report: ScriptRe
         facts=script_report.facts,
         warnings=script_report.warnings,
         image=process_exit.image,
+        accounting=Accounting(
+            vcpus=job.granted.cpus,
+            memory_mib=job.granted.memory_mib,
+            disk_mib=job.job.resources.disk_mib,
+            machine=process_exit.machine,
+            queued_s=job.queued_s,
+            staging_s=job.staging_s,
+            fetched_bytes=job.fetched_bytes,
+        ),
     )

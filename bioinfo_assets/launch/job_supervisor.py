@@ -6,8 +6,8 @@
 It ends the command when its own standard input ends, which happens when the host closes it, on purpose or by dying
 (SIGKILL included): SIGTERM, a short grace, SIGKILL. When the command is over, whatever it left running is killed. Then
 comes the report, one object of JSON: `exit_code` (negative for a signal), `cpu_s`, `peak_memory_kib`, `started` and
-`finished` (seconds since 1970), `wall_s`, and `oom_kills`, the number of processes of this container that the kernel
-killed for lack of memory.
+`finished` (seconds since 1970), `wall_s`, `oom_kills`, the number of processes of this container that the kernel killed
+for lack of memory, and `machine`, the type of the EC2 machine, empty on any other.
 
 `files` is for jobs of this machine, in a container or not: output goes to two files, the report to standard output.
 
@@ -51,6 +51,8 @@ OOM_COUNTERS = (
     "/sys/fs/cgroup/memory.events",  # cgroup version 2
     "/sys/fs/cgroup/memory/memory.oom_control",  # version 1
 )
+DMI = "/sys/class/dmi/id"
+"""What the machine's firmware reports, which containers can read too."""
 
 
 def main(mode: str, arguments: "list[str]") -> int:
@@ -63,7 +65,7 @@ def main(mode: str, arguments: "list[str]") -> int:
     return run_marked(arguments[0], arguments[1:])
 
 
-def run(command: "list[str]", stdout: int, stderr: int) -> "dict[str, float]":
+def run(command: "list[str]", stdout: int, stderr: int) -> "dict[str, float | str]":
     """Run the command to its end, printing to two file descriptors, which are closed; return the report."""
     if os.getpgrp() != os.getpid():
         os.setsid()  # SIGTERM goes to the whole group, which must not be that of the host
@@ -99,6 +101,7 @@ def run(command: "list[str]", stdout: int, stderr: int) -> "dict[str, float]":
         "finished": time.time(),
         "wall_s": time.monotonic() - clock,
         "oom_kills": _oom_kills(),
+        "machine": machine_type(),
     }
 
 
@@ -169,6 +172,18 @@ def _oom_kills() -> int:
                 counts = dict(row.split(" ", 1) for row in file.read().splitlines())
             return int(counts.get("oom_kill", 0))
     return 0
+
+
+def machine_type(dmi: str = DMI) -> str:
+    """The type of this EC2 machine; empty on any other, and on those before Nitro.
+
+    Nitro reports it as the product's name (mondoohq/mql#10418: sys_vendor `Amazon EC2`, product name `t3.small`).
+    """
+    try:
+        with open(f"{dmi}/sys_vendor") as vendor, open(f"{dmi}/product_name") as product:  # noqa: PTH123 - as above
+            return product.read().strip() if vendor.read().strip() == "Amazon EC2" else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def run_marked(folder: str, command: "list[str]") -> int:

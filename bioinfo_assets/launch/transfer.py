@@ -98,7 +98,7 @@ def _publish_file(store: Store, file: OutputFile, uri: str) -> FileStat:
     return stat
 
 
-def stage(job: Job, attempt: Attempt, store: Store, inputs: Path) -> None:
+def stage(job: Job, attempt: Attempt, store: Store, inputs: Path) -> int:
     """Link every input into the working folder: to a local file itself, or to the copy of a remote one.
 
     Args:
@@ -107,25 +107,33 @@ def stage(job: Job, attempt: Attempt, store: Store, inputs: Path) -> None:
         store: Where the inputs are read.
         inputs: The folder for copies of remote files, which any number of jobs may share at the same time.
 
+    Returns:
+        The bytes that were downloaded.
+
     Raises:
         InputError: an input does not exist, or has changed since the job was planned.
         ResourceError: the disk is full.
     """
+    downloaded = 0
     for item in job.inputs:
         check_unchanged(item.file, store)
-        path = local_path(item.file.uri)
-        source = _download_once(item.file, store, inputs) if path is None else path
+        source = local_path(item.file.uri)
+        if source is None:
+            source, is_new = _download_once(item.file, store, inputs)
+            downloaded += item.file.size if is_new else 0
         with translate_disk_errors(attempt.work):
             (attempt.work / item.local).symlink_to(source.resolve())
+    return downloaded
 
 
-def _download_once(file: StoredFile, store: Store, inputs: Path) -> Path:
-    """Return the local copy of a remote file; wait for it if another job is downloading it."""
+def _download_once(file: StoredFile, store: Store, inputs: Path) -> tuple[Path, bool]:
+    """Return the local copy of a remote file and whether it is new; wait if another job is downloading it."""
     copy, lock = input_copy(inputs, file)
     with file_lock(lock):
-        if not copy.exists():
+        is_new = not copy.exists()
+        if is_new:
             store.fetch(file.uri, copy)
-    return copy
+    return copy, is_new
 
 
 def check_unchanged(file: StoredFile, store: Store) -> None:

@@ -28,6 +28,9 @@ _INPUT_COLUMNS = dg.TableSchema(
 CONTIG_MD5 = "m5."
 """Prefix of the facts with the MD5 of a contig (SAM specification, 1.3.2, M5)."""
 
+_ACCOUNTING = ("vcpus", "memory_mib", "queued_s", "staging_s", "fetched_bytes", "upload_s", "uploaded_bytes")
+"""The fields of a record's accounting that are shown, and plotted over samples and time."""
+
 MAX_INPUTS = 200
 """Inputs that are shown; the record has all."""
 
@@ -80,11 +83,18 @@ def _inputs_table(job: TracedJob) -> dg.TableMetadataValue:
 
 
 def _cost(record: Record) -> dict[str, dg.MetadataValue]:
-    costs = {"wall_s": record.wall_s, "cpu_s": record.cpu_s, "peak_memory_mib": record.peak_memory_mib}
-    attempts = {"attempts": dg.MetadataValue.int(record.attempts)} if record.attempts > 1 else {}
-    return attempts | {
-        name: dg.MetadataValue.float(round(value, 3)) for name, value in costs.items() if value is not None
+    costs = {
+        "wall_s": record.wall_s,
+        "cpu_s": record.cpu_s,
+        "peak_memory_mib": record.peak_memory_mib,
+        **{name: getattr(record.accounting, name) for name in _ACCOUNTING},
     }
+    attempts = {"attempts": dg.MetadataValue.int(record.attempts)} if record.attempts > 1 else {}
+    return attempts | {name: _number(value) for name, value in costs.items() if value is not None}
+
+
+def _number(value: float) -> dg.MetadataValue:
+    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(round(value, 3))
 
 
 def _fact_value(text: str) -> dg.MetadataValue:

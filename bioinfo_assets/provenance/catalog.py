@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.provenance.catalog_refresh import refresh
+from bioinfo_assets.provenance.catalog_refresh import JOB_COLUMNS, refresh
 from bioinfo_assets.records.ledger import Ledger
 
 FILE_NAME: Final = "catalog.sqlite"
-FORMAT: Final = 3
+FORMAT: Final = 4
 """The version of the schema; tables of any other version are dropped and rebuilt."""
 
 LOCK_TIMEOUT_S: Final = 60.0
@@ -38,6 +38,9 @@ _SCHEMA: Final = (
     "CREATE INDEX files_by_uri ON files (uri, role)",
     "CREATE INDEX files_by_sha256 ON files (sha256)",
     "CREATE INDEX files_by_content ON files (content)",
+    f"""CREATE TABLE jobs (
+        record INTEGER PRIMARY KEY REFERENCES records (id) ON DELETE CASCADE, {", ".join(JOB_COLUMNS)}
+    )""",
     """CREATE VIEW entries AS
         SELECT f.uri, f.role, f.size, f.sha256, f.content, r.uri AS record, r.replaced, r.time
         FROM files f JOIN records r ON r.id = f.record""",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
+from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.layout import HISTORY, RECORDS, OutputLayout, history_in, is_past_record, records_in
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.storage.store import local_path
@@ -29,6 +30,14 @@ _ROLES: Final = (("w", "outputs"), ("r", "inputs"), ("s", "files"))
 
 _INSERT_RECORD: Final = "INSERT INTO records VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_FILE: Final = "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)"
+
+JOB_COLUMNS: Final = (
+    *("started", "wall_s", "cpu_s", "peak_memory_mib", "attempts", "imported", "copied_from"),
+    *Accounting.model_fields,
+)
+"""What is indexed of the job of a result, in addition to its files."""
+
+_INSERT_JOB: Final = f"INSERT INTO jobs VALUES (?{', ?' * len(JOB_COLUMNS)})"  # noqa: S608 - question marks only
 
 _FileRow = tuple[str, str, int, str | None, str | None]
 
@@ -133,11 +142,14 @@ def _index_folder(connection: sqlite3.Connection, ledger: Ledger, folder: str, s
         try:
             record = json.loads(ledger.store.read_bytes(uri))
             asset, scope, when, files = _parse(ledger.layout, record)
+            job = _parse_job(record) if "wall_s" in record else None
         except (BioinfoAssetsError, ValueError, KeyError, TypeError, AttributeError):
             continue  # not a record, which `verify` reports, or deleted meanwhile
         row = (uri, folder, stamp, is_past_record(uri), when, asset, scope)
         record_id = connection.execute(_INSERT_RECORD, row).lastrowid
         connection.executemany(_INSERT_FILE, ((record_id, *file) for file in files))
+        if job is not None:
+            connection.execute(_INSERT_JOB, (record_id, *job))
 
 
 def _parse(layout: OutputLayout, record: dict[str, Any]) -> tuple[str, str, str, list[_FileRow]]:
@@ -160,6 +172,20 @@ def _parse(layout: OutputLayout, record: dict[str, Any]) -> tuple[str, str, str,
         if not isinstance(size, int) or not all(isinstance(digest, str | None) for digest in digests):
             raise TypeError(size)
     return *texts, files
+
+
+def _parse_job(record: dict[str, Any]) -> tuple[str | float | None, ...]:
+    """The values of `JOB_COLUMNS`; None for those that records of older versions do not have.
+
+    Raises:
+        TypeError: a field has the wrong type.
+        KeyError: it has no start.
+    """
+    values = {"started": record["started"], **record, **record.get("accounting", {})}
+    row = tuple(values.get(column) for column in JOB_COLUMNS)
+    if not all(isinstance(value, str | float | int | None) for value in row):
+        raise TypeError(row)
+    return row
 
 
 def _remove_missing_folders(connection: sqlite3.Connection, folders: set[str]) -> None:

@@ -6,9 +6,10 @@ moved to their places, the new record is written. Between the first and the last
 
 import getpass
 import socket
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Final
 
@@ -21,7 +22,7 @@ from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, InputRecord, Record
 from bioinfo_assets.records.reuse import ReuseDecision
-from bioinfo_assets.storage.store import FileStat, Store
+from bioinfo_assets.storage.store import FileStat, Store, local_path
 
 MAX_CONCURRENT_COPIES: Final = 4
 """Files of one result that are copied at the same time."""
@@ -187,12 +188,24 @@ def _publish(
     current = withdraw_previous(ledger, submitted.decision)
     if current is not None:
         return current
+    began = time.monotonic()
     published = publish(ledger.store, job, report)
+    report = _with_upload(report, job, time.monotonic() - began)
     ledger.store.remove_parts(ledger.uri(job.key))
     record = _record(backend_name, submitted, report, published)
     lock.check()
     ledger.write(record)
     return Committed(record, reused=False)
+
+
+def _with_upload(report: JobReport, job: Job, seconds: float) -> JobReport:
+    """Add to a report what publishing moved, if the outputs were on this machine; other jobs upload by themselves."""
+    uris = {output.key: output.uri for output in job.outputs}
+    if any(local_path(file.path) is None for file in report.files):
+        return report
+    uploaded = sum(file.size for file in report.files if local_path(uris[file.key]) is None)
+    update = {"upload_s": seconds, "uploaded_bytes": uploaded}
+    return replace(report, accounting=report.accounting.model_copy(update=update))
 
 
 def _delete_obsolete_files(ledger: Ledger, previous: Record, job: Job) -> None:
@@ -230,6 +243,7 @@ def _record(backend_name: str, submitted: SubmittedJob, report: JobReport, publi
         warnings=report.warnings,
         image=report.image,
         attempts=report.attempts,
+        accounting=report.accounting,
     )
 
 

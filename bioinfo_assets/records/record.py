@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.job import Parameter, StoredFile
 from bioinfo_assets.layout import RecordedUri
 from bioinfo_assets.result_key import ResultKey
@@ -119,6 +120,7 @@ class Record(_Frozen):
         attempts: How often the job was started until it succeeded.
         imported: Whether the result was registered rather than computed; it then has no script and no tools.
         copied_from: The record, of another output path, that these files were copied from; empty where a job ran.
+        accounting: What the job asked for, waited for and moved; records of older versions do not have it.
     """
 
     format: Literal[2] = 2
@@ -147,6 +149,7 @@ class Record(_Frozen):
     attempts: int = 1
     imported: bool = False
     copied_from: str = ""
+    accounting: Accounting = Field(default_factory=Accounting)
 
     @property
     def key(self) -> ResultKey:

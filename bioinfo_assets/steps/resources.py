@@ -28,7 +28,7 @@ _MIN_DISK_MIB: Final = 64
 _DISK_MARGIN: Final = 1.05
 """For what a file system takes by itself."""
 
-_DISK_MIB_PER_CPU: Final = 55_000
+DISK_MIB_PER_CPU: Final = 55_000
 """Scratch space that a machine has for each CPU: the types that the template starts have 59 GB. AWS Batch places jobs
 by CPUs and memory only, so that a job with much on disk asks for as many CPUs as hold its share of the disk."""
 
@@ -157,7 +157,7 @@ def _for_single_jvm(bam: int, fasta: int, *, max_mib: int, disk: float) -> Resou
 
 def _resources(*, disk_mib: int, cpus: int = 1, memory_mib: int = MIN_MIB) -> Resources:
     """Resources with enough CPUs for the disk space."""
-    return Resources(max(cpus, math.ceil(disk_mib / _DISK_MIB_PER_CPU)), memory_mib, disk_mib)
+    return Resources(max(cpus, math.ceil(disk_mib / DISK_MIB_PER_CPU)), memory_mib, disk_mib)
 
 
 def _memory_mib(base_mib: int, size: float, *, max_mib: int) -> int:

@@ -135,7 +135,7 @@ def test_the_sensor_adds_partitions_and_observes_new_files_once(two_samples: Rea
 
 def test_every_asset_has_a_description_a_group_and_kinds(project: RealProject) -> None:
     nodes = list(build_definitions(project.project.settings).resolve_asset_graph().asset_nodes)
-    assert len(nodes) == len(ASSETS) + len(SOURCES)
+    assert {asset.key.path[-1] for asset in nodes} == {*ASSETS, *SOURCES, "resource_usage"}
     for asset in nodes:
         assert asset.description, asset.key
         assert asset.group_name != "default"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from bioinfo_assets.application.dagster_runs import open_instance
@@ -80,6 +81,19 @@ def test_the_result_files_exist(completed: CompletedRun) -> None:
     assert completed.document["report"] == [str(completed.output / "multiqc" / "multiqc_report.html")]
     uris = [uri for sample in completed.document["samples"].values() for uris in sample.values() for uri in uris]
     assert all(Path(uri).stat().st_size for uri in [*uris, *completed.document["report"]])
+
+
+def test_where_time_went_is_reported_at_the_end(completed: CompletedRun) -> None:
+    """On the page under the output path, and by `report`; each of the jobs is counted once."""
+    assert "<svg" in (completed.output / "resource_usage.html").read_text(encoding="utf-8")
+    document = json.loads(call("report", "--output-path", completed.output, "--json").stdout)
+    jobs = {step["name"]: step["jobs"] for step in document["steps"]}
+    assert jobs == {asset: counts["done"] for asset, counts in completed.document["jobs"].items()}
+    assert document["cohort"]["jobs_without_accounting"] == 0
+    with dg.DagsterInstance.from_config(str(completed.output / ".dagster")) as instance:
+        (observed,) = instance.fetch_observations(dg.AssetKey("resource_usage"), limit=10).records
+    assert observed.asset_observation is not None
+    assert observed.asset_observation.metadata["jobs"].value == document["cohort"]["jobs"]
 
 
 def test_a_sample_in_two_folders_is_one_sample(completed: CompletedRun) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from bioinfo_assets.launch.backend import Backend, JobReport, Outcome, State, Status, Stream, Submission
 from bioinfo_assets.launch.fake_backend import Behaviour
-from bioinfo_assets.launch.job import Input, Job, JobOptions, Output, StoredFile
+from bioinfo_assets.launch.job import Input, Job, JobOptions, Output, Resources, StoredFile
 from bioinfo_assets.launch.scratch import Attempt
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store, join
@@ -285,6 +285,15 @@ class ScriptContract(BackendContract):
         job_id = backend.submit(job("prints", script)).job_id
         assert self.wait_for_end(backend, job_id).state is State.SUCCEEDED
         assert backend.read_log(job_id, Stream.STDOUT, 0) == b"1 1024 C\n"
+
+    def test_a_job_reports_what_it_had_and_how_long_it_waited(self, backend: Backend) -> None:
+        report = self.report(backend, job("greets", outputs=(TEXT,), resources=Resources(1, 600, 70)))
+        accounting = report.accounting
+        assert (accounting.vcpus, accounting.memory_mib, accounting.disk_mib) == (1, 600, 70)
+        assert accounting.fetched_bytes == 0
+        for seconds in (accounting.queued_s, accounting.staging_s):
+            assert seconds is not None
+            assert 0 <= seconds < self.TIMEOUT_S
 
 
 class LiveContract:

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.orchestration.metadata import MAX_INPUTS, record_metadata
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob
 from bioinfo_assets.records.ledger import Ledger
@@ -152,6 +153,13 @@ def test_the_cost_of_a_reused_result_is_not_shown_again(ledger: Ledger) -> None:
     """A plot over time would count it twice."""
     assert shown(ledger, wall_s=2.5)["wall_s"] == dg.MetadataValue.float(2.5)
     assert "wall_s" not in shown(ledger, wall_s=2.5, reused=True)
+
+
+def test_what_a_job_had_and_waited_for_is_shown(ledger: Ledger) -> None:
+    metadata = shown(ledger, accounting=Accounting(vcpus=8, memory_mib=1024, queued_s=2.5))
+    assert metadata["vcpus"] == dg.MetadataValue.int(8)
+    assert metadata["queued_s"] == dg.MetadataValue.float(2.5)
+    assert "uploaded_bytes" not in metadata
 
 
 def test_only_the_first_of_many_inputs_are_shown(ledger: Ledger) -> None:

@@ -3,7 +3,9 @@
 import io
 import logging
 import tarfile
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -12,6 +14,7 @@ from tempfile import TemporaryDirectory
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bioinfo_assets.errors import NotFoundError
+from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.backend import JobReport, Usage
 from bioinfo_assets.launch.batch.scratch_paths import report_uri, reported_attempts, work_folder
 from bioinfo_assets.launch.job import Job
@@ -38,6 +41,24 @@ class RecordedExit(BaseModel):
     wall_s: float
     cpu_s: float | None = None
     peak_memory_kib: int | None = None
+    machine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What the driver moved; None where it did not get that far, or the disk was too full to write it down.
+
+    Attributes:
+        staging_s: Seconds of staging.
+        fetched_bytes: Bytes that were downloaded.
+        upload_s: Seconds of uploading.
+        uploaded_bytes: Bytes that were uploaded.
+    """
+
+    staging_s: float | None = None
+    fetched_bytes: int | None = None
+    upload_s: float | None = None
+    uploaded_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +72,7 @@ class AttemptReport:
         stderr: The end of the script's standard error.
         exit: How the script ended; None if it was never started.
         problem_code: Why the driver aborted the attempt; None if it did not, or for a reason without a code.
+        transfer: What the driver moved.
     """
 
     folder: str
@@ -59,9 +81,17 @@ class AttemptReport:
     stderr: str
     exit: RecordedExit | None
     problem_code: ProblemCode | None = None
+    transfer: Transfer = Transfer()
 
-    def job_report(self, job: Job, image: str, attempts: int) -> JobReport | None:
-        """The report in the form that all backends share; None if the script was never started."""
+    def job_report(self, job: Job, image: str, attempts: int, accounting: Accounting | None = None) -> JobReport | None:
+        """The report in the form that all backends share; None if the script was never started.
+
+        Args:
+            job: The job.
+            image: The image that it ran in.
+            attempts: How often it was started.
+            accounting: What Batch knows of it, to which the driver's figures are added.
+        """
         if self.exit is None:
             return None
         peak_kib = self.exit.peak_memory_kib
@@ -75,6 +105,9 @@ class AttemptReport:
             warnings=self.script.warnings,
             image=image,
             attempts=attempts,
+            accounting=(accounting or Accounting()).model_copy(
+                update={"machine": self.exit.machine, **asdict(self.transfer)}
+            ),
         )
 
 
@@ -112,7 +145,27 @@ def _parse(folder: Path, attempt_folder: str) -> AttemptReport:
         stderr=stderr.read_text(encoding="utf-8", errors="replace") if stderr.exists() else "",
         exit=RecordedExit.model_validate_json(usage.read_bytes()) if usage.exists() else None,
         problem_code=_problem_code(folder / "problem_code"),
+        transfer=_transfer(folder / "transfer.tsv"),
     )
+
+
+def _transfer(path: Path) -> Transfer:
+    """The driver's figures: lines of NAME and VALUE, of which those of the same name are added; one may be cut off."""
+    sums: Counter[str] = Counter()
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
+        name, _, value = line.partition("\t")
+        if value.isdecimal():
+            sums[name] += int(value)
+    return Transfer(
+        staging_s=_seconds(sums, "staging_ms"),
+        fetched_bytes=sums.get("fetched_bytes", 0) if "staging_ms" in sums else None,
+        upload_s=_seconds(sums, "upload_ms"),
+        uploaded_bytes=sums.get("uploaded_bytes"),
+    )
+
+
+def _seconds(sums: Mapping[str, int], name: str) -> float | None:
+    return sums[name] / 1000 if name in sums else None
 
 
 def _problem_code(path: Path) -> ProblemCode | None:

@@ -240,7 +240,7 @@ class BatchBackend:
             if new.problem_code is ProblemCode.TOOLS_CHANGED:
                 self._images.forget(job.state.job.options)
         with self._lock:
-            if not job.update(new.status, new.log_stream, new.attempts):
+            if not job.update(new.status, new.log_stream, new.attempts, new.times):
                 return  # ended by `close` meanwhile
             if new.termination_reason:
                 self._dispatcher.terminate(job, new.termination_reason)

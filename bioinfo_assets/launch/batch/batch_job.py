@@ -10,6 +10,7 @@ from typing import Final
 
 from bioinfo_assets.launch.backend import IsPublished, Outcome, State, Status, never_published
 from bioinfo_assets.launch.batch.client import parent_of
+from bioinfo_assets.launch.batch.job_accounting import NO_TIMES, JobTimes
 from bioinfo_assets.launch.batch.scratch_paths import job_folder_of, submission_folder
 from bioinfo_assets.launch.job import Job, Resources
 
@@ -114,6 +115,7 @@ class JobState:
         phase: Who works on it.
         submission: The present or last submission; None before the first.
         spent: Attempts used up before the present submission.
+        earlier: The times of earlier submissions, as far as this process knows them.
         log_stream: CloudWatch stream of the present attempt; empty before there is one.
         termination_reason: Why it is to be terminated; empty if it is not.
         failing_since: Since when it cannot be submitted, or its report cannot be read, by `time.monotonic`; None if it
@@ -126,6 +128,7 @@ class JobState:
     phase: Phase = Phase.WAITING
     submission: BatchSubmission | None = None
     spent: int = 0
+    earlier: JobTimes = NO_TIMES
     log_stream: str = ""
     termination_reason: str = ""
     failing_since: float | None = None
@@ -239,13 +242,14 @@ class BatchJob:
             self._state = replace(old, termination_reason=reason)
             return old.phase is Phase.POLLED
 
-    def update(self, status: Status, log_stream: str, attempts: int) -> bool:
+    def update(self, status: Status, log_stream: str, attempts: int, times: JobTimes) -> bool:
         """Enter the result of a poll; return False if the job had ended meanwhile.
 
         Args:
             status: The new status.
             log_stream: CloudWatch stream of the present attempt; empty: unchanged.
             attempts: Attempts that the submission has used up, if it has ended.
+            times: The times of the submission, if it has ended.
         """
         return self._replace(
             lambda old: replace(
@@ -253,6 +257,7 @@ class BatchJob:
                 status=status,
                 log_stream=log_stream or old.log_stream,
                 spent=old.spent + attempts,
+                earlier=old.earlier.plus(times),
                 failing_since=None,
             )
         )

@@ -3,7 +3,8 @@
 #   . driver.sh ROOT DISK    folder with the unpacked job.tar; the machine's disk
 # Sourced by bootstrap.sh, whose traps remove ROOT at the end and end the attempt at SIGTERM.
 # folder.txt has the job's folder in S3. The report is uploaded last, to JOB_ID/attempt-N/report.tar, with a file `done`
-# in it if all outputs were uploaded; scratch_paths.py has the same paths. If the driver aborts the attempt, the report
+# in it if all outputs were uploaded; scratch_paths.py has the same paths. `transfer.tsv` in it has what was moved, in bytes
+# and milliseconds. If the driver aborts the attempt, the report
 # has a sentence in `problem`, and in `problem_code` a value of attempt_report.ProblemCode if a program reacts to it.
 # Exit codes: that of the script; 65 if the job cannot be run; 75 if another attempt or machine may succeed, which
 # Batch's retry rules know (submission_request.py).
@@ -37,6 +38,20 @@ finish() {
   tar -c -C "$JOB_REPORT" . | s5cmd --log error pipe "$attempt/report.tar" || exit $TRY_AGAIN
   printf '[driver:end] attempt %s ended with exit code %s\n' "${AWS_BATCH_JOB_ATTEMPT:-1}" "$1" >&2
   exit "$1"
+}
+
+now_ms() {
+  date +%s%3N
+}
+
+# NAME VALUE: add a figure to the report; on a full disk it is left out.
+account() {
+  printf '%s\t%s\n' "$1" "$2" >>"$JOB_REPORT/transfer.tsv" || true
+} 2>/dev/null
+
+# Sum the numbers on stdin.
+sum() {
+  awk '{ sum += $1 } END { printf "%.0f", sum }'
 }
 
 check_tools() {
@@ -94,6 +109,7 @@ download() {
       return 1
     fi
   done <"$1"
+  ((code)) || account fetched_bytes "$(cut -f 3 "$1" | sum)"
   return $code
 }
 
@@ -271,14 +287,19 @@ clean_disk
 mkdir "$work" "$JOB_REPORT" "$TMPDIR" || exit $TRY_AGAIN
 head -c 98304 /dev/zero >"$JOB_REPORT/reserve" || exit $TRY_AGAIN # for the report of a job that fills the disk
 check_tools
+began=$(now_ms)
 if ! stage; then
   [[ ! -e $JOB_REPORT/problem ]] || abort $CANNOT_RUN "" "$(cat "$JOB_REPORT/problem")"
   abort $TRY_AGAIN "" "$(cat "$root/failure" 2>/dev/null || echo "an input could not be downloaded: see the log")"
 fi
+account staging_ms $(($(now_ms) - began))
 code=0
 run || code=$?
 if ((code == 0)); then
+  began=$(now_ms)
   upload || abort $TRY_AGAIN "" "its outputs could not be uploaded: see the log"
+  account upload_ms $(($(now_ms) - began))
+  account uploaded_bytes "$(find "$out" -type f -printf '%s\n' | sum)"
   touch "$JOB_REPORT/done"
 elif ((code == TRY_AGAIN)); then
   code=1 # of a tool in the script, which means something else by it

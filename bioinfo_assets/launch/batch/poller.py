@@ -20,7 +20,8 @@ from bioinfo_assets.launch.batch.classify_outcome import (
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.console_links import links_of, log_stream_of
-from bioinfo_assets.launch.batch.scratch_paths import attempt_folder
+from bioinfo_assets.launch.batch.job_accounting import NO_TIMES, JobTimes, accounting_of, times_of
+from bioinfo_assets.launch.batch.scratch_paths import attempt_folder, attempt_number
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class Progress:
         resubmission: How to submit it again; None if it is not submitted again.
         termination_reason: Why it is to be terminated; empty if it is not.
         problem_code: Why its driver aborted it, if it did.
+        times: The times of its present submission, if that has ended and the job is submitted again.
     """
 
     status: Status
@@ -140,6 +142,7 @@ class Progress:
     resubmission: Resubmission | None = None
     termination_reason: str = ""
     problem_code: ProblemCode | None = None
+    times: JobTimes = NO_TIMES
 
 
 def progress(
@@ -181,19 +184,21 @@ def _end(
     report = None
     if attempt_report is not None and job.submission is not None:
         image = detail.get("container", {}).get("image") or job.job.options.image or ""
-        report = attempt_report.job_report(job.job, image, job.spent + attempts)
+        accounting = accounting_of(job.job, detail, attempt_number(attempt_report.folder), job.earlier)
+        report = attempt_report.job_report(job.job, image, job.spent + attempts, accounting)
     if result.outcome is Outcome.SUCCEEDED and report is not None:
         return Progress(Status(State.SUCCEEDED, "", report, Outcome.SUCCEEDED, links), attempts, stream)
     if was_ended_by_another_run(detail) and not job.termination_reason and job.spent + attempts < job.max_attempts:
         status = Status(State.QUEUED, "another run has ended the job: submitted again", links=links)
-        return Progress(status, attempts, stream, resubmission=Resubmission())
+        return Progress(status, attempts, stream, resubmission=Resubmission(), times=times_of(detail))
     if result.outcome is Outcome.KILLED or job.termination_reason == CANCELLED:
         return Progress(Status(State.CANCELLED, result.reason, report, Outcome.KILLED, links), attempts, stream)
     if job.spent + attempts < job.max_attempts:
         resubmission, reason = _resubmission(job, detail, result, config)
         if resubmission is not None:
             reason = f"{reason} (attempt {job.spent + attempts + 1} of {job.max_attempts})"
-            return Progress(Status(State.QUEUED, reason, links=links), attempts, stream, resubmission=resubmission)
+            status = Status(State.QUEUED, reason, links=links)
+            return Progress(status, attempts, stream, resubmission=resubmission, times=times_of(detail))
     status = Status(State.FAILED, result.reason, report, result.outcome, links)
     return Progress(
         status, attempts, stream, problem_code=attempt_report.problem_code if attempt_report is not None else None
