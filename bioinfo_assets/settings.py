@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -79,6 +80,41 @@ class TrimmingSettings(BaseModel):
     )
 
 
+def _check_retention(value: object) -> object:
+    """A retention as it is written, or a number of days, which the environment has as text."""
+    days = value.strip() if isinstance(value, str) else str(value)
+    if value in ("keep", "until_used"):
+        return value
+    if not isinstance(value, bool) and days.isdecimal() and int(days) > 0:
+        return int(days)
+    raise PydanticCustomError("retention", "give `keep`, `until_used`, or a number of days, 1 or more")
+
+
+Retention = Annotated[Literal["keep", "until_used"] | int, BeforeValidator(_check_retention)]
+"""How long the large files of an intermediate are kept."""
+
+_RETENTION: Final = (
+    "`keep`; `until_used`, until everything computed from it exists and is up to date; or a number of days since its "
+    "job ended, after which the same is required."
+)
+
+
+class RetentionSettings(BaseModel):
+    """How long the large files of each intermediate are kept; `gc` deletes them, a run never does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    merged_reads: Retention = Field(default="keep", description=f"Of the merged FASTQs: {_RETENTION}")
+    trimmed_reads: Retention = Field(default="keep", description="Of the trimmed FASTQs.")
+    aligned_bam: Retention = Field(default="keep", description="Of the BAM as the aligner writes it.")
+    marked_bam: Retention = Field(default="keep", description="Of the sorted BAM with marked duplicates.")
+
+    def of(self, asset: str) -> Retention:
+        """The retention of an asset; assets that are not named here are kept."""
+        value: Retention = getattr(self, asset, "keep")
+        return value
+
+
 class Settings(BackendConfig, BaseSettings):
     """The settings of a project. Those of `BackendConfig` are among them."""
 
@@ -111,6 +147,9 @@ class Settings(BackendConfig, BaseSettings):
     trimming: TrimmingSettings = Field(default=TrimmingSettings(), description="What cutadapt trims.")
     depth_as_text: bool = Field(
         default=False, description="Publish depth as plain text instead of bgzipped and indexed."
+    )
+    retention: RetentionSettings = Field(
+        default=RetentionSettings(), description="How long the large files of intermediates are kept."
     )
     tool_path: Annotated[tuple[str, ...], NoDecode, _split_by(os.pathsep)] = Field(
         default=(), description="Folders with tools, searched before `PATH`."
@@ -257,7 +296,9 @@ def _sentence(error: ValidationError) -> str:
     name = ".".join(str(part) for part in problem["loc"]) or "settings"
     if problem["type"] == "extra_forbidden":
         names = (
-            field for model in (Settings, TrimmingSettings, JobOptions, BatchConfig) for field in model.model_fields
+            field
+            for model in (Settings, TrimmingSettings, RetentionSettings, JobOptions, BatchConfig)
+            for field in model.model_fields
         )
         similar = suggest(str(problem["loc"][-1]), names)
         hint = f"did you mean {similar}?" if similar else f"remove it from {FILE_NAME}"

@@ -97,12 +97,17 @@ def walk_commands(command: Any = None, name: str = "bioinfo-assets") -> Iterator
 
 def settings() -> str:
     """The settings of a project."""
-    return _fields(Settings, skip={"trimming", "jobs", "steps", "batch"})
+    return _fields(Settings, skip={"trimming", "retention", "jobs", "steps", "batch"})
 
 
 def trimming_settings() -> str:
     """The settings of `[trimming]`."""
     return _fields(_model("trimming"), prefix="trimming.")
+
+
+def retention_settings() -> str:
+    """The settings of `[retention]`."""
+    return _fields(_model("retention"), prefix="retention.")
 
 
 def job_options() -> str:
@@ -207,6 +212,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "commands": commands,
     "settings": settings,
     "trimming-settings": trimming_settings,
+    "retention-settings": retention_settings,
     "job-options": job_options,
     "batch-settings": batch_settings,
     "assets": assets,

@@ -28,6 +28,7 @@ from bioinfo_assets.result_key import (
     TRIMMED_READS,
     ResultKey,
 )
+from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps import alignment, duplicates, known_sites, metrics, reads, recalibration, reference, report
 from bioinfo_assets.steps import trimming as trimming_step
 from bioinfo_assets.storage.store import Store
@@ -38,6 +39,10 @@ SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE, COHORT_SOURCE
 
 ALIGNER: Final = "ALIGNER"
 """Stands for the command of the aligner, which is a setting."""
+
+
+def _always(_: Settings) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,9 @@ class AssetSpec:
         final_files: Keys of the files to show after a run; empty for an intermediate.
         intermediate_files: Keys of the files to show where only intermediates were selected.
         report_files: Keys of the files that MultiQC reads.
+        bulk_files: Keys of the large files of an intermediate, which its retention may release. Small ones stay: the
+            report and Dagit read them.
+        enabled: Whether the settings ask for it; the others of the graph are then computed without it.
         metrics: Reads its metrics and plots for Dagit; None if it has none.
     """
 
@@ -74,6 +82,8 @@ class AssetSpec:
     final_files: tuple[str, ...] = ()
     intermediate_files: tuple[str, ...] = ()
     report_files: tuple[str, ...] = ()
+    bulk_files: tuple[str, ...] = ()
+    enabled: Callable[[Settings], bool] = _always
     metrics: Callable[[Store, Record], Metrics] | None = None
 
 
@@ -123,6 +133,7 @@ _SPECS: Final = (
         settings=("known_sites",),
         tools=("bgzip", "tabix"),
         scope=REFERENCES,
+        enabled=lambda settings: bool(settings.known_sites),
     ),
     AssetSpec(
         name=MERGED_READS,
@@ -138,6 +149,7 @@ _SPECS: Final = (
         settings=("platform",),
         tools=("bgzip",),
         intermediate_files=("reads1", "reads2"),
+        bulk_files=("reads1", "reads2"),
     ),
     AssetSpec(
         name=TRIMMED_READS,
@@ -151,6 +163,7 @@ _SPECS: Final = (
         tools=("cutadapt",),
         intermediate_files=("reads1", "reads2", "log"),
         report_files=("log",),
+        bulk_files=("reads1", "reads2"),
         metrics=result_metrics.trimming_metrics,
     ),
     AssetSpec(
@@ -164,6 +177,7 @@ _SPECS: Final = (
         settings=("platform",),
         tools=(ALIGNER, "samtools", "bgzip"),
         intermediate_files=("bam",),
+        bulk_files=("bam",),
     ),
     AssetSpec(
         name=MARKED_BAM,
@@ -177,6 +191,7 @@ _SPECS: Final = (
         tools=("picard", "samtools", "bgzip"),
         intermediate_files=("bam", "metrics"),
         report_files=("metrics",),
+        bulk_files=("bam", "bai", "md5"),
         metrics=result_metrics.duplication_metrics,
     ),
     AssetSpec(
@@ -306,6 +321,16 @@ def upstream_of(asset: str) -> frozenset[str]:
     """All assets that an asset is computed from, directly or not."""
     parents = frozenset(parents_of(asset))
     return parents.union(*map(upstream_of, parents))
+
+
+def downstream_of(asset: str) -> frozenset[str]:
+    """All assets that are computed from an asset, directly or not."""
+    return frozenset(name for name in ASSETS if asset in upstream_of(name))
+
+
+def enabled_assets(settings: Settings) -> tuple[str, ...]:
+    """The assets that the settings ask for, in the order of the graph."""
+    return tuple(spec.name for spec in GRAPH.values() if spec.enabled(settings))
 
 
 def superseded_by_imports(records: Mapping[str, Record | None]) -> frozenset[str]:
