@@ -13,10 +13,10 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
@@ -108,6 +108,9 @@ class RetentionSettings(BaseModel):
     trimmed_reads: Retention = Field(default="keep", description="Of the trimmed FASTQs.")
     aligned_bam: Retention = Field(default="keep", description="Of the BAM as the aligner writes it.")
     marked_bam: Retention = Field(default="keep", description="Of the sorted BAM with marked duplicates.")
+    recalibrated_bam: Retention = Field(
+        default="keep", description="Of the final BAM; other than `keep` only with a CRAM (`cram`), which then stays."
+    )
 
     def of(self, asset: str) -> Retention:
         """The retention of an asset; assets that are not named here are kept."""
@@ -145,6 +148,11 @@ class Settings(BackendConfig, BaseSettings):
         default=(10, 20, 30), description="The base qualities that recalibration rounds to."
     )
     trimming: TrimmingSettings = Field(default=TrimmingSettings(), description="What cutadapt trims.")
+    cram: Literal["off", "embedded", "external"] = Field(
+        default="off",
+        description="Whether the final alignment is also written as CRAM and checked against the BAM: `embedded`, with "
+        "the parts of the reference that it needs; `external`, for readers that have the reference or find it by M5.",
+    )
     depth_as_text: bool = Field(
         default=False, description="Publish depth as plain text instead of bgzipped and indexed."
     )
@@ -157,6 +165,16 @@ class Settings(BackendConfig, BaseSettings):
     cache: str | None = Field(
         default=None, description="A prefix of records shared with other projects: results to copy, not to recompute."
     )
+
+    @model_validator(mode="after")
+    def _check_final_alignment(self) -> Self:
+        """The final alignment is not an intermediate, unless there is a CRAM of it."""
+        if self.retention.recalibrated_bam != "keep" and self.cram == "off":
+            raise PydanticCustomError(
+                "retention",
+                "retention.recalibrated_bam would delete the only final alignment: set `cram` too, or keep the BAM",
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -293,6 +311,8 @@ def _convert_paths(values: Mapping[str, Any], convert: Callable[[str], str]) -> 
 
 def _sentence(error: ValidationError) -> str:
     problem = error.errors()[0]
+    if not problem["loc"]:  # of several settings, which the message names
+        return str(problem["msg"])
     name = ".".join(str(part) for part in problem["loc"]) or "settings"
     if problem["type"] == "extra_forbidden":
         names = (

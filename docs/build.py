@@ -175,6 +175,7 @@ class Sizes:
             "aligned_bam, bwa-mem2": _for_alignment(self, mem2),
             "marked_bam": resources.for_duplicate_marking(self.bam, self.fasta),
             "recalibrated_bam": resources.for_recalibration(self.bam, self.fasta),
+            "recalibrated_cram": resources.for_cram(self.bam, self.fasta),
             "alignment_metrics": resources.for_picard_metrics(self.bam, self.fasta),
             "insert_size_metrics": resources.for_picard_metrics(self.bam, 0),
             "depth": resources.for_depth(self.bam, self.fasta, plain_text=False),

@@ -26,8 +26,10 @@ from bioinfo_assets.storage.store import local_path
 MIN_FREE_BYTES: Final = 64 * 1024 * 1024
 """Free space that Dagster's database and a small run need in the project's home."""
 
-_HOW_TO_ENABLE: Final = {
+HOW_TO_ENABLE: Final = {
     "known_sites": "no known sites are set: give --known-sites, or leave out `--select known_sites`",
+    "recalibrated_cram": "no CRAM is set: give --cram embedded or --cram external, or leave out `--select "
+    "recalibrated_cram`",
 }
 """What to do where only an asset was selected that the settings do not ask for."""
 
@@ -218,7 +220,7 @@ def _drop_disabled(assets: tuple[str, ...], settings: Settings) -> tuple[str, ..
     enabled = enabled_assets(settings)
     chosen = tuple(asset for asset in assets if asset in enabled)
     if not chosen:
-        raise InputError(_HOW_TO_ENABLE[assets[0]])
+        raise InputError(HOW_TO_ENABLE[assets[0]])
     return chosen
 
 

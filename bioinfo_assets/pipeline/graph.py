@@ -22,6 +22,7 @@ from bioinfo_assets.result_key import (
     MERGED_READS,
     RAW_READS,
     RECALIBRATED_BAM,
+    RECALIBRATED_CRAM,
     REFERENCE_INDEX,
     REFERENCE_SOURCE,
     REFERENCES,
@@ -29,7 +30,17 @@ from bioinfo_assets.result_key import (
     ResultKey,
 )
 from bioinfo_assets.settings import Settings
-from bioinfo_assets.steps import alignment, duplicates, known_sites, metrics, reads, recalibration, reference, report
+from bioinfo_assets.steps import (
+    alignment,
+    cram,
+    duplicates,
+    known_sites,
+    metrics,
+    reads,
+    recalibration,
+    reference,
+    report,
+)
 from bioinfo_assets.steps import trimming as trimming_step
 from bioinfo_assets.storage.store import Store
 
@@ -61,6 +72,7 @@ class AssetSpec:
         tools: The tools that its job calls.
         scope: The shared scope of its record; None for an asset with one result per sample.
         final_files: Keys of the files to show after a run; empty for an intermediate.
+        stands_in_for: The asset whose final files need not be shown where these are; empty if there is none.
         intermediate_files: Keys of the files to show where only intermediates were selected.
         report_files: Keys of the files that MultiQC reads.
         bulk_files: Keys of the large files of an intermediate, which its retention may release. Small ones stay: the
@@ -80,6 +92,7 @@ class AssetSpec:
     tools: tuple[str, ...] = ()
     scope: str | None = None
     final_files: tuple[str, ...] = ()
+    stands_in_for: str = ""
     intermediate_files: tuple[str, ...] = ()
     report_files: tuple[str, ...] = ()
     bulk_files: tuple[str, ...] = ()
@@ -208,7 +221,25 @@ _SPECS: Final = (
         tools=("gatk", "samtools", "bgzip"),
         final_files=("bam",),
         report_files=("table",),
+        bulk_files=("bam", "bai", "md5"),
         metrics=result_metrics.recalibration_metrics,
+    ),
+    AssetSpec(
+        name=RECALIBRATED_CRAM,
+        description=(
+            "The final alignment in less space, as the differences from the genome.\n\nIts header and every record are "
+            "compared with the BAM, which may then be released."
+        ),
+        group="alignment",
+        kinds=frozenset({"cram", "samtools"}),
+        version=cram.VERSION,
+        build=jobs.recalibrated_cram,
+        upstream=(RECALIBRATED_BAM, *_INDEXED),
+        settings=("cram",),
+        tools=("samtools",),
+        final_files=("cram",),
+        stands_in_for=RECALIBRATED_BAM,
+        enabled=lambda settings: settings.cram != "off",
     ),
     AssetSpec(
         name="alignment_metrics",

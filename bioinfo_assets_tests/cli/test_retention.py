@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bioinfo_assets.application.run import result_files
 from bioinfo_assets.launch.backend_config import open_backend
 from bioinfo_assets.pipeline.graph import ALIGNER, GRAPH
 from bioinfo_assets.settings import save
@@ -181,6 +182,51 @@ def test_days_count_from_the_end_of_the_job(project: FakeProject) -> None:
     assert row["reason"] == "everything computed from it is up to date, and it is 31 days old (retention: 30)"
     assert project.record("marked_bam", "a").released is not None
     assert project.file("aligned_bam", "a", "bam").exists()
+
+
+def test_the_final_bam_goes_once_its_cram_and_metrics_are_up_to_date(project: FakeProject) -> None:
+    set_retention(project, {"recalibrated_bam": "until_used"}, cram="embedded")
+    assert json_of(project, "gc", "--dry-run") == []
+    project.run()
+    rows = json_of(project, "gc")
+    assert {(row["scope"], row["asset"]) for row in rows} == {("a", "recalibrated_bam"), ("b", "recalibrated_bam")}
+    states = {(row["scope"], row["asset"]): row["state"] for row in json_of(project, "status")}
+    assert states["a", "recalibrated_bam"] == "released"
+    assert states["a", "recalibrated_cram"] == "up to date"
+    assert project.file("recalibrated_bam", "a", "table").exists()  # for the report
+    assert json_of(project, "verify")["findings"] == []
+    assert {row["action"] for row in json_of(project, "run", "--explain")} == {"reuse"}
+
+
+def test_the_cram_is_shown_in_place_of_the_bam(project: FakeProject) -> None:
+    before = result_files(project.project.ledger, "a", project.assets)
+    assert before["recalibrated_bam"] == [str(project.file("recalibrated_bam", "a", "bam"))]
+    set_retention(project, {}, cram="external")
+    project.run()
+    shown = result_files(project.project.ledger, "a", project.assets)
+    assert shown["recalibrated_cram"] == [str(project.file("recalibrated_cram", "a", "cram"))]
+    assert set(shown) == set(before) - {"recalibrated_bam"} | {"recalibrated_cram"}
+
+
+def test_the_only_final_alignment_cannot_be_released(project: FakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIOINFO_ASSETS_RETENTION__RECALIBRATED_BAM", "until_used")
+    result = run_command(project, "gc", "--dry-run")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "bioinfo-assets: retention.recalibrated_bam would delete the only final alignment: set `cram` too, or keep the "
+        "BAM\n"
+    )
+    monkeypatch.setenv("BIOINFO_ASSETS_CRAM", "embedded")
+    assert run_command(project, "gc", "--dry-run").exit_code == 0
+
+
+def test_a_cram_that_is_not_set_cannot_be_selected(project: FakeProject) -> None:
+    save(project.project.settings, project.folder / "out" / ".dagster")
+    result = run_command(project, "run", "--select", "recalibrated_cram", "--explain")
+    assert result.exit_code == 2
+    assert "give --cram embedded or --cram external" in result.stderr
+    chosen = json_of(project, "run", "--select", "recalibrated_cram", "--cram", "external", "--explain")
+    assert [(row["asset"], row["action"]) for row in chosen] == [("recalibrated_cram", "run")] * 2
 
 
 def test_an_imported_result_is_kept(project: FakeProject) -> None:

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ COMMAND_LINES = [
     (page, line) for page, text in PAGES.items() for line in command_lines(text) if line.startswith("bioinfo-assets ")
 ]
 MODELS = (Settings, *(Settings.model_fields[name].annotation for name in ("trimming", "retention", "jobs", "batch")))
-PREFIXES = {TrimmingSettings: "trimming.", RetentionSettings: "retention."}
+PREFIXES: Mapping[object, str] = {TrimmingSettings: "trimming.", RetentionSettings: "retention."}
 
 
 def test_the_readme_is_short() -> None:

@@ -97,6 +97,22 @@ def test_the_record_before_is_in_the_history(computed: FakeProject) -> None:
     assert computed.project.ledger.read_any(str(kept)) == before
 
 
+def test_siblings_of_a_job_that_needs_a_released_result_follow_it(tmp_path: Path) -> None:
+    project = open_fake_project(tmp_path, "a")
+    project.settings["cram"] = "embedded"
+    project.run()
+    release_results(project, "recalibrated_bam")
+    project.settings["depth_as_text"] = True
+    plan = project.plan()
+    assert with_action(plan, PlannedAction.RUN) == {("recalibrated_bam", "a"), ("depth", "a")}
+    siblings = project.places(("recalibrated_cram", "alignment_metrics", "insert_size_metrics"))
+    assert {(plan[place].action, plan[place].reason) for place in siblings} == {
+        (PlannedAction.DEPENDS_ON_UPSTREAM, "after recalibrated_bam of a")
+    }
+    assert project.run() == with_action(plan, PlannedAction.RUN) | {("multiqc_report", "multiqc")}
+    assert not not_reused(project.plan())
+
+
 def test_a_result_that_may_be_needed_is_planned_as_such(computed: FakeProject) -> None:
     """Only when the reference is indexed is it known whether the reads must be aligned again."""
     fasta = Path(computed.settings["reference"])

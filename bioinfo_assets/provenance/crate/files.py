@@ -38,6 +38,8 @@ _DOCUMENTS: Final = ("text/html", "application/json", "application/pdf")
 _FORMATS: Final = {
     ".bam": Format(_BYTES, "format_2572", "BAM"),
     ".bai": Format(_BYTES, "format_3327", "BAI"),
+    ".cram": Format(_BYTES, "format_3462", "CRAM"),
+    ".crai": Format(_BYTES),
     ".tbi": Format(_BYTES, "format_3700", "Tabix index file format"),
     ".fastq.gz": Format(_GZIP, "format_1930", "FASTQ"),
     ".fq.gz": Format(_GZIP, "format_1930", "FASTQ"),
