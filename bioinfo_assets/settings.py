@@ -93,18 +93,17 @@ def _check_retention(value: object) -> object:
 Retention = Annotated[Literal["keep", "until_used"] | int, BeforeValidator(_check_retention)]
 """How long the large files of an intermediate are kept."""
 
-_RETENTION: Final = (
-    "`keep`; `until_used`, until everything computed from it exists and is up to date; or a number of days since its "
-    "job ended, after which the same is required."
-)
-
 
 class RetentionSettings(BaseModel):
     """How long the large files of each intermediate are kept; `gc` deletes them, a run never does."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    merged_reads: Retention = Field(default="keep", description=f"Of the merged FASTQs: {_RETENTION}")
+    merged_reads: Retention = Field(
+        default="keep",
+        description="Of the merged FASTQs: `keep`; `until_used`, until everything computed from them exists and is up "
+        "to date; or a number of days since their job ended, after which the same is required.",
+    )
     trimmed_reads: Retention = Field(default="keep", description="Of the trimmed FASTQs.")
     aligned_bam: Retention = Field(default="keep", description="Of the BAM as the aligner writes it.")
     marked_bam: Retention = Field(default="keep", description="Of the sorted BAM with marked duplicates.")

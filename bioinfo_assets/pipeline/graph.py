@@ -5,14 +5,13 @@ the report and Dagit read. Dagster's assets, dry runs, code versions and outputs
 asset takes a step with its script, a row here, and tests.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.pipeline import jobs, result_metrics
+from bioinfo_assets.pipeline.asset_spec import AssetSpec as AssetSpec  # noqa: PLC0414 - the type of its rows
 from bioinfo_assets.pipeline.jobs import Upstream
-from bioinfo_assets.pipeline.result_metrics import Metrics
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import (
     ALIGNED_BAM,
@@ -42,7 +41,6 @@ from bioinfo_assets.steps import (
     report,
 )
 from bioinfo_assets.steps import trimming as trimming_step
-from bioinfo_assets.storage.store import Store
 
 COHORT_SOURCE: Final = "cohort"
 SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE, COHORT_SOURCE)
@@ -50,54 +48,6 @@ SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE, COHORT_SOURCE
 
 ALIGNER: Final = "ALIGNER"
 """Stands for the command of the aligner, which is a setting."""
-
-
-def _always(_: Settings) -> bool:
-    return True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssetSpec:
-    """An asset that the pipeline computes.
-
-    Attributes:
-        name: Its name.
-        description: What it is, for a biologist who reads the lineage graph.
-        group: The group it is shown in.
-        kinds: Dagster's kinds, for Dagit's icons.
-        version: Of the step that computes it.
-        build: The job that computes it, from what is upstream and its scope.
-        upstream: The assets and sources that it is computed from.
-        settings: The settings that shape it.
-        tools: The tools that its job calls.
-        scope: The shared scope of its record; None for an asset with one result per sample.
-        final_files: Keys of the files to show after a run; empty for an intermediate.
-        stands_in_for: The asset whose final files need not be shown where these are; empty if there is none.
-        intermediate_files: Keys of the files to show where only intermediates were selected.
-        report_files: Keys of the files that MultiQC reads.
-        bulk_files: Keys of the large files of an intermediate, which its retention may release. Small ones stay: the
-            report and Dagit read them.
-        enabled: Whether the settings ask for it; the others of the graph are then computed without it.
-        metrics: Reads its metrics and plots for Dagit; None if it has none.
-    """
-
-    name: str
-    description: str
-    group: str
-    kinds: frozenset[str]
-    version: str
-    build: Callable[[Upstream, str], Job]
-    upstream: tuple[str, ...]
-    settings: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
-    scope: str | None = None
-    final_files: tuple[str, ...] = ()
-    stands_in_for: str = ""
-    intermediate_files: tuple[str, ...] = ()
-    report_files: tuple[str, ...] = ()
-    bulk_files: tuple[str, ...] = ()
-    enabled: Callable[[Settings], bool] = _always
-    metrics: Callable[[Store, Record], Metrics] | None = None
 
 
 def _multiqc_report(upstream: Upstream, _: str) -> Job:

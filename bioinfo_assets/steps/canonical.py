@@ -15,7 +15,7 @@ Records are not decoded: SAM text would take twice as long.
 
 
 def cram(fasta: str) -> str:
-    """A CRAM as SAM text without its `@PG` lines: its bytes depend on the library, and with threads on chance.
+    """A CRAM as SAM text without its `@PG` lines: its bytes depend on the version of the library.
 
     Args:
         fasta: The local name of the reference, an input of the job.

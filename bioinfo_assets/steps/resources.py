@@ -118,12 +118,12 @@ def for_copying(bam: int) -> Resources:
 def for_cram(bam: int, fasta: int) -> Resources:
     """For a CRAM of a BAM, and its comparison with it: samtools reads contigs of the reference as a whole.
 
-    A CRAM is smaller than its BAM; both are on disk.
+    BAM and CRAM are on disk. A CRAM is smaller than its BAM, but for a reference within it, of two bits a base.
     """
     return _resources(
         cpus=_cpus(bam, per_cpu=200 * MIB, max_cpus=4),
-        memory_mib=_memory_mib(MIN_MIB, fasta, max_mib=on_machine_of(4)),
-        disk_mib=_disk_mib(2.1 * bam),
+        memory_mib=_memory_mib(MIN_MIB, fasta / 4, max_mib=on_machine_of(4)),
+        disk_mib=_disk_mib(2.1 * bam + 0.3 * fasta),
     )
 
 

@@ -75,6 +75,13 @@ def test_tags_that_samtools_could_compute_are_stored(chain: Chain, embedded: Ste
     assert any(tag.startswith("MD:Z:") for tag in stored_tags[0][1])
 
 
+def test_gatk_reads_the_same_tags(chain: Chain, embedded: StepResult, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.bam"
+    command = [str(TOOL_PATH[0] / "gatk"), "PrintReads", "-I", str(embedded.path("cram"))]
+    subprocess.run([*command, "-R", chain.reference.fasta.uri, "-O", str(copy)], capture_output=True, check=True)
+    assert records(copy) == records(chain.recalibrated.bam.uri)
+
+
 def test_an_external_reference_is_needed_and_found_by_its_md5(
     chain: Chain, external: StepResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
