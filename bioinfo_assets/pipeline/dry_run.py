@@ -18,7 +18,7 @@ from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
-from bioinfo_assets.records.released import reason_to_restore, released_inputs
+from bioinfo_assets.records.released import reason_not_restored, reason_to_restore, released_inputs
 from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction, ReuseDecision, decide_reuse
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps.reference import Aligner
@@ -127,8 +127,7 @@ class DryRun:
         if planned.action is PlannedAction.RUN:
             lost = next(self._lost_upstream(planned), None)
             if lost is not None:
-                reason = f"the files of {lost.label} were released: select {lost.asset} too, to compute them again"
-                return replace(planned, action=PlannedAction.BLOCKED, reason=reason)
+                return replace(planned, action=PlannedAction.BLOCKED, reason=reason_not_restored(lost))
         return planned
 
     def _plan_one(self, key: ResultKey, upstream: Upstream) -> PlannedResult:

@@ -37,6 +37,11 @@ def reason_to_restore(reader: ResultKey) -> str:
     return f"its files were released and {reader.label} needs them"
 
 
+def reason_not_restored(released: ResultKey) -> str:
+    """Why a job cannot run that reads a released result which is not to be computed; a sentence with what to do."""
+    return f"the files of {released.label} were released: select {released.asset} too, to compute them again"
+
+
 @dataclass(frozen=True, slots=True)
 class Releasable:
     """A result whose large files may be deleted.

@@ -9,14 +9,19 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Input, Job, Output
 from bioinfo_assets.records.commit import commit, copy_shared_result, submit
+from bioinfo_assets.records.ledger import CheckedRecord, Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.released import Releasable, release, released_inputs
 from bioinfo_assets.records.reuse import ReuseAction, decide_reuse
 from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets_tests.cli.small_project import make_result
 from bioinfo_assets_tests.records.greeting_project import GREETING, STORE, GreetingProject
 from bioinfo_assets_tests.records.recorded_results import record_result
+from bioinfo_assets_tests.servers import s3, s3_server
+
+__all__ = ["s3", "s3_server"]  # fixtures
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 SHOUT = ResultKey("shout", "expt")
@@ -60,7 +65,7 @@ def test_a_released_result_is_reused_and_not_damaged(project: GreetingProject) -
     release_greeting(project, greet(project))
     record = project.ledger.read(GREETING)
     assert record is not None
-    assert project.ledger.check_files(record) == project.ledger.check_files(record).__class__(record, "")
+    assert project.ledger.check_files(record) == CheckedRecord(record, "")
     job = replace(project.job(), script=record.script, outputs=_outputs(record))
     decision = project.decide(job)
     assert (decision.action, decision.record) == (ReuseAction.REUSE, record)
@@ -174,6 +179,19 @@ def test_a_result_is_copied_from_the_cache_although_its_inputs_were_released(pro
     assert copied is not None
     assert Path(copied.record.outputs[0].uri).read_text() == "HELLO WORLD"
     assert not project.greeting.exists()
+
+
+def test_a_result_in_s3(s3: str) -> None:
+    ledger = Ledger(STORE, f"{s3}/run7")
+    make_result(ledger, "marked_bam", "expt", "expt.bam", "expt.metrics.txt")
+    before = ledger.read(ResultKey("marked_bam", "expt"))
+    assert before is not None
+    assert release(ledger, Releasable(before, {"bam"}, (), "used"), NOW)
+    after = ledger.read(before.key)
+    assert after is not None
+    assert [(file.key, file.released) for file in after.outputs] == [("bam", NOW), ("txt", None)]
+    assert [STORE.exists(file.uri) for file in after.outputs] == [False, True]
+    assert ledger.check_files(after).damage == ""
 
 
 def _outputs(record: Record) -> tuple[Output, ...]:
