@@ -29,7 +29,7 @@ def of_records(ours: Path, results: Path) -> dict[str, object]:
     samples = sorted({scope for scope, step in jobs if step in PER_SAMPLE})
     return {
         "shared": {step: job for (_, step), job in jobs.items() if step in SHARED},
-        "samples": {name: {step: jobs[name, step] for step in PER_SAMPLE} for name in samples},
+        "samples": {name: {step: jobs[name, step] for step in PER_SAMPLE if (name, step) in jobs} for name in samples},
         "report": next(job for (_, step), job in jobs.items() if step in OVER_SAMPLES),
     }
 

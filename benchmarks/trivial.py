@@ -20,7 +20,8 @@ from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.launch.transfer import publish
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
-from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents
+from bioinfo_assets.orchestration.step_plan import JobBuilder
+from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.result_key import REFERENCES, ResultKey
 from bioinfo_assets.storage.store import Store
 

@@ -13,10 +13,11 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -79,6 +80,43 @@ class TrimmingSettings(BaseModel):
     )
 
 
+def _check_retention(value: object) -> object:
+    """A retention as it is written, or a number of days, which the environment has as text."""
+    days = value.strip() if isinstance(value, str) else str(value)
+    if value in ("keep", "until_used"):
+        return value
+    if not isinstance(value, bool) and days.isdecimal() and int(days) > 0:
+        return int(days)
+    raise PydanticCustomError("retention", "give `keep`, `until_used`, or a number of days, 1 or more")
+
+
+Retention = Annotated[Literal["keep", "until_used"] | int, BeforeValidator(_check_retention)]
+"""How long the large files of an intermediate are kept."""
+
+
+class RetentionSettings(BaseModel):
+    """How long the large files of each intermediate are kept; `gc` deletes them, a run never does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    merged_reads: Retention = Field(
+        default="keep",
+        description="Of the merged FASTQs: `keep`; `until_used`, until everything computed from them exists and is up "
+        "to date; or a number of days since their job ended, after which the same is required.",
+    )
+    trimmed_reads: Retention = Field(default="keep", description="Of the trimmed FASTQs.")
+    aligned_bam: Retention = Field(default="keep", description="Of the BAM as the aligner writes it.")
+    marked_bam: Retention = Field(default="keep", description="Of the sorted BAM with marked duplicates.")
+    recalibrated_bam: Retention = Field(
+        default="keep", description="Of the final BAM; other than `keep` only with a CRAM (`cram`), which then stays."
+    )
+
+    def of(self, asset: str) -> Retention:
+        """The retention of an asset; assets that are not named here are kept."""
+        value: Retention = getattr(self, asset, "keep")
+        return value
+
+
 class Settings(BackendConfig, BaseSettings):
     """The settings of a project. Those of `BackendConfig` are among them."""
 
@@ -109,8 +147,16 @@ class Settings(BackendConfig, BaseSettings):
         default=(10, 20, 30), description="The base qualities that recalibration rounds to."
     )
     trimming: TrimmingSettings = Field(default=TrimmingSettings(), description="What cutadapt trims.")
+    cram: Literal["off", "embedded", "external"] = Field(
+        default="off",
+        description="Whether the final alignment is also written as CRAM and checked against the BAM: `embedded`, with "
+        "the parts of the reference that it needs; `external`, for readers that have the reference or find it by M5.",
+    )
     depth_as_text: bool = Field(
         default=False, description="Publish depth as plain text instead of bgzipped and indexed."
+    )
+    retention: RetentionSettings = Field(
+        default=RetentionSettings(), description="How long the large files of intermediates are kept."
     )
     tool_path: Annotated[tuple[str, ...], NoDecode, _split_by(os.pathsep)] = Field(
         default=(), description="Folders with tools, searched before `PATH`."
@@ -118,6 +164,16 @@ class Settings(BackendConfig, BaseSettings):
     cache: str | None = Field(
         default=None, description="A prefix of records shared with other projects: results to copy, not to recompute."
     )
+
+    @model_validator(mode="after")
+    def _check_final_alignment(self) -> Self:
+        """The final alignment is not an intermediate, unless there is a CRAM of it."""
+        if self.retention.recalibrated_bam != "keep" and self.cram == "off":
+            raise PydanticCustomError(
+                "retention",
+                "retention.recalibrated_bam would delete the only final alignment: set `cram` too, or keep the BAM",
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -254,10 +310,14 @@ def _convert_paths(values: Mapping[str, Any], convert: Callable[[str], str]) -> 
 
 def _sentence(error: ValidationError) -> str:
     problem = error.errors()[0]
+    if not problem["loc"]:  # of several settings, which the message names
+        return str(problem["msg"])
     name = ".".join(str(part) for part in problem["loc"]) or "settings"
     if problem["type"] == "extra_forbidden":
         names = (
-            field for model in (Settings, TrimmingSettings, JobOptions, BatchConfig) for field in model.model_fields
+            field
+            for model in (Settings, TrimmingSettings, RetentionSettings, JobOptions, BatchConfig)
+            for field in model.model_fields
         )
         similar = suggest(str(problem["loc"][-1]), names)
         hint = f"did you mean {similar}?" if similar else f"remove it from {FILE_NAME}"

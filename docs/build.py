@@ -99,12 +99,17 @@ def walk_commands(command: Any = None, name: str = "bioinfo-assets") -> Iterator
 
 def settings() -> str:
     """The settings of a project."""
-    return _fields(Settings, skip={"trimming", "jobs", "steps", "batch"})
+    return _fields(Settings, skip={"trimming", "retention", "jobs", "steps", "batch"})
 
 
 def trimming_settings() -> str:
     """The settings of `[trimming]`."""
     return _fields(_model("trimming"), prefix="trimming.")
+
+
+def retention_settings() -> str:
+    """The settings of `[retention]`."""
+    return _fields(_model("retention"), prefix="retention.")
 
 
 def job_options() -> str:
@@ -183,6 +188,7 @@ class Sizes:
             "aligned_bam, bwa-mem2": _for_alignment(self, mem2),
             "marked_bam": resources.for_duplicate_marking(self.bam, self.fasta),
             "recalibrated_bam": resources.for_recalibration(self.bam, self.fasta),
+            "recalibrated_cram": resources.for_cram(self.bam, self.fasta),
             "alignment_metrics": resources.for_picard_metrics(self.bam, self.fasta),
             "insert_size_metrics": resources.for_picard_metrics(self.bam, 0),
             "depth": resources.for_depth(self.bam, self.fasta, plain_text=False),
@@ -220,6 +226,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "commands": commands,
     "settings": settings,
     "trimming-settings": trimming_settings,
+    "retention-settings": retention_settings,
     "job-options": job_options,
     "batch-settings": batch_settings,
     "assets": assets,

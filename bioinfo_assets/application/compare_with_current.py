@@ -6,7 +6,15 @@ from bioinfo_assets.application.plan import Plan, dry_run, open_project, superse
 from bioinfo_assets.application.resolve import ResolvedResult
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
-from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, OVER_SAMPLES, PER_SAMPLE, parents_of, result_key, upstream_of
+from bioinfo_assets.pipeline.graph import (
+    GRAPH,
+    OVER_SAMPLES,
+    PER_SAMPLE,
+    enabled_assets,
+    parents_of,
+    result_key,
+    upstream_of,
+)
 from bioinfo_assets.provenance.comparison import Change, Comparer, Comparison, planned_record
 from bioinfo_assets.provenance.lineage import Lineage
 from bioinfo_assets.records.samples import sample_names
@@ -39,9 +47,7 @@ def _plan(output_path: str, key: ResultKey) -> Plan:
     if key.asset not in GRAPH:
         raise InputError(f"the asset {key.asset} no longer exists: compare two of its results")
     needed = upstream_of(key.asset) | {key.asset}
-    assets = tuple(
-        name for name in ASSETS if name in needed and (name != "known_sites" or project.settings.known_sites)
-    )
+    assets = tuple(name for name in enabled_assets(project.settings) if name in needed)
     all_samples = sample_names(project.ledger)
     is_per_sample = key.asset in PER_SAMPLE
     if is_per_sample and key.scope not in all_samples:

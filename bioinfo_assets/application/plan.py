@@ -12,8 +12,8 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend_config import open_backend
 from bioinfo_assets.layout import OutputLayout
-from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
-from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, result_key, superseded_by_imports
+from bioinfo_assets.pipeline.dry_run import DryRun, PlannedResult
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, enabled_assets, result_key, superseded_by_imports
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import ResultKey
@@ -130,7 +130,7 @@ def plan_everything(output_path: str) -> Plan:
     """
     project, home = open_project(output_path)
     names = sample_names(project.ledger)
-    assets = tuple(asset for asset in ASSETS if asset != "known_sites" or project.settings.known_sites)
+    assets = enabled_assets(project.settings)
     return Plan(project, home, (), names, assets, superseded_by_sample(project, (), names))
 
 
@@ -204,10 +204,6 @@ def all_reusable(plan: Plan) -> list[PlannedResult] | None:
     ledger = plan.project.ledger
     if not all(ledger.store.exists(ledger.uri(key)) for key in plan.result_keys()):
         return None
-    results = []
     with dry_run(plan) as trial:
-        for result in trial.planned_results():
-            if result.action is not PlannedAction.REUSE:
-                return None
-            results.append(result)
+        results = trial.reusable_results()
         return None if trial.unknown_tools else results

@@ -14,7 +14,7 @@ from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend_config import batch_scratch, open_backend
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.pipeline.code_versions import ToolsByAsset, save_tools, tools_of
-from bioinfo_assets.pipeline.graph import ASSETS
+from bioinfo_assets.pipeline.graph import ASSETS, enabled_assets
 from bioinfo_assets.pipeline.jobs import vcf_contigs
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.samples import KnownLanes, check_reads, load_sample, read_samples_file, sample_names
@@ -25,6 +25,13 @@ from bioinfo_assets.storage.store import local_path
 
 MIN_FREE_BYTES: Final = 64 * 1024 * 1024
 """Free space that Dagster's database and a small run need in the project's home."""
+
+HOW_TO_ENABLE: Final = {
+    "known_sites": "no known sites are set: give --known-sites, or leave out `--select known_sites`",
+    "recalibrated_cram": "no CRAM is set: give --cram embedded or --cram external, or leave out `--select "
+    "recalibrated_cram`",
+}
+"""What to do where only an asset was selected that the settings do not ask for."""
 
 _BATCH_RESOURCES: Final = frozenset(
     {"queue", "share_identifier", "image", "job_definition", "job_role", "execution_role"}
@@ -42,7 +49,7 @@ def make_plan(request: Request) -> Plan:
     home = home_of(request.output_path)
     project = Project(settings_of(request, home))
     check_free_space(home)
-    assets = _drop_unused_known_sites(select_assets(request.select), project)
+    assets = _drop_disabled(select_assets(request.select), project.settings)
     check_platform(project.settings.platform)
     check_step_names(project.settings)
     check_backend(project.settings, assets)
@@ -204,12 +211,17 @@ def check_known_sites(project: Project, contigs: Sequence[Contig] | None) -> Non
             known_sites.check_known_sites(uri, header, contigs)
 
 
-def _drop_unused_known_sites(assets: tuple[str, ...], project: Project) -> tuple[str, ...]:
-    if project.settings.known_sites:
-        return assets
-    if assets == ("known_sites",):
-        raise InputError("no known sites are set: give --known-sites, or leave out `--select known_sites`")
-    return tuple(asset for asset in assets if asset != "known_sites")
+def _drop_disabled(assets: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    """The assets that the settings ask for.
+
+    Raises:
+        InputError: they ask for none of these.
+    """
+    enabled = enabled_assets(settings)
+    chosen = tuple(asset for asset in assets if asset in enabled)
+    if not chosen:
+        raise InputError(HOW_TO_ENABLE[assets[0]])
+    return chosen
 
 
 def _sample_names(request: Request, project: Project, new: Sequence[Sample]) -> tuple[str, ...]:

@@ -143,6 +143,9 @@ def _describe_change(store: Store, file: TracedFile) -> str:
     recorded = next((item for item in files if item.uri == file.uri), None)
     try:
         stat = store.find(file.uri)
+        if stat is None and recorded is not None and recorded.released is not None:
+            when = f"{recorded.released:%Y-%m-%d %H:%M} UTC"
+            return f"The file was released on {when}, by its retention: a run computes it again where a job needs it."
         if stat is None:
             return "The file no longer exists; showing the recorded version."
         if recorded is None or (stat.size, stat.stamp) == (recorded.size, recorded.stamp):

@@ -134,12 +134,15 @@ def result_files(ledger: Ledger, scope: str, assets: Sequence[str]) -> dict[str,
     """Return the files to show of a scope, by asset: final results, or intermediates if only those were selected."""
     specs = [GRAPH[asset] for asset in assets]
     has_final = any(spec.final_files for spec in specs)
+    represented = {spec.stands_in_for for spec in specs}
     files: dict[str, list[str]] = {}
     for spec in specs:
+        if spec.name in represented:
+            continue
         keys = spec.final_files if has_final else spec.intermediate_files
         if keys and (spec.scope == scope or (spec.scope is None and scope not in SHARED_SCOPES)):
             record = ledger.read(ResultKey(spec.name, scope))
             if record is not None:
-                outputs = record.files
-                files[spec.name] = [outputs[key].uri for key in keys if key in outputs]
+                outputs = {file.key: file.uri for file in record.kept_outputs}
+                files[spec.name] = [outputs[key] for key in keys if key in outputs]
     return files

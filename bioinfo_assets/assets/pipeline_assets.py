@@ -14,7 +14,8 @@ from bioinfo_assets.assets.metrics_metadata import metrics_metadata
 from bioinfo_assets.assets.sources import accept_beta_features, observe_upstream
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.partitions import samples
-from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents
+from bioinfo_assets.orchestration.step_plan import JobBuilder
+from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.pipeline.graph import GRAPH, AssetSpec
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
@@ -77,10 +78,9 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
             spec.scope or REFERENCES,
         )
 
-    omitted: tuple[str, ...] = ()
     if not project.settings.known_sites:
         context.log.info("no known sites are set: base qualities will not be recalibrated")
-        omitted = ("known_sites",)
+    omitted = [spec.name for spec in specs if not spec.enabled(project.settings)]
     yield from launcher.materialize(context, {spec.name: builder(spec) for spec in specs}, omitted)
 
 

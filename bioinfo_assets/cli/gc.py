@@ -1,8 +1,10 @@
-"""`bioinfo-assets gc`: garbage collection: list what no current asset needs, and delete what is named."""
+"""`bioinfo-assets gc`: garbage collection: release what is no longer kept, list and delete what nothing needs."""
 
 import json as json_module
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Self
 
 import typer
 from rich.console import Console
@@ -10,14 +12,53 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from bioinfo_assets.application.paths import absolute_path
+from bioinfo_assets.application.plan import plan_everything
+from bioinfo_assets.application.retention import ended_retentions, has_retention
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import is_remote
 from bioinfo_assets.launch.backend_config import default_scratch
-from bioinfo_assets.maintenance.garbage import GarbageItem, delete_items, find_garbage, select_items
+from bioinfo_assets.maintenance.garbage import RELEASED, Garbage, GarbageItem, delete_items, find_garbage, select_items
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.released import Releasable, release
 from bioinfo_assets.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of the list: something that can be deleted, or was."""
+
+    path: str
+    scope: str
+    asset: str | None
+    reason: str
+    size: int
+    files: tuple[str, ...]
+    by_retention: bool
+
+    @classmethod
+    def of_garbage(cls, item: GarbageItem) -> Self:
+        asset = item.record.asset if item.record else None
+        is_imported = item.record is not None and item.record.imported
+        reason = f"{item.reason}; its files are elsewhere and stay" if is_imported else item.reason
+        return cls(item.uri, item.scope, asset, reason, item.size, item.files, by_retention=item.reason == RELEASED)
+
+    @classmethod
+    def of_retention(cls, ledger: Ledger, item: Releasable) -> Self:
+        key, files = item.record.key, tuple(file.uri for file in item.files)
+        return cls(ledger.uri(key), key.scope, key.asset, item.reason, item.size, files, by_retention=True)
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "path": self.path,
+            "scope": self.scope or None,
+            "asset": self.asset,
+            "reason": self.reason,
+            "size": self.size,
+            "files": list(self.files),
+            "by_retention": self.by_retention,
+        }
 
 
 def gc(
@@ -26,6 +67,7 @@ def gc(
         typer.Argument(
             metavar="PATH...",
             help="What to delete: paths listed by --dry-run, or a folder that contains only such paths.",
+            show_default="what the setting `retention` no longer keeps",
         ),
     ] = None,
     *,
@@ -33,13 +75,14 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List only, delete nothing.")] = False,
     json: Json = False,
 ) -> None:
-    """List files that no current asset needs (--dry-run), or delete those that you name.
+    """Delete files of intermediates that the setting `retention` no longer keeps, or garbage that you name.
 
-    Listed are results of samples that were removed or renamed, results of assets that no longer exist, files without a
-    record, and scratch folders that no run uses. Records of deleted results stay readable in `records/history`.
+    An intermediate is released once everything computed from it is intact and up to date: its large files are deleted,
+    and its record stays and states so. Garbage is deleted only if you name it: results of samples that were removed or
+    renamed, results of assets that no longer exist, files without a record, and scratch folders that no run uses.
+    Records of deleted results stay readable in `records/history`. With --dry-run, both are listed.
     """
-    if not paths and not dry_run:
-        raise InputError("nothing was named: run `gc --dry-run`, then give paths that it lists")
+    now = datetime.now(UTC)
     ledger = Ledger(Store(), absolute_path(output_path))
     assets = {spec.name: spec.scope for spec in GRAPH.values()}
     # The scratch of remote results is shared by projects, and AWS Batch cleans up its own.
@@ -48,36 +91,61 @@ def gc(
     for problem in garbage.problems:
         typer.echo(f"warning: {problem}", err=True)
     selected = [absolute_path(path) for path in paths or ()]
-    if dry_run:
-        listed = select_items(ledger, garbage, selected) if selected else garbage.items
-        _print_items(listed, "can be deleted", json=json)
+    if selected:
+        items = select_items(ledger, garbage, selected) if dry_run else delete_items(ledger, assets, garbage, selected)
+        rows = list(map(_Row.of_garbage, items))
+    elif dry_run:
+        rows = [
+            *map(_Row.of_garbage, garbage.items),
+            *(_Row.of_retention(ledger, item) for item in _ended(ledger, now)),
+        ]
     else:
-        _print_items(tuple(delete_items(ledger, assets, garbage, selected)), "deleted", json=json)
+        rows = list(_release_all(ledger, garbage, now))
+    _print_rows(rows, "can be deleted" if dry_run else "deleted", json=json)
 
 
-def _print_items(items: Sequence[GarbageItem], what: str, *, json: bool) -> None:
+def _ended(ledger: Ledger, now: datetime, *, required: bool = False) -> tuple[Releasable, ...]:
+    """The results whose retention has ended.
+
+    Raises:
+        InputError: no retention is set although one is required, or a setting is wrong.
+    """
+    plan = plan_everything(ledger.output_path)
+    if required and not has_retention(plan):
+        raise InputError(
+            "nothing was named, and no retention is set: run `gc --dry-run`, then give paths that it lists, or set "
+            "`retention` in bioinfo-assets.toml"
+        )
+    ended = ended_retentions(plan, now)
+    if ended.unknown_tools:
+        typer.echo(f"current tool versions are unknown: {ended.unknown_tools}", err=True)
+    return ended.items
+
+
+def _release_all(ledger: Ledger, garbage: Garbage, now: datetime) -> Iterator[_Row]:
+    ended = _ended(ledger, now, required=True)
+    yield from map(_Row.of_garbage, _delete_left(ledger, garbage))
+    for item in ended:
+        if release(ledger, item, now):
+            yield _Row.of_retention(ledger, item)
+        else:
+            typer.echo(f"warning: {item.record.key.label} is kept: a run has changed its results meanwhile", err=True)
+
+
+def _delete_left(ledger: Ledger, garbage: Garbage) -> Iterable[GarbageItem]:
+    """Delete the files that an interrupted collection has left of released results."""
+    left = [item.uri for item in garbage.items if item.reason == RELEASED]
+    return delete_items(ledger, {spec.name: spec.scope for spec in GRAPH.values()}, garbage, left)
+
+
+def _print_rows(rows: Sequence[_Row], what: str, *, json: bool) -> None:
     if json:
-        typer.echo(json_module.dumps([_to_dict(item) for item in items], indent=2))
+        typer.echo(json_module.dumps([row.to_dict() for row in rows], indent=2))
         return
     table = Table("PATH", "SIZE", "REASON", box=None, pad_edge=False)
-    for item in items:
-        table.add_row(item.uri, decimal(item.size), _reason(item))
-    if items:
-        width = max(len(item.uri) + len(_reason(item)) for item in items) + 20
+    for row in rows:
+        table.add_row(row.path, decimal(row.size), row.reason)
+    if rows:
+        width = max(len(row.path) + len(row.reason) for row in rows) + 20
         Console(width=width, markup=False, highlight=False).print(table)
-    typer.echo(f"{len(items)} {what}, {decimal(sum(item.size for item in items))}")
-
-
-def _reason(item: GarbageItem) -> str:
-    return f"{item.reason}; its files are elsewhere and stay" if item.record and item.record.imported else item.reason
-
-
-def _to_dict(item: GarbageItem) -> dict[str, object]:
-    return {
-        "path": item.uri,
-        "scope": item.scope or None,
-        "asset": item.record.asset if item.record else None,
-        "reason": item.reason,
-        "size": item.size,
-        "files": list(item.files),
-    }
+    typer.echo(f"{len(rows)} {what}, {decimal(sum(row.size for row in rows))}")

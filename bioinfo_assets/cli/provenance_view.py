@@ -116,7 +116,8 @@ def _describe_job(job: TracedJob) -> Iterator[str]:
 def _job_line(job: TracedJob) -> str:
     how = "imported" if job.record.imported else _tools(job)
     replaced = ", replaced since" if job.replaced else ""
-    return f"{job.name}  {job.record.finished:%Y-%m-%d %H:%M:%S}  {how}{replaced}"
+    released = f", released on {job.record.released:%Y-%m-%d}" if job.record.released else ""
+    return f"{job.name}  {job.record.finished:%Y-%m-%d %H:%M:%S}  {how}{replaced}{released}"
 
 
 def _tools(job: TracedJob) -> str:

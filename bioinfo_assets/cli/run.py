@@ -71,6 +71,14 @@ def run(  # noqa: PLR0913 - each parameter is an option
         bool | None,
         typer.Option("--depth-as-text/--depth-as-bgzip", help="Write depth as plain text, 15 bytes per base."),
     ] = None,
+    cram: Annotated[
+        str | None,
+        typer.Option(
+            metavar="off|embedded|external",
+            help="Also write the final alignment as CRAM: with the reference in it, or for readers that have it.",
+            show_default="off",
+        ),
+    ] = None,
     truseq: Annotated[
         bool | None,
         typer.Option("--truseq/--no-truseq", help="Cut Illumina's TruSeq adapters.", rich_help_panel=TRIMMING_PANEL),
@@ -180,6 +188,7 @@ def run(  # noqa: PLR0913 - each parameter is an option
         "aligner": aligner,
         "optical_distance": optical_distance,
         "depth_as_text": depth_as_text,
+        "cram": cram,
         "trimming": _trimming(adapters, truseq=truseq, poly_g=poly_g, max_n=max_n),
         "backend": backend,
         "jobs": job_options(image, queue),

@@ -21,7 +21,8 @@ CURRENT: Final = "up to date"
 STALE: Final = "stale"
 DAMAGED: Final = "damaged"
 MISSING: Final = "missing"
-_STYLES: Final = {CURRENT: "green", STALE: "yellow", DAMAGED: "bold red", MISSING: "dim"}
+RELEASED: Final = "released"
+_STYLES: Final = {CURRENT: "green", RELEASED: "cyan", STALE: "yellow", DAMAGED: "bold red", MISSING: "dim"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,10 @@ class ResultStatus:
     Attributes:
         key: The result.
         state: `up to date`; `stale`: its inputs, parameters, step or tools have changed; `damaged`: its files are not
-            as they were published; `missing`: not computed yet.
+            as they were published; `missing`: not computed yet; `released`: up to date, its large files were deleted
+            on purpose.
         finished: When its job ended.
+        released: When its files were released; None if they are kept.
         reason: Why it is stale or damaged, or why it cannot be computed.
     """
 
@@ -40,13 +43,15 @@ class ResultStatus:
     state: str
     finished: datetime | None = None
     reason: str = ""
+    released: datetime | None = None
 
 
 def status(*, output_path: OutputPath, json: Json = False) -> None:
-    """Show which results are up to date, stale, damaged or missing, and why.
+    """Show which results are up to date, released, stale, damaged or missing, and why.
 
     A result is stale if its reads, reference, known sites, a parameter, a step or a tool has changed since it was
-    computed, or if one of its inputs is stale. The exit code is 0 in each of these cases.
+    computed, or if one of its inputs is stale. A released result is up to date, and its large files were deleted on
+    purpose, by the setting `retention`. The exit code is 0 in each of these cases.
     """
     plan = plan_everything(absolute_path(output_path))
     with dry_run(plan) as trial:
@@ -79,19 +84,23 @@ def _by_scope(results: Iterable[PlannedResult]) -> Iterator[PlannedResult]:
 
 def _status(ledger: Ledger, result: PlannedResult) -> ResultStatus:
     state, reason = _state(ledger, result)
-    return ResultStatus(result.key, state, result.record.finished if result.record else None, reason)
+    record = result.record
+    if record is None:
+        return ResultStatus(result.key, state, None, reason)
+    return ResultStatus(result.key, state, record.finished, reason, record.released)
 
 
 def _state(ledger: Ledger, result: PlannedResult) -> tuple[str, str]:
     blocked = result.reason if result.action is PlannedAction.BLOCKED else ""
     if result.record is None:
         return MISSING, blocked
+    current = CURRENT if result.record.released is None else RELEASED
     if result.action is PlannedAction.REUSE:
-        return CURRENT, ""
+        return current, ""
     damage = ledger.check_files(result.record).damage
     if damage:
         return DAMAGED, damage
-    return (STALE, result.reason) if result.is_stale else (CURRENT, blocked)
+    return (STALE, result.reason) if result.is_stale else (current, blocked)
 
 
 def _to_dict(result: ResultStatus) -> dict[str, object]:
@@ -101,4 +110,5 @@ def _to_dict(result: ResultStatus) -> dict[str, object]:
         "state": result.state,
         "finished": result.finished.isoformat() if result.finished else None,
         "reason": result.reason or None,
+        "released": result.released.isoformat() if result.released else None,
     }

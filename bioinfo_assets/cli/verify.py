@@ -26,8 +26,8 @@ def verify(
     """Verify results: show files that are missing, changed, or have no record. Nothing is written.
 
     Sizes and modification times (ETags of remote files) are compared, and checksums where the time has changed. With
-    --deep, all checksums are compared, including those of FASTQs, reference and known sites. Exit code 1 if there are
-    findings.
+    --deep, all checksums are compared, including those of FASTQs, reference and known sites. Files that were released
+    by their retention are counted, and are no findings. Exit code 1 if there are findings.
     """
     audit, findings = Audit(Ledger(Store(), absolute_path(output_path)), deep=deep), []
     with progress_bar("reading") if deep else nullcontext() as audit.on_bytes:
@@ -36,7 +36,8 @@ def verify(
             if not json:
                 typer.echo(str(finding))
     if json:
-        typer.echo(json_module.dumps({"checked": audit.checked, "findings": list(map(_to_dict, findings))}, indent=2))
+        counts = {"checked": audit.checked, "released": audit.released}
+        typer.echo(json_module.dumps({**counts, "findings": list(map(_to_dict, findings))}, indent=2))
     else:
         typer.echo(_summary(audit, len(findings)))
     if findings:
@@ -47,7 +48,13 @@ def _summary(audit: Audit, findings: int) -> str:
     checked = audit.checked
     how = "checked by checksum" if audit.deep else "checked"
     outcome = f"{findings} findings" if findings else "no problems found"
-    return f"{outcome}: {checked['records']} records and {checked['files']} files ({decimal(checked['bytes'])}) {how}"
+    summary = (
+        f"{outcome}: {checked['records']} records and {checked['files']} files ({decimal(checked['bytes'])}) {how}"
+    )
+    released = audit.released
+    if not released["files"]:
+        return summary
+    return f"{summary}; {released['files']} files ({decimal(released['bytes'])}) were released on purpose"
 
 
 def _to_dict(finding: Finding) -> dict[str, object]:

@@ -27,6 +27,7 @@ AssetScopes = Mapping[str, str | None]
 """The pipeline's assets, each with its shared scope; None for an asset of each sample."""
 
 NO_RECORD: Final = "no record names it"
+RELEASED: Final = "its result was released, and no longer needs it"
 DEAD_SCRATCH: Final = "scratch of a run that has ended"
 
 
@@ -154,6 +155,7 @@ class _Collector:
             for record in folder.records
             if (reason := self._reason(folder, record))
         ]
+        items += self._released_items(folder, needed)
         if self.problems_of(folder):
             return items
         files = ((uri, folder.files[uri].size) for uri in folder.unrecorded_files)
@@ -162,7 +164,7 @@ class _Collector:
     def needed_files(self, folder: ScopeFolder) -> set[str]:
         """The files of current results, and the sources."""
         needed = (record for record in folder.records if not self._reason(folder, record))
-        return folder.source_files | {file.uri for record in needed for file in record.outputs}
+        return folder.source_files | {file.uri for record in needed for file in record.kept_outputs}
 
     def problems_of(self, folder: ScopeFolder) -> list[str]:
         """Why it is uncertain which files of a folder no record names; empty if it is certain."""
@@ -188,6 +190,17 @@ class _Collector:
         if self.assets.get(record.asset, "") != (folder.name if is_shared else None):
             return f"the pipeline no longer has {record.asset}"
         return ""
+
+    def _released_items(self, folder: ScopeFolder, needed: set[str]) -> list[GarbageItem]:
+        """Files that are still there although their record states that they were released."""
+        left = {
+            file.uri
+            for record in folder.records
+            if not self._reason(folder, record)
+            for file in record.outputs
+            if file.released is not None and file.uri in folder.files and file.uri not in needed
+        }
+        return [GarbageItem(uri, folder.name, RELEASED, folder.files[uri].size, (uri,)) for uri in sorted(left)]
 
     def _result_item(self, folder: ScopeFolder, record: Record, reason: str, needed: set[str]) -> GarbageItem:
         outputs = [] if record.imported else [file.uri for file in record.outputs]

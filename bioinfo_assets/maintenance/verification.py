@@ -66,12 +66,14 @@ class Audit:
         deep: Whether to read and compare the bytes of every file; otherwise only of files whose stamp has changed.
         on_bytes: Called, from any thread, with the number of bytes just read.
         checked: The numbers of scopes, records and files, and the files' bytes; complete at the end.
+        released: The number of files that were deleted on purpose by their retention, and their bytes; likewise.
     """
 
     ledger: Ledger
     deep: bool = False
     on_bytes: Callable[[int], None] | None = None
     checked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("scopes", "records", "files", "bytes"), 0))
+    released: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("files", "bytes"), 0))
     _stopped: Event = field(default_factory=Event)
     _unrecorded: list[tuple[str, str]] = field(default_factory=list)
     _recorded_elsewhere: set[str] = field(default_factory=set)
@@ -121,6 +123,9 @@ class Audit:
                 continue
             self.checked["scopes"] += 1
             self.checked["records"] += len(folder.records) + len(folder.observations)
+            released = [file for record in folder.records for file in record.outputs if file.released is not None]
+            self.released["files"] += len(released)
+            self.released["bytes"] += sum(file.size for file in released)
             self._unrecorded += [(folder.name, uri) for uri in folder.unrecorded_files]
             for record in folder.unreadable:
                 yield Finding(folder.name, "", record.uri, FileProblem.UNREADABLE, record.message)
@@ -186,7 +191,7 @@ class _Check:
 
 def _checks_of(folder: ScopeFolder) -> Iterator[_Check]:
     for record in folder.records:
-        for file in record.outputs:
+        for file in record.kept_outputs:
             yield _Check(folder.name, record.asset, file, folder.files.get(file.uri))
     for observation in folder.observations:
         for file in _files_in_use(folder, observation):

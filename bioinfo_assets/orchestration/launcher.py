@@ -42,7 +42,8 @@ from bioinfo_assets.orchestration.provenance import UpstreamVersions
 from bioinfo_assets.orchestration.result_graph import ResultGraph
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock, mark_jobs_left
 from bioinfo_assets.orchestration.session import Session
-from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents, StepPlan, StepRun
+from bioinfo_assets.orchestration.step_plan import JobBuilder, StepPlan
+from bioinfo_assets.orchestration.step_run import StepEvents, StepRun
 from bioinfo_assets.orchestration.upstream_records import UpstreamRecords
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.shared_cache import SharedCache

@@ -7,10 +7,11 @@ it, and no others; a report takes what exists. The step fails at its end, if one
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final, NoReturn, TypeVar
 
@@ -18,7 +19,7 @@ import dagster as dg
 
 from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.launch.backend import State, Status
-from bioinfo_assets.launch.job import Job, JobOptions
+from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.compute_logs import StepLogs
 from bioinfo_assets.orchestration.executor import raise_if_interrupted
 from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
@@ -27,12 +28,14 @@ from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
 from bioinfo_assets.orchestration.provenance import Provenance, UpstreamVersions
 from bioinfo_assets.orchestration.result_graph import ResultGraph
 from bioinfo_assets.orchestration.session import Session
+from bioinfo_assets.orchestration.step_plan import StepPlan
 from bioinfo_assets.orchestration.upstream_records import UpstreamRecords
 from bioinfo_assets.records.commit import Committed, SubmittedJob, commit, copy_shared_result, submit
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
+from bioinfo_assets.records.released import reason_not_restored, released_inputs
 from bioinfo_assets.records.reuse import ReuseAction, ReuseDecision, decide_reuse
-from bioinfo_assets.result_key import REFERENCES, ResultKey
+from bioinfo_assets.result_key import ResultKey
 
 T = TypeVar("T")
 
@@ -64,73 +67,16 @@ class Result:
     metadata: Metadata
 
 
+@dataclass(frozen=True, slots=True)
+class ReleasedInputs:
+    """Results that must be computed again first, because a job reads files of them that were released."""
+
+    keys: Sequence[ResultKey]
+
+
+Found = ReuseDecision | Result | ReleasedInputs
 StepEvents = Iterator[dg.AssetMaterialization | dg.Output[None]]
 """What the body of assets yields."""
-
-
-def no_metadata(_: Record) -> Metadata:
-    """Describe a result by its record alone."""
-    return {}
-
-
-def observe_nothing(_: ResultKey) -> Sequence[dg.AssetObservation]:
-    """Observe nothing: the job reads no files but other results."""
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class JobBuilder:
-    """How the results of an asset are computed.
-
-    Attributes:
-        build: Builds the job of a result from the records of the assets upstream; a `BioinfoAssetsError` from it fails
-            that result alone.
-        describe: What Dagit shows of a result in addition to its record.
-        observe: Observes the external files that a result is computed from; what is new is reported to Dagster. Called
-            in one of several threads, before the versions upstream are read.
-        scope: The shared scope of an asset without partitions.
-    """
-
-    build: Callable[[ResultKey, Mapping[str, RecordSet]], Job]
-    describe: Callable[[Record], Metadata] = no_metadata
-    observe: Callable[[ResultKey], Sequence[dg.AssetObservation]] = observe_nothing
-    scope: str = REFERENCES
-
-
-@dataclass(frozen=True, slots=True)
-class StepPlan:
-    """What a step computes, and how.
-
-    Attributes:
-        keys: The results, by asset, in the order of the assets; an asset without any is left out on purpose.
-        builders: How the results of each asset are computed; assets upstream that are not computed here included.
-        parents: By asset, the assets that it is computed from, sources included.
-        options: The options of each asset's jobs.
-        shared_scopes: By asset without partitions, its scope.
-        output_names: Dagster's name for the output of each asset.
-    """
-
-    keys: Mapping[str, Sequence[ResultKey]]
-    builders: Mapping[str, JobBuilder]
-    parents: Mapping[str, Sequence[str]]
-    options: Mapping[str, JobOptions]
-    shared_scopes: Mapping[str, str]
-    output_names: Mapping[str, str]
-
-    def build(self, key: ResultKey, records: UpstreamRecords) -> Job:
-        """Build the job of a result.
-
-        Raises:
-            BioinfoAssetsError: an input is missing or wrong.
-        """
-        inputs = records.of(key, [parent for parent in self.parents[key.asset] if parent in self.builders])
-        return self.builders[key.asset].build(key, inputs).with_options(self.options[key.asset])
-
-    def log_label(self, key: ResultKey) -> str:
-        """What distinguishes the output of a job from that of the step's others; empty if it has one job."""
-        if len(self.keys) > 1:
-            return key.label
-        return key.scope if len(self.keys[key.asset]) > 1 else ""
 
 
 @dataclass(slots=True)
@@ -156,11 +102,13 @@ class StepRun:
     versions: UpstreamVersions
     _pool: ThreadPoolExecutor = field(init=False)
     _changed: "SimpleQueue[ResultKey]" = field(default_factory=SimpleQueue)
-    _checking: "dict[ResultKey, Future[ReuseDecision | Result]]" = field(default_factory=dict)
+    _checking: "dict[ResultKey, Future[Found]]" = field(default_factory=dict)
     _running: dict[ResultKey, SubmittedJob] = field(default_factory=dict)
     _publishing: "dict[ResultKey, Future[Result]]" = field(default_factory=dict)
     _provenance: dict[ResultKey, Provenance] = field(default_factory=dict)
     _done: Counter[str] = field(default_factory=Counter)
+    _finished: set[ResultKey] = field(default_factory=set)
+    _restoring: dict[ResultKey, list[ResultKey]] = field(default_factory=dict)
     _failures: dict[ResultKey, str] = field(default_factory=dict)
     _skipped: int = 0
     _event_counts: Counter[str] = field(default_factory=Counter)
@@ -204,9 +152,9 @@ class StepRun:
             for _ in range(MAX_CHANGES_PER_TURN):
                 yield self._changed.get_nowait()
 
-    def _begin(self, keys: Iterable[ResultKey]) -> None:
+    def _begin(self, keys: Iterable[ResultKey], needed_by: ResultKey | None = None) -> None:
         for key in keys:
-            self._checking[key] = self._in_pool(key, lambda key=key: self._check(key))  # type: ignore[misc]
+            self._checking[key] = self._in_pool(key, partial(self._check, key, needed_by))
 
     def _in_pool(self, key: ResultKey, work: Callable[[], T]) -> "Future[T]":
         future = self._pool.submit(work)
@@ -220,6 +168,8 @@ class StepRun:
                 found = self._checking.pop(key).result()
                 if isinstance(found, Result):
                     yield self._reuse(key, found)
+                elif isinstance(found, ReleasedInputs):
+                    self._restore(key, found.keys)
                 else:
                     self._submit(key, found)
             elif key in self._running:
@@ -232,6 +182,18 @@ class StepRun:
             raise
         except BioinfoAssetsError as error:
             self._fail(key, str(error))
+
+    def _restore(self, reader: ResultKey, released: Collection[ResultKey]) -> None:
+        """Have released results computed again, and then the one that reads their files."""
+        for key in released:
+            if key not in self.plan:
+                self._fail(reader, reason_not_restored(key))
+                return
+        for key in released:
+            is_new = key not in self._restoring
+            self._restoring.setdefault(key, []).append(reader)
+            if is_new:
+                self._begin([key], needed_by=reader)
 
     def _follow_job(self, key: ResultKey, submitted: SubmittedJob) -> None:
         # The last lines of a job's log may arrive late: the pool waits for those of many jobs at the same time.
@@ -250,26 +212,42 @@ class StepRun:
             self._unblock(key, is_done=True)
 
     def _unblock(self, key: ResultKey, *, is_done: bool) -> None:
+        readers = self._restoring.pop(key, ())
+        for reader in readers:
+            if not is_done:
+                self._fail(reader, f"{key.label} could not be computed again")
+            elif not any(reader in waiting for waiting in self._restoring.values()):
+                self._begin([reader])
+        if key in self._finished:
+            return  # it was reused before, and computed again for those readers
+        self._finished.add(key)
         unblocked = self.graph.finish(key, is_done=is_done)
         for skipped in unblocked.skipped:
             self._skipped += 1
             notify(JobUpdate(skipped, JobState.SKIPPED))
         self._begin(unblocked.ready)
 
-    def _check(self, key: ResultKey) -> ReuseDecision | Result:
+    def _check(self, key: ResultKey, needed_by: ResultKey | None) -> Found:
         self.versions.report(self.plan.builders[key.asset].observe(key))
         self._provenance[key] = self.versions.of(dg.AssetKey(key.asset), key.partition_key)
-        return self._find_reusable(key)
+        return self._find_reusable(key, needed_by)
 
-    def _find_reusable(self, key: ResultKey) -> ReuseDecision | Result:
+    def _find_reusable(self, key: ResultKey, needed_by: ResultKey | None) -> Found:
         """The result if it exists or others share it; otherwise the decision to run its job."""
         ledger, backend = self.session.ledger, self.session.backend
+        upstream: dict[str, RecordSet] = {}
+
+        def build() -> Job:
+            upstream.update(self.plan.upstream(key, self.records))
+            return self.plan.build(key, upstream)
+
         decision = decide_reuse(
             ledger,
             self.session.cache,
             key,
-            lambda: self.plan.build(key, self.records),
+            build,
             lambda job: backend.tool_versions(job.tools, job.options),
+            needed_by=needed_by,
         )
         if decision.cache_problem:
             self.context.log.warning("%s is not copied from the shared cache: %s", key.label, decision.cache_problem)
@@ -278,7 +256,11 @@ class StepRun:
                 self._share(decision.record)
             return self._describe(Committed(decision.record, reused=True))
         copied = copy_shared_result(ledger, decision) if decision.action is ReuseAction.COPY else None
-        return self._describe(copied) if copied is not None else decision
+        if copied is not None:
+            return self._describe(copied)
+        records = [record for found in upstream.values() for record in found.records.values()]
+        released = released_inputs(decision.required_job, records)
+        return ReleasedInputs([record.key for record in released]) if released else decision
 
     def _reuse(self, key: ResultKey, found: Result) -> tuple[ResultKey, Result]:
         origin = found.committed.record.copied_from

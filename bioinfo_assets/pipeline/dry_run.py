@@ -6,7 +6,7 @@ not import Dagster, so that an up-to-date project is recognised within a second.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -18,6 +18,7 @@ from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
+from bioinfo_assets.records.released import reason_not_restored, reason_to_restore, released_inputs
 from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction, ReuseDecision, decide_reuse
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps.reference import Aligner
@@ -93,6 +94,22 @@ class DryRun:
 
     def planned_results(self) -> Iterator[PlannedResult]:
         """All results, in the order in which they would be computed."""
+        for _ in self._planned_forward():
+            pass
+        self._plan_released()
+        yield from self._planned.values()
+
+    def reusable_results(self) -> list[PlannedResult] | None:
+        """All results if each of them would be reused; otherwise None, as soon as one would not."""
+        results = []
+        for result in self._planned_forward():
+            if result.action is not PlannedAction.REUSE:
+                return None
+            results.append(result)
+        return results
+
+    def _planned_forward(self) -> Iterator[PlannedResult]:
+        """What would be done about each result, before it is known whose released files would be read."""
         with ThreadPoolExecutor(MAX_CONCURRENT_CHECKS) as pool:
             for asset in self.assets:
                 upstream = self._upstream(asset)
@@ -106,6 +123,14 @@ class DryRun:
         return [ResultKey(asset, name) for name in self.samples if asset not in self.superseded.get(name, ())]
 
     def _plan(self, key: ResultKey, upstream: Upstream) -> PlannedResult:
+        planned = self._plan_one(key, upstream)
+        if planned.action is PlannedAction.RUN:
+            lost = next(self._lost_upstream(planned), None)
+            if lost is not None:
+                return replace(planned, action=PlannedAction.BLOCKED, reason=reason_not_restored(lost))
+        return planned
+
+    def _plan_one(self, key: ResultKey, upstream: Upstream) -> PlannedResult:
         record = None
         try:
             record = self.project.ledger.read(key)
@@ -162,7 +187,7 @@ class DryRun:
             self._build(key, upstream)
             return
         for parent in parents_of(key.asset):
-            if parent != "known_sites" or self.project.settings.known_sites:
+            if GRAPH[parent].enabled(self.project.settings):
                 upstream.records[parent].of(result_key(parent, key.scope).scope)
 
     def _plan_by_upstream(self, key: ResultKey, record: Record | None) -> PlannedResult | None:
@@ -186,6 +211,48 @@ class DryRun:
             blocker = first[PlannedAction.BLOCKED]
             return PlannedResult(key, PlannedAction.BLOCKED, f"{blocker.key.label} cannot be computed", record)
         return None
+
+    def _plan_released(self) -> None:
+        """Plan the released results again that other jobs read, from the last asset to the first; then what follows."""
+        restored = set()
+        for planned in reversed(list(self._planned.values())):
+            current = self._planned[planned.key]
+            for key in self._released_upstream(current):
+                restored.add(key)
+                self._planned[key] = self._restored(self._planned[key], current)
+        if not restored:
+            return
+        for key, planned in list(self._planned.items()):
+            if planned.action is PlannedAction.REUSE:
+                self._planned[key] = self._plan_by_upstream(key, planned.record) or planned
+
+    def _restored(self, planned: PlannedResult, reader: PlannedResult) -> PlannedResult:
+        """A released result, as planned for one more job that reads its files."""
+        if reader.action is PlannedAction.RUN:
+            return replace(planned, action=PlannedAction.RUN, reason=reason_to_restore(reader.key))
+        if planned.action is not PlannedAction.REUSE:
+            return planned
+        reason = f"its files were released and {reader.key.label} may need them"
+        return replace(planned, action=PlannedAction.DEPENDS_ON_UPSTREAM, reason=reason)
+
+    def _released_upstream(self, planned: PlannedResult) -> Iterator[ResultKey]:
+        """The released results whose files a result's job reads, or may read."""
+        key = planned.key
+        if planned.action not in {PlannedAction.RUN, PlannedAction.DEPENDS_ON_UPSTREAM} or key.asset in OVER_SAMPLES:
+            return
+        found = (self._records[parent.asset].get(parent.scope) for parent in self._parents(key))
+        records = [record for record in found if record is not None and record.released is not None]
+        job = planned.decision.job if planned.decision is not None else None
+        # Without a job, because a result upstream is pending: each job reads the large files of what it is made from.
+        yield from (record.key for record in (released_inputs(job, records) if job is not None else records))
+
+    def _lost_upstream(self, planned: PlannedResult) -> Iterator[ResultKey]:
+        """The released results that a job needs and that are no part of the plan."""
+        for key in self._released_upstream(planned):
+            if key not in self._planned:
+                yield key
+            else:
+                yield from self._lost_upstream(replace(self._planned[key], action=PlannedAction.RUN))
 
     def _parents(self, key: ResultKey) -> Iterator[ResultKey]:
         for parent in parents_of(key.asset):

@@ -5,14 +5,13 @@ the report and Dagit read. Dagster's assets, dry runs, code versions and outputs
 asset takes a step with its script, a row here, and tests.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.pipeline import jobs, result_metrics
+from bioinfo_assets.pipeline.asset_spec import AssetSpec as AssetSpec  # noqa: PLC0414 - the type of its rows
 from bioinfo_assets.pipeline.jobs import Upstream
-from bioinfo_assets.pipeline.result_metrics import Metrics
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import (
     ALIGNED_BAM,
@@ -22,15 +21,26 @@ from bioinfo_assets.result_key import (
     MERGED_READS,
     RAW_READS,
     RECALIBRATED_BAM,
+    RECALIBRATED_CRAM,
     REFERENCE_INDEX,
     REFERENCE_SOURCE,
     REFERENCES,
     TRIMMED_READS,
     ResultKey,
 )
-from bioinfo_assets.steps import alignment, duplicates, known_sites, metrics, reads, recalibration, reference, report
+from bioinfo_assets.settings import Settings
+from bioinfo_assets.steps import (
+    alignment,
+    cram,
+    duplicates,
+    known_sites,
+    metrics,
+    reads,
+    recalibration,
+    reference,
+    report,
+)
 from bioinfo_assets.steps import trimming as trimming_step
-from bioinfo_assets.storage.store import Store
 
 COHORT_SOURCE: Final = "cohort"
 SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE, COHORT_SOURCE)
@@ -38,43 +48,6 @@ SOURCES: Final = (RAW_READS, REFERENCE_SOURCE, KNOWN_SITES_SOURCE, COHORT_SOURCE
 
 ALIGNER: Final = "ALIGNER"
 """Stands for the command of the aligner, which is a setting."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssetSpec:
-    """An asset that the pipeline computes.
-
-    Attributes:
-        name: Its name.
-        description: What it is, for a biologist who reads the lineage graph.
-        group: The group it is shown in.
-        kinds: Dagster's kinds, for Dagit's icons.
-        version: Of the step that computes it.
-        build: The job that computes it, from what is upstream and its scope.
-        upstream: The assets and sources that it is computed from.
-        settings: The settings that shape it.
-        tools: The tools that its job calls.
-        scope: The shared scope of its record; None for an asset with one result per sample.
-        final_files: Keys of the files to show after a run; empty for an intermediate.
-        intermediate_files: Keys of the files to show where only intermediates were selected.
-        report_files: Keys of the files that MultiQC reads.
-        metrics: Reads its metrics and plots for Dagit; None if it has none.
-    """
-
-    name: str
-    description: str
-    group: str
-    kinds: frozenset[str]
-    version: str
-    build: Callable[[Upstream, str], Job]
-    upstream: tuple[str, ...]
-    settings: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
-    scope: str | None = None
-    final_files: tuple[str, ...] = ()
-    intermediate_files: tuple[str, ...] = ()
-    report_files: tuple[str, ...] = ()
-    metrics: Callable[[Store, Record], Metrics] | None = None
 
 
 def _multiqc_report(upstream: Upstream, _: str) -> Job:
@@ -123,6 +96,7 @@ _SPECS: Final = (
         settings=("known_sites",),
         tools=("bgzip", "tabix"),
         scope=REFERENCES,
+        enabled=lambda settings: bool(settings.known_sites),
     ),
     AssetSpec(
         name=MERGED_READS,
@@ -138,6 +112,7 @@ _SPECS: Final = (
         settings=("platform",),
         tools=("bgzip",),
         intermediate_files=("reads1", "reads2"),
+        bulk_files=("reads1", "reads2"),
     ),
     AssetSpec(
         name=TRIMMED_READS,
@@ -151,6 +126,7 @@ _SPECS: Final = (
         tools=("cutadapt",),
         intermediate_files=("reads1", "reads2", "log"),
         report_files=("log",),
+        bulk_files=("reads1", "reads2"),
         metrics=result_metrics.trimming_metrics,
     ),
     AssetSpec(
@@ -164,6 +140,7 @@ _SPECS: Final = (
         settings=("platform",),
         tools=(ALIGNER, "samtools", "bgzip"),
         intermediate_files=("bam",),
+        bulk_files=("bam",),
     ),
     AssetSpec(
         name=MARKED_BAM,
@@ -177,6 +154,7 @@ _SPECS: Final = (
         tools=("picard", "samtools", "bgzip"),
         intermediate_files=("bam", "metrics"),
         report_files=("metrics",),
+        bulk_files=("bam", "bai", "md5"),
         metrics=result_metrics.duplication_metrics,
     ),
     AssetSpec(
@@ -193,7 +171,25 @@ _SPECS: Final = (
         tools=("gatk", "samtools", "bgzip"),
         final_files=("bam",),
         report_files=("table",),
+        bulk_files=("bam", "bai", "md5"),
         metrics=result_metrics.recalibration_metrics,
+    ),
+    AssetSpec(
+        name=RECALIBRATED_CRAM,
+        description=(
+            "The final alignment in less space, as the differences from the genome.\n\nIts header and every record are "
+            "compared with the BAM, which may then be released."
+        ),
+        group="alignment",
+        kinds=frozenset({"cram", "samtools"}),
+        version=cram.VERSION,
+        build=jobs.recalibrated_cram,
+        upstream=(RECALIBRATED_BAM, *_INDEXED),
+        settings=("cram",),
+        tools=("samtools",),
+        final_files=("cram",),
+        stands_in_for=RECALIBRATED_BAM,
+        enabled=lambda settings: settings.cram != "off",
     ),
     AssetSpec(
         name="alignment_metrics",
@@ -306,6 +302,16 @@ def upstream_of(asset: str) -> frozenset[str]:
     """All assets that an asset is computed from, directly or not."""
     parents = frozenset(parents_of(asset))
     return parents.union(*map(upstream_of, parents))
+
+
+def downstream_of(asset: str) -> frozenset[str]:
+    """All assets that are computed from an asset, directly or not."""
+    return frozenset(name for name in ASSETS if asset in upstream_of(name))
+
+
+def enabled_assets(settings: Settings) -> tuple[str, ...]:
+    """The assets that the settings ask for, in the order of the graph."""
+    return tuple(spec.name for spec in GRAPH.values() if spec.enabled(settings))
 
 
 def superseded_by_imports(records: Mapping[str, Record | None]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.bam_header import parse_read_group
 from bioinfo_assets.genomics.known_sites import check_known_sites, contigs_of_vcf
 from bioinfo_assets.genomics.read_group import ReadGroup, check_platform, read_groups_of
@@ -19,6 +20,7 @@ from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import metrics
 from bioinfo_assets.steps.alignment import align
+from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
@@ -137,6 +139,19 @@ def recalibrated_bam(upstream: Upstream, sample: str) -> Job:
     marked = IndexedBam.of(upstream.record("marked_bam", sample).files)
     recalibration = Recalibration(sites, settings.quantized_quals)
     return recalibrate(sample, marked, upstream.reference, recalibration, upstream.project.layout)
+
+
+def recalibrated_cram(upstream: Upstream, sample: str) -> Job:
+    """Compress a sample's final BAM.
+
+    Raises:
+        InputError: the settings ask for no CRAM.
+    """
+    project = upstream.project
+    if project.settings.cram == "off":
+        raise InputError("no CRAM is set: give --cram embedded or --cram external, or leave out recalibrated_cram")
+    embedded = project.settings.cram == "embedded"
+    return compress(sample, _final_bam(upstream, sample), upstream.reference, project.layout, embedded=embedded)
 
 
 def alignment_metrics(upstream: Upstream, sample: str) -> Job:

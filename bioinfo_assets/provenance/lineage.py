@@ -251,8 +251,13 @@ class Lineage:
 
 def traced_output(file: FileRecord, producer: TracedJob) -> TracedFile:
     """An output with the job that wrote it."""
-    note = REPLACED if producer.replaced else ""
+    note = REPLACED if producer.replaced else release_note(file)
     return TracedFile(file.uri, file.size, file.sha256, file.content, producer, note=note)
+
+
+def release_note(file: FileRecord) -> str:
+    """The note of a file that was deleted on purpose; empty if it is kept."""
+    return f"released on {file.released:%Y-%m-%d}, not kept" if file.released is not None else ""
 
 
 def as_markdown(job: TracedJob) -> str:

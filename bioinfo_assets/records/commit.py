@@ -117,7 +117,7 @@ def copy_shared_result(ledger: Ledger, decision: ReuseDecision) -> Committed | N
     if origin is None or targets.keys() != {file.key for file in origin.outputs}:
         return None
     with ledger.publishing(job.key.scope) as lock:
-        current = withdraw_previous(ledger, decision)
+        current = withdraw_previous(ledger, decision, reads_inputs=False)
         if current is not None:
             return current
         with ThreadPoolExecutor(MAX_CONCURRENT_COPIES) as pool:
@@ -139,8 +139,14 @@ def copy_shared_result(ledger: Ledger, decision: ReuseDecision) -> Committed | N
     return Committed(record, reused=True)
 
 
-def withdraw_previous(ledger: Ledger, decision: ReuseDecision) -> Committed | None:
+def withdraw_previous(ledger: Ledger, decision: ReuseDecision, *, reads_inputs: bool = True) -> Committed | None:
     """Withdraw the result that a new one is about to replace.
+
+    Args:
+        ledger: The project's records.
+        decision: The decision to compute or copy the new one.
+        reads_inputs: Whether the new one was computed from the job's inputs here, which then must still be as they
+            were. A copy was not: the files upstream of it may have been released.
 
     Returns:
         The current result if another process has published it meanwhile: then there is nothing to publish.
@@ -152,7 +158,7 @@ def withdraw_previous(ledger: Ledger, decision: ReuseDecision) -> Committed | No
     previous = ledger.read(job.key)
     if previous is not None and _is_result_of(ledger, decision, previous):
         return Committed(previous, reused=True)
-    for item in job.inputs:
+    for item in job.inputs if reads_inputs else ():
         check_unchanged(item.file, ledger.store)
     if previous is not None:
         ledger.withdraw(previous)
@@ -169,8 +175,14 @@ def _published_meanwhile(ledger: Ledger, decision: ReuseDecision) -> Committed |
 
 
 def _is_result_of(ledger: Ledger, decision: ReuseDecision, record: Record) -> bool:
-    """Whether a record makes the decision's job needless; the files of an imported one belong to somebody else."""
-    return record.imported or (record.fingerprint == decision.fingerprint and not ledger.check_files(record).damage)
+    """Whether a record makes the decision's job needless; the files of an imported one belong to somebody else.
+
+    A released one does not: the job runs because its files are needed.
+    """
+    if record.imported:
+        return True
+    is_complete = record.released is None and record.fingerprint == decision.fingerprint
+    return is_complete and not ledger.check_files(record).damage
 
 
 def inputs_of(job: Job) -> tuple[InputRecord, ...]:

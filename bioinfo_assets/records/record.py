@@ -34,6 +34,7 @@ class FileRecord(_Frozen):
         content: Digest of its canonical form; None where it is derived from the other files.
         stamp: The store's mark of this version (a modification time, an ETag): while it is unchanged, the bytes are not
             read again.
+        released: When the file was deleted on purpose, by its retention; None while it is kept.
     """
 
     key: str
@@ -42,6 +43,7 @@ class FileRecord(_Frozen):
     sha256: str | None
     content: str | None
     stamp: str
+    released: datetime | None = None
 
     @property
     def stored(self) -> StoredFile:
@@ -160,6 +162,16 @@ class Record(_Frozen):
     def data_version(self) -> str:
         """The version of the result: it changes when the contents change, and only then."""
         return data_version_of((file.key, file.content) for file in self.outputs)
+
+    @property
+    def released(self) -> datetime | None:
+        """When its large files were deleted on purpose; None while all files are kept."""
+        return max((file.released for file in self.outputs if file.released is not None), default=None)
+
+    @property
+    def kept_outputs(self) -> tuple[FileRecord, ...]:
+        """The outputs whose files were not released."""
+        return tuple(file for file in self.outputs if file.released is None)
 
     @property
     def files(self) -> dict[str, StoredFile]:

@@ -14,6 +14,7 @@ from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.records.released import reason_to_restore
 from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.result_key import ResultKey
 
@@ -122,8 +123,13 @@ def decide_reuse(
     key: ResultKey,
     build: Callable[[], Job],
     tool_versions: Callable[[Job], Mapping[str, str]],
+    *,
+    needed_by: ResultKey | None = None,
 ) -> ReuseDecision:
     """Decide whether a result is reused, copied or computed.
+
+    A released result, whose files were deleted on purpose, is reused like any other: its record has the digests by
+    which jobs downstream are compared. Only a job that reads its files and has to run needs it computed again.
 
     Args:
         ledger: The project's records.
@@ -131,6 +137,7 @@ def decide_reuse(
         key: The result.
         build: Builds the job that computes it; not called for an imported result.
         tool_versions: The versions of a job's tools where it would run.
+        needed_by: A result whose job has to run and reads files of this one; see `records.released`.
 
     Raises:
         InputError: an imported result is damaged, or `build` found something wrong.
@@ -143,6 +150,8 @@ def decide_reuse(
     tools = tool_versions(job)
     fingerprint = fingerprint_of(job, tools)
     existing, reason = _compare(ledger, job, tools, fingerprint)
+    if existing is not None and existing.released is not None and needed_by is not None:
+        existing, reason = None, reason_to_restore(needed_by)
     if existing is not None:
         return ReuseDecision(ReuseAction.REUSE, "", existing, job, tools, fingerprint)
     shared, problem = _find_shared(cache, fingerprint)

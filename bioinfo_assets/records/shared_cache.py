@@ -39,6 +39,8 @@ class SharedCache:
         record = self._entry(fingerprint)
         if record is None or record.fingerprint != fingerprint or record.imported or not record.outputs:
             return None
+        if record.released is not None:
+            return None
         for file in record.outputs:
             try:
                 stat = self.store.find(file.uri)
@@ -49,7 +51,9 @@ class SharedCache:
         return record
 
     def add(self, record: Record) -> None:
-        """Share a result."""
+        """Share a result, unless its files were released: there is nothing to copy."""
+        if record.released is not None:
+            return
         self.store.write_bytes(self.uri(record.fingerprint), (record.model_dump_json(indent=2) + "\n").encode())
 
     def _entry(self, fingerprint: str) -> Record | None:

@@ -4,6 +4,7 @@ Each reads a file on standard input and writes the bytes whose digest is the fil
 lines, thread counts and compression, which are not results of the step.
 """
 
+import shlex
 from typing import Final
 
 BAM: Final = 'samtools reheader --no-PG --command "grep -v \'^@PG\'" - | bgzip -dc -@ "$JOB_CPUS"'
@@ -11,6 +12,16 @@ BAM: Final = 'samtools reheader --no-PG --command "grep -v \'^@PG\'" - | bgzip -
 
 Records are not decoded: SAM text would take twice as long.
 """
+
+
+def cram(fasta: str) -> str:
+    """A CRAM as SAM text without its `@PG` lines: its bytes depend on the version of the library.
+
+    Args:
+        fasta: The local name of the reference, an input of the job.
+    """
+    return f"samtools view -h --no-PG -@ \"$JOB_CPUS\" -T {shlex.quote(fasta)} - | grep -v '^@PG'"
+
 
 GZIPPED: Final = "gzip -dc"
 """The uncompressed file: gzip and BGZF store times and depend on library, level and threads."""

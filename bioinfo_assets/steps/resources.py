@@ -115,6 +115,18 @@ def for_copying(bam: int) -> Resources:
     return _resources(disk_mib=_disk_mib(2.1 * bam))
 
 
+def for_cram(bam: int, fasta: int) -> Resources:
+    """For a CRAM of a BAM, and its comparison with it: samtools reads contigs of the reference as a whole.
+
+    BAM and CRAM are on disk. A CRAM is smaller than its BAM, but for a reference within it, of two bits a base.
+    """
+    return _resources(
+        cpus=_cpus(bam, per_cpu=200 * MIB, max_cpus=4),
+        memory_mib=_memory_mib(MIN_MIB, fasta / 4, max_mib=on_machine_of(4)),
+        disk_mib=_disk_mib(2.1 * bam + 0.3 * fasta),
+    )
+
+
 def for_picard_metrics(bam: int, fasta: int) -> Resources:
     """For a Picard tool that reads a BAM, and the reference if it is not 0, and writes a table."""
     return _for_single_jvm(bam, fasta, max_mib=on_machine_of(4), disk=bam)

@@ -25,9 +25,8 @@ def complete(data_set: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("complete")
     (folder / "home").mkdir()
     with dg.instance_for_test(temp_dir=str(folder / "home")) as instance:
-        project = open_real_project(
-            folder, instance, reference=str(data_set.reference), known_sites=tuple(map(str, data_set.known_sites))
-        )
+        settings = {"reference": str(data_set.reference), "known_sites": tuple(map(str, data_set.known_sites))}
+        project = open_real_project(folder, instance, cram="embedded", **settings)
         project.add([data_set.fastqs])
         assert project.samples
         assert project.run(), project.failures()

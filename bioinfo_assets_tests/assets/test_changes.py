@@ -11,6 +11,7 @@ from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.code_versions import code_version
 from bioinfo_assets.pipeline.graph import ASSETS, SOURCES
 from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.settings import RetentionSettings
 from bioinfo_assets_tests.assets.real_project import RealProject, open_real_project, write_reads
 
 READS = ("merged_reads", "trimmed_reads")
@@ -75,6 +76,8 @@ def test_a_changed_parameter_makes_its_step_stale(two_samples: RealProject) -> N
         ({"optical_distance": 100}, {"marked_bam"}),
         ({"quantized_quals": (10, 20)}, {"recalibrated_bam"}),
         ({"depth_as_text": True}, {"depth"}),
+        ({"cram": "embedded"}, {"recalibrated_cram"}),
+        ({"retention": RetentionSettings(marked_bam="until_used")}, set()),
         ({"cpus": 1, "memory_mib": 4096, "scratch": "/scratch"}, set()),
     ],
     ids=lambda value: next(iter(value), "none") if isinstance(value, dict) else "",

@@ -66,6 +66,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncedProject
     """The real assets, run by Dagster; only the tools are not called."""
     folder = tmp_path_factory.mktemp("sync")
     fake = open_fake_project(folder, *NAMES)
+    fake.settings["cram"] = "embedded"
 
     def open_backend(*_: object) -> FakeTools:
         return FakeTools(folder / "scratch", fake.versions)

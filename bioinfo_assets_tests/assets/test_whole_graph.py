@@ -120,6 +120,17 @@ def test_the_recorded_digests_match_the_files(complete: RealProject) -> None:
                 assert hashlib.sha256(Path(file.uri).read_bytes()).hexdigest() == file.sha256
 
 
+def test_the_cram_has_the_records_of_the_bam(complete: RealProject) -> None:
+    for sample in complete.samples:
+        contents = []
+        for asset, key in (("recalibrated_bam", "bam"), ("recalibrated_cram", "cram")):
+            lines = samtools("view", complete.file(asset, sample, key)).splitlines()
+            contents.append([sorted(line.split("\t")) for line in lines])
+        of_bam, of_cram = contents
+        assert of_bam
+        assert of_cram == of_bam
+
+
 def test_md5_files_match_the_bams(complete: RealProject) -> None:
     for sample in complete.samples:
         for asset in ("marked_bam", "recalibrated_bam"):

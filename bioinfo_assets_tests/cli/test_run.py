@@ -53,7 +53,9 @@ def completed(tmp_path_factory: pytest.TempPathFactory) -> CompletedRun:
         for (sample, lane), place in pairs.items()
     ]
     (folder / "sheet.csv").write_text("\n".join(["patient,sample,lane,fastq_1,fastq_2", *rows]) + "\n")
-    result = call_process("run", "--samples-file", folder / "sheet.csv", *arguments(folder), "--json")
+    result = call_process(
+        "run", "--samples-file", folder / "sheet.csv", *arguments(folder), "--cram", "external", "--json"
+    )
     return CompletedRun(folder, result)
 
 
@@ -76,7 +78,8 @@ def test_with_json_progress_goes_to_stderr(completed: CompletedRun) -> None:
 
 def test_the_result_files_exist(completed: CompletedRun) -> None:
     files = completed.document["samples"]["one"]
-    assert files["recalibrated_bam"] == [str(completed.output / "one" / "one.recalib.bam")]
+    assert files["recalibrated_cram"] == [str(completed.output / "one" / "one.recalib.cram")]
+    assert "recalibrated_bam" not in files
     assert files["alignment_metrics"] == [str(completed.output / "one" / "one.alignment_metrics.txt")]
     assert completed.document["report"] == [str(completed.output / "multiqc" / "multiqc_report.html")]
     uris = [uri for sample in completed.document["samples"].values() for uris in sample.values() for uri in uris]
@@ -123,7 +126,7 @@ def test_a_second_run_reuses_everything_with_the_saved_settings(completed: Compl
     result = call_process("run", "--output-path", completed.output)
     assert result.exit_code == 0, result
     lines = [line.split() for line in result.stdout.splitlines()]
-    assert ["ALL", "0", "0", "0", "20", "0", "20"] in lines
+    assert ["ALL", "0", "0", "0", "22", "0", "22"] in lines
     assert f"bioinfo-assets dagit --output-path {completed.output}" in result.stdout
 
 
@@ -150,7 +153,7 @@ def test_status_detects_a_changed_file(completed: CompletedRun) -> None:
         metrics.write_bytes(kept)
     states = {(status["scope"], status["asset"]): status["state"] for status in json.loads(result.stdout)}
     assert result.exit_code == 0
-    assert len(states) == 3 + 2 * 8 + 1
+    assert len(states) == 3 + 2 * 9 + 1
     assert states.pop(("two", "alignment_metrics")) == "damaged"
     assert set(states.values()) == {"up to date"}
 

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from bioinfo_assets.cli.main import COMMANDS, app
 from bioinfo_assets.launch.batch.active_jobs import ActiveJob
 from bioinfo_assets.launch.batch.checks import CheckResult
 from bioinfo_assets.pipeline.graph import ASSETS, SOURCES
-from bioinfo_assets.settings import Settings, TrimmingSettings
+from bioinfo_assets.settings import RetentionSettings, Settings, TrimmingSettings
 from bioinfo_assets_tests.docs.pages import BUILD, CLONE, FOR_USERS, PAGES, code_blocks, command_lines
 from bioinfo_assets_tests.docs.pages import SOURCES as DOCUMENTS
 from bioinfo_assets_tests.steps.test_golden import JOBS
@@ -29,7 +30,8 @@ README = PAGES["README.md"]
 COMMAND_LINES = [
     (page, line) for page, text in PAGES.items() for line in command_lines(text) if line.startswith("bioinfo-assets ")
 ]
-MODELS = (Settings, *(Settings.model_fields[name].annotation for name in ("trimming", "jobs", "batch")))
+MODELS = (Settings, *(Settings.model_fields[name].annotation for name in ("trimming", "retention", "jobs", "batch")))
+PREFIXES: Mapping[object, str] = {TrimmingSettings: "trimming.", RetentionSettings: "retention."}
 
 
 def test_the_readme_is_short() -> None:
@@ -95,8 +97,8 @@ def test_every_setting_is_described() -> None:
         assert model is not None
         described = BUILD.describe_fields(model)
         assert [name for name, text in described.items() if not text] == []
-        prefix = "trimming." if model is TrimmingSettings else ""
-        tables = {"trimming", "jobs", "steps", "batch"} if model is Settings else set()
+        prefix = PREFIXES.get(model, "")
+        tables = {"trimming", "retention", "jobs", "steps", "batch"} if model is Settings else set()
         assert [name for name in described if f"`{prefix}{name}`" not in page and name not in tables] == []
 
 
@@ -194,7 +196,7 @@ def test_the_defaults_of_run_are_named() -> None:
 
 
 GLOSSARY = """Asset, Attempt, Backend, Code version, Data version, Fingerprint, Home, Job, Observation, Output path,
-Partition, Record, Reused, Run, Sample, Scope, Shared cache, Source, Stale"""
+Partition, Record, Released, Retention, Reused, Run, Sample, Scope, Shared cache, Source, Stale"""
 
 
 @pytest.mark.parametrize("word", re.split(r",\s+", GLOSSARY))

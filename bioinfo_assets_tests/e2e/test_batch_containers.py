@@ -76,6 +76,7 @@ def project(account: Account, tools_image: str, tmp_path_factory: pytest.TempPat
     settings = {
         "output_path": output_path,
         "backend": "batch",
+        "cram": "embedded",
         "scratch": f"{account.outputs['BucketUri']}/scratch",
         "jobs": {
             "queue": account.outputs["SpotQueueName"],
@@ -118,6 +119,7 @@ def local_ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     """The records of the same run by local processes."""
     output_path = tmp_path_factory.mktemp("local") / "demo"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DAGSTER")}
+    environment["BIOINFO_ASSETS_CRAM"] = "embedded"
     completed = subprocess.run(
         [COMMAND, "demo", "--output-path", output_path], capture_output=True, text=True, check=False, env=environment
     )

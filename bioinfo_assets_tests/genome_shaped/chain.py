@@ -7,6 +7,7 @@ from typing import Final
 
 from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.known_sites import KnownSites
@@ -49,7 +50,7 @@ class Inputs:
 
 
 def run_bam_steps(runner: Runner, inputs: Inputs) -> dict[str, Measurement]:
-    """Run the steps that write a BAM or metrics of it, and recalibration without known sites too."""
+    """Run the steps that write a BAM, a CRAM or metrics of it, and recalibration without known sites too."""
     reference = inputs.reference
     marked = runner.run(mark_duplicates(SAMPLE, inputs.aligned, reference, LAYOUT, optical_distance=OPTICAL_DISTANCE))
     bam = IndexedBam.of(marked.files)
@@ -58,6 +59,7 @@ def run_bam_steps(runner: Runner, inputs: Inputs) -> dict[str, Measurement]:
     recalibrated = runner.run(recalibrate(SAMPLE, bam, reference, sites, LAYOUT))
     final = IndexedBam.of(recalibrated.files)
     metrics = [
+        runner.run(compress(SAMPLE, final, reference, LAYOUT, embedded=True)),
         runner.run(alignment_metrics(SAMPLE, final, reference, LAYOUT)),
         runner.run(insert_size_metrics(SAMPLE, final, LAYOUT)),
     ]

@@ -18,7 +18,8 @@ from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
-from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents
+from bioinfo_assets.orchestration.step_plan import JobBuilder
+from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cloud import IMAGE, JOBS, MEANS, Cloud, opened_cloud
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures, toy_definitions

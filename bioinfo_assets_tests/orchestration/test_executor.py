@@ -109,7 +109,7 @@ HOST = """
     from bioinfo_assets.orchestration.executor import one_process_executor
     from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
     from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
-    from bioinfo_assets.orchestration.step_run import JobBuilder
+    from bioinfo_assets.orchestration.step_plan import JobBuilder
     folder = Path(sys.argv[1])
 
     def sleeper(number):

@@ -23,7 +23,8 @@ from bioinfo_assets.orchestration.launcher import (
     options_from_tags,
     options_of,
 )
-from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents
+from bioinfo_assets.orchestration.step_plan import JobBuilder
+from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.result_key import REFERENCES, ResultKey
 
 

@@ -15,7 +15,8 @@ from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags, samples
-from bioinfo_assets.orchestration.step_run import JobBuilder, StepEvents
+from bioinfo_assets.orchestration.step_plan import JobBuilder
+from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet

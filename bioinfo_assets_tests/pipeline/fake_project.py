@@ -24,6 +24,7 @@ from bioinfo_assets.pipeline.graph import (
     OVER_SAMPLES,
     PER_SAMPLE,
     SHARED_SCOPES_BY_ASSET,
+    enabled_assets,
     parents_of,
     result_key,
     superseded_by_imports,
@@ -33,6 +34,7 @@ from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.commit import commit, submit
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
+from bioinfo_assets.records.released import released_inputs
 from bioinfo_assets.records.reuse import ReuseAction, decide_reuse
 from bioinfo_assets.records.samples import read_samples_file, sample_names, save_sample
 from bioinfo_assets.result_key import ResultKey
@@ -85,7 +87,7 @@ class FakeProject:
 
     @property
     def assets(self) -> tuple[str, ...]:
-        return tuple(asset for asset in ASSETS if asset != "known_sites" or self.settings["known_sites"])
+        return enabled_assets(self.project.settings)
 
     def add(self, *names: str) -> None:
         """Add samples of one lane each."""
@@ -199,7 +201,10 @@ def _superseded(project: Project, sample: str) -> frozenset[str]:
     return superseded_by_imports({asset: project.ledger.read(ResultKey(asset, sample)) for asset in PER_SAMPLE})
 
 
-def _compute(project: Project, backend: FakeTools, watcher: Watcher, key: ResultKey) -> None:
+def _compute(
+    project: Project, backend: FakeTools, watcher: Watcher, key: ResultKey, needed_by: ResultKey | None = None
+) -> None:
+    """Reuse a result or run its job, after the jobs of released results that it reads."""
     scopes = sample_names(project.ledger) if key.asset in OVER_SAMPLES else (key.scope,)
     records = {
         parent: RecordSet.read(
@@ -215,8 +220,16 @@ def _compute(project: Project, backend: FakeTools, watcher: Watcher, key: Result
         key,
         lambda: GRAPH[key.asset].build(upstream, key.scope).with_options(options),
         lambda job: backend.tool_versions(job.tools, job.options),
+        needed_by=needed_by,
     )
     if decision.action is ReuseAction.RUN:
+        found = [record for record_set in records.values() for record in record_set.records.values()]
+        released = released_inputs(decision.required_job, found)
+        for record in released:
+            _compute(project, backend, watcher, record.key, needed_by=key)
+        if released:
+            _compute(project, backend, watcher, key, needed_by)  # its inputs have other stamps now
+            return
         commit(project.ledger, backend, submit(project.ledger, watcher, decision))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from bioinfo_assets.application.preflight import HOW_TO_ENABLE
 from bioinfo_assets.assets.pipeline_assets import PIPELINE, pipeline_assets
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
 from bioinfo_assets.launch.backend_config import BackendConfig
@@ -15,7 +16,14 @@ from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
 from bioinfo_assets.orchestration.launcher import job_launcher
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
-from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SOURCES, AssetSpec
+from bioinfo_assets.pipeline.graph import (
+    ASSETS,
+    GRAPH,
+    PER_SAMPLE,
+    SOURCES,
+    AssetSpec,
+    enabled_assets,
+)
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.record import Record
@@ -43,6 +51,12 @@ def test_a_row_follows_everything_upstream_of_it(spec: AssetSpec) -> None:
 @pytest.mark.parametrize("spec", GRAPH.values(), ids=GRAPH)
 def test_the_settings_of_a_row_exist(spec: AssetSpec) -> None:
     assert set(spec.settings) <= set(Settings.model_fields)
+
+
+def test_assets_that_the_settings_can_leave_out_have_advice_for_whoever_selects_them() -> None:
+    bare = Settings(output_path="/out")
+    assert set(HOW_TO_ENABLE) == set(ASSETS) - set(enabled_assets(bare))
+    assert enabled_assets(bare.model_copy(update={"known_sites": ("x.vcf.gz",), "cram": "embedded"})) == ASSETS
 
 
 def build_read_count(upstream: Upstream, sample: str) -> Job:

@@ -8,6 +8,7 @@ from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.alignment import align
+from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
@@ -81,6 +82,7 @@ def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
         alignment_metrics(SAMPLE, recalibrated, reference, layout),
         insert_size_metrics(SAMPLE, recalibrated, layout),
         depth(SAMPLE, recalibrated, layout, genome=fasta.size),
+        compress(SAMPLE, recalibrated, reference, layout, embedded=True),
     )
     reported = [
         results["trimmed_reads"].files["log"],

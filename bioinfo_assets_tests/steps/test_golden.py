@@ -12,6 +12,7 @@ import pytest
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.alignment import align
+from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
@@ -57,6 +58,8 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
         "marked_bam": mark_duplicates("expt", aligned, reference(), layout, optical_distance=OPTICAL_DISTANCE),
         "recalibrated_bam": recalibrate("expt", marked, reference(), recalibration, layout),
         "recalibrated_bam.without_sites": recalibrate("expt", marked, reference(), no_sites, layout),
+        "recalibrated_cram": compress("expt", bam("recalib.bam"), reference(), layout, embedded=True),
+        "recalibrated_cram.external": compress("expt", bam("recalib.bam"), reference(), layout, embedded=False),
         "alignment_metrics": alignment_metrics("expt", marked, reference(), layout),
         "insert_size_metrics": insert_size_metrics("expt", marked, layout),
         "depth": depth("expt", marked, layout, genome=size),

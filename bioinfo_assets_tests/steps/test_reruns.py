@@ -26,6 +26,8 @@ def test_only_derived_files_have_no_content(chain: Chain) -> None:
         "marked_bam.md5",
         "recalibrated_bam.bai",
         "recalibrated_bam.md5",
+        "recalibrated_cram.crai",
+        "recalibrated_cram.md5",
         "depth.tbi",
         "multiqc_report.report",
         "multiqc_report.data",

@@ -31,6 +31,7 @@ def alignment(reads: int, aligner: Aligner) -> Resources:
         resources.for_alignment(30_000, 1_000_000, Aligner.BWA.thread_mib),
         resources.for_recalibration(1_000_000, 17_000),
         resources.for_copying(1_000_000),
+        resources.for_cram(1_000_000, 17_000),
         resources.for_picard_metrics(1_000_000, 17_000),
         resources.for_depth(1_000_000, 17_000, plain_text=True),
         resources.for_report(100_000, samples=1),

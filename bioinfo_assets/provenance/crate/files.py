@@ -38,6 +38,8 @@ _DOCUMENTS: Final = ("text/html", "application/json", "application/pdf")
 _FORMATS: Final = {
     ".bam": Format(_BYTES, "format_2572", "BAM"),
     ".bai": Format(_BYTES, "format_3327", "BAI"),
+    ".cram": Format(_BYTES, "format_3462", "CRAM"),
+    ".crai": Format(_BYTES),
     ".tbi": Format(_BYTES, "format_3700", "Tabix index file format"),
     ".fastq.gz": Format(_GZIP, "format_1930", "FASTQ"),
     ".fq.gz": Format(_GZIP, "format_1930", "FASTQ"),
@@ -141,7 +143,8 @@ class Files:
     def _is_copied(self, job: TracedJob, file: FileRecord) -> bool:
         is_readable = format_of(file_name(file.uri)).is_human_readable
         is_own = self.ledger.layout.contains(file.uri)
-        return self.with_copies and is_own and not job.replaced and is_readable and file.size <= MAX_COPY_BYTES
+        is_kept = not job.replaced and file.released is None
+        return self.with_copies and is_own and is_kept and is_readable and file.size <= MAX_COPY_BYTES
 
     def _copy(self, file: FileRecord, properties: dict[str, object]) -> Ref:
         path = f"data/{self.ledger.layout.relative(file.uri)}"

@@ -1,0 +1,33 @@
+"""Runs by Dagster on released results of real tools."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bioinfo_assets.orchestration.job_updates import JobState
+from bioinfo_assets.pipeline.graph import GRAPH
+from bioinfo_assets.records.released import Releasable, release
+from bioinfo_assets.settings import RetentionSettings
+from bioinfo_assets_tests.assets.real_project import RealProject
+
+pytestmark = pytest.mark.xdist_group("retention")
+
+
+def test_dagster_reuses_released_results_and_shows_what_it_showed_before(complete: RealProject) -> None:
+    sample = complete.samples[0]
+    shown = {asset: complete.metadata(asset, sample) for asset in RetentionSettings.model_fields}
+    for asset in RetentionSettings.model_fields:
+        for name in complete.samples:
+            item = Releasable(complete.record(asset, name), GRAPH[asset].bulk_files, (), "")
+            assert release(complete.project.ledger, item, datetime.now(UTC))
+
+    assert complete.run(), complete.failures()
+
+    assert set(complete.states().values()) == {JobState.CACHED}
+    assert complete.stale() == set()
+    for asset, before in shown.items():
+        after = complete.metadata(asset, sample)
+        assert {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} <= {
+            *("reused", "provenance"),
+            *("wall_s", "cpu_s", "peak_memory_mib"),  # of a job that ran
+        }
