@@ -40,6 +40,7 @@ from bioinfo_assets.orchestration.internals import (
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.provenance import UpstreamVersions
 from bioinfo_assets.orchestration.result_graph import ResultGraph
+from bioinfo_assets.orchestration.result_tasks import ResultTasks
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock, mark_jobs_left
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_plan import JobBuilder, StepPlan
@@ -212,12 +213,17 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
             self._logs[step_context.step.key],
             plan,
             ResultGraph(plan.keys, plan.parents),
-            UpstreamRecords(
-                self.session.ledger,
-                plan.shared_scopes,
-                lambda: context.instance.get_dynamic_partitions(str(samples.name)),
+            ResultTasks(
+                self.session,
+                plan,
+                UpstreamRecords(
+                    self.session.ledger,
+                    plan.shared_scopes,
+                    lambda: context.instance.get_dynamic_partitions(str(samples.name)),
+                ),
+                UpstreamVersions(step_context, [dg.AssetKey(name) for name in plan.keys], partitions),
+                context.log,
             ),
-            UpstreamVersions(step_context, [dg.AssetKey(name) for name in plan.keys], partitions),
         )
         yield from step.events()
 

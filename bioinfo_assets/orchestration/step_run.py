@@ -19,22 +19,18 @@ import dagster as dg
 
 from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.launch.backend import State, Status
-from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.compute_logs import StepLogs
 from bioinfo_assets.orchestration.executor import raise_if_interrupted
 from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
-from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
-from bioinfo_assets.orchestration.provenance import Provenance, UpstreamVersions
+from bioinfo_assets.orchestration.provenance import Provenance
 from bioinfo_assets.orchestration.result_graph import ResultGraph
+from bioinfo_assets.orchestration.result_tasks import Checked, ReleasedInputs, Result, ResultTasks
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_plan import StepPlan
-from bioinfo_assets.orchestration.upstream_records import UpstreamRecords
-from bioinfo_assets.records.commit import Committed, SubmittedJob, commit, copy_shared_result, submit
-from bioinfo_assets.records.record import Record
-from bioinfo_assets.records.record_set import RecordSet
-from bioinfo_assets.records.released import reason_not_restored, released_inputs
-from bioinfo_assets.records.reuse import ReuseAction, ReuseDecision, decide_reuse
+from bioinfo_assets.records.commit import SubmittedJob, submit
+from bioinfo_assets.records.released import reason_not_restored
+from bioinfo_assets.records.reuse import ReuseDecision
 from bioinfo_assets.result_key import ResultKey
 
 T = TypeVar("T")
@@ -59,22 +55,6 @@ MAX_NAMED_FAILURES: Final = 20
 """How many failed partitions a step's failure names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A published result, and what Dagit shows of it."""
-
-    committed: Committed
-    metadata: Metadata
-
-
-@dataclass(frozen=True, slots=True)
-class ReleasedInputs:
-    """Results that must be computed again first, because a job reads files of them that were released."""
-
-    keys: Sequence[ResultKey]
-
-
-Found = ReuseDecision | Result | ReleasedInputs
 StepEvents = Iterator[dg.AssetMaterialization | dg.Output[None]]
 """What the body of assets yields."""
 
@@ -89,8 +69,7 @@ class StepRun:
         logs: The step's compute logs.
         plan: What it computes.
         graph: Which results can be started.
-        records: The records upstream.
-        versions: The versions upstream.
+        tasks: The work for single results.
     """
 
     context: StepExecutionContext
@@ -98,11 +77,10 @@ class StepRun:
     logs: StepLogs
     plan: StepPlan
     graph: ResultGraph
-    records: UpstreamRecords
-    versions: UpstreamVersions
+    tasks: ResultTasks
     _pool: ThreadPoolExecutor = field(init=False)
     _changed: "SimpleQueue[ResultKey]" = field(default_factory=SimpleQueue)
-    _checking: "dict[ResultKey, Future[Found]]" = field(default_factory=dict)
+    _checking: "dict[ResultKey, Future[Checked]]" = field(default_factory=dict)
     _running: dict[ResultKey, SubmittedJob] = field(default_factory=dict)
     _publishing: "dict[ResultKey, Future[Result]]" = field(default_factory=dict)
     _provenance: dict[ResultKey, Provenance] = field(default_factory=dict)
@@ -154,7 +132,7 @@ class StepRun:
 
     def _begin(self, keys: Iterable[ResultKey], needed_by: ResultKey | None = None) -> None:
         for key in keys:
-            self._checking[key] = self._in_pool(key, partial(self._check, key, needed_by))
+            self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, needed_by))
 
     def _in_pool(self, key: ResultKey, work: Callable[[], T]) -> "Future[T]":
         future = self._pool.submit(work)
@@ -165,7 +143,8 @@ class StepRun:
         """Take a result as far as it goes; yields it once it is published."""
         try:
             if key in self._checking and self._checking[key].done():
-                found = self._checking.pop(key).result()
+                checked = self._checking.pop(key).result()
+                found, self._provenance[key] = checked.found, checked.provenance
                 if isinstance(found, Result):
                     yield self._reuse(key, found)
                 elif isinstance(found, ReleasedInputs):
@@ -199,7 +178,7 @@ class StepRun:
         # The last lines of a job's log may arrive late: the pool waits for those of many jobs at the same time.
         if submitted.handle.is_over or submitted.handle.wait(0).state.is_over:
             del self._running[key]
-            self._publishing[key] = self._in_pool(key, lambda: self._commit(submitted))
+            self._publishing[key] = self._in_pool(key, lambda: self.tasks.commit(submitted))
 
     def _continue_after(self, results: Sequence[tuple[ResultKey, Result]]) -> None:
         """Start what is computed from results, now that their materializations are stored."""
@@ -207,7 +186,7 @@ class StepRun:
         for key, result in results:
             versions.setdefault(key.asset, {})[key.partition_key] = result.committed.record.data_version
         for asset, by_partition in versions.items():
-            self.versions.add(dg.AssetKey(asset), by_partition)
+            self.tasks.versions.add(dg.AssetKey(asset), by_partition)
         for key, _ in results:
             self._unblock(key, is_done=True)
 
@@ -226,41 +205,6 @@ class StepRun:
             self._skipped += 1
             notify(JobUpdate(skipped, JobState.SKIPPED))
         self._begin(unblocked.ready)
-
-    def _check(self, key: ResultKey, needed_by: ResultKey | None) -> Found:
-        self.versions.report(self.plan.builders[key.asset].observe(key))
-        self._provenance[key] = self.versions.of(dg.AssetKey(key.asset), key.partition_key)
-        return self._find_reusable(key, needed_by)
-
-    def _find_reusable(self, key: ResultKey, needed_by: ResultKey | None) -> Found:
-        """The result if it exists or others share it; otherwise the decision to run its job."""
-        ledger, backend = self.session.ledger, self.session.backend
-        upstream: dict[str, RecordSet] = {}
-
-        def build() -> Job:
-            upstream.update(self.plan.upstream(key, self.records))
-            return self.plan.build(key, upstream)
-
-        decision = decide_reuse(
-            ledger,
-            self.session.cache,
-            key,
-            build,
-            lambda job: backend.tool_versions(job.tools, job.options),
-            needed_by=needed_by,
-        )
-        if decision.cache_problem:
-            self.context.log.warning("%s is not copied from the shared cache: %s", key.label, decision.cache_problem)
-        if decision.action is ReuseAction.REUSE and decision.record is not None:
-            if decision.job is not None:
-                self._share(decision.record)
-            return self._describe(Committed(decision.record, reused=True))
-        copied = copy_shared_result(ledger, decision) if decision.action is ReuseAction.COPY else None
-        if copied is not None:
-            return self._describe(copied)
-        records = [record for found in upstream.values() for record in found.records.values()]
-        released = released_inputs(decision.required_job, records)
-        return ReleasedInputs([record.key for record in released]) if released else decision
 
     def _reuse(self, key: ResultKey, found: Result) -> tuple[ResultKey, Result]:
         origin = found.committed.record.copied_from
@@ -299,31 +243,9 @@ class StepRun:
         links = {name: dg.MetadataValue.url(url) for name, url in status.links.items()}
         self._log_event(key, f"{status.state.value}. {status.reason}".rstrip(". "), links)
 
-    def _commit(self, submitted: SubmittedJob) -> Result:
-        committed = commit(self.session.ledger, self.session.backend, submitted)
-        self._share(committed.record)
-        return self._describe(committed)
-
-    def _describe(self, committed: Committed) -> Result:
-        """A result with what Dagit shows of it, read from its files and from the records upstream."""
-        record = committed.record
-        metadata = record_metadata(self.session.trace(record), reused=committed.reused)
-        return Result(committed, {**self.plan.builders[record.asset].describe(record), **metadata})
-
-    def _share(self, record: Record) -> None:
-        """Add a result to the shared cache; a failure to do so does not fail the job."""
-        cache = self.session.cache
-        if cache is None:
-            return
-        try:
-            if cache.find(record.fingerprint) is None:
-                cache.add(record)
-        except BioinfoAssetsError as error:
-            self.context.log.warning("%s is not shared: %s", record.key.label, error)
-
     def _materialization(self, key: ResultKey, result: Result) -> dg.AssetMaterialization:
         record = result.committed.record
-        self.records.add(record)
+        self.tasks.records.add(record)
         self._done[key.asset] += 1
         for warning in record.warnings:
             self.context.log.warning("%s: %s", key.label, warning)

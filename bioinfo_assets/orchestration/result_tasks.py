@@ -1,0 +1,136 @@
+"""What a step does for one result, in one of several threads: check it before its job, and publish it afterwards."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
+from bioinfo_assets.orchestration.provenance import Provenance, UpstreamVersions
+from bioinfo_assets.orchestration.session import Session
+from bioinfo_assets.orchestration.step_plan import StepPlan
+from bioinfo_assets.orchestration.upstream_records import UpstreamRecords
+from bioinfo_assets.records.commit import Committed, SubmittedJob, commit, copy_shared_result
+from bioinfo_assets.records.record import Record
+from bioinfo_assets.records.released import released_inputs
+from bioinfo_assets.records.reuse import ReuseAction, ReuseDecision, decide_reuse
+from bioinfo_assets.result_key import ResultKey
+
+if TYPE_CHECKING:
+    from bioinfo_assets.records.record_set import RecordSet
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A published result, and what Dagit shows of it."""
+
+    committed: Committed
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedInputs:
+    """Results that must be computed again first, because a job reads files of them that were released."""
+
+    keys: Sequence[ResultKey]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found, and the versions upstream of the result when it began."""
+
+    found: ReuseDecision | Result | ReleasedInputs
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTasks:
+    """The work for single results of a step. Thread-safe.
+
+    Attributes:
+        session: What the run's steps share.
+        plan: What the step computes.
+        records: The records upstream.
+        versions: The versions upstream.
+        log: Receives warnings.
+    """
+
+    session: Session
+    plan: StepPlan
+    records: UpstreamRecords
+    versions: UpstreamVersions
+    log: dg.DagsterLogManager
+
+    def check(self, key: ResultKey, needed_by: ResultKey | None) -> Checked:
+        """Find out whether a result is reused, copied, or computed.
+
+        Args:
+            key: The result.
+            needed_by: A result whose job reads files of this one that were released.
+
+        Raises:
+            BioinfoAssetsError: an input is missing or wrong, or a tool.
+        """
+        self.versions.report(self.plan.builders[key.asset].observe(key))
+        provenance = self.versions.of(dg.AssetKey(key.asset), key.partition_key)
+        return Checked(self._find_reusable(key, needed_by), provenance)
+
+    def _find_reusable(self, key: ResultKey, needed_by: ResultKey | None) -> ReuseDecision | Result | ReleasedInputs:
+        """The result if it exists or others share it; otherwise the decision to run its job."""
+        ledger, backend = self.session.ledger, self.session.backend
+        upstream: dict[str, RecordSet] = {}
+
+        def build() -> Job:
+            upstream.update(self.plan.upstream(key, self.records))
+            return self.plan.build(key, upstream)
+
+        decision = decide_reuse(
+            ledger,
+            self.session.cache,
+            key,
+            build,
+            lambda job: backend.tool_versions(job.tools, job.options),
+            needed_by=needed_by,
+        )
+        if decision.cache_problem:
+            self.log.warning("%s is not copied from the shared cache: %s", key.label, decision.cache_problem)
+        if decision.action is ReuseAction.REUSE and decision.record is not None:
+            if decision.job is not None:
+                self._share(decision.record)
+            return self._describe(Committed(decision.record, reused=True))
+        copied = copy_shared_result(ledger, decision) if decision.action is ReuseAction.COPY else None
+        if copied is not None:
+            return self._describe(copied)
+        records = [record for found in upstream.values() for record in found.records.values()]
+        released = released_inputs(decision.required_job, records)
+        return ReleasedInputs([record.key for record in released]) if released else decision
+
+    def commit(self, submitted: SubmittedJob) -> Result:
+        """Publish the result of a job that is over.
+
+        Raises:
+            JobError: the job did not succeed.
+        """
+        committed = commit(self.session.ledger, self.session.backend, submitted)
+        self._share(committed.record)
+        return self._describe(committed)
+
+    def _describe(self, committed: Committed) -> Result:
+        """A result with what Dagit shows of it, read from its files and from the records upstream."""
+        record = committed.record
+        metadata = record_metadata(self.session.trace(record), reused=committed.reused)
+        return Result(committed, {**self.plan.builders[record.asset].describe(record), **metadata})
+
+    def _share(self, record: Record) -> None:
+        """Add a result to the shared cache; a failure to do so does not fail the job."""
+        cache = self.session.cache
+        if cache is None:
+            return
+        try:
+            if cache.find(record.fingerprint) is None:
+                cache.add(record)
+        except BioinfoAssetsError as error:
+            self.log.warning("%s is not shared: %s", record.key.label, error)
