@@ -133,10 +133,15 @@ def copy(source: str, target: str) -> None:
         NotFoundError: the source does not exist.
         InputError: it cannot be read or written.
     """
-    if (_scheme_and_host(source)[0], _scheme_and_host(target)[0]) == ("s3", "s3"):
-        s3_copy.copy(_scheme_and_host(source)[1], _key(source), _scheme_and_host(target)[1], _key(target))
-        return
     size = stat(source).size
+    (scheme, bucket), (target_scheme, target_bucket) = _scheme_and_host(source), _scheme_and_host(target)
+    if scheme == target_scheme == "s3":
+        if bucket == target_bucket and size < s3_copy.MULTIPART_MIN_SIZE:
+            with translate_store_errors(target):
+                obstore.copy(open_object(source)[0], _key(source), _key(target))
+            return
+        s3_copy.copy(bucket, _key(source), target_bucket, _key(target))
+        return
     with translate_store_errors(target):
         store, path = open_object(target)
         writer = obstore.open_writer(store, path, buffer_size=_part_size(size))
