@@ -15,9 +15,10 @@ from rich.console import Console
 from benchmarks import aligner_memory as aligner_memory_module
 from benchmarks import cached as cached_module
 from benchmarks import chain as chain_module
+from benchmarks import cohort as cohort_module
 from benchmarks import digests as digests_module
 from benchmarks import executors as executors_module
-from benchmarks import provenance, reads
+from benchmarks import instant_jobs, provenance, reads
 
 app = typer.Typer(add_completion=False)
 console = Console(width=None if sys.stdout.isatty() else 150)
@@ -73,6 +74,38 @@ def chain(
             result = chain_module.measure(folder / name, sample_reads, console)
             chain_module.show(result, console)
             report.add(f"chain, {name}", asdict(result))
+
+
+@app.command()
+def cohort(
+    samples: Annotated[
+        list[int] | None, typer.Option(help="Samples, with jobs played on the simulator of AWS Batch; 100 by default.")
+    ] = None,
+    requests_per_s: Annotated[float | None, typer.Option(help="Calls of Batch that the account may make.")] = None,
+) -> None:
+    """What samples cost the host of a run on AWS Batch."""
+    with _folder() as folder:
+        templates = cohort_module.compute_templates(folder)
+        measured = [
+            cohort_module.measure(folder / str(size), size, templates, requests_per_s) for size in samples or [100]
+        ]
+    console.print(cohort_module.table(measured))
+    report.add("cohort on AWS Batch", [asdict(figures) for figures in measured])
+
+
+@app.command(name="instant-jobs")
+def instant(
+    samples: Annotated[list[int] | None, typer.Option(help="Samples; 10, 100 and 1,000 by default.")] = None,
+    postgres: Annotated[str, typer.Option(help="URL of an empty PostgreSQL database; SQLite without.")] = "",
+) -> None:
+    """What samples cost the host whose jobs take no time."""
+    runs = []
+    with _folder() as folder:
+        for size in samples or [10, 100, 1000]:
+            first, rerun = instant_jobs.measure(folder / str(size), size, postgres)
+            runs += [("first", first), ("rerun", rerun)]
+    console.print(instant_jobs.table(runs))
+    report.add("jobs that take no time", [asdict(run) for _, run in runs])
 
 
 @app.command()

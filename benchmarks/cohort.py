@@ -1,4 +1,4 @@
-"""A cohort on AWS Batch, at a scale that no machine here could compute: jobs are played, everything else is real.
+"""A cohort on AWS Batch, larger than a machine could compute: jobs are played, everything else is real.
 
 The command line runs in a process of its own, against the simulator of Batch and moto's S3. The simulator plays each
 job: it fetches the package as a container would, and uploads outputs and report. The outputs that the host reads
@@ -27,6 +27,7 @@ from typing import Any, Final
 import boto3
 import psutil
 from botocore.config import Config
+from rich.table import Table
 
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.tools import TOOLS
@@ -55,8 +56,9 @@ class CohortFigures:
         cpu_s: Of the host's process.
         peak_mib: Its resident memory.
         batch_calls: Calls of AWS Batch, by action.
-        s3_calls: Calls of S3 by the host, by method.
-        latency_s: Median of the time from a job's end to its materialization.
+        s3_calls: Calls of S3 by the host.
+        first_s: Seconds from the start of the command to the first final alignment.
+        load: Of the machine at the end, over one minute.
     """
 
     samples: int
@@ -66,7 +68,8 @@ class CohortFigures:
     peak_mib: float
     batch_calls: Mapping[str, int]
     s3_calls: int
-    latency_s: float
+    first_s: float
+    load: float
 
     @property
     def batch_calls_per_100_jobs(self) -> float:
@@ -104,7 +107,6 @@ class Player:
     def __post_init__(self) -> None:
         self._s3 = boto3.client("s3", endpoint_url=self.url, config=Config(max_pool_connections=16))
         self.calls = Counter[str]()
-        self.ended: dict[str, float] = {}
 
     def __call__(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
         """Play one job."""
@@ -121,7 +123,6 @@ class Player:
             digest = hashlib.sha256(data).hexdigest()
             rows.append(f"{key}\t{len(data)}\t{digest}\t{digest if canonical else '-'}\n")
         self._write(f"{attempt}/report.tar", _report("".join(rows), self.templates.facts[asset]))
-        self.ended[folder] = time.time()
         return 0
 
     def _read(self, uri: str) -> dict[str, bytes]:
@@ -162,6 +163,7 @@ def compute_templates(folder: Path) -> Templates:
     """Compute a small sample, and keep what its jobs left."""
     output = folder / "small"
     if not output.exists():
+        folder.mkdir(parents=True, exist_ok=True)
         subprocess.run([_COMMAND, "demo", "--output-path", str(output)], check=True, stdout=subprocess.DEVNULL)
     ledger = Ledger(Store(), str(output))
     found: dict[tuple[str, str], bytes] = {}
@@ -227,10 +229,16 @@ def _wait_for(url: str) -> None:
     raise RuntimeError("moto's server did not start")
 
 
-def measure(folder: Path, samples: int, requests_per_s: float | None = None) -> CohortFigures:
-    """Run a cohort of so many samples."""
-    folder.mkdir(parents=True, exist_ok=True)
-    templates = compute_templates(folder)
+def measure(folder: Path, samples: int, templates: Templates, requests_per_s: float | None = None) -> CohortFigures:
+    """Run a cohort of so many samples.
+
+    Args:
+        folder: A new folder.
+        samples: Their number.
+        templates: What jobs leave.
+        requests_per_s: Calls of Batch that the account may make in a second; None: any number.
+    """
+    folder.mkdir(parents=True)
     with services(folder, templates, requests_per_s) as (simulator, player, environment):
         sheet = _upload(folder, templates.data, samples)
         output = "s3://cohort/run"
@@ -266,8 +274,38 @@ def measure(folder: Path, samples: int, requests_per_s: float | None = None) -> 
             peak_mib=used.peak_mib,
             batch_calls={action: count for action, count in calls.items() if action != "GetLogEvents"},
             s3_calls=s3_calls - sum(player.calls.values()) - 2 * samples - 4,
-            latency_s=0.0,
+            first_s=_first_final_alignment(folder / "run.log"),
+            load=psutil.getloadavg()[0],
         )
+
+
+def _first_final_alignment(log: Path) -> float:
+    lines = log.read_text().splitlines()
+    return min(float(line.split()[0]) for line in lines if " recalibrated_bam " in line and line.endswith("DONE"))
+
+
+def table(measured: Sequence[CohortFigures]) -> Table:
+    """The figures as a table."""
+    shown = Table(title="Cohorts on the simulator of AWS Batch, jobs played")
+    for column in (
+        *("samples", "jobs", "wall s", "first final BAM, s", "host's CPU ms a job", "peak MiB"),
+        *("Batch calls for 100 jobs", "of these SubmitJob", "S3 calls a job", "load"),
+    ):
+        shown.add_column(column, justify="right")
+    for figures in measured:
+        shown.add_row(
+            f"{figures.samples:,}",
+            f"{figures.jobs:,}",
+            f"{figures.wall_s:,.0f}",
+            f"{figures.first_s:,.0f}",
+            f"{1000 * figures.cpu_s / figures.jobs:.0f}",
+            f"{figures.peak_mib:,.0f}",
+            f"{figures.batch_calls_per_100_jobs:.1f}",
+            f"{100 * figures.batch_calls.get('SubmitJob', 0) / figures.jobs:.1f}",
+            f"{figures.s3_calls / figures.jobs:.1f}",
+            f"{figures.load:.1f}",
+        )
+    return shown
 
 
 @dataclass

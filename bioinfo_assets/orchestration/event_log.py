@@ -1,7 +1,7 @@
 """Dagster's event log in SQLite, with connections that are kept between events.
 
 Dagster builds an engine and opens a connection for each event that it stores or reads, and SQLAlchemy compiles each
-statement anew for each engine: two thirds of a run's CPU time when its jobs take none (`benchmarks/cohort.py`). The
+statement again for each engine: two thirds of a run's CPU time when its jobs take none (`benchmarks/cohort.py`). The
 files and their contents are Dagster's own, so that the webserver reads them with Dagster's class.
 """
 
@@ -21,6 +21,9 @@ from bioinfo_assets.orchestration.internals import (
     InstanceRef,
     SqliteEventLogStorage,
 )
+
+STATEMENT_TIMEOUT_MS: Final = 60_000
+POOL_RECYCLE_S: Final = 3600
 
 MAX_CONNECTIONS: Final = 8
 """Files that are kept open: the index of all runs, and one file for each run."""
@@ -101,4 +104,9 @@ def open_fast(home: Path) -> dg.DagsterInstance:
     if storage is not None and storage.class_name == DagsterSqliteStorage.__name__:
         fast = ConfigurableClassData(FastSqliteStorage.__module__, FastSqliteStorage.__name__, storage.config_yaml)
         ref = ref._replace(storage_data=fast)
-    return dg.DagsterInstance.from_ref(ref)
+    instance = dg.DagsterInstance.from_ref(ref)
+    # As the webserver does: PostgreSQL's connections are kept too. Dagster connects for each event otherwise.
+    instance.optimize_for_webserver(
+        statement_timeout=STATEMENT_TIMEOUT_MS, pool_recycle=POOL_RECYCLE_S, max_overflow=MAX_CONNECTIONS
+    )
+    return instance
