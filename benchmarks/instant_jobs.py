@@ -23,8 +23,10 @@ import psutil
 from rich.table import Table
 
 import bioinfo_assets.definitions
+from bioinfo_assets.launch.backend import IsPublished, Submission, never_published
+from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.event_log import open_fast
-from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run_iterator
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
 from bioinfo_assets.pipeline.graph import ASSETS
 from bioinfo_assets_tests.pipeline.fake_project import FakeTools, open_fake_project
@@ -87,6 +89,15 @@ def table(runs: Sequence[tuple[str, InstantRun]]) -> Table:
     return shown
 
 
+class _Instant(FakeTools):
+    """A fake backend that does not keep the jobs, whose scripts would count as the host's memory."""
+
+    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
+        submission = super().submit(job, fingerprint, is_published)
+        self.submitted.clear()
+        return submission
+
+
 @contextlib.contextmanager
 def _instance(home: Path, postgres: str) -> Iterator[dg.DagsterInstance]:
     home.mkdir()
@@ -101,7 +112,7 @@ def _run_twice(folder: Path, samples: int, postgres: str) -> Iterator[InstantRun
     names = [f"sample{number:05d}" for number in range(samples)]
     fake = open_fake_project(folder, *names)
     with (
-        patch("bioinfo_assets.orchestration.launcher.open_backend", lambda *_: FakeTools(folder / "scratch", {})),
+        patch("bioinfo_assets.orchestration.launcher.open_backend", lambda *_: _Instant(folder / "scratch", {})),
         patch("bioinfo_assets.assets.metrics_metadata.GRAPH", {}),  # fake files have no metrics
         patch.object(bioinfo_assets.definitions, "code_versions", lambda _: dict.fromkeys(ASSETS, "1")),
         _instance(folder / "home", postgres) as instance,
@@ -116,10 +127,11 @@ def _run(instance: dg.DagsterInstance, job: dg.JobDefinition, names: Sequence[st
     began = time.process_time()
     run = instance.create_run_for_job(job_def=job, tags=range_tags(names[0], names[-1]))
     planned, started = time.process_time(), time.monotonic()
-    result = execute_run(InMemoryJob(job), run, instance)
-    if not result.success:
-        raise RuntimeError("the run failed")
-    jobs = sum(event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION for event in result.all_events)
+    jobs = 0
+    for event in execute_run_iterator(InMemoryJob(job), run, instance):
+        if event.is_failure:
+            raise RuntimeError(event.message)
+        jobs += event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION
     return InstantRun(
         samples=len(names),
         jobs=jobs,

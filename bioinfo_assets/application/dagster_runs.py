@@ -21,7 +21,7 @@ from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.orchestration.event_log import open_fast
 from bioinfo_assets.orchestration.executor import CANCELLED_BY_INTERRUPT
-from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run_iterator
 from bioinfo_assets.orchestration.job_updates import listen
 from bioinfo_assets.orchestration.partitions import range_tags, ranges, samples, set_samples
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock, report_dead_runs
@@ -170,22 +170,24 @@ def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, part: _RunPa
             asset_selection=frozenset(map(dg.AssetKey, part.assets)),
             tags={**TAGS, **CANCELLED_BY_INTERRUPT, **part.tags},
         )
-        result = execute_run(InMemoryJob(job), run, instance)
-    if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:
+        # Only the events of failures are kept: of ten thousand samples the others take gigabytes.
+        failed = [event for event in execute_run_iterator(InMemoryJob(job), run, instance) if event.is_failure]
+    status = next(record.dagster_run.status for record in instance.get_run_records(dg.RunsFilter(run_ids=[run_id])))
+    if status is dg.DagsterRunStatus.CANCELED:
         raise KeyboardInterrupt
-    for failure in _failures_without_job(result, progress):
+    for failure in _failures_without_job(failed, progress):
         progress.add_failure(failure)
-    return RunResult(run_id, result.success)
+    return RunResult(run_id, status is dg.DagsterRunStatus.SUCCESS)
 
 
-def _failures_without_job(result: dg.JobExecutionResult, progress: RunProgress) -> Iterator[Failure]:
+def _failures_without_job(failed: Sequence[dg.DagsterEvent], progress: RunProgress) -> Iterator[Failure]:
     """The failures of a run or a step that no job has reported: before the first job, or because of a defect."""
-    steps = list(result.filter_events(lambda event: event.is_step_failure))
+    steps = [event for event in failed if event.is_step_failure]
     for event in steps:
         if event.step_failure_data.user_failure_data is None or not progress.failures:
             yield Failure("the run", None, _reason(event))
     if not steps:
-        for event in result.filter_events(lambda event: event.event_type is dg.DagsterEventType.RUN_FAILURE):
+        for event in (event for event in failed if event.event_type is dg.DagsterEventType.RUN_FAILURE):
             yield Failure("the run", None, _reason(event))
 
 

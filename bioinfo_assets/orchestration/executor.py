@@ -69,7 +69,7 @@ POLL_INTERVAL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class _StepEnd:
-    """The end of a step's thread: all its events, and the error that ended it, if any."""
+    """The end of a step's thread: all its events if it has hooks, and the error that ended it, if any."""
 
     events: list[DagsterEvent]
     error: BaseException | None
@@ -134,10 +134,12 @@ class _PlanRun:
 
     def _run_step(self, step_context: StepExecutionContext) -> None:
         set_interrupt_flag(self.interrupted)
+        has_hooks = bool(step_context.job_def.get_all_hooks_for_handle(step_context.node_handle))
         events: list[DagsterEvent] = []
         try:
             for event in dagster_event_sequence_for_step(step_context):
-                events.append(event)
+                if has_hooks:
+                    events.append(event)
                 self._queue.put((step_context, event))
         except BaseException as error:  # noqa: BLE001 - the main thread handles it, whatever it is
             self._queue.put((step_context, _StepEnd(events, error)))

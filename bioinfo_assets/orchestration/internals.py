@@ -19,7 +19,7 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.step_launcher import StepLauncher
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import DagsterEvent, EngineEventData
-from dagster._core.execution.api import ExecuteRunWithPlanIterable, execute_run
+from dagster._core.execution.api import ExecuteRunWithPlanIterable, execute_run_iterator
 from dagster._core.execution.compute_logs import create_compute_log_file_key
 from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext, StepExecutionContext
 from dagster._core.execution.context_creation_job import PlanExecutionContextManager
@@ -88,7 +88,7 @@ __all__ = [
     "core_dagster_event_sequence_for_step",
     "create_compute_log_file_key",
     "dagster_event_sequence_for_step",
-    "execute_run",
+    "execute_run_iterator",
     "extract_data_version_from_entry",
     "get_input_data_version_tag",
     "get_input_event_pointer_tag",

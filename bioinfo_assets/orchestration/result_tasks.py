@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
 from bioinfo_assets.orchestration.provenance import Provenance, UpstreamVersions
 from bioinfo_assets.orchestration.session import Session
@@ -18,9 +16,6 @@ from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.released import released_inputs
 from bioinfo_assets.records.reuse import ReuseAction, ReuseDecision, decide_reuse
 from bioinfo_assets.result_key import ResultKey
-
-if TYPE_CHECKING:
-    from bioinfo_assets.records.record_set import RecordSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +76,12 @@ class ResultTasks:
     def _find_reusable(self, key: ResultKey, needed_by: ResultKey | None) -> ReuseDecision | Result | ReleasedInputs:
         """The result if it exists or others share it; otherwise the decision to run its job."""
         ledger, backend = self.session.ledger, self.session.backend
-        upstream: dict[str, RecordSet] = {}
-
-        def build() -> Job:
-            upstream.update(self.plan.upstream(key, self.records))
-            return self.plan.build(key, upstream)
-
+        upstream = self.plan.upstream(key, self.records)
         decision = decide_reuse(
             ledger,
             self.session.cache,
             key,
-            build,
+            lambda: self.plan.build(key, upstream),
             lambda job: backend.tool_versions(job.tools, job.options),
             needed_by=needed_by,
         )
@@ -104,8 +94,7 @@ class ResultTasks:
         copied = copy_shared_result(ledger, decision) if decision.action is ReuseAction.COPY else None
         if copied is not None:
             return self._describe(copied)
-        records = [record for found in upstream.values() for record in found.records.values()]
-        released = released_inputs(decision.required_job, records)
+        released = released_inputs(decision.required_job, upstream.released.values())
         return ReleasedInputs([record.key for record in released]) if released else decision
 
     def commit(self, submitted: SubmittedJob) -> Result:

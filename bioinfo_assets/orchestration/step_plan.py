@@ -7,7 +7,7 @@ import dagster as dg
 
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.orchestration.metadata import Metadata
-from bioinfo_assets.orchestration.upstream_records import UpstreamRecords
+from bioinfo_assets.orchestration.upstream_records import RecordLookup, UpstreamRecords
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import REFERENCES, ResultKey
@@ -62,7 +62,7 @@ class StepPlan:
     shared_scopes: Mapping[str, str]
     output_names: Mapping[str, str]
 
-    def upstream(self, key: ResultKey, records: UpstreamRecords) -> Mapping[str, RecordSet]:
+    def upstream(self, key: ResultKey, records: UpstreamRecords) -> RecordLookup:
         """By asset: the records that a result's job is built from."""
         return records.of(key, [parent for parent in self.parents[key.asset] if parent in self.builders])
 

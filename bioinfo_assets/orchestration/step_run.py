@@ -86,11 +86,15 @@ class StepRun:
     _provenance: dict[ResultKey, Provenance] = field(default_factory=dict)
     _done: Counter[str] = field(default_factory=Counter)
     _finished: set[ResultKey] = field(default_factory=set)
+    _unfinished: Counter[str] = field(init=False)
     _restoring: dict[ResultKey, list[ResultKey]] = field(default_factory=dict)
     _failures: dict[ResultKey, str] = field(default_factory=dict)
     _skipped: int = 0
     _event_counts: Counter[str] = field(default_factory=Counter)
     _shown_problem: str = ""
+
+    def __post_init__(self) -> None:
+        self._unfinished = Counter(key.scope for keys in self.plan.keys.values() for key in keys)
 
     def events(self) -> StepEvents:
         """Run the jobs; yield a materialization for each result as it is published, then an output for each asset.
@@ -199,12 +203,19 @@ class StepRun:
                 self._begin([reader])
         if key in self._finished:
             return  # it was reused before, and computed again for those readers
-        self._finished.add(key)
         unblocked = self.graph.finish(key, is_done=is_done)
         for skipped in unblocked.skipped:
             self._skipped += 1
             notify(JobUpdate(skipped, JobState.SKIPPED))
+        for finished in (key, *unblocked.skipped):
+            self._note_finished(finished)
         self._begin(unblocked.ready)
+
+    def _note_finished(self, key: ResultKey) -> None:
+        self._finished.add(key)
+        self._unfinished[key.scope] -= 1
+        if not self._unfinished[key.scope] and key.partition_key is not None:
+            self.tasks.records.forget(key.scope)
 
     def _reuse(self, key: ResultKey, found: Result) -> tuple[ResultKey, Result]:
         origin = found.committed.record.copied_from

@@ -1,6 +1,6 @@
 """The records that a step's jobs are built from: those of its own results, and those that were there before."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -15,7 +15,8 @@ class UpstreamRecords:
     """The records upstream of a step's results, read when they are needed. Thread-safe.
 
     A result that this step does not compute is read from its record, and its files are checked: nothing is built on a
-    result that was changed or removed. The records that all samples share are read once.
+    result that was changed or removed. The records that all samples share are read once. Those of a sample are kept
+    until all its results are finished: a report on ten thousand samples reads them again.
 
     Attributes:
         ledger: The project's records.
@@ -27,18 +28,26 @@ class UpstreamRecords:
     shared_scopes: Mapping[str, str]
     all_samples: Callable[[], Sequence[str]]
     _computed: dict[ResultKey, Record] = field(default_factory=dict)
+    _by_scope: dict[str, set[ResultKey]] = field(default_factory=dict)
     _shared: dict[str, RecordSet] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, record: Record) -> None:
         """Add a result of this step."""
         self._computed[record.key] = record
+        self._by_scope.setdefault(record.scope, set()).add(record.key)
 
-    def of(self, key: ResultKey, parents: Sequence[str]) -> Mapping[str, RecordSet]:
+    def forget(self, scope: str) -> None:
+        """Forget the results of a sample, which nothing else of this step is computed from."""
+        for key in self._by_scope.pop(scope, ()):
+            self._computed.pop(key, None)
+
+    def of(self, key: ResultKey, parents: Sequence[str]) -> "RecordLookup":
         """By upstream asset: its records for one result."""
-        return {parent: self._records(parent, key) for parent in parents}
+        return RecordLookup(self, key, parents)
 
-    def _records(self, parent: str, key: ResultKey) -> RecordSet:
+    def read(self, parent: str, key: ResultKey) -> RecordSet:
+        """The records of an upstream asset for one result."""
         scope = self.shared_scopes.get(parent)
         if scope is not None:
             return self._shared_record(parent, scope)
@@ -61,3 +70,38 @@ class UpstreamRecords:
             return RecordSet(asset, computed)
         read = RecordSet.read(self.ledger, asset, missing)
         return RecordSet(asset, {**computed, **read.records}, read.problems)
+
+
+class RecordLookup(Mapping[str, RecordSet]):
+    """The records that one job is built from, by upstream asset.
+
+    For a job of all samples each is read whenever it is asked for, and not kept: those of ten thousand samples take
+    hundreds of megabytes for each asset.
+
+    Attributes:
+        released: Those of the records so far whose files were released.
+    """
+
+    def __init__(self, records: UpstreamRecords, key: ResultKey, parents: Sequence[str]) -> None:
+        self.released: dict[ResultKey, Record] = {}
+        self._records = records
+        self._key = key
+        self._parents = tuple(parents)
+        self._kept: dict[str, RecordSet] = {}
+
+    def __getitem__(self, parent: str) -> RecordSet:
+        if parent not in self._parents:
+            raise KeyError(parent)
+        if parent in self._kept:
+            return self._kept[parent]
+        found = self._records.read(parent, self._key)
+        self.released |= {record.key: record for record in found.records.values() if record.released is not None}
+        if self._key.partition_key is not None:
+            self._kept[parent] = found
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parents)
+
+    def __len__(self) -> int:
+        return len(self._parents)

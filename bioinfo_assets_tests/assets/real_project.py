@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.api import execute_run
 
 from bioinfo_assets.assets.sources import observe_upstream
 from bioinfo_assets.definitions import build_definitions
-from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+from bioinfo_assets.orchestration.internals import InMemoryJob
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
 from bioinfo_assets.pipeline.graph import ASSETS, PARTITIONED

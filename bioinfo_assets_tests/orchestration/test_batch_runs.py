@@ -12,10 +12,11 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.execution.api import execute_run
 
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.executor import one_process_executor
-from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+from bioinfo_assets.orchestration.internals import InMemoryJob
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.step_plan import JobBuilder
@@ -345,7 +346,8 @@ HOST = """
     import sys
     from pathlib import Path
     import dagster as dg
-    from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+    from dagster._core.execution.api import execute_run
+    from bioinfo_assets.orchestration.internals import InMemoryJob
     from bioinfo_assets_tests.orchestration.test_batch_runs import waiting_definitions
     root, folder = sys.argv[1], Path(sys.argv[2])
     job = waiting_definitions(root, folder / "go", 3).resolve_implicit_global_asset_job_def()

@@ -12,9 +12,10 @@ from threading import Barrier
 import dagster as dg
 import psutil
 import pytest
+from dagster._core.execution.api import execute_run
 
 from bioinfo_assets.orchestration.executor import one_process_executor
-from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+from bioinfo_assets.orchestration.internals import InMemoryJob
 from bioinfo_assets_tests.waiting import wait_until
 
 STEPS = 40
@@ -107,7 +108,8 @@ HOST = """
     from bioinfo_assets.launch.backend_config import BackendConfig
     from bioinfo_assets.launch.job import Job, Output
     from bioinfo_assets.orchestration.executor import one_process_executor
-    from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+    from dagster._core.execution.api import execute_run
+    from bioinfo_assets.orchestration.internals import InMemoryJob
     from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
     from bioinfo_assets.orchestration.step_plan import JobBuilder
     folder = Path(sys.argv[1])

@@ -21,7 +21,7 @@ def test_the_version_of_dagster_is_the_one_they_were_written_for() -> None:
         ("dagster_event_sequence_for_step", ["step_context", "force_local_execution"]),
         ("trigger_hook", ["step_context", "step_event_list"]),
         ("assets_are_externally_managed", ["run"]),
-        ("execute_run", ["job", "dagster_run", "instance", "raise_on_error"]),
+        ("execute_run_iterator", ["job", "dagster_run", "instance", "resume_from_failure"]),
         ("create_compute_log_file_key", []),
         ("extract_data_version_from_entry", ["entry"]),
     ],

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.execution.api import execute_run
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend_config import BackendConfig
@@ -14,7 +15,7 @@ from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.job import Job, JobOptions, Output
 from bioinfo_assets.orchestration.executor import one_process_executor
-from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+from bioinfo_assets.orchestration.internals import InMemoryJob
 from bioinfo_assets.orchestration.launcher import (
     TAG,
     JobConfig,

@@ -7,12 +7,13 @@ from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.api import execute_run
 
 from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.job import Input, Job, JobOptions, Output, StoredFile
 from bioinfo_assets.orchestration.executor import one_process_executor
-from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+from bioinfo_assets.orchestration.internals import InMemoryJob
 from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags, samples
 from bioinfo_assets.orchestration.step_plan import JobBuilder

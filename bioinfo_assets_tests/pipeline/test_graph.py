@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.execution.api import execute_run
 
 from bioinfo_assets.application.preflight import HOW_TO_ENABLE
 from bioinfo_assets.assets.pipeline_assets import PIPELINE, pipeline_assets
@@ -13,7 +14,7 @@ from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.job import Input, Job, Output
 from bioinfo_assets.orchestration.executor import one_process_executor
-from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run
+from bioinfo_assets.orchestration.internals import InMemoryJob
 from bioinfo_assets.orchestration.launcher import job_launcher
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
 from bioinfo_assets.pipeline.graph import (
