@@ -60,8 +60,11 @@ class Session:
             for uri in {own, references} & lineage.folders.keys():
                 self._folders[uri] = lineage.folders[uri]
             if own in self._folders:
-                self._folders[own] = self._folders[own].with_record(record)
                 self._folders.move_to_end(own)
+                try:
+                    self._folders[own] = self._folders[own].with_record(record)
+                except InputError:  # one of them cannot be read: they are read again the next time
+                    del self._folders[own]
             if references in self._folders:
                 self._folders.move_to_end(references)
             while len(self._folders) > MAX_KEPT_SCOPES:

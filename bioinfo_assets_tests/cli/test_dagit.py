@@ -96,7 +96,7 @@ def test_no_newsletter_dialog_is_shown(page: Page) -> None:
 def test_all_assets_are_shown(page: Page) -> None:
     nodes = page.query("{ assetNodes { assetKey { path } groupName description } }")["assetNodes"]
 
-    assert len(nodes) == 17
+    assert len(nodes) == 18
     assert {node["groupName"] for node in nodes} == {
         "sources", "reference", "reads", "alignment", "metrics", "report",
     }  # fmt: skip

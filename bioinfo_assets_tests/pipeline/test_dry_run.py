@@ -11,7 +11,6 @@ from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend_config import open_backend
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
-from bioinfo_assets.pipeline.graph import ASSETS
 from bioinfo_assets.pipeline.project import Sources
 from bioinfo_assets.records.samples import remove_samples, save_sample
 from bioinfo_assets.records.shared_cache import SharedCache
@@ -64,7 +63,7 @@ def run_planned(project: FakeProject, plan: dict[Place, PlannedResult]) -> set[P
 
 def test_every_result_of_a_new_project_is_planned_to_run(project: FakeProject) -> None:
     plan = project.plan()
-    assert set(plan) == project.places(ASSETS)
+    assert set(plan) == project.places(project.assets)
     assert {(result.action, result.reason) for result in plan.values()} == {(PlannedAction.RUN, "not computed yet")}
     assert not stale(plan)
     assert run_planned(project, plan) == set(plan)
@@ -78,7 +77,7 @@ def test_a_dry_run_of_a_new_project_writes_nothing(project: FakeProject) -> None
 
 def test_existing_results_are_reused(computed: FakeProject) -> None:
     plan = computed.plan()
-    assert set(plan) == computed.places(ASSETS)
+    assert set(plan) == computed.places(computed.assets)
     for (asset, scope), result in plan.items():
         assert (result.action, result.reason, result.is_stale) == (PlannedAction.REUSE, "", False)
         assert result.record == computed.record(asset, scope)
@@ -88,7 +87,7 @@ def test_existing_results_are_reused(computed: FakeProject) -> None:
 
 
 def test_planned_results_come_in_the_order_of_the_graph(computed: FakeProject) -> None:
-    assert list(dict.fromkeys(asset for asset, _ in computed.plan())) == list(ASSETS)
+    assert list(dict.fromkeys(asset for asset, _ in computed.plan())) == list(computed.assets)
 
 
 def test_a_changed_fastq_affects_only_its_sample_and_the_report(computed: FakeProject) -> None:
@@ -300,7 +299,7 @@ def test_an_upstream_asset_that_is_not_selected_is_used_as_it_is(computed: FakeP
 def test_samples_that_are_not_selected_are_used_as_they_are(computed: FakeProject) -> None:
     computed.write_reads("a", pairs=2)
     plan = computed.plan(samples=["b"])
-    assert set(plan) == computed.places(ASSETS, ["b"])
+    assert set(plan) == computed.places(computed.assets, ["b"])
     assert not not_reused(plan)
     computed.write_reads("b", pairs=2)
     assert computed.plan(samples=["b"])[REPORT].action is PlannedAction.DEPENDS_ON_UPSTREAM
@@ -345,7 +344,7 @@ def test_a_report_that_lacks_a_computed_sample_is_stale(computed: FakeProject) -
 def test_a_report_on_a_removed_sample_is_stale(computed: FakeProject) -> None:
     remove_samples(computed.project.ledger, ["b"])
     plan = computed.plan()
-    assert set(plan) == computed.places(ASSETS, ["a", "c"])
+    assert set(plan) == computed.places(computed.assets, ["a", "c"])
     assert with_action(plan, PlannedAction.RUN) == not_reused(plan) == stale(plan) == {REPORT}
     assert run_planned(computed, plan) == {REPORT}
 
@@ -363,7 +362,7 @@ def imported(computed: FakeProject) -> FakeProject:
 
 def test_only_what_is_downstream_of_an_imported_result_is_computed(imported: FakeProject) -> None:
     plan = imported.plan()
-    assert set(plan) == imported.places(ASSETS, ["a", "b", "c"]) | imported.places(FROM_MARKED, ["x"])
+    assert set(plan) == imported.places(imported.assets, ["a", "b", "c"]) | imported.places(FROM_MARKED, ["x"])
     assert plan["marked_bam", "x"].action is PlannedAction.REUSE
     assert with_action(plan, PlannedAction.RUN) == imported.places(FROM_RECALIBRATED, ["x"])
     assert with_action(plan, PlannedAction.DEPENDS_ON_UPSTREAM) == {REPORT}
