@@ -16,9 +16,9 @@ from benchmarks import aligner_memory as aligner_memory_module
 from benchmarks import cached as cached_module
 from benchmarks import chain as chain_module
 from benchmarks import cohort as cohort_module
+from benchmarks import dagit_pages, instant_jobs, provenance, reads
 from benchmarks import digests as digests_module
 from benchmarks import executors as executors_module
-from benchmarks import instant_jobs, provenance, reads
 
 app = typer.Typer(add_completion=False)
 console = Console(width=None if sys.stdout.isatty() else 150)
@@ -98,12 +98,16 @@ def instant(
     samples: Annotated[list[int] | None, typer.Option(help="Samples; 10, 100 and 1,000 by default.")] = None,
     postgres: Annotated[str, typer.Option(help="URL of an empty PostgreSQL database; SQLite without.")] = "",
 ) -> None:
-    """What samples cost the host whose jobs take no time."""
+    """What samples cost the host whose jobs take no time, and how Dagit's pages load then."""
     runs = []
     with _folder() as folder:
         for size in samples or [10, 100, 1000]:
             first, rerun = instant_jobs.measure(folder / str(size), size, postgres)
             runs += [("first", first), ("rerun", rerun)]
+            if not postgres:
+                times = dagit_pages.measure(folder / str(size) / "out", first.run_id, f"sample{size // 2:05d}")
+                console.print(dagit_pages.table(size, times))
+                report.add(f"Dagit's pages, {size} samples", [asdict(item) for item in times])
     console.print(instant_jobs.table(runs))
     report.add("jobs that take no time", [asdict(run) for _, run in runs])
 

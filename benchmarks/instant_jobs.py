@@ -29,6 +29,7 @@ from bioinfo_assets.orchestration.event_log import open_fast
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run_iterator
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
 from bioinfo_assets.pipeline.graph import ASSETS
+from bioinfo_assets.settings import home_of, save
 from bioinfo_assets_tests.pipeline.fake_project import FakeTools, open_fake_project
 
 JOB: Final = "align_samples"
@@ -46,6 +47,7 @@ class InstantRun:
         cpu_s: CPU seconds of the run itself.
         peak_mib: Largest resident memory of the process so far.
         load: Of the machine at the end, over one minute.
+        run_id: Of the run in Dagster.
     """
 
     samples: int
@@ -55,6 +57,7 @@ class InstantRun:
     cpu_s: float
     peak_mib: float
     load: float
+    run_id: str
 
     @property
     def ms_per_job(self) -> float:
@@ -100,7 +103,7 @@ class _Instant(FakeTools):
 
 @contextlib.contextmanager
 def _instance(home: Path, postgres: str) -> Iterator[dg.DagsterInstance]:
-    home.mkdir()
+    home.mkdir(parents=True)
     storage = f"storage:\n  postgres:\n    postgres_url: {postgres}\n" if postgres else ""
     text = f"telemetry:\n  enabled: false\npython_logs:\n  python_log_level: ERROR\n{storage}"
     (home / "dagster.yaml").write_text(text)
@@ -115,8 +118,9 @@ def _run_twice(folder: Path, samples: int, postgres: str) -> Iterator[InstantRun
         patch("bioinfo_assets.orchestration.launcher.open_backend", lambda *_: _Instant(folder / "scratch", {})),
         patch("bioinfo_assets.assets.metrics_metadata.GRAPH", {}),  # fake files have no metrics
         patch.object(bioinfo_assets.definitions, "code_versions", lambda _: dict.fromkeys(ASSETS, "1")),
-        _instance(folder / "home", postgres) as instance,
+        _instance(Path(home_of(fake.project.settings.output_path)), postgres) as instance,
     ):
+        save(fake.project.settings, home_of(fake.project.settings.output_path))
         add_samples(instance, names)
         job = bioinfo_assets.definitions.build_definitions(fake.project.settings).resolve_job_def(JOB)
         for _ in range(2):
@@ -140,6 +144,7 @@ def _run(instance: dg.DagsterInstance, job: dg.JobDefinition, names: Sequence[st
         cpu_s=time.process_time() - planned,
         peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         load=psutil.getloadavg()[0],
+        run_id=run.run_id,
     )
 
 
