@@ -20,6 +20,7 @@ from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.launch.backend import State, Status
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.orchestration.compute_logs import StepLogs
+from bioinfo_assets.orchestration.event_log import event_batch
 from bioinfo_assets.orchestration.executor import raise_if_interrupted
 from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
@@ -42,9 +43,12 @@ POLL_INTERVAL_S: Final = 0.05
 MAX_CHANGES_PER_TURN: Final = 200
 """Results that are taken further before materializations are reported and an interrupt is looked for."""
 
-MAX_EVENTS_PER_STATE: Final = 50
-"""How many jobs of an asset are shown to enter the same state. Each event costs Dagster some hundredths of a second, an
-array has up to ten thousand jobs, and that many events are of no use to a reader."""
+MAX_EVENTS_PER_STATE: Final = 20
+"""How many jobs of an asset are shown to enter the same state. Each event costs Dagster some milliseconds, an array has
+up to ten thousand jobs, and that many events are of no use to a reader: a failure names its job's log in any case."""
+
+MAX_EVENTS_WITHOUT_LINKS: Final = 10
+"""The same for an event that has nothing to look at, such as a job's log."""
 
 CANCEL_TIMEOUT_S: Final = 30.0
 """How long a step that is being cancelled waits for its jobs to end; the backend is closed after it anyway."""
@@ -189,9 +193,11 @@ class StepRun:
                 while self._checking or self._running or self._publishing:
                     raise_if_interrupted()
                     self._show_poll_problem()
-                    results = [result for key in self._changed_keys() for result in self._advance(key)]
-                    for key, result in results:
-                        yield self._materialization(key, result)
+                    changed = list(self._changed_keys())
+                    with event_batch(self.context.instance):
+                        results = [result for key in changed for result in self._advance(key)]
+                        for key, result in results:
+                            yield self._materialization(key, result)
                     self._continue_after(results)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -415,9 +421,10 @@ class StepRun:
         """Log an engine event of this step, unless many jobs have logged it before."""
         self._event_counts[f"{key.asset}: {text}"] += 1
         count = self._event_counts[f"{key.asset}: {text}"]
-        if count > MAX_EVENTS_PER_STATE:
+        limit = MAX_EVENTS_PER_STATE if metadata else MAX_EVENTS_WITHOUT_LINKS
+        if count > limit:
             return
-        last = " (not shown for further jobs)" if count == MAX_EVENTS_PER_STATE else ""
+        last = " (not shown for further jobs)" if count == limit else ""
         # Building an engine event logs it.
         DagsterEvent.engine_event(
             self.context, f"{key.job_name}: {text}{last}", EngineEventData(metadata=dict(metadata))
