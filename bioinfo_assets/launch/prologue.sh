@@ -53,7 +53,22 @@ describe() {
 
 # KEY LOCAL CANONICAL ...: write outputs.tsv atomically, reading up to $JOB_CPUS files at the same time.
 describe_outputs() {
-  local part="$JOB_REPORT/outputs.part" pids=() n=0
+  local part="$JOB_REPORT/outputs.part"
+  if ((JOB_CPUS > 1 && $# > 3)); then
+    describe_at_once "$part" "$@"
+  else
+    while (($# > 0)); do
+      describe "$1" "$2" "$3"
+      shift 3
+    done >"$part"
+  fi
+  mv "$part" "$JOB_REPORT/outputs.tsv"
+}
+
+# FILE KEY LOCAL CANONICAL ...: write the lines of outputs, several of which are read at the same time.
+describe_at_once() {
+  local part=$1 pids=() n=0
+  shift
   while (($# > 0)); do
     ((n < JOB_CPUS)) || wait "${pids[n - JOB_CPUS]}"
     describe "$1" "$2" "$3" >"$part.$n" &
@@ -67,6 +82,5 @@ describe_outputs() {
   for ((i = 0; i < n; i++)); do
     printf '%s\n' "$(<"$part.$i")"
   done >"$part"
-  rm -f "$part".*
-  mv "$part" "$JOB_REPORT/outputs.tsv"
+  rm "$part".*
 }
