@@ -22,8 +22,8 @@ _POM: Final = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersio
 """
 
 _OPENED: Final = ("java.base/java.lang", "java.base/java.io", "java.base/java.nio", "java.base/java.util")
-"""Packages that Nextflow's cache reads by reflection; without, it stores nothing and says nothing. Its own launcher
-opens them too (the script `nextflow`: --add-opens)."""
+"""Packages that Nextflow's cache reads by reflection; without, it stores nothing and reports no error. Its own
+launcher opens them too (--add-opens in the script `nextflow`)."""
 
 
 def ensure_installed(requirement: str) -> Path:

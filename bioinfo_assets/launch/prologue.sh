@@ -23,29 +23,29 @@ fact() {
   printf '%s\t%s\n' "$(one_line "$1")" "$(one_line "${@:2}")" >>"$JOB_REPORT/facts.tsv"
 }
 
-# SIZE: print the digest of stdin. For a large file by openssl if there is one: it takes a third of the time of Debian's
+# SIZE: set digest to that of stdin. For a large file by openssl if there is one: it takes a third of the time of Debian's
 # sha256sum, which is not linked to it, but is the first to start.
-sha256_of_stdin() {
-  local line
+digest_stdin() {
   if (($1 > 1000000)) && command -v openssl >/dev/null; then
-    line=$(openssl dgst -sha256 -r)
+    digest=$(openssl dgst -sha256 -r)
   else
-    line=$(sha256sum)
+    digest=$(sha256sum)
   fi
-  printf '%s' "${line%% *}"
+  digest=${digest%% *}
 }
 
 # KEY LOCAL CANONICAL: print an output's line of outputs.tsv. CANONICAL is a filter of stdin, or empty for none.
 describe() {
-  local size bytes content=-
+  local size bytes digest content=-
   [[ ! -L $2 ]] || fail "the script left a link as its output $1 ($2): it must be a regular file"
   [[ -f $2 ]] || fail "the script did not produce its output $1 ($2)"
   size=$(stat -c %s -- "$2")
-  bytes=$(sha256_of_stdin "$size" <"$2")
+  digest_stdin "$size" <"$2"
+  bytes=$digest
   if [[ $3 == cat ]]; then
     content=$bytes
   elif [[ -n $3 ]]; then
-    content=$(bash -euo pipefail -c "$3" <"$2" | sha256_of_stdin "$size") ||
+    content=$(bash -euo pipefail -c "$3" <"$2" | { digest_stdin "$size"; printf '%s' "$digest"; }) ||
       fail "the canonical form of output $1 ($2) cannot be computed by: $3"
   fi
   printf '%s\t%s\t%s\t%s\n' "$1" "$size" "$bytes" "$content"

@@ -1,7 +1,7 @@
 """Dagster's event log in SQLite, with connections that are kept between events, and events that are stored together.
 
 Dagster builds an engine and opens a connection for each event that it stores or reads, and SQLAlchemy compiles each
-statement anew for each engine: two thirds of a run's CPU time when its jobs take none (`benchmarks/cohort.py`). Each
+statement again for each engine: two thirds of a run's CPU time when its jobs take none (`benchmarks/cohort.py`). Each
 event of an asset takes seven statements in two files; those of a batch take as many together. The files and their
 contents are Dagster's own, so that the webserver reads them with Dagster's class.
 """
