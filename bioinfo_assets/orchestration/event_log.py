@@ -9,7 +9,7 @@ contents are Dagster's own, so that the webserver reads them with Dagster's clas
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -38,6 +38,9 @@ MAX_BATCH: Final = 500
 
 _BATCH_SIZE_VARIABLE: Final = "DAGSTER_EVENT_BATCH_SIZE"
 """By it Dagster passes the planned events of a run on together (dagster/_core/instance/utils.py)."""
+
+StoredIds = dict[tuple[dg.AssetKey, str | None], int]
+"""The storage ids of materializations, by asset and partition."""
 
 
 class FastSqliteEventLogStorage(SqliteEventLogStorage):
@@ -91,39 +94,45 @@ class FastSqliteEventLogStorage(SqliteEventLogStorage):
         return self._asset_key_columns[column_name]
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Store the events of this thread together when the block ends, however it does."""
+    def batch(self) -> Iterator[StoredIds]:
+        """Store the events of this thread together when the block ends, however it does; then the ids are filled in."""
         events: list[dg.EventLogEntry] = []
-        self._thread.events = events
+        ids: StoredIds = {}
+        self._thread.batch = events, ids
         try:
-            yield
+            yield ids
         finally:
-            self._thread.events = None
-            self.store_event_batch(events)
+            self._thread.batch = None
+            ids |= self._store_batch(events)
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Store an event, or keep it for the end of this thread's batch."""
-        events: list[dg.EventLogEntry] | None = getattr(self._thread, "events", None)
-        if events is None:
+        batch: tuple[list[dg.EventLogEntry], StoredIds] | None = getattr(self._thread, "batch", None)
+        if batch is None:
             super().store_event(event)
             return
+        events, ids = batch
         events.append(event)
         if len(events) == MAX_BATCH:
-            self.store_event_batch(events)
+            ids |= self._store_batch(events)
             events.clear()
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
-        """Store events in one transaction for each file; those that begin or end a run one by one, as Dagster does."""
+        """Store events in one transaction for each file."""
+        self._store_batch(events)
+
+    def _store_batch(self, events: Sequence[dg.EventLogEntry]) -> StoredIds:
+        """Store events together; those that begin or end a run one by one as Dagster does, and without their ids."""
         if len({event.run_id for event in events}) != 1 or not all(map(_can_be_stored_together, events)):
             for event in events:
                 super().store_event(event)
-            return
+            return {}
         rows = {id(event): self._event_to_row(event) for event in events}
         with self.run_connection(events[0].run_id) as connection:
             connection.execute(SqlEventLogStorageTable.insert(), list(rows.values()))
         of_assets = [event for event in events if event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS]
         if not of_assets:
-            return
+            return {}
         with self.index_transaction() as connection:
             connection.execute(SqlEventLogStorageTable.insert(), [rows[id(event)] for event in of_assets])
             # Whoever inserts holds SQLite's one lock: the ids follow each other.
@@ -136,6 +145,7 @@ class FastSqliteEventLogStorage(SqliteEventLogStorage):
             }
             for event, event_id in newest.values():  # a row of the table of assets describes the newest only
                 self._store_asset_event(connection, event, event_id)
+        return dict(_materialization_ids(of_assets, ids))
 
     def dispose(self) -> None:
         """Close all files."""
@@ -144,20 +154,33 @@ class FastSqliteEventLogStorage(SqliteEventLogStorage):
         super().dispose()
 
 
+def _materialization_ids(
+    events: Iterable[dg.EventLogEntry], ids: Iterable[int]
+) -> Iterator[tuple[tuple[dg.AssetKey, str | None], int]]:
+    for event, event_id in zip(events, ids, strict=True):
+        dagster_event = event.get_dagster_event()
+        if event.dagster_event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and dagster_event.asset_key:
+            yield (dagster_event.asset_key, dagster_event.partition), event_id
+
+
 def _can_be_stored_together(event: dg.EventLogEntry) -> bool:
     kind = event.dagster_event_type if event.is_dagster_event else None
     return kind not in EVENT_TYPE_TO_PIPELINE_RUN_STATUS and kind not in ASSET_CHECK_EVENTS
 
 
 @contextmanager
-def event_batch(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Store the events of this thread together when the block ends, if the instance's event log can do that."""
+def event_batch(instance: dg.DagsterInstance) -> Iterator[StoredIds]:
+    """Store the events of this thread together when the block ends, if the instance's event log can do that.
+
+    Yields:
+        The ids of the materializations, filled in at the end; those that were not stored together are missing.
+    """
     storage = instance.event_log_storage
     if isinstance(storage, FastSqliteEventLogStorage):
-        with storage.batch():
-            yield
+        with storage.batch() as ids:
+            yield ids
     else:
-        yield
+        yield {}
 
 
 class FastSqliteStorage(DagsterSqliteStorage):

@@ -20,7 +20,7 @@ from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.launch.backend import State, Status
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.orchestration.compute_logs import StepLogs
-from bioinfo_assets.orchestration.event_log import event_batch
+from bioinfo_assets.orchestration.event_log import StoredIds, event_batch
 from bioinfo_assets.orchestration.executor import raise_if_interrupted
 from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
@@ -194,11 +194,11 @@ class StepRun:
                     raise_if_interrupted()
                     self._show_poll_problem()
                     changed = list(self._changed_keys())
-                    with event_batch(self.context.instance):
+                    with event_batch(self.context.instance) as stored:
                         results = [result for key in changed for result in self._advance(key)]
                         for key, result in results:
                             yield self._materialization(key, result)
-                    self._continue_after(results)
+                    self._continue_after(results, stored)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -245,13 +245,13 @@ class StepRun:
             del self._running[key]
             self._publishing[key] = self._in_pool(key, lambda: self._commit(submitted))
 
-    def _continue_after(self, results: Sequence[tuple[ResultKey, Result]]) -> None:
+    def _continue_after(self, results: Sequence[tuple[ResultKey, Result]], stored: StoredIds) -> None:
         """Start what is computed from results, now that their materializations are stored."""
         versions: dict[str, dict[str | None, str]] = {}
         for key, result in results:
             versions.setdefault(key.asset, {})[key.partition_key] = result.committed.record.data_version
         for asset, by_partition in versions.items():
-            self.versions.add(dg.AssetKey(asset), by_partition)
+            self.versions.add(dg.AssetKey(asset), by_partition, stored)
         for key, _ in results:
             self._unblock(key, is_done=True)
 

@@ -107,7 +107,7 @@ def test_events_of_a_batch_are_stored_as_dagster_stores_them_one_by_one(home: Pa
             storage = instance.event_log_storage
             assert isinstance(storage, FastSqliteEventLogStorage)
             if not batched:
-                storage.batch = nullcontext  # type: ignore[method-assign]
+                storage.batch = lambda: nullcontext({})  # type: ignore[method-assign, assignment, return-value]
                 storage.store_event_batch = partial(dagsters_store_event_batch, storage)  # type: ignore[method-assign]
             result = toy.run()
             assert result.success
@@ -140,6 +140,20 @@ def stored_rows(home: Path, run_id: str) -> list[tuple[object, ...]]:
     return sorted(rows, key=repr)
 
 
+def test_a_batch_has_the_ids_that_dagster_finds(fast: dg.DagsterInstance) -> None:
+    fast.report_runless_asset_event(dg.AssetMaterialization("product", partition="a"))
+    with event_batch(fast) as ids:
+        for partition in ("a", "b"):
+            fast.report_runless_asset_event(dg.AssetMaterialization("product", partition=partition))
+            fast.report_runless_asset_event(dg.AssetObservation("product", partition=partition))
+
+    found = fast.event_log_storage.get_latest_storage_id_by_partition(
+        PRODUCT, dg.DagsterEventType.ASSET_MATERIALIZATION
+    )
+    assert ids == {(PRODUCT, partition): storage_id for partition, storage_id in found.items()}
+    assert ids.keys() == {(PRODUCT, "a"), (PRODUCT, "b")}
+
+
 def test_a_batch_that_is_interrupted_is_stored_all_the_same(fast: dg.DagsterInstance) -> None:
     def report_and_fail() -> None:
         with event_batch(fast):
@@ -162,5 +176,5 @@ def test_the_events_of_other_threads_do_not_wait_for_a_batch(fast: dg.DagsterIns
 def test_it_is_dagsters_class_but_for_its_connections_and_batches() -> None:
     own = {name for name in vars(FastSqliteEventLogStorage) if not name.startswith(("__", "_abc"))}
     connections = {"_connect", "_engine", "has_table", "_has_asset_key_col_on_connection", "dispose"}
-    assert own == connections | {"batch", "store_event", "store_event_batch"}
+    assert own == connections | {"batch", "store_event", "store_event_batch", "_store_batch"}
     assert issubclass(FastSqliteEventLogStorage, SqliteEventLogStorage)
