@@ -19,6 +19,7 @@ from benchmarks import cohort as cohort_module
 from benchmarks import dagit_pages, instant_jobs, provenance, reads
 from benchmarks import digests as digests_module
 from benchmarks import executors as executors_module
+from benchmarks import orchestrators as orchestrators_module
 
 app = typer.Typer(add_completion=False)
 console = Console(width=None if sys.stdout.isatty() else 150)
@@ -140,6 +141,18 @@ def cached(
         results = [cached_module.measure(parent / str(count), count, runs, console) for count in samples or (2, 100)]
     cached_module.show(results, console)
     report.add("cached rerun", [asdict(result) for result in results])
+
+
+@app.command()
+def orchestrators(
+    samples: Annotated[int, typer.Option(help="Number of samples; each has seven steps.")] = 50,
+    runs: Annotated[int, typer.Option(help="Runs of each program, each in a new folder.")] = 3,
+) -> None:
+    """Many trivial jobs by this project, redun, Snakemake and Nextflow: first run and rerun."""
+    with _folder() as folder:
+        result = orchestrators_module.measure(folder, samples, runs, console)
+    orchestrators_module.show(result, console)
+    report.add("orchestrators", asdict(result))
 
 
 @app.command()

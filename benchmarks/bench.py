@@ -12,7 +12,7 @@ from typing import Final
 from bioinfo_assets.launch import script
 from bioinfo_assets.launch.backend import JobReport, Stream, Usage
 from bioinfo_assets.launch.job import Job, StoredFile
-from bioinfo_assets.launch.local_backend import LocalBackend, LocalProcess
+from bioinfo_assets.launch.local_backend import LocalBackend, Supervisors
 from bioinfo_assets.launch.scratch import Attempt
 from bioinfo_assets.launch.transfer import publish
 from bioinfo_assets.storage.store import Store
@@ -100,7 +100,8 @@ class Bench:
             "JOB_REPORT": str(attempt.report),
             "LC_ALL": "C",
         }
-        ending = LocalProcess(attempt, {**environment, **more}).wait()
+        with closing(Supervisors()) as supervisors:
+            ending = supervisors.start(attempt, {**environment, **more}).wait()
         if ending.exit_code != 0:
             raise RuntimeError(f"{name} ended with {ending.exit_code}:\n{attempt.stderr.read_text(errors='replace')}")
         return Figures(ending.wall_s, ending.cpu_s or 0.0, (ending.peak_memory_kib or 0) / 1024)

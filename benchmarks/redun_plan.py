@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES, PER_SAMPLE, SHARED
+from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.storage.store import Store
 
 _ROW: Final = re.compile(r"\|\s+(?P<task>[\w.]+)\s+(?P<counts>\d[\d ]*)$", re.MULTILINE)
 _STATES: Final = ("PENDING", "RUNNING", "FAILED", "CACHED", "DONE", "TOTAL")
@@ -23,7 +25,9 @@ def of_records(ours: Path, results: Path) -> dict[str, object]:
     """
     steps = {*SHARED, *PER_SAMPLE, *OVER_SAMPLES}
     paths = [path for path in sorted(ours.glob("*/records/*.json")) if path.stem in steps]
-    records = [Record.model_validate_json(path.read_bytes()) for path in paths]
+    ledger = Ledger(Store(), str(ours))
+    read = (ledger.read_any(str(path)) for path in paths)
+    records = [record for record in read if isinstance(record, Record)]
     origins = {file.uri: (record.scope, record.asset, file.key) for record in records for file in record.outputs}
     jobs = {(record.scope, record.asset): _job(record, origins, ours, results) for record in records}
     samples = sorted({scope for scope, step in jobs if step in PER_SAMPLE})

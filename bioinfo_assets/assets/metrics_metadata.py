@@ -3,16 +3,19 @@
 import base64
 from collections.abc import Sequence
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import dagster as dg
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from bioinfo_assets.orchestration.metadata import Metadata
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.pipeline.result_metrics import CoverageCurve, InsertSizeHistogram
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.storage.store import Store
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDTH_IN, HEIGHT_IN, DPI = 5.0, 2.6, 80
 COLOUR = "#3b6ea5"
@@ -46,7 +49,9 @@ def coverage_plot(sample: str, distribution: Sequence[tuple[int, float]]) -> dg.
     return _markdown(figure, f"Coverage of {sample}")
 
 
-def _axes(x: str, y: str, title: str) -> tuple[Figure, Axes]:
+def _axes(x: str, y: str, title: str) -> "tuple[Figure, Axes]":
+    from matplotlib.figure import Figure  # noqa: PLC0415 - takes half a second to import, and few results have a plot
+
     figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI)
     figure.subplots_adjust(left=0.15, right=0.97, bottom=0.2, top=0.89)  # a computed layout takes twice the time
     axes = figure.add_subplot()
@@ -57,7 +62,7 @@ def _axes(x: str, y: str, title: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _markdown(figure: Figure, title: str) -> dg.MarkdownMetadataValue:
+def _markdown(figure: "Figure", title: str) -> dg.MarkdownMetadataValue:
     png = BytesIO()
     figure.savefig(png, format="png")
     encoded = base64.b64encode(png.getvalue()).decode()

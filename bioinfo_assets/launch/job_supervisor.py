@@ -2,6 +2,7 @@
 
     python3 -I -S job_supervisor.py files STDOUT STDERR COMMAND...
     python3 -I -S job_supervisor.py marked FOLDER COMMAND...
+    python3 -I -S job_supervisor.py serve
 
 It ends the command when its own standard input ends, which happens when the host closes it, on purpose or by dying
 (SIGKILL included): SIGTERM, a short grace, SIGKILL. When the command is over, whatever it left running is killed. Then
@@ -17,10 +18,13 @@ cut them: `[stdout+] ` marks a piece that continues in the next one. FOLDER rece
 end of standard error as `stderr`; a file `reserve` in it is removed first, to have space for both on a full disk. The
 supervisor exits as the command did.
 
+`serve` starts supervisors in the mode `files`, one for each request that it reads from standard input, a Unix socket
+(`launch.local_backend`). Python takes 20 ms of CPU to start and to import what is needed here; a fork takes one.
+
 Why a process of its own: Linux gives a started process its parent's peak memory (`exec` keeps the larger `maxrss`), so
 a small job started from a host of 200 MB would seem to use 200 MB. And only a subreaper (prctl(2)) adopts children that
 leave their process group. It uses the standard library alone, since containers get no more of this project than this
-file, and imports little of it, since it is started once per job: 15 ms. It needs Python 3.9.
+file, and imports little of it, since containers start it once per job. It needs Python 3.9.
 """
 
 import ctypes
@@ -36,7 +40,8 @@ from contextlib import suppress
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from typing import Any, NoReturn
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 GRACE_S = 2.0
@@ -45,6 +50,7 @@ STDOUT_MARK = b"[stdout] "
 STDOUT_CONTINUED_MARK = b"[stdout+] "
 MAX_PIECE = 8000  # bytes; Docker passes a line on in parts of 16 KiB
 STDERR_TAIL = 65536
+MAX_REQUEST = 1 << 17  # bytes; Linux sends up to 208 KiB in one piece (net.core.wmem_default)
 DRAIN_TIMEOUT_S = 10.0
 """How long the last output is waited for, after all processes that could print more were killed."""
 OOM_COUNTERS = (
@@ -56,7 +62,9 @@ DMI = "/sys/class/dmi/id"
 
 
 def main(mode: str, arguments: "list[str]") -> int:
-    """Run the command in one of the two modes; return the supervisor's own exit code."""
+    """Run the command, or commands, in one of the modes; return the supervisor's own exit code."""
+    if mode == "serve":
+        return serve()
     if mode == "files":
         report = run(arguments[2:], *(os.open(path, os.O_WRONLY | os.O_TRUNC) for path in arguments[:2]))
         with suppress(OSError):  # the host is dead
@@ -71,10 +79,7 @@ def run(command: "list[str]", stdout: int, stderr: int) -> "dict[str, float | st
         os.setsid()  # SIGTERM goes to the whole group, which must not be that of the host
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, lambda *_: None)  # of the group, in which this process is as well
-    wakeup, written = os.pipe()
-    os.set_blocking(written, False)
-    signal.set_wakeup_fd(written)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    wakeup = _wake_by_dead_children()
     started, clock = time.time(), time.monotonic()
     child = os.posix_spawnp(
         command[0],
@@ -103,6 +108,15 @@ def run(command: "list[str]", stdout: int, stderr: int) -> "dict[str, float | st
         "oom_kills": _oom_kills(),
         "machine": machine_type(),
     }
+
+
+def _wake_by_dead_children() -> int:
+    """A pipe that can be read as soon as a child has died."""
+    wakeup, written = os.pipe()
+    os.set_blocking(written, False)
+    signal.set_wakeup_fd(written)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return wakeup
 
 
 def _watch(child: int, wakeup: int) -> int:
@@ -184,6 +198,69 @@ def machine_type(dmi: str = DMI) -> str:
             return product.read().strip() if vendor.read().strip() == "Amazon EC2" else ""
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def serve() -> int:
+    """Fork a supervisor for each request, until the host closes standard input, or dies.
+
+    A request is an object of JSON (`stdout`, `stderr`, `folder`, `environment`, `command`) and the supervisor's end of
+    a line, which becomes its standard input and output. A supervisor that was killed cannot report, nor end its job:
+    what is left of its process group is killed here, and its exit code is written to the line in its place.
+    """
+    import socket  # noqa: PLC0415 - takes some ms, which jobs in containers save
+
+    control = socket.socket(fileno=0)
+    wakeup = _wake_by_dead_children()
+    lines: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([0, wakeup], [], [])
+        if wakeup in ready:
+            os.read(wakeup, 4096)
+            _bury(lines)
+        if 0 in ready:
+            request, received, _, _ = socket.recv_fds(control, MAX_REQUEST, 1, socket.MSG_CMSG_CLOEXEC)
+            if not request:
+                return 0
+            supervisor = os.fork()
+            if not supervisor:
+                _supervise(json.loads(request), received[0], [wakeup, *lines.values()])
+            lines[supervisor] = received[0]
+
+
+def _supervise(request: "dict[str, Any]", line: int, others: "Iterable[int]") -> "NoReturn":
+    """Be a supervisor, in a process that was forked for it; keep no other's line open."""
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for descriptor in others:
+            os.close(descriptor)
+        for descriptor in (0, 1):
+            os.dup2(line, descriptor)
+        os.close(line)
+        os.dup2(os.open(request["stderr"], os.O_WRONLY | os.O_APPEND), 2)
+        os.chdir(request["folder"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        code = main("files", [request["stdout"], request["stderr"], *request["command"]])
+    except BaseException:  # noqa: BLE001 - whatever it is, this process must not go on as the server
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _bury(lines: "dict[int, int]") -> None:
+    """Kill what is left of the groups of dead supervisors: while one is not reaped, its group cannot be another's."""
+    with suppress(ChildProcessError):
+        while (dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(dead.si_pid, signal.SIGKILL)
+            code = os.waitstatus_to_exitcode(os.waitpid(dead.si_pid, 0)[1])
+            line = lines.pop(dead.si_pid)
+            if code:
+                with suppress(OSError):  # the host is dead
+                    os.write(line, f"\n{code}".encode())
+            os.close(line)
 
 
 def run_marked(folder: str, command: "list[str]") -> int:

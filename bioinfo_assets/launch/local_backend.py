@@ -1,10 +1,12 @@
 """Jobs as processes of this machine, each in a session and a scratch folder of its own."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -19,7 +21,6 @@ from bioinfo_assets.launch.host_job import HostJob, ProcessExit
 from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.launch.scratch import Attempt
 from bioinfo_assets.launch.tool_version_cache import cached_tool_versions
-from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.store import Store
 
 _INHERITED_VARIABLES: Final = ("JAVA_HOME", "LD_LIBRARY_PATH")  # tools outside of the system's folders need them
@@ -29,25 +30,12 @@ class LocalProcess:
     """A running script, under its supervisor, which ends it when this host's end of a socket is closed.
 
     Args:
-        attempt: Whose script runs, in whose working folder, printing to whose logs.
-        environment: All the variables it has.
+        line: This host's end.
     """
 
-    def __init__(self, attempt: Attempt, environment: Mapping[str, str]) -> None:
-        self._line, far = socket.socketpair()
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
         self._started, self._clock = datetime.now(UTC), time.monotonic()
-        command = [sys.executable, "-I", "-S", job_supervisor.__file__, "files"]
-        command += map(str, (attempt.stdout, attempt.stderr, "bash", attempt.script))
-        with far, translate_disk_errors(attempt.root), attempt.stderr.open("ab") as supervisor_errors:
-            self._supervisor = subprocess.Popen(
-                command,
-                cwd=attempt.work,
-                env=environment,
-                stdin=far.fileno(),
-                stdout=far.fileno(),
-                stderr=supervisor_errors,
-                start_new_session=True,
-            )
 
     def terminate(self) -> None:
         """End the script and all it started; return at once."""
@@ -56,18 +44,72 @@ class LocalProcess:
 
     def wait(self) -> ProcessExit:
         """Wait until the script and all it started are gone."""
-        report = b""
+        received = b""
         with self._line:
             while part := self._line.recv(4096):
-                report += part
-        os.waitid(os.P_PID, self._supervisor.pid, os.WEXITED | os.WNOWAIT)
+                received += part
+        report, _, exit_code = received.partition(b"\n")
         if report:
-            self._supervisor.wait()
             return ProcessExit.from_report(report)
-        # The supervisor was killed. While it is not reaped, its process group cannot be another's.
-        os.killpg(self._supervisor.pid, signal.SIGKILL)
-        wall_s = time.monotonic() - self._clock
-        return ProcessExit(self._started, datetime.now(UTC), wall_s, exit_code=self._supervisor.wait())
+        wall_s = time.monotonic() - self._clock  # the supervisor was killed
+        return ProcessExit(self._started, datetime.now(UTC), wall_s, int(exit_code or -signal.SIGKILL))
+
+
+class Supervisors:
+    """Starts supervisors of scripts, in a process that is started with the first. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._server: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    def start(self, attempt: Attempt, environment: Mapping[str, str]) -> LocalProcess:
+        """Start an attempt's script in its working folder, printing to its logs.
+
+        Args:
+            attempt: The attempt.
+            environment: All the variables that the script has.
+        """
+        request = {
+            "stdout": str(attempt.stdout),
+            "stderr": str(attempt.stderr),
+            "folder": str(attempt.work),
+            "environment": dict(environment),
+            "command": ["bash", str(attempt.script)],
+        }
+        line, far = socket.socketpair()
+        with far:
+            self._send(json.dumps(request).encode(), far)
+        return LocalProcess(line)
+
+    def close(self) -> None:
+        """End the process; supervisors end by themselves, with their scripts."""
+        with self._lock:
+            self._close()
+
+    def _send(self, request: bytes, far: socket.socket) -> None:
+        with self._lock:
+            try:
+                socket.send_fds(self._open(), [request], [far.fileno()])
+            except ConnectionError:  # the process was killed
+                self._close()
+                socket.send_fds(self._open(), [request], [far.fileno()])
+
+    def _open(self) -> socket.socket:
+        if self._control is None:
+            self._control, far = socket.socketpair(type=socket.SOCK_SEQPACKET)
+            command = [sys.executable, "-I", "-S", job_supervisor.__file__, "serve"]
+            with far:
+                self._server = subprocess.Popen(
+                    command, stdin=far.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
+                )
+        return self._control
+
+    def _close(self) -> None:
+        if self._control is not None and self._server is not None:
+            self._control.close()
+            self._server.wait()
+            self._control, self._server = None, None
 
 
 class LocalBackend(HostBackend):
@@ -92,6 +134,7 @@ class LocalBackend(HostBackend):
         tool_path: tuple[Path, ...] = (),
     ) -> None:
         super().__init__(scratch, store, cpus, memory_mib)
+        self._supervisors = Supervisors()
         self._path = os.pathsep.join([*map(str, tool_path), os.environ.get("PATH", os.defpath)])
 
     def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:  # noqa: ARG002 - jobs here have no image
@@ -112,4 +155,9 @@ class LocalBackend(HostBackend):
 
     def _start(self, job: HostJob) -> LocalProcess:
         inherited = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
-        return LocalProcess(job.attempt, {**inherited, "PATH": self._path, **job.variables()})
+        return self._supervisors.start(job.attempt, {**inherited, "PATH": self._path, **job.variables()})
+
+    def close(self, *, leave_jobs: bool = False) -> None:
+        """End all running jobs and free the inputs that jobs shared."""
+        super().close(leave_jobs=leave_jobs)
+        self._supervisors.close()

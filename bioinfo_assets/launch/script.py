@@ -7,6 +7,7 @@ The text is the same on every backend. It needs bash and coreutils, starts in th
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -26,8 +27,12 @@ def render(job: Job) -> str:
     """
     outputs = [shlex.join([output.key, output.local, output.canonical or ""]) for output in job.outputs]
     describe = " \\\n  ".join(["describe_outputs", *outputs]) + "\n"
-    prologue = files("bioinfo_assets.launch").joinpath("prologue.sh").read_text(encoding="utf-8")
-    return "\n".join([prologue, f"(\n{job.script.rstrip()}\n)", _EPILOGUE, describe])
+    return "\n".join([_prologue(), f"(\n{job.script.rstrip()}\n)", _EPILOGUE, describe])
+
+
+@cache
+def _prologue() -> str:
+    return files("bioinfo_assets.launch").joinpath("prologue.sh").read_text(encoding="utf-8")
 
 
 _EPILOGUE: Final = f"""

@@ -1,24 +1,31 @@
-"""Dagster's event log in SQLite, with connections that are kept between events.
+"""Dagster's event log in SQLite, with connections that are kept between events, and events that are stored together.
 
 Dagster builds an engine and opens a connection for each event that it stores or reads, and SQLAlchemy compiles each
-statement again for each engine: two thirds of a run's CPU time when its jobs take none (`benchmarks/cohort.py`). The
-files and their contents are Dagster's own, so that the webserver reads them with Dagster's class.
+statement again for each engine: two thirds of a run's CPU time when its jobs take none (`benchmarks/instant_jobs.py`).
+Each event of an asset takes seven statements in two files; those of a batch take as many together. The files and their
+contents are Dagster's own, so that the webserver reads them with Dagster's class.
 """
 
+import os
+import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
-from sqlalchemy import Connection, Engine, StaticPool, create_engine
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, text
 
 from bioinfo_assets.orchestration.internals import (
+    ASSET_CHECK_EVENTS,
+    ASSET_EVENTS,
+    EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
     SQLITE_BUSY_TIMEOUT_SECONDS,
     ConfigurableClassData,
     DagsterSqliteStorage,
     InstanceRef,
+    SqlEventLogStorageTable,
     SqliteEventLogStorage,
 )
 
@@ -29,12 +36,24 @@ MAX_CONNECTIONS: Final = 8
 """Files that are kept open: the index of all runs, and one file for each run."""
 
 
+MAX_BATCH: Final = 500
+"""Events that are stored together at most; SQLite's other writers wait for the transaction."""
+
+_BATCH_SIZE_VARIABLE: Final = "DAGSTER_EVENT_BATCH_SIZE"
+"""By it Dagster passes the planned events of a run on together (dagster/_core/instance/utils.py)."""
+
+StoredIds = dict[tuple[dg.AssetKey, str | None], int]
+"""The storage ids of materializations, by asset and partition."""
+
+
 class FastSqliteEventLogStorage(SqliteEventLogStorage):
     """Dagster's SQLite event log, with an open connection for each of the files that are in use."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._tables: set[str] = set()
+        self._asset_key_columns: dict[str, bool] = {}
+        self._thread = threading.local()
         super().__init__(base_dir, inst_data)
 
     @contextmanager
@@ -71,11 +90,100 @@ class FastSqliteEventLogStorage(SqliteEventLogStorage):
             self._tables.add(table_name)
         return table_name in self._tables
 
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        """Whether the table of assets has a column, which older versions lack; Dagster looks for it at each event."""
+        if column_name not in self._asset_key_columns:
+            self._asset_key_columns[column_name] = super()._has_asset_key_col_on_connection(conn, column_name)
+        return self._asset_key_columns[column_name]
+
+    @contextmanager
+    def batch(self) -> Iterator[StoredIds]:
+        """Store the events of this thread together when the block ends, however it does; then the ids are filled in."""
+        events: list[dg.EventLogEntry] = []
+        ids: StoredIds = {}
+        self._thread.batch = events, ids
+        try:
+            yield ids
+        finally:
+            self._thread.batch = None
+            ids |= self._store_batch(events)
+
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Store an event, or keep it for the end of this thread's batch."""
+        batch: tuple[list[dg.EventLogEntry], StoredIds] | None = getattr(self._thread, "batch", None)
+        if batch is None:
+            super().store_event(event)
+            return
+        events, ids = batch
+        events.append(event)
+        if len(events) == MAX_BATCH:
+            ids |= self._store_batch(events)
+            events.clear()
+
+    def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
+        """Store events in one transaction for each file."""
+        self._store_batch(events)
+
+    def _store_batch(self, events: Sequence[dg.EventLogEntry]) -> StoredIds:
+        """Store events together; those that begin or end a run one by one as Dagster does, and without their ids."""
+        if len({event.run_id for event in events}) != 1 or not all(map(_can_be_stored_together, events)):
+            for event in events:
+                super().store_event(event)
+            return {}
+        rows = {id(event): self._event_to_row(event) for event in events}
+        with self.run_connection(events[0].run_id) as connection:
+            connection.execute(SqlEventLogStorageTable.insert(), list(rows.values()))
+        of_assets = [event for event in events if event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS]
+        if not of_assets:
+            return {}
+        with self.index_transaction() as connection:
+            connection.execute(SqlEventLogStorageTable.insert(), [rows[id(event)] for event in of_assets])
+            # Whoever inserts holds SQLite's one lock: the ids follow each other.
+            last_id = int(connection.execute(text("SELECT last_insert_rowid()")).scalar_one())
+            ids = range(last_id - len(of_assets) + 1, last_id + 1)
+            self._store_asset_event_tags(connection, of_assets, ids)
+            newest = {
+                (event.get_dagster_event().asset_key, event.dagster_event_type): (event, event_id)
+                for event, event_id in zip(of_assets, ids, strict=True)
+            }
+            for event, event_id in newest.values():  # a row of the table of assets describes the newest only
+                self._store_asset_event(connection, event, event_id)
+        return dict(_materialization_ids(of_assets, ids))
+
     def dispose(self) -> None:
         """Close all files."""
         while self._engines:
             self._engines.popitem()[1].dispose()
         super().dispose()
+
+
+def _materialization_ids(
+    events: Iterable[dg.EventLogEntry], ids: Iterable[int]
+) -> Iterator[tuple[tuple[dg.AssetKey, str | None], int]]:
+    for event, event_id in zip(events, ids, strict=True):
+        dagster_event = event.get_dagster_event()
+        if event.dagster_event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and dagster_event.asset_key:
+            yield (dagster_event.asset_key, dagster_event.partition), event_id
+
+
+def _can_be_stored_together(event: dg.EventLogEntry) -> bool:
+    kind = event.dagster_event_type if event.is_dagster_event else None
+    return kind not in EVENT_TYPE_TO_PIPELINE_RUN_STATUS and kind not in ASSET_CHECK_EVENTS
+
+
+@contextmanager
+def event_batch(instance: dg.DagsterInstance) -> Iterator[StoredIds]:
+    """Store the events of this thread together when the block ends, if the instance's event log can do that.
+
+    Yields:
+        The ids of the materializations, filled in at the end; those that were not stored together are missing.
+    """
+    storage = instance.event_log_storage
+    if isinstance(storage, FastSqliteEventLogStorage):
+        with storage.batch() as ids:
+            yield ids
+    else:
+        yield {}
 
 
 class FastSqliteStorage(DagsterSqliteStorage):
@@ -99,6 +207,7 @@ def open_fast(home: Path) -> dg.DagsterInstance:
     Raises:
         Exception: whatever Dagster raises for a malformed `dagster.yaml`.
     """
+    os.environ.setdefault(_BATCH_SIZE_VARIABLE, str(MAX_BATCH))
     ref = InstanceRef.from_dir(str(home))
     storage = ref.storage_data
     if storage is not None and storage.class_name == DagsterSqliteStorage.__name__:

@@ -15,6 +15,7 @@ from hashlib import sha256
 
 import dagster as dg
 
+from bioinfo_assets.orchestration.event_log import StoredIds
 from bioinfo_assets.orchestration.internals import (
     CODE_VERSION_TAG,
     DATA_VERSION_IS_USER_PROVIDED_TAG,
@@ -123,16 +124,25 @@ class UpstreamVersions:
                 versions = versions_of_partitions(self._instance, parent, partitions)
                 self._known |= {(parent, name): UpstreamVersion(*version) for name, version in versions.items()}
 
-    def add(self, asset: dg.AssetKey, data_versions: Mapping[str | None, str]) -> None:
-        """Add results of this step, by partition, once their materializations are stored."""
+    def add(self, asset: dg.AssetKey, data_versions: Mapping[str | None, str], stored: StoredIds) -> None:
+        """Add results of this step, by partition, once their materializations are stored.
+
+        Args:
+            asset: The asset.
+            data_versions: Of the results, by partition.
+            stored: The ids of the materializations, as far as they are known; others are looked up.
+        """
         if None in data_versions:
             self._known[asset, None] = version_of_asset(self._instance, asset)
             return
-        ids = self._instance.event_log_storage.get_latest_storage_id_by_partition(
-            asset, dg.DagsterEventType.ASSET_MATERIALIZATION, {name for name in data_versions if name is not None}
-        )
+        ids: dict[str, int | None] = {str(name): stored.get((asset, name)) for name in data_versions}
+        unknown = {name for name, storage_id in ids.items() if storage_id is None}
+        if unknown:
+            ids |= self._instance.event_log_storage.get_latest_storage_id_by_partition(
+                asset, dg.DagsterEventType.ASSET_MATERIALIZATION, unknown
+            )
         for name, data_version in data_versions.items():
-            self._known[asset, name] = UpstreamVersion(data_version, ids.get(str(name)))
+            self._known[asset, name] = UpstreamVersion(data_version, ids[str(name)])
 
     def report(self, observations: Iterable[dg.AssetObservation]) -> None:
         """Report those observations of sources to Dagster whose data version it does not have."""

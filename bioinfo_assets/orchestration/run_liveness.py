@@ -8,14 +8,15 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
-from bioinfo_assets.launch.batch.active_jobs import ActiveJob, orphans
-from bioinfo_assets.launch.batch.classify_outcome import REAPED
-from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.storage.file_lock import file_lock, is_held
+
+if TYPE_CHECKING:
+    from bioinfo_assets.launch.batch.active_jobs import ActiveJob
+    from bioinfo_assets.launch.batch.client import Client
 
 NOT_OVER: Final = (
     dg.DagsterRunStatus.NOT_STARTED,
@@ -111,8 +112,8 @@ def _has_died(file: Path) -> bool:
 
 
 def end_orphans(
-    instance: dg.DagsterInstance, client: Client, jobs: Iterable[ActiveJob], grace_s: float | None = None
-) -> tuple[ActiveJob, ...]:
+    instance: dg.DagsterInstance, client: "Client", jobs: "Iterable[ActiveJob]", grace_s: float | None = None
+) -> "tuple[ActiveJob, ...]":
     """Report runs whose process was killed, and end the jobs of runs that are over; returns the ended jobs.
 
     A resumed run has adopted its jobs, which are then its own. Jobs of runs that this Dagster instance does not have
@@ -128,6 +129,9 @@ def end_orphans(
     Raises:
         BioinfoAssetsError: AWS Batch cannot be reached.
     """
+    from bioinfo_assets.launch.batch.active_jobs import orphans  # noqa: PLC0415 - boto3 takes a while to import
+    from bioinfo_assets.launch.batch.classify_outcome import REAPED  # noqa: PLC0415 - as above
+
     report_dead_runs(instance)
 
     def may_be_ended(run_id: str) -> bool:

@@ -20,6 +20,7 @@ import dagster as dg
 from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.launch.backend import State, Status
 from bioinfo_assets.orchestration.compute_logs import StepLogs
+from bioinfo_assets.orchestration.event_log import StoredIds, event_batch
 from bioinfo_assets.orchestration.executor import raise_if_interrupted
 from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
@@ -41,9 +42,12 @@ POLL_INTERVAL_S: Final = 0.05
 MAX_CHANGES_PER_TURN: Final = 200
 """Results that are taken further before materializations are reported and an interrupt is looked for."""
 
-MAX_EVENTS_PER_STATE: Final = 50
-"""How many jobs of an asset are shown to enter the same state. Each event costs Dagster some hundredths of a second, an
-array has up to ten thousand jobs, and that many events are of no use to a reader."""
+MAX_EVENTS_PER_STATE: Final = 20
+"""How many jobs of an asset are shown to enter the same state. Each event costs Dagster some milliseconds, an array has
+up to ten thousand jobs, and that many events are of no use to a reader: a failure names its job's log in any case."""
+
+MAX_EVENTS_WITHOUT_LINKS: Final = 10
+"""The same for an event that has nothing to look at, such as a job's log."""
 
 CANCEL_TIMEOUT_S: Final = 30.0
 """How long a step that is being cancelled waits for its jobs to end; the backend is closed after it anyway."""
@@ -119,10 +123,12 @@ class StepRun:
                 while self._checking or self._running or self._publishing:
                     raise_if_interrupted()
                     self._show_poll_problem()
-                    results = [result for key in self._changed_keys() for result in self._advance(key)]
-                    for key, result in results:
-                        yield self._materialization(key, result)
-                    self._continue_after(results)
+                    changed = list(self._changed_keys())
+                    with event_batch(self.context.instance) as stored:
+                        results = [result for key in changed for result in self._advance(key)]
+                        for key, result in results:
+                            yield self._materialization(key, result)
+                    self._continue_after(results, stored)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -184,13 +190,13 @@ class StepRun:
             del self._running[key]
             self._publishing[key] = self._in_pool(key, lambda: self.tasks.commit(submitted))
 
-    def _continue_after(self, results: Sequence[tuple[ResultKey, Result]]) -> None:
+    def _continue_after(self, results: Sequence[tuple[ResultKey, Result]], stored: StoredIds) -> None:
         """Start what is computed from results, now that their materializations are stored."""
         versions: dict[str, dict[str | None, str]] = {}
         for key, result in results:
             versions.setdefault(key.asset, {})[key.partition_key] = result.committed.record.data_version
         for asset, by_partition in versions.items():
-            self.tasks.versions.add(dg.AssetKey(asset), by_partition)
+            self.tasks.versions.add(dg.AssetKey(asset), by_partition, stored)
         for key, _ in results:
             self._unblock(key, is_done=True)
 
@@ -330,9 +336,10 @@ class StepRun:
         """Log an engine event of this step, unless many jobs have logged it before."""
         self._event_counts[f"{key.asset}: {text}"] += 1
         count = self._event_counts[f"{key.asset}: {text}"]
-        if count > MAX_EVENTS_PER_STATE:
+        limit = MAX_EVENTS_PER_STATE if metadata else MAX_EVENTS_WITHOUT_LINKS
+        if count > limit:
             return
-        last = " (not shown for further jobs)" if count == MAX_EVENTS_PER_STATE else ""
+        last = " (not shown for further jobs)" if count == limit else ""
         # Building an engine event logs it.
         DagsterEvent.engine_event(
             self.context, f"{key.job_name}: {text}{last}", EngineEventData(metadata=dict(metadata))

@@ -24,6 +24,8 @@ from bioinfo_assets.records.record import FileRecord, InputRecord, Record
 from bioinfo_assets.records.reuse import ReuseDecision
 from bioinfo_assets.storage.store import FileStat, Store, local_path
 
+_SOFTWARE: Final = version("bioinfo-assets")
+
 MAX_CONCURRENT_COPIES: Final = 4
 """Files of one result that are copied at the same time."""
 
@@ -245,7 +247,7 @@ def _record(backend_name: str, submitted: SubmittedJob, report: JobReport, publi
         job_id=submitted.submission.job_id,
         host=socket.gethostname(),
         user=getpass.getuser(),
-        software=version("bioinfo-assets"),
+        software=_SOFTWARE,
         started=report.started,
         finished=report.finished,
         wall_s=report.usage.wall_s,

@@ -88,6 +88,41 @@ class TestNothingIsLeftRunning:
         assert wait_for_end(backend, job_id).state is State.FAILED
         wait_until(lambda: not any(alive(pid) for pid in pids), 60, "the end of all processes")
 
+    def test_a_killed_supervisor_does_not_end_other_jobs(self, backend: LocalBackend, tmp_path: Path) -> None:
+        go = tmp_path / "go"
+        killed, pids = start_and_read_pids(backend, "echo $PPID; echo end; sleep 1000")
+        other, _ = start_and_read_pids(backend, f"echo end; until [[ -e {go} ]]; do sleep 0.05; done")
+        os.kill(pids[0], 9)
+        assert wait_for_end(backend, killed).state is State.FAILED
+        assert state_of(backend, other) is State.RUNNING
+        go.touch()
+        assert wait_for_end(backend, other).state is State.SUCCEEDED
+
+    def test_jobs_outlive_the_process_that_starts_supervisors_and_more_can_be_started(
+        self, backend: LocalBackend, tmp_path: Path
+    ) -> None:
+        go = tmp_path / "go"
+        running, pids = start_and_read_pids(backend, f"echo $PPID; echo end; until [[ -e {go} ]]; do sleep 0.05; done")
+        os.kill(parent_of(pids[0]), 9)
+        later, _ = start_and_read_pids(backend, f"echo end; until [[ -e {go} ]]; do sleep 0.05; done")
+        go.touch()
+        assert wait_for_end(backend, running).state is State.SUCCEEDED
+        assert wait_for_end(backend, later).state is State.SUCCEEDED
+
+    def test_closing_the_backend_ends_the_process_that_starts_supervisors(self, tmp_path: Path) -> None:
+        local = LocalBackend(tmp_path / "scratch", Store())
+        job_id, pids = start_and_read_pids(local, "echo $PPID; echo end; sleep 1000")
+        server = parent_of(pids[0])
+        assert alive(server)
+        local.close()
+        assert state_of(local, job_id) is State.CANCELLED
+        assert not alive(server)
+        assert not alive(pids[0])
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
 
 HOST = """
 import sys, time
@@ -279,6 +314,7 @@ class TestEnvironment:
         job_id = local.submit(job("prints", "samtools")).job_id
         wait_for_end(local, job_id)
         assert local.read_log(job_id, Stream.STDOUT, 0) == b"samtools 9.9\n"
+        local.close()
 
     def test_a_closed_pipe_ends_its_writer(self, backend: LocalBackend) -> None:
         # Python ignores SIGPIPE; if a script inherited that, `yes` would fail with an error message instead.

@@ -23,26 +23,29 @@ fact() {
   printf '%s\t%s\n' "$(one_line "$1")" "$(one_line "${@:2}")" >>"$JOB_REPORT/facts.tsv"
 }
 
-# By openssl if there is one: it takes a third of the time of Debian's sha256sum, which is not linked to it.
-sha256_of_stdin() {
-  if command -v openssl >/dev/null; then
-    openssl dgst -sha256 -r
+# SIZE: set digest to that of stdin. For a large file by openssl if there is one: it takes a third of the time of Debian's
+# sha256sum, which is not linked to it, but is the first to start.
+digest_stdin() {
+  if (($1 > 1000000)) && command -v openssl >/dev/null; then
+    digest=$(openssl dgst -sha256 -r)
   else
-    sha256sum
-  fi | cut -d ' ' -f 1
+    digest=$(sha256sum)
+  fi
+  digest=${digest%% *}
 }
 
 # KEY LOCAL CANONICAL: print an output's line of outputs.tsv. CANONICAL is a filter of stdin, or empty for none.
 describe() {
-  local size bytes content=-
+  local size bytes digest content=-
   [[ ! -L $2 ]] || fail "the script left a link as its output $1 ($2): it must be a regular file"
   [[ -f $2 ]] || fail "the script did not produce its output $1 ($2)"
   size=$(stat -c %s -- "$2")
-  bytes=$(sha256_of_stdin <"$2")
+  digest_stdin "$size" <"$2"
+  bytes=$digest
   if [[ $3 == cat ]]; then
     content=$bytes
   elif [[ -n $3 ]]; then
-    content=$(bash -euo pipefail -c "$3" <"$2" | sha256_of_stdin) ||
+    content=$(bash -euo pipefail -c "$3" <"$2" | { digest_stdin "$size"; printf '%s' "$digest"; }) ||
       fail "the canonical form of output $1 ($2) cannot be computed by: $3"
   fi
   printf '%s\t%s\t%s\t%s\n' "$1" "$size" "$bytes" "$content"
@@ -50,11 +53,25 @@ describe() {
 
 # KEY LOCAL CANONICAL ...: write outputs.tsv atomically, reading up to $JOB_CPUS files at the same time.
 describe_outputs() {
-  local parts="$JOB_REPORT/parts" pids=() n=0
-  mkdir "$parts"
+  local part="$JOB_REPORT/outputs.part"
+  if ((JOB_CPUS > 1 && $# > 3)); then
+    describe_at_once "$part" "$@"
+  else
+    while (($# > 0)); do
+      describe "$1" "$2" "$3"
+      shift 3
+    done >"$part"
+  fi
+  mv "$part" "$JOB_REPORT/outputs.tsv"
+}
+
+# FILE KEY LOCAL CANONICAL ...: write the lines of outputs, several of which are read at the same time.
+describe_at_once() {
+  local part=$1 pids=() n=0
+  shift
   while (($# > 0)); do
     ((n < JOB_CPUS)) || wait "${pids[n - JOB_CPUS]}"
-    describe "$1" "$2" "$3" >"$parts/$n" &
+    describe "$1" "$2" "$3" >"$part.$n" &
     pids+=($!)
     n=$((n + 1))
     shift 3
@@ -63,10 +80,9 @@ describe_outputs() {
     wait "$pid"
   done
   for ((i = 0; i < n; i++)); do
-    cat "$parts/$i"
-  done >"$JOB_REPORT/outputs.part"
-  rm -r "$parts"
-  mv "$JOB_REPORT/outputs.part" "$JOB_REPORT/outputs.tsv"
+    printf '%s\n' "$(<"$part.$i")"
+  done >"$part"
+  rm "$part".*
 }
 
 (
