@@ -12,7 +12,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,6 +108,7 @@ class FakeBackend:
         job: Job,
         fingerprint: str = "",  # noqa: ARG002 - its jobs end with it
         is_published: IsPublished = never_published,  # noqa: ARG002 - as above
+        followers: Sequence[Job] = (),  # noqa: ARG002 - each of its jobs is one of its own
     ) -> Submission:
         """Submit a job."""
         attempt = new_attempt(self._scratch, job)

@@ -18,9 +18,12 @@ from typing import Final, NoReturn, TypeVar
 import dagster as dg
 
 from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
-from bioinfo_assets.launch.backend import State, Status
+from bioinfo_assets.launch.backend import State, Status, Submission
+from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.compute_logs import StepLogs
 from bioinfo_assets.orchestration.executor import raise_if_interrupted
+from bioinfo_assets.orchestration.failure_text import failure_text
+from bioinfo_assets.orchestration.fused_jobs import FusedJobs, fusable
 from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
 from bioinfo_assets.orchestration.provenance import Provenance
@@ -28,7 +31,7 @@ from bioinfo_assets.orchestration.result_graph import ResultGraph
 from bioinfo_assets.orchestration.result_tasks import Checked, ReleasedInputs, Result, ResultTasks
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_plan import StepPlan
-from bioinfo_assets.records.commit import SubmittedJob, submit
+from bioinfo_assets.records.commit import SubmittedJob, resume, submit
 from bioinfo_assets.records.released import reason_not_restored
 from bioinfo_assets.records.reuse import ReuseDecision
 from bioinfo_assets.result_key import ResultKey
@@ -50,10 +53,6 @@ CANCEL_TIMEOUT_S: Final = 30.0
 
 MAX_CONCURRENT_RESULTS: Final = 16
 """Results of a step that are checked or published at the same time: in S3 each takes tenths of a second."""
-
-MAX_NAMED_FAILURES: Final = 20
-"""How many failed partitions a step's failure names."""
-
 
 StepEvents = Iterator[dg.AssetMaterialization | dg.Output[None]]
 """What the body of assets yields."""
@@ -88,6 +87,7 @@ class StepRun:
     _finished: set[ResultKey] = field(default_factory=set)
     _restoring: dict[ResultKey, list[ResultKey]] = field(default_factory=dict)
     _failures: dict[ResultKey, str] = field(default_factory=dict)
+    _fused: FusedJobs = field(default_factory=FusedJobs)
     _skipped: int = 0
     _event_counts: Counter[str] = field(default_factory=Counter)
     _shown_problem: str = ""
@@ -132,7 +132,8 @@ class StepRun:
 
     def _begin(self, keys: Iterable[ResultKey], needed_by: ResultKey | None = None) -> None:
         for key in keys:
-            self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, needed_by))
+            keys = () if needed_by else fusable(key, self.plan, self.graph)
+            self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, needed_by, keys))
 
     def _in_pool(self, key: ResultKey, work: Callable[[], T]) -> "Future[T]":
         future = self._pool.submit(work)
@@ -146,15 +147,19 @@ class StepRun:
                 checked = self._checking.pop(key).result()
                 found, self._provenance[key] = checked.found, checked.provenance
                 if isinstance(found, Result):
+                    self._cancel_ahead(key)
                     yield self._reuse(key, found)
                 elif isinstance(found, ReleasedInputs):
+                    self._cancel_ahead(key)
                     self._restore(key, found.keys)
                 else:
-                    self._submit(key, found)
+                    self._submit(key, found, checked.followers)
             elif key in self._running:
                 self._follow_job(key, self._running[key])
             elif key in self._publishing and self._publishing[key].done():
                 result = self._publishing.pop(key).result()
+                if result.committed.reused:
+                    self._cancel_ahead(key)  # they read the files that were not published
                 notify(JobUpdate(key, JobState.CACHED if result.committed.reused else JobState.DONE))
                 yield key, result
         except UnreachableError:
@@ -213,21 +218,26 @@ class StepRun:
         notify(JobUpdate(key, JobState.CACHED))
         return key, found
 
-    def _submit(self, key: ResultKey, decision: ReuseDecision) -> None:
-        label = self.plan.log_label(key)
-        submitted = submit(
-            self.session.ledger,
-            self.session.watcher,
-            decision,
-            on_change=lambda status: self._follow(key, status),
-            on_output=lambda stream, text: self.logs.write(stream, text, label),
-            on_poll=lambda: self._changed.put(key),
+    def _submit(self, key: ResultKey, decision: ReuseDecision, followers: Sequence[Job]) -> None:
+        label, watcher = self.plan.log_label(key), self.session.watcher
+        callbacks = (
+            lambda status: self._follow(key, status),
+            lambda stream, text: self.logs.write(stream, text, label),
+            lambda: self._changed.put(key),
         )
+        ahead = self._fused.take(decision.required_job)
+        if ahead is None:
+            self._cancel_ahead(key)
+            submitted = submit(self.session.ledger, watcher, decision, *callbacks, followers)
+            self._fused.add(submitted.job, followers, submitted.submission)
+        else:
+            submitted = resume(watcher, decision, ahead, *callbacks)
         self._running[key] = submitted
         notify(JobUpdate(key, JobState.PENDING))
+        where = self.session.backend.name if ahead is None else "the job of the step before it"
         self._log_event(
             key,
-            f"job submitted to {self.session.backend.name} ({decision.reason})",
+            f"job submitted to {where} ({decision.reason})",
             {
                 "job_id": dg.MetadataValue.text(submitted.submission.job_id),
                 "scratch": dg.MetadataValue.path(submitted.submission.scratch),
@@ -261,34 +271,36 @@ class StepRun:
             if self._done[asset] or not keys:
                 yield dg.Output(None, output_name=self.plan.output_names[asset])
         if self._failures:
-            raise dg.Failure(description=self._failure_text(), allow_retries=False)
-
-    def _failure_text(self) -> str:
-        named = list(self._failures.items())[:MAX_NAMED_FAILURES]
-        lines = [f"{key.label}: {reason}" for key, reason in named]
-        more = len(self._failures) - len(named)
-        if more:
-            lines.append(f"and {more} more")
-        if self._skipped:
-            count = "1 result was" if self._skipped == 1 else f"{self._skipped} results were"
-            computed = "it is" if self._skipped == 1 else "they are"
-            lines.append(f"{count} skipped, because {computed} computed from others that failed")
-        return "\n".join(lines)
+            raise dg.Failure(description=failure_text(self._failures, self._skipped), allow_retries=False)
 
     def _fail(self, key: ResultKey, reason: str) -> None:
         self._failures[key] = reason
+        self._cancel_ahead(key)
         self._provenance.pop(key, None)
         notify(JobUpdate(key, JobState.FAILED, reason))
         self.context.log.error(reason)
         self._unblock(key, is_done=False)
 
+    def _cancel_ahead(self, key: ResultKey) -> None:
+        """End the jobs that were submitted ahead for a result and for those after it."""
+        for submission in self._fused.drop(key):
+            self.session.backend.cancel(submission.job_id)
+            self._pool.submit(self._discard_cancelled, submission, time.monotonic() + CANCEL_TIMEOUT_S)
+
+    def _discard_cancelled(self, submission: Submission, deadline: float) -> None:
+        handle = self.session.watcher.follow(submission)
+        if handle.wait(max(0.0, deadline - time.monotonic())).state.is_over:
+            self.session.backend.discard(submission.job_id)
+
     def _cancel_all(self) -> None:
         """Cancel all jobs and free their scratch, in parallel: whoever presses Ctrl-C waits for it."""
-        for submitted in self._running.values():
-            self.session.backend.cancel(submitted.submission.job_id)
+        ahead = self._fused.drop_all()
+        for submission in (*(submitted.submission for submitted in self._running.values()), *ahead):
+            self.session.backend.cancel(submission.job_id)
         deadline = time.monotonic() + CANCEL_TIMEOUT_S
         with ThreadPoolExecutor(MAX_CONCURRENT_RESULTS, thread_name_prefix=f"{self.context.step.key} cancels") as pool:
             list(pool.map(lambda submitted: self._await_cancelled(submitted, deadline), self._running.values()))
+            list(pool.map(lambda submission: self._discard_cancelled(submission, deadline), ahead))
         for key in self._running:
             notify(JobUpdate(key, JobState.FAILED, "cancelled"))
         self._running.clear()

@@ -8,7 +8,7 @@ one with the same fingerprints; a process that ends normally terminates its jobs
 import secrets
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -123,7 +123,13 @@ class BatchBackend:
         """
         return self._images.known_tool_versions(tools, options)
 
-    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
+    def submit(
+        self,
+        job: Job,
+        fingerprint: str = "",
+        is_published: IsPublished = never_published,
+        followers: Sequence[Job] = (),  # noqa: ARG002 - each job is one of its own
+    ) -> Submission:
         """Queue a job; it is submitted once no more arrive for `batching_delay_s`."""
         job_id = f"{job.name}.{fingerprint[:12] or 'x'}.{secrets.token_hex(4)}"
         batch_job = BatchJob(job_id, job, fingerprint, self._paths.job_folder(job_id), is_published)
