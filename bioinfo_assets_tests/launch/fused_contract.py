@@ -158,7 +158,7 @@ class FusedHostContract(FusedContract):
         assert (writes.outcome, repeats.outcome) == (Outcome.SUCCEEDED, Outcome.SUCCEEDED)
 
     def test_the_machine_is_free_after_the_last(self, backend: Backend) -> None:
-        everything = Resources(2, 4096)
+        everything = Resources(64, 1024)
         first = self.submit(backend, [replace(WRITES, resources=everything), REPEATS])
         second = self.submit(backend, [replace(WRITES, resources=everything), REPEATS])
         reports = [report_of(status) for own in (first, second) for status in self.ends(backend, own)]

@@ -11,7 +11,9 @@ from typing import Final
 from bioinfo_assets.launch.backend import IsPublished, Outcome, State, Status, never_published
 from bioinfo_assets.launch.batch.client import parent_of
 from bioinfo_assets.launch.batch.job_accounting import NO_TIMES, JobTimes
+from bioinfo_assets.launch.batch.job_parts import JobParts
 from bioinfo_assets.launch.batch.scratch_paths import job_folder_of, submission_folder
+from bioinfo_assets.launch.fused import fused_resources
 from bioinfo_assets.launch.job import Job, Resources
 
 DEFAULT_RETRIES: Final = 2
@@ -163,15 +165,23 @@ class BatchJob:
         job_id: The job's id in this process.
         fingerprint: Identifies its result; empty if no other process may adopt it.
         is_published: Whether another process has published its result meanwhile.
+        parts: The job and those that run after it in the same container.
     """
 
     def __init__(
-        self, job_id: str, job: Job, fingerprint: str, folder: str, is_published: IsPublished = never_published
+        self,
+        job_id: str,
+        job: Job,
+        fingerprint: str,
+        folder: str,
+        is_published: IsPublished = never_published,
+        followers: tuple[Job, ...] = (),
     ) -> None:
+        self.parts: Final = JobParts((job, *followers))
         self.is_published: Final = is_published
         self.job_id: Final = job_id
         self.fingerprint: Final = fingerprint
-        self._state = JobState(job, folder)
+        self._state = JobState(replace(job, resources=fused_resources(self.parts.jobs)), folder)
         self._lock = Lock()
 
     @property

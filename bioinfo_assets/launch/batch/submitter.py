@@ -5,7 +5,6 @@ claim, then SubmitJob, then the note of its answer.
 """
 
 import logging
-import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from bioinfo_assets.launch.batch.adoption import Adoption, Claim, Claims, ClaimV
 from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, JobState, Phase, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
+from bioinfo_assets.launch.batch.grouping import similarity, submission_name
 from bioinfo_assets.launch.batch.images import Images
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
 from bioinfo_assets.launch.batch.job_package import bootstrap, check_inputs, pack
@@ -28,10 +28,9 @@ from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, package_uri,
 from bioinfo_assets.launch.batch.submission_request import (
     NO_QUEUE,
     SubmissionRequest,
-    default_timeout_s,
-    job_name,
     submit_job_arguments,
     tags_of,
+    timeout_of_parts,
 )
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.storage.store import Store
@@ -119,7 +118,7 @@ class Submitter:
         return Groups(tuple(self._group_similar(claimed)), postponed)
 
     def _group_similar(self, jobs: Iterable[BatchJob]) -> Iterator[list[BatchJob]]:
-        for _, similar in groupby(sorted(jobs, key=_similarity), key=_similarity):
+        for _, similar in groupby(sorted(jobs, key=similarity), key=similarity):
             rest = list(similar)
             while len(rest) >= self._config.array_min_size:
                 yield rest[: self._config.array_max_size]
@@ -169,7 +168,8 @@ class Submitter:
             if job.state.termination_reason:
                 job.cancel("cancelled before it started")
                 return _Preparation.DONE
-            check_inputs(job.state.job)
+            for part, own in enumerate(job.parts.jobs):
+                check_inputs(own, job.parts.made_before(part))
             if job.fingerprint and not self._adopt_or_claim(job):
                 job.show("another run is submitting the same job")
                 return _Preparation.POSTPONED
@@ -228,7 +228,9 @@ class Submitter:
 
     def _adopt_or_reject(self, job: BatchJob, claim: Claim | None) -> bool:
         """Adopt a claimed submission, or end the job if no attempts are left; return whether it did either."""
-        previous = self._adoption.find_previous(claim, job.state.job)
+        if claim is not None and claim.followers != job.parts.identities():
+            return False  # it has other parts, or none
+        previous = self._adoption.find_previous(claim, job.parts.jobs)
         if previous is None:
             return False
         adopted = self._adoption.try_adopt(previous)
@@ -249,7 +251,7 @@ class Submitter:
             raise InputError(NO_QUEUE)
         image = self._images.image_of(options)
         request = SubmissionRequest(
-            name=(name := _submission_name(jobs)),
+            name=(name := submission_name(jobs)),
             command=("bash", "-c", bootstrap(), "bootstrap", self._paths.packages(name)),
             size=len(jobs),
             definition=self._definitions.definition_of(options, image),
@@ -257,9 +259,9 @@ class Submitter:
                 cpus=max(job.state.job.resources.cpus for job in jobs),
                 memory_mib=max(job.state.job.resources.memory_mib for job in jobs),
             ),
-            timeout_s=max(default_timeout_s(job.state.job) for job in jobs),
+            timeout_s=max(timeout_of_parts(job.parts.jobs) for job in jobs),
             attempts=self._attempts(first),
-            options=options,
+            options=options.model_copy(update={"timeout_s": None}),
             tags=tags_of(first.job, self._run.run_id, self._paths.root, is_single=len(jobs) == 1),
         )
         arguments = submit_job_arguments(request, self._client.region, self._config.scratch_volume)
@@ -301,8 +303,10 @@ class Submitter:
     def _write(self, job: BatchJob) -> None:
         """Write the package and the claim of a job."""
         state, submission = job.state, job.submission
-        tools = self._images.tool_versions(state.job.tools, state.job.options)
-        self._store.write_bytes(submission.package, pack(state.job, submission.folder, tools, self._store))
+        tools = self._images.tool_versions(job.parts.tools(), state.job.options)
+        marks = self._paths.parts_of(state.folder)
+        package = pack(state.job, submission.folder, tools, self._store, job.parts.jobs[1:], marks)
+        self._store.write_bytes(submission.package, package)
         if job.fingerprint:
             self.claims.write(job.fingerprint, self._claim(job, submission, state.spent, ""))
 
@@ -323,26 +327,5 @@ class Submitter:
             spent=spent,
             reason=reason,
             submitted=submission.submitted,
+            followers=job.parts.identities(),
         )
-
-
-def _submission_name(jobs: Sequence[BatchJob]) -> str:
-    first = jobs[0]
-    job = first.state.job
-    suffix = "-".join([*([first.fingerprint[:12]] if first.fingerprint else []), secrets.token_hex(4)])
-    return job_name(job.options.prefix, job.name if len(jobs) == 1 else f"{job.key.asset}-array", suffix)
-
-
-def _similarity(job: BatchJob) -> tuple[str, ...]:
-    """What the jobs of one array have in common.
-
-    Memory is compared by powers of two, so that one large sample does not give all small ones its machine.
-    """
-    state = job.state
-    return (
-        state.job.key.asset,
-        state.job.options.model_dump_json(),
-        str(state.spent),
-        str(state.job.resources.cpus),
-        str((state.job.resources.memory_mib - 1).bit_length()),
-    )
