@@ -240,6 +240,9 @@ class Backend(Protocol):
             ResourceError: the job needs more resources than the backend can ever provide.
         """
 
+    def identify(self, job_id: str, fingerprint: str) -> None:
+        """State the fingerprint of a follower, which is known once its inputs are; does nothing if it was discarded."""
+
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the present status of each of these jobs.
 

@@ -116,6 +116,9 @@ class FakeBackend:
         self._jobs[attempt.root.name] = _FakeJob(job, attempt, self._behave(job))
         return Submission(attempt.root.name, scratch=str(attempt.root), log=str(attempt.stderr))
 
+    def identify(self, job_id: str, fingerprint: str) -> None:
+        """Do nothing: its jobs end with it."""
+
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the status of each; time passes by polls here."""
         return {job_id: self._poll(self._jobs[job_id]) for job_id in job_ids}

@@ -105,6 +105,9 @@ class HostBackend(ABC):
             attempt.script.write_text(render(job), encoding="utf-8")
         return attempt
 
+    def identify(self, job_id: str, fingerprint: str) -> None:  # noqa: B027 - nothing has to be done
+        """Do nothing: its jobs end with it."""
+
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the present status of each of these jobs; costs no system call."""
         with self._changed:

@@ -232,6 +232,7 @@ class StepRun:
             self._fused.add(submitted.job, followers, submitted.submission)
         else:
             submitted = resume(watcher, decision, ahead, *callbacks)
+            self._pool.submit(self.session.backend.identify, ahead.job_id, decision.fingerprint)
         self._running[key] = submitted
         notify(JobUpdate(key, JobState.PENDING))
         where = self.session.backend.name if ahead is None else "the job of the step before it"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from bioinfo_assets.errors import NotFoundError
-from bioinfo_assets.launch.batch.attempt_report import newest_report
+from bioinfo_assets.launch.batch.attempt_report import AttemptReport, newest_report
 from bioinfo_assets.launch.batch.batch_job import BatchSubmission, RunIdentity
 from bioinfo_assets.launch.batch.client import ACTIVE, Client
 from bioinfo_assets.launch.batch.job_parts import done_report
@@ -37,6 +37,7 @@ class Claim(BaseModel):
         reason: Why it failed for good; empty if it did not.
         submitted: Time of the submission.
         followers: What tells the jobs that run after it in the same container from others.
+        part: Its number among the parts that the container runs.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +51,7 @@ class Claim(BaseModel):
     reason: str = ""
     submitted: AwareDatetime
     followers: tuple[str, ...] = ()
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +222,15 @@ class Adoption:
 
     def _is_done(self, jobs: Sequence[Job], claim: Claim) -> bool:
         """Whether all outputs are still in scratch; a process may have died while it published them."""
-        return all(self._is_part_done(job, part, len(jobs), claim) for part, job in enumerate(jobs))
-
-    def _is_part_done(self, job: Job, part: int, count: int, claim: Claim) -> bool:
+        if len(jobs) == 1 and claim.part == 0:
+            return self._has_outputs(jobs[0], newest_report(self._store, claim.folder))
         marks = self._claims.paths.parts_of(job_folder_of(claim.folder))
-        report = newest_report(self._store, claim.folder) if count == 1 else done_report(self._store, marks, part)
+        return all(
+            self._has_outputs(job, done_report(self._store, marks, number))
+            for number, job in enumerate(jobs, start=claim.part)
+        )
+
+    def _has_outputs(self, job: Job, report: AttemptReport | None) -> bool:
         if report is None or not report.is_done:
             return False
         job_report = report.job_report(job, "", 1)

@@ -147,6 +147,13 @@ class BatchBackend:
             self._dispatcher.submit(batch_job)
         return Submission(job_id, folder, log, tuple(Submission(own, folder, log) for own in ids[1:]))
 
+    def identify(self, job_id: str, fingerprint: str) -> None:
+        """Claim the fingerprint of a follower, by which a later run takes over its job if this process dies."""
+        with self._lock:
+            job, part = self._parts.get(job_id, (None, 0))
+        if job is not None:
+            self._submitter.claim_part(job, part, fingerprint)
+
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the status of jobs; Batch is called at most once in `poll_interval_s` for all of them.
 
@@ -177,7 +184,8 @@ class BatchBackend:
                 self._poll_if_due()
         state = job.state
         is_over = job.parts.status(part, state.status).state.is_over
-        return self._logs.read(job_id, state.log_stream, stream, offset, is_over=is_over, part=part)
+        number = job.parts.first + part
+        return self._logs.read(job_id, state.log_stream, stream, offset, is_over=is_over, part=number)
 
     def discard(self, job_id: str, *, keep_log: bool = False) -> None:
         """Forget a job that is over and free its scratch; to keep the log, package and reports are kept.
@@ -284,5 +292,5 @@ class BatchBackend:
             if new.termination_reason:
                 self._dispatcher.terminate(job, new.termination_reason)
             if new.resubmission is not None:
-                job.resubmit(new.resubmission)
+                job.resubmit(new.resubmission, self._paths.job_folder(job.job_id))
                 self._dispatcher.submit(job)

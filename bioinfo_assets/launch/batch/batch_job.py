@@ -178,6 +178,8 @@ class BatchJob:
         followers: tuple[Job, ...] = (),
     ) -> None:
         self.parts: Final = JobParts((job, *followers))
+        if fingerprint:
+            self.parts.identify(0, fingerprint)
         self.is_published: Final = is_published
         self.job_id: Final = job_id
         self.fingerprint: Final = fingerprint
@@ -215,8 +217,9 @@ class BatchJob:
             lambda old: replace(old, submission=submission, status=status, phase=Phase.SUBMITTED, failing_since=None)
         )
 
-    def adopt(self, submission: BatchSubmission, spent: int) -> None:
-        """Enter a submission of an earlier process instead of a new one."""
+    def adopt(self, submission: BatchSubmission, spent: int, part: int = 0) -> None:
+        """Enter a submission of an earlier process, from one of its parts on, instead of a new one."""
+        self.parts.first = part
         status = Status(State.QUEUED, f"adopted from an earlier run: {submission.name}")
         folder = job_folder_of(submission.folder)
         self._replace(
@@ -272,9 +275,17 @@ class BatchJob:
             )
         )
 
-    def resubmit(self, change: Resubmission) -> None:
-        """Make the job wait for another submission, with more memory or to another queue."""
-        self._replace(lambda old: replace(old, job=change.applied_to(old.job), phase=Phase.WAITING))
+    def resubmit(self, change: Resubmission, folder: str) -> None:
+        """Make the job wait for another submission, with more memory or to another queue.
+
+        Args:
+            change: What is different.
+            folder: Its folder if it had adopted a submission with other parts before its own, which is not to be mixed
+                with that of its own parts.
+        """
+        own = folder if self.parts.first else self._state.folder
+        self.parts.first = 0
+        self._replace(lambda old: replace(old, job=change.applied_to(old.job), phase=Phase.WAITING, folder=own))
 
     def note_problem(self, problem: str) -> float:
         """Show what cannot be done with the job for the moment; return for how many seconds that has been so."""

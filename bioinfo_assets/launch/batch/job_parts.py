@@ -45,9 +45,12 @@ class JobParts:
 
     Attributes:
         jobs: The parts, the job itself first.
+        first: The number of the first of them in the container: not 0 if an earlier run submitted others before it.
     """
 
     jobs: tuple[Job, ...]
+    first: int = 0
+    _fingerprints: dict[int, str] = field(default_factory=dict)
     _done: list[Status] = field(default_factory=list)
     _discarded: set[int] = field(default_factory=set)
     _keeps_log: bool = False
@@ -56,13 +59,17 @@ class JobParts:
 
     @property
     def are_several(self) -> bool:
-        """Whether there are followers."""
-        return len(self.jobs) > 1
+        """Whether the container runs several."""
+        return len(self.jobs) > 1 or self.first > 0
 
     @property
     def current(self) -> int:
         """The part that runs, or that the job ended with."""
         return len(self._done)
+
+    def has_news(self, done: int) -> bool:
+        """Whether a part is done that is not known to be, by how many the container has done; the last one apart."""
+        return self.current < min(done - self.first, len(self.jobs) - 1)
 
     def current_job(self, whole: Job) -> Job:
         """The part that runs, with the resources and options of the whole job."""
@@ -76,9 +83,19 @@ class JobParts:
         """The addresses of what the parts before this one make."""
         return output_uris(self.jobs[:part])
 
-    def identities(self) -> tuple[str, ...]:
-        """What tells the followers of one job from those of another with the same fingerprint."""
-        return tuple(sha256(render(job).encode()).hexdigest() for job in self.jobs[1:])
+    def identities(self, part: int = 0) -> tuple[str, ...]:
+        """What tells the followers of a part from those of another job with the same fingerprint."""
+        return tuple(sha256(render(job).encode()).hexdigest() for job in self.jobs[part + 1 :])
+
+    def identify(self, part: int, fingerprint: str) -> None:
+        """Enter the fingerprint of a part, which is known once its inputs are."""
+        with self._lock:
+            self._fingerprints[part] = fingerprint
+
+    def fingerprints(self) -> Mapping[int, str]:
+        """The fingerprints that are known, by part."""
+        with self._lock:
+            return dict(self._fingerprints)
 
     def finish(self, part: int, status: Status) -> None:
         """Enter the end of a part that has succeeded, unless another thread did."""

@@ -123,11 +123,7 @@ class JobPoller:
         if not fused:
             return
         counts = done_counts(self._store.list(paths.parts, recursive=True))
-        new = [
-            (job, marks)
-            for job, marks in fused
-            if job.parts.current < min(counts.get(marks, 0), len(job.parts.jobs) - 1)
-        ]
+        new = [(job, marks) for job, marks in fused if job.parts.has_news(counts.get(marks, 0))]
         details = self._client.describe([job.submission.batch_id for job, _ in new]) if new else {}
         described = [(job, marks, details.get(job.submission.batch_id)) for job, marks in new]
         list(pool.map(lambda item: self._finish_parts(*item), described))
@@ -147,7 +143,7 @@ class JobPoller:
             return JobSnapshot(detail)
         marks = paths.parts_of(job.state.folder)
         self._finish_parts(job, marks, detail)
-        part = job.parts.current
+        part = job.parts.first + job.parts.current
         report = done_report(self._store, marks, part)
         if report is None and detail is not None:
             attempts = max(1, len(detail.get("attempts", ())))
@@ -159,10 +155,11 @@ class JobPoller:
         """Enter the ends of all parts that are done, but for the last, whose end is that of the job."""
         state = job.state
         while (part := job.parts.current) < len(job.parts.jobs) - 1:
-            found = done_report(self._store, marks, part)
+            number = job.parts.first + part
+            found = done_report(self._store, marks, number)
             if found is None:
                 return
-            snapshot = JobSnapshot(detail, found, part)
+            snapshot = JobSnapshot(detail, found, number)
             job.parts.finish(part, _end_of_part(replace(state, job=job.parts.current_job(state.job)), snapshot))
 
     def _has_changed(self, parent: str, detail: "JobDetailTypeDef | None") -> bool:

@@ -150,13 +150,25 @@ class Submitter:
 
     def record_failure(self, job: BatchJob, spent: int, reason: str) -> None:
         """Write down that a job failed for good, for the run by which Dagster retries it."""
-        if job.fingerprint:
-            self.claims.write(job.fingerprint, self._claim(job, job.submission, spent, reason))
+        part = job.parts.current
+        fingerprint = job.parts.fingerprints().get(part)
+        if fingerprint is not None:
+            self.claims.write(fingerprint, self._claim(job, job.submission, spent, reason, part))
+
+    def claim_part(self, job: BatchJob, part: int, fingerprint: str) -> None:
+        """Claim the fingerprint of a part, for a run that goes on if this one dies; an error is only logged."""
+        job.parts.identify(part, fingerprint)
+        state = job.state
+        try:
+            if state.submission is not None and not state.is_over:
+                self.claims.write(fingerprint, self._claim(job, state.submission, state.spent, "", part))
+        except BioinfoAssetsError as error:
+            _log.warning("%s could not be claimed: %s", job.parts.jobs[part].name, error)
 
     def files_of(self, job: BatchJob) -> Iterator[str]:
         """What was written for later processes, and is not needed once the result has its record."""
-        if job.fingerprint:
-            yield self._paths.claim(job.fingerprint)
+        for fingerprint in job.parts.fingerprints().values():
+            yield self._paths.claim(fingerprint)
         submission = job.state.submission
         if submission is not None:
             yield self._paths.submission_note(submission.name, submission.index)  # the array's own is for all its jobs
@@ -196,6 +208,8 @@ class Submitter:
             False if another run, on this host or another, has claimed it: it submits the job within minutes. Nobody
             waits for it here, since it may wait for a job that this run has claimed.
         """
+        if job.parts.current > 0:
+            return True  # it is submitted again, and its first result is published
         found = self.claims.find(job.fingerprint)
         claim = None if found is None else found.claim
         if found is not None and self._is_being_submitted(job, found):
@@ -235,7 +249,7 @@ class Submitter:
             return False
         adopted = self._adoption.try_adopt(previous)
         if adopted is not None:
-            job.adopt(adopted, previous.spent)
+            job.adopt(adopted, previous.spent, claim.part if claim is not None else 0)
             return True
         if previous.spent >= job.state.max_attempts:
             reason = previous.reason or "it failed in every attempt"
@@ -307,8 +321,9 @@ class Submitter:
         marks = self._paths.parts_of(state.folder)
         package = pack(state.job, submission.folder, tools, self._store, job.parts.jobs[1:], marks)
         self._store.write_bytes(submission.package, package)
-        if job.fingerprint:
-            self.claims.write(job.fingerprint, self._claim(job, submission, state.spent, ""))
+        for part, fingerprint in job.parts.fingerprints().items():
+            if part >= job.parts.current:
+                self.claims.write(fingerprint, self._claim(job, submission, state.spent, "", part))
 
     def _write_note(self, name: str, batch_id: str, array_size: int) -> None:
         """An error is only logged: without a note the job is found by the name in its claim."""
@@ -317,7 +332,7 @@ class Submitter:
         except BioinfoAssetsError as error:
             _log.warning("the id of job %s could not be saved: %s", name, error)
 
-    def _claim(self, job: BatchJob, submission: BatchSubmission, spent: int, reason: str) -> Claim:
+    def _claim(self, job: BatchJob, submission: BatchSubmission, spent: int, reason: str, part: int = 0) -> Claim:
         return Claim(
             name=submission.name,
             queue=job.state.job.options.queue or "",
@@ -327,5 +342,6 @@ class Submitter:
             spent=spent,
             reason=reason,
             submitted=submission.submitted,
-            followers=job.parts.identities(),
+            followers=job.parts.identities(part),
+            part=job.parts.first + part,
         )

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.launch.backend import Outcome, State, Submission
+from bioinfo_assets.launch.backend import Outcome, State, Stream, Submission
 from bioinfo_assets.launch.batch.job_parts import joinable
-from bioinfo_assets.launch.job import Job, JobOptions, Output, Resources
+from bioinfo_assets.launch.job import Input, Job, JobOptions, Output, Resources, StoredFile
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch.batch_backend import OPTIONS, BackendWithOptions, batch_backend, wait_for_running
@@ -121,6 +121,56 @@ def test_a_job_with_other_followers_is_not_taken_over(
         taken = second.submit(slow(WRITES, 1.0), FINGERPRINT, followers=[counted(REPEATS)])
         assert [wait_for_end(second, job_id).state for job_id in ids(taken)] == [State.SUCCEEDED] * 2
     assert starts.read_text().split() == ["repeats"]
+
+
+def test_a_later_run_takes_over_the_parts_that_were_not_published(
+    simulator: BatchSimulator, scratch: str, counted: Callable[[Job], Job], starts: Path
+) -> None:
+    jobs = [counted(WRITES), counted(slow(REPEATS, 1.0)), counted(COUNTS)]
+    with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
+        own = first.submit(jobs[0], "a" * 64, followers=jobs[1:])
+        assert wait_for_end(first, own.job_id).state is State.SUCCEEDED
+        first.identify(own.followers[0].job_id, FINGERPRINT)
+        first.discard(own.job_id)
+        first.close(leave_jobs=True)
+        taken = second.submit(jobs[1], FINGERPRINT, followers=jobs[2:])
+        repeats, counts = (report_of(wait_for_end(second, job_id)) for job_id in ids(taken))
+        assert second.read_log(taken.job_id, Stream.STDOUT, 0) == b"begun\nrepeated\n"
+        assert Store().read_bytes(counts.files[0].path) == b"18\n"
+        assert repeats.accounting.queued_s == 0
+    assert starts.read_text().split() == ["writes", "repeats", "counts"]
+    assert simulator.count("SubmitJob") == 1
+
+
+def test_a_part_that_was_taken_over_has_more_memory_in_another_submission(
+    simulator: BatchSimulator, scratch: str, counted: Callable[[Job], Job], starts: Path
+) -> None:
+    simulator.inject(OutOfMemory(after_line="begun", below_mib=1200))
+    jobs = [counted(WRITES), counted(slow(REPEATS, 2.0))]
+    with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
+        own = first.submit(jobs[0], "a" * 64, followers=jobs[1:])
+        published = report_of(wait_for_end(first, own.job_id)).files[0]
+        Store().copy(published.path, f"{scratch}/results/word.txt")
+        first.identify(own.followers[0].job_id, FINGERPRINT)
+        first.close(leave_jobs=True)
+        source = Input("word.txt", StoredFile(f"{scratch}/results/word.txt", published.size, published.content))
+        taken = second.submit(replace(jobs[1], inputs=(source,)), FINGERPRINT)
+        repeats = report_of(wait_for_end(second, taken.job_id))
+        assert (repeats.files[0].size, repeats.accounting.memory_mib) == (12, 2048)
+    assert starts.read_text().split() == ["writes", "repeats", "repeats"]
+
+
+def test_a_job_whose_first_result_is_published_is_submitted_again_for_the_others(
+    simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path
+) -> None:
+    simulator.inject(OutOfMemory(after_line="begun", below_mib=1200))
+    published: list[bool] = []
+    jobs = [counted(WRITES), counted(slow(REPEATS))]
+    submission = backend.submit(jobs[0], FINGERPRINT, lambda: bool(published), jobs[1:])
+    assert wait_for_end(backend, submission.job_id).state is State.SUCCEEDED
+    published.append(True)
+    assert wait_for_end(backend, ids(submission)[1]).state is State.SUCCEEDED
+    assert starts.read_text().split() == ["writes", "repeats", "repeats"]
 
 
 def test_scratch_is_empty_when_all_parts_are_discarded(backend: BackendWithOptions, scratch: str) -> None:
