@@ -95,8 +95,14 @@ def table(runs: Sequence[tuple[str, InstantRun]]) -> Table:
 class _Instant(FakeTools):
     """A fake backend that does not keep the jobs, whose scripts would count as the host's memory."""
 
-    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
-        submission = super().submit(job, fingerprint, is_published)
+    def submit(
+        self,
+        job: Job,
+        fingerprint: str = "",
+        is_published: IsPublished = never_published,
+        followers: Sequence[Job] = (),
+    ) -> Submission:
+        submission = super().submit(job, fingerprint, is_published, followers)
         self.submitted.clear()
         return submission
 

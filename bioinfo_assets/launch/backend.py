@@ -5,7 +5,7 @@ a `JobReport` in that folder. It publishes nothing: `launch.transfer` does, for 
 backend passes the contract suite in `bioinfo_assets_tests/launch`.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -154,11 +154,13 @@ class Submission:
         job_id: The backend's name for it, unique among all its jobs.
         scratch: The folder of its attempt: a local path or a URI.
         log: Where its output can be read: a local path or an address.
+        followers: The jobs that run after it on the same machine, in that order (see `Backend.submit`).
     """
 
     job_id: str
     scratch: str
     log: str
+    followers: tuple["Submission", ...] = ()
 
 
 class Stream(Enum):
@@ -214,7 +216,13 @@ class Backend(Protocol):
             ResourceError: a tool is known to be missing.
         """
 
-    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
+    def submit(
+        self,
+        job: Job,
+        fingerprint: str = "",
+        is_published: IsPublished = never_published,
+        followers: Sequence[Job] = (),
+    ) -> Submission:
         """Submit a job; return at once.
 
         Args:
@@ -223,10 +231,17 @@ class Backend(Protocol):
                 process that submitted them adopts one of the same fingerprint instead of starting it a second time.
             is_published: Asked just before such a backend starts the job: whether another process has published its
                 result meanwhile. Then the job is cancelled.
+            followers: Jobs that run after it, one after the other, with the same CPUs and memory, as one job of the
+                backend. Each reads the outputs of those before it from their working folders, is polled, cancelled and
+                discarded by an id of its own, and has its own log and report. If one does not succeed, those after it
+                are cancelled. A backend that cannot do so submits none of them: `Submission.followers` is empty.
 
         Raises:
             ResourceError: the job needs more resources than the backend can ever provide.
         """
+
+    def identify(self, job_id: str, fingerprint: str) -> None:
+        """State the fingerprint of a follower, which is known once its inputs are; does nothing if it was discarded."""
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the present status of each of these jobs.

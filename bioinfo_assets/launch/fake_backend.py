@@ -12,7 +12,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,12 +108,16 @@ class FakeBackend:
         job: Job,
         fingerprint: str = "",  # noqa: ARG002 - its jobs end with it
         is_published: IsPublished = never_published,  # noqa: ARG002 - as above
+        followers: Sequence[Job] = (),  # noqa: ARG002 - each of its jobs is one of its own
     ) -> Submission:
         """Submit a job."""
         attempt = new_attempt(self._scratch, job)
         self.submitted.append(job)
         self._jobs[attempt.root.name] = _FakeJob(job, attempt, self._behave(job))
         return Submission(attempt.root.name, scratch=str(attempt.root), log=str(attempt.stderr))
+
+    def identify(self, job_id: str, fingerprint: str) -> None:
+        """Do nothing: its jobs end with it."""
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the status of each; time passes by polls here."""

@@ -7,8 +7,9 @@ import shutil
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,17 +24,19 @@ from bioinfo_assets.launch.backend import (
     Submission,
     never_published,
 )
+from bioinfo_assets.launch.fused import fused_resources, not_run
 from bioinfo_assets.launch.host_job import WAITING, HostJob, NotStartedError, ProcessExit, RunningScript, final_status
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.resource_pool import ResourcePool, available_cpus, available_memory_mib
-from bioinfo_assets.launch.scratch import HostScratch, new_attempt
+from bioinfo_assets.launch.scratch import Attempt, HostScratch, new_attempt
 from bioinfo_assets.launch.script import render
-from bioinfo_assets.launch.transfer import stage
+from bioinfo_assets.launch.transfer import link_outputs, stage
 from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.store import Store
 
 _CLOSE_TIMEOUT_S: Final = 30.0
 _STAGING: Final = Status(State.QUEUED, "staging its inputs")
+_WAITING_IN_TURN: Final = Status(State.QUEUED, "queued: runs after the step before it, in the same job")
 _CANCELLED: Final = Status(State.CANCELLED, "cancelled before it started", outcome=Outcome.KILLED)
 
 
@@ -78,22 +81,32 @@ class HostBackend(ABC):
         job: Job,
         fingerprint: str = "",  # noqa: ARG002 - its jobs end with it
         is_published: IsPublished = never_published,  # noqa: ARG002 - as above
+        followers: Sequence[Job] = (),
     ) -> Submission:
-        """Queue a job, which starts as soon as there are resources for it.
+        """Queue a job, which starts as soon as there are resources for it, and for those that run after it.
 
         Raises:
             ResourceError: it needs more memory than the pool has, or the disk is full.
         """
-        granted = self._pool.clamp(job)
+        granted = self._pool.clamp(replace(job, resources=fused_resources([job, *followers])))
+        later = tuple(HostJob(follower, self._new_attempt(follower), granted) for follower in followers)
+        first = HostJob(job, self._new_attempt(job), granted, later)
+        for follower in later:
+            follower.status = _WAITING_IN_TURN
+        with self._changed:
+            self._jobs.update({own.job_id: own for own in (first, *later)})
+            self._pool.enqueue(first.job_id, granted)
+            self._start_admitted()
+        return first.submission
+
+    def _new_attempt(self, job: Job) -> Attempt:
         attempt = new_attempt(self._own_scratch().root, job)
         with translate_disk_errors(self._scratch):
             attempt.script.write_text(render(job), encoding="utf-8")
-        job_id = attempt.root.name
-        with self._changed:
-            self._jobs[job_id] = HostJob(job, attempt, granted)
-            self._pool.enqueue(job_id, granted)
-            self._start_admitted()
-        return Submission(job_id, scratch=str(attempt.root), log=str(attempt.stderr))
+        return attempt
+
+    def identify(self, job_id: str, fingerprint: str) -> None:  # noqa: B027 - nothing has to be done
+        """Do nothing: its jobs end with it."""
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the present status of each of these jobs; costs no system call."""
@@ -101,7 +114,10 @@ class HostBackend(ABC):
             return {job_id: self._jobs[job_id].status for job_id in job_ids}
 
     def cancel(self, job_id: str) -> None:
-        """End a job and every process it started: SIGTERM, two seconds, SIGKILL. Return at once."""
+        """End a job and every process it started: SIGTERM, two seconds, SIGKILL. Return at once.
+
+        The jobs that run after it end with it.
+        """
         with self._changed:
             job = self._jobs.get(job_id)
             if job is None or job.status.state.is_over:
@@ -110,7 +126,8 @@ class HostBackend(ABC):
             if job.script is not None:
                 job.script.terminate()
             elif job.status is WAITING:
-                self._finish(job_id, _CANCELLED)
+                self._finish(job, job.followers, _CANCELLED)
+                self._release(job_id)
 
     def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
         """Return what the job has printed on that stream from `offset` bytes on."""
@@ -160,28 +177,50 @@ class HostBackend(ABC):
     def _start_admitted(self) -> None:
         while (job_id := self._pool.next_admitted()) is not None:
             self._jobs[job_id].status = _STAGING
-            threading.Thread(target=self._run, args=(job_id, self._jobs[job_id]), name=job_id, daemon=True).start()
+            threading.Thread(target=self._run, args=(self._jobs[job_id],), name=job_id, daemon=True).start()
 
-    def _finish(self, job_id: str, status: Status) -> None:
-        self._jobs[job_id].status = status
-        self._pool.release(job_id)
-        self._start_admitted()
+    def _finish(self, job: HostJob, followers: Sequence[HostJob], status: Status) -> None:
+        """End a job; if it has not succeeded, those after it too."""
+        job.script, job.status = None, status
+        if status.state is not State.SUCCEEDED:
+            for follower in followers:
+                follower.status = not_run(job.job)
         self._changed.notify_all()
 
-    def _run(self, job_id: str, job: HostJob) -> None:
-        """Run an admitted job to its end, in a thread of its own, of which there are no more than CPUs."""
+    def _release(self, job_id: str) -> None:
+        self._pool.release(job_id)
+        self._start_admitted()
+
+    def _run(self, first: HostJob) -> None:
+        """Run an admitted job and its followers, in a thread of their own, of which there are no more than CPUs."""
+        jobs = [first, *first.followers]
+        for number, job in enumerate(jobs, start=1):
+            status = self._run_one(job, jobs[number:])
+            with self._changed:
+                self._finish(job, jobs[number:], status)
+            if status.state is not State.SUCCEEDED:
+                break
+        with self._changed:
+            self._release(first.job_id)
+
+    def _run_one(self, job: HostJob, followers: Sequence[HostJob]) -> Status:
+        """Run a job to its end, and give its outputs to those after it before whoever waits for it can move them."""
         try:
             process_exit = self._run_script(job)
-            status = _CANCELLED if process_exit is None else final_status(job, process_exit)
+            if process_exit is None:
+                return _CANCELLED
+            status = final_status(job, process_exit)
+            if status.state is State.SUCCEEDED:
+                for follower in followers:
+                    link_outputs(job.job, job.attempt, follower.job, follower.attempt)
+                    follower.submitted = time.monotonic()
         except NotStartedError as error:
             status = Status(State.FAILED, str(error), outcome=error.outcome)
         except BioinfoAssetsError as error:
             status = Status(State.FAILED, str(error), outcome=Outcome.FAILED)
         except Exception as error:  # noqa: BLE001 - a defect in a thread must end its job, not leave it running for ever
             status = Status(State.FAILED, f"defect in the {self.name} backend: {error!r}", outcome=Outcome.FAILED)
-        with self._changed:
-            job.script = None
-            self._finish(job_id, status)
+        return status
 
     def _run_script(self, job: HostJob) -> ProcessExit | None:
         """Stage the inputs and run the script to its end; None if the job was cancelled before."""

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch.accounting import Accounting
-from bioinfo_assets.launch.backend import JobReport, Outcome, State, Status, Usage
+from bioinfo_assets.launch.backend import JobReport, Outcome, State, Status, Submission, Usage
 from bioinfo_assets.launch.failure import (
     FULL_DISK,
     FailureEvidence,
@@ -92,12 +92,14 @@ class NotStartedError(ResourceError):
 class HostJob:
     """A submitted job; `status` and the fields after it change under the backend's lock only.
 
-    The job's own thread alone writes what it was staged in: `queued_s`, `staging_s` and `fetched_bytes`.
+    The job's own thread alone writes what it was staged in: `queued_s`, `staging_s` and `fetched_bytes`. Its
+    `followers` run after it, in the same thread.
     """
 
     job: Job
     attempt: Attempt
     granted: Resources
+    followers: "tuple[HostJob, ...]" = ()
     submitted: float = field(default_factory=time.monotonic)
     queued_s: float | None = None
     staging_s: float | None = None
@@ -106,6 +108,17 @@ class HostJob:
     is_cancelled: bool = False
     is_timed_out: bool = False
     script: RunningScript | None = None
+
+    @property
+    def job_id(self) -> str:
+        """Its id: no two attempts have the same folder."""
+        return self.attempt.root.name
+
+    @property
+    def submission(self) -> Submission:
+        """What `HostBackend.submit` returns."""
+        followers = tuple(job.submission for job in self.followers)
+        return Submission(self.job_id, str(self.attempt.root), str(self.attempt.stderr), followers)
 
     def variables(self) -> dict[str, str]:
         """The variables of resources and folders that a script reads, the same in a container and outside."""

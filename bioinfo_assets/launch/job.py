@@ -32,7 +32,7 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"
 class JobOptions(BaseModel):
     """How a job runs. An option that is None is left to the layer before, and in the end to the backend.
 
-    The local backend uses `vcpus`, `memory_mib` and `timeout_s`, the docker backend `image`, `gpus`,
+    The local backend uses `vcpus`, `memory_mib`, `timeout_s` and `fuse`, the docker backend `image`, `gpus`,
     `shared_memory_mib` and `environment` too, the Batch backend all of them. Limits are those of AWS Batch (API
     reference, SubmitJob and RegisterJobDefinition).
     """
@@ -49,6 +49,9 @@ class JobOptions(BaseModel):
     timeout_s: int | None = Field(default=None, ge=60, description="Time limit of an attempt in seconds.")
     retries: int | None = Field(
         default=None, ge=0, le=9, description="Maximum number of retries of a job, whatever ended it."
+    )
+    fuse: bool | None = Field(
+        default=None, description="Run this step of a sample in the same job as the step before it, on one machine."
     )
     queue: str | None = Field(default=None, min_length=1, description="Job queue: name or ARN.")
     fallback_queue: str | None = Field(
@@ -170,12 +173,15 @@ class Output:
             content. It runs under `set -euo pipefail` in the working folder, and the job fails if it fails: `grep -v`
             does if no line is left, `sed '/^#/d'` does not. None: the file is derived from another output, such as an
             md5 or an index of a BAM.
+        size_share: Its usual size as a share of the inputs that are not shared, for planning a job that reads it before
+            it exists.
     """
 
     key: str
     local: str
     uri: str
     canonical: str | None = RAW_BYTES
+    size_share: float = field(default=0.0, compare=False)
 
     def __post_init__(self) -> None:
         _check_local_name(self.local)

@@ -116,6 +116,8 @@ def stage(job: Job, attempt: Attempt, store: Store, inputs: Path) -> int:
     """
     downloaded = 0
     for item in job.inputs:
+        if (attempt.work / item.local).exists():
+            continue  # made by a job before it on this machine (see `link_outputs`)
         check_unchanged(item.file, store)
         source = local_path(item.file.uri)
         if source is None:
@@ -124,6 +126,24 @@ def stage(job: Job, attempt: Attempt, store: Store, inputs: Path) -> int:
         with translate_disk_errors(attempt.work):
             (attempt.work / item.local).symlink_to(source.resolve())
     return downloaded
+
+
+def link_outputs(job: Job, attempt: Attempt, follower: Job, its_attempt: Attempt) -> None:
+    """Link a job's outputs into the working folder of one that reads them and runs later on this machine.
+
+    A hard link stays when the output is moved to its published place.
+
+    Args:
+        job: The job that is over.
+        attempt: Its attempt.
+        follower: The job that reads them.
+        its_attempt: The attempt of that job.
+    """
+    made = {output.uri: attempt.work / output.local for output in job.outputs}
+    with translate_disk_errors(its_attempt.work):
+        for item in follower.inputs:
+            if item.file.uri in made:
+                (its_attempt.work / item.local).hardlink_to(made[item.file.uri])
 
 
 def _download_once(file: StoredFile, store: Store, inputs: Path) -> tuple[Path, bool]:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
@@ -169,6 +169,7 @@ class Watcher:
         on_output: OnOutput | None = None,
         is_published: IsPublished = never_published,
         on_poll: OnPoll | None = None,
+        followers: Sequence[Job] = (),
     ) -> JobHandle:
         """Submit a job to the backend.
 
@@ -181,11 +182,22 @@ class Watcher:
             on_poll: Called in the poller's thread when `wait` has something to deliver: after a change, and after each
                 poll while the job is running, since it may have printed something. A thread that waits for many jobs
                 then calls `wait(0)` of this one.
+            followers: Jobs that run after it (see `Backend.submit`); each is polled once it is passed to `follow`.
 
         Raises:
             ResourceError: the job needs more resources than the backend can ever provide.
         """
-        submission = self._backend.submit(job, fingerprint, is_published)
+        submission = self._backend.submit(job, fingerprint, is_published, followers)
+        return self.follow(submission, on_change, on_output, on_poll)
+
+    def follow(
+        self,
+        submission: Submission,
+        on_change: OnChange | None = None,
+        on_output: OnOutput | None = None,
+        on_poll: OnPoll | None = None,
+    ) -> JobHandle:
+        """Poll a job that was submitted already; the callbacks are those of `submit`."""
         handle = JobHandle(self._backend, submission, on_change or _ignore, on_output or _ignore, on_poll or _ignore)
         with self._lock:
             self._handles[handle.submission.job_id] = handle

@@ -37,6 +37,7 @@ from bioinfo_assets.orchestration.internals import (
     assets_are_externally_managed,
     core_dagster_event_sequence_for_step,
 )
+from bioinfo_assets.orchestration.job_events import JobEvents
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.provenance import UpstreamVersions
 from bioinfo_assets.orchestration.result_graph import ResultGraph
@@ -224,6 +225,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
                 UpstreamVersions(step_context, [dg.AssetKey(name) for name in plan.keys], partitions),
                 context.log,
             ),
+            JobEvents(step_context),
         )
         yield from step.events()
 

@@ -75,6 +75,15 @@ class ResultGraph:
         """The results that wait for no other."""
         return self._first
 
+    def blocked_by(self, keys: Sequence[ResultKey]) -> Sequence[ResultKey]:
+        """The results that are computed from the last of these, and wait for these only: none of them has ended."""
+        children = [child for child in self._children_of(keys[-1]) if child in self._waiting]
+        return [
+            child
+            for child in children
+            if self._waiting[child].unfinished == sum(parent in keys for parent in self._parents_of(child))
+        ]
+
     def finish(self, key: ResultKey, *, is_done: bool) -> Unblocked:
         """Note the end of a result, which is done or has failed; return what becomes of those computed from it."""
         ready: list[ResultKey] = []

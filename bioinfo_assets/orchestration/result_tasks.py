@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import dagster as dg
 
 from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.orchestration.fused_jobs import planned_followers
 from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
 from bioinfo_assets.orchestration.provenance import Provenance, UpstreamVersions
 from bioinfo_assets.orchestration.session import Session
@@ -35,10 +37,11 @@ class ReleasedInputs:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check found, and the versions upstream of the result when it began."""
+    """What a check found, the versions upstream of the result when it began, and the jobs to run after its own."""
 
     found: ReuseDecision | Result | ReleasedInputs
     provenance: Provenance
+    followers: Sequence[Job] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +62,24 @@ class ResultTasks:
     versions: UpstreamVersions
     log: dg.DagsterLogManager
 
-    def check(self, key: ResultKey, needed_by: ResultKey | None) -> Checked:
+    def check(self, key: ResultKey, needed_by: ResultKey | None, fusable: Sequence[ResultKey] = ()) -> Checked:
         """Find out whether a result is reused, copied, or computed.
 
         Args:
             key: The result.
             needed_by: A result whose job reads files of this one that were released.
+            fusable: The results that may be computed in the same job after this one.
 
         Raises:
             BioinfoAssetsError: an input is missing or wrong, or a tool.
         """
         self.versions.report(self.plan.builders[key.asset].observe(key))
         provenance = self.versions.of(dg.AssetKey(key.asset), key.partition_key)
-        return Checked(self._find_reusable(key, needed_by), provenance)
+        found = self._find_reusable(key, needed_by)
+        if not fusable or not isinstance(found, ReuseDecision):
+            return Checked(found, provenance)
+        job, ledger = found.required_job, self.session.ledger
+        return Checked(found, provenance, planned_followers(job, fusable, self.plan, self.records, ledger))
 
     def _find_reusable(self, key: ResultKey, needed_by: ResultKey | None) -> ReuseDecision | Result | ReleasedInputs:
         """The result if it exists or others share it; otherwise the decision to run its job."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 import dagster as dg
 
@@ -11,6 +13,9 @@ from bioinfo_assets.orchestration.upstream_records import RecordLookup, Upstream
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import REFERENCES, ResultKey
+
+NO_RECORDS: Final[Mapping[str, RecordSet]] = MappingProxyType({})
+"""No records of jobs that have not run."""
 
 
 def no_metadata(_: Record) -> Metadata:
@@ -62,9 +67,12 @@ class StepPlan:
     shared_scopes: Mapping[str, str]
     output_names: Mapping[str, str]
 
-    def upstream(self, key: ResultKey, records: UpstreamRecords) -> RecordLookup:
-        """By asset: the records that a result's job is built from."""
-        return records.of(key, [parent for parent in self.parents[key.asset] if parent in self.builders])
+    def upstream(
+        self, key: ResultKey, records: UpstreamRecords, provisional: Mapping[str, RecordSet] = NO_RECORDS
+    ) -> RecordLookup:
+        """By asset: the records that a result's job is built from; those of jobs that have not run are provisional."""
+        parents = [parent for parent in self.parents[key.asset] if parent in self.builders]
+        return records.of(key, parents, provisional)
 
     def build(self, key: ResultKey, upstream: Mapping[str, RecordSet]) -> Job:
         """Build the job of a result.

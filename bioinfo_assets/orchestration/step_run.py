@@ -7,7 +7,7 @@ it, and no others; a report takes what exists. The step fails at its end, if one
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,18 +18,22 @@ from typing import Final, NoReturn, TypeVar
 import dagster as dg
 
 from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
-from bioinfo_assets.launch.backend import State, Status
+from bioinfo_assets.launch.backend import State, Status, Submission
+from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.compute_logs import StepLogs
 from bioinfo_assets.orchestration.event_log import StoredIds, event_batch
 from bioinfo_assets.orchestration.executor import raise_if_interrupted
-from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
+from bioinfo_assets.orchestration.failure_text import failure_text
+from bioinfo_assets.orchestration.fused_jobs import FusedJobs, fusable
+from bioinfo_assets.orchestration.internals import StepExecutionContext
+from bioinfo_assets.orchestration.job_events import JobEvents
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
 from bioinfo_assets.orchestration.provenance import Provenance
 from bioinfo_assets.orchestration.result_graph import ResultGraph
 from bioinfo_assets.orchestration.result_tasks import Checked, ReleasedInputs, Result, ResultTasks
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_plan import StepPlan
-from bioinfo_assets.records.commit import SubmittedJob, submit
+from bioinfo_assets.records.commit import SubmittedJob, resume, submit
 from bioinfo_assets.records.released import reason_not_restored
 from bioinfo_assets.records.reuse import ReuseDecision
 from bioinfo_assets.result_key import ResultKey
@@ -42,22 +46,11 @@ POLL_INTERVAL_S: Final = 0.05
 MAX_CHANGES_PER_TURN: Final = 200
 """Results that are taken further before materializations are reported and an interrupt is looked for."""
 
-MAX_EVENTS_PER_STATE: Final = 20
-"""How many jobs of an asset are shown to enter the same state. Each event costs Dagster some milliseconds, an array has
-up to ten thousand jobs, and that many events are of no use to a reader: a failure names its job's log in any case."""
-
-MAX_EVENTS_WITHOUT_LINKS: Final = 10
-"""The same for an event that has nothing to look at, such as a job's log."""
-
 CANCEL_TIMEOUT_S: Final = 30.0
 """How long a step that is being cancelled waits for its jobs to end; the backend is closed after it anyway."""
 
 MAX_CONCURRENT_RESULTS: Final = 16
 """Results of a step that are checked or published at the same time: in S3 each takes tenths of a second."""
-
-MAX_NAMED_FAILURES: Final = 20
-"""How many failed partitions a step's failure names."""
-
 
 StepEvents = Iterator[dg.AssetMaterialization | dg.Output[None]]
 """What the body of assets yields."""
@@ -74,6 +67,7 @@ class StepRun:
         plan: What it computes.
         graph: Which results can be started.
         tasks: The work for single results.
+        dagit: Shows what happens to jobs.
     """
 
     context: StepExecutionContext
@@ -82,6 +76,7 @@ class StepRun:
     plan: StepPlan
     graph: ResultGraph
     tasks: ResultTasks
+    dagit: JobEvents
     _pool: ThreadPoolExecutor = field(init=False)
     _changed: "SimpleQueue[ResultKey]" = field(default_factory=SimpleQueue)
     _checking: "dict[ResultKey, Future[Checked]]" = field(default_factory=dict)
@@ -93,9 +88,8 @@ class StepRun:
     _unfinished: Counter[str] = field(init=False)
     _restoring: dict[ResultKey, list[ResultKey]] = field(default_factory=dict)
     _failures: dict[ResultKey, str] = field(default_factory=dict)
+    _fused: FusedJobs = field(default_factory=FusedJobs)
     _skipped: int = 0
-    _event_counts: Counter[str] = field(default_factory=Counter)
-    _shown_problem: str = ""
 
     def __post_init__(self) -> None:
         self._unfinished = Counter(key.scope for keys in self.plan.keys.values() for key in keys)
@@ -122,7 +116,7 @@ class StepRun:
                 self._begin(self.graph.first())
                 while self._checking or self._running or self._publishing:
                     raise_if_interrupted()
-                    self._show_poll_problem()
+                    self.dagit.show_poll_problem(self.session.watcher.problem)
                     changed = list(self._changed_keys())
                     with event_batch(self.context.instance) as stored:
                         results = [result for key in changed for result in self._advance(key)]
@@ -142,7 +136,8 @@ class StepRun:
 
     def _begin(self, keys: Iterable[ResultKey], needed_by: ResultKey | None = None) -> None:
         for key in keys:
-            self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, needed_by))
+            keys = () if needed_by else fusable(key, self.plan, self.graph)
+            self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, needed_by, keys))
 
     def _in_pool(self, key: ResultKey, work: Callable[[], T]) -> "Future[T]":
         future = self._pool.submit(work)
@@ -156,15 +151,19 @@ class StepRun:
                 checked = self._checking.pop(key).result()
                 found, self._provenance[key] = checked.found, checked.provenance
                 if isinstance(found, Result):
+                    self._cancel_ahead(key)
                     yield self._reuse(key, found)
                 elif isinstance(found, ReleasedInputs):
+                    self._cancel_ahead(key)
                     self._restore(key, found.keys)
                 else:
-                    self._submit(key, found)
+                    self._submit(key, found, checked.followers)
             elif key in self._running:
                 self._follow_job(key, self._running[key])
             elif key in self._publishing and self._publishing[key].done():
                 result = self._publishing.pop(key).result()
+                if result.committed.reused:
+                    self._cancel_ahead(key)  # they read the files that were not published
                 notify(JobUpdate(key, JobState.CACHED if result.committed.reused else JobState.DONE))
                 yield key, result
         except UnreachableError:
@@ -226,25 +225,31 @@ class StepRun:
     def _reuse(self, key: ResultKey, found: Result) -> tuple[ResultKey, Result]:
         origin = found.committed.record.copied_from
         how = f"copied from {origin}" if origin else "outputs present and unchanged"
-        self._log_event(key, f"CACHED: {how}", {})
+        self.dagit.show(key, f"CACHED: {how}")
         notify(JobUpdate(key, JobState.CACHED))
         return key, found
 
-    def _submit(self, key: ResultKey, decision: ReuseDecision) -> None:
-        label = self.plan.log_label(key)
-        submitted = submit(
-            self.session.ledger,
-            self.session.watcher,
-            decision,
-            on_change=lambda status: self._follow(key, status),
-            on_output=lambda stream, text: self.logs.write(stream, text, label),
-            on_poll=lambda: self._changed.put(key),
+    def _submit(self, key: ResultKey, decision: ReuseDecision, followers: Sequence[Job]) -> None:
+        label, watcher = self.plan.log_label(key), self.session.watcher
+        callbacks = (
+            lambda status: self._follow(key, status),
+            lambda stream, text: self.logs.write(stream, text, label),
+            lambda: self._changed.put(key),
         )
+        ahead = self._fused.take(decision.required_job)
+        if ahead is None:
+            self._cancel_ahead(key)
+            submitted = submit(self.session.ledger, watcher, decision, *callbacks, followers)
+            self._fused.add(submitted.job, followers, submitted.submission)
+        else:
+            submitted = resume(watcher, decision, ahead, *callbacks)
+            self._pool.submit(self.session.backend.identify, ahead.job_id, decision.fingerprint)
         self._running[key] = submitted
         notify(JobUpdate(key, JobState.PENDING))
-        self._log_event(
+        where = self.session.backend.name if ahead is None else "the job of the step before it"
+        self.dagit.show(
             key,
-            f"job submitted to {self.session.backend.name} ({decision.reason})",
+            f"job submitted to {where} ({decision.reason})",
             {
                 "job_id": dg.MetadataValue.text(submitted.submission.job_id),
                 "scratch": dg.MetadataValue.path(submitted.submission.scratch),
@@ -258,7 +263,7 @@ class StepRun:
         if status.state is State.RUNNING:
             notify(JobUpdate(key, JobState.RUNNING))
         links = {name: dg.MetadataValue.url(url) for name, url in status.links.items()}
-        self._log_event(key, f"{status.state.value}. {status.reason}".rstrip(". "), links)
+        self.dagit.show(key, f"{status.state.value}. {status.reason}".rstrip(". "), links)
 
     def _materialization(self, key: ResultKey, result: Result) -> dg.AssetMaterialization:
         record = result.committed.record
@@ -278,34 +283,36 @@ class StepRun:
             if self._done[asset] or not keys:
                 yield dg.Output(None, output_name=self.plan.output_names[asset])
         if self._failures:
-            raise dg.Failure(description=self._failure_text(), allow_retries=False)
-
-    def _failure_text(self) -> str:
-        named = list(self._failures.items())[:MAX_NAMED_FAILURES]
-        lines = [f"{key.label}: {reason}" for key, reason in named]
-        more = len(self._failures) - len(named)
-        if more:
-            lines.append(f"and {more} more")
-        if self._skipped:
-            count = "1 result was" if self._skipped == 1 else f"{self._skipped} results were"
-            computed = "it is" if self._skipped == 1 else "they are"
-            lines.append(f"{count} skipped, because {computed} computed from others that failed")
-        return "\n".join(lines)
+            raise dg.Failure(description=failure_text(self._failures, self._skipped), allow_retries=False)
 
     def _fail(self, key: ResultKey, reason: str) -> None:
         self._failures[key] = reason
+        self._cancel_ahead(key)
         self._provenance.pop(key, None)
         notify(JobUpdate(key, JobState.FAILED, reason))
         self.context.log.error(reason)
         self._unblock(key, is_done=False)
 
+    def _cancel_ahead(self, key: ResultKey) -> None:
+        """End the jobs that were submitted ahead for a result and for those after it."""
+        for submission in self._fused.drop(key):
+            self.session.backend.cancel(submission.job_id)
+            self._pool.submit(self._discard_cancelled, submission, time.monotonic() + CANCEL_TIMEOUT_S)
+
+    def _discard_cancelled(self, submission: Submission, deadline: float) -> None:
+        handle = self.session.watcher.follow(submission)
+        if handle.wait(max(0.0, deadline - time.monotonic())).state.is_over:
+            self.session.backend.discard(submission.job_id)
+
     def _cancel_all(self) -> None:
         """Cancel all jobs and free their scratch, in parallel: whoever presses Ctrl-C waits for it."""
-        for submitted in self._running.values():
-            self.session.backend.cancel(submitted.submission.job_id)
+        ahead = self._fused.drop_all()
+        for submission in (*(submitted.submission for submitted in self._running.values()), *ahead):
+            self.session.backend.cancel(submission.job_id)
         deadline = time.monotonic() + CANCEL_TIMEOUT_S
         with ThreadPoolExecutor(MAX_CONCURRENT_RESULTS, thread_name_prefix=f"{self.context.step.key} cancels") as pool:
             list(pool.map(lambda submitted: self._await_cancelled(submitted, deadline), self._running.values()))
+            list(pool.map(lambda submission: self._discard_cancelled(submission, deadline), ahead))
         for key in self._running:
             notify(JobUpdate(key, JobState.FAILED, "cancelled"))
         self._running.clear()
@@ -318,29 +325,6 @@ class StepRun:
         self._running.clear()
         raise dg.Failure(description=str(error), allow_retries=False) from None
 
-    def _show_poll_problem(self) -> None:
-        """Show in Dagit that jobs cannot be polled, and that they can again."""
-        problem = self.session.watcher.problem
-        if bool(problem) == bool(self._shown_problem):
-            return
-        self._shown_problem = problem
-        text = problem or "jobs can be polled again"
-        (self.context.log.warning if problem else self.context.log.info)(text)
-        DagsterEvent.engine_event(self.context, text, EngineEventData(metadata={}))
-
     def _await_cancelled(self, submitted: SubmittedJob, deadline: float) -> None:
         if submitted.handle.wait(max(0.0, deadline - time.monotonic())).state.is_over:
             self.session.backend.discard(submitted.submission.job_id, keep_log=True)
-
-    def _log_event(self, key: ResultKey, text: str, metadata: Mapping[str, dg.MetadataValue]) -> None:
-        """Log an engine event of this step, unless many jobs have logged it before."""
-        self._event_counts[f"{key.asset}: {text}"] += 1
-        count = self._event_counts[f"{key.asset}: {text}"]
-        limit = MAX_EVENTS_PER_STATE if metadata else MAX_EVENTS_WITHOUT_LINKS
-        if count > limit:
-            return
-        last = " (not shown for further jobs)" if count == limit else ""
-        # Building an engine event logs it.
-        DagsterEvent.engine_event(
-            self.context, f"{key.job_name}: {text}{last}", EngineEventData(metadata=dict(metadata))
-        )

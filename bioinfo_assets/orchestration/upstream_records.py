@@ -42,9 +42,9 @@ class UpstreamRecords:
         for key in self._by_scope.pop(scope, ()):
             self._computed.pop(key, None)
 
-    def of(self, key: ResultKey, parents: Sequence[str]) -> "RecordLookup":
-        """By upstream asset: its records for one result."""
-        return RecordLookup(self, key, parents)
+    def of(self, key: ResultKey, parents: Sequence[str], provisional: Mapping[str, RecordSet]) -> "RecordLookup":
+        """By upstream asset: its records for one result; those of jobs that have not run are provisional."""
+        return RecordLookup(self, key, parents, provisional)
 
     def read(self, parent: str, key: ResultKey) -> RecordSet:
         """The records of an upstream asset for one result."""
@@ -82,12 +82,14 @@ class RecordLookup(Mapping[str, RecordSet]):
         released: Those of the records so far whose files were released.
     """
 
-    def __init__(self, records: UpstreamRecords, key: ResultKey, parents: Sequence[str]) -> None:
+    def __init__(
+        self, records: UpstreamRecords, key: ResultKey, parents: Sequence[str], provisional: Mapping[str, RecordSet]
+    ) -> None:
         self.released: dict[ResultKey, Record] = {}
         self._records = records
         self._key = key
         self._parents = tuple(parents)
-        self._kept: dict[str, RecordSet] = {}
+        self._kept = {parent: provisional[parent] for parent in parents if parent in provisional}
 
     def __getitem__(self, parent: str) -> RecordSet:
         if parent not in self._parents:

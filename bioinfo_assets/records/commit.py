@@ -7,7 +7,7 @@ moved to their places, the new record is written. Between the first and the last
 import getpass
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -63,6 +63,7 @@ def submit(
     on_change: Callable[[Status], None] | None = None,
     on_output: Callable[[Stream, bytes], None] | None = None,
     on_poll: Callable[[], None] | None = None,
+    followers: Sequence[Job] = (),
 ) -> SubmittedJob:
     """Submit a job; the callbacks receive its status changes and its output while it runs (see `Watcher.submit`)."""
     job = decision.required_job
@@ -73,8 +74,21 @@ def submit(
         on_output,
         lambda: _published_meanwhile(ledger, decision) is not None,
         on_poll,
+        followers,
     )
     return SubmittedJob(decision, handle)
+
+
+def resume(
+    watcher: Watcher,
+    decision: ReuseDecision,
+    submission: Submission,
+    on_change: Callable[[Status], None] | None = None,
+    on_output: Callable[[Stream, bytes], None] | None = None,
+    on_poll: Callable[[], None] | None = None,
+) -> SubmittedJob:
+    """Take a job that was submitted with the one before it, as `submit` would submit it."""
+    return SubmittedJob(decision, watcher.follow(submission, on_change, on_output, on_poll))
 
 
 def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committed:

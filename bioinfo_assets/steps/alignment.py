@@ -52,7 +52,7 @@ def align(
             reference.dictionary_input(),
             *reference.index_inputs(),
         ),
-        outputs=(sample_output(layout, "bam", sample, "aln.bam", canonical.BAM),),
+        outputs=(sample_output(layout, "bam", sample, "aln.bam", canonical.BAM, size_share=1.0),),
         tools=(reference.aligner.value, "samtools", "bgzip"),
         parameters={"aligner": reference.aligner.value, "read_groups": tuple(group.header_line() for group in groups)},
         resources=resources.for_alignment(

@@ -47,15 +47,23 @@ class IndexedBam:
         return Input(local, self.bam), Input(f"{local}.bai", self.bai)
 
 
-def sample_output(layout: OutputLayout, key: str, sample: str, suffix: str, form: str | None = RAW_BYTES) -> Output:
+def sample_output(
+    layout: OutputLayout,
+    key: str,
+    sample: str,
+    suffix: str,
+    form: str | None = RAW_BYTES,
+    *,
+    size_share: float = 0.0,
+) -> Output:
     """A file of one sample as an output; its local name contains the sample's, which logs and reports then show."""
-    return Output(key, f"{sample}.{suffix}", layout.sample(sample, suffix), canonical=form)
+    return Output(key, f"{sample}.{suffix}", layout.sample(sample, suffix), canonical=form, size_share=size_share)
 
 
 def sorted_bam_outputs(layout: OutputLayout, sample: str, suffix: str) -> tuple[Output, Output, Output]:
     """A BAM as an output, with its index and MD5 file, which are derived from it."""
     return (
-        sample_output(layout, "bam", sample, suffix, canonical.BAM),
+        sample_output(layout, "bam", sample, suffix, canonical.BAM, size_share=1.0),
         sample_output(layout, "bai", sample, f"{suffix}.bai", canonical.DERIVED_FILE),
         sample_output(layout, "md5", sample, f"{suffix}.md5", canonical.DERIVED_FILE),
     )

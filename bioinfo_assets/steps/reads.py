@@ -62,8 +62,8 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: OutputLayout) -
         ),
         inputs=tuple(Input(local, file) for local, file in zip(locals1 + locals2, files1 + files2, strict=True)),
         outputs=(
-            sample_output(layout, "reads1", sample, "1.fastq.gz", canonical.BGZIPPED),
-            sample_output(layout, "reads2", sample, "2.fastq.gz", canonical.BGZIPPED),
+            sample_output(layout, "reads1", sample, "1.fastq.gz", canonical.BGZIPPED, size_share=0.5),
+            sample_output(layout, "reads2", sample, "2.fastq.gz", canonical.BGZIPPED, size_share=0.5),
         ),
         tools=("bgzip",),
         parameters={"read_groups": tuple(group.header_line() for group in groups)},

@@ -128,7 +128,14 @@ def trim_reads(sample: str, reads: ReadFiles, trimming: Trimming, layout: Output
         ),
         inputs=(Input(local1, reads.reads1), Input(local2, reads.reads2), *adapter_files),
         outputs=tuple(
-            sample_output(layout, key, sample, f"cutadapt.{suffix}", _CANONICAL[key])
+            sample_output(
+                layout,
+                key,
+                sample,
+                f"cutadapt.{suffix}",
+                _CANONICAL[key],
+                size_share=0.5 if key in {"reads1", "reads2"} else 0.0,
+            )
             for key, suffix in _SUFFIXES.items()
         ),
         tools=("cutadapt",),

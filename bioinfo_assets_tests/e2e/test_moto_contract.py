@@ -3,7 +3,7 @@
 Moto shows a log only after its container has ended, so that reading logs of a running job is tested on the simulator.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pytest
 
@@ -28,8 +28,15 @@ class OnMoto(BatchBackend):
 
     options = JobOptions()
 
-    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
-        return super().submit(job.with_options(self.options), fingerprint, is_published)
+    def submit(
+        self,
+        job: Job,
+        fingerprint: str = "",
+        is_published: IsPublished = never_published,
+        followers: Sequence[Job] = (),
+    ) -> Submission:
+        own, *rest = (each.with_options(self.options) for each in (job, *followers))
+        return super().submit(own, fingerprint, is_published, rest)
 
     def tool_versions(self, tools: Collection[str], options: JobOptions | None = None) -> Mapping[str, str]:
         return super().tool_versions(tools, options or self.options)

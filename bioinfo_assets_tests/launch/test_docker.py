@@ -32,6 +32,7 @@ from bioinfo_assets_tests.launch.contract import (
     wait_for_end,
     wait_for_status,
 )
+from bioinfo_assets_tests.launch.fused_contract import FusedHostContract
 from bioinfo_assets_tests.launch.registry import Registry, registry
 from bioinfo_assets_tests.servers import WebServer
 from bioinfo_assets_tests.waiting import wait_until
@@ -82,6 +83,12 @@ def stdout_of(backend: DockerBackend, script: str, **changes: Any) -> str:
     status = wait_for_end(backend, job_id)
     assert status.state is State.SUCCEEDED, status
     return backend.read_log(job_id, Stream.STDOUT, 0).decode()
+
+
+class TestFusedJobs(FusedHostContract):
+    @pytest.fixture
+    def backend(self, backend: DockerBackend) -> DockerBackend:
+        return backend
 
 
 class TestDockerBackend(HostContract):

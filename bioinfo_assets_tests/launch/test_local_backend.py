@@ -15,6 +15,7 @@ from bioinfo_assets.launch.job import Input, Resources, StoredFile
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.contract import TEXT, HostContract, job, run, wait_for_end
+from bioinfo_assets_tests.launch.fused_contract import FusedHostContract
 from bioinfo_assets_tests.launch.mounts import can_mount
 from bioinfo_assets_tests.waiting import wait_until
 
@@ -49,6 +50,12 @@ def backend(tmp_path: Path) -> Iterator[LocalBackend]:
 
 
 class TestLocalBackend(HostContract):
+    @pytest.fixture
+    def backend(self, backend: LocalBackend) -> LocalBackend:
+        return backend
+
+
+class TestFusedJobs(FusedHostContract):
     @pytest.fixture
     def backend(self, backend: LocalBackend) -> LocalBackend:
         return backend

@@ -201,8 +201,8 @@ def test_an_invalid_tag_gets_a_sentence(project: Project, tag: str, sentence: st
 
 def test_configuration_has_every_option() -> None:
     options = JobOptions(
-        image="tools:1", vcpus=2, memory_mib=4096, gpus=1, shared_memory_mib=64, timeout_s=600, retries=0, queue="spot",
-        fallback_queue="on-demand",
+        image="tools:1", vcpus=2, memory_mib=4096, gpus=1, shared_memory_mib=64, timeout_s=600, retries=0, fuse=True,
+        queue="spot", fallback_queue="on-demand",
         job_definition="mine:3", job_role="arn:aws:iam::1:role/a", execution_role="arn:aws:iam::1:role/b",
         tags={"a": "b"}, name_prefix="lab", share_identifier="lab", priority=3, environment={"A": "B"},
     )  # fmt: skip

@@ -34,10 +34,13 @@ def stored(uri: str) -> StoredFile:
     return StoredFile(uri, store.stat(uri).size, store.digest(uri))
 
 
-def toy_definitions(root: str, launcher: JobLauncher, gates: Mapping[str, Path] = NO_GATES) -> dg.Definitions:
+def toy_definitions(
+    root: str, launcher: JobLauncher, gates: Mapping[str, Path] = NO_GATES, *, has_answer: bool = False
+) -> dg.Definitions:
     """The assets of a toy project whose sources are in `root`, and whose results are in `root/output`.
 
-    The product of a sample with a gate waits until that file exists.
+    The product of a sample with a gate waits until that file exists. With `has_answer`, a third step of each sample
+    is computed from the other two.
     """
     output = join(root, "output")
 
@@ -84,13 +87,31 @@ def toy_definitions(root: str, launcher: JobLauncher, gates: Mapping[str, Path] 
             outputs=(Output("number", "total.txt", f"{output}/multiqc/total.txt"),),
         )
 
+    def answer(key: ResultKey, upstream: Mapping[str, RecordSet]) -> Job:
+        return Job(
+            key=key,
+            version="1",
+            script="echo answering; paste product.txt parity.txt > answer.txt",
+            inputs=tuple(
+                Input(f"{asset}.txt", upstream[asset].of(key.scope).file("number")) for asset in ("product", "parity")
+            ),
+            outputs=(Output("number", "answer.txt", f"{output}/{key.scope}/{key.scope}.answer.txt"),),
+        )
+
     builders = {
         "factor": JobBuilder(factor),
         "product": JobBuilder(product),
         "parity": JobBuilder(parity),
         "total": JobBuilder(total, scope=COHORT),
     }
-    upstream_of = {"factor": (), "product": ("factor",), "parity": ("product",), "total": ("product",)}
+    upstream_of: dict[str, Sequence[str]] = {
+        "factor": (),
+        "product": ("factor",),
+        "parity": ("product",),
+        "total": ("product",),
+    }
+    if has_answer:
+        builders["answer"], upstream_of["answer"] = JobBuilder(answer), ("product", "parity")
 
     @dg.multi_asset(
         specs=[
@@ -98,7 +119,7 @@ def toy_definitions(root: str, launcher: JobLauncher, gates: Mapping[str, Path] 
                 name,
                 deps=upstream,
                 code_version="1",
-                partitions_def=samples if name in {"product", "parity"} else None,
+                partitions_def=samples if name in {"product", "parity", "answer"} else None,
                 skippable=True,
             )
             for name, upstream in upstream_of.items()
@@ -123,6 +144,7 @@ class ToyProject:
         jobs: Options of its jobs.
         samples: The number of each sample.
         gates: By sample, a file that its product waits for.
+        has_answer: Whether it has the third step of each sample.
     """
 
     folder: Path
@@ -132,6 +154,7 @@ class ToyProject:
     jobs: JobOptions = NO_OPTIONS
     samples: Mapping[str, int] = field(default_factory=lambda: {"a": 2, "b": 3, "c": 4})
     gates: dict[str, Path] = field(default_factory=dict)
+    has_answer: bool = False
 
     def __post_init__(self) -> None:
         self.root = self.root or str(self.folder)
@@ -139,8 +162,13 @@ class ToyProject:
         for name, number in self.samples.items():
             self.write(name, number)
         add_samples(self.instance, list(self.samples))
-        config = self.backend.model_copy(update={"jobs": self.jobs})
-        self.definitions = toy_definitions(self.root, job_launcher(self.output, config), self.gates)
+        self.configure()
+
+    def configure(self, **settings: Any) -> None:
+        """Change the settings of the project's backend."""
+        config = self.backend.model_copy(update={"jobs": self.jobs, **settings})
+        launcher = job_launcher(self.output, config)
+        self.definitions = toy_definitions(self.root, launcher, self.gates, has_answer=self.has_answer)
 
     @property
     def output(self) -> str:

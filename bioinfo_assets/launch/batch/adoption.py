@@ -1,5 +1,6 @@
 """Claims on jobs in scratch, by which a job of a dead process or of another run is adopted instead of run twice."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -7,10 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from bioinfo_assets.errors import NotFoundError
-from bioinfo_assets.launch.batch.attempt_report import newest_report
+from bioinfo_assets.launch.batch.attempt_report import AttemptReport, newest_report
 from bioinfo_assets.launch.batch.batch_job import BatchSubmission, RunIdentity
 from bioinfo_assets.launch.batch.client import ACTIVE, Client
-from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, package_uri, submission_number
+from bioinfo_assets.launch.batch.job_parts import done_report
+from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, job_folder_of, package_uri, submission_number
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.storage import conditional
 from bioinfo_assets.storage.store import Store
@@ -34,6 +36,8 @@ class Claim(BaseModel):
         spent: Attempts used up before this submission; once it failed, including its own.
         reason: Why it failed for good; empty if it did not.
         submitted: Time of the submission.
+        followers: What tells the jobs that run after it in the same container from others.
+        part: Its number among the parts that the container runs.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +50,8 @@ class Claim(BaseModel):
     spent: int = 0
     reason: str = ""
     submitted: AwareDatetime
+    followers: tuple[str, ...] = ()
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +178,14 @@ class Adoption:
         self._run = run
         self._visibility_grace_s = visibility_grace_s
 
-    def find_previous(self, claim: Claim | None, job: Job) -> PreviousSubmission | None:
+    def find_previous(self, claim: Claim | None, jobs: Sequence[Job]) -> PreviousSubmission | None:
         """Return the submission that a claim is for, or None if there is none; nothing is changed."""
         if claim is None or not claim.name:
             return None
         note = self._claims.read_note(claim.name)
         batch_id = self._batch_id(claim, note)
         detail = self._client.describe([batch_id]).get(batch_id) if batch_id else None
-        is_usable = self._is_active(claim, batch_id, detail) or self._is_done(job, claim)
+        is_usable = self._is_active(claim, batch_id, detail) or self._is_done(jobs, claim)
         spent = claim.spent if claim.budget == self._run.budget else 0
         if not is_usable and not claim.reason and claim.budget == self._run.budget:
             # It failed after its process had died, so that its attempts were not counted.
@@ -214,9 +220,17 @@ class Adoption:
             return bool(batch_id) and self._is_new(claim)
         return detail["status"] in ACTIVE and not (detail.get("isTerminated") or detail.get("isCancelled"))
 
-    def _is_done(self, job: Job, claim: Claim) -> bool:
+    def _is_done(self, jobs: Sequence[Job], claim: Claim) -> bool:
         """Whether all outputs are still in scratch; a process may have died while it published them."""
-        report = newest_report(self._store, claim.folder)
+        if len(jobs) == 1 and claim.part == 0:
+            return self._has_outputs(jobs[0], newest_report(self._store, claim.folder))
+        marks = self._claims.paths.parts_of(job_folder_of(claim.folder))
+        return all(
+            self._has_outputs(job, done_report(self._store, marks, number))
+            for number, job in enumerate(jobs, start=claim.part)
+        )
+
+    def _has_outputs(self, job: Job, report: AttemptReport | None) -> bool:
         if report is None or not report.is_done:
             return False
         job_report = report.job_report(job, "", 1)

@@ -8,9 +8,10 @@ one with the same fingerprints; a process that ends normally terminates its jobs
 import secrets
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import BioinfoAssetsError
@@ -33,6 +34,7 @@ from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.dispatch import MAX_CONCURRENT_CALLS, Dispatcher, JobTerminator
 from bioinfo_assets.launch.batch.images import Images, ToolProbe
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
+from bioinfo_assets.launch.batch.job_parts import joinable
 from bioinfo_assets.launch.batch.poller import JobPoller, Progress, progress
 from bioinfo_assets.launch.batch.queue_wait import QueueWait
 from bioinfo_assets.launch.batch.scratch_paths import REPORT, ScratchPaths
@@ -94,6 +96,7 @@ class BatchBackend:
         self._lock = self._dispatcher.lock
         self._poller = JobPoller(self._client, store, config)
         self._jobs: dict[str, BatchJob] = {}
+        self._parts: dict[str, tuple[BatchJob, int]] = {}
         self._polled_at = 0.0
         self._poll_lock = threading.Lock()
 
@@ -123,14 +126,33 @@ class BatchBackend:
         """
         return self._images.known_tool_versions(tools, options)
 
-    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
-        """Queue a job; it is submitted once no more arrive for `batching_delay_s`."""
+    def submit(
+        self,
+        job: Job,
+        fingerprint: str = "",
+        is_published: IsPublished = never_published,
+        followers: Sequence[Job] = (),
+    ) -> Submission:
+        """Queue a job; it is submitted once no more arrive for `batching_delay_s`.
+
+        Followers run in the same container, so the first one with another image or queue is not submitted with it.
+        """
         job_id = f"{job.name}.{fingerprint[:12] or 'x'}.{secrets.token_hex(4)}"
-        batch_job = BatchJob(job_id, job, fingerprint, self._paths.job_folder(job_id), is_published)
+        folder, log = self._paths.job_folder(job_id), f"CloudWatch log group {self._config.log_group}"
+        batch_job = BatchJob(job_id, job, fingerprint, folder, is_published, joinable(job, followers))
+        ids = [job_id, *(f"{job_id}+{part}" for part in range(1, len(batch_job.parts.jobs)))]
         with self._lock:
             self._jobs[job_id] = batch_job
+            self._parts.update({own: (batch_job, part) for part, own in enumerate(ids)})
             self._dispatcher.submit(batch_job)
-        return Submission(job_id, scratch=batch_job.state.folder, log=f"CloudWatch log group {self._config.log_group}")
+        return Submission(job_id, folder, log, tuple(Submission(own, folder, log) for own in ids[1:]))
+
+    def identify(self, job_id: str, fingerprint: str) -> None:
+        """Claim the fingerprint of a follower, by which a later run takes over its job if this process dies."""
+        with self._lock:
+            job, part = self._parts.get(job_id, (None, 0))
+        if job is not None:
+            self._submitter.claim_part(job, part, fingerprint)
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the status of jobs; Batch is called at most once in `poll_interval_s` for all of them.
@@ -140,42 +162,54 @@ class BatchBackend:
             BioinfoAssetsError: Batch cannot be reached or refuses.
         """
         with self._lock:
-            jobs = {job_id: self._jobs[job_id] for job_id in job_ids}
+            parts = {job_id: self._parts[job_id] for job_id in job_ids}
         self._poll_if_due()
-        return {job_id: job.state.status for job_id, job in jobs.items()}
+        return {job_id: job.parts.status(part, job.state.status) for job_id, (job, part) in parts.items()}
 
     def cancel(self, job_id: str) -> None:
         """Have a job terminated; returns at once."""
         with self._lock:
-            job = self._jobs.get(job_id)
+            job, part = self._parts.get(job_id, (None, 0))
             if job is not None:
-                self._dispatcher.terminate(job, CANCELLED)
+                job.parts.cancel(part)
+                if job.parts.is_cancelled_now and not job.parts.status(part, job.state.status).state.is_over:
+                    self._dispatcher.terminate(job, CANCELLED)
 
     def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
         """Return what the job has printed on that stream since `offset` bytes, as far as CloudWatch shows it."""
         with self._lock:
-            job = self._jobs[job_id]
+            job, part = self._parts[job_id]
         if not job.state.log_stream:
             with suppress(BioinfoAssetsError):  # `poll` reports it
                 self._poll_if_due()
         state = job.state
-        return self._logs.read(job_id, state.log_stream, stream, offset, is_over=state.is_over)
+        is_over = job.parts.status(part, state.status).state.is_over
+        number = job.parts.first + part
+        return self._logs.read(job_id, state.log_stream, stream, offset, is_over=is_over, part=number)
 
     def discard(self, job_id: str, *, keep_log: bool = False) -> None:
-        """Forget a job that is over and free its scratch; to keep the log, package and reports are kept."""
+        """Forget a job that is over and free its scratch; to keep the log, package and reports are kept.
+
+        The scratch of a job with several parts is freed with the last of them: another attempt may need it.
+        """
         with self._lock:
-            job = self._jobs[job_id]
-            if not job.state.is_over:
+            job, part = self._parts[job_id]
+            if not job.parts.status(part, job.state.status).state.is_over:
                 raise ValueError(f"job {job_id} is not over and cannot be discarded")
-            del self._jobs[job_id]
+            del self._parts[job_id]
+            is_last = job.parts.discard(part, keep_log=keep_log)
+            if is_last:
+                del self._jobs[job.job_id]
         self._logs.forget(job_id)
-        if not self._terminator.is_ours(job):
+        if not is_last or not self._terminator.is_ours(job):
             return
-        if keep_log:
+        marks = self._store.list(self._paths.parts_of(job.state.folder)) if job.parts.are_several else ()
+        if job.parts.keeps_log:
             self._store.delete_all(job.state.folder, except_named=REPORT)
+            self._store.delete_many(marks)
         else:
             files = self._store.list(job.state.folder, recursive=True)
-            self._store.delete_many([*files, *self._submitter.files_of(job)])
+            self._store.delete_many([*files, *marks, *self._submitter.files_of(job)])
 
     def close(self, *, leave_jobs: bool = False) -> None:
         """Terminate the jobs that are not over unless they are to be left, and stop all threads."""
@@ -213,17 +247,30 @@ class BatchBackend:
                 self._polled_at = time.monotonic()
                 jobs = [job for job in self._jobs.values() if job.state.is_active]
             if jobs:
+                self._poller.update_parts(jobs, self._paths, self._pool)
+                self._cancel_unwanted(jobs)
                 list(self._pool.map(lambda item: self._poll_job(*item), self._poller.describe(jobs)))
         finally:
             self._poll_lock.release()
 
+    def _cancel_unwanted(self, jobs: Sequence[BatchJob]) -> None:
+        """Terminate the jobs whose part that is not wanted has begun."""
+        with self._lock:
+            for job in jobs:
+                if job.parts.are_several and job.parts.is_cancelled_now:
+                    self._dispatcher.terminate(job, CANCELLED)
+
     def _poll_job(self, job: BatchJob, detail: "JobDetailTypeDef | None") -> None:
         """Update one job; an error ends that job alone."""
         try:
-            snapshot = self._poller.snapshot(job.submission, detail)
+            if job.parts.are_several:
+                snapshot = self._poller.part_snapshot(job, detail, self._paths)
+            else:
+                snapshot = self._poller.snapshot(job.submission, detail)
             if snapshot is not None:
                 give_up = self._queue_wait.reason_to_give_up(snapshot.detail) if snapshot.detail is not None else ""
-                self._advance(job, progress(job.state, snapshot, self._client.region, self._config, give_up))
+                state = replace(job.state, job=job.parts.current_job(job.state.job))
+                self._advance(job, progress(state, snapshot, self._client.region, self._config, give_up))
         except BioinfoAssetsError as error:
             if (
                 job.note_problem(f"its report cannot be read for the moment: {error}")
@@ -245,5 +292,5 @@ class BatchBackend:
             if new.termination_reason:
                 self._dispatcher.terminate(job, new.termination_reason)
             if new.resubmission is not None:
-                job.resubmit(new.resubmission)
+                job.resubmit(new.resubmission, self._paths.job_folder(job.job_id))
                 self._dispatcher.submit(job)

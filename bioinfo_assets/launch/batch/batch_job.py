@@ -11,7 +11,9 @@ from typing import Final
 from bioinfo_assets.launch.backend import IsPublished, Outcome, State, Status, never_published
 from bioinfo_assets.launch.batch.client import parent_of
 from bioinfo_assets.launch.batch.job_accounting import NO_TIMES, JobTimes
+from bioinfo_assets.launch.batch.job_parts import JobParts
 from bioinfo_assets.launch.batch.scratch_paths import job_folder_of, submission_folder
+from bioinfo_assets.launch.fused import fused_resources
 from bioinfo_assets.launch.job import Job, Resources
 
 DEFAULT_RETRIES: Final = 2
@@ -163,15 +165,25 @@ class BatchJob:
         job_id: The job's id in this process.
         fingerprint: Identifies its result; empty if no other process may adopt it.
         is_published: Whether another process has published its result meanwhile.
+        parts: The job and those that run after it in the same container.
     """
 
     def __init__(
-        self, job_id: str, job: Job, fingerprint: str, folder: str, is_published: IsPublished = never_published
+        self,
+        job_id: str,
+        job: Job,
+        fingerprint: str,
+        folder: str,
+        is_published: IsPublished = never_published,
+        followers: tuple[Job, ...] = (),
     ) -> None:
+        self.parts: Final = JobParts((job, *followers))
+        if fingerprint:
+            self.parts.identify(0, fingerprint)
         self.is_published: Final = is_published
         self.job_id: Final = job_id
         self.fingerprint: Final = fingerprint
-        self._state = JobState(job, folder)
+        self._state = JobState(replace(job, resources=fused_resources(self.parts.jobs)), folder)
         self._lock = Lock()
 
     @property
@@ -205,8 +217,9 @@ class BatchJob:
             lambda old: replace(old, submission=submission, status=status, phase=Phase.SUBMITTED, failing_since=None)
         )
 
-    def adopt(self, submission: BatchSubmission, spent: int) -> None:
-        """Enter a submission of an earlier process instead of a new one."""
+    def adopt(self, submission: BatchSubmission, spent: int, part: int = 0) -> None:
+        """Enter a submission of an earlier process, from one of its parts on, instead of a new one."""
+        self.parts.first = part
         status = Status(State.QUEUED, f"adopted from an earlier run: {submission.name}")
         folder = job_folder_of(submission.folder)
         self._replace(
@@ -262,9 +275,17 @@ class BatchJob:
             )
         )
 
-    def resubmit(self, change: Resubmission) -> None:
-        """Make the job wait for another submission, with more memory or to another queue."""
-        self._replace(lambda old: replace(old, job=change.applied_to(old.job), phase=Phase.WAITING))
+    def resubmit(self, change: Resubmission, folder: str) -> None:
+        """Make the job wait for another submission, with more memory or to another queue.
+
+        Args:
+            change: What is different.
+            folder: Its folder if it had adopted a submission with other parts before its own, which is not to be mixed
+                with that of its own parts.
+        """
+        own = folder if self.parts.first else self._state.folder
+        self.parts.first = 0
+        self._replace(lambda old: replace(old, job=change.applied_to(old.job), phase=Phase.WAITING, folder=own))
 
     def note_problem(self, problem: str) -> float:
         """Show what cannot be done with the job for the moment; return for how many seconds that has been so."""

@@ -41,6 +41,8 @@ _LATE_READS: Final = 6
 _STDOUT_MARK: Final = "[stdout] "
 _STDOUT_CONTINUED_MARK: Final = "[stdout+] "
 _DRIVER_MARKS: Final = ("[driver] ", "[driver:end] ")
+_PART_MARK: Final = "[driver:part] "
+"""Marks the beginning of a part of a job that has several."""
 _END_MARK: Final = "[driver:end] "
 """Marks the last line of an attempt, written by driver.sh."""
 
@@ -52,8 +54,10 @@ def is_complete(lines: Iterable[str]) -> bool:
 
 @dataclass(slots=True)
 class _FollowedStream:
-    """The log of a job, as far as it was read: the stream of its present attempt, and the text of all attempts."""
+    """The log of a job or a part, as far as it was read: the stream of its present attempt, and the text of all."""
 
+    part: int
+    printing: int = 0  # the part that printed the next line
     stream: str = ""
     token: str = ""
     read_at: float = 0.0
@@ -63,9 +67,14 @@ class _FollowedStream:
     dropped: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
 
     def add(self, line: str) -> None:
-        """Add a line to the stream that its mark names; the driver's own lines are left out."""
-        if line.startswith(_END_MARK):
+        """Add a line to the stream that its mark names; the driver's own and those of other parts are left out."""
+        if line.startswith(_PART_MARK):
+            self.printing = int(line.removeprefix(_PART_MARK))
+            self.has_ended |= self.printing > self.part
+        elif line.startswith(_END_MARK):
             self.has_ended = True
+        elif self.printing != self.part:
+            return
         elif line.startswith(_STDOUT_CONTINUED_MARK):
             self.text[Stream.STDOUT] += line.removeprefix(_STDOUT_CONTINUED_MARK).encode()
         elif line.startswith(_STDOUT_MARK):
@@ -101,7 +110,7 @@ class CloudWatchLogs:
         self._lock = Lock()
         self._next_turn = 0.0
 
-    def read(self, job_id: str, log_stream: str, stream: Stream, offset: int, *, is_over: bool) -> bytes:
+    def read(self, job_id: str, log_stream: str, stream: Stream, offset: int, *, is_over: bool, part: int = 0) -> bytes:
         """Return what the job has printed on one of its streams since `offset`, as far as CloudWatch shows it.
 
         Args:
@@ -110,13 +119,14 @@ class CloudWatchLogs:
             stream: Which of its two streams.
             offset: Bytes that were read before.
             is_over: Whether the job has ended, so that all of its log is to be read now.
+            part: The number of the part that the job is of one with several.
         """
         with self._lock:
             followed = self._followed.get(job_id)
             if followed is None:
                 if len(self._followed) >= MAX_FOLLOWED_JOBS:
                     return b""
-                followed = self._followed[job_id] = _FollowedStream()
+                followed = self._followed[job_id] = _FollowedStream(part)
         if log_stream and not followed.is_complete:
             self._continue(followed, log_stream, is_over=is_over)
         return followed.since(stream, offset)
@@ -147,7 +157,7 @@ class CloudWatchLogs:
         if followed.stream != log_stream:  # the next attempt has a stream of its own
             if followed.stream:
                 self._read_pages(followed)
-            followed.stream, followed.token, followed.has_ended = log_stream, "", False
+            followed.stream, followed.token, followed.has_ended, followed.printing = log_stream, "", False, 0
         if not is_over:
             self._read_pages(followed)
             return

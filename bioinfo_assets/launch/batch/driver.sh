@@ -4,7 +4,11 @@
 # Sourced by bootstrap.sh, whose traps remove ROOT at the end and end the attempt at SIGTERM.
 # folder.txt has the job's folder in S3. The report is uploaded last, to JOB_ID/attempt-N/report.tar, with a file `done`
 # in it if all outputs were uploaded; scratch_paths.py has the same paths. `transfer.tsv` in it has what was moved, in bytes
-# and milliseconds. If the driver aborts the attempt, the report
+# and milliseconds. A job may have several parts, which are run one after the other: the first is in ROOT, the next ones are in
+# ROOT/part-K, with reports and outputs in attempt-N/part-K. made.tsv of a part has LOCAL, K and FILE of each input that
+# another part makes. parts.txt has the address of a folder in S3, where the object K shows that part K is done: in its first
+# line the folder of its outputs, then SIZE and LOCAL of each. Another attempt does not run such a part again, but downloads
+# what the next ones read of it. If the driver aborts the attempt, the report
 # has a sentence in `problem`, and in `problem_code` a value of attempt_report.ProblemCode if a program reacts to it.
 # Exit codes: that of the script; 65 if the job cannot be run; 75 if another attempt or machine may succeed, which
 # Batch's retry rules know (submission_request.py).
@@ -13,10 +17,14 @@
 set -euo pipefail
 root=$1 disk=$2
 batch_job=${AWS_BATCH_JOB_ID:-job}
-attempt=$(cat "$root/folder.txt")/${batch_job//:/_}/attempt-${AWS_BATCH_JOB_ATTEMPT:-1}
-work=$root/work out=$root/out cache=$disk/shared
+own_folder=$(cat "$root/folder.txt")/${batch_job//:/_}/attempt-${AWS_BATCH_JOB_ATTEMPT:-1}
+cache=$disk/shared
+parts=("$root")
+while [[ -d $root/part-${#parts[@]} ]]; do
+  parts+=("$root/part-${#parts[@]}")
+done
 image_tools=${BIOINFO_ASSETS_TOOLS:-/opt/bioinfo-assets/tools.tsv}
-export JOB_REPORT=$root/report TMPDIR=$root/tmp HOME=$root/tmp LC_ALL=C
+export LC_ALL=C
 MAX_CONCURRENT_DOWNLOADS=16
 MAX_CONCURRENT_UPLOADS=4
 MAX_UPLOADS=3
@@ -24,6 +32,16 @@ CANNOT_RUN=65
 TRY_AGAIN=75
 TOOLS_CHANGED=tools-changed
 disk_timeout_s=${JOB_DISK_TIMEOUT_S:-3600} # how long a job waits for others on its machine to free their disk space
+
+# NUMBER: the part that is run now.
+use_part() {
+  number=$1 part=$root attempt=$own_folder
+  if ((number > 0)); then
+    part=$root/part-$number attempt=$own_folder/part-$number
+  fi
+  work=$part/work out=$part/out
+  export JOB_REPORT=$part/report TMPDIR=$part/tmp HOME=$part/tmp
+}
 
 # EXIT_CODE CODE MESSAGE: end the attempt; the message goes into the report, like that of the script's own `fail`.
 abort() {
@@ -33,9 +51,18 @@ abort() {
   finish "$1"
 }
 
-# CODE: upload the report and end the attempt. It works on a full disk too: nothing more is written there.
-finish() {
+# Upload the report. It works on a full disk too: nothing more is written there.
+upload_report() {
   tar -c -C "$JOB_REPORT" . | s5cmd --log error pipe "$attempt/report.tar" || exit $TRY_AGAIN
+}
+
+# CODE: upload the report and end the attempt.
+finish() {
+  upload_report
+  end_attempt "$1"
+}
+
+end_attempt() {
   printf '[driver:end] attempt %s ended with exit code %s\n' "${AWS_BATCH_JOB_ATTEMPT:-1}" "$1" >&2
   exit "$1"
 }
@@ -129,7 +156,7 @@ stage_shared() {
       printf '%s\t%s\t%s\t%s\t%s\n' "$uri" "$root/shared.$name" "$size" "$name" "$local_name" >>"$root/missing.tsv"
       locks+=("$lock")
     fi
-  done <"$root/shared.tsv"
+  done <"$part/shared.tsv"
   cut -f 1-3 "$root/missing.tsv" >"$root/downloads.tsv"
   download "$root/downloads.tsv" || return 1
   while IFS=$'\t' read -r _ path _ name local_name; do
@@ -153,16 +180,19 @@ changed_shared() {
       rm -f "$cache/$name" "$work/$local_name"
       printf '%s\n' "$uri"
     fi
-  done <"$root/shared.tsv" | tail -n 1
+  done <"$part/shared.tsv" | tail -n 1
 }
 
 # inputs.tsv has SIZE, LOCAL, NAME (`-` if it is not shared), SHA256 and URI of each input.
+list_inputs() {
+  awk -F '\t' '$3 != "-"' "$part/inputs.tsv" | sort -t $'\t' -k 3,3 >"$part/shared.tsv"
+  awk -F '\t' -v OFS='\t' -v work="$work" '$3 == "-" { print $5, work "/" $2, $1 }' "$part/inputs.tsv" >"$part/own.tsv"
+}
+
 stage() {
   local changed
-  [[ ! -d $root/inputs ]] || find "$root/inputs" -type f -exec mv -t "$work" {} +
-  awk -F '\t' '$3 != "-"' "$root/inputs.tsv" | sort -t $'\t' -k 3,3 >"$root/shared.tsv"
-  awk -F '\t' -v OFS='\t' -v work="$work" '$3 == "-" { print $5, work "/" $2, $1 }' "$root/inputs.tsv" >"$root/own.tsv"
-  reserve_disk
+  [[ ! -d $part/inputs ]] || find "$part/inputs" -type f -exec mv -t "$work" {} +
+  [[ -e $root/reserved ]] || reserve_disk
   stage_shared || return
   changed_shared >"$root/changed.txt" &
   wait $! || return
@@ -174,23 +204,24 @@ stage() {
       return 1
     fi
   fi
-  reserve "$(own_disk_kib)"
-  download "$root/own.tsv"
+  reserve $(($(own_disk_kib) + $(missing_shared_kib)))
+  download "$part/own.tsv"
 }
 
 # The disk space for the job's own files in KiB: what its step asks for, at least the size of its inputs.
 own_disk_kib() {
   local asked inputs
   asked=$(($(cat "$root/disk_mib.txt") * 1024))
-  inputs=$(awk -F '\t' '{ sum += $3 } END { printf "%d", sum / 1024 }' "$root/own.tsv")
+  inputs=$(awk -F '\t' '{ sum += $3 } END { printf "%d", sum / 1024 }' "$part/own.tsv")
   echo $((asked > inputs ? asked : inputs))
 }
 
+# What this part and those after it read of the files that many jobs read, as far as the machine does not have it.
 missing_shared_kib() {
-  local size name sum=0
-  while IFS=$'\t' read -r size _ name _ _; do
+  local size name sum=0 lists=("${parts[@]/%//shared.tsv}")
+  while read -r size name; do
     [[ -e $cache/$name ]] || sum=$((sum + size))
-  done <"$root/shared.tsv"
+  done < <(cat "${lists[@]:number}" | cut -f 1,3 | sort -u)
   echo $((sum / 1024))
 }
 
@@ -250,9 +281,9 @@ clean_disk() {
 run() {
   local code=0
   cd "$work"
-  mkfifo "$root/line" || return
-  exec 7<>"$root/line"
-  python3 -I -S "$root/job_supervisor.py" marked "$JOB_REPORT" bash "$root/script.sh" <"$root/line" 7>&- &
+  mkfifo "$part/line" || return
+  exec 7<>"$part/line"
+  python3 -I -S "$root/job_supervisor.py" marked "$JOB_REPORT" bash "$part/script.sh" <"$part/line" 7>&- &
   script=$!
   trap 'exec 7>&-' TERM
   while true; do
@@ -271,8 +302,8 @@ upload() {
   mkdir "$out" || return 1
   while read -r local_name; do
     mv "$work/$local_name" "$out/$local_name" || return 1
-  done <"$root/outputs.txt"
-  [[ -s $root/outputs.txt ]] || return 0
+  done <"$part/outputs.txt"
+  [[ -s $part/outputs.txt ]] || return 0
   for ((round = 1; round <= MAX_UPLOADS; round++)); do
     if interruptible s5cmd --log error --numworkers $MAX_CONCURRENT_UPLOADS cp --part-size 64 "$out/" "$attempt/work/"; then
       return 0
@@ -282,26 +313,101 @@ upload() {
   return 1
 }
 
-mkdir -p "$cache" || exit $TRY_AGAIN
-clean_disk
-mkdir "$work" "$JOB_REPORT" "$TMPDIR" || exit $TRY_AGAIN
-head -c 98304 /dev/zero >"$JOB_REPORT/reserve" || exit $TRY_AGAIN # for the report of a job that fills the disk
-check_tools
-began=$(now_ms)
-if ! stage; then
-  [[ ! -e $JOB_REPORT/problem ]] || abort $CANNOT_RUN "" "$(cat "$JOB_REPORT/problem")"
-  abort $TRY_AGAIN "" "$(cat "$root/failure" 2>/dev/null || echo "an input could not be downloaded: see the log")"
-fi
-account staging_ms $(($(now_ms) - began))
-code=0
-run || code=$?
-if ((code == 0)); then
+# Show other attempts, and the host, that the part is done.
+mark_done() {
+  local file
+  for file in "$out"/*; do
+    printf '%s\t%s\n' "$(stat -c %s "$file")" "${file##*/}"
+  done | cat <(echo "$attempt") - | s5cmd --log error pipe "$(cat "$root/parts.txt")/$number"
+}
+
+# Give the parts that are still to run what they read of this one.
+hand_over() {
+  local later local_name maker file from=$((number < first ? first : number + 1))
+  for later in "${parts[@]:from}"; do
+    while IFS=$'\t' read -r local_name maker file; do
+      ((maker != number)) || ln "$out/$file" "$later/work/$local_name" || return 1
+    done <"$later/made.tsv"
+  done
+}
+
+# Find out which parts earlier attempts have done, and list what the others read of them.
+find_done_parts() {
+  local folder size file later
+  : >"$root/restored.tsv"
+  [[ -e $root/parts.txt ]] || return 0
+  while ((first < ${#parts[@]})) && s5cmd cat "$(cat "$root/parts.txt")/$first" >"$root/done.$first" 2>/dev/null; do
+    first=$((first + 1))
+  done
+  for ((number = 0; number < first; number++)); do
+    use_part "$number"
+    mkdir -p "$out"
+    {
+      read -r folder
+      while IFS=$'\t' read -r size file; do
+        for later in "${parts[@]:first}"; do
+          if cut -f 2,3 "$later/made.tsv" | grep -Fxq "$number"$'\t'"$file"; then
+            printf '%s\t%s\t%s\n' "$folder/work/$file" "$out/$file" "$size" >>"$root/restored.tsv"
+            break
+          fi
+        done
+      done
+    } <"$root/done.$number"
+  done
+}
+
+# Download what earlier attempts have done, once.
+restore() {
+  [[ -s $root/restored.tsv ]] || return 0
+  download "$root/restored.tsv" || return 1
+  : >"$root/restored.tsv"
+  for ((number = 0; number < first; number++)); do
+    use_part "$number"
+    hand_over || return 1
+  done
+  use_part "$first"
+}
+
+run_part() {
+  local began code=0
+  [[ ! -e $root/parts.txt ]] || printf '[driver:part] %s\n' "$number" >&2
+  began=$(now_ms)
+  if ! { restore && stage; }; then
+    [[ ! -e $JOB_REPORT/problem ]] || abort $CANNOT_RUN "" "$(cat "$JOB_REPORT/problem")"
+    abort $TRY_AGAIN "" "$(cat "$root/failure" 2>/dev/null || echo "an input could not be downloaded: see the log")"
+  fi
+  account staging_ms $(($(now_ms) - began))
+  run || code=$?
+  if ((code == TRY_AGAIN)); then
+    code=1 # of a tool in the script, which means something else by it
+  fi
+  ((code == 0)) || finish "$code"
   began=$(now_ms)
   upload || abort $TRY_AGAIN "" "its outputs could not be uploaded: see the log"
   account upload_ms $(($(now_ms) - began))
   account uploaded_bytes "$(find "$out" -type f -printf '%s\n' | sum)"
   touch "$JOB_REPORT/done"
-elif ((code == TRY_AGAIN)); then
-  code=1 # of a tool in the script, which means something else by it
-fi
-finish "$code"
+  upload_report
+  [[ ! -e $root/parts.txt ]] || mark_done || exit $TRY_AGAIN
+}
+
+mkdir -p "$cache" || exit $TRY_AGAIN
+clean_disk
+first=0
+find_done_parts
+for ((next = first; next < ${#parts[@]}; next++)); do
+  use_part "$next"
+  mkdir "$work" "$JOB_REPORT" "$TMPDIR" || exit $TRY_AGAIN
+  head -c 98304 /dev/zero >"$JOB_REPORT/reserve" || exit $TRY_AGAIN # for the report of a job that fills the disk
+  list_inputs
+done
+((first < ${#parts[@]})) || end_attempt 0
+use_part "$first"
+check_tools
+for ((next = first; next < ${#parts[@]}; next++)); do
+  use_part "$next"
+  run_part
+  hand_over || exit $TRY_AGAIN
+  rm -rf "$work" "$out" "$TMPDIR"
+done
+end_attempt 0

@@ -39,14 +39,17 @@ def times_of(detail: "JobDetailTypeDef") -> JobTimes:
     return JobTimes(_queued_s(detail, len(attempts)) or 0.0, _ran_s(attempts))
 
 
-def accounting_of(job: Job, detail: "JobDetailTypeDef", attempt: int, earlier: JobTimes) -> Accounting:
-    """The accounting of a job that has ended.
+def accounting_of(
+    job: Job, detail: "JobDetailTypeDef", attempt: int, earlier: JobTimes, *, is_first: bool = True
+) -> Accounting:
+    """The accounting of a job that has ended, or of a part of it.
 
     Args:
         job: The job.
         detail: Batch's description of its last submission.
         attempt: The number of the attempt of which the outputs are, from 1.
         earlier: The times of its earlier submissions.
+        is_first: Whether it is the first part, to which the wait in the queue and the time of lost attempts belong.
     """
     attempts = detail.get("attempts", ())
     others = [item for number, item in enumerate(attempts, start=1) if number != attempt]
@@ -56,8 +59,8 @@ def accounting_of(job: Job, detail: "JobDetailTypeDef", attempt: int, earlier: J
         memory_mib=_requirement(detail, "MEMORY") or job.resources.memory_mib,
         disk_mib=job.resources.disk_mib,
         queue=(detail.get("jobQueue") or job.options.queue or "").rpartition("/")[2],
-        queued_s=None if queued_s is None else queued_s + earlier.queued_s,
-        retried_s=earlier.ran_s + _ran_s(others),
+        queued_s=(None if queued_s is None else queued_s + earlier.queued_s) if is_first else 0.0,
+        retried_s=earlier.ran_s + _ran_s(others) if is_first else 0.0,
     )
 
 

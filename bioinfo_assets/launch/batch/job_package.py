@@ -7,7 +7,7 @@ lists of inputs may have any size.
 import hashlib
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from typing import Final
 from urllib.parse import quote, unquote
@@ -31,13 +31,15 @@ def bootstrap() -> str:
     return _resource("bootstrap.sh")
 
 
-def check_inputs(job: Job) -> None:
-    """Check that a container can read the inputs of a job.
+def check_inputs(job: Job, made_before: Collection[str] = ()) -> None:
+    """Check that a container can read the inputs of a job; those that the parts before it make are on its disk.
 
     Raises:
         InputError: an input is a large file of this host, or has a name that would break the list of inputs.
     """
     for item in job.inputs:
+        if item.file.uri in made_before:
+            continue
         if local_path(item.file.uri) is None:
             _download_uri(item.file.uri)
         elif item.file.size > MAX_LOCAL_INPUT_BYTES:
@@ -46,27 +48,34 @@ def check_inputs(job: Job) -> None:
             )
 
 
-def pack(job: Job, folder: str, tools: Mapping[str, str], store: Store) -> bytes:
+def pack(
+    job: Job, folder: str, tools: Mapping[str, str], store: Store, followers: Sequence[Job] = (), parts: str = ""
+) -> bytes:
     """Build the package of a job; equal for equal jobs.
 
     Args:
-        job: The job.
+        job: The job, with the scratch space of the largest part.
         folder: Folder of the submission in scratch, to which its attempts upload.
         tools: The tool versions that the job was planned with; the driver rejects an image with others.
         store: Reads small files of this host.
+        followers: The parts that run after it.
+        parts: The folder in scratch that shows which parts are done.
     """
-    local = [item for item in job.inputs if local_path(item.file.uri) is not None]
     members = {
         "driver.sh": _resource("driver.sh").encode(),
         "job_supervisor.py": files("bioinfo_assets.launch").joinpath("job_supervisor.py").read_bytes(),
-        "script.sh": render(job).encode(),
         "folder.txt": f"{folder}\n".encode(),
-        "inputs.tsv": "".join(_input_line(item) for item in job.inputs if item not in local).encode(),
-        "outputs.txt": "".join(f"{output.local}\n" for output in job.outputs).encode(),
         "disk_mib.txt": f"{job.resources.disk_mib}\n".encode(),
         "tools.tsv": "".join(f"{tool}\t{tools[tool]}\n" for tool in sorted(tools)).encode(),
-        **{f"inputs/{item.local}": store.read_bytes(item.file.uri) for item in local},
+        **_members_of_part(job, {}, store),
     }
+    if followers:
+        members["parts.txt"] = f"{parts}\n".encode()
+    made = {output.uri: (0, output.local) for output in job.outputs}
+    for number, follower in enumerate(followers, start=1):
+        own = _members_of_part(follower, made, store)
+        members |= {f"part-{number}/{name}": data for name, data in own.items()}
+        made |= {output.uri: (number, output.local) for output in follower.outputs}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, data in members.items():
@@ -75,6 +84,20 @@ def pack(job: Job, folder: str, tools: Mapping[str, str], store: Store) -> bytes
             info.mode = 0o644
             tar.addfile(info, io.BytesIO(data))
     return packed.getvalue()
+
+
+def _members_of_part(job: Job, made: Mapping[str, tuple[int, str]], store: Store) -> dict[str, bytes]:
+    """The files of one part; `made` has the part and the local name of what those before it make, by its address."""
+    own = [item for item in job.inputs if item.file.uri not in made]
+    local = [item for item in own if local_path(item.file.uri) is not None]
+    handed_over = [(item.local, *made[item.file.uri]) for item in job.inputs if item.file.uri in made]
+    return {
+        "script.sh": render(job).encode(),
+        "inputs.tsv": "".join(_input_line(item) for item in own if item not in local).encode(),
+        "outputs.txt": "".join(f"{output.local}\n" for output in job.outputs).encode(),
+        "made.tsv": "".join(f"{name}\t{number}\t{file}\n" for name, number, file in handed_over).encode(),
+        **{f"inputs/{item.local}": store.read_bytes(item.file.uri) for item in local},
+    }
 
 
 def _input_line(item: Input) -> str:

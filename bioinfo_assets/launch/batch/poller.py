@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.launch.backend import Outcome, State, Status
@@ -21,7 +22,8 @@ from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.console_links import links_of, log_stream_of
 from bioinfo_assets.launch.batch.job_accounting import NO_TIMES, JobTimes, accounting_of, times_of
-from bioinfo_assets.launch.batch.scratch_paths import attempt_folder, attempt_number
+from bioinfo_assets.launch.batch.job_parts import done_counts, done_report, last_report
+from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, attempt_folder, attempt_number
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:
@@ -41,11 +43,13 @@ class JobSnapshot:
 
     Attributes:
         detail: Batch's description; None if Batch does not know the job.
-        report: The report of its last attempt, if it is over.
+        report: The report of its last attempt, if it is over; of several parts, that of the one it ended with.
+        part: The number of that part.
     """
 
     detail: "JobDetailTypeDef | None"
     report: AttemptReport | None = None
+    part: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -108,6 +112,55 @@ class JobPoller:
         if attempts > 1 and (report is None or not report.is_done):
             report = newest_report(self._store, submission.folder)
         return JobSnapshot(detail, report)
+
+    def update_parts(self, jobs: Sequence[BatchJob], paths: ScratchPaths, pool: Executor) -> None:
+        """Enter which parts of running jobs are done; one call of S3 lists them for all jobs.
+
+        Raises:
+            BioinfoAssetsError: AWS cannot be reached or refuses.
+        """
+        fused = [(job, paths.parts_of(job.state.folder)) for job in jobs if job.parts.are_several]
+        if not fused:
+            return
+        counts = done_counts(self._store.list(paths.parts, recursive=True))
+        new = [(job, marks) for job, marks in fused if job.parts.has_news(counts.get(marks, 0))]
+        details = self._client.describe([job.submission.batch_id for job, _ in new]) if new else {}
+        described = [(job, marks, details.get(job.submission.batch_id)) for job, marks in new]
+        list(pool.map(lambda item: self._finish_parts(*item), described))
+
+    def part_snapshot(
+        self, job: BatchJob, detail: "JobDetailTypeDef | None", paths: ScratchPaths
+    ) -> JobSnapshot | None:
+        """Like `snapshot`, for a job of several parts; those that are done are entered first.
+
+        Raises:
+            BioinfoAssetsError: a report cannot be read.
+        """
+        submission = job.submission
+        if detail is None and submission.batch_id and submission.age_s < self._config.visibility_grace_s:
+            return None
+        if detail is not None and detail["status"] not in ENDED:
+            return JobSnapshot(detail)
+        marks = paths.parts_of(job.state.folder)
+        self._finish_parts(job, marks, detail)
+        part = job.parts.first + job.parts.current
+        report = done_report(self._store, marks, part)
+        if report is None and detail is not None:
+            attempts = max(1, len(detail.get("attempts", ())))
+            last = attempt_folder(submission.folder, submission.batch_id, attempts)
+            report = last_report(self._store, last, part)
+        return JobSnapshot(detail, report, part)
+
+    def _finish_parts(self, job: BatchJob, marks: str, detail: "JobDetailTypeDef | None") -> None:
+        """Enter the ends of all parts that are done, but for the last, whose end is that of the job."""
+        state = job.state
+        while (part := job.parts.current) < len(job.parts.jobs) - 1:
+            number = job.parts.first + part
+            found = done_report(self._store, marks, number)
+            if found is None:
+                return
+            snapshot = JobSnapshot(detail, found, number)
+            job.parts.finish(part, _end_of_part(replace(state, job=job.parts.current_job(state.job)), snapshot))
 
     def _has_changed(self, parent: str, detail: "JobDetailTypeDef | None") -> bool:
         summary, at = self._summaries.get(parent, (None, 0.0))
@@ -184,7 +237,8 @@ def _end(
     report = None
     if attempt_report is not None and job.submission is not None:
         image = detail.get("container", {}).get("image") or job.job.options.image or ""
-        accounting = accounting_of(job.job, detail, attempt_number(attempt_report.folder), job.earlier)
+        attempt = attempt_number(attempt_report.folder)
+        accounting = accounting_of(job.job, detail, attempt, job.earlier, is_first=snapshot.part == 0)
         report = attempt_report.job_report(job.job, image, job.spent + attempts, accounting)
     if result.outcome is Outcome.SUCCEEDED and report is not None:
         return Progress(Status(State.SUCCEEDED, "", report, Outcome.SUCCEEDED, links), attempts, stream)
@@ -203,6 +257,18 @@ def _end(
     return Progress(
         status, attempts, stream, problem_code=attempt_report.problem_code if attempt_report is not None else None
     )
+
+
+def _end_of_part(job: JobState, snapshot: JobSnapshot) -> Status:
+    """The status of a part that is done, whatever becomes of the job."""
+    detail, attempt_report = snapshot.detail or _forgotten(job), snapshot.report
+    if attempt_report is None:
+        raise RuntimeError("a part that is done has a report")
+    attempt = attempt_number(attempt_report.folder)
+    accounting = accounting_of(job.job, detail, attempt, job.earlier, is_first=snapshot.part == 0)
+    image = detail.get("container", {}).get("image") or job.job.options.image or ""
+    report = attempt_report.job_report(job.job, image, job.spent + attempt, accounting)
+    return Status(State.SUCCEEDED, "", report, Outcome.SUCCEEDED)
 
 
 def _resubmission(

@@ -2,6 +2,10 @@
 
     SCRATCH/jobs/JOB_ID/N/BATCH_ID/attempt-M/report.tar
                                                  report of attempt M of submission N, its outputs in `work/`
+    SCRATCH/jobs/JOB_ID/N/BATCH_ID/attempt-M/part-K/report.tar
+                                                 the same for part K of a job with several parts, from 1
+    SCRATCH/parts/JOB_ID/K                       shows that part K, from 0, of such a job is done: in its first line the
+                                                 folder of its report and outputs
     SCRATCH/packages/NAME/job.tar                what the container of a job fetches
     SCRATCH/packages/NAME/INDEX/job.tar          the same for a job of an array
     SCRATCH/claims/FINGERPRINT.json              the submission that computes a result
@@ -22,6 +26,8 @@ from bioinfo_assets.storage.store import Store, join
 PACKAGE: Final = "job.tar"
 REPORT: Final = "report.tar"
 _ATTEMPT: Final = "attempt-"
+_PART: Final = "part-"
+_OF_A_PART: Final = re.compile(rf"/{_PART}\d+$")
 _ROOT: Final = re.compile(r"s3://[a-z0-9.-]+(/[A-Za-z0-9!_.()=+@,-]+)*")
 """A prefix that no tool mistakes for a pattern."""
 
@@ -47,6 +53,15 @@ class ScratchPaths:
     def job_folder(self, job_id: str) -> str:
         """The folder of a job, with one folder for each of its submissions."""
         return join(self.root, "jobs", job_id)
+
+    @property
+    def parts(self) -> str:
+        """The folder with a folder for each job of several parts, in which its parts show that they are done."""
+        return join(self.root, "parts")
+
+    def parts_of(self, job_folder: str) -> str:
+        """The folder in which the parts of a job show that they are done."""
+        return join(self.parts, job_folder.rpartition("/")[2])
 
     def packages(self, name: str) -> str:
         """The folder with the packages of a submission."""
@@ -93,6 +108,16 @@ def attempt_folder(submission_folder: str, batch_id: str, attempt: int) -> str:
     return join(submission_folder, batch_id.replace(":", "_"), f"{_ATTEMPT}{attempt}")
 
 
+def part_folder(attempt_folder: str, part: int) -> str:
+    """The folder to which an attempt uploads a part of its job: its own for the first part, number 0."""
+    return join(attempt_folder, f"{_PART}{part}") if part else attempt_folder
+
+
+def part_uri(marks: str, part: int) -> str:
+    """What shows that a part of a job is done, in the folder of that job (see `ScratchPaths.parts_of`)."""
+    return join(marks, str(part))
+
+
 def report_uri(attempt_folder: str) -> str:
     """The report of an attempt."""
     return join(attempt_folder, REPORT)
@@ -104,11 +129,12 @@ def work_folder(attempt_folder: str) -> str:
 
 
 def reported_attempts(store: Store, submission_folder: str) -> list[str]:
-    """The folders of the attempts of a submission that have uploaded a report, the last attempt first."""
+    """The folders of the attempts of a submission that have uploaded a report of the first part, the last one first."""
     reports = (uri for uri in store.list(submission_folder, recursive=True) if uri.endswith(f"/{REPORT}"))
-    return sorted((uri.rpartition("/")[0] for uri in reports), key=attempt_number, reverse=True)
+    folders = (uri.rpartition("/")[0] for uri in reports)
+    return sorted((folder for folder in folders if not _OF_A_PART.search(folder)), key=attempt_number, reverse=True)
 
 
 def attempt_number(attempt_folder: str) -> int:
-    """The number of the attempt that a folder belongs to."""
-    return int(attempt_folder.rpartition(_ATTEMPT)[2])
+    """The number of the attempt that a folder belongs to, be it that of a part."""
+    return int(attempt_folder.rpartition(_ATTEMPT)[2].partition("/")[0])

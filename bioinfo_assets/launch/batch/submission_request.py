@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -94,6 +94,11 @@ def default_timeout_s(job: Job) -> int:
     """
     size = sum(item.file.size for item in job.inputs)
     return min(MIN_TIMEOUT_S + size // MIN_BYTES_PER_SECOND, MAX_TIMEOUT_S)
+
+
+def timeout_of_parts(jobs: Iterable[Job]) -> int:
+    """The timeout of an attempt that runs these jobs one after the other: the sum of theirs."""
+    return sum(job.options.timeout_s or default_timeout_s(job) for job in jobs)
 
 
 def submit_job_arguments(request: SubmissionRequest, region: str, disk: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ claim, then SubmitJob, then the note of its answer.
 """
 
 import logging
-import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from bioinfo_assets.launch.batch.adoption import Adoption, Claim, Claims, ClaimV
 from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, JobState, Phase, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
+from bioinfo_assets.launch.batch.grouping import similarity, submission_name
 from bioinfo_assets.launch.batch.images import Images
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
 from bioinfo_assets.launch.batch.job_package import bootstrap, check_inputs, pack
@@ -28,10 +28,9 @@ from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, package_uri,
 from bioinfo_assets.launch.batch.submission_request import (
     NO_QUEUE,
     SubmissionRequest,
-    default_timeout_s,
-    job_name,
     submit_job_arguments,
     tags_of,
+    timeout_of_parts,
 )
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.storage.store import Store
@@ -119,7 +118,7 @@ class Submitter:
         return Groups(tuple(self._group_similar(claimed)), postponed)
 
     def _group_similar(self, jobs: Iterable[BatchJob]) -> Iterator[list[BatchJob]]:
-        for _, similar in groupby(sorted(jobs, key=_similarity), key=_similarity):
+        for _, similar in groupby(sorted(jobs, key=similarity), key=similarity):
             rest = list(similar)
             while len(rest) >= self._config.array_min_size:
                 yield rest[: self._config.array_max_size]
@@ -151,13 +150,25 @@ class Submitter:
 
     def record_failure(self, job: BatchJob, spent: int, reason: str) -> None:
         """Write down that a job failed for good, for the run by which Dagster retries it."""
-        if job.fingerprint:
-            self.claims.write(job.fingerprint, self._claim(job, job.submission, spent, reason))
+        part = job.parts.current
+        fingerprint = job.parts.fingerprints().get(part)
+        if fingerprint is not None:
+            self.claims.write(fingerprint, self._claim(job, job.submission, spent, reason, part))
+
+    def claim_part(self, job: BatchJob, part: int, fingerprint: str) -> None:
+        """Claim the fingerprint of a part, for a run that goes on if this one dies; an error is only logged."""
+        job.parts.identify(part, fingerprint)
+        state = job.state
+        try:
+            if state.submission is not None and not state.is_over:
+                self.claims.write(fingerprint, self._claim(job, state.submission, state.spent, "", part))
+        except BioinfoAssetsError as error:
+            _log.warning("%s could not be claimed: %s", job.parts.jobs[part].name, error)
 
     def files_of(self, job: BatchJob) -> Iterator[str]:
         """What was written for later processes, and is not needed once the result has its record."""
-        if job.fingerprint:
-            yield self._paths.claim(job.fingerprint)
+        for fingerprint in job.parts.fingerprints().values():
+            yield self._paths.claim(fingerprint)
         submission = job.state.submission
         if submission is not None:
             yield self._paths.submission_note(submission.name, submission.index)  # the array's own is for all its jobs
@@ -169,7 +180,8 @@ class Submitter:
             if job.state.termination_reason:
                 job.cancel("cancelled before it started")
                 return _Preparation.DONE
-            check_inputs(job.state.job)
+            for part, own in enumerate(job.parts.jobs):
+                check_inputs(own, job.parts.made_before(part))
             if job.fingerprint and not self._adopt_or_claim(job):
                 job.show("another run is submitting the same job")
                 return _Preparation.POSTPONED
@@ -196,6 +208,8 @@ class Submitter:
             False if another run, on this host or another, has claimed it: it submits the job within minutes. Nobody
             waits for it here, since it may wait for a job that this run has claimed.
         """
+        if job.parts.current > 0:
+            return True  # it is submitted again, and its first result is published
         found = self.claims.find(job.fingerprint)
         claim = None if found is None else found.claim
         if found is not None and self._is_being_submitted(job, found):
@@ -228,12 +242,14 @@ class Submitter:
 
     def _adopt_or_reject(self, job: BatchJob, claim: Claim | None) -> bool:
         """Adopt a claimed submission, or end the job if no attempts are left; return whether it did either."""
-        previous = self._adoption.find_previous(claim, job.state.job)
+        if claim is not None and claim.followers != job.parts.identities():
+            return False  # it has other parts, or none
+        previous = self._adoption.find_previous(claim, job.parts.jobs)
         if previous is None:
             return False
         adopted = self._adoption.try_adopt(previous)
         if adopted is not None:
-            job.adopt(adopted, previous.spent)
+            job.adopt(adopted, previous.spent, claim.part if claim is not None else 0)
             return True
         if previous.spent >= job.state.max_attempts:
             reason = previous.reason or "it failed in every attempt"
@@ -249,7 +265,7 @@ class Submitter:
             raise InputError(NO_QUEUE)
         image = self._images.image_of(options)
         request = SubmissionRequest(
-            name=(name := _submission_name(jobs)),
+            name=(name := submission_name(jobs)),
             command=("bash", "-c", bootstrap(), "bootstrap", self._paths.packages(name)),
             size=len(jobs),
             definition=self._definitions.definition_of(options, image),
@@ -257,9 +273,9 @@ class Submitter:
                 cpus=max(job.state.job.resources.cpus for job in jobs),
                 memory_mib=max(job.state.job.resources.memory_mib for job in jobs),
             ),
-            timeout_s=max(default_timeout_s(job.state.job) for job in jobs),
+            timeout_s=max(timeout_of_parts(job.parts.jobs) for job in jobs),
             attempts=self._attempts(first),
-            options=options,
+            options=options.model_copy(update={"timeout_s": None}),
             tags=tags_of(first.job, self._run.run_id, self._paths.root, is_single=len(jobs) == 1),
         )
         arguments = submit_job_arguments(request, self._client.region, self._config.scratch_volume)
@@ -301,10 +317,13 @@ class Submitter:
     def _write(self, job: BatchJob) -> None:
         """Write the package and the claim of a job."""
         state, submission = job.state, job.submission
-        tools = self._images.tool_versions(state.job.tools, state.job.options)
-        self._store.write_bytes(submission.package, pack(state.job, submission.folder, tools, self._store))
-        if job.fingerprint:
-            self.claims.write(job.fingerprint, self._claim(job, submission, state.spent, ""))
+        tools = self._images.tool_versions(job.parts.tools(), state.job.options)
+        marks = self._paths.parts_of(state.folder)
+        package = pack(state.job, submission.folder, tools, self._store, job.parts.jobs[1:], marks)
+        self._store.write_bytes(submission.package, package)
+        for part, fingerprint in job.parts.fingerprints().items():
+            if part >= job.parts.current:
+                self.claims.write(fingerprint, self._claim(job, submission, state.spent, "", part))
 
     def _write_note(self, name: str, batch_id: str, array_size: int) -> None:
         """An error is only logged: without a note the job is found by the name in its claim."""
@@ -313,7 +332,7 @@ class Submitter:
         except BioinfoAssetsError as error:
             _log.warning("the id of job %s could not be saved: %s", name, error)
 
-    def _claim(self, job: BatchJob, submission: BatchSubmission, spent: int, reason: str) -> Claim:
+    def _claim(self, job: BatchJob, submission: BatchSubmission, spent: int, reason: str, part: int = 0) -> Claim:
         return Claim(
             name=submission.name,
             queue=job.state.job.options.queue or "",
@@ -323,26 +342,6 @@ class Submitter:
             spent=spent,
             reason=reason,
             submitted=submission.submitted,
+            followers=job.parts.identities(part),
+            part=job.parts.first + part,
         )
-
-
-def _submission_name(jobs: Sequence[BatchJob]) -> str:
-    first = jobs[0]
-    job = first.state.job
-    suffix = "-".join([*([first.fingerprint[:12]] if first.fingerprint else []), secrets.token_hex(4)])
-    return job_name(job.options.prefix, job.name if len(jobs) == 1 else f"{job.key.asset}-array", suffix)
-
-
-def _similarity(job: BatchJob) -> tuple[str, ...]:
-    """What the jobs of one array have in common.
-
-    Memory is compared by powers of two, so that one large sample does not give all small ones its machine.
-    """
-    state = job.state
-    return (
-        state.job.key.asset,
-        state.job.options.model_dump_json(),
-        str(state.spent),
-        str(state.job.resources.cpus),
-        str((state.job.resources.memory_mib - 1).bit_length()),
-    )

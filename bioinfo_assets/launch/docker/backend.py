@@ -1,7 +1,7 @@
 """Jobs in containers of this machine, with the image, the limits and the tools that they have on AWS Batch."""
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -73,16 +73,23 @@ class DockerBackend(HostBackend):
             return None
         return images.tool_versions(name, tools)
 
-    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
+    def submit(
+        self,
+        job: Job,
+        fingerprint: str = "",
+        is_published: IsPublished = never_published,
+        followers: Sequence[Job] = (),
+    ) -> Submission:
         """Queue a job, which starts as soon as there are resources for it and its image is local.
 
         Raises:
             InputError: no image is set.
             ResourceError: it needs more memory than the pool has, the disk is full, or the engine does not answer.
         """
-        self._image_of(job.options)
+        for own in (job, *followers):
+            self._image_of(own.options)
         self._engine()
-        return super().submit(job, fingerprint, is_published)
+        return super().submit(job, fingerprint, is_published, followers)
 
     def close(self, *, leave_jobs: bool = False) -> None:
         """End all running jobs and close the connections to the engine."""

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -62,8 +62,15 @@ class BackendWithOptions(BatchBackend):
 
     options = OPTIONS
 
-    def submit(self, job: Job, fingerprint: str = "", is_published: IsPublished = never_published) -> Submission:
-        return super().submit(job.with_options(self.options.then(job.options)), fingerprint, is_published)
+    def submit(
+        self,
+        job: Job,
+        fingerprint: str = "",
+        is_published: IsPublished = never_published,
+        followers: Sequence[Job] = (),
+    ) -> Submission:
+        own, *rest = (each.with_options(self.options.then(each.options)) for each in (job, *followers))
+        return super().submit(own, fingerprint, is_published, rest)
 
     def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
         return super().tool_versions(tools, self.options.then(options))

@@ -1,0 +1,116 @@
+"""Which results of a sample are computed in one job, and what becomes of those that were submitted ahead of their turn.
+
+The job of a result that was submitted with the one before it runs as soon as that is over. The result itself is checked
+in its turn like any other, when what it is computed from is published: only then are its inputs, its fingerprint and
+its provenance known. If its job is then the one that was planned, the job that runs already is taken for it. If it is
+not, or if the result need not be computed, that job and those after it are cancelled.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.launch.backend import Submission
+from bioinfo_assets.launch.fused import does_same_work, output_uris
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.orchestration.result_graph import ResultGraph
+from bioinfo_assets.orchestration.step_plan import StepPlan
+from bioinfo_assets.orchestration.upstream_records import UpstreamRecords
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.provisional import provisional_record
+from bioinfo_assets.records.record_set import RecordSet
+from bioinfo_assets.records.released import released_inputs
+from bioinfo_assets.result_key import ResultKey
+
+
+def fusable(key: ResultKey, plan: StepPlan, graph: ResultGraph) -> Sequence[ResultKey]:
+    """The results that may be computed in the same job as this one, each from the one before it.
+
+    If several may follow a result, such as the metrics of a BAM, they run at the same time in jobs of their own.
+    """
+    keys = [key]
+    while key.partition_key is not None:
+        following = [
+            child
+            for child in graph.blocked_by(keys)
+            if child.partition_key is not None and plan.options[child.asset].fuse
+        ]
+        if len(following) != 1:
+            break
+        keys += following
+    return keys[1:]
+
+
+def planned_followers(
+    job: Job, keys: Sequence[ResultKey], plan: StepPlan, records: UpstreamRecords, ledger: Ledger
+) -> Sequence[Job]:
+    """Plan the jobs that run after a job that has to run, before what they read exists.
+
+    The first result that has a record ends them: it may be up to date, which its own check finds out.
+
+    Args:
+        job: The job that runs first.
+        keys: The results that may follow it.
+        plan: What the step computes.
+        records: The records upstream.
+        ledger: The project's records.
+    """
+    jobs: list[Job] = []
+    provisional = {job.key.asset: RecordSet(job.key.asset, {job.key.scope: provisional_record(job)})}
+    for key in keys:
+        try:
+            if ledger.read(key) is not None:
+                break
+            upstream = plan.upstream(key, records, provisional)
+            follower = plan.build(key, upstream)
+        except BioinfoAssetsError:
+            break  # its own check reports it
+        if released_inputs(follower, upstream.released.values()):
+            break
+        jobs.append(follower)
+        provisional[key.asset] = RecordSet(key.asset, {key.scope: provisional_record(follower)})
+    return jobs
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """A job that was submitted ahead of its turn, as it was planned, and the addresses of what those before it make."""
+
+    job: Job
+    submission: Submission
+    made_before: Collection[str]
+
+
+@dataclass(slots=True)
+class FusedJobs:
+    """The jobs of a step that were submitted ahead of their turn. Not thread-safe."""
+
+    _ahead: dict[ResultKey, _Ahead] = field(default_factory=dict)
+    _next: dict[ResultKey, ResultKey] = field(default_factory=dict)
+
+    def add(self, first: Job, followers: Sequence[Job], submission: Submission) -> None:
+        """Note the jobs that were submitted with one; a backend may have submitted none of them."""
+        jobs = [first]
+        for job, own in zip(followers, submission.followers, strict=False):
+            self._ahead[job.key] = _Ahead(job, own, output_uris(jobs))
+            self._next[jobs[-1].key] = job.key
+            jobs.append(job)
+
+    def take(self, job: Job) -> Submission | None:
+        """The submission of a job whose turn has come; None if there is none, or if another job was planned."""
+        ahead = self._ahead.get(job.key)
+        if ahead is None or not does_same_work(job, ahead.job, ahead.made_before):
+            return None
+        del self._ahead[job.key]
+        return ahead.submission
+
+    def drop(self, key: ResultKey) -> Sequence[Submission]:
+        """Forget the job that was submitted ahead for a result, and those after it; return them, to be cancelled."""
+        own = self._ahead.pop(key, None)
+        dropped = [] if own is None else [own.submission]
+        after = self._next.pop(key, None)
+        return dropped if after is None else [*dropped, *self.drop(after)]
+
+    def drop_all(self) -> Sequence[Submission]:
+        """Forget all jobs that were submitted ahead; return them, to be cancelled."""
+        return [submission for key in list(self._ahead) for submission in self.drop(key)]

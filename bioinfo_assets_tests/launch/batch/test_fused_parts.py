@@ -1,0 +1,210 @@
+"""Steps in one job on AWS Batch: where the job goes on after a lost machine, a lack of memory, or a dead host."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bioinfo_assets.launch.backend import Outcome, State, Stream, Submission
+from bioinfo_assets.launch.batch.job_parts import joinable
+from bioinfo_assets.launch.job import Input, Job, JobOptions, Output, Resources, StoredFile
+from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.launch.batch.batch_backend import OPTIONS, BackendWithOptions, batch_backend, wait_for_running
+from bioinfo_assets_tests.launch.contract import report_of, wait_for_end
+from bioinfo_assets_tests.launch.fused_contract import COUNTS, REPEATS, WRITES, made
+from bioinfo_assets_tests.simulator import BatchSimulator, OutOfMemory, SpotReclaim
+
+FINGERPRINT = "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def starts(tmp_path: Path) -> Path:
+    """A file in which each start of a script is a line."""
+    return tmp_path / "starts"
+
+
+@pytest.fixture
+def counted(starts: Path) -> Callable[[Job], Job]:
+    """Have a job note that it starts."""
+    return lambda job: replace(job, script=f"echo {job.key.asset} >>{starts}; {job.script}")
+
+
+def ids(submission: Submission) -> list[str]:
+    return [submission.job_id, *(follower.job_id for follower in submission.followers)]
+
+
+def slow(job: Job, seconds: float = 0.5) -> Job:
+    return replace(job, script=f"echo begun; sleep {seconds}; {job.script}")
+
+
+class TestLostMachine:
+    def test_the_job_goes_on_at_the_part_that_was_interrupted(
+        self, simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path
+    ) -> None:
+        simulator.inject(SpotReclaim(attempt=1, after_line="begun"))
+        submission = backend.submit(counted(WRITES), followers=[counted(slow(REPEATS)), counted(COUNTS)])
+        writes, repeats, counts = (report_of(wait_for_end(backend, job_id)) for job_id in ids(submission))
+        assert starts.read_text().split() == ["writes", "repeats", "repeats", "counts"]
+        assert Store().read_bytes(counts.files[0].path) == b"18\n"
+        assert [report.attempts for report in (writes, repeats, counts)] == [1, 2, 2]
+        assert simulator.count("SubmitJob") == 1
+        # What the second attempt needs of the first is fetched once: the word, by the first part that it runs.
+        assert [report.accounting.fetched_bytes for report in (writes, repeats, counts)] == [0, len(b"hello\n"), 0]
+
+    def test_one_that_is_interrupted_in_every_attempt_fails_and_those_before_it_stay(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        simulator.inject(SpotReclaim(after_line="begun"))
+        submission = backend.submit(WRITES, followers=[slow(REPEATS, 100), COUNTS])
+        writes, repeats, counts = (wait_for_end(backend, job_id) for job_id in ids(submission))
+        assert Store().read_bytes(report_of(writes).files[0].path) == b"hello\n"
+        assert (repeats.state, repeats.outcome) == (State.FAILED, Outcome.RECLAIMED)
+        assert repeats.reason.startswith("step repeats of expt lost its machine in 3 attempts")
+        assert counts.state is State.CANCELLED
+
+    def test_a_machine_that_is_lost_after_the_last_part_costs_nothing(
+        self, simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path
+    ) -> None:
+        simulator.inject(SpotReclaim(attempt=1, after_line="ended with exit code 0"))
+        submission = backend.submit(counted(WRITES), followers=[counted(REPEATS)])
+        assert [wait_for_end(backend, job_id).state for job_id in ids(submission)] == [State.SUCCEEDED] * 2
+        assert starts.read_text().split() == ["writes", "repeats"]
+
+
+def test_a_part_that_ran_out_of_memory_has_more_in_another_submission(
+    simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path
+) -> None:
+    simulator.inject(OutOfMemory(after_line="begun", below_mib=1200))
+    first = replace(counted(WRITES), resources=Resources(1, 700))
+    submission = backend.submit(first, followers=[counted(slow(REPEATS)), counted(COUNTS)])
+    writes, repeats, counts = (report_of(wait_for_end(backend, job_id)) for job_id in ids(submission))
+    assert starts.read_text().split() == ["writes", "repeats", "repeats", "counts"]
+    assert [report.accounting.memory_mib for report in (writes, repeats, counts)] == [1024, 2048, 2048]
+    assert Store().read_bytes(counts.files[0].path) == b"18\n"
+    assert simulator.count("SubmitJob") == 2
+
+
+def test_what_an_earlier_part_made_is_read_by_a_later_one_after_an_interruption(
+    simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path
+) -> None:
+    simulator.inject(SpotReclaim(attempt=1, after_line="begun"))
+    submission = backend.submit(counted(WRITES), followers=[counted(REPEATS), counted(slow(COUNTS))])
+    counts = report_of(wait_for_end(backend, ids(submission)[2]))
+    assert starts.read_text().split() == ["writes", "repeats", "counts", "counts"]
+    assert Store().read_bytes(counts.files[0].path) == b"18\n"
+    assert counts.accounting.fetched_bytes == len(b"hello\n") + len(b"hello\nhello\n")
+
+
+def test_a_later_run_takes_over_all_parts(
+    simulator: BatchSimulator, scratch: str, counted: Callable[[Job], Job], starts: Path
+) -> None:
+    jobs = [counted(slow(WRITES, 1.0)), counted(REPEATS)]
+    with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
+        own = first.submit(jobs[0], FINGERPRINT, followers=jobs[1:])
+        wait_for_running(first, own.job_id)
+        first.close(leave_jobs=True)
+        taken = second.submit(jobs[0], FINGERPRINT, followers=jobs[1:])
+        assert [wait_for_end(second, job_id).state for job_id in ids(taken)] == [State.SUCCEEDED] * 2
+    assert starts.read_text().split() == ["writes", "repeats"]
+    assert simulator.count("SubmitJob") == 1
+
+
+def test_a_job_with_other_followers_is_not_taken_over(
+    simulator: BatchSimulator, scratch: str, counted: Callable[[Job], Job], starts: Path
+) -> None:
+    with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
+        own = first.submit(slow(WRITES, 1.0), FINGERPRINT)
+        wait_for_running(first, own.job_id)
+        first.close(leave_jobs=True)
+        taken = second.submit(slow(WRITES, 1.0), FINGERPRINT, followers=[counted(REPEATS)])
+        assert [wait_for_end(second, job_id).state for job_id in ids(taken)] == [State.SUCCEEDED] * 2
+    assert starts.read_text().split() == ["repeats"]
+
+
+def test_a_later_run_takes_over_the_parts_that_were_not_published(
+    simulator: BatchSimulator, scratch: str, counted: Callable[[Job], Job], starts: Path
+) -> None:
+    jobs = [counted(WRITES), counted(slow(REPEATS, 1.0)), counted(COUNTS)]
+    with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
+        own = first.submit(jobs[0], "a" * 64, followers=jobs[1:])
+        assert wait_for_end(first, own.job_id).state is State.SUCCEEDED
+        first.identify(own.followers[0].job_id, FINGERPRINT)
+        first.discard(own.job_id)
+        first.close(leave_jobs=True)
+        taken = second.submit(jobs[1], FINGERPRINT, followers=jobs[2:])
+        repeats, counts = (report_of(wait_for_end(second, job_id)) for job_id in ids(taken))
+        assert second.read_log(taken.job_id, Stream.STDOUT, 0) == b"begun\nrepeated\n"
+        assert Store().read_bytes(counts.files[0].path) == b"18\n"
+        assert repeats.accounting.queued_s == 0
+    assert starts.read_text().split() == ["writes", "repeats", "counts"]
+    assert simulator.count("SubmitJob") == 1
+
+
+def test_a_part_that_was_taken_over_has_more_memory_in_another_submission(
+    simulator: BatchSimulator, scratch: str, counted: Callable[[Job], Job], starts: Path
+) -> None:
+    simulator.inject(OutOfMemory(after_line="begun", below_mib=1200))
+    jobs = [counted(WRITES), counted(slow(REPEATS, 2.0))]
+    with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
+        own = first.submit(jobs[0], "a" * 64, followers=jobs[1:])
+        published = report_of(wait_for_end(first, own.job_id)).files[0]
+        Store().copy(published.path, f"{scratch}/results/word.txt")
+        first.identify(own.followers[0].job_id, FINGERPRINT)
+        first.close(leave_jobs=True)
+        source = Input("word.txt", StoredFile(f"{scratch}/results/word.txt", published.size, published.content))
+        taken = second.submit(replace(jobs[1], inputs=(source,)), FINGERPRINT)
+        repeats = report_of(wait_for_end(second, taken.job_id))
+        assert (repeats.files[0].size, repeats.accounting.memory_mib) == (12, 2048)
+    assert starts.read_text().split() == ["writes", "repeats", "repeats"]
+
+
+def test_a_job_whose_first_result_is_published_is_submitted_again_for_the_others(
+    simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path
+) -> None:
+    simulator.inject(OutOfMemory(after_line="begun", below_mib=1200))
+    published: list[bool] = []
+    jobs = [counted(WRITES), counted(slow(REPEATS))]
+    submission = backend.submit(jobs[0], FINGERPRINT, lambda: bool(published), jobs[1:])
+    assert wait_for_end(backend, submission.job_id).state is State.SUCCEEDED
+    published.append(True)
+    assert wait_for_end(backend, ids(submission)[1]).state is State.SUCCEEDED
+    assert starts.read_text().split() == ["writes", "repeats", "repeats"]
+
+
+def test_scratch_is_empty_when_all_parts_are_discarded(backend: BackendWithOptions, scratch: str) -> None:
+    submission = backend.submit(WRITES, FINGERPRINT, followers=[REPEATS, COUNTS])
+    for job_id in ids(submission):
+        assert wait_for_end(backend, job_id).state is State.SUCCEEDED
+    for job_id in ids(submission)[:2]:
+        backend.discard(job_id)
+    assert Store().list(f"{scratch}/jobs", recursive=True)  # another attempt would need them
+    backend.discard(ids(submission)[2])
+    assert Store().list(f"{scratch}/jobs", recursive=True) == ()
+    assert Store().list(f"{scratch}/parts", recursive=True) == ()
+    assert Store().list(f"{scratch}/claims", recursive=True) == ()
+
+
+def test_similar_jobs_with_followers_are_an_array(simulator: BatchSimulator, backend: BackendWithOptions) -> None:
+    submissions = []
+    for number in range(5):
+        word = Output("word", "word.txt", f"/results/s{number}/word.txt")
+        writes = replace(WRITES, key=ResultKey("writes", f"s{number}"), outputs=(word,))
+        repeats = replace(REPEATS, key=ResultKey("repeats", f"s{number}"), inputs=(made(word),))
+        submissions.append(backend.submit(writes, followers=[repeats]))
+    assert {wait_for_end(backend, job_id).state for own in submissions for job_id in ids(own)} == {State.SUCCEEDED}
+    assert [payload["arrayProperties"]["size"] for payload in simulator.payloads("SubmitJob")] == [5]
+
+
+def test_steps_of_another_image_or_queue_are_not_joined() -> None:
+    first, same, other = (
+        replace(job, options=OPTIONS.then(options))
+        for job, options in [
+            (WRITES, JobOptions(timeout_s=60)),
+            (REPEATS, JobOptions(memory_mib=4096, retries=5)),
+            (COUNTS, JobOptions(image="other:1")),
+        ]
+    )
+    assert joinable(first, [same, other]) == (same,)
+    assert joinable(first, [replace(same, options=OPTIONS.then(JobOptions(queue="on-demand")))]) == ()

@@ -1,0 +1,110 @@
+"""Dagster runs whose consecutive steps are one job on AWS Batch: results, interruptions, and bytes that are moved."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from bioinfo_assets.launch.job import JobOptions
+from bioinfo_assets_tests.cloud import JOBS, MEANS, Cloud, opened_cloud
+from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
+from bioinfo_assets_tests.simulator import SpotReclaim
+
+pytestmark = pytest.mark.xdist_group("batch runs")
+
+STEPS = ("product", "parity", "answer")
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with opened_cloud(tmp_path_factory.mktemp("cloud")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_toy(cloud: Cloud, tmp_path: Path) -> Iterator[Any]:
+    """Open toy projects, each with a Dagster of its own."""
+    instances = []
+
+    def opened(name: str, *, fuse: bool = True, samples: Mapping[str, int] | None = None) -> ToyProject:
+        folder = tmp_path / name
+        (folder / "home").mkdir(parents=True)
+        instance = dg.instance_for_test(temp_dir=str(folder / "home"))
+        instances.append(instance)
+        return ToyProject(
+            folder,
+            instance.__enter__(),
+            f"{cloud.bucket}/{tmp_path.name}/{name}",
+            backend=MEANS,
+            jobs=JOBS.then(JobOptions(fuse=fuse)),
+            samples=samples or {"a": 2},
+            has_answer=True,
+        )
+
+    yield opened
+    for instance in instances:
+        instance.__exit__(None, None, None)
+
+
+def common(toy: ToyProject, asset: str) -> object:
+    """What a record has in common with that of the same job in another project."""
+    record = toy.record("a", asset)
+    inputs = [(item.local, item.size, item.content) for item in record.inputs]
+    outputs = [(file.key, file.size, file.sha256, file.content) for file in record.outputs]
+    return record.fingerprint, record.script, record.facts, record.tools, record.image, inputs, outputs
+
+
+def test_results_are_those_of_jobs_of_their_own_with_fewer_bytes_fetched(cloud: Cloud, open_toy: Any) -> None:
+    fused, apart = open_toy("fused"), open_toy("apart", fuse=False)
+    counts = []
+    for toy in (fused, apart):
+        before = len(cloud.submitted())
+        assert toy.run().success
+        counts.append(len(cloud.submitted()) - before)
+    assert counts == [3, 5]  # factor, the steps of the sample, total
+    for asset in STEPS:
+        assert common(fused, asset) == common(apart, asset)
+        ours, theirs = (
+            {
+                name: value
+                for name, value in (toy.materialization(asset, "a").tags or {}).items()
+                if "pointer" not in name
+            }
+            for toy in (fused, apart)
+        )
+        assert ours == theirs
+    fetched = {
+        name: [toy.record("a", asset).accounting.fetched_bytes for asset in STEPS]
+        for name, toy in (("fused", fused), ("apart", apart))
+    }
+    # product: factor.txt and own.txt, two bytes each; parity: product.txt; answer: product.txt and parity.txt.
+    assert fetched == {"fused": [4, 0, 0], "apart": [4, 2, 4]}
+    assert fused.record("a", "parity").accounting.queued_s == 0
+    assert fused.scratch() == ()
+
+
+def test_a_reclaimed_job_goes_on_at_the_step_that_was_interrupted(cloud: Cloud, open_toy: Any) -> None:
+    toy = open_toy("reclaimed")
+    cloud.simulator.inject(SpotReclaim(attempt=1, after_line="answering"))
+    before = len(cloud.submitted())
+    assert toy.run(keys=["factor", *STEPS]).success
+    assert len(cloud.submitted()) - before == 2
+    assert toy.read("a", "answer") == "6\t0"
+    assert [toy.record("a", asset).attempts for asset in STEPS] == [1, 1, 2]
+
+
+def test_a_failure_leaves_what_was_finished_before_it(cloud: Cloud, open_toy: Any) -> None:
+    toy = open_toy("failing", samples={"a": 2, "b": 3})
+    toy.write("b", "bad")
+    result = toy.run()
+    assert not result.success
+    assert failures(result)[0] == "product of b: own.txt is bad: write a number"
+    assert toy.read("a", "answer") == "6\t0"
+    toy.write("b", 3)
+    before = len(cloud.submitted())
+    assert toy.run(keys=list(STEPS)).success
+    assert len(cloud.submitted()) - before == 1
+    assert toy.read("b", "answer") == "9\t1"
+    assert not [uri for uri in toy.scratch() if "/parts/" in uri]
