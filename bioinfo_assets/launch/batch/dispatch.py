@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -105,6 +106,9 @@ MAX_CONCURRENT_CALLS: Final = 16
 """SubmitJob allows 50 calls a second in an account (AWS Batch service quotas)."""
 
 
+MAX_BATCHING_DELAYS: Final = 10
+"""After so many times `batching_delay_s`, jobs are submitted even if more keep arriving."""
+
 POSTPONED_S: Final = 2.0
 """Seconds after which a job is tried again that another run is submitting, or that AWS could not be asked about."""
 
@@ -183,13 +187,16 @@ class Dispatcher:
                     self._terminate(to_terminate)
 
     def _collect(self) -> tuple[list[BatchJob], list[BatchJob]]:
-        """Wait for jobs until no more arrive; return those to submit and those to terminate."""
+        """Wait for jobs until no more arrive, or for long enough; return those to submit and those to terminate."""
         with self.lock:
             self.lock.wait_for(lambda: self.is_closed or self._to_submit or self._to_terminate)
+            deadline = time.monotonic() + MAX_BATCHING_DELAYS * self._config.batching_delay_s
             counts = (-1, -1)
             while counts != (len(self._to_submit), len(self._to_terminate)) and not self.is_closed:
                 counts = len(self._to_submit), len(self._to_terminate)
                 self.lock.wait(self._config.batching_delay_s)
+                if time.monotonic() >= deadline:
+                    break  # samples that flow by themselves may add jobs without a pause
             if self.is_closed:
                 return [], []
             to_submit, self._to_submit = self._to_submit, []

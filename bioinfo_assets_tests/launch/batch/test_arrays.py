@@ -51,6 +51,17 @@ class TestSubmission:
         assert [file.size for file in files] == [len(f"{n}\n") for n in range(count)]
         assert len({file.path for file in files}) == count
 
+    def test_jobs_are_submitted_although_more_keep_arriving(self, simulator: BatchSimulator, scratch: str) -> None:
+        """Samples that flow by themselves add jobs one by one, for hours."""
+        with batch_backend(scratch, config=fast(batching_delay_s=0.1)) as backend:
+            count = 0
+            began = time.monotonic()
+            while not simulator.count("SubmitJob"):
+                assert time.monotonic() - began < 30, "no job was submitted while more were arriving"
+                backend.submit(greets(count))
+                count += 1
+                time.sleep(0.02)  # a pause that is shorter than the delay
+
     def test_an_array_has_a_maximum_size(self, simulator: BatchSimulator, scratch: str) -> None:
         with batch_backend(scratch, config=fast(array_min_size=3, array_max_size=4)) as backend:
             assert {status.state for status in wait_for_all(backend, submit(backend, 9))} == {State.SUCCEEDED}
