@@ -19,6 +19,7 @@ from benchmarks import cohort as cohort_module
 from benchmarks import dagit_pages, instant_jobs, provenance, reads
 from benchmarks import digests as digests_module
 from benchmarks import executors as executors_module
+from benchmarks import fused as fused_module
 from benchmarks import orchestrators as orchestrators_module
 
 app = typer.Typer(add_completion=False)
@@ -92,6 +93,15 @@ def cohort(
         ]
     console.print(cohort_module.table(measured))
     report.add("cohort on AWS Batch", [asdict(figures) for figures in measured])
+
+
+@app.command()
+def fused() -> None:
+    """One job a step against fused jobs, on the simulator of AWS Batch."""
+    with _folder() as folder:
+        figures = fused_module.measure(folder)
+    console.print(fused_module.table(figures))
+    report.add("fused jobs", [asdict(item) for item in figures])
 
 
 @app.command(name="instant-jobs")

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import boto3
 import psutil
@@ -36,9 +36,13 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.simulator import BatchSimulator
+from bioinfo_assets_tests.simulator.played import Play
 
 IMAGE: Final = "tools:1"
 TEMPLATE_SAMPLE: Final = "sparrow"
+PORT: Final = 5077
+S3_URL: Final = f"http://127.0.0.1:{PORT}"
+
 MAX_TEMPLATE_BYTES: Final = 64 * 1024
 """Outputs up to this size are uploaded as they are; of larger ones a few bytes are."""
 
@@ -105,7 +109,14 @@ class Player:
     templates: "Templates"
 
     def __post_init__(self) -> None:
-        self._s3 = boto3.client("s3", endpoint_url=self.url, config=Config(max_pool_connections=16))
+        self._s3 = boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            aws_access_key_id="someone",
+            aws_secret_access_key="secret",  # noqa: S106 - of moto
+            region_name="us-east-1",
+            config=Config(max_pool_connections=16),
+        )
         self.calls = Counter[str]()
 
     def __call__(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -183,35 +194,51 @@ def compute_templates(folder: Path) -> Templates:
 
 
 @contextmanager
-def services(folder: Path, templates: Templates, requests_per_s: float | None) -> Iterator[Any]:
-    """S3 in a process of its own, and Batch in this one."""
-    port = 5077
+def services(
+    folder: Path, play: Play | None, machines: Mapping[str, str], requests_per_s: float | None = None
+) -> Iterator[tuple[BatchSimulator, dict[str, str]]]:
+    """S3 in a process of its own, and Batch in this one.
+
+    Args:
+        folder: For logs, and for what jobs leave.
+        play: Plays jobs; None: they are processes here, two at a time.
+        machines: Variables of jobs that are processes.
+        requests_per_s: Calls of Batch that the account may make in a second; None: any number.
+
+    Yields:
+        The simulator, and the variables of a host that uses both.
+    """
     log = (folder / "s3.log").open("w")
     server = subprocess.Popen(
-        [str(Path(sys.executable).parent / "moto_server"), "-p", str(port)], stdout=log, stderr=subprocess.STDOUT
+        [str(Path(sys.executable).parent / "moto_server"), "-p", str(PORT)], stdout=log, stderr=subprocess.STDOUT
     )
-    url = f"http://127.0.0.1:{port}"
-    environment = {
-        **os.environ,
-        "AWS_ENDPOINT_URL": url,
+    client = {
+        "AWS_ENDPOINT_URL": S3_URL,
+        "AWS_ENDPOINT_URL_S3": S3_URL,
         "AWS_ACCESS_KEY_ID": "someone",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    os.environ.update(environment)
+    os.environ.update(client)
     try:
-        _wait_for(url)
+        _wait_for(S3_URL)
         boto3.client("s3").create_bucket(Bucket="cohort")
-        player = Player(url, templates)
         with BatchSimulator(
-            folder / "machines", machine_environment={}, max_running=100_000, requests_per_s=requests_per_s, play=player
+            folder / "machines",
+            machine_environment={**client, **machines},
+            max_running=2 if play is None else 100_000,
+            requests_per_s=requests_per_s,
+            play=play,
         ) as simulator:
-            environment |= {
-                "AWS_ENDPOINT_URL_BATCH": simulator.url,
-                "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": simulator.url,
-            }
-            yield simulator, player, environment
+            yield (
+                simulator,
+                {
+                    **os.environ,
+                    "AWS_ENDPOINT_URL_BATCH": simulator.url,
+                    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": simulator.url,
+                },
+            )
     finally:
         server.kill()
         server.wait()
@@ -239,7 +266,8 @@ def measure(folder: Path, samples: int, templates: Templates, requests_per_s: fl
         requests_per_s: Calls of Batch that the account may make in a second; None: any number.
     """
     folder.mkdir(parents=True)
-    with services(folder, templates, requests_per_s) as (simulator, player, environment):
+    player = Player(S3_URL, templates)
+    with services(folder, player, {}, requests_per_s) as (simulator, environment):
         sheet = _upload(folder, templates.data, samples)
         output = "s3://cohort/run"
         _write_tool_list(output)
