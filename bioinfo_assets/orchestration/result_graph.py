@@ -10,7 +10,8 @@
 ['bam of a']
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bioinfo_assets.result_key import ResultKey
@@ -38,10 +39,12 @@ class Unblocked:
     Attributes:
         ready: Can be started now.
         skipped: Will not be computed, because a result that they need was not.
+        complete_samples: All results of these samples are finished or skipped.
     """
 
     ready: Sequence[ResultKey] = ()
     skipped: Sequence[ResultKey] = ()
+    complete_samples: Sequence[str] = ()
 
 
 class ResultGraph:
@@ -63,6 +66,7 @@ class ResultGraph:
             name: [asset for asset, needed in self._parents.items() if name in needed] for name in self._keys
         }
         known = {key for own in self._keys.values() for key in own}
+        self._unfinished = Counter(key.scope for key in known if key.partition_key is not None)
         self._waiting: dict[ResultKey, _Waiting] = {}
         for key in known:
             unfinished = sum(parent in known for parent in self._parents_of(key))
@@ -105,7 +109,14 @@ class ResultGraph:
                 elif not waiting.unfinished:
                     del self._waiting[child]
                     ready.append(child)
-        return Unblocked(ready, skipped)
+        return Unblocked(ready, skipped, list(self._complete_samples([key, *skipped])))
+
+    def _complete_samples(self, ended: Iterable[ResultKey]) -> Iterator[str]:
+        for key in ended:
+            if key.partition_key is not None:
+                self._unfinished[key.scope] -= 1
+                if not self._unfinished[key.scope]:
+                    yield key.scope
 
     def _parents_of(self, key: ResultKey) -> Iterator[ResultKey]:
         for parent in self._parents[key.asset]:

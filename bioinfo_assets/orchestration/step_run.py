@@ -20,17 +20,18 @@ import dagster as dg
 from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.launch.backend import State, Status, Submission
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.launch.watcher import JobHandle
 from bioinfo_assets.orchestration.compute_logs import StepLogs
 from bioinfo_assets.orchestration.event_log import StoredIds, event_batch
 from bioinfo_assets.orchestration.executor import raise_if_interrupted
 from bioinfo_assets.orchestration.failure_text import failure_text
-from bioinfo_assets.orchestration.fused_jobs import FusedJobs, fusable
+from bioinfo_assets.orchestration.fused_jobs import FusedJobs
 from bioinfo_assets.orchestration.internals import StepExecutionContext
 from bioinfo_assets.orchestration.job_events import JobEvents
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
 from bioinfo_assets.orchestration.provenance import Provenance
 from bioinfo_assets.orchestration.result_graph import ResultGraph
-from bioinfo_assets.orchestration.result_tasks import Checked, ReleasedInputs, Result, ResultTasks
+from bioinfo_assets.orchestration.result_tasks import Checked, PlannedJobs, ReleasedInputs, Result, ResultTasks
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_plan import StepPlan
 from bioinfo_assets.records.commit import SubmittedJob, resume, submit
@@ -42,7 +43,6 @@ T = TypeVar("T")
 
 POLL_INTERVAL_S: Final = 0.05
 """Seconds that a step waits for news of its results before it looks for an interrupt."""
-
 MAX_CHANGES_PER_TURN: Final = 200
 """Results that are taken further before materializations are reported and an interrupt is looked for."""
 
@@ -78,21 +78,21 @@ class StepRun:
     tasks: ResultTasks
     dagit: JobEvents
     _pool: ThreadPoolExecutor = field(init=False)
+    _fused: FusedJobs = field(init=False)
     _changed: "SimpleQueue[ResultKey]" = field(default_factory=SimpleQueue)
     _checking: "dict[ResultKey, Future[Checked]]" = field(default_factory=dict)
+    _planning: "dict[ResultKey, Future[PlannedJobs]]" = field(default_factory=dict)
     _running: dict[ResultKey, SubmittedJob] = field(default_factory=dict)
     _publishing: "dict[ResultKey, Future[Result]]" = field(default_factory=dict)
     _provenance: dict[ResultKey, Provenance] = field(default_factory=dict)
     _done: Counter[str] = field(default_factory=Counter)
     _finished: set[ResultKey] = field(default_factory=set)
-    _unfinished: Counter[str] = field(init=False)
     _restoring: dict[ResultKey, list[ResultKey]] = field(default_factory=dict)
     _failures: dict[ResultKey, str] = field(default_factory=dict)
-    _fused: FusedJobs = field(default_factory=FusedJobs)
     _skipped: int = 0
 
     def __post_init__(self) -> None:
-        self._unfinished = Counter(key.scope for keys in self.plan.keys.values() for key in keys)
+        self._fused = FusedJobs(self.plan, self.graph)
 
     def events(self) -> StepEvents:
         """Run the jobs; yield a materialization for each result as it is published, then an output for each asset.
@@ -114,7 +114,7 @@ class StepRun:
             self._pool = pool
             try:
                 self._begin(self.graph.first())
-                while self._checking or self._running or self._publishing:
+                while self._checking or self._planning or self._running or self._publishing or self._fused.holds_any:
                     raise_if_interrupted()
                     self.dagit.show_poll_problem(self.session.watcher.problem)
                     changed = list(self._changed_keys())
@@ -123,6 +123,8 @@ class StepRun:
                         for key, result in results:
                             yield self._materialization(key, result)
                     self._continue_after(results, stored)
+                    for key in self._fused.release():
+                        self._changed.put(key)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -136,8 +138,8 @@ class StepRun:
 
     def _begin(self, keys: Iterable[ResultKey], needed_by: ResultKey | None = None) -> None:
         for key in keys:
-            keys = () if needed_by else fusable(key, self.plan, self.graph)
-            self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, needed_by, keys))
+            self._fused.begin_check(key)
+            self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, needed_by))
 
     def _in_pool(self, key: ResultKey, work: Callable[[], T]) -> "Future[T]":
         future = self._pool.submit(work)
@@ -148,16 +150,12 @@ class StepRun:
         """Take a result as far as it goes; yields it once it is published."""
         try:
             if key in self._checking and self._checking[key].done():
-                checked = self._checking.pop(key).result()
-                found, self._provenance[key] = checked.found, checked.provenance
-                if isinstance(found, Result):
-                    self._cancel_ahead(key)
-                    yield self._reuse(key, found)
-                elif isinstance(found, ReleasedInputs):
-                    self._cancel_ahead(key)
-                    self._restore(key, found.keys)
-                else:
-                    self._submit(key, found, checked.followers)
+                yield from self._act_on_check(key)
+            elif (decision := self._fused.pop_released(key)) is not None:
+                self._plan_followers(key, decision)
+            elif key in self._planning and self._planning[key].done():
+                planned = self._planning.pop(key).result()
+                self._submit(key, planned.decision, planned.followers)
             elif key in self._running:
                 self._follow_job(key, self._running[key])
             elif key in self._publishing and self._publishing[key].done():
@@ -170,6 +168,19 @@ class StepRun:
             raise
         except BioinfoAssetsError as error:
             self._fail(key, str(error))
+
+    def _act_on_check(self, key: ResultKey) -> Iterator[tuple[ResultKey, Result]]:
+        self._fused.end_check(key)
+        checked = self._checking.pop(key).result()
+        found, self._provenance[key] = checked.found, checked.provenance
+        if isinstance(found, Result):
+            self._cancel_ahead(key)
+            yield self._reuse(key, found)
+        elif isinstance(found, ReleasedInputs):
+            self._cancel_ahead(key)
+            self._restore(key, found.keys)
+        else:
+            self._run(key, found)
 
     def _restore(self, reader: ResultKey, released: Collection[ResultKey]) -> None:
         """Have released results computed again, and then the one that reads their files."""
@@ -212,15 +223,10 @@ class StepRun:
         for skipped in unblocked.skipped:
             self._skipped += 1
             notify(JobUpdate(skipped, JobState.SKIPPED))
-        for finished in (key, *unblocked.skipped):
-            self._note_finished(finished)
+        self._finished.update((key, *unblocked.skipped))
+        for sample in unblocked.complete_samples:
+            self.tasks.records.forget(sample)
         self._begin(unblocked.ready)
-
-    def _note_finished(self, key: ResultKey) -> None:
-        self._finished.add(key)
-        self._unfinished[key.scope] -= 1
-        if not self._unfinished[key.scope] and key.partition_key is not None:
-            self.tasks.records.forget(key.scope)
 
     def _reuse(self, key: ResultKey, found: Result) -> tuple[ResultKey, Result]:
         origin = found.committed.record.copied_from
@@ -229,16 +235,33 @@ class StepRun:
         notify(JobUpdate(key, JobState.CACHED))
         return key, found
 
-    def _submit(self, key: ResultKey, decision: ReuseDecision, followers: Sequence[Job]) -> None:
+    def _run(self, key: ResultKey, decision: ReuseDecision) -> None:
+        """Run a result's job: the one that was submitted ahead of its turn, or another with those that run after it."""
+        ahead = self._fused.take(decision.required_job)
+        if ahead is None:
+            self._cancel_ahead(key)
+        if ahead is not None or key in self._finished:
+            self._submit(key, decision, ahead=ahead)
+        elif not self._fused.hold(key, decision):
+            self._plan_followers(key, decision)
+
+    def _plan_followers(self, key: ResultKey, decision: ReuseDecision) -> None:
+        keys = self._fused.fusable(key)
+        if keys:
+            self._planning[key] = self._in_pool(key, partial(self.tasks.plan_followers, decision, keys))
+        else:
+            self._submit(key, decision)
+
+    def _submit(
+        self, key: ResultKey, decision: ReuseDecision, followers: Sequence[Job] = (), ahead: Submission | None = None
+    ) -> None:
         label, watcher = self.plan.log_label(key), self.session.watcher
         callbacks = (
             lambda status: self._follow(key, status),
             lambda stream, text: self.logs.write(stream, text, label),
             lambda: self._changed.put(key),
         )
-        ahead = self._fused.take(decision.required_job)
         if ahead is None:
-            self._cancel_ahead(key)
             submitted = submit(self.session.ledger, watcher, decision, *callbacks, followers)
             self._fused.add(submitted.job, followers, submitted.submission)
         else:
@@ -297,12 +320,12 @@ class StepRun:
         """End the jobs that were submitted ahead for a result and for those after it."""
         for submission in self._fused.drop(key):
             self.session.backend.cancel(submission.job_id)
-            self._pool.submit(self._discard_cancelled, submission, time.monotonic() + CANCEL_TIMEOUT_S)
+            handle = self.session.watcher.follow(submission)
+            self._pool.submit(self._discard_when_over, handle, time.monotonic() + CANCEL_TIMEOUT_S)
 
-    def _discard_cancelled(self, submission: Submission, deadline: float) -> None:
-        handle = self.session.watcher.follow(submission)
+    def _discard_when_over(self, handle: JobHandle, deadline: float, *, keep_log: bool = False) -> None:
         if handle.wait(max(0.0, deadline - time.monotonic())).state.is_over:
-            self.session.backend.discard(submission.job_id)
+            self.session.backend.discard(handle.submission.job_id, keep_log=keep_log)
 
     def _cancel_all(self) -> None:
         """Cancel all jobs and free their scratch, in parallel: whoever presses Ctrl-C waits for it."""
@@ -311,8 +334,9 @@ class StepRun:
             self.session.backend.cancel(submission.job_id)
         deadline = time.monotonic() + CANCEL_TIMEOUT_S
         with ThreadPoolExecutor(MAX_CONCURRENT_RESULTS, thread_name_prefix=f"{self.context.step.key} cancels") as pool:
-            list(pool.map(lambda submitted: self._await_cancelled(submitted, deadline), self._running.values()))
-            list(pool.map(lambda submission: self._discard_cancelled(submission, deadline), ahead))
+            running = [submitted.handle for submitted in self._running.values()]
+            list(pool.map(lambda handle: self._discard_when_over(handle, deadline, keep_log=True), running))
+            list(pool.map(lambda item: self._discard_when_over(self.session.watcher.follow(item), deadline), ahead))
         for key in self._running:
             notify(JobUpdate(key, JobState.FAILED, "cancelled"))
         self._running.clear()
@@ -324,7 +348,3 @@ class StepRun:
             notify(JobUpdate(key, JobState.FAILED, "left running"))
         self._running.clear()
         raise dg.Failure(description=str(error), allow_retries=False) from None
-
-    def _await_cancelled(self, submitted: SubmittedJob, deadline: float) -> None:
-        if submitted.handle.wait(max(0.0, deadline - time.monotonic())).state.is_over:
-            self.session.backend.discard(submitted.submission.job_id, keep_log=True)

@@ -202,6 +202,13 @@ class Adoption:
         )
         return PreviousSubmission(submission, is_usable, spent, claim.reason)
 
+    def is_active(self, claim: Claim) -> bool:
+        """Whether the job of a claim waits or runs."""
+        if not claim.name:
+            return False
+        batch_id = self._batch_id(claim, self._claims.read_note(claim.name))
+        return self._is_active(claim, batch_id, self._client.describe([batch_id]).get(batch_id) if batch_id else None)
+
     def try_adopt(self, previous: PreviousSubmission) -> BatchSubmission | None:
         """Make this run the one that waits for a submission; return None if the submission is not usable."""
         if not previous.is_usable:
