@@ -21,25 +21,8 @@ from bioinfo_assets.records.provisional import provisional_record
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.released import released_inputs
+from bioinfo_assets.records.reuse import ReuseDecision
 from bioinfo_assets.result_key import ResultKey
-
-
-def fusable(key: ResultKey, plan: StepPlan, graph: ResultGraph) -> Sequence[ResultKey]:
-    """The results that may be computed in the same job as this one, each from the one before it.
-
-    If several may follow a result, such as the metrics of a BAM, they run at the same time in jobs of their own.
-    """
-    keys = [key]
-    while key.partition_key is not None:
-        following = [
-            child
-            for child in graph.blocked_by(keys)
-            if child.partition_key is not None and plan.options[child.asset].fuse
-        ]
-        if len(following) != 1:
-            break
-        keys += following
-    return keys[1:]
 
 
 def planned_followers(
@@ -90,10 +73,75 @@ class _Ahead:
 
 @dataclass(slots=True)
 class FusedJobs:
-    """The jobs of a step that were submitted ahead of their turn. Not thread-safe."""
+    """Which jobs of a step are submitted together, and those that were submitted ahead of their turn. Not thread-safe.
 
+    Attributes:
+        plan: What the step computes.
+        graph: Which results can be started.
+    """
+
+    plan: StepPlan
+    graph: ResultGraph
+    _shared_checks: set[ResultKey] = field(default_factory=set)
+    _held: dict[ResultKey, ReuseDecision] = field(default_factory=dict)
+    _released: dict[ResultKey, ReuseDecision] = field(default_factory=dict)
     _ahead: dict[ResultKey, _Ahead] = field(default_factory=dict)
     _next: dict[ResultKey, ResultKey] = field(default_factory=dict)
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether a result that must be computed waits (see `hold`)."""
+        return bool(self._held or self._released)
+
+    def begin_check(self, key: ResultKey) -> None:
+        """Note that a result is being checked."""
+        if key.partition_key is None:
+            self._shared_checks.add(key)
+
+    def end_check(self, key: ResultKey) -> None:
+        """Note that it was."""
+        self._shared_checks.discard(key)
+
+    def hold(self, key: ResultKey, decision: ReuseDecision) -> bool:
+        """Have a result wait while those that all samples share are checked; return whether it does.
+
+        They are mostly up to date, which takes a moment to find out; without them, nothing that reads a reference could
+        be planned to run after this one.
+        """
+        may_fuse = any(options.fuse for options in self.plan.options.values())
+        if key.partition_key is None or not self._shared_checks or not may_fuse:
+            return False
+        self._held[key] = decision
+        return True
+
+    def release(self) -> Collection[ResultKey]:
+        """The results that waited and need not any longer; each is returned once."""
+        if self._shared_checks or not self._held:
+            return ()
+        released, self._held = self._held, {}
+        self._released |= released
+        return released.keys()
+
+    def pop_released(self, key: ResultKey) -> ReuseDecision | None:
+        """The decision on a result that was released."""
+        return self._released.pop(key, None)
+
+    def fusable(self, key: ResultKey) -> Sequence[ResultKey]:
+        """The results that may be computed in the same job as this one, each from the one before it.
+
+        If several may follow a result, such as the metrics of a BAM, they run at the same time in jobs of their own.
+        """
+        keys = [key]
+        while key.partition_key is not None:
+            following = [
+                child
+                for child in self.graph.blocked_by(keys)
+                if child.partition_key is not None and self.plan.options[child.asset].fuse
+            ]
+            if len(following) != 1:
+                break
+            keys += following
+        return keys[1:]
 
     def add(self, first: Job, followers: Sequence[Job], submission: Submission) -> None:
         """Note the jobs that were submitted with one; a backend may have submitted none of them."""

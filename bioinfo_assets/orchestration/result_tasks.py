@@ -41,11 +41,18 @@ class ReleasedInputs:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check found, the versions upstream of the result when it began, and the jobs to run after its own."""
+    """What a check found, and the versions upstream of the result when it began."""
 
     found: ReuseDecision | Result | ReleasedInputs
     provenance: Provenance
-    followers: Sequence[Job] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedJobs:
+    """A job that has to run, and those that run after it."""
+
+    decision: ReuseDecision
+    followers: Sequence[Job]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +73,24 @@ class ResultTasks:
     versions: UpstreamVersions
     log: dg.DagsterLogManager
 
-    def check(self, key: ResultKey, needed_by: ResultKey | None, fusable: Sequence[ResultKey] = ()) -> Checked:
+    def check(self, key: ResultKey, needed_by: ResultKey | None) -> Checked:
         """Find out whether a result is reused, copied, or computed.
 
         Args:
             key: The result.
             needed_by: A result whose job reads files of this one that were released.
-            fusable: The results that may be computed in the same job after this one.
 
         Raises:
             BioinfoAssetsError: an input is missing or wrong, or a tool.
         """
         self.versions.report(self.plan.builders[key.asset].observe(key))
         provenance = self.versions.of(dg.AssetKey(key.asset), key.partition_key)
-        found = self._find_reusable(key, needed_by)
-        if not fusable or not isinstance(found, ReuseDecision):
-            return Checked(found, provenance)
-        job, ledger = found.required_job, self.session.ledger
-        return Checked(found, provenance, planned_followers(job, fusable, self.plan, self.records, ledger))
+        return Checked(self._find_reusable(key, needed_by), provenance)
+
+    def plan_followers(self, decision: ReuseDecision, keys: Sequence[ResultKey]) -> PlannedJobs:
+        """Plan the jobs that run after one that has to run, on the same machine, for the first of these results."""
+        job, ledger = decision.required_job, self.session.ledger
+        return PlannedJobs(decision, planned_followers(job, keys, self.plan, self.records, ledger))
 
     def _find_reusable(self, key: ResultKey, needed_by: ResultKey | None) -> ReuseDecision | Result | ReleasedInputs:
         """The result if it exists or others share it; otherwise the decision to run its job."""

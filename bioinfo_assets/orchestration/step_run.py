@@ -7,7 +7,7 @@ it, and no others; a report takes what exists. The step fails at its end, if one
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,14 +21,15 @@ from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.launch.backend import State, Status, Submission
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.compute_logs import StepLogs
+from bioinfo_assets.orchestration.engine_events import EngineEvents
 from bioinfo_assets.orchestration.executor import raise_if_interrupted
 from bioinfo_assets.orchestration.failure_text import failure_text
-from bioinfo_assets.orchestration.fused_jobs import FusedJobs, fusable
-from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
+from bioinfo_assets.orchestration.fused_jobs import FusedJobs
+from bioinfo_assets.orchestration.internals import StepExecutionContext
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
 from bioinfo_assets.orchestration.provenance import Provenance
 from bioinfo_assets.orchestration.result_graph import ResultGraph
-from bioinfo_assets.orchestration.result_tasks import Checked, ReleasedInputs, Result, ResultTasks
+from bioinfo_assets.orchestration.result_tasks import Checked, PlannedJobs, ReleasedInputs, Result, ResultTasks
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_plan import StepPlan
 from bioinfo_assets.records.commit import SubmittedJob, resume, submit
@@ -43,10 +44,6 @@ POLL_INTERVAL_S: Final = 0.05
 
 MAX_CHANGES_PER_TURN: Final = 200
 """Results that are taken further before materializations are reported and an interrupt is looked for."""
-
-MAX_EVENTS_PER_STATE: Final = 50
-"""How many jobs of an asset are shown to enter the same state. Each event costs Dagster some hundredths of a second, an
-array has up to ten thousand jobs, and that many events are of no use to a reader."""
 
 CANCEL_TIMEOUT_S: Final = 30.0
 """How long a step that is being cancelled waits for its jobs to end; the backend is closed after it anyway."""
@@ -78,8 +75,10 @@ class StepRun:
     graph: ResultGraph
     tasks: ResultTasks
     _pool: ThreadPoolExecutor = field(init=False)
+    _fused: FusedJobs = field(init=False)
     _changed: "SimpleQueue[ResultKey]" = field(default_factory=SimpleQueue)
     _checking: "dict[ResultKey, Future[Checked]]" = field(default_factory=dict)
+    _planning: "dict[ResultKey, Future[PlannedJobs]]" = field(default_factory=dict)
     _running: dict[ResultKey, SubmittedJob] = field(default_factory=dict)
     _publishing: "dict[ResultKey, Future[Result]]" = field(default_factory=dict)
     _provenance: dict[ResultKey, Provenance] = field(default_factory=dict)
@@ -87,10 +86,12 @@ class StepRun:
     _finished: set[ResultKey] = field(default_factory=set)
     _restoring: dict[ResultKey, list[ResultKey]] = field(default_factory=dict)
     _failures: dict[ResultKey, str] = field(default_factory=dict)
-    _fused: FusedJobs = field(default_factory=FusedJobs)
     _skipped: int = 0
-    _event_counts: Counter[str] = field(default_factory=Counter)
-    _shown_problem: str = ""
+    _events: EngineEvents = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._fused = FusedJobs(self.plan, self.graph)
+        self._events = EngineEvents(self.context)
 
     def events(self) -> StepEvents:
         """Run the jobs; yield a materialization for each result as it is published, then an output for each asset.
@@ -112,13 +113,15 @@ class StepRun:
             self._pool = pool
             try:
                 self._begin(self.graph.first())
-                while self._checking or self._running or self._publishing:
+                while self._checking or self._planning or self._running or self._publishing or self._fused.holds_any:
                     raise_if_interrupted()
-                    self._show_poll_problem()
+                    self._events.poll_problem(self.session.watcher.problem)
                     results = [result for key in self._changed_keys() for result in self._advance(key)]
                     for key, result in results:
                         yield self._materialization(key, result)
                     self._continue_after(results)
+                    for key in self._fused.release():
+                        self._changed.put(key)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -132,8 +135,8 @@ class StepRun:
 
     def _begin(self, keys: Iterable[ResultKey], needed_by: ResultKey | None = None) -> None:
         for key in keys:
-            keys = () if needed_by else fusable(key, self.plan, self.graph)
-            self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, needed_by, keys))
+            self._fused.begin_check(key)
+            self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, needed_by))
 
     def _in_pool(self, key: ResultKey, work: Callable[[], T]) -> "Future[T]":
         future = self._pool.submit(work)
@@ -144,16 +147,12 @@ class StepRun:
         """Take a result as far as it goes; yields it once it is published."""
         try:
             if key in self._checking and self._checking[key].done():
-                checked = self._checking.pop(key).result()
-                found, self._provenance[key] = checked.found, checked.provenance
-                if isinstance(found, Result):
-                    self._cancel_ahead(key)
-                    yield self._reuse(key, found)
-                elif isinstance(found, ReleasedInputs):
-                    self._cancel_ahead(key)
-                    self._restore(key, found.keys)
-                else:
-                    self._submit(key, found, checked.followers)
+                yield from self._act_on_check(key)
+            elif (decision := self._fused.pop_released(key)) is not None:
+                self._plan_followers(key, decision)
+            elif key in self._planning and self._planning[key].done():
+                planned = self._planning.pop(key).result()
+                self._submit(key, planned.decision, planned.followers)
             elif key in self._running:
                 self._follow_job(key, self._running[key])
             elif key in self._publishing and self._publishing[key].done():
@@ -166,6 +165,19 @@ class StepRun:
             raise
         except BioinfoAssetsError as error:
             self._fail(key, str(error))
+
+    def _act_on_check(self, key: ResultKey) -> Iterator[tuple[ResultKey, Result]]:
+        self._fused.end_check(key)
+        checked = self._checking.pop(key).result()
+        found, self._provenance[key] = checked.found, checked.provenance
+        if isinstance(found, Result):
+            self._cancel_ahead(key)
+            yield self._reuse(key, found)
+        elif isinstance(found, ReleasedInputs):
+            self._cancel_ahead(key)
+            self._restore(key, found.keys)
+        else:
+            self._run(key, found)
 
     def _restore(self, reader: ResultKey, released: Collection[ResultKey]) -> None:
         """Have released results computed again, and then the one that reads their files."""
@@ -214,20 +226,37 @@ class StepRun:
     def _reuse(self, key: ResultKey, found: Result) -> tuple[ResultKey, Result]:
         origin = found.committed.record.copied_from
         how = f"copied from {origin}" if origin else "outputs present and unchanged"
-        self._log_event(key, f"CACHED: {how}", {})
+        self._events.of_job(key, f"CACHED: {how}", {})
         notify(JobUpdate(key, JobState.CACHED))
         return key, found
 
-    def _submit(self, key: ResultKey, decision: ReuseDecision, followers: Sequence[Job]) -> None:
+    def _run(self, key: ResultKey, decision: ReuseDecision) -> None:
+        """Run a result's job: the one that was submitted ahead of its turn, or another with those that run after it."""
+        ahead = self._fused.take(decision.required_job)
+        if ahead is None:
+            self._cancel_ahead(key)
+        if ahead is not None or key in self._finished:
+            self._submit(key, decision, ahead=ahead)
+        elif not self._fused.hold(key, decision):
+            self._plan_followers(key, decision)
+
+    def _plan_followers(self, key: ResultKey, decision: ReuseDecision) -> None:
+        keys = self._fused.fusable(key)
+        if keys:
+            self._planning[key] = self._in_pool(key, partial(self.tasks.plan_followers, decision, keys))
+        else:
+            self._submit(key, decision)
+
+    def _submit(
+        self, key: ResultKey, decision: ReuseDecision, followers: Sequence[Job] = (), ahead: Submission | None = None
+    ) -> None:
         label, watcher = self.plan.log_label(key), self.session.watcher
         callbacks = (
             lambda status: self._follow(key, status),
             lambda stream, text: self.logs.write(stream, text, label),
             lambda: self._changed.put(key),
         )
-        ahead = self._fused.take(decision.required_job)
         if ahead is None:
-            self._cancel_ahead(key)
             submitted = submit(self.session.ledger, watcher, decision, *callbacks, followers)
             self._fused.add(submitted.job, followers, submitted.submission)
         else:
@@ -236,7 +265,7 @@ class StepRun:
         self._running[key] = submitted
         notify(JobUpdate(key, JobState.PENDING))
         where = self.session.backend.name if ahead is None else "the job of the step before it"
-        self._log_event(
+        self._events.of_job(
             key,
             f"job submitted to {where} ({decision.reason})",
             {
@@ -252,7 +281,7 @@ class StepRun:
         if status.state is State.RUNNING:
             notify(JobUpdate(key, JobState.RUNNING))
         links = {name: dg.MetadataValue.url(url) for name, url in status.links.items()}
-        self._log_event(key, f"{status.state.value}. {status.reason}".rstrip(". "), links)
+        self._events.of_job(key, f"{status.state.value}. {status.reason}".rstrip(". "), links)
 
     def _materialization(self, key: ResultKey, result: Result) -> dg.AssetMaterialization:
         record = result.committed.record
@@ -314,28 +343,6 @@ class StepRun:
         self._running.clear()
         raise dg.Failure(description=str(error), allow_retries=False) from None
 
-    def _show_poll_problem(self) -> None:
-        """Show in Dagit that jobs cannot be polled, and that they can again."""
-        problem = self.session.watcher.problem
-        if bool(problem) == bool(self._shown_problem):
-            return
-        self._shown_problem = problem
-        text = problem or "jobs can be polled again"
-        (self.context.log.warning if problem else self.context.log.info)(text)
-        DagsterEvent.engine_event(self.context, text, EngineEventData(metadata={}))
-
     def _await_cancelled(self, submitted: SubmittedJob, deadline: float) -> None:
         if submitted.handle.wait(max(0.0, deadline - time.monotonic())).state.is_over:
             self.session.backend.discard(submitted.submission.job_id, keep_log=True)
-
-    def _log_event(self, key: ResultKey, text: str, metadata: Mapping[str, dg.MetadataValue]) -> None:
-        """Log an engine event of this step, unless many jobs have logged it before."""
-        self._event_counts[f"{key.asset}: {text}"] += 1
-        count = self._event_counts[f"{key.asset}: {text}"]
-        if count > MAX_EVENTS_PER_STATE:
-            return
-        last = " (not shown for further jobs)" if count == MAX_EVENTS_PER_STATE else ""
-        # Building an engine event logs it.
-        DagsterEvent.engine_event(
-            self.context, f"{key.job_name}: {text}{last}", EngineEventData(metadata=dict(metadata))
-        )

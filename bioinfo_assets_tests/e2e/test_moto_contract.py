@@ -13,7 +13,8 @@ from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.e2e.account import Account, account
 from bioinfo_assets_tests.engine import engine, tools_image
-from bioinfo_assets_tests.launch.contract import ScriptContract
+from bioinfo_assets_tests.launch.contract import Gate, ScriptContract
+from bioinfo_assets_tests.launch.fused_contract import FusedContract
 
 __all__ = ["account", "engine", "tools_image"]
 
@@ -47,22 +48,42 @@ class OnMoto(BatchBackend):
         return super().known_tool_versions(tools, options or self.options)
 
 
+@pytest.fixture
+def backend(account: Account, tools_image: str) -> Iterator[OnMoto]:
+    account_config = {"log_group": account.outputs["LogGroupName"], "scratch_volume": str(account.disk)}
+    config = WITHOUT_ARRAYS.model_copy(update=account_config)
+    scratch = f"{account.outputs['BucketUri']}/scratch"
+    backend = OnMoto(scratch, Store(), RunIdentity("run-1", "run-1"), config)
+    backend.options = JobOptions(
+        image=tools_image, queue=account.outputs["SpotQueueName"], environment=dict(account.container_environment)
+    )
+    yield backend
+    backend.close()
+
+
 class TestBatchOnMoto(ScriptContract):
     TIMEOUT_S = 120.0
     PAUSE_S = 0.2
 
     @pytest.fixture
-    def backend(self, account: Account, tools_image: str) -> Iterator[OnMoto]:
-        account_config = {"log_group": account.outputs["LogGroupName"], "scratch_volume": str(account.disk)}
-        config = WITHOUT_ARRAYS.model_copy(update=account_config)
-        scratch = f"{account.outputs['BucketUri']}/scratch"
-        backend = OnMoto(scratch, Store(), RunIdentity("run-1", "run-1"), config)
-        backend.options = JobOptions(
-            image=tools_image, queue=account.outputs["SpotQueueName"], environment=dict(account.container_environment)
-        )
-        yield backend
-        backend.close()
+    def backend(self, backend: OnMoto) -> OnMoto:
+        return backend
 
     @pytest.fixture
     def place(self, account: Account) -> str:
         return f"{account.outputs['BucketUri']}/place"
+
+
+class TestFusedJobsOnMoto(FusedContract):
+    @pytest.fixture
+    def backend(self, backend: OnMoto) -> OnMoto:
+        return backend
+
+    @pytest.fixture
+    def place(self, account: Account) -> str:
+        return f"{account.outputs['BucketUri']}/place"
+
+    @pytest.fixture
+    def gate(self, account: Account) -> Gate:
+        file = account.disk / "go"
+        return Gate(f"until [[ -e {file} ]]; do sleep 0.1; done", lambda _: file.touch())

@@ -156,10 +156,3 @@ class FusedHostContract(FusedContract):
         long = replace(WRITES, script=f"sleep 0.7; {WRITES.script}")
         writes, repeats = self.ends(backend, self.submit(backend, [long, replace(REPEATS, options=half_a_second)]))
         assert (writes.outcome, repeats.outcome) == (Outcome.SUCCEEDED, Outcome.SUCCEEDED)
-
-    def test_the_machine_is_free_after_the_last(self, backend: Backend) -> None:
-        everything = Resources(64, 1024)
-        first = self.submit(backend, [replace(WRITES, resources=everything), REPEATS])
-        second = self.submit(backend, [replace(WRITES, resources=everything), REPEATS])
-        reports = [report_of(status) for own in (first, second) for status in self.ends(backend, own)]
-        assert reports[1].finished <= reports[2].started

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from bioinfo_assets.launch.host_job import WAITING
 from bioinfo_assets.launch.job import Input, Resources, StoredFile
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.contract import TEXT, HostContract, job, run, wait_for_end
-from bioinfo_assets_tests.launch.fused_contract import FusedHostContract
+from bioinfo_assets_tests.launch.contract import TEXT, HostContract, job, report_of, run, wait_for_end
+from bioinfo_assets_tests.launch.fused_contract import REPEATS, WRITES, FusedHostContract
 from bioinfo_assets_tests.launch.mounts import can_mount
 from bioinfo_assets_tests.waiting import wait_until
 
@@ -59,6 +60,12 @@ class TestFusedJobs(FusedHostContract):
     @pytest.fixture
     def backend(self, backend: LocalBackend) -> LocalBackend:
         return backend
+
+    def test_the_machine_is_free_after_the_last(self, backend: LocalBackend) -> None:
+        jobs = [replace(WRITES, resources=Resources(cpus=2, memory_mib=4096)), REPEATS]
+        first, second = self.submit(backend, jobs), self.submit(backend, jobs)
+        reports = [report_of(status) for own in (first, second) for status in self.ends(backend, own)]
+        assert reports[1].finished <= reports[2].started
 
 
 class TestNothingIsLeftRunning:

@@ -36,7 +36,7 @@ class Claim(BaseModel):
         spent: Attempts used up before this submission; once it failed, including its own.
         reason: Why it failed for good; empty if it did not.
         submitted: Time of the submission.
-        followers: What tells the jobs that run after it in the same container from others.
+        followers: Digests of the jobs that run after it in the same container.
         part: Its number among the parts that the container runs.
     """
 
@@ -201,6 +201,13 @@ class Adoption:
             batch_id=batch_id,
         )
         return PreviousSubmission(submission, is_usable, spent, claim.reason)
+
+    def is_active(self, claim: Claim) -> bool:
+        """Whether the job of a claim waits or runs."""
+        if not claim.name:
+            return False
+        batch_id = self._batch_id(claim, self._claims.read_note(claim.name))
+        return self._is_active(claim, batch_id, self._client.describe([batch_id]).get(batch_id) if batch_id else None)
 
     def try_adopt(self, previous: PreviousSubmission) -> BatchSubmission | None:
         """Make this run the one that waits for a submission; return None if the submission is not usable."""

@@ -182,7 +182,8 @@ class Submitter:
                 return _Preparation.DONE
             for part, own in enumerate(job.parts.jobs):
                 check_inputs(own, job.parts.made_before(part))
-            if job.fingerprint and not self._adopt_or_claim(job):
+            is_first = job.parts.current == 0  # if not, it is submitted again, and its first result is published
+            if job.fingerprint and is_first and not self._adopt_or_claim(job):
                 job.show("another run is submitting the same job")
                 return _Preparation.POSTPONED
         except UnreachableError as error:
@@ -208,12 +209,14 @@ class Submitter:
             False if another run, on this host or another, has claimed it: it submits the job within minutes. Nobody
             waits for it here, since it may wait for a job that this run has claimed.
         """
-        if job.parts.current > 0:
-            return True  # it is submitted again, and its first result is published
         found = self.claims.find(job.fingerprint)
         claim = None if found is None else found.claim
         if found is not None and self._is_being_submitted(job, found):
             return False
+        if claim is not None and claim.followers != job.parts.identities():
+            if not job.is_published() and self._adoption.is_active(claim):
+                return False  # it has other parts, or none: its end is waited for, as the result is computed once
+            claim = None
         has_ended = claim is not None and job.state.has_ended(claim.name)
         if not has_ended and self._adopt_or_reject(job, claim):
             return True
@@ -242,8 +245,6 @@ class Submitter:
 
     def _adopt_or_reject(self, job: BatchJob, claim: Claim | None) -> bool:
         """Adopt a claimed submission, or end the job if no attempts are left; return whether it did either."""
-        if claim is not None and claim.followers != job.parts.identities():
-            return False  # it has other parts, or none
         previous = self._adoption.find_previous(claim, job.parts.jobs)
         if previous is None:
             return False

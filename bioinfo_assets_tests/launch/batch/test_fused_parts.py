@@ -114,13 +114,34 @@ def test_a_later_run_takes_over_all_parts(
 def test_a_job_with_other_followers_is_not_taken_over(
     simulator: BatchSimulator, scratch: str, counted: Callable[[Job], Job], starts: Path
 ) -> None:
+    """It may be another run's, so its end is waited for."""
+    job = counted(slow(WRITES, 1.0))
     with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
-        own = first.submit(slow(WRITES, 1.0), FINGERPRINT)
-        wait_for_running(first, own.job_id)
+        wait_for_running(first, first.submit(job, FINGERPRINT).job_id)
         first.close(leave_jobs=True)
-        taken = second.submit(slow(WRITES, 1.0), FINGERPRINT, followers=[counted(REPEATS)])
+        taken = second.submit(job, FINGERPRINT, followers=[counted(REPEATS)])
         assert [wait_for_end(second, job_id).state for job_id in ids(taken)] == [State.SUCCEEDED] * 2
-    assert starts.read_text().split() == ["repeats"]
+    assert starts.read_text().split() == ["writes", "writes", "repeats"]
+    ended, begun = (
+        details["stoppedAt" if number == 0 else "startedAt"] for number, details in enumerate(simulator.job_details())
+    )
+    assert ended <= begun
+
+
+def test_a_result_that_a_job_with_other_followers_has_published_is_not_computed_again(
+    simulator: BatchSimulator, scratch: str, counted: Callable[[Job], Job], starts: Path
+) -> None:
+    job = counted(slow(WRITES, 1.0))
+    with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
+        own = first.submit(job, FINGERPRINT, followers=[slow(REPEATS, 100)])
+        wait_for_running(first, own.job_id)
+        published: list[bool] = []
+        other = second.submit(job, FINGERPRINT, lambda: bool(published))
+        assert wait_for_end(first, own.job_id).state is State.SUCCEEDED
+        published.append(True)
+        status = wait_for_end(second, other.job_id)
+        assert (status.state, status.reason) == (State.CANCELLED, "another run has published its result")
+    assert starts.read_text().split() == ["writes"]
 
 
 def test_a_later_run_takes_over_the_parts_that_were_not_published(
@@ -146,7 +167,9 @@ def test_a_part_that_was_taken_over_has_more_memory_in_another_submission(
     simulator: BatchSimulator, scratch: str, counted: Callable[[Job], Job], starts: Path
 ) -> None:
     simulator.inject(OutOfMemory(after_line="begun", below_mib=1200))
-    jobs = [counted(WRITES), counted(slow(REPEATS, 2.0))]
+    gate = starts.with_suffix(".go")
+    waits = replace(REPEATS, script=f"until [[ -e {gate} ]]; do sleep 0.02; done; echo begun; {REPEATS.script}")
+    jobs = [counted(WRITES), counted(waits)]
     with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
         own = first.submit(jobs[0], "a" * 64, followers=jobs[1:])
         published = report_of(wait_for_end(first, own.job_id)).files[0]
@@ -155,6 +178,8 @@ def test_a_part_that_was_taken_over_has_more_memory_in_another_submission(
         first.close(leave_jobs=True)
         source = Input("word.txt", StoredFile(f"{scratch}/results/word.txt", published.size, published.content))
         taken = second.submit(replace(jobs[1], inputs=(source,)), FINGERPRINT)
+        wait_for_running(second, taken.job_id)
+        gate.touch()
         repeats = report_of(wait_for_end(second, taken.job_id))
         assert (repeats.files[0].size, repeats.accounting.memory_mib) == (12, 2048)
     assert starts.read_text().split() == ["writes", "repeats", "repeats"]

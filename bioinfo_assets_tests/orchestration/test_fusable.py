@@ -1,0 +1,94 @@
+"""Which results of a sample may be computed in one job."""
+
+import pytest
+
+from bioinfo_assets.launch.job import Job, JobOptions
+from bioinfo_assets.orchestration.fused_jobs import FusedJobs
+from bioinfo_assets.orchestration.result_graph import ResultGraph
+from bioinfo_assets.orchestration.step_plan import StepPlan
+from bioinfo_assets.records.reuse import ReuseAction, ReuseDecision
+from bioinfo_assets.result_key import COHORT, REFERENCES, ResultKey
+
+PARENTS = {
+    "index": (),
+    "merged": (),
+    "trimmed": ("merged",),
+    "aligned": ("trimmed", "index"),
+    "depth": ("aligned",),
+    "metrics": ("aligned",),
+    "report": ("depth", "metrics"),
+}
+SHARED = {"index": REFERENCES, "report": COHORT}
+
+
+def fused_jobs(**fuse: bool) -> FusedJobs:
+    """The graph above for two samples; all assets are fused but those that are named otherwise."""
+    keys = {
+        asset: [ResultKey(asset, scope) for scope in ([SHARED[asset]] if asset in SHARED else ["a", "b"])]
+        for asset in PARENTS
+    }
+    options = {asset: JobOptions(fuse=fuse.get(asset, True)) for asset in PARENTS}
+    return FusedJobs(StepPlan(keys, {}, PARENTS, options, {}, {}), ResultGraph(keys, PARENTS))
+
+
+def fusable(jobs: FusedJobs, asset: str, scope: str = "a") -> list[str]:
+    keys = jobs.fusable(ResultKey(asset, scope))
+    assert {key.scope for key in keys} <= {scope}
+    return [key.asset for key in keys]
+
+
+def finish(jobs: FusedJobs, *assets: str) -> None:
+    for asset in assets:
+        jobs.graph.finish(ResultKey(asset, SHARED.get(asset, "a")), is_done=True)
+
+
+def test_what_waits_for_another_result_ends_the_job() -> None:
+    jobs = fused_jobs()
+    assert fusable(jobs, "merged") == ["trimmed"]
+    finish(jobs, "index")
+    assert fusable(jobs, "merged") == ["trimmed", "aligned"]
+
+
+def test_several_steps_that_follow_one_have_jobs_of_their_own() -> None:
+    jobs = fused_jobs()
+    finish(jobs, "index", "merged", "trimmed")
+    assert fusable(jobs, "aligned") == []
+    only_depth = fused_jobs(metrics=False)
+    finish(only_depth, "index", "merged", "trimmed")
+    assert fusable(only_depth, "aligned") == ["depth"]
+
+
+def test_a_step_that_is_not_to_be_fused_ends_the_job() -> None:
+    assert fusable(fused_jobs(trimmed=False), "merged") == []
+
+
+@pytest.mark.parametrize("asset", ["index", "report"])
+def test_results_of_all_samples_have_jobs_of_their_own(asset: str) -> None:
+    assert fusable(fused_jobs(), asset, SHARED[asset]) == []
+
+
+def decision(key: ResultKey) -> ReuseDecision:
+    return ReuseDecision(ReuseAction.RUN, "not computed yet", job=Job(key, "1", ""))
+
+
+def test_a_job_is_planned_when_it_is_known_whether_the_reference_is_up_to_date() -> None:
+    jobs = fused_jobs()
+    merged, index = ResultKey("merged", "a"), ResultKey("index", REFERENCES)
+    for key in (merged, index):
+        jobs.begin_check(key)
+    jobs.end_check(merged)
+    assert jobs.hold(merged, decision(merged))
+    assert jobs.holds_any
+    assert list(jobs.release()) == []
+    jobs.end_check(index)
+    assert list(jobs.release()) == [merged]
+    assert list(jobs.release()) == []
+    assert jobs.pop_released(merged) == decision(merged)
+    assert jobs.pop_released(merged) is None
+    assert not jobs.holds_any
+
+
+def test_nothing_waits_where_nothing_is_fused() -> None:
+    jobs = fused_jobs(**dict.fromkeys(PARENTS, False))
+    jobs.begin_check(ResultKey("index", REFERENCES))
+    assert not jobs.hold(ResultKey("merged", "a"), decision(ResultKey("merged", "a")))
