@@ -1,6 +1,7 @@
 """Consecutive steps of a sample in one job: everything but the job is as if each had its own."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +41,16 @@ def submitted(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 @pytest.fixture
 def open_toy(tmp_path: Path) -> Iterator[Any]:
     """Open toy projects, each with a Dagster of its own."""
-    instances = []
+    stack = ExitStack()  # each sets DAGSTER_HOME, and sets it back
 
     def opened(name: str, jobs: JobOptions = FUSED, samples: Mapping[str, int] | None = None) -> ToyProject:
         folder = tmp_path / name
         (folder / "home").mkdir(parents=True)
-        instance = dg.instance_for_test(temp_dir=str(folder / "home"))
-        instances.append(instance)
-        return ToyProject(folder, instance.__enter__(), jobs=jobs, has_answer=True, samples=samples or {"a": 2, "b": 3})
+        instance = stack.enter_context(dg.instance_for_test(temp_dir=str(folder / "home")))
+        return ToyProject(folder, instance, jobs=jobs, has_answer=True, samples=samples or {"a": 2, "b": 3})
 
-    yield opened
-    for instance in instances:
-        instance.__exit__(None, None, None)
+    with stack:
+        yield opened
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class Claim(BaseModel):
         spent: Attempts used up before this submission; once it failed, including its own.
         reason: Why it failed for good; empty if it did not.
         submitted: Time of the submission.
-        followers: What tells the jobs that run after it in the same container from others.
+        followers: What distinguishes the jobs that run after it in the same container from others.
         part: Its number among the parts that the container runs.
     """
 

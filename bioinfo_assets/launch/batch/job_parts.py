@@ -1,7 +1,7 @@
 """The parts of a job on AWS Batch: a step and those that run after it in the same container.
 
 `driver.sh` shows in S3 when a part is done, so that its result is published while the next one runs, and so that
-another attempt does not run it again. The last part is done when Batch says that the job is.
+another attempt does not run it again. The last part is done when the job is, according to Batch.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,7 +84,7 @@ class JobParts:
         return output_uris(self.jobs[:part])
 
     def identities(self, part: int = 0) -> tuple[str, ...]:
-        """What tells the followers of a part from those of another job with the same fingerprint."""
+        """What distinguishes the followers of a part from those of another job with the same fingerprint."""
         return tuple(sha256(render(job).encode()).hexdigest() for job in self.jobs[part + 1 :])
 
     def identify(self, part: int, fingerprint: str) -> None:
