@@ -16,7 +16,8 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.step_plan import JobBuilder
 from bioinfo_assets.orchestration.step_run import StepEvents
-from bioinfo_assets.pipeline.graph import GRAPH, AssetSpec
+from bioinfo_assets.pipeline.asset_spec import AssetSpec
+from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record_set import RecordSet

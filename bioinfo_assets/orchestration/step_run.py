@@ -43,6 +43,7 @@ T = TypeVar("T")
 
 POLL_INTERVAL_S: Final = 0.05
 """Seconds that a step waits for news of its results before it looks for an interrupt."""
+
 MAX_CHANGES_PER_TURN: Final = 200
 """Results that are taken further before materializations are reported and an interrupt is looked for."""
 
@@ -211,8 +212,9 @@ class StepRun:
             self._unblock(key, is_done=True)
 
     def _unblock(self, key: ResultKey, *, is_done: bool) -> None:
-        readers = self._restoring.pop(key, ())
-        for reader in readers:
+        for reader in self._restoring.pop(key, ()):
+            if reader in self._failures:
+                continue  # another result that it reads could not be computed again
             if not is_done:
                 self._fail(reader, f"{key.label} could not be computed again")
             elif not any(reader in waiting for waiting in self._restoring.values()):

@@ -10,7 +10,7 @@ from typing import Final
 
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.pipeline import jobs, result_metrics
-from bioinfo_assets.pipeline.asset_spec import AssetSpec as AssetSpec  # noqa: PLC0414 - the type of its rows
+from bioinfo_assets.pipeline.asset_spec import AssetSpec
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import (

@@ -81,6 +81,18 @@ def test_one_that_cannot_be_computed_again_fails_what_reads_it(released: ToyProj
     assert states["parity", "b"] is JobState.SKIPPED
 
 
+def test_a_report_fails_once_if_one_of_several_cannot_be_computed_again(released: ToyProject) -> None:
+    remove(released, "total", COHORT)
+    released.write("b", "bad")
+    updates: list[JobUpdate] = []
+    with listen(updates.append):
+        assert not released.run().success
+
+    of_total = [update.state for update in updates if update.key == ResultKey("total", COHORT)]
+    assert of_total == [JobState.FAILED]
+    assert released.record("c").released is None
+
+
 def test_one_that_is_not_selected_is_named(released: ToyProject) -> None:
     remove(released, "parity", "b")
 

@@ -17,12 +17,12 @@ from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob
 from bioinfo_assets.orchestration.launcher import job_launcher
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
+from bioinfo_assets.pipeline.asset_spec import AssetSpec
 from bioinfo_assets.pipeline.graph import (
     ASSETS,
     GRAPH,
     PER_SAMPLE,
     SOURCES,
-    AssetSpec,
     enabled_assets,
 )
 from bioinfo_assets.pipeline.jobs import Upstream
