@@ -338,7 +338,7 @@ def table(measured: Sequence[CohortFigures]) -> Table:
 
 @dataclass
 class _Usage:
-    """CPU time and memory of a process, looked at ten times a second."""
+    """CPU time and memory of a process, sampled ten times a second."""
 
     pid: int
     cpu_s: float = 0.0

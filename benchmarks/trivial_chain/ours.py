@@ -10,6 +10,7 @@ from typing import Final
 
 from bioinfo_assets.launch.job import Input, Job, Output, Resources, StoredFile
 from bioinfo_assets.pipeline import graph
+from bioinfo_assets.pipeline.asset_spec import AssetSpec
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.result_key import RAW_READS, ResultKey
 from bioinfo_assets.storage.store import Store
@@ -24,7 +25,7 @@ def replace_pipeline(scripts: dict[str, str]) -> None:
     """Replace the rows of the graph; nothing else may have been imported that reads them."""
     names = tuple(scripts)
     specs = {
-        name: graph.AssetSpec(
+        name: AssetSpec(
             name=name,
             description="A trivial step.",
             group="trivial",
