@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE / "steps"):
             item.add_marker(pytest.mark.xdist_group("steps"))
+
+
+@pytest.fixture(autouse=True)
+def home_is_restored() -> Iterator[None]:
+    """Fail the test that leaves another Dagster home behind, not those that come after it in its worker."""
+    before = os.environ.get("DAGSTER_HOME")
+    yield
+    after = os.environ.pop("DAGSTER_HOME", None)
+    if before is not None:
+        os.environ["DAGSTER_HOME"] = before
+    assert after == before, f"The test left DAGSTER_HOME as {after}; before it was {before}."

@@ -1,6 +1,7 @@
 """Dagster runs whose consecutive steps are one job on AWS Batch: results, interruptions, and bytes that are moved."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 @pytest.fixture
 def open_toy(cloud: Cloud, tmp_path: Path) -> Iterator[Any]:
     """Open toy projects, each with a Dagster of its own."""
-    instances = []
+    stack = ExitStack()  # each sets DAGSTER_HOME, and sets it back
 
     def opened(name: str, *, fuse: bool = True, samples: Mapping[str, int] | None = None) -> ToyProject:
         folder = tmp_path / name
         (folder / "home").mkdir(parents=True)
-        instance = dg.instance_for_test(temp_dir=str(folder / "home"))
-        instances.append(instance)
         return ToyProject(
             folder,
-            instance.__enter__(),
+            stack.enter_context(dg.instance_for_test(temp_dir=str(folder / "home"))),
             f"{cloud.bucket}/{tmp_path.name}/{name}",
             backend=MEANS,
             jobs=JOBS.then(JobOptions(fuse=fuse)),
@@ -43,9 +42,8 @@ def open_toy(cloud: Cloud, tmp_path: Path) -> Iterator[Any]:
             has_answer=True,
         )
 
-    yield opened
-    for instance in instances:
-        instance.__exit__(None, None, None)
+    with stack:
+        yield opened
 
 
 def common(toy: ToyProject, asset: str) -> object:
