@@ -1,6 +1,7 @@
 """One job a step against fused jobs: what moves, how long it takes, and how many calls it takes.
 
-Two simulated samples go through the whole pipeline on the simulator of AWS Batch, with the real driver and the real
+Four ways: no step joined; those that need the same machine, as by default; all steps of a sample in one job; and the
+same without publishing intermediates. Two simulated samples go through the whole pipeline on the simulator of AWS Batch, with the real driver and the real
 tools as processes of this machine, and moto's S3.
 """
 
@@ -9,10 +10,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.table import Table
 
@@ -23,6 +24,13 @@ from bioinfo_assets.pipeline.graph import SHARED
 from bioinfo_assets.storage.store import Store
 
 TOOLS: Final = (*("bwa", "samtools", "picard", "bgzip", "tabix", "cutadapt", "gatk", "Rscript", "mosdepth", "multiqc"),)
+WAYS: Final = (
+    ("one job a step", "false", "keep"),
+    ("default", "", "keep"),
+    ("one job a sample", "true", "keep"),
+    ("one job a sample, intermediates not published", "true", "never"),
+)
+INTERMEDIATES: Final = ("merged_reads", "trimmed_reads", "aligned_bam", "marked_bam")
 _COMMAND: Final = str(Path(sys.executable).parent / "bioinfo-assets")
 
 
@@ -31,12 +39,13 @@ class FusedFigures:
     """What a run took.
 
     Attributes:
-        name: `one job a step` or `fused`.
+        name: How steps were joined.
         wall_s: Seconds of the run.
         batch_jobs: Jobs that AWS Batch ran.
         fetched_mb: Megabytes that jobs fetched.
         uploaded_mb: Megabytes that jobs uploaded.
         batch_calls: Calls of AWS Batch by the host, without those of logs.
+        vcpu_seconds: CPUs times the seconds for which jobs had them.
     """
 
     name: str
@@ -45,6 +54,12 @@ class FusedFigures:
     fetched_mb: float
     uploaded_mb: float
     batch_calls: int
+    vcpu_seconds: float
+
+    @property
+    def moved_mb(self) -> float:
+        """Megabytes that jobs moved."""
+        return self.fetched_mb + self.uploaded_mb
 
 
 def measure(folder: Path) -> Sequence[FusedFigures]:
@@ -58,14 +73,15 @@ def measure(folder: Path) -> Sequence[FusedFigures]:
     found = []
     with services(folder, None, machines) as (simulator, environment):
         sheet = _upload(folder, small / "data")
-        for name, fuse in (("one job a step", "false"), ("fused", "true")):
-            output = f"s3://cohort/{fuse}"
+        for number, (name, fuse, retention) in enumerate(WAYS):
+            output = f"s3://cohort/{number}"
             Store().write_bytes(ScratchPaths(f"{output}/.scratch").tool_list(IMAGE), listed.encode())
             settings = {
-                "DAGSTER_HOME": str(folder / fuse),
+                "DAGSTER_HOME": str(folder / str(number)),
                 "BIOINFO_ASSETS_BATCH__POLL_INTERVAL_S": "1",
                 "BIOINFO_ASSETS_BATCH__SCRATCH_VOLUME": "",
-                "BIOINFO_ASSETS_JOBS__FUSE": fuse,
+                **({"BIOINFO_ASSETS_JOBS__FUSE": fuse} if fuse else {}),
+                **{f"BIOINFO_ASSETS_RETENTION__{asset.upper()}": retention for asset in INTERMEDIATES},
             }
             command = [
                 *(_COMMAND, "run", "--samples-file", str(sheet), "--output-path", output, "--json"),
@@ -77,19 +93,25 @@ def measure(folder: Path) -> Sequence[FusedFigures]:
             before, jobs = len(simulator.requests), len(simulator.job_details())
             variables = {**environment, **settings}
             run = json.loads(_run(command, variables))
-            report = json.loads(_run([_COMMAND, "report", "--output-path", output, "--json", "--no-page"], variables))
+            usage = json.loads(_run([_COMMAND, "report", "--output-path", output, "--json", "--no-page"], variables))
             calls = Counter(request.action for request in simulator.requests[before:])
             found.append(
                 FusedFigures(
                     name=name,
                     wall_s=float(run["seconds"]),
                     batch_jobs=len(simulator.job_details()) - jobs,
-                    fetched_mb=report["cohort"]["fetched_bytes"] / 1e6,
-                    uploaded_mb=report["cohort"]["uploaded_bytes"] / 1e6,
+                    fetched_mb=_sum(usage, "fetched_bytes") / 1e6,
+                    uploaded_mb=_sum(usage, "uploaded_bytes") / 1e6,
+                    vcpu_seconds=3600 * _sum(usage, "vcpu_hours"),
                     batch_calls=sum(calls.values()) - calls["GetLogEvents"],
                 )
             )
     return found
+
+
+def _sum(usage: Mapping[str, Any], figure: str) -> float:
+    """The sum of a figure over the results of samples; those that samples share are made before."""
+    return sum(own[figure] or 0 for own in usage["samples"])
 
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> str:
@@ -112,7 +134,7 @@ def _upload(folder: Path, data: Path) -> Path:
 def table(figures: Sequence[FusedFigures]) -> Table:
     """The figures, with ratios to one job a step."""
     shown = Table(title="One job a step against fused jobs")
-    for column in ("jobs", "wall s", "Batch jobs", "fetched, MB", "uploaded, MB", "Batch calls"):
+    for column in ("jobs", "wall s", "Batch jobs", "fetched, MB", "uploaded, MB", "moved, MB", "vCPU s", "Batch calls"):
         shown.add_column(column, justify="left" if column == "jobs" else "right")
     first = figures[0]
     for item in figures:
@@ -122,6 +144,8 @@ def table(figures: Sequence[FusedFigures]) -> Table:
             f"{item.batch_jobs} ({item.batch_jobs / first.batch_jobs:.2f})",
             f"{item.fetched_mb:.1f} ({item.fetched_mb / first.fetched_mb:.2f})",
             f"{item.uploaded_mb:.1f} ({item.uploaded_mb / first.uploaded_mb:.2f})",
+            f"{item.moved_mb:.1f} ({item.moved_mb / first.moved_mb:.2f})",
+            f"{item.vcpu_seconds:.0f} ({item.vcpu_seconds / first.vcpu_seconds:.2f})",
             f"{item.batch_calls} ({item.batch_calls / first.batch_calls:.2f})",
         )
     return shown

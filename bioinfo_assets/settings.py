@@ -80,17 +80,22 @@ class TrimmingSettings(BaseModel):
     )
 
 
+KEEP: Final = "keep"
+UNTIL_USED: Final = "until_used"
+NEVER: Final = "never"
+
+
 def _check_retention(value: object) -> object:
     """A retention as it is written, or a number of days, which the environment has as text."""
     days = value.strip() if isinstance(value, str) else str(value)
-    if value in ("keep", "until_used"):
+    if value in (KEEP, UNTIL_USED, NEVER):
         return value
     if not isinstance(value, bool) and days.isdecimal() and int(days) > 0:
         return int(days)
-    raise PydanticCustomError("retention", "give `keep`, `until_used`, or a number of days, 1 or more")
+    raise PydanticCustomError("retention", "give `keep`, `until_used`, `never`, or a number of days, 1 or more")
 
 
-Retention = Annotated[Literal["keep", "until_used"] | int, BeforeValidator(_check_retention)]
+Retention = Annotated[Literal["keep", "until_used", "never"] | int, BeforeValidator(_check_retention)]
 """How long the large files of an intermediate are kept."""
 
 
@@ -100,20 +105,21 @@ class RetentionSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     merged_reads: Retention = Field(
-        default="keep",
+        default=KEEP,
         description="Of the merged FASTQs: `keep`; `until_used`, until everything computed from them exists and is up "
-        "to date; or a number of days since their job ended, after which the same is required.",
+        "to date; a number of days since their job ended, after which the same is required; or `never`: like "
+        "`until_used`, and not published at all where the step that reads them runs in the same job (`fuse`).",
     )
-    trimmed_reads: Retention = Field(default="keep", description="Of the trimmed FASTQs.")
-    aligned_bam: Retention = Field(default="keep", description="Of the BAM as the aligner writes it.")
-    marked_bam: Retention = Field(default="keep", description="Of the sorted BAM with marked duplicates.")
+    trimmed_reads: Retention = Field(default=KEEP, description="Of the trimmed FASTQs.")
+    aligned_bam: Retention = Field(default=KEEP, description="Of the BAM as the aligner writes it.")
+    marked_bam: Retention = Field(default=KEEP, description="Of the sorted BAM with marked duplicates.")
     recalibrated_bam: Retention = Field(
-        default="keep", description="Of the final BAM; other than `keep` only with a CRAM (`cram`), which then stays."
+        default=KEEP, description="Of the final BAM; other than `keep` only with a CRAM (`cram`), which then stays."
     )
 
     def of(self, asset: str) -> Retention:
         """The retention of an asset; assets that are not named here are kept."""
-        value: Retention = getattr(self, asset, "keep")
+        value: Retention = getattr(self, asset, KEEP)
         return value
 
 
@@ -168,7 +174,7 @@ class Settings(BackendConfig, BaseSettings):
     @model_validator(mode="after")
     def _check_final_alignment(self) -> Self:
         """The final alignment is not an intermediate, unless there is a CRAM of it."""
-        if self.retention.recalibrated_bam != "keep" and self.cram == "off":
+        if self.retention.recalibrated_bam != KEEP and self.cram == "off":
             raise PydanticCustomError(
                 "retention",
                 "retention.recalibrated_bam would delete the only final alignment: set `cram` too, or keep the BAM",

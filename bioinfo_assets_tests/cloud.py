@@ -21,7 +21,7 @@ from bioinfo_assets_tests.simulator import BatchSimulator, Queue
 
 IMAGE = "tools:1"
 MEANS = BackendConfig(backend="batch", batch=BatchConfig(poll_interval_s=0.1, scratch_volume=""))
-JOBS = JobOptions(image=IMAGE, queue="default")
+JOBS = JobOptions(image=IMAGE, queue="default", fuse=False)
 
 
 @dataclass(frozen=True)

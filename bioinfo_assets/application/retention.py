@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from bioinfo_assets.application.plan import Plan, dry_run
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
@@ -11,10 +10,7 @@ from bioinfo_assets.pipeline.graph import GRAPH, downstream_of
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.released import Releasable
 from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets.settings import Retention
-
-KEEP: Final = "keep"
-UNTIL_USED: Final = "until_used"
+from bioinfo_assets.settings import KEEP, NEVER, UNTIL_USED, Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,7 @@ def _reason(retention: Retention, record: Record, now: datetime) -> str:
     """Why a retention has ended; empty if it has not. Files of an imported result belong to somebody else."""
     if record.imported or retention == KEEP:
         return ""
-    if retention == UNTIL_USED:
+    if retention in {UNTIL_USED, NEVER}:
         return "everything computed from it is up to date"
     age = now - record.finished
     if not isinstance(retention, int) or age < timedelta(days=retention):

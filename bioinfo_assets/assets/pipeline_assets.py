@@ -17,7 +17,7 @@ from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.step_plan import JobBuilder
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.pipeline.asset_spec import AssetSpec
-from bioinfo_assets.pipeline.graph import GRAPH
+from bioinfo_assets.pipeline.graph import GRAPH, files_not_published
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record_set import RecordSet
@@ -77,6 +77,7 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
             partial(metrics_metadata, project.store),
             lambda key: observe_upstream(context.instance, sources, spec.upstream, key.scope),
             spec.scope or REFERENCES,
+            files_not_published(spec.name, project.settings),
         )
 
     if not project.settings.known_sites:

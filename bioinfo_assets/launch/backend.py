@@ -31,6 +31,7 @@ class Outcome(Enum):
     LOST = "lost"
     IMAGE_MISSING = "image missing"
     UNSCHEDULABLE = "unschedulable"
+    NOT_RUN = "not run"
 
     @property
     def advice(self) -> str:
@@ -73,6 +74,7 @@ class OutputFile:
         size: Bytes.
         sha256: Hex digest of its bytes.
         content: `sha256:…` of its canonical form, or None where the output has none.
+        is_published: Whether it is to be published; if not, it may be gone already (see `Output.only_for`).
     """
 
     key: str
@@ -80,6 +82,7 @@ class OutputFile:
     size: int
     sha256: str
     content: str | None
+    is_published: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,14 @@ class Backend(Protocol):
     def name(self) -> str:
         """Its name in settings: local, docker, batch."""
 
+    @property
+    def moves_files(self) -> bool:
+        """Whether each job fetches its inputs from somewhere else and uploads its outputs there.
+
+        A step is then computed in the same job as the one before it unless its options forbid it, if it needs the same
+        CPUs and memory: that costs nothing, and spares moving the files.
+        """
+
     def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
         """Return the version of each tool for jobs with these options; may pull an image or start a job.
 
@@ -234,7 +245,8 @@ class Backend(Protocol):
             followers: Jobs that run after it, one after the other, with the same CPUs and memory, as one job of the
                 backend. Each reads the outputs of those before it from their working folders, is polled, cancelled and
                 discarded by an id of its own, and has its own log and report. If one does not succeed, those after it
-                are cancelled. A backend that cannot do so submits none of them: `Submission.followers` is empty.
+                are cancelled. Outputs that only they read are not published (see `Output.only_for`). A backend that
+                cannot do so submits none of them: `Submission.followers` is empty.
 
         Raises:
             ResourceError: the job needs more resources than the backend can ever provide.
@@ -242,6 +254,9 @@ class Backend(Protocol):
 
     def identify(self, job_id: str, fingerprint: str) -> None:
         """State the fingerprint of a follower, which is known once its inputs are; does nothing if it was discarded."""
+
+    def can_adopt(self, fingerprint: str) -> bool:
+        """Whether there is a job with this fingerprint, of this or an earlier process, that `submit` would adopt."""
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the present status of each of these jobs.

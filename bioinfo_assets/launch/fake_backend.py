@@ -88,6 +88,7 @@ class FakeBackend:
     name: Final = "fake"
     interval_s: Final = 0.1
     poll_error_timeout_s: Final = LOCAL_POLL_ERROR_TIMEOUT_S
+    moves_files: Final = False
 
     def __init__(self, scratch: Path, behave: Callable[[Job], Behaviour]) -> None:
         self.submitted: list[Job] = []
@@ -118,6 +119,10 @@ class FakeBackend:
 
     def identify(self, job_id: str, fingerprint: str) -> None:
         """Do nothing: its jobs end with it."""
+
+    def can_adopt(self, fingerprint: str) -> bool:  # noqa: ARG002 - its jobs end with it
+        """Answer no: its jobs end with it."""
+        return False
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the status of each; time passes by polls here."""

@@ -32,6 +32,12 @@ def output_uris(jobs: Iterable[Job]) -> frozenset[str]:
     return frozenset(output.uri for job in jobs for output in job.outputs)
 
 
+def unpublished_outputs(job: Job, followers: Iterable[Job]) -> frozenset[str]:
+    """The local names of a job's outputs that are not published: only jobs that run after it here read them."""
+    after = {follower.key.asset for follower in followers}
+    return frozenset(output.local for output in job.outputs if output.only_for and output.only_for <= after)
+
+
 def does_same_work(job: Job, planned: Job, made_before: Collection[str]) -> bool:
     """Whether a job that was planned before its inputs existed does the same as the job that is now built from them.
 
@@ -54,4 +60,4 @@ def _work(job: Job, made_before: Collection[str]) -> Job:
 
 def not_run(before: Job) -> Status:
     """The status of a job that is not run because one before it did not succeed."""
-    return Status(State.CANCELLED, f"not run, because {before.key.label} did not succeed", outcome=Outcome.KILLED)
+    return Status(State.CANCELLED, f"not run, because {before.key.label} did not succeed", outcome=Outcome.NOT_RUN)

@@ -24,7 +24,7 @@ from bioinfo_assets.launch.backend import (
     Submission,
     never_published,
 )
-from bioinfo_assets.launch.fused import fused_resources, not_run
+from bioinfo_assets.launch.fused import fused_resources, not_run, unpublished_outputs
 from bioinfo_assets.launch.host_job import WAITING, HostJob, NotStartedError, ProcessExit, RunningScript, final_status
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.resource_pool import ResourcePool, available_cpus, available_memory_mib
@@ -55,6 +55,7 @@ class HostBackend(ABC):
 
     interval_s: Final = 0.1
     poll_error_timeout_s: Final = LOCAL_POLL_ERROR_TIMEOUT_S
+    moves_files: Final = False
 
     def __init__(self, scratch: Path, store: Store, cpus: int | None, memory_mib: int | None) -> None:
         self._scratch = scratch.absolute()
@@ -89,8 +90,11 @@ class HostBackend(ABC):
             ResourceError: it needs more memory than the pool has, or the disk is full.
         """
         granted = self._pool.clamp(replace(job, resources=fused_resources([job, *followers])))
-        later = tuple(HostJob(follower, self._new_attempt(follower), granted) for follower in followers)
-        first = HostJob(job, self._new_attempt(job), granted, later)
+        first, *later = [
+            HostJob(own, self._new_attempt(own), granted, unpublished=unpublished_outputs(own, followers[number:]))
+            for number, own in enumerate([job, *followers])
+        ]
+        first.followers = tuple(later)
         for follower in later:
             follower.status = _WAITING_IN_TURN
         with self._changed:
@@ -107,6 +111,10 @@ class HostBackend(ABC):
 
     def identify(self, job_id: str, fingerprint: str) -> None:  # noqa: B027 - nothing has to be done
         """Do nothing: its jobs end with it."""
+
+    def can_adopt(self, fingerprint: str) -> bool:  # noqa: ARG002 - its jobs end with it
+        """Answer no: its jobs end with it."""
+        return False
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the present status of each of these jobs; costs no system call."""

@@ -93,13 +93,14 @@ class HostJob:
     """A submitted job; `status` and the fields after it change under the backend's lock only.
 
     The job's own thread alone writes what it was staged in: `queued_s`, `staging_s` and `fetched_bytes`. Its
-    `followers` run after it, in the same thread.
+    `followers` run after it, in the same thread; its outputs that only those read are `unpublished`.
     """
 
     job: Job
     attempt: Attempt
     granted: Resources
     followers: "tuple[HostJob, ...]" = ()
+    unpublished: frozenset[str] = frozenset()
     submitted: float = field(default_factory=time.monotonic)
     queued_s: float | None = None
     staging_s: float | None = None
@@ -161,13 +162,14 @@ def _failure_evidence(job: HostJob, process_exit: ProcessExit, script_report: Sc
 
 
 def _job_report(job: HostJob, process_exit: ProcessExit, script_report: ScriptReport) -> JobReport:
-    peak_kib = process_exit.peak_memory_kib
+    peak_kib, work = process_exit.peak_memory_kib, str(job.attempt.work)
+    is_done = process_exit.exit_code == 0
     return JobReport(
         started=process_exit.started,
         finished=process_exit.finished,
         usage=Usage(process_exit.wall_s, process_exit.cpu_s, None if peak_kib is None else peak_kib / 1024),
         exit_code=process_exit.exit_code,
-        files=output_files(job.job, script_report, str(job.attempt.work)) if process_exit.exit_code == 0 else (),
+        files=output_files(job.job, script_report, work, job.unpublished) if is_done else (),
         facts=script_report.facts,
         warnings=script_report.warnings,
         image=process_exit.image,

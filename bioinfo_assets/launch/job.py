@@ -51,7 +51,9 @@ class JobOptions(BaseModel):
         default=None, ge=0, le=9, description="Maximum number of retries of a job, whatever ended it."
     )
     fuse: bool | None = Field(
-        default=None, description="Run this step of a sample in the same job as the step before it, on one machine."
+        default=None,
+        description="Run this step of a sample in the same job as the step before it, on one machine. Unset: on AWS "
+        "Batch if both need the same CPUs and memory.",
     )
     queue: str | None = Field(default=None, min_length=1, description="Job queue: name or ARN.")
     fallback_queue: str | None = Field(
@@ -113,6 +115,7 @@ class StoredFile:
         stamp: The store's mark of the version that `content` was computed of (see `FileStat`); if it has changed, a job
             is not run, or not published. Empty if unknown. It is no part of the file's content.
         sha256: Hex digest of its bytes; empty if unknown. No part of the file's content either.
+        is_released: Whether the file was deleted on purpose, or never left the machine of its job.
     """
 
     uri: str
@@ -120,6 +123,7 @@ class StoredFile:
     content: str | None
     stamp: str = field(default="", compare=False)
     sha256: str = field(default="", compare=False)
+    is_released: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,8 @@ class Output:
             md5 or an index of a BAM.
         size_share: Its usual size as a share of the inputs that are not shared, for planning a job that reads it before
             it exists.
+        only_for: The assets whose jobs read it. If all of them run after it in the same job of the backend, it is not
+            published. Empty: it is always published.
     """
 
     key: str
@@ -182,6 +188,7 @@ class Output:
     uri: str
     canonical: str | None = RAW_BYTES
     size_share: float = field(default=0.0, compare=False)
+    only_for: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __post_init__(self) -> None:
         _check_local_name(self.local)

@@ -5,7 +5,7 @@ The text is the same on every backend. It needs bash and coreutils, starts in th
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -62,13 +62,16 @@ def read_script_report(folder: Path) -> ScriptReport:
     )
 
 
-def output_files(job: Job, report: ScriptReport, work: str) -> tuple[OutputFile, ...]:
+def output_files(
+    job: Job, report: ScriptReport, work: str, unpublished: Collection[str] = ()
+) -> tuple[OutputFile, ...]:
     """Return a job's outputs as its report describes them, in the job's order.
 
     Args:
         job: The job that succeeded.
         report: Its script's report.
         work: Where its working folder is: a local path or a URI.
+        unpublished: The local names of outputs that are not published.
     """
     rows = {row[0]: row[1:] for row in (line.split("\t") for line in report.outputs.splitlines())}
     return tuple(
@@ -78,6 +81,7 @@ def output_files(job: Job, report: ScriptReport, work: str) -> tuple[OutputFile,
             size=int(rows[output.key][0]),
             sha256=rows[output.key][1],
             content=None if rows[output.key][2] == "-" else f"sha256:{rows[output.key][2]}",
+            is_published=output.local not in unpublished,
         )
         for output in job.outputs
     )

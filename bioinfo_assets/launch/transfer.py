@@ -31,7 +31,7 @@ def publish(store: Store, job: Job, report: JobReport) -> Mapping[str, FileStat]
     removed.
 
     Returns:
-        The published files, by output key.
+        The published files, by output key; without those that are not published (see `Output.only_for`).
 
     Raises:
         InputError: a place cannot be written to.
@@ -42,7 +42,11 @@ def publish(store: Store, job: Job, report: JobReport) -> Mapping[str, FileStat]
     for uri in uris.values():
         store.remove_parts(uri)
     with ThreadPoolExecutor(_MAX_CONCURRENT_MOVES) as pool:
-        moves = {file.key: pool.submit(_publish_file, store, file, uris[file.key]) for file in report.files}
+        moves = {
+            file.key: pool.submit(_publish_file, store, file, uris[file.key])
+            for file in report.files
+            if file.is_published
+        }
     return {key: move.result() for key, move in moves.items()}
 
 

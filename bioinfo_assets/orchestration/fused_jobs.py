@@ -29,7 +29,8 @@ def planned_followers(
 ) -> Sequence[Job]:
     """Plan the jobs that run after a job that has to run, before what they read exists.
 
-    The first result that has a record ends them: it may be up to date, which its own check finds out.
+    The first result that has a record ends them: it may be up to date, which its own check finds out. So does one that
+    needs other CPUs or more or less memory, unless its options ask for the same job.
 
     Args:
         job: The job that runs first.
@@ -50,9 +51,16 @@ def planned_followers(
             break  # its own check reports it
         if released_inputs(follower, upstream.released.values()):
             break
+        if follower.options.fuse is None and not _need_same_machine(job, follower):
+            break
         jobs.append(follower)
         provisional[key.asset] = RecordSet(key.asset, {key.scope: provisional_record(follower)})
     return jobs
+
+
+def _need_same_machine(job: Job, other: Job) -> bool:
+    needs, others = job.resources, other.resources
+    return (needs.cpus, needs.memory_mib) == (others.cpus, others.memory_mib)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +79,12 @@ class FusedJobs:
     Attributes:
         plan: What the step computes.
         graph: Which results can be started.
+        by_default: Whether steps without the option are joined if they need the same machine.
     """
 
     plan: StepPlan
     graph: ResultGraph
+    by_default: bool
     _shared_checks: set[ResultKey] = field(default_factory=set)
     _held: dict[ResultKey, ReuseDecision] = field(default_factory=dict)
     _released: dict[ResultKey, ReuseDecision] = field(default_factory=dict)
@@ -101,7 +111,7 @@ class FusedJobs:
         They are mostly up to date, which takes a moment to find out; without them, nothing that reads a reference could
         be planned to run after this one.
         """
-        may_fuse = any(options.fuse for options in self.plan.options.values())
+        may_fuse = any(self._may_fuse(asset) for asset in self.plan.options)
         if key.partition_key is None or not self._shared_checks or not may_fuse:
             return False
         self._held[key] = decision
@@ -120,21 +130,27 @@ class FusedJobs:
         return self._released.pop(key, None)
 
     def fusable(self, key: ResultKey) -> Sequence[ResultKey]:
-        """The results that may be computed in the same job as this one, each from the one before it.
+        """The results that may be computed in the same job as this one, each from those before it.
 
-        If several may follow a result, such as the metrics of a BAM, they run at the same time in jobs of their own.
+        If several can follow a result, such as the metrics of a BAM, they run at the same time in jobs of their own,
+        unless their options ask for the same job.
         """
         keys = [key]
         while key.partition_key is not None:
+            children = [child for child in self.graph.blocked_by(keys) if child.partition_key is not None]
             following = [
                 child
-                for child in self.graph.blocked_by(keys)
-                if child.partition_key is not None and self.plan.options[child.asset].fuse
+                for child in children
+                if self.plan.options[child.asset].fuse or (len(children) == 1 and self._may_fuse(child.asset))
             ]
-            if len(following) != 1:
+            if not following:
                 break
             keys += following
         return keys[1:]
+
+    def _may_fuse(self, asset: str) -> bool:
+        fuse = self.plan.options[asset].fuse
+        return self.by_default if fuse is None else fuse
 
     def add(self, first: Job, followers: Sequence[Job], submission: Submission) -> None:
         """Note the jobs that were submitted with one; a backend may have submitted none of them."""
@@ -144,13 +160,14 @@ class FusedJobs:
             self._next[jobs[-1].key] = job.key
             jobs.append(job)
 
+    def can_take(self, job: Job) -> bool:
+        """Whether a job whose turn has come is the one that was submitted ahead of it."""
+        ahead = self._ahead.get(job.key)
+        return ahead is not None and does_same_work(job, ahead.job, ahead.made_before)
+
     def take(self, job: Job) -> Submission | None:
         """The submission of a job whose turn has come; None if there is none, or if another job was planned."""
-        ahead = self._ahead.get(job.key)
-        if ahead is None or not does_same_work(job, ahead.job, ahead.made_before):
-            return None
-        del self._ahead[job.key]
-        return ahead.submission
+        return self._ahead.pop(job.key).submission if self.can_take(job) else None
 
     def drop(self, key: ResultKey) -> Sequence[Submission]:
         """Forget the job that was submitted ahead for a result, and those after it; return them, to be cancelled."""

@@ -30,8 +30,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class ReleasedInputs:
-    """Results that must be computed again first, because a job reads files of them that were released."""
+    """Results that must be computed again first, because a job has to run and reads files of them that were released.
 
+    Attributes:
+        decision: The decision to run the job.
+        keys: The results.
+    """
+
+    decision: ReuseDecision
     keys: Sequence[ResultKey]
 
 
@@ -110,7 +116,9 @@ class ResultTasks:
         if copied is not None:
             return self._describe(copied)
         released = released_inputs(decision.required_job, upstream.released.values())
-        return ReleasedInputs([record.key for record in released]) if released else decision
+        if not released or backend.can_adopt(decision.fingerprint):
+            return decision
+        return ReleasedInputs(decision, [record.key for record in released])
 
     def commit(self, submitted: SubmittedJob) -> Result:
         """Publish the result of a job that is over.

@@ -1,7 +1,7 @@
 """What a step computes, and how: its results, and what builds the job of each."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -39,12 +39,15 @@ class JobBuilder:
         observe: Observes the external files that a result is computed from; what is new is reported to Dagster. Called
             in one of several threads, before the versions upstream are read.
         scope: The shared scope of an asset without partitions.
+        only_for: By key of an output that is not published where only the jobs of certain assets read it, on the
+            machine of its job: those assets.
     """
 
     build: Callable[[ResultKey, Mapping[str, RecordSet]], Job]
     describe: Callable[[Record], Metadata] = no_metadata
     observe: Callable[[ResultKey], Sequence[dg.AssetObservation]] = observe_nothing
     scope: str = REFERENCES
+    only_for: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,11 @@ class StepPlan:
         Raises:
             BioinfoAssetsError: an input is missing or wrong.
         """
-        return self.builders[key.asset].build(key, upstream).with_options(self.options[key.asset])
+        builder = self.builders[key.asset]
+        job = builder.build(key, upstream).with_options(self.options[key.asset])
+        readers = builder.only_for
+        outputs = (replace(output, only_for=readers.get(output.key, output.only_for)) for output in job.outputs)
+        return replace(job, outputs=tuple(outputs)) if readers else job
 
     def __contains__(self, key: ResultKey) -> bool:
         """Whether the step computes a result."""

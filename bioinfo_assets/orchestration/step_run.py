@@ -18,7 +18,7 @@ from typing import Final, NoReturn, TypeVar
 import dagster as dg
 
 from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
-from bioinfo_assets.launch.backend import State, Status, Submission
+from bioinfo_assets.launch.backend import Outcome, State, Status, Submission
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.watcher import JobHandle
 from bioinfo_assets.orchestration.compute_logs import StepLogs
@@ -93,7 +93,7 @@ class StepRun:
     _skipped: int = 0
 
     def __post_init__(self) -> None:
-        self._fused = FusedJobs(self.plan, self.graph)
+        self._fused = FusedJobs(self.plan, self.graph, self.session.backend.moves_files)
 
     def events(self) -> StepEvents:
         """Run the jobs; yield a materialization for each result as it is published, then an output for each asset.
@@ -177,6 +177,8 @@ class StepRun:
         if isinstance(found, Result):
             self._cancel_ahead(key)
             yield self._reuse(key, found)
+        elif isinstance(found, ReleasedInputs) and self._fused.can_take(found.decision.required_job):
+            self._run(key, found.decision)  # they are on its machine
         elif isinstance(found, ReleasedInputs):
             self._cancel_ahead(key)
             self._restore(key, found.keys)
@@ -197,8 +199,14 @@ class StepRun:
 
     def _follow_job(self, key: ResultKey, submitted: SubmittedJob) -> None:
         # The last lines of a job's log may arrive late: the pool waits for those of many jobs at the same time.
-        if submitted.handle.is_over or submitted.handle.wait(0).state.is_over:
-            del self._running[key]
+        if not submitted.handle.is_over and not submitted.handle.wait(0).state.is_over:
+            return
+        del self._running[key]
+        if submitted.handle.wait(0).outcome is Outcome.NOT_RUN:
+            # Its inputs are published, so what failed in its job is not what it is computed from.
+            self.session.backend.discard(submitted.submission.job_id)
+            self._begin([key])
+        else:
             self._publishing[key] = self._in_pool(key, lambda: self.tasks.commit(submitted))
 
     def _continue_after(self, results: Sequence[tuple[ResultKey, Result]], stored: StoredIds) -> None:

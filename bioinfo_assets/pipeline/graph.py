@@ -28,7 +28,7 @@ from bioinfo_assets.result_key import (
     TRIMMED_READS,
     ResultKey,
 )
-from bioinfo_assets.settings import Settings
+from bioinfo_assets.settings import NEVER, Settings
 from bioinfo_assets.steps import (
     alignment,
     cram,
@@ -312,6 +312,20 @@ def downstream_of(asset: str) -> frozenset[str]:
 def enabled_assets(settings: Settings) -> tuple[str, ...]:
     """The assets that the settings ask for, in the order of the graph."""
     return tuple(spec.name for spec in GRAPH.values() if spec.enabled(settings))
+
+
+def files_not_published(asset: str, settings: Settings) -> Mapping[str, frozenset[str]]:
+    """By key of a file that is not published where it is read on the machine that made it: the assets computed from it.
+
+    Args:
+        asset: The asset.
+        settings: Their retention of the asset is `never`, or the result is empty.
+    """
+    if settings.retention.of(asset) != NEVER:
+        return {}
+    enabled = enabled_assets(settings)
+    readers = frozenset(name for name in enabled if asset in parents_of(name) and GRAPH[name].scope is None)
+    return dict.fromkeys(GRAPH[asset].bulk_files, readers)
 
 
 def superseded_by_imports(records: Mapping[str, Record | None]) -> frozenset[str]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Final
 
@@ -175,7 +176,8 @@ def withdraw_previous(ledger: Ledger, decision: ReuseDecision, *, reads_inputs: 
     if previous is not None and _is_result_of(ledger, decision, previous):
         return Committed(previous, reused=True)
     for item in job.inputs if reads_inputs else ():
-        check_unchanged(item.file, ledger.store)
+        if not item.file.is_released:  # the machine that ran the job had it
+            check_unchanged(item.file, ledger.store)
     if previous is not None:
         ledger.withdraw(previous)
         _delete_obsolete_files(ledger, previous, job)
@@ -231,7 +233,7 @@ def _with_upload(report: JobReport, job: Job, seconds: float) -> JobReport:
     uris = {output.key: output.uri for output in job.outputs}
     if any(local_path(file.path) is None for file in report.files):
         return report
-    uploaded = sum(file.size for file in report.files if local_path(uris[file.key]) is None)
+    uploaded = sum(file.size for file in report.files if file.is_published and local_path(uris[file.key]) is None)
     update = {"upload_s": seconds, "uploaded_bytes": uploaded}
     return replace(report, accounting=report.accounting.model_copy(update=update))
 
@@ -255,7 +257,7 @@ def _record(backend_name: str, submitted: SubmittedJob, report: JobReport, publi
         script=job.script,
         parameters=dict(job.parameters),
         inputs=inputs_of(job),
-        outputs=tuple(_file_record(files[item.key], item.uri, published[item.key].stamp) for item in job.outputs),
+        outputs=tuple(_file_record(files[item.key], item.uri, published.get(item.key)) for item in job.outputs),
         tools=dict(decision.tools),
         backend=backend_name,
         job_id=submitted.submission.job_id,
@@ -275,8 +277,16 @@ def _record(backend_name: str, submitted: SubmittedJob, report: JobReport, publi
     )
 
 
-def _file_record(file: OutputFile, uri: str, stamp: str) -> FileRecord:
-    return FileRecord(key=file.key, uri=uri, size=file.size, sha256=file.sha256, content=file.content, stamp=stamp)
+def _file_record(file: OutputFile, uri: str, published: FileStat | None) -> FileRecord:
+    return FileRecord(
+        key=file.key,
+        uri=uri,
+        size=file.size,
+        sha256=file.sha256,
+        content=file.content,
+        stamp="" if published is None else published.stamp,
+        released=datetime.now(UTC) if published is None else None,
+    )
 
 
 def _copy(store: Store, file: FileRecord, uri: str) -> FileRecord | None:

@@ -34,7 +34,7 @@ class FileRecord(_Frozen):
         content: Digest of its canonical form; None where it is derived from the other files.
         stamp: The store's mark of this version (a modification time, an ETag): while it is unchanged, the bytes are not
             read again.
-        released: When the file was deleted on purpose, by its retention; None while it is kept.
+        released: When the file was deleted on purpose, by its retention, or not even published; None while it is kept.
     """
 
     key: str
@@ -48,7 +48,8 @@ class FileRecord(_Frozen):
     @property
     def stored(self) -> StoredFile:
         """The file as a job's input."""
-        return StoredFile(self.uri, self.size, self.content, self.stamp, self.sha256 or "")
+        is_released = self.released is not None
+        return StoredFile(self.uri, self.size, self.content, self.stamp, self.sha256 or "", is_released)
 
 
 class InputRecord(_Frozen):

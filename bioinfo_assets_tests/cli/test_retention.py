@@ -272,7 +272,7 @@ def test_named_garbage_is_deleted_and_nothing_is_released(project: FakeProject) 
 @pytest.mark.parametrize(
     ("variable", "value", "sentence"),
     [
-        ("MARKED_BAM", "0", "setting retention.marked_bam: give `keep`, `until_used`, or a number of days"),
+        ("MARKED_BAM", "0", "setting retention.marked_bam: give `keep`, `until_used`, `never`, or a number of days"),
         ("MARKED_BAM", "sometimes", "1 or more (set it in bioinfo-assets.toml or by BIOINFO_ASSETS_RETENTION__"),
         ("DEPTH", "until_used", "unknown setting retention.depth"),
     ],

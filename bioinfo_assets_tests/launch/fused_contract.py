@@ -37,6 +37,11 @@ COUNTS = job(
 )
 
 
+def only_for(job: Job, *assets: str) -> Job:
+    """A job whose outputs only the jobs of these assets read."""
+    return replace(job, outputs=tuple(replace(output, only_for=frozenset(assets)) for output in job.outputs))
+
+
 class FusedContract:
     """A subclass has the fixtures `backend` and `gate`."""
 
@@ -84,6 +89,22 @@ class FusedContract:
         assert backend.poll([counts.job_id])[counts.job_id].state is State.QUEUED
         gate.open(repeats)
         assert wait_for_end(backend, counts.job_id, self.TIMEOUT_S).state is State.SUCCEEDED
+
+    def test_an_output_that_only_those_after_it_read_is_not_published(self, backend: Backend) -> None:
+        writes = only_for(WRITES, "repeats", "counts")
+        submission = self.submit(backend, [writes, only_for(REPEATS, "counts"), COUNTS])
+        word, twice, length = (report_of(status).files[0] for status in self.ends(backend, submission))
+        assert [file.is_published for file in (word, twice, length)] == [False, False, True]
+        assert (word.size, word.sha256) == (6, sha256(b"hello\n"))
+        assert twice.content == "sha256:" + sha256(b"hello\nhello\n")
+        assert Store().read_bytes(length.path) == b"18\n"
+
+    @pytest.mark.parametrize("readers", [("repeats", "counts"), ("others",)])
+    def test_an_output_that_another_job_reads_is_published(self, backend: Backend, readers: Sequence[str]) -> None:
+        submission = self.submit(backend, [only_for(WRITES, *readers), REPEATS])
+        word = report_of(self.ends(backend, submission)[0]).files[0]
+        assert word.is_published
+        assert Store().read_bytes(word.path) == b"hello\n"
 
     def test_what_was_finished_before_a_failure_stays(self, backend: Backend) -> None:
         fails = replace(REPEATS, script='fail "that is not repeated"')

@@ -1,5 +1,8 @@
 """Which results of a sample may be computed in one job."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import pytest
 
 from bioinfo_assets.launch.job import Job, JobOptions
@@ -18,17 +21,18 @@ PARENTS = {
     "metrics": ("aligned",),
     "report": ("depth", "metrics"),
 }
+NO_EXCEPTIONS: Mapping[str, bool | None] = MappingProxyType({})
 SHARED = {"index": REFERENCES, "report": COHORT}
 
 
-def fused_jobs(**fuse: bool) -> FusedJobs:
+def fused_jobs(fuse: Mapping[str, bool | None] = NO_EXCEPTIONS, *, by_default: bool = False) -> FusedJobs:
     """The graph above for two samples; all assets are fused but those that are named otherwise."""
     keys = {
         asset: [ResultKey(asset, scope) for scope in ([SHARED[asset]] if asset in SHARED else ["a", "b"])]
         for asset in PARENTS
     }
     options = {asset: JobOptions(fuse=fuse.get(asset, True)) for asset in PARENTS}
-    return FusedJobs(StepPlan(keys, {}, PARENTS, options, {}, {}), ResultGraph(keys, PARENTS))
+    return FusedJobs(StepPlan(keys, {}, PARENTS, options, {}, {}), ResultGraph(keys, PARENTS), by_default)
 
 
 def fusable(jobs: FusedJobs, asset: str, scope: str = "a") -> list[str]:
@@ -46,20 +50,30 @@ def test_what_waits_for_another_result_ends_the_job() -> None:
     jobs = fused_jobs()
     assert fusable(jobs, "merged") == ["trimmed"]
     finish(jobs, "index")
-    assert fusable(jobs, "merged") == ["trimmed", "aligned"]
+    assert fusable(jobs, "merged") == ["trimmed", "aligned", "depth", "metrics"]
 
 
-def test_several_steps_that_follow_one_have_jobs_of_their_own() -> None:
+def test_several_steps_that_follow_one_run_one_after_the_other_if_they_are_to_be_fused() -> None:
     jobs = fused_jobs()
     finish(jobs, "index", "merged", "trimmed")
-    assert fusable(jobs, "aligned") == []
-    only_depth = fused_jobs(metrics=False)
+    assert fusable(jobs, "aligned") == ["depth", "metrics"]
+    only_depth = fused_jobs({"metrics": False})
     finish(only_depth, "index", "merged", "trimmed")
     assert fusable(only_depth, "aligned") == ["depth"]
 
 
+def test_without_the_option_a_single_step_may_follow_where_files_would_be_moved() -> None:
+    unset: dict[str, bool | None] = dict.fromkeys(PARENTS)
+    jobs = fused_jobs(unset, by_default=True)
+    finish(jobs, "index")
+    assert fusable(jobs, "merged") == ["trimmed", "aligned"]
+    assert fusable(fused_jobs(unset), "merged") == []
+    assert fusable(fused_jobs(unset | {"trimmed": False}, by_default=True), "merged") == []
+    assert jobs.hold(ResultKey("merged", "a"), decision(ResultKey("merged", "a"))) is False
+
+
 def test_a_step_that_is_not_to_be_fused_ends_the_job() -> None:
-    assert fusable(fused_jobs(trimmed=False), "merged") == []
+    assert fusable(fused_jobs({"trimmed": False}), "merged") == []
 
 
 @pytest.mark.parametrize("asset", ["index", "report"])
@@ -89,6 +103,6 @@ def test_a_job_is_planned_when_it_is_known_whether_the_reference_is_up_to_date()
 
 
 def test_nothing_waits_where_nothing_is_fused() -> None:
-    jobs = fused_jobs(**dict.fromkeys(PARENTS, False))
+    jobs = fused_jobs(dict.fromkeys(PARENTS, False))
     jobs.begin_check(ResultKey("index", REFERENCES))
     assert not jobs.hold(ResultKey("merged", "a"), decision(ResultKey("merged", "a")))

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.launch.job import JobOptions
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cloud import JOBS, MEANS, Cloud, opened_cloud
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
 from bioinfo_assets_tests.simulator import SpotReclaim
@@ -29,7 +30,9 @@ def open_toy(cloud: Cloud, tmp_path: Path) -> Iterator[Any]:
     """Open toy projects, each with a Dagster of its own."""
     stack = ExitStack()  # each sets DAGSTER_HOME, and sets it back
 
-    def opened(name: str, *, fuse: bool = True, samples: Mapping[str, int] | None = None) -> ToyProject:
+    def opened(
+        name: str, *, fuse: bool = True, samples: Mapping[str, int] | None = None, publishes_parity: bool = True
+    ) -> ToyProject:
         folder = tmp_path / name
         (folder / "home").mkdir(parents=True)
         return ToyProject(
@@ -39,7 +42,8 @@ def open_toy(cloud: Cloud, tmp_path: Path) -> Iterator[Any]:
             backend=MEANS,
             jobs=JOBS.then(JobOptions(fuse=fuse)),
             samples=samples or {"a": 2},
-            has_answer=True,
+            answer_reads=("product", "parity"),
+            publishes_parity=publishes_parity,
         )
 
     with stack:
@@ -91,6 +95,20 @@ def test_a_reclaimed_job_goes_on_at_the_step_that_was_interrupted(cloud: Cloud, 
     assert len(cloud.submitted()) - before == 2
     assert toy.read("a", "answer") == "6\t0"
     assert [toy.record("a", asset).attempts for asset in STEPS] == [1, 1, 2]
+
+
+def test_a_result_that_is_not_published_is_made_again_after_a_reclaim(cloud: Cloud, open_toy: Any) -> None:
+    toy = open_toy("never", publishes_parity=False)
+    cloud.simulator.inject(SpotReclaim(attempt=1, after_line="answering"))
+    before = len(cloud.submitted())
+    assert toy.run(keys=["factor", *STEPS]).success
+    assert len(cloud.submitted()) - before == 2
+    assert toy.read("a", "answer") == "6\t0"
+    parity = toy.record("a", "parity")
+    assert parity.released is not None
+    assert parity.accounting.uploaded_bytes == 0
+    assert not Store().exists(parity.outputs[0].uri)
+    assert toy.scratch() == ()
 
 
 def test_a_failure_leaves_what_was_finished_before_it(cloud: Cloud, open_toy: Any) -> None:

@@ -14,6 +14,7 @@ from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
 
 FUSED = JobOptions(fuse=True)
@@ -43,11 +44,19 @@ def open_toy(tmp_path: Path) -> Iterator[Any]:
     """Open toy projects, each with a Dagster of its own."""
     stack = ExitStack()  # each sets DAGSTER_HOME, and sets it back
 
-    def opened(name: str, jobs: JobOptions = FUSED, samples: Mapping[str, int] | None = None) -> ToyProject:
+    def opened(
+        name: str, jobs: JobOptions = FUSED, samples: Mapping[str, int] | None = None, **more: Any
+    ) -> ToyProject:
         folder = tmp_path / name
         (folder / "home").mkdir(parents=True)
         instance = stack.enter_context(dg.instance_for_test(temp_dir=str(folder / "home")))
-        return ToyProject(folder, instance, jobs=jobs, has_answer=True, samples=samples or {"a": 2, "b": 3})
+        return ToyProject(
+            folder,
+            instance,
+            jobs=jobs,
+            samples=samples or {"a": 2, "b": 3},
+            **{"answer_reads": ("product", "parity"), **more},
+        )
 
     with stack:
         yield opened
@@ -132,6 +141,89 @@ def test_a_failure_leaves_what_was_finished_before_it(open_toy: Any, submitted: 
     assert toy.run().success
     assert submitted == [["parity of a", "answer of a"]]
     assert toy.read("a", "answer") == "6\t0"
+
+
+class TestWithoutTheOption:
+    """Where jobs move files, steps that need the same machine are one job."""
+
+    @pytest.fixture(autouse=True)
+    def moves_files(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(LocalBackend, "moves_files", True)
+
+    def test_steps_that_need_the_same_machine_are_joined(self, open_toy: Any, submitted: list[list[str]]) -> None:
+        toy = open_toy("equal", JobOptions(), {"a": 2})
+        toy.run(keys=["factor"])
+        submitted.clear()
+        assert toy.run(keys=list(STEPS)).success
+        assert submitted == [["product of a", "parity of a", "answer of a"]]
+
+    @pytest.mark.parametrize("larger", [JobOptions(vcpus=2), JobOptions(memory_mib=1100)])
+    def test_others_are_not(self, open_toy: Any, submitted: list[list[str]], larger: JobOptions) -> None:
+        toy = open_toy("unequal", JobOptions(), {"a": 2})
+        toy.configure(steps={"parity": larger})
+        toy.run(keys=["factor"])
+        submitted.clear()
+        assert toy.run(keys=list(STEPS)).success
+        assert submitted == [["product of a"], ["parity of a"], ["answer of a"]]
+
+
+def test_a_step_that_does_not_read_what_failed_before_it_gets_a_job_of_its_own(
+    open_toy: Any, submitted: list[list[str]]
+) -> None:
+    toy = open_toy("siblings", samples={"a": 0}, answer_reads=("product",))
+    toy.run(keys=["factor"])
+    submitted.clear()
+    result = toy.run(keys=list(STEPS))
+    assert submitted == [["product of a", "parity of a", "answer of a"], ["answer of a"]]
+    assert failures(result) == ["parity of a: 0 is neither even nor odd here"]
+    assert toy.read("a", "answer") == "0"
+    assert not [uri for uri in toy.scratch() if "/answer-a." in uri]
+
+
+class TestAResultThatIsNotPublished:
+    def test_its_record_states_what_it_was(self, open_toy: Any, submitted: list[list[str]]) -> None:
+        toy, published = open_toy("never", publishes_parity=False), open_toy("kept")
+        assert toy.run().success
+        assert published.run().success
+        record, expected = toy.record("a", "parity"), published.record("a", "parity")
+        assert record.released is not None
+        assert record.outputs[0].sha256 == expected.outputs[0].sha256
+        assert record.data_version == expected.data_version
+        assert not Store().exists(record.outputs[0].uri)
+        assert toy.read("a", "answer") == "6\t0"
+        assert toy.materialization("answer", "a").tags == {
+            **(published.materialization("answer", "a").tags or {}),
+            **{
+                name: value
+                for name, value in (toy.materialization("answer", "a").tags or {}).items()
+                if "pointer" in name
+            },
+        }
+        assert toy.scratch() == ()
+        submitted.clear()
+        assert toy.run().success
+        assert submitted == []
+        assert toy.stale() == set()
+
+    def test_it_is_published_in_a_job_of_its_own(self, open_toy: Any) -> None:
+        toy = open_toy("apart", JobOptions(), publishes_parity=False)
+        assert toy.run().success
+        assert toy.record("a", "parity").released is None
+        assert toy.read("a", "parity") == "0"
+
+    def test_it_is_computed_again_if_the_step_that_reads_it_failed(
+        self, open_toy: Any, submitted: list[list[str]]
+    ) -> None:
+        toy = open_toy("failing", samples={"a": 2}, publishes_parity=False)
+        blocked = toy.folder / "output" / "a" / "a.answer.txt"
+        blocked.mkdir(parents=True)  # the answer cannot be published
+        assert failures(toy.run())[0].startswith("answer of a: ")
+        assert toy.record("a", "parity").released is not None
+        blocked.rmdir()
+        submitted.clear()
+        assert toy.run().success
+        assert submitted == [["parity of a"], ["answer of a"]]
+        assert toy.read("a", "answer") == "6\t0"
 
 
 def test_a_step_that_has_a_record_ends_the_job(toy: ToyProject, submitted: list[list[str]]) -> None:

@@ -35,12 +35,17 @@ def stored(uri: str) -> StoredFile:
 
 
 def toy_definitions(
-    root: str, launcher: JobLauncher, gates: Mapping[str, Path] = NO_GATES, *, has_answer: bool = False
+    root: str,
+    launcher: JobLauncher,
+    gates: Mapping[str, Path] = NO_GATES,
+    answer_reads: Sequence[str] = (),
+    *,
+    publishes_parity: bool = True,
 ) -> dg.Definitions:
     """The assets of a toy project whose sources are in `root`, and whose results are in `root/output`.
 
-    The product of a sample with a gate waits until that file exists. With `has_answer`, a third step of each sample
-    is computed from the other two.
+    The product of a sample with a gate waits until that file exists. A third step of each sample, the answer, reads
+    these of the other two; without any, there is none. If it alone reads the parity, that need not be published.
     """
     output = join(root, "output")
 
@@ -72,7 +77,8 @@ def toy_definitions(
         return Job(
             key=key,
             version="1",
-            script="echo $(( $(cat product.txt) % 2 )) > parity.txt",
+            script='(( $(cat product.txt) )) || fail "0 is neither even nor odd here"\n'
+            "echo $(( $(cat product.txt) % 2 )) > parity.txt",
             inputs=(Input("product.txt", upstream["product"].of(key.scope).file("number")),),
             outputs=(Output("number", "parity.txt", f"{output}/{key.scope}/{key.scope}.parity.txt"),),
         )
@@ -91,17 +97,15 @@ def toy_definitions(
         return Job(
             key=key,
             version="1",
-            script="echo answering; paste product.txt parity.txt > answer.txt",
-            inputs=tuple(
-                Input(f"{asset}.txt", upstream[asset].of(key.scope).file("number")) for asset in ("product", "parity")
-            ),
+            script=f"echo answering; paste {' '.join(f'{asset}.txt' for asset in answer_reads)} > answer.txt",
+            inputs=tuple(Input(f"{asset}.txt", upstream[asset].of(key.scope).file("number")) for asset in answer_reads),
             outputs=(Output("number", "answer.txt", f"{output}/{key.scope}/{key.scope}.answer.txt"),),
         )
 
     builders = {
         "factor": JobBuilder(factor),
         "product": JobBuilder(product),
-        "parity": JobBuilder(parity),
+        "parity": JobBuilder(parity, only_for={} if publishes_parity else {"number": frozenset({"answer"})}),
         "total": JobBuilder(total, scope=COHORT),
     }
     upstream_of: dict[str, Sequence[str]] = {
@@ -110,8 +114,8 @@ def toy_definitions(
         "parity": ("product",),
         "total": ("product",),
     }
-    if has_answer:
-        builders["answer"], upstream_of["answer"] = JobBuilder(answer), ("product", "parity")
+    if answer_reads:
+        builders["answer"], upstream_of["answer"] = JobBuilder(answer), tuple(answer_reads)
 
     @dg.multi_asset(
         specs=[
@@ -144,7 +148,8 @@ class ToyProject:
         jobs: Options of its jobs.
         samples: The number of each sample.
         gates: By sample, a file that its product waits for.
-        has_answer: Whether it has the third step of each sample.
+        answer_reads: What the third step of each sample reads; without it, there is none.
+        publishes_parity: Whether the second result is published even if only the third, in the same job, reads it.
     """
 
     folder: Path
@@ -154,7 +159,8 @@ class ToyProject:
     jobs: JobOptions = NO_OPTIONS
     samples: Mapping[str, int] = field(default_factory=lambda: {"a": 2, "b": 3, "c": 4})
     gates: dict[str, Path] = field(default_factory=dict)
-    has_answer: bool = False
+    answer_reads: Sequence[str] = ()
+    publishes_parity: bool = True
 
     def __post_init__(self) -> None:
         self.root = self.root or str(self.folder)
@@ -168,7 +174,9 @@ class ToyProject:
         """Change the settings of the project's backend."""
         config = self.backend.model_copy(update={"jobs": self.jobs, **settings})
         launcher = job_launcher(self.output, config)
-        self.definitions = toy_definitions(self.root, launcher, self.gates, has_answer=self.has_answer)
+        self.definitions = toy_definitions(
+            self.root, launcher, self.gates, self.answer_reads, publishes_parity=self.publishes_parity
+        )
 
     @property
     def output(self) -> str:

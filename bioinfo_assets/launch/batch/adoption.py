@@ -209,6 +209,12 @@ class Adoption:
         batch_id = self._batch_id(claim, self._claims.read_note(claim.name))
         return self._is_active(claim, batch_id, self._client.describe([batch_id]).get(batch_id) if batch_id else None)
 
+    def can_adopt(self, claim: Claim) -> bool:
+        """Whether the job of a claim waits or runs, or all its parts are done from that of the claim on."""
+        marks = self._claims.paths.parts_of(job_folder_of(claim.folder))
+        numbers = range(claim.part, claim.part + 1 + len(claim.followers))
+        return self.is_active(claim) or all(done_report(self._store, marks, number) for number in numbers)
+
     def try_adopt(self, previous: PreviousSubmission) -> BatchSubmission | None:
         """Make this run the one that waits for a submission; return None if the submission is not usable."""
         if not previous.is_usable:
@@ -241,7 +247,9 @@ class Adoption:
         if report is None or not report.is_done:
             return False
         job_report = report.job_report(job, "", 1)
-        return job_report is not None and all(self._store.exists(file.path) for file in job_report.files)
+        if job_report is None:
+            return False
+        return all(self._store.exists(file.path) for file in job_report.files if file.is_published)
 
     def _batch_id(self, claim: Claim, note: SubmissionNote | None) -> str:
         """Return Batch's id of a claimed job, even if the answer to its submission was lost; empty if it has none."""

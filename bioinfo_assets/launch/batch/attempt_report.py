@@ -73,6 +73,7 @@ class AttemptReport:
         exit: How the script ended; None if it was never started.
         problem_code: Why the driver aborted the attempt; None if it did not, or for a reason without a code.
         transfer: What the driver moved.
+        unpublished: The local names of the outputs that were not uploaded, because only parts after this one read them.
     """
 
     folder: str
@@ -82,6 +83,7 @@ class AttemptReport:
     exit: RecordedExit | None
     problem_code: ProblemCode | None = None
     transfer: Transfer = Transfer()
+    unpublished: frozenset[str] = frozenset()
 
     def job_report(self, job: Job, image: str, attempts: int, accounting: Accounting | None = None) -> JobReport | None:
         """The report in the form that all backends share; None if the script was never started.
@@ -100,7 +102,7 @@ class AttemptReport:
             finished=self.exit.finished,
             usage=Usage(self.exit.wall_s, self.exit.cpu_s, None if peak_kib is None else peak_kib / 1024),
             exit_code=self.exit.exit_code,
-            files=output_files(job, self.script, work_folder(self.folder)) if self.is_done else (),
+            files=output_files(job, self.script, work_folder(self.folder), self.unpublished) if self.is_done else (),
             facts=self.script.facts,
             warnings=self.script.warnings,
             image=image,
@@ -137,7 +139,7 @@ def newest_report(store: Store, folder: str) -> AttemptReport | None:
 
 
 def _parse(folder: Path, attempt_folder: str) -> AttemptReport:
-    usage, stderr = folder / "usage.json", folder / "stderr"
+    usage, stderr, unpublished = folder / "usage.json", folder / "stderr", folder / "unpublished.txt"
     return AttemptReport(
         folder=attempt_folder,
         is_done=(folder / "done").exists(),
@@ -146,6 +148,7 @@ def _parse(folder: Path, attempt_folder: str) -> AttemptReport:
         exit=RecordedExit.model_validate_json(usage.read_bytes()) if usage.exists() else None,
         problem_code=_problem_code(folder / "problem_code"),
         transfer=_transfer(folder / "transfer.tsv"),
+        unpublished=frozenset(unpublished.read_text(encoding="utf-8").split()) if unpublished.exists() else frozenset(),
     )
 
 

@@ -68,6 +68,7 @@ class BatchBackend:
     """
 
     name: Final = "batch"
+    moves_files: Final = True
 
     def __init__(
         self,
@@ -153,6 +154,10 @@ class BatchBackend:
             job, part = self._parts.get(job_id, (None, 0))
         if job is not None:
             self._submitter.claim_part(job, part, fingerprint)
+
+    def can_adopt(self, fingerprint: str) -> bool:
+        """Whether a job of an earlier process with this fingerprint waits or runs, or has left all its outputs."""
+        return self._submitter.can_adopt(fingerprint)
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
         """Return the status of jobs; Batch is called at most once in `poll_interval_s` for all of them.

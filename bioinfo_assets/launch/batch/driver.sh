@@ -8,7 +8,8 @@
 # ROOT/part-K, with reports and outputs in attempt-N/part-K. made.tsv of a part has LOCAL, K and FILE of each input that
 # another part makes. parts.txt has the address of a folder in S3, where the object K shows that part K is done: in its first
 # line the folder of its outputs, then SIZE and LOCAL of each. Another attempt does not run such a part again, but downloads
-# what the next ones read of it. If the driver aborts the attempt, the report
+# what the next ones read of it; if some of that was not uploaded, it goes on at the part that makes it. unpublished.txt
+# of a part has the outputs that are not uploaded, because only later parts read them. If the driver aborts the attempt, the report
 # has a sentence in `problem`, and in `problem_code` a value of attempt_report.ProblemCode if a program reacts to it.
 # Exit codes: that of the script; 65 if the job cannot be run; 75 if another attempt or machine may succeed, which
 # Batch's retry rules know (submission_request.py).
@@ -39,7 +40,7 @@ use_part() {
   if ((number > 0)); then
     part=$root/part-$number attempt=$own_folder/part-$number
   fi
-  work=$part/work out=$part/out
+  work=$part/work out=$part/out unpublished=$part/unpublished
   export JOB_REPORT=$part/report TMPDIR=$part/tmp HOME=$part/tmp
 }
 
@@ -295,15 +296,19 @@ run() {
   return "$code"
 }
 
-# Upload the outputs concurrently, large ones in parts. Each request has the MD5 of its bytes, which the store verifies.
+# Upload the outputs concurrently, large ones in parts, except for those of unpublished.txt. Each request has the MD5 of its bytes, which the store verifies.
 # A request costs as much for a large part as for a small one.
 upload() {
   local local_name round
-  mkdir "$out" || return 1
+  mkdir "$out" "$unpublished" || return 1
   while read -r local_name; do
     mv "$work/$local_name" "$out/$local_name" || return 1
   done <"$part/outputs.txt"
-  [[ -s $part/outputs.txt ]] || return 0
+  while read -r local_name; do
+    mv "$out/$local_name" "$unpublished/$local_name" || return 1
+  done <"$part/unpublished.txt"
+  cp "$part/unpublished.txt" "$JOB_REPORT/unpublished.txt" || return 1
+  [[ -n $(find "$out" -type f -print -quit) ]] || return 0
   for ((round = 1; round <= MAX_UPLOADS; round++)); do
     if interruptible s5cmd --log error --numworkers $MAX_CONCURRENT_UPLOADS cp --part-size 64 "$out/" "$attempt/work/"; then
       return 0
@@ -317,17 +322,33 @@ upload() {
 mark_done() {
   local file
   for file in "$out"/*; do
-    printf '%s\t%s\n' "$(stat -c %s "$file")" "${file##*/}"
+    [[ ! -e $file ]] || printf '%s\t%s\n' "$(stat -c %s "$file")" "${file##*/}"
   done | cat <(echo "$attempt") - | s5cmd --log error pipe "$(cat "$root/parts.txt")/$number"
 }
 
 # Give the parts that are still to run what they read of this one.
 hand_over() {
-  local later local_name maker file from=$((number < first ? first : number + 1))
+  local later local_name maker file made from=$((number < first ? first : number + 1))
   for later in "${parts[@]:from}"; do
     while IFS=$'\t' read -r local_name maker file; do
-      ((maker != number)) || ln "$out/$file" "$later/work/$local_name" || return 1
+      ((maker == number)) || continue
+      made=$out/$file
+      [[ -e $made ]] || made=$unpublished/$file
+      ln "$made" "$later/work/$local_name" || return 1
     done <"$later/made.tsv"
+  done
+}
+
+# Go on at an earlier part if those that are still to run read something of it that was not uploaded.
+go_back() {
+  local next maker file
+  for ((next = first; next < ${#parts[@]}; next++)); do
+    while IFS=$'\t' read -r _ maker file; do
+      if ((maker < first)) && ! tail -n +2 "$root/done.$maker" | cut -f 2 | grep -Fxq -- "$file"; then
+        first=$maker next=$((maker - 1))
+        break
+      fi
+    done <"${parts[next]}/made.tsv"
   done
 }
 
@@ -339,6 +360,7 @@ find_done_parts() {
   while ((first < ${#parts[@]})) && s5cmd cat "$(cat "$root/parts.txt")/$first" >"$root/done.$first" 2>/dev/null; do
     first=$((first + 1))
   done
+  go_back
   for ((number = 0; number < first; number++)); do
     use_part "$number"
     mkdir -p "$out"
@@ -408,6 +430,6 @@ for ((next = first; next < ${#parts[@]}; next++)); do
   use_part "$next"
   run_part
   hand_over || exit $TRY_AGAIN
-  rm -rf "$work" "$out" "$TMPDIR"
+  rm -rf "$work" "$out" "$unpublished" "$TMPDIR"
 done
 end_attempt 0

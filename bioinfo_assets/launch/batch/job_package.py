@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.fused import unpublished_outputs
 from bioinfo_assets.launch.job import Input, Job, StoredFile
 from bioinfo_assets.launch.script import render
 from bioinfo_assets.storage.store import Store, local_path
@@ -35,11 +36,14 @@ def check_inputs(job: Job, made_before: Collection[str] = ()) -> None:
     """Check that a container can read the inputs of a job; those that the parts before it make are on its disk.
 
     Raises:
-        InputError: an input is a large file of this host, or has a name that would break the list of inputs.
+        InputError: an input is a large file of this host, was not published, or has a name that would break the list of
+            inputs.
     """
     for item in job.inputs:
         if item.file.uri in made_before:
             continue
+        if item.file.is_released:
+            raise InputError(f"{item.file.uri} was not published: start the run again, which makes it again")
         if local_path(item.file.uri) is None:
             _download_uri(item.file.uri)
         elif item.file.size > MAX_LOCAL_INPUT_BYTES:
@@ -67,13 +71,13 @@ def pack(
         "folder.txt": f"{folder}\n".encode(),
         "disk_mib.txt": f"{job.resources.disk_mib}\n".encode(),
         "tools.tsv": "".join(f"{tool}\t{tools[tool]}\n" for tool in sorted(tools)).encode(),
-        **_members_of_part(job, {}, store),
+        **_members_of_part(job, {}, followers, store),
     }
     if followers:
         members["parts.txt"] = f"{parts}\n".encode()
     made = {output.uri: (0, output.local) for output in job.outputs}
     for number, follower in enumerate(followers, start=1):
-        own = _members_of_part(follower, made, store)
+        own = _members_of_part(follower, made, followers[number:], store)
         members |= {f"part-{number}/{name}": data for name, data in own.items()}
         made |= {output.uri: (number, output.local) for output in follower.outputs}
     packed = io.BytesIO()
@@ -86,8 +90,11 @@ def pack(
     return packed.getvalue()
 
 
-def _members_of_part(job: Job, made: Mapping[str, tuple[int, str]], store: Store) -> dict[str, bytes]:
+def _members_of_part(
+    job: Job, made: Mapping[str, tuple[int, str]], followers: Sequence[Job], store: Store
+) -> dict[str, bytes]:
     """The files of one part; `made` has the part and the local name of what those before it make, by its address."""
+    unpublished = unpublished_outputs(job, followers)
     own = [item for item in job.inputs if item.file.uri not in made]
     local = [item for item in own if local_path(item.file.uri) is not None]
     handed_over = [(item.local, *made[item.file.uri]) for item in job.inputs if item.file.uri in made]
@@ -95,6 +102,7 @@ def _members_of_part(job: Job, made: Mapping[str, tuple[int, str]], store: Store
         "script.sh": render(job).encode(),
         "inputs.tsv": "".join(_input_line(item) for item in own if item not in local).encode(),
         "outputs.txt": "".join(f"{output.local}\n" for output in job.outputs).encode(),
+        "unpublished.txt": "".join(f"{local}\n" for local in sorted(unpublished)).encode(),
         "made.tsv": "".join(f"{name}\t{number}\t{file}\n" for name, number, file in handed_over).encode(),
         **{f"inputs/{item.local}": store.read_bytes(item.file.uri) for item in local},
     }

@@ -165,6 +165,11 @@ class Submitter:
         except BioinfoAssetsError as error:
             _log.warning("%s could not be claimed: %s", job.parts.jobs[part].name, error)
 
+    def can_adopt(self, fingerprint: str) -> bool:
+        """Whether there is a submission for a fingerprint that waits or runs, or whose parts are all done."""
+        claim = self.claims.read(fingerprint)
+        return claim is not None and self._adoption.can_adopt(claim)
+
     def files_of(self, job: BatchJob) -> Iterator[str]:
         """What was written for later processes, and is not needed once the result has its record."""
         for fingerprint in job.parts.fingerprints().values():
@@ -180,20 +185,28 @@ class Submitter:
             if job.state.termination_reason:
                 job.cancel("cancelled before it started")
                 return _Preparation.DONE
-            for part, own in enumerate(job.parts.jobs):
-                check_inputs(own, job.parts.made_before(part))
             is_first = job.parts.current == 0  # if not, it is submitted again, and its first result is published
             if job.fingerprint and is_first and not self._adopt_or_claim(job):
                 job.show("another run is submitting the same job")
                 return _Preparation.POSTPONED
+            if _is_claimed(job):
+                self._check_inputs(job)
         except UnreachableError as error:
             return self._postpone_or_fail(job, error)
         except BioinfoAssetsError as error:
             job.fail(str(error))
         except Exception as error:  # noqa: BLE001 - a defect that one job meets must not stop the others
             job.fail(f"defect in the batch backend: {error!r}")
-        is_claimed = job.state.phase is Phase.WAITING and not job.state.is_over
-        return _Preparation.CLAIMED if is_claimed else _Preparation.DONE
+        return _Preparation.CLAIMED if _is_claimed(job) else _Preparation.DONE
+
+    def _check_inputs(self, job: BatchJob) -> None:
+        """Check the inputs of a claimed job; one with wrong inputs loses its claim, so that no run waits for it."""
+        try:
+            for part, own in enumerate(job.parts.jobs):
+                check_inputs(own, job.parts.made_before(part))
+        except BioinfoAssetsError:
+            self.release([job])
+            raise
 
     def _postpone_or_fail(self, job: BatchJob, error: UnreachableError) -> "_Preparation":
         """Keep a job that cannot be submitted for the moment, for as long as polls may fail."""
@@ -346,3 +359,8 @@ class Submitter:
             followers=job.parts.identities(part),
             part=job.parts.first + part,
         )
+
+
+def _is_claimed(job: BatchJob) -> bool:
+    """Whether a job that was prepared is to be submitted: it has not ended, and no submission was adopted for it."""
+    return job.state.phase is Phase.WAITING and not job.state.is_over

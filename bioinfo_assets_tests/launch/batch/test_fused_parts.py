@@ -1,6 +1,6 @@
 """Steps in one job on AWS Batch: where the job goes on after a lost machine, a lack of memory, or a dead host."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch.batch_backend import OPTIONS, BackendWithOptions, batch_backend, wait_for_running
 from bioinfo_assets_tests.launch.contract import report_of, wait_for_end
-from bioinfo_assets_tests.launch.fused_contract import COUNTS, REPEATS, WRITES, made
+from bioinfo_assets_tests.launch.fused_contract import COUNTS, REPEATS, WRITES, made, only_for
 from bioinfo_assets_tests.simulator import BatchSimulator, OutOfMemory, SpotReclaim
 
 FINGERPRINT = "0123456789abcdef" * 4
@@ -71,6 +71,82 @@ class TestLostMachine:
         submission = backend.submit(counted(WRITES), followers=[counted(REPEATS)])
         assert [wait_for_end(backend, job_id).state for job_id in ids(submission)] == [State.SUCCEEDED] * 2
         assert starts.read_text().split() == ["writes", "repeats"]
+
+
+class TestOutputsThatAreNotPublished:
+    def test_they_are_not_uploaded(self, backend: BackendWithOptions, scratch: str) -> None:
+        jobs = [only_for(WRITES, "repeats", "counts"), only_for(REPEATS, "counts"), COUNTS]
+        submission = backend.submit(jobs[0], followers=jobs[1:])
+        reports = [report_of(wait_for_end(backend, job_id)) for job_id in ids(submission)]
+        assert [report.accounting.uploaded_bytes for report in reports] == [0, 0, len(b"18\n")]
+        files = Store().list(f"{scratch}/jobs", recursive=True)
+        assert [uri.rpartition("/")[2] for uri in files if "/work/" in uri] == ["length.txt"]
+
+    @pytest.mark.parametrize(
+        ("unpublished", "expected"),
+        [
+            ((), "writes repeats counts counts"),
+            (("twice",), "writes repeats counts repeats counts"),
+            (("word",), "writes repeats counts writes repeats counts"),
+            (("word", "twice"), "writes repeats counts writes repeats counts"),
+        ],
+    )
+    def test_another_attempt_goes_on_at_the_part_that_makes_them(
+        self,
+        simulator: BatchSimulator,
+        backend: BackendWithOptions,
+        counted: Callable[[Job], Job],
+        starts: Path,
+        unpublished: Collection[str],
+        expected: str,
+    ) -> None:
+        simulator.inject(SpotReclaim(attempt=1, after_line="begun"))
+        writes = only_for(WRITES, "repeats", "counts") if "word" in unpublished else WRITES
+        repeats = only_for(REPEATS, "counts") if "twice" in unpublished else REPEATS
+        submission = backend.submit(counted(writes), followers=[counted(repeats), counted(slow(COUNTS))])
+        counts = report_of(wait_for_end(backend, ids(submission)[2]))
+        assert starts.read_text().split() == expected.split()
+        assert Store().read_bytes(counts.files[0].path) == b"18\n"
+
+    def test_a_part_that_ran_out_of_memory_has_them_made_again(
+        self, simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path
+    ) -> None:
+        simulator.inject(OutOfMemory(after_line="begun", below_mib=1200))
+        writes = replace(counted(only_for(WRITES, "repeats")), resources=Resources(1, 700))
+        submission = backend.submit(writes, FINGERPRINT, followers=[counted(slow(REPEATS))])
+        repeats = report_of(wait_for_end(backend, ids(submission)[1]))
+        assert starts.read_text().split() == ["writes", "repeats", "writes", "repeats"]
+        assert (repeats.files[0].size, repeats.accounting.memory_mib) == (12, 2048)
+
+    @pytest.mark.usefixtures("simulator")
+    def test_a_later_run_takes_over_a_part_that_reads_them(
+        self, scratch: str, counted: Callable[[Job], Job], starts: Path
+    ) -> None:
+        jobs = [counted(only_for(WRITES, "repeats")), counted(slow(REPEATS, 1.0))]
+        with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
+            own = first.submit(jobs[0], "a" * 64, followers=jobs[1:])
+            assert wait_for_end(first, own.job_id).state is State.SUCCEEDED
+            first.identify(own.followers[0].job_id, FINGERPRINT)
+            first.close(leave_jobs=True)
+            assert second.can_adopt(FINGERPRINT)
+            taken = second.submit(reading_released(jobs[1]), FINGERPRINT)
+            assert report_of(wait_for_end(second, taken.job_id)).files[0].size == 12
+        assert starts.read_text().split() == ["writes", "repeats"]
+
+    def test_a_job_that_reads_them_cannot_be_submitted_by_itself(self, backend: BackendWithOptions) -> None:
+        assert not backend.can_adopt(FINGERPRINT)
+        status = wait_for_end(backend, backend.submit(reading_released(REPEATS), FINGERPRINT).job_id)
+        assert (status.state, status.reason) == (
+            State.FAILED,
+            "/results/expt/expt.word.txt was not published: start the run again, which makes it again",
+        )
+        assert not backend.can_adopt(FINGERPRINT)
+
+
+def reading_released(job: Job) -> Job:
+    """The job of a run that knows its inputs from their records: they were not published."""
+    inputs = (replace(item, file=replace(item.file, size=6, is_released=True)) for item in job.inputs)
+    return replace(job, inputs=tuple(inputs))
 
 
 def test_a_part_that_ran_out_of_memory_has_more_in_another_submission(
