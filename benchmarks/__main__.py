@@ -21,6 +21,8 @@ from benchmarks import digests as digests_module
 from benchmarks import executors as executors_module
 from benchmarks import fused as fused_module
 from benchmarks import orchestrators as orchestrators_module
+from benchmarks.cohort import COMMAND
+from benchmarks.played_jobs import compute_templates
 
 app = typer.Typer(add_completion=False)
 console = Console(width=None if sys.stdout.isatty() else 150)
@@ -87,7 +89,7 @@ def cohort(
 ) -> None:
     """What samples cost the host of a run on AWS Batch."""
     with _folder() as folder:
-        templates = cohort_module.compute_templates(folder)
+        templates = compute_templates(folder, COMMAND)
         measured = [
             cohort_module.measure(folder / str(size), size, templates, requests_per_s) for size in samples or [100]
         ]

@@ -1,52 +1,40 @@
 """A cohort on AWS Batch, larger than a machine could compute: jobs are played, everything else is real.
 
 The command line runs in a process of its own, against the simulator of Batch and moto's S3. The simulator plays each
-job: it fetches the package as a container would, and uploads outputs and report. The outputs that the host reads
-(indexes, tables of metrics) are those of one small sample that was really computed; the others are a few bytes.
+job: it fetches the package as a container would, and uploads outputs and report.
 """
 
 import gzip
-import hashlib
-import io
 import json
 import os
-import shlex
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import boto3
 import psutil
-from botocore.config import Config
 from rich.table import Table
 
+from benchmarks.played_jobs import Player, Templates
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.tools import TOOLS
-from bioinfo_assets.pipeline.graph import PER_SAMPLE
-from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.simulator import BatchSimulator
 from bioinfo_assets_tests.simulator.played import Play
 
 IMAGE: Final = "tools:1"
-TEMPLATE_SAMPLE: Final = "sparrow"
 PORT: Final = 5077
 S3_URL: Final = f"http://127.0.0.1:{PORT}"
 
-MAX_TEMPLATE_BYTES: Final = 64 * 1024
-"""Outputs up to this size are uploaded as they are; of larger ones a few bytes are."""
-
-_COMMAND: Final = str(Path(sys.executable).parent / "bioinfo-assets")
+COMMAND: Final = str(Path(sys.executable).parent / "bioinfo-assets")
+"""The command line of this environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +43,7 @@ class CohortFigures:
 
     Attributes:
         samples: Their number.
+        results: What was computed; a job may compute several.
         jobs: Jobs that were run.
         wall_s: Of the whole command.
         cpu_s: Of the host's process.
@@ -66,6 +55,7 @@ class CohortFigures:
     """
 
     samples: int
+    results: int
     jobs: int
     wall_s: float
     cpu_s: float
@@ -76,121 +66,9 @@ class CohortFigures:
     load: float
 
     @property
-    def batch_calls_per_100_jobs(self) -> float:
-        """Calls of AWS Batch for 100 jobs, without those of logs."""
-        return 100 * sum(self.batch_calls.values()) / self.jobs
-
-
-@dataclass(frozen=True, slots=True)
-class Templates:
-    """What jobs leave, as a small sample's jobs really left it.
-
-    Attributes:
-        files: By asset and output key, the bytes of small outputs.
-        facts: By asset, the facts that its script recorded.
-        data: The folder with the genome and the known sites.
-    """
-
-    files: Mapping[tuple[str, str], bytes]
-    facts: Mapping[str, Mapping[str, str]]
-    data: Path
-
-
-@dataclass
-class Player:
-    """Plays jobs: uploads what their containers would have uploaded.
-
-    Attributes:
-        url: Of S3.
-        templates: What jobs upload.
-    """
-
-    url: str
-    templates: "Templates"
-
-    def __post_init__(self) -> None:
-        self._s3 = boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            aws_access_key_id="someone",
-            aws_secret_access_key="secret",  # noqa: S106 - of moto
-            region_name="us-east-1",
-            config=Config(max_pool_connections=16),
-        )
-        self.calls = Counter[str]()
-
-    def __call__(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
-        """Play one job."""
-        index = environment.get("AWS_BATCH_JOB_ARRAY_INDEX")
-        package = self._read(f"{command[-1]}/{index}/job.tar" if index is not None else f"{command[-1]}/job.tar")
-        folder = package["folder.txt"].decode().strip()
-        batch_id = environment["AWS_BATCH_JOB_ID"].replace(":", "_")
-        attempt = f"{folder}/{batch_id}/attempt-{environment['AWS_BATCH_JOB_ATTEMPT']}"
-        asset = folder.rpartition("/jobs/")[2].split("-")[0]
-        rows = []
-        for key, local, canonical in _outputs(package["script.sh"].decode()):
-            data = self.templates.files.get((asset, key)) or hashlib.sha256(f"{folder} {key}".encode()).digest()
-            self._write(f"{attempt}/work/{local}", data)
-            digest = hashlib.sha256(data).hexdigest()
-            rows.append(f"{key}\t{len(data)}\t{digest}\t{digest if canonical else '-'}\n")
-        self._write(f"{attempt}/report.tar", _report("".join(rows), self.templates.facts[asset]))
-        return 0
-
-    def _read(self, uri: str) -> dict[str, bytes]:
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        self.calls["GET"] += 1
-        data = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-            names = ("folder.txt", "script.sh")
-            return {name: member.read() for name in names if (member := tar.extractfile(name)) is not None}
-
-    def _write(self, uri: str, data: bytes) -> None:
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        self.calls["PUT"] += 1
-        self._s3.put_object(Bucket=bucket, Key=key, Body=data)
-
-
-def _outputs(script: str) -> Iterator[tuple[str, str, str]]:
-    """Key, local name and canonical form of each output, from the end of a rendered script."""
-    words = shlex.split(script[script.rindex("\ndescribe_outputs") :].replace(" \\\n", " "))[1:]
-    return zip(words[::3], words[1::3], words[2::3], strict=True)
-
-
-def _report(outputs: str, facts: Mapping[str, str]) -> bytes:
-    now = datetime.now(UTC).isoformat()
-    usage = {"exit_code": 0, "started": now, "finished": now, "wall_s": 1.0, "cpu_s": 1.0, "peak_memory_kib": 1024}
-    lines = "".join(f"{name}\t{value}\n" for name, value in facts.items())
-    members = {"outputs.tsv": outputs, "facts.tsv": lines, "usage.json": json.dumps(usage), "done": ""}
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        for name, text in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(text)
-            tar.addfile(info, io.BytesIO(text.encode()))
-    return packed.getvalue()
-
-
-def compute_templates(folder: Path) -> Templates:
-    """Compute a small sample, and keep what its jobs left."""
-    output = folder / "small"
-    if not output.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run([_COMMAND, "demo", "--output-path", str(output)], check=True, stdout=subprocess.DEVNULL)
-    ledger = Ledger(Store(), str(output))
-    found: dict[tuple[str, str], bytes] = {}
-    facts: dict[str, Mapping[str, str]] = {}
-    for scope, assets in (
-        ("references", ("reference_genome", "reference_index", "known_sites")),
-        (TEMPLATE_SAMPLE, PER_SAMPLE),
-        ("multiqc", ("multiqc_report",)),
-    ):
-        for asset in assets:
-            record = ledger.read(ResultKey(asset, scope))
-            facts[asset] = record.facts if record else {}
-            for file in record.outputs if record else ():
-                if file.size <= MAX_TEMPLATE_BYTES and scope != "multiqc":
-                    found[asset, file.key] = Path(file.uri).read_bytes()
-    return Templates(found, facts, output / "data")
+    def batch_calls_per_100_results(self) -> float:
+        """Calls of AWS Batch for 100 results, without those of logs."""
+        return 100 * sum(self.batch_calls.values()) / self.results
 
 
 @contextmanager
@@ -273,7 +151,7 @@ def measure(folder: Path, samples: int, templates: Templates, requests_per_s: fl
         _write_tool_list(output)
         home = folder / "home"
         command = [
-            *(_COMMAND, "run", "--samples-file", str(sheet), "--output-path", output),
+            *(COMMAND, "run", "--samples-file", str(sheet), "--output-path", output),
             *("--reference", "s3://cohort/data/genome.fa.gz", "--known-sites", "s3://cohort/data/known.vcf.gz"),
             *("--backend", "batch", "--queue", "default", "--image", IMAGE, "--json"),
         ]
@@ -296,6 +174,7 @@ def measure(folder: Path, samples: int, templates: Templates, requests_per_s: fl
         s3_calls = sum(" HTTP/1.1" in line for line in (folder / "s3.log").open())
         return CohortFigures(
             samples=samples,
+            results=sum(row["done"] for row in json.loads((folder / "run.json").read_bytes())["jobs"].values()),
             jobs=jobs,
             wall_s=wall_s,
             cpu_s=used.cpu_s,
@@ -316,21 +195,22 @@ def table(measured: Sequence[CohortFigures]) -> Table:
     """The figures as a table."""
     shown = Table(title="Cohorts on the simulator of AWS Batch, jobs played")
     for column in (
-        *("samples", "jobs", "wall s", "first final BAM, s", "host's CPU ms a job", "peak MiB"),
-        *("Batch calls for 100 jobs", "of these SubmitJob", "S3 calls a job", "load"),
+        *("samples", "results", "jobs", "wall s", "first final BAM, s", "host's CPU ms a result", "peak MiB"),
+        *("Batch calls for 100 results", "of these SubmitJob", "S3 calls a result", "load"),
     ):
         shown.add_column(column, justify="right")
     for figures in measured:
         shown.add_row(
             f"{figures.samples:,}",
+            f"{figures.results:,}",
             f"{figures.jobs:,}",
             f"{figures.wall_s:,.0f}",
             f"{figures.first_s:,.0f}",
-            f"{1000 * figures.cpu_s / figures.jobs:.0f}",
+            f"{1000 * figures.cpu_s / figures.results:.0f}",
             f"{figures.peak_mib:,.0f}",
-            f"{figures.batch_calls_per_100_jobs:.1f}",
-            f"{100 * figures.batch_calls.get('SubmitJob', 0) / figures.jobs:.1f}",
-            f"{figures.s3_calls / figures.jobs:.1f}",
+            f"{figures.batch_calls_per_100_results:.1f}",
+            f"{100 * figures.batch_calls.get('SubmitJob', 0) / figures.results:.1f}",
+            f"{figures.s3_calls / figures.results:.1f}",
             f"{figures.load:.1f}",
         )
     return shown

@@ -1,8 +1,8 @@
 """One job a step against fused jobs: what moves, how long it takes, and how many calls it takes.
 
 Four ways: no step joined; those that need the same machine, as by default; all steps of a sample in one job; and the
-same without publishing intermediates. Two simulated samples go through the whole pipeline on the simulator of AWS Batch, with the real driver and the real
-tools as processes of this machine, and moto's S3.
+same without publishing intermediates. Two simulated samples go through the pipeline on the simulator of AWS Batch, with
+the real driver and the real tools as processes of this machine, and moto's S3.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from benchmarks.cohort import IMAGE, services
+from benchmarks.cohort import COMMAND, IMAGE, services
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets.pipeline.graph import SHARED
@@ -31,7 +31,6 @@ WAYS: Final = (
     ("one job a sample, intermediates not published", "true", "never"),
 )
 INTERMEDIATES: Final = ("merged_reads", "trimmed_reads", "aligned_bam", "marked_bam")
-_COMMAND: Final = str(Path(sys.executable).parent / "bioinfo-assets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class FusedFigures:
 def measure(folder: Path) -> Sequence[FusedFigures]:
     """Run the pipeline in both ways."""
     small = folder / "small"
-    subprocess.run([_COMMAND, "demo", "--output-path", str(small)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([COMMAND, "demo", "--output-path", str(small)], check=True, stdout=subprocess.DEVNULL)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     listed = "".join(f"{tool}\t{version}\n" for tool, version in tool_versions(TOOLS, path).items())
     (folder / "tools.tsv").write_text(listed)
@@ -84,7 +83,7 @@ def measure(folder: Path) -> Sequence[FusedFigures]:
                 **{f"BIOINFO_ASSETS_RETENTION__{asset.upper()}": retention for asset in INTERMEDIATES},
             }
             command = [
-                *(_COMMAND, "run", "--samples-file", str(sheet), "--output-path", output, "--json"),
+                *(COMMAND, "run", "--samples-file", str(sheet), "--output-path", output, "--json"),
                 *("--reference", "s3://cohort/data/genome.fa.gz", "--known-sites", "s3://cohort/data/known.vcf.gz"),
                 *("--backend", "batch", "--queue", "default", "--image", IMAGE),
             ]
@@ -93,7 +92,7 @@ def measure(folder: Path) -> Sequence[FusedFigures]:
             before, jobs = len(simulator.requests), len(simulator.job_details())
             variables = {**environment, **settings}
             run = json.loads(_run(command, variables))
-            usage = json.loads(_run([_COMMAND, "report", "--output-path", output, "--json", "--no-page"], variables))
+            usage = json.loads(_run([COMMAND, "report", "--output-path", output, "--json", "--no-page"], variables))
             calls = Counter(request.action for request in simulator.requests[before:])
             found.append(
                 FusedFigures(

@@ -31,6 +31,10 @@ class JobError(BioinfoAssetsError):
     """A job ran and failed."""
 
 
+class NotRunError(JobError):
+    """A job was not run, because one before it on the same machine did not succeed."""
+
+
 class ResourceError(BioinfoAssetsError):
     """A job needs more resources than are available, or a tool is missing."""
 

@@ -17,8 +17,8 @@ from typing import Final, NoReturn, TypeVar
 
 import dagster as dg
 
-from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
-from bioinfo_assets.launch.backend import Outcome, State, Status, Submission
+from bioinfo_assets.errors import BioinfoAssetsError, NotRunError, UnreachableError
+from bioinfo_assets.launch.backend import State, Status, Submission
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.watcher import JobHandle
 from bioinfo_assets.orchestration.compute_logs import StepLogs
@@ -167,6 +167,8 @@ class StepRun:
                 yield key, result
         except UnreachableError:
             raise
+        except NotRunError:
+            self._begin([key])  # what failed in its job is not what it is computed from, or this would not be its turn
         except BioinfoAssetsError as error:
             self._fail(key, str(error))
 
@@ -199,14 +201,8 @@ class StepRun:
 
     def _follow_job(self, key: ResultKey, submitted: SubmittedJob) -> None:
         # The last lines of a job's log may arrive late: the pool waits for those of many jobs at the same time.
-        if not submitted.handle.is_over and not submitted.handle.wait(0).state.is_over:
-            return
-        del self._running[key]
-        if submitted.handle.wait(0).outcome is Outcome.NOT_RUN:
-            # Its inputs are published, so what failed in its job is not what it is computed from.
-            self.session.backend.discard(submitted.submission.job_id)
-            self._begin([key])
-        else:
+        if submitted.handle.is_over or submitted.handle.wait(0).state.is_over:
+            del self._running[key]
             self._publishing[key] = self._in_pool(key, lambda: self.tasks.commit(submitted))
 
     def _continue_after(self, results: Sequence[tuple[ResultKey, Result]], stored: StoredIds) -> None:

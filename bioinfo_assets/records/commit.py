@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Final
 
-from bioinfo_assets.errors import BioinfoAssetsError, InputError, JobError
-from bioinfo_assets.launch.backend import Backend, JobReport, OutputFile, State, Status, Stream, Submission
+from bioinfo_assets.errors import BioinfoAssetsError, InputError, JobError, NotRunError
+from bioinfo_assets.launch.backend import Backend, JobReport, Outcome, OutputFile, State, Status, Stream, Submission
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.transfer import PublishLock, check_unchanged, publish
 from bioinfo_assets.launch.watcher import JobHandle, Watcher
@@ -98,6 +98,7 @@ def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committ
     Another run, on this host or another, may have published the same result meanwhile: then that is the result.
 
     Raises:
+        NotRunError: the job was not run, because one before it on the same machine did not succeed.
         JobError: the job did not succeed.
     """
     job, submission = submitted.job, submitted.submission
@@ -107,7 +108,8 @@ def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committ
         backend.discard(submission.job_id, keep_log=current is None)
         if current is not None:
             return current
-        raise JobError(status.reason or f"{job.name} ended as {status.state.value}")
+        error = NotRunError if status.outcome is Outcome.NOT_RUN else JobError
+        raise error(status.reason or f"{job.name} ended as {status.state.value}")
     try:
         with ledger.publishing(job.key.scope) as lock:
             committed = _publish(ledger, backend.name, submitted, status.report, lock)

@@ -146,6 +146,7 @@ class Attempts:
                 settings.command,
                 self._environment(active),
                 self._players,
+                lambda line: self._on_line(active, line),
                 lambda code: self._on_exit(active, code),
             )
         return Container(

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 
 _log = logging.getLogger(__name__)
-Play = Callable[[Sequence[str], Mapping[str, str]], int]
-"""Plays a job, given its command and all its variables; returns the exit code."""
+Play = Callable[[Sequence[str], Mapping[str, str], Callable[[bytes], None]], int]
+"""Plays a job, given its command, all its variables, and what receives the lines of its log; returns the exit code."""
 
 
 class PlayedContainer:
@@ -17,6 +17,7 @@ class PlayedContainer:
         command: Its command.
         environment: All its variables.
         pool: Plays jobs at the same time.
+        on_line: Called with each line of its log.
         on_exit: Called once with the exit code.
     """
 
@@ -26,10 +27,11 @@ class PlayedContainer:
         command: Sequence[str],
         environment: Mapping[str, str],
         pool: Executor,
+        on_line: Callable[[bytes], None],
         on_exit: Callable[[int], None],
     ) -> None:
         self._play, self._command, self._environment = play, command, environment
-        self._pool, self._on_exit = pool, on_exit
+        self._pool, self._on_line, self._on_exit = pool, on_line, on_exit
 
     def watch(self) -> None:
         """Play it."""
@@ -46,7 +48,7 @@ class PlayedContainer:
 
     def _run(self) -> None:
         try:
-            code = self._play(self._command, self._environment)
+            code = self._play(self._command, self._environment, self._on_line)
         except Exception:  # noqa: BLE001 - whatever it is, the job must end, as after an error of its container
             _log.exception("a job could not be played")
             code = 1
