@@ -105,11 +105,11 @@ def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committ
     status = submitted.handle.wait()
     if status.state is not State.SUCCEEDED or status.report is None:
         current = _published_meanwhile(ledger, submitted.decision)
-        backend.discard(submission.job_id, keep_log=current is None)
+        was_run = status.outcome is not Outcome.NOT_RUN
+        backend.discard(submission.job_id, keep_log=was_run and current is None)
         if current is not None:
             return current
-        error = NotRunError if status.outcome is Outcome.NOT_RUN else JobError
-        raise error(status.reason or f"{job.name} ended as {status.state.value}")
+        raise (JobError if was_run else NotRunError)(status.reason or f"{job.name} ended as {status.state.value}")
     try:
         with ledger.publishing(job.key.scope) as lock:
             committed = _publish(ledger, backend.name, submitted, status.report, lock)
