@@ -17,7 +17,7 @@ from bioinfo_assets.provenance.catalog_refresh import JOB_COLUMNS, refresh
 from bioinfo_assets.records.ledger import Ledger
 
 FILE_NAME: Final = "catalog.sqlite"
-FORMAT: Final = 4
+FORMAT: Final = 5
 """The version of the schema; tables of any other version are dropped and rebuilt."""
 
 LOCK_TIMEOUT_S: Final = 60.0
@@ -32,7 +32,8 @@ _SCHEMA: Final = (
     "CREATE INDEX records_by_folder ON records (folder)",
     """CREATE TABLE files (
         record INTEGER NOT NULL REFERENCES records (id) ON DELETE CASCADE,
-        role TEXT NOT NULL, uri TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT, content TEXT
+        role TEXT NOT NULL, uri TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT, content TEXT,
+        is_released INTEGER NOT NULL
     )""",
     "CREATE INDEX files_by_record ON files (record, role)",
     "CREATE INDEX files_by_uri ON files (uri, role)",

@@ -29,7 +29,7 @@ _FOLDERS_PER_TRANSACTION: Final = 100
 _ROLES: Final = (("w", "outputs"), ("r", "inputs"), ("s", "files"))
 
 _INSERT_RECORD: Final = "INSERT INTO records VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_FILE: Final = "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_FILE: Final = "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 JOB_COLUMNS: Final = (
     *("started", "wall_s", "cpu_s", "peak_memory_mib", "attempts", "imported", "copied_from"),
@@ -39,7 +39,7 @@ JOB_COLUMNS: Final = (
 
 _INSERT_JOB: Final = f"INSERT INTO jobs VALUES (?{', ?' * len(JOB_COLUMNS)})"  # noqa: S608 - question marks only
 
-_FileRow = tuple[str, str, int, str | None, str | None]
+_FileRow = tuple[str, str, int, str | None, str | None, bool]
 
 
 def refresh(connection: sqlite3.Connection, ledger: Ledger) -> None:
@@ -161,14 +161,21 @@ def _parse(layout: OutputLayout, record: dict[str, Any]) -> tuple[str, str, str,
     """
     texts = (record["asset"], record["scope"], record.get("finished") or record["observed"])
     files = [
-        (role, layout.absolute(file["uri"]), file["size"], file.get("sha256"), file["content"])
+        (
+            role,
+            layout.absolute(file["uri"]),
+            file["size"],
+            file.get("sha256"),
+            file["content"],
+            file.get("released") is not None,
+        )
         for role, field in _ROLES
         for file in record.get(field, ())
     ]
     for text in (*texts, *(file[1] for file in files)):
         if not isinstance(text, str):
             raise TypeError(text)
-    for _, _, size, *digests in files:
+    for _, _, size, *digests, _ in files:
         if not isinstance(size, int) or not all(isinstance(digest, str | None) for digest in digests):
             raise TypeError(size)
     return *texts, files

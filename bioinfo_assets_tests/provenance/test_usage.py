@@ -80,6 +80,13 @@ class TestTotals:
             record_job(ledger, "depth", scope, attempts=attempts)
         assert report_of(ledger).cohort.retries == 3
 
+    def test_a_released_file_takes_no_space(self, ledger: Ledger) -> None:
+        record = record_job(ledger, "aligned_bam", "a", stored=100)
+        record_job(ledger, "depth", "a", stored=10)
+        released = record.outputs[0].model_copy(update={"released": record.finished})
+        ledger.write(record.model_copy(update={"outputs": (released,)}))
+        assert report_of(ledger).cohort.stored_bytes == 10
+
     def test_a_replaced_result_is_counted_apart_and_takes_no_space(self, ledger: Ledger) -> None:
         single = Accounting(vcpus=1, memory_mib=1024)
         ledger.withdraw(record_job(ledger, "depth", "a", hours=5, stored=70, accounting=single))
