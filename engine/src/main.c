@@ -1,4 +1,5 @@
 /* bioinfo-assets-engine: the steps after alignment with the results of GATK and Picard. See README.md. */
+#include <getopt.h>
 #include <htslib/hts_log.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ typedef struct {
 } subcommand;
 
 static const subcommand SUBCOMMANDS[] = {
+    {"table", run_table, "-i BAM -r FASTA -k VCF.gz [-k VCF.gz ...] -o TABLE [-@ THREADS]"},
 };
 
 static const size_t SUBCOMMAND_COUNT = sizeof SUBCOMMANDS / sizeof *SUBCOMMANDS;
@@ -28,6 +30,7 @@ static int print_help(void)
 
 int main(int argc, char **argv)
 {
+    opterr = 0;                     /* getopt prints nothing either */
     hts_set_log_level(HTS_LOG_OFF); /* the program's own sentences say what is wrong */
     signal(SIGPIPE, SIG_IGN);       /* a reader that ends early is an error of writing, with its sentence */
     if (argc < 2)
