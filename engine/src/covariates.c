@@ -92,7 +92,8 @@ static void compute_contexts(read_covariates *read, int reverse)
         right--;
     while (left < read->length && read->qualities[left] <= LOW_QUALITY_TAIL)
         left++;
-    memset(read->contexts, NO_CONTEXT, read->length);
+    if (read->length)
+        memset(read->contexts, NO_CONTEXT, read->length);
     int step = reverse ? 1 : -1;
     for (int i = reverse ? left : left + 1; i <= (reverse ? right - 1 : right); i++) {
         int base = read->bases[i], before = read->bases[i + step];
