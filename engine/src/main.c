@@ -17,6 +17,7 @@ typedef struct {
 static const subcommand SUBCOMMANDS[] = {
     {"table", run_table, "-i BAM -r FASTA -k VCF.gz [-k VCF.gz ...] -o TABLE [-@ THREADS]"},
     {"apply", run_apply, "-i BAM -t TABLE -o BAM [-q QUALITY ...] [-l LEVEL] [-@ THREADS]"},
+    {"metrics", run_metrics, "-i BAM [-r FASTA -a ALIGNMENT_METRICS] [-s INSERT_SIZE_METRICS] [-@ THREADS]"},
 };
 
 static const size_t SUBCOMMAND_COUNT = sizeof SUBCOMMANDS / sizeof *SUBCOMMANDS;
