@@ -1,0 +1,9 @@
+/* One function for each subcommand: argv[0] is its name; it returns the exit code. */
+#ifndef SUBCOMMANDS_H
+#define SUBCOMMANDS_H
+
+int run_table(int argc, char **argv);
+int run_apply(int argc, char **argv);
+int run_metrics(int argc, char **argv);
+
+#endif
