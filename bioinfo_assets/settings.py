@@ -141,6 +141,11 @@ class Settings(BackendConfig, BaseSettings):
     aligner: Literal["auto", "bwa", "bwa-mem2"] = Field(
         default="auto", description="The aligner; `auto` is bwa-mem2 where it is installed, otherwise bwa."
     )
+    engine: Literal["gatk", "native"] = Field(
+        default="gatk",
+        description="The program of base recalibration and alignment metrics: `gatk` (GATK and Picard), or `native`, "
+        "the project's own, with the same results in less time.",
+    )
     platform: str = Field(
         default="ILLUMINA", description="The sequencing platform: PL of the read groups (SAM specification, 1.3)."
     )

@@ -62,6 +62,7 @@ TOOLS: Final[Mapping[str, Tool]] = {
             version=r"^(?:Version:)?(\d\S*)",
             jar=r"picard-(\d[^/]*)\.jar",
         ),
+        Tool("bioinfo-assets-engine", "make install", version=r"^(\d\S*)"),
         Tool("openssl", _debian("openssl"), version_arguments=("version",), version=r"^OpenSSL (\S+)"),
         Tool("cutadapt", "uv sync", version=r"^(\d\S*)"),
         Tool("multiqc", "uv sync", version=r"version (\S+)"),

@@ -8,6 +8,7 @@ from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.result_metrics import Metrics
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.settings import Settings
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.storage.store import Store
 
 
@@ -29,6 +30,7 @@ class AssetSpec:
         upstream: The assets and sources that it is computed from.
         settings: The settings that shape it.
         tools: The tools that its job calls.
+        native_tools: Those with the native engine; empty if the engine is nothing to it.
         scope: The shared scope of its record; None for an asset with one result per sample.
         final_files: Keys of the files to show after a run; empty for an intermediate.
         stands_in_for: The asset whose final files need not be shown where these are; empty if there is none.
@@ -49,6 +51,7 @@ class AssetSpec:
     upstream: tuple[str, ...]
     settings: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+    native_tools: tuple[str, ...] = ()
     scope: str | None = None
     final_files: tuple[str, ...] = ()
     stands_in_for: str = ""
@@ -57,3 +60,8 @@ class AssetSpec:
     bulk_files: tuple[str, ...] = ()
     enabled: Callable[[Settings], bool] = _always
     metrics: Callable[[Store, Record], Metrics] | None = None
+
+    def tools_of(self, settings: Settings) -> tuple[str, ...]:
+        """The tools that its job calls with these settings."""
+        is_native = Engine(settings.engine) is Engine.NATIVE
+        return self.native_tools if is_native and self.native_tools else self.tools

@@ -58,9 +58,9 @@ def tools_of(project: Project, backend: Backend, asset: str) -> Mapping[str, str
     Raises:
         ResourceError: a tool is missing, or its version cannot be read.
     """
-    options = project.settings.options_of(asset)
-    aligner = project.aligner(backend, options) if ALIGNER in GRAPH[asset].tools else None
-    commands = [str(aligner) if tool == ALIGNER else tool for tool in GRAPH[asset].tools]
+    options, tools = project.settings.options_of(asset), GRAPH[asset].tools_of(project.settings)
+    aligner = project.aligner(backend, options) if ALIGNER in tools else None
+    commands = [str(aligner) if tool == ALIGNER else tool for tool in tools]
     return backend.tool_versions(commands, options)
 
 

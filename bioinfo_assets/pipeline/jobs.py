@@ -22,6 +22,7 @@ from bioinfo_assets.steps import metrics
 from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.steps.reads import merge_reads
@@ -137,7 +138,7 @@ def recalibrated_bam(upstream: Upstream, sample: str) -> Job:
     settings = upstream.project.settings
     sites = KnownSites.all_of(upstream.shared("known_sites").files) if settings.known_sites else ()
     marked = IndexedBam.of(upstream.record("marked_bam", sample).files)
-    recalibration = Recalibration(sites, settings.quantized_quals)
+    recalibration = Recalibration(sites, settings.quantized_quals, Engine(settings.engine))
     return recalibrate(sample, marked, upstream.reference, recalibration, upstream.project.layout)
 
 
@@ -156,7 +157,9 @@ def recalibrated_cram(upstream: Upstream, sample: str) -> Job:
 
 def alignment_metrics(upstream: Upstream, sample: str) -> Job:
     """Collect a sample's alignment summary."""
-    return metrics.alignment_metrics(sample, _final_bam(upstream, sample), upstream.reference, upstream.project.layout)
+    project = upstream.project
+    bam, engine = _final_bam(upstream, sample), Engine(project.settings.engine)
+    return metrics.alignment_metrics(sample, bam, upstream.reference, project.layout, engine)
 
 
 def insert_size_metrics(upstream: Upstream, sample: str) -> Job:

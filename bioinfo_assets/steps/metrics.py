@@ -6,6 +6,7 @@ from bioinfo_assets.launch.job import Input, Job
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam, sample_output
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
@@ -15,16 +16,20 @@ INSERT_SIZE_VERSION: Final = "1"
 DEPTH_VERSION: Final = "1"
 
 
-def alignment_metrics(sample: str, bam: IndexedBam, reference: IndexedReference, layout: OutputLayout) -> Job:
+def alignment_metrics(
+    sample: str, bam: IndexedBam, reference: IndexedReference, layout: OutputLayout, engine: Engine = Engine.GATK
+) -> Job:
     """Collect Picard's alignment summary: reads aligned, mismatches, read lengths, chimeras."""
+    is_native = engine is Engine.NATIVE
+    scripts = ("alignment_metrics_native", "engine") if is_native else ("alignment_metrics", "java")
     local, metrics = f"{sample}.recalib.bam", f"{sample}.alignment_metrics.txt"
     return Job(
         key=ResultKey("alignment_metrics", sample),
         version=ALIGNMENT_VERSION,
-        script=render("alignment_metrics", "java", bam=local, fasta=reference.name, metrics=metrics),
+        script=render(*scripts, bam=local, fasta=reference.name, metrics=metrics),
         inputs=(Input(local, bam.bam), *reference.inputs()),
         outputs=(sample_output(layout, "metrics", sample, "alignment_metrics.txt", canonical.PICARD_METRICS),),
-        tools=("picard",),
+        tools=("bioinfo-assets-engine" if is_native else "picard",),
         resources=resources.for_picard_metrics(bam.bam.size, reference.fasta.size),
     )
 

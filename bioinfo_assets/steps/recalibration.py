@@ -8,6 +8,7 @@ from bioinfo_assets.launch.job import Input, Job
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import resources
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam, sample_output, sorted_bam_outputs
 from bioinfo_assets.steps.known_sites import KnownSites
 from bioinfo_assets.steps.reference import IndexedReference
@@ -24,6 +25,7 @@ class Recalibration:
         known_sites: Variants, where mismatches are not errors; without known sites the qualities are not changed.
         quantized_quals: The qualities to which recalibrated ones are rounded, which makes BAMs small; GATK's
             whole-genome pipeline uses 10, 20 and 30.
+        engine: The program.
 
     Raises:
         InputError: A quality is not between 1 and 93.
@@ -31,6 +33,7 @@ class Recalibration:
 
     known_sites: tuple[KnownSites, ...]
     quantized_quals: tuple[int, ...]
+    engine: Engine = Engine.GATK
 
     def __post_init__(self) -> None:
         if not all(1 <= quality <= 93 for quality in self.quantized_quals):
@@ -55,19 +58,21 @@ def recalibrate(
     names = [sites.name for sites in recalibration.known_sites]
     vcfs = [Input(sites.name, sites.vcf, shared=True) for sites in recalibration.known_sites]
     indexes = [Input(f"{sites.name}.tbi", sites.tbi, shared=True) for sites in recalibration.known_sites if sites.tbi]
+    is_native = recalibration.engine is Engine.NATIVE
+    scripts = ("bam", "engine", "recalibrate_native") if is_native else ("java", "bam", "recalibrate")
+    sites_option, quality_option = ("-k", "-q") if is_native else ("--known-sites", "--static-quantized-quals")
     return Job(
         key=ResultKey("recalibrated_bam", sample),
         version=VERSION,
         script=render(
-            "recalibrate",
-            "java",
-            "bam",
+            "recalibration_facts",
+            *scripts,
             sample=sample,
             marked=local,
             fasta=reference.name,
             dictionary=reference.dictionary_name,
-            known_sites=[word for name in names for word in ("--known-sites", name)],
-            quantized=[word for qual in recalibration.quantized_quals for word in ("--static-quantized-quals", qual)],
+            known_sites=[word for name in names for word in (sites_option, name)],
+            quantized=[word for quality in recalibration.quantized_quals for word in (quality_option, quality)],
             table=table,
             recalibrated=recalibrated,
         ),
@@ -76,9 +81,9 @@ def recalibrate(
             *sorted_bam_outputs(layout, sample, "recalib.bam"),
             sample_output(layout, "table", sample, "recalib.recal.table"),
         ),
-        tools=("gatk", "samtools", "bgzip"),
+        tools=("bioinfo-assets-engine" if is_native else "gatk", "samtools", "bgzip"),
         parameters={"known_sites": tuple(names), "static_quantized_quals": recalibration.quantized_quals},
-        resources=resources.for_recalibration(marked.bam.size, reference.fasta.size),
+        resources=resources.for_recalibration(marked.bam.size, reference.fasta.size, recalibration.engine),
     )
 
 

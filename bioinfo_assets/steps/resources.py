@@ -9,6 +9,7 @@ import math
 from typing import Final
 
 from bioinfo_assets.launch.job import Resources
+from bioinfo_assets.steps.engine import Engine
 
 MIB: Final = 1024 * 1024
 
@@ -105,8 +106,14 @@ def for_duplicate_marking(bam: int, fasta: int) -> Resources:
     )
 
 
-def for_recalibration(bam: int, fasta: int) -> Resources:
-    """For base recalibration: the BAM and the new one are on disk."""
+def for_recalibration(bam: int, fasta: int, engine: Engine = Engine.GATK) -> Resources:
+    """For base recalibration: the BAM and the new one are on disk. The native engine holds one contig in memory."""
+    if engine is Engine.NATIVE:
+        return _resources(
+            cpus=_cpus(bam, per_cpu=500 * MIB, max_cpus=4),
+            memory_mib=_memory_mib(MIN_MIB, fasta / 4, max_mib=on_machine_of(4)),
+            disk_mib=_disk_mib(2.5 * bam),
+        )
     return _for_single_jvm(bam, fasta, max_mib=on_machine_of(8), disk=2.5 * bam)
 
 

@@ -26,7 +26,7 @@ def render(name: str, *shared: str, **values: Value | Sequence[Value]) -> str:
 
     Args:
         name: The bash file in `scripts/`, without its suffix.
-        shared: Bash files with functions that it uses, such as `java`.
+        shared: Bash files that come before it, such as `java`, which has functions that it uses.
         values: Its variables; a sequence becomes an array, true becomes `yes` and false an empty string.
     """
     assignments = "\n".join(f"{variable}={_quote(value)}" for variable, value in values.items())

@@ -14,6 +14,7 @@ from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
 from bioinfo_assets.steps.reads import merge_reads
@@ -48,6 +49,7 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
     trimming = replace(TRIMMING, five_prime_1=somewhere("/x/a.fa"), poly_g=True)
     recalibration = Recalibration((sites(),), QUANTIZED_QUALS)
     no_sites = Recalibration((), QUANTIZED_QUALS)
+    native = replace(recalibration, engine=Engine.NATIVE)
     return {
         "reference_genome": fetch_reference(reference_source, layout),
         "reference_index": index_reference(fasta, somewhere("/refs/hg38.alt"), Aligner.BWA_MEM2, layout),
@@ -57,10 +59,12 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
         "aligned_bam": align("expt", reads(), [read_group("FC2.1"), read_group()], reference(alt=True), layout),
         "marked_bam": mark_duplicates("expt", aligned, reference(), layout, optical_distance=OPTICAL_DISTANCE),
         "recalibrated_bam": recalibrate("expt", marked, reference(), recalibration, layout),
+        "recalibrated_bam.native": recalibrate("expt", marked, reference(), native, layout),
         "recalibrated_bam.without_sites": recalibrate("expt", marked, reference(), no_sites, layout),
         "recalibrated_cram": compress("expt", bam("recalib.bam"), reference(), layout, embedded=True),
         "recalibrated_cram.external": compress("expt", bam("recalib.bam"), reference(), layout, embedded=False),
         "alignment_metrics": alignment_metrics("expt", marked, reference(), layout),
+        "alignment_metrics.native": alignment_metrics("expt", marked, reference(), layout, Engine.NATIVE),
         "insert_size_metrics": insert_size_metrics("expt", marked, layout),
         "depth": depth("expt", marked, layout, genome=size),
         "multiqc_report": multiqc({"expt": [somewhere("/results/expt/expt.alignment_metrics.txt")]}, layout),

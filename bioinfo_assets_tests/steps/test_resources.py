@@ -2,6 +2,7 @@ import pytest
 
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.steps import resources
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.reference import Aligner
 
 GIB = 1024**3
@@ -29,7 +30,8 @@ def alignment(reads: int, aligner: Aligner) -> Resources:
         resources.for_trimming(1_000_000),
         indexing(17_000, Aligner.BWA),
         resources.for_alignment(30_000, 1_000_000, Aligner.BWA.thread_mib),
-        resources.for_recalibration(1_000_000, 17_000),
+        resources.for_recalibration(1_000_000, 17_000, Engine.GATK),
+        resources.for_recalibration(1_000_000, 17_000, Engine.NATIVE),
         resources.for_copying(1_000_000),
         resources.for_cram(1_000_000, 17_000),
         resources.for_picard_metrics(1_000_000, 17_000),
@@ -68,7 +70,7 @@ def test_a_human_genome_gets_the_memory_that_its_tools_need() -> None:
         (alignment(HUMAN_READS, Aligner.BWA), 16),
         (alignment(HUMAN_READS, Aligner.BWA_MEM2), 64),
         (resources.for_duplicate_marking(HUMAN_BAM, HUMAN_FASTA), 16),
-        (resources.for_recalibration(HUMAN_BAM, HUMAN_FASTA), 8),
+        (resources.for_recalibration(HUMAN_BAM, HUMAN_FASTA, Engine.GATK), 8),
         (resources.for_picard_metrics(HUMAN_BAM, HUMAN_FASTA), 4),
         (resources.for_depth(HUMAN_BAM, HUMAN_FASTA, plain_text=False), 16),
     ],

@@ -2,13 +2,13 @@
 # Usage: install.sh [LIST ...]
 # Installs what is missing of what this project needs: Debian's tools (as root), uv, the Python environment, and GATK.
 # Everything but Debian's packages goes into the clone: .tools and .venv. If nothing is missing it takes a quarter of a
-# second. LIST: files with more of Debian's tools than debian.txt has.
+# second. LIST: files with more of Debian's tools than debian.txt and debian-build.txt have.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
 clone=$(dirname "$(dirname "$here")")
 tools=$clone/.tools
-lists=("$here/debian.txt" "$@")
+lists=("$here/debian.txt" "$here/debian-build.txt" "$@")
 PATH=$tools/bin:$PATH:/usr/sbin
 
 log() { printf '%s\n' "$*" >&2; }
@@ -101,7 +101,17 @@ install_gatk() {
     done
 }
 
+# The engine is linked against the machine's htslib; make compiles what is new.
+install_engine() {
+    make --silent --directory="$clone/engine" || fail "the engine could not be compiled (gcc's messages are above)."
+    mkdir -p "$tools/bin"
+    local name=bioinfo-assets-engine
+    [[ -e $tools/bin/$name ]] || ln -sf "../../engine/build/$name" "$tools/bin/$name"
+    [[ -e $clone/.venv/bin/$name ]] || ln -sf "../../engine/build/$name" "$clone/.venv/bin/$name"
+}
+
 install_packages
 install_uv
 install_python_environment
 install_gatk
+install_engine

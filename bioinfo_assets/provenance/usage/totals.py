@@ -14,7 +14,8 @@ _USAGE: Final = """
         COALESCE(imported, 0) = 0 AND COALESCE(copied_from, '') = '' AS is_computed,
         j.wall_s + COALESCE(staging_s, 0) + COALESCE(upload_s, 0) + COALESCE(retried_s, 0) AS occupied_s,
         (SELECT COALESCE(SUM(size), 0) FROM files f
-            WHERE f.record = r.id AND f.role = 'w' AND NOT is_released AND instr(f.uri, (SELECT uri FROM place)) = 1) AS bytes
+            WHERE f.record = r.id AND f.role = 'w' AND NOT is_released
+                AND instr(f.uri, (SELECT uri FROM place)) = 1) AS bytes
     FROM jobs j JOIN records r ON r.id = j.record"""
 """A result and its job; `occupied_s` is for how long it had its CPUs and memory. A table, since it is read often."""
 

@@ -1,0 +1,1 @@
+engine metrics -i "$bam" -r "$fasta" -a "$metrics" -@ "$JOB_CPUS"

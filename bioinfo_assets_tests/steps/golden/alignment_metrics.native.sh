@@ -1,0 +1,10 @@
+bam=expt.recalib.bam
+fasta=chr22.fa
+metrics=expt.alignment_metrics.txt
+
+# The project's own program; what it reports as wrong is why the job fails.
+engine() {
+    bioinfo-assets-engine "$@" 2> engine.log || fail "$(sed -n '$s/^bioinfo-assets-engine: //p' engine.log)"
+}
+
+engine metrics -i "$bam" -r "$fasta" -a "$metrics" -@ "$JOB_CPUS"
