@@ -8,13 +8,15 @@ import pytest
 
 from bioinfo_assets.genomics.metrics import picard_numbers
 from bioinfo_assets.orchestration.job_updates import JobState
-from bioinfo_assets.pipeline.graph import ASSETS, SHARED_SCOPES_BY_ASSET
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, SHARED_SCOPES_BY_ASSET
+from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.samples import load_sample
 from bioinfo_assets.result_key import COHORT, REFERENCES
 from bioinfo_assets_tests.assets.real_project import REPOSITORY, RealProject
 
 pytestmark = pytest.mark.xdist_group("whole graph")
 
+ENGINE_VERSION = (REPOSITORY / "engine" / "VERSION").read_text().strip()
 BAMS = ("aligned_bam", "marked_bam", "recalibrated_bam")
 
 
@@ -211,4 +213,18 @@ def test_nothing_is_stale_and_a_second_run_runs_no_job(complete: RealProject) ->
     assert complete.run()
 
     assert {update.state for update in complete.updates} == {JobState.CACHED}
+    assert complete.stale() == set()
+
+
+def test_the_native_engine_computes_the_same_data_versions_so_nothing_after_it_is_stale(complete: RealProject) -> None:
+    """The last test of a project: it changes its settings."""
+    native = {asset for asset in ASSETS if GRAPH[asset].native_tools}
+    before = {(asset, name): complete.record(asset, name).data_version for asset in native for name in complete.samples}
+    complete.project = Project(complete.project.settings.model_copy(update={"engine": "native"}))
+
+    assert complete.run(), complete.failures()
+
+    assert {key for key, state in complete.states().items() if state is JobState.DONE} == before.keys()
+    assert {key: complete.record(*key).data_version for key in before} == before
+    assert {complete.record(*key).tools["bioinfo-assets-engine"] for key in before} == {ENGINE_VERSION}
     assert complete.stale() == set()
