@@ -23,6 +23,7 @@ from benchmarks import fused as fused_module
 from benchmarks import orchestrators as orchestrators_module
 from benchmarks.cohort import COMMAND
 from benchmarks.played_jobs import compute_templates
+from bioinfo_assets.steps.engine import Engine
 
 app = typer.Typer(add_completion=False)
 console = Console(width=None if sys.stdout.isatty() else 150)
@@ -64,6 +65,7 @@ def chain(
     fastqs: Annotated[Path | None, typer.Option(help="A folder with the FASTQs of another sample.")] = None,
     reference: Annotated[Path | None, typer.Option(help="Their reference.")] = None,
     known_sites: Annotated[list[Path] | None, typer.Option(help="Their known sites, bgzipped and indexed.")] = None,
+    engine: Annotated[Engine, typer.Option(help="Computes the steps that both engines can.")] = Engine.GATK,
 ) -> None:
     """Our steps against the seed's commands."""
     if fastqs and not (reference and known_sites):
@@ -75,7 +77,7 @@ def chain(
         if fastqs and reference:
             inputs["given"] = reads.read_folder(fastqs, reference, tuple(known_sites or ()))
         for name, sample_reads in inputs.items():
-            result = chain_module.measure(folder / name, sample_reads, console)
+            result = chain_module.measure(folder / name, sample_reads, console, engine)
             chain_module.show(result, console)
             report.add(f"chain, {name}", asdict(result))
 

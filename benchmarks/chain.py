@@ -14,6 +14,7 @@ from benchmarks.findings import Finding, findings
 from benchmarks.ours import Ours
 from benchmarks.reads import Reads
 from bioinfo_assets.genomics.reference import fasta_name
+from bioinfo_assets.steps.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,12 @@ class ChainResult:
     findings: tuple[Finding, ...]
 
 
-def measure(folder: Path, reads: Reads, console: Console) -> ChainResult:
+def measure(folder: Path, reads: Reads, console: Console, engine: Engine = Engine.GATK) -> ChainResult:
     """Run both chains one step at a time, ours first in every second step, and compare their results."""
     bench = Bench(folder)
     fasta = bench.plain / fasta_name(str(reads.reference))
     fasta.parent.mkdir(parents=True)
-    scripts, ours = seed.scripts(reads, fasta), Ours(bench, reads)
+    scripts, ours = seed.scripts(reads, fasta), Ours(bench, reads, engine)
     with console.status("") as status:
         steps = tuple(_steps(bench, ours, scripts, status.update))
         status.update("comparing the results")

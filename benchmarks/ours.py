@@ -10,6 +10,7 @@ from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps import alignment, duplicates, metrics, recalibration, reference, trimming
 from bioinfo_assets.steps import reads as reads_step
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets.steps.reference import Aligner, IndexedReference
 
@@ -26,11 +27,13 @@ class Ours:
     Attributes:
         bench: Runs the jobs.
         reads: The sample's reads.
+        engine: Computes the steps that both engines can.
         outputs: The output files of each asset by key.
     """
 
     bench: Bench
     reads: Reads
+    engine: Engine = Engine.GATK
     outputs: dict[str, Mapping[str, StoredFile]] = field(default_factory=dict)
 
     def run(self, step: str) -> tuple[Figures, Figures]:
@@ -87,7 +90,7 @@ def _mark(ours: Ours) -> Job:
 
 def _recalibrate(ours: Ours) -> Job:
     marked = IndexedBam.of(ours.outputs["marked_bam"])
-    options = recalibration.Recalibration(ours.reads.sites, QUANTIZED_QUALS)
+    options = recalibration.Recalibration(ours.reads.sites, QUANTIZED_QUALS, ours.engine)
     return recalibration.recalibrate(ours.sample, marked, ours.reference, options, ours.layout)
 
 
@@ -107,7 +110,7 @@ STEPS: Final[Mapping[str, tuple[Callable[[Ours], Job], ...]]] = {
     "duplicates, sort, tags": (_mark,),
     "recalibrate": (_recalibrate,),
     "alignment metrics": (
-        lambda ours: metrics.alignment_metrics(ours.sample, ours.final, ours.reference, ours.layout),
+        lambda ours: metrics.alignment_metrics(ours.sample, ours.final, ours.reference, ours.layout, ours.engine),
     ),
     "insert metrics": (lambda ours: metrics.insert_size_metrics(ours.sample, ours.final, ours.layout),),
     "depth": (lambda ours: metrics.depth(ours.sample, ours.final, ours.layout, genome=ours.reference.fasta.size),),
