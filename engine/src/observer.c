@@ -145,6 +145,9 @@ static void observe(observer *to, const bam1_t *record)
              bam_get_qname(record), to->reads->name);
     if (!to->read.length)
         return;
+    if (!to->groups->groups[group].platform)
+        fail("read group %s of %s has no PL in the header: add its platform (samtools reheader)",
+             to->groups->groups[group].id, to->reads->name);
     if ((size_t)to->read.length > to->capacity) {
         to->capacity = 2 * (size_t)to->read.length;
         to->masked = resize(to->masked, to->capacity, 1);
