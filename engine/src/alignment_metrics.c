@@ -6,6 +6,7 @@
 
 #include "adapters.h"
 #include "alignment_category.h"
+#include "error.h"
 #include "memory.h"
 #include "pairs.h"
 
@@ -154,6 +155,9 @@ static int64_t count_block(alignment_category *category, const bam1_t *record, i
 
 static void count_bases(alignment_category *category, const bam1_t *record, const char *bases, int64_t contig_length)
 {
+    if (bam_cigar2qlen(record->core.n_cigar, bam_get_cigar(record)) > record->core.l_qseq)
+        fail("record %s has %d bases and a longer CIGAR: correct or remove it", bam_get_qname(record),
+             record->core.l_qseq);
     bool good = record->core.qual >= GOOD_MAPPING;
     int64_t position = record->core.pos, mismatches = 0;
     int at = 0;

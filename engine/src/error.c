@@ -1,13 +1,19 @@
 #include "error.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "output.h"
 
 static _Noreturn void end(int status, const char *format, va_list values)
 {
+    /* The first thread that fails ends the program, and the others say nothing. */
+    static atomic_flag ending = ATOMIC_FLAG_INIT;
+    while (atomic_flag_test_and_set(&ending))
+        pause();
     fputs("bioinfo-assets-engine: ", stderr);
     vfprintf(stderr, format, values);
     fputc('\n', stderr);

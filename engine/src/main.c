@@ -16,7 +16,7 @@ typedef struct {
 
 static const subcommand SUBCOMMANDS[] = {
     {"table", run_table, "-i BAM -r FASTA -k VCF.gz [-k VCF.gz ...] -o TABLE [-@ THREADS]"},
-    {"apply", run_apply, "-i BAM -t TABLE -o BAM [-q QUALITY ...] [-l LEVEL] [-@ THREADS]"},
+    {"apply", run_apply, "-i BAM -t TABLE -o BAM [-q QUALITY ...] [-w] [-l LEVEL] [-@ THREADS]"},
     {"metrics", run_metrics, "-i BAM [-r FASTA -a ALIGNMENT_METRICS] [-s INSERT_SIZE_METRICS] [-@ THREADS]"},
 };
 
