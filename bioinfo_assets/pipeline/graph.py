@@ -152,6 +152,7 @@ _SPECS: Final = (
         upstream=(ALIGNED_BAM, *_INDEXED),
         settings=("optical_distance",),
         tools=("picard", "samtools", "bgzip"),
+        native_tools=("bioinfo-assets-engine", "samtools", "bgzip"),
         intermediate_files=("bam", "metrics"),
         report_files=("metrics",),
         bulk_files=("bam", "bai", "md5"),

@@ -129,8 +129,15 @@ def aligned_bam(upstream: Upstream, sample: str) -> Job:
 
 def marked_bam(upstream: Upstream, sample: str) -> Job:
     """Mark a sample's duplicates."""
-    bam, distance = upstream.record("aligned_bam", sample).file("bam"), upstream.project.settings.optical_distance
-    return mark_duplicates(sample, bam, upstream.reference, upstream.project.layout, optical_distance=distance)
+    settings, bam = upstream.project.settings, upstream.record("aligned_bam", sample).file("bam")
+    return mark_duplicates(
+        sample,
+        bam,
+        upstream.reference,
+        upstream.project.layout,
+        optical_distance=settings.optical_distance,
+        engine=Engine(settings.engine),
+    )
 
 
 def recalibrated_bam(upstream: Upstream, sample: str) -> Job:

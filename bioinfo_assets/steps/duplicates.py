@@ -7,17 +7,24 @@ from bioinfo_assets.launch.job import Input, Job, StoredFile
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import sample_output, sorted_bam_outputs
 from bioinfo_assets.steps.reference import IndexedReference
 from bioinfo_assets.steps.script import render
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 
 _METRICS: Final = "mark_dup.markdup.metrics.txt"
 
 
 def mark_duplicates(
-    sample: str, aligned: StoredFile, reference: IndexedReference, layout: OutputLayout, *, optical_distance: int
+    sample: str,
+    aligned: StoredFile,
+    reference: IndexedReference,
+    layout: OutputLayout,
+    *,
+    optical_distance: int,
+    engine: Engine = Engine.GATK,
 ) -> Job:
     """Flag duplicates in the order of the aligner, then sort by coordinate and set NM, MD and UQ.
 
@@ -28,6 +35,8 @@ def mark_duplicates(
     Raises:
         InputError: The distance is negative.
     """
+    is_native = engine is Engine.NATIVE
+    scripts = ("mark_duplicates_native", "bam", "engine") if is_native else ("mark_duplicates", "java", "bam")
     if optical_distance < 0:
         raise InputError(f"optical distance {optical_distance} is not valid: give 0 pixels or more")
     local, marked, metrics = (f"{sample}.{suffix}" for suffix in ("aln.bam", "mark_dup.bam", _METRICS))
@@ -35,7 +44,7 @@ def mark_duplicates(
         key=ResultKey("marked_bam", sample),
         version=VERSION,
         script=render(
-            *("mark_duplicates", "java", "bam"),
+            *scripts,
             sample=sample,
             aligned=local,
             fasta=reference.name,
@@ -49,7 +58,7 @@ def mark_duplicates(
             *sorted_bam_outputs(layout, sample, "mark_dup.bam"),
             sample_output(layout, "metrics", sample, _METRICS, canonical.PICARD_METRICS),
         ),
-        tools=("picard", "samtools", "bgzip"),
+        tools=("bioinfo-assets-engine" if is_native else "picard", "samtools", "bgzip"),
         parameters={"optical_distance": optical_distance},
         resources=resources.for_duplicate_marking(aligned.size, reference.fasta.size),
     )
