@@ -14,6 +14,10 @@ typedef struct {
 } subcommand;
 
 static const subcommand SUBCOMMANDS[] = {
+    {"mark", run_mark,
+     "--set OUT --metrics OUT [--input ALIGNED.bam] [--distance 2500] [--umis] [--memory MIB] [--tmp DIR] [--threads N]"},
+    {"finish", run_finish,
+     "--set FILE --reference FASTA --output OUT.bam [--input SORTED.bam] [--index OUT] [--md5 OUT] [--level 1] [--threads N]"},
 };
 
 static const size_t SUBCOMMAND_COUNT = sizeof SUBCOMMANDS / sizeof *SUBCOMMANDS;

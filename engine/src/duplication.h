@@ -1,0 +1,41 @@
+/* What MarkDuplicates counts, and its table. */
+#ifndef DUPLICATION_H
+#define DUPLICATION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "read_groups.h"
+
+typedef struct {
+    char *name;
+    uint64_t unpaired, paired, secondary_or_supplementary, unmapped; /* records; paired ones are halved in the table */
+    uint64_t unpaired_duplicates, pair_duplicates, optical_duplicates;
+} library_counts;
+
+/* How many sets of duplicate pairs have each size. */
+typedef struct {
+    uint64_t *sets;
+    size_t capacity;
+} set_sizes;
+
+typedef struct {
+    library_counts *libraries; /* in the order in which Picard adds them */
+    size_t count, capacity;
+    uint16_t *of_group; /* the library of each read group of the header */
+    size_t group_count;
+    set_sizes all, optical, non_optical;
+} duplication;
+
+duplication *duplication_new(const read_groups *groups);
+
+/* The library of a read group by its number, -1 for none. */
+uint16_t library_of(duplication *counts, int group);
+
+void count_set(set_sizes *sizes, size_t size);
+
+/* Writes Picard's metrics file. command: what its first lines say. */
+void write_duplication(const duplication *counts, const char *name, const char *command);
+void duplication_free(duplication *counts);
+
+#endif

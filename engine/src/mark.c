@@ -1,0 +1,213 @@
+/* mark: finds duplicates in the aligner's stream, as Picard's MarkDuplicates, while the stream goes on to be sorted. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bam_io.h"
+#include "duplicates.h"
+#include "error.h"
+#include "memory.h"
+#include "options.h"
+#include "output.h"
+#include "subcommands.h"
+#include "templates.h"
+
+static const char METHOD[] = "duplicates by the method of Picard 3.4 MarkDuplicates";
+
+typedef struct {
+    const char *input, *set, *metrics, *folder;
+    int distance, memory, threads;
+    int umis;
+} mark_options;
+
+typedef struct {
+    const mark_options *options;
+    const read_groups *groups;
+    template_stream *stream;
+    duplicate_finder *finder;
+    duplication *counts;
+    uint64_t records;
+} marking;
+
+static mark_options parse(int argc, char **argv)
+{
+    const char *folder = getenv("TMPDIR");
+    mark_options options = {
+        .input = "-", .folder = folder && *folder ? folder : "/tmp", .distance = 2500, .memory = 1024, .threads = 1};
+    const struct option names[] = {
+        {"input", required_argument, NULL, 'i'},    {"set", required_argument, NULL, 's'},
+        {"metrics", required_argument, NULL, 'm'},  {"tmp", required_argument, NULL, 't'},
+        {"distance", required_argument, NULL, 'd'}, {"memory", required_argument, NULL, 'M'},
+        {"threads", required_argument, NULL, '@'},  {"umis", no_argument, &options.umis, 1},
+        {0},
+    };
+    for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;)
+        switch (option) {
+        case 'i': options.input = optarg; break;
+        case 's': options.set = optarg; break;
+        case 'm': options.metrics = optarg; break;
+        case 't': options.folder = optarg; break;
+        case 'd': options.distance = whole_number("--distance", optarg, 0, 1 << 30); break;
+        case 'M': options.memory = whole_number("--memory", optarg, 1, 1 << 20); break;
+        case '@': options.threads = whole_number("--threads", optarg, 1, 256); break;
+        case 0: break;
+        default: fail_usage("mark has wrong options: see bioinfo-assets-engine --help");
+        }
+    if (optind < argc)
+        fail_usage("%s is not an option of mark: see bioinfo-assets-engine --help", argv[optind]);
+    require_option("--set", options.set);
+    require_option("--metrics", options.metrics);
+    return options;
+}
+
+static bool is_primary(const bam1_t *record)
+{
+    return !(record->core.flag & (BAM_FSECONDARY | BAM_FSUPPLEMENTARY));
+}
+
+static bool has_mapped_mate(const bam1_t *record)
+{
+    return (record->core.flag & BAM_FPAIRED) && !(record->core.flag & BAM_FMUNMAP);
+}
+
+static void count_record(marking *mark, const bam1_t *record, uint16_t library)
+{
+    library_counts *counts = &mark->counts->libraries[library];
+    if (record->core.flag & BAM_FUNMAP)
+        counts->unmapped++;
+    else if (!is_primary(record))
+        counts->secondary_or_supplementary++;
+    else if (has_mapped_mate(record))
+        counts->paired++;
+    else
+        counts->unpaired++;
+}
+
+/* Two reads 1, say, are no template; Picard would take them for a pair or for two reads. */
+static void require_one_template(const marking *mark)
+{
+    int first = 0, second = 0, single = 0;
+    for (size_t i = 0; i < mark->stream->count; i++) {
+        const bam1_t *record = mark->stream->records[i];
+        if (!is_primary(record))
+            continue;
+        single += !(record->core.flag & BAM_FPAIRED);
+        first += (record->core.flag & BAM_FPAIRED) && (record->core.flag & BAM_FREAD1);
+        second += (record->core.flag & BAM_FPAIRED) && !(record->core.flag & BAM_FREAD1);
+    }
+    if (first > 1 || second > 1 || single > 1 || (single && first + second))
+        fail("%s has several primary records of %s that are not reads 1 and 2 of a pair: give each read a name of its own",
+             mark->stream->reader->name, bam_get_qname(mark->stream->records[0]));
+}
+
+static read_end end_of(marking *mark, const bam1_t *record, int group, uint16_t library)
+{
+    /* Picard's number of a read group: 0 for none, and that after the last for one that the header has not. */
+    int number = group >= 0 ? group : read_group_name(record) ? mark->groups->count : 0;
+    flow_cell_place place = place_in_name(bam_get_qname(record), (uint16_t)number, mark->options->umis);
+    return end_of_record(record, mark->stream->number, library, place);
+}
+
+static void mark_template(marking *mark)
+{
+    read_end ends[2];
+    bool read1_last = false;
+    int mated = 0;
+    require_one_template(mark);
+    for (size_t i = 0; i < mark->stream->count; i++) {
+        const bam1_t *record = mark->stream->records[i];
+        int group = read_group_of(mark->groups, record);
+        uint16_t library = library_of(mark->counts, group);
+        count_record(mark, record, library);
+        if ((record->core.flag & BAM_FUNMAP) || !is_primary(record))
+            continue;
+        read_end end = end_of(mark, record, group, library);
+        if (!has_mapped_mate(record)) {
+            add_single(mark->finder, &end);
+            continue;
+        }
+        read1_last = record->core.flag & BAM_FREAD1;
+        ends[mated++] = end;
+    }
+    if (mated == 2) {
+        read_end pair = pair_of_ends(&ends[0], &ends[1], read1_last);
+        add_pair(mark->finder, &pair);
+    } else if (mated == 1) {
+        note_stray(mark->stream);
+        add_single(mark->finder, &ends[0]);
+    }
+}
+
+static void pass_on(marking *mark, bam_writer *writer)
+{
+    for (size_t i = 0; i < mark->stream->count; i++) {
+        bam1_t *record = mark->stream->records[i];
+        if (bam_aux_get(record, TEMPLATE_TAG))
+            fail("%s has the tag %s in %s, which is used between mark and finish: remove it with samtools view -x %s",
+                 mark->stream->reader->name, TEMPLATE_TAG, bam_get_qname(record), TEMPLATE_TAG);
+        if (bam_aux_append(record, TEMPLATE_TAG, 'I', sizeof mark->stream->number, (uint8_t *)&mark->stream->number))
+            fail("%s in %s has no room for a tag: check its size", bam_get_qname(record), mark->stream->reader->name);
+        write_record(writer, mark->stream->reader->header, record);
+        mark->records++;
+    }
+}
+
+static void write_results(marking *mark, const char *command)
+{
+    duplicate_set *set = duplicate_set_new(templates_read(mark->stream));
+    set->records = mark->records;
+    find_duplicates(mark->finder, set, mark->counts);
+    write_duplicates(set, mark->options->set);
+    write_duplication(mark->counts, mark->options->metrics, command);
+    publish_outputs();
+    duplicate_set_free(set);
+}
+
+static void mark_stream(const mark_options *options, bam_reader *reader, bam_writer *writer, const char *command)
+{
+    read_groups *groups = read_groups_of(reader->header);
+    marking mark = {
+        .options = options,
+        .groups = groups,
+        .stream = template_stream_new(reader),
+        .finder = duplicate_finder_new((size_t)options->memory << 20, options->folder, options->distance),
+        .counts = duplication_new(groups),
+    };
+    while (next_template(mark.stream)) {
+        mark_template(&mark);
+        pass_on(&mark, writer);
+    }
+    write_results(&mark, command);
+    template_stream_free(mark.stream);
+    duplicate_finder_free(mark.finder);
+    duplication_free(mark.counts);
+    read_groups_free(groups);
+}
+
+int run_mark(int argc, char **argv)
+{
+    mark_options options = parse(argc, argv);
+    char *arguments = stringify_argv(argc, argv);
+    if (!arguments)
+        fail("the command line cannot be copied into the metrics: give the job more memory");
+    /* MultiQC takes the sample's name from the file after --input in a line with the name of Picard's tool. */
+    char *command = format_text("bioinfo-assets-engine %s (%s)", arguments, METHOD);
+    /* finish must not take an earlier run's set for this one's. */
+    if (unlink(options.set) && errno != ENOENT)
+        fail("%s cannot be replaced (%s): check its folder", options.set, strerror(errno));
+    htsThreadPool threads = start_threads(options.threads);
+    bam_reader *reader = open_reader(options.input, &threads);
+    add_program(reader->header, argc, argv, METHOD);
+    const bam_target target = {.name = "-", .level = 0};
+    bam_writer *writer = open_writer(&target, reader->header, &threads);
+    mark_stream(&options, reader, writer, command);
+    /* Last, because `finish` reads the set once samtools sort has seen the end of this stream. */
+    close_writer(writer);
+    close_reader(reader);
+    stop_threads(&threads);
+    free(command);
+    free(arguments);
+    return 0;
+}
