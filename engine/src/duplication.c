@@ -25,18 +25,12 @@ duplication *duplication_new(const read_groups *groups)
     duplication *counts = allocate(1, sizeof *counts);
     if (groups->count >= UINT16_MAX)
         fail("the header has more than %d read groups: mark the duplicates of each sample by itself", UINT16_MAX - 1);
-    counts->group_count = (size_t)groups->count;
-    counts->of_group = allocate(counts->group_count, sizeof *counts->of_group);
-    for (size_t i = 0; i < counts->group_count; i++) {
+    counts->of_group = allocate((size_t)groups->count, sizeof *counts->of_group);
+    for (int i = 0; i < groups->count; i++) {
         const char *library = groups->groups[i].library;
         counts->of_group[i] = library_named(counts, library ? library : UNKNOWN);
     }
     return counts;
-}
-
-uint16_t library_of(duplication *counts, int group)
-{
-    return group < 0 ? library_named(counts, UNKNOWN) : counts->of_group[group];
 }
 
 void count_set(set_sizes *sizes, size_t size)

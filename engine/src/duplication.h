@@ -20,17 +20,13 @@ typedef struct {
 } set_sizes;
 
 typedef struct {
-    library_counts *libraries; /* in the order in which Picard adds them */
+    library_counts *libraries;
     size_t count, capacity;
     uint16_t *of_group; /* the library of each read group of the header */
-    size_t group_count;
     set_sizes all, optical, non_optical;
 } duplication;
 
 duplication *duplication_new(const read_groups *groups);
-
-/* The library of a read group by its number, -1 for none. */
-uint16_t library_of(duplication *counts, int group);
 
 void count_set(set_sizes *sizes, size_t size);
 

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "duplication.h"
 #include "memory.h"
@@ -106,25 +107,21 @@ static void write_histograms(FILE *stream, const duplication *counts, const libr
     }
 }
 
-/* The rows come in the order of a Java HashMap with the libraries' names: by the bucket of the hash, which holds names in
-   the order in which they were added. */
-static size_t bucket_of(const char *name, size_t buckets)
+static int compare_names(const void *one, const void *other)
 {
-    uint32_t hash = 0;
-    for (const char *at = name; *at; at++)
-        hash = hash * 31 + (unsigned char)*at;
-    return (hash ^ hash >> 16) & (buckets - 1);
+    return strcmp((*(library_counts *const *)one)->name, (*(library_counts *const *)other)->name);
 }
 
+/* In the order of the libraries' names. */
 static void write_libraries(FILE *stream, const duplication *counts)
 {
-    size_t buckets = 16;
-    while (counts->count > buckets / 4 * 3)
-        buckets *= 2;
-    for (size_t bucket = 0; bucket < buckets; bucket++)
-        for (size_t i = 0; i < counts->count; i++)
-            if (bucket_of(counts->libraries[i].name, buckets) == bucket)
-                write_library(stream, &counts->libraries[i]);
+    const library_counts **sorted = allocate(counts->count, sizeof *sorted);
+    for (size_t i = 0; i < counts->count; i++)
+        sorted[i] = &counts->libraries[i];
+    qsort(sorted, counts->count, sizeof *sorted, compare_names);
+    for (size_t i = 0; i < counts->count; i++)
+        write_library(stream, sorted[i]);
+    free(sorted);
 }
 
 void write_duplication(const duplication *counts, const char *name, const char *command)

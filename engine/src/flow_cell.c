@@ -32,13 +32,11 @@ static flow_cell_place place_by_default(const char *name, uint16_t group)
             last[1] = last[2];
             last[2] = at + 1;
         }
-    int32_t tile;
-    flow_cell_place place = {.group = group};
-    if ((fields != 5 && fields != 7) || !leading_number(last[0], &tile) || !leading_number(last[1], &place.x)
-        || !leading_number(last[2], &place.y))
+    int32_t tile, x, y;
+    if ((fields != 5 && fields != 7) || !leading_number(last[0], &tile) || !leading_number(last[1], &x)
+        || !leading_number(last[2], &y))
         return NOWHERE;
-    place.tile = (int16_t)tile;
-    return place;
+    return (flow_cell_place){(int16_t)tile, (int16_t)x, (int16_t)y, group};
 }
 
 /* A field that is a whole number and ends in a colon; null if it is not, or not an int of Java. */
@@ -69,13 +67,11 @@ static flow_cell_place place_before_umi(const char *name, uint16_t group)
     for (int field = 0; field < 4; field++) /* instrument, run, flow cell, lane */
         if (!(at = skip_field(at, field % 2)))
             return NOWHERE;
-    int32_t tile;
-    flow_cell_place place = {.group = group};
-    if (!(at = number_field(at, false, &tile)) || !(at = number_field(at, true, &place.x))
-        || !(at = number_field(at, true, &place.y)) || !*at || at[strspn(at, UMI)])
+    int32_t tile, x, y;
+    if (!(at = number_field(at, false, &tile)) || !(at = number_field(at, true, &x))
+        || !(at = number_field(at, true, &y)) || !*at || at[strspn(at, UMI)])
         return NOWHERE;
-    place.tile = (int16_t)tile;
-    return place;
+    return (flow_cell_place){(int16_t)tile, (int16_t)x, (int16_t)y, group};
 }
 
 flow_cell_place place_in_name(const char *name, uint16_t group, bool umis)
@@ -111,9 +107,9 @@ size_t count_optical(flow_cell_place *places, size_t count, int distance, uint32
         for (uint32_t j = i + 1; j < count; j++) {
             const flow_cell_place *other = &places[j];
             if (other->group != place->group || other->tile != place->tile
-                || (int64_t)other->x - place->x > distance)
+                || other->x - place->x > distance)
                 break;
-            if (llabs((long long)other->y - place->y) > distance)
+            if (abs(other->y - place->y) > distance)
                 continue;
             uint32_t root = root_of(roots, i), other_root = root_of(roots, j);
             joined += root != other_root;

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 typedef struct {
-    int32_t x, y;
-    int16_t tile;   /* NO_TILE if the name tells no place */
+    int16_t tile; /* NO_TILE if the name tells no place */
+    int16_t x, y; /* shorts of Java, which overflow from 32768, as in Picard */
     uint16_t group; /* number of the read group in the header */
 } flow_cell_place;
 

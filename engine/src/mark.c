@@ -72,9 +72,20 @@ static bool has_mapped_mate(const bam1_t *record)
     return (record->core.flag & BAM_FPAIRED) && !(record->core.flag & BAM_FMUNMAP);
 }
 
-static void count_record(marking *mark, const bam1_t *record, uint16_t library)
+/* Picard fails as well if a record has no read group. */
+static int group_of(const marking *mark, const bam1_t *record)
 {
-    library_counts *counts = &mark->counts->libraries[library];
+    int group = read_group_of(mark->groups, record);
+    const char *id = read_group_name(record);
+    if (group < 0)
+        fail("%s has the read %s with %s%s: align it again with the read groups of its sample", mark->stream->reader->name,
+             bam_get_qname(record), id ? "a read group that its header has not, " : "no read group", id ? id : "");
+    return group;
+}
+
+static void count_record(marking *mark, const bam1_t *record, int group)
+{
+    library_counts *counts = &mark->counts->libraries[mark->counts->of_group[group]];
     if (record->core.flag & BAM_FUNMAP)
         counts->unmapped++;
     else if (!is_primary(record))
@@ -102,12 +113,10 @@ static void require_one_template(const marking *mark)
              mark->stream->reader->name, bam_get_qname(mark->stream->records[0]));
 }
 
-static read_end end_of(marking *mark, const bam1_t *record, int group, uint16_t library)
+static read_end end_of(const marking *mark, const bam1_t *record, int group)
 {
-    /* Picard's number of a read group: 0 for none, and that after the last for one that the header has not. */
-    int number = group >= 0 ? group : read_group_name(record) ? mark->groups->count : 0;
-    flow_cell_place place = place_in_name(bam_get_qname(record), (uint16_t)number, mark->options->umis);
-    return end_of_record(record, mark->stream->number, library, place);
+    flow_cell_place place = place_in_name(bam_get_qname(record), (uint16_t)group, mark->options->umis);
+    return end_of_record(record, mark->stream->number, mark->counts->of_group[group], place);
 }
 
 static void mark_template(marking *mark)
@@ -118,12 +127,11 @@ static void mark_template(marking *mark)
     require_one_template(mark);
     for (size_t i = 0; i < mark->stream->count; i++) {
         const bam1_t *record = mark->stream->records[i];
-        int group = read_group_of(mark->groups, record);
-        uint16_t library = library_of(mark->counts, group);
-        count_record(mark, record, library);
+        int group = group_of(mark, record);
+        count_record(mark, record, group);
         if ((record->core.flag & BAM_FUNMAP) || !is_primary(record))
             continue;
-        read_end end = end_of(mark, record, group, library);
+        read_end end = end_of(mark, record, group);
         if (!has_mapped_mate(record)) {
             add_single(mark->finder, &end);
             continue;
