@@ -281,3 +281,20 @@ def merged(operations: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
         yield pending
         pending = (count, operation)
     yield pending
+
+
+def write_one_place(folder: Path, *, seed: int, pairs: int, tiles: int = 40) -> None:
+    """Write `in.sam` with pairs that all are duplicates of each other, and `genome.fa`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = random.Random(seed)  # noqa: S311 - reads to test with
+    genome = {name: reference_bases(rng, length) for name, length in CONTIGS.items()}
+    (folder / "genome.fa").write_text("".join(fasta(name, bases) for name, bases in genome.items()))
+    bases = genome["c1"][1000:1050].upper()
+    with (folder / "in.sam").open("w") as sam:
+        sam.write("\n".join([*header(), ""]))
+        for number in range(pairs):
+            place = f"{1101 + rng.randrange(tiles)}:{rng.randrange(1000, 30000)}:{rng.randrange(1000, 30000)}"
+            name, qualities = f"I:1:FC{number}:1:{place}", "".join(rng.choices("#5IF", k=len(bases)))
+            for flag, at, size in ((99, 1001, 250), (147, 1201, -250)):
+                seed_record = Record(name, flag, "c1", at, 60, "50M", "=", 2202 - at, size, bases, qualities, ("RG:Z:a",))
+                sam.write(seed_record.line + "\n")
