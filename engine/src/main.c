@@ -14,6 +14,8 @@ typedef struct {
 } subcommand;
 
 static const subcommand SUBCOMMANDS[] = {
+    {"aligned", run_aligned,
+     "--dictionary FILE --output OUT.bam --counts OUT [--input ALIGNED.sam] [--level 1] [--threads N]"},
     {"mark", run_mark,
      "--set OUT --metrics OUT [--input ALIGNED.bam] [--distance 2500] [--umis] [--memory MIB] [--tmp DIR] [--threads N]"},
     {"finish", run_finish,
