@@ -22,28 +22,23 @@ typedef struct {
 
 static aligned_options parse(int argc, char **argv)
 {
-    aligned_options options = {.input = "-", .level = 1, .threads = 1};
-    const struct option names[] = {
-        {"input", required_argument, NULL, 'i'},  {"dictionary", required_argument, NULL, 'd'},
-        {"output", required_argument, NULL, 'o'}, {"counts", required_argument, NULL, 'c'},
-        {"level", required_argument, NULL, 'l'},  {"threads", required_argument, NULL, '@'},
-        {0},
-    };
-    for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;)
+    aligned_options options = {.level = 1, .threads = 1};
+    for (int option; (option = getopt(argc, argv, "i:d:o:c:l:@:")) != -1;)
         switch (option) {
         case 'i': options.input = optarg; break;
         case 'd': options.dictionary = optarg; break;
         case 'o': options.output = optarg; break;
         case 'c': options.counts = optarg; break;
-        case 'l': options.level = whole_number("--level", optarg, 0, 9); break;
-        case '@': options.threads = whole_number("--threads", optarg, 1, 256); break;
+        case 'l': options.level = whole_number("-l", optarg, 0, 9); break;
+        case '@': options.threads = whole_number("-@", optarg, 1, 256); break;
         default: fail_usage("aligned has wrong options: see bioinfo-assets-engine --help");
         }
     if (optind < argc)
         fail_usage("%s is not an option of aligned: see bioinfo-assets-engine --help", argv[optind]);
-    require_option("--dictionary", options.dictionary);
-    require_option("--output", options.output);
-    require_option("--counts", options.counts);
+    require_option("-i", options.input);
+    require_option("-d", options.dictionary);
+    require_option("-o", options.output);
+    require_option("-c", options.counts);
     return options;
 }
 

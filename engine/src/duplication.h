@@ -30,8 +30,8 @@ duplication *duplication_new(const read_groups *groups);
 
 void count_set(set_sizes *sizes, size_t size);
 
-/* Writes Picard's metrics file. command: what its first lines say. */
-void write_duplication(const duplication *counts, const char *name, const char *command);
+/* Writes Picard's metrics file. input: the BAM that its first lines name. */
+void write_duplication(const duplication *counts, const char *name, const char *input);
 void duplication_free(duplication *counts);
 
 #endif

@@ -7,8 +7,8 @@
 
 #include "duplication.h"
 #include "memory.h"
+#include "metrics_file.h"
 #include "output.h"
-#include "picard_text.h"
 
 enum { MOST_COVERAGE = 100, BISECTIONS = 40 };
 
@@ -49,15 +49,14 @@ static library_summary summary_of(const library_counts *library)
 
 static void write_library(FILE *stream, const library_counts *library)
 {
-    char fraction[PICARD_NUMBER];
     library_summary summary = summary_of(library);
     double examined = (double)library->unpaired + 2.0 * (double)summary.pairs;
     double duplicates = (double)library->unpaired_duplicates + 2.0 * (double)summary.duplicates;
-    picard_number(fraction, examined > 0 ? duplicates / examined : 0);
-    fprintf(stream, "%s\t%ju\t%jd\t%ju\t%ju\t%ju\t%jd\t%ju\t%s\t", library->name, (uintmax_t)library->unpaired,
+    fprintf(stream, "%s\t%ju\t%jd\t%ju\t%ju\t%ju\t%jd\t%ju\t", library->name, (uintmax_t)library->unpaired,
             (intmax_t)summary.pairs, (uintmax_t)library->secondary_or_supplementary, (uintmax_t)library->unmapped,
             (uintmax_t)library->unpaired_duplicates, (intmax_t)summary.duplicates,
-            (uintmax_t)library->optical_duplicates, fraction);
+            (uintmax_t)library->optical_duplicates);
+    write_metric(stream, ratio(duplicates, examined));
     if (summary.size >= 0)
         fprintf(stream, "%jd", (intmax_t)summary.size);
     fputc('\n', stream);
@@ -76,7 +75,22 @@ static uint64_t sets_of(const set_sizes *sizes, size_t size)
     return size < sizes->capacity ? sizes->sets[size] : 0;
 }
 
-static void write_histograms(FILE *stream, const duplication *counts, const library_summary *only)
+static void write_row(FILE *stream, const duplication *counts, size_t size, const library_summary *only, bool in_yield)
+{
+    const set_sizes *sizes[] = {&counts->all, &counts->optical, &counts->non_optical};
+    const char *end = ""; /* write_metric writes a tab after its number */
+    fprintf(stream, "%zu.0\t", size);
+    if (only)
+        write_metric(stream, in_yield ? expected_yield(only, (int)size) : 0);
+    for (int i = 0; i < 3; i++)
+        if (sizes[i]->capacity) {
+            fprintf(stream, "%s%ju", end, (uintmax_t)sets_of(sizes[i], size));
+            end = "\t";
+        }
+    fputc('\n', stream);
+}
+
+static void write_set_sizes(FILE *stream, const duplication *counts, const library_summary *only)
 {
     const set_sizes *sizes[] = {&counts->all, &counts->optical, &counts->non_optical};
     static const char *const LABELS[] = {"all_sets", "optical_sets", "non_optical_sets"};
@@ -94,16 +108,7 @@ static void write_histograms(FILE *stream, const duplication *counts, const libr
         bool in_yield = only && size <= MOST_COVERAGE;
         if (!in_yield && !sets_of(sizes[0], size) && !sets_of(sizes[1], size) && !sets_of(sizes[2], size))
             continue;
-        fprintf(stream, "%zu.0", size);
-        if (only) {
-            char yield[PICARD_NUMBER];
-            picard_number(yield, in_yield ? expected_yield(only, (int)size) : 0);
-            fprintf(stream, "\t%s", yield);
-        }
-        for (int i = 0; i < 3; i++)
-            if (sizes[i]->capacity)
-                fprintf(stream, "\t%ju", (uintmax_t)sets_of(sizes[i], size));
-        fputc('\n', stream);
+        write_row(stream, counts, size, only, in_yield);
     }
 }
 
@@ -124,10 +129,13 @@ static void write_libraries(FILE *stream, const duplication *counts)
     free(sorted);
 }
 
-void write_duplication(const duplication *counts, const char *name, const char *command)
+void write_duplication(const duplication *counts, const char *name, const char *input)
 {
     FILE *stream = open_text(name);
-    fprintf(stream, "## htsjdk.samtools.metrics.StringHeader\n# %s\n\n", command);
+    /* MultiQC takes the sample's name from this line. */
+    fprintf(stream, "## htsjdk.samtools.metrics.StringHeader\n# MarkDuplicates --INPUT %s\n"
+                    "## htsjdk.samtools.metrics.StringHeader\n"
+                    "# by bioinfo-assets-engine " VERSION " with the method of Picard 3.4.0\n\n", input);
     if (counts->count)
         fputs("## METRICS CLASS\tpicard.sam.DuplicationMetrics\n"
               "LIBRARY\tUNPAIRED_READS_EXAMINED\tREAD_PAIRS_EXAMINED\tSECONDARY_OR_SUPPLEMENTARY_RDS\tUNMAPPED_READS\t"
@@ -138,7 +146,7 @@ void write_duplication(const duplication *counts, const char *name, const char *
     library_summary only = {.size = -1};
     if (counts->count == 1)
         only = summary_of(&counts->libraries[0]);
-    write_histograms(stream, counts, only.size >= 0 ? &only : NULL);
+    write_set_sizes(stream, counts, only.size >= 0 ? &only : NULL);
     fputc('\n', stream);
     close_text(stream, name);
 }

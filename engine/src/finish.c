@@ -1,49 +1,42 @@
 /* finish: flags duplicates in a sorted stream, and sets NM, MD and UQ as Picard's SetNmMdAndUqTags; BAM, index, MD5. */
 #include <getopt.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bam_io.h"
-#include "contig_bases.h"
 #include "duplicate_set.h"
 #include "error.h"
 #include "memory.h"
 #include "mismatch_tags.h"
 #include "options.h"
 #include "output.h"
+#include "reference.h"
 #include "subcommands.h"
 
 typedef struct {
-    const char *input, *set, *reference, *output, *index, *md5;
+    const char *input, *set, *reference, *output;
     int level, threads;
 } finish_options;
 
 static finish_options parse(int argc, char **argv)
 {
-    finish_options options = {.input = "-", .level = 1, .threads = 1};
-    const struct option names[] = {
-        {"input", required_argument, NULL, 'i'},  {"set", required_argument, NULL, 's'},
-        {"reference", required_argument, NULL, 'r'}, {"output", required_argument, NULL, 'o'},
-        {"index", required_argument, NULL, 'x'},  {"md5", required_argument, NULL, '5'},
-        {"level", required_argument, NULL, 'l'},  {"threads", required_argument, NULL, '@'},
-        {0},
-    };
-    for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;)
+    finish_options options = {.level = 1, .threads = 1};
+    for (int option; (option = getopt(argc, argv, "i:s:r:o:l:@:")) != -1;)
         switch (option) {
         case 'i': options.input = optarg; break;
         case 's': options.set = optarg; break;
         case 'r': options.reference = optarg; break;
         case 'o': options.output = optarg; break;
-        case 'x': options.index = optarg; break;
-        case '5': options.md5 = optarg; break;
-        case 'l': options.level = whole_number("--level", optarg, 0, 9); break;
-        case '@': options.threads = whole_number("--threads", optarg, 1, 256); break;
+        case 'l': options.level = whole_number("-l", optarg, 0, 9); break;
+        case '@': options.threads = whole_number("-@", optarg, 1, 256); break;
         default: fail_usage("finish has wrong options: see bioinfo-assets-engine --help");
         }
     if (optind < argc)
         fail_usage("%s is not an option of finish: see bioinfo-assets-engine --help", argv[optind]);
-    require_option("--set", options.set);
-    require_option("--reference", options.reference);
-    require_option("--output", options.output);
+    require_option("-i", options.input);
+    require_option("-s", options.set);
+    require_option("-r", options.reference);
+    require_option("-o", options.output);
     return options;
 }
 
@@ -64,19 +57,20 @@ static void flag(bam1_t *record, const duplicate_set *set, const finish_options 
         fail("the tags of %s in %s are damaged: align the reads again", bam_get_qname(record), file);
 }
 
-static void tag(bam1_t *record, const bam_reader *reader, contig_bases *reference, kstring_t *text)
+static void tag(bam1_t *record, const bam_reader *reader, reference *fasta, kstring_t *text)
 {
     if (record->core.flag & BAM_FUNMAP)
         return;
     if (record->core.tid < 0)
         fail("%s has %s mapped to no contig: align the reads again", reader->name, bam_get_qname(record));
-    load_contig(reference, reader->header, record->core.tid);
-    set_mismatch_tags(record, reference, text, reader->name);
+    int64_t length;
+    const char *bases = contig_bases(fasta, record->core.tid, &length);
+    set_mismatch_tags(record, bases, length, text, reader->name);
 }
 
 static void finish_stream(const finish_options *options, bam_reader *reader, bam_writer *writer)
 {
-    contig_bases *reference = contig_bases_new(options->reference);
+    reference *fasta = open_reference(options->reference, reader);
     duplicate_set *set = NULL;
     kstring_t text = KS_INITIALIZE;
     bam1_t *record = bam_init1();
@@ -88,7 +82,7 @@ static void finish_stream(const finish_options *options, bam_reader *reader, bam
         if (!set)
             set = read_duplicates(options->set);
         flag(record, set, options, reader->name);
-        tag(record, reader, reference, &text);
+        tag(record, reader, fasta, &text);
         write_record(writer, reader->header, record);
     }
     if (!set)
@@ -99,7 +93,7 @@ static void finish_stream(const finish_options *options, bam_reader *reader, bam
     bam_destroy1(record);
     ks_free(&text);
     duplicate_set_free(set);
-    contig_bases_free(reference);
+    close_reference(fasta);
 }
 
 int run_finish(int argc, char **argv)
@@ -109,8 +103,10 @@ int run_finish(int argc, char **argv)
     bam_reader *reader = open_reader(options.input, &threads);
     require_sorted(reader);
     add_program(reader->header, argc, argv, "NM, MD and UQ by the method of Picard 3.4 SetNmMdAndUqTags");
-    char *index = options.index ? copy_text(options.index) : format_text("%s.bai", options.output);
-    const bam_target target = {options.output, options.level, index, options.md5};
+    bool is_file = strcmp(options.output, "-");
+    char *index = is_file ? format_text("%s.bai", options.output) : NULL;
+    char *md5 = is_file ? format_text("%s.md5", options.output) : NULL;
+    const bam_target target = {options.output, options.level, index, md5};
     bam_writer *writer = open_writer(&target, reader->header, &threads);
     finish_stream(&options, reader, writer);
     close_writer(writer);
@@ -118,5 +114,6 @@ int run_finish(int argc, char **argv)
     publish_outputs();
     stop_threads(&threads);
     free(index);
+    free(md5);
     return 0;
 }

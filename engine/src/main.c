@@ -1,4 +1,5 @@
 /* bioinfo-assets-engine: the steps after alignment with the results of GATK and Picard. See README.md. */
+#include <getopt.h>
 #include <htslib/hts_log.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,12 +15,12 @@ typedef struct {
 } subcommand;
 
 static const subcommand SUBCOMMANDS[] = {
-    {"aligned", run_aligned,
-     "--dictionary FILE --output OUT.bam --counts OUT [--input ALIGNED.sam] [--level 1] [--threads N]"},
-    {"mark", run_mark,
-     "--set OUT --metrics OUT [--input ALIGNED.bam] [--distance 2500] [--umis] [--memory MIB] [--tmp DIR] [--threads N]"},
-    {"finish", run_finish,
-     "--set FILE --reference FASTA --output OUT.bam [--input SORTED.bam] [--index OUT] [--md5 OUT] [--level 1] [--threads N]"},
+    {"aligned", run_aligned, "-i SAM -d DICT -o BAM -c COUNTS [-l LEVEL] [-@ THREADS]"},
+    {"mark", run_mark, "-i BAM -s SET -m METRICS [-d PIXELS] [-u] [-M MEBIBYTES] [-T FOLDER] [-@ THREADS]"},
+    {"finish", run_finish, "-i BAM -s SET -r FASTA -o BAM [-l LEVEL] [-@ THREADS]"},
+    {"table", run_table, "-i BAM -r FASTA -k VCF.gz [-k VCF.gz ...] -o TABLE [-@ THREADS]"},
+    {"apply", run_apply, "-i BAM -t TABLE -o BAM [-q QUALITY ...] [-l LEVEL] [-@ THREADS]"},
+    {"metrics", run_metrics, "-i BAM [-r FASTA -a ALIGNMENT_METRICS] [-s INSERT_SIZE_METRICS] [-@ THREADS]"},
 };
 
 static const size_t SUBCOMMAND_COUNT = sizeof SUBCOMMANDS / sizeof *SUBCOMMANDS;
@@ -34,6 +35,7 @@ static int print_help(void)
 
 int main(int argc, char **argv)
 {
+    opterr = 0;                     /* getopt prints nothing either */
     hts_set_log_level(HTS_LOG_OFF); /* the program's own sentences say what is wrong */
     signal(SIGPIPE, SIG_IGN);       /* a reader that ends early is an error of writing, with its sentence */
     if (argc < 2)

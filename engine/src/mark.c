@@ -19,7 +19,7 @@ static const char METHOD[] = "duplicates by the method of Picard 3.4 MarkDuplica
 typedef struct {
     const char *input, *set, *metrics, *folder;
     int distance, memory, threads;
-    int umis;
+    bool umis;
 } mark_options;
 
 typedef struct {
@@ -34,31 +34,24 @@ typedef struct {
 static mark_options parse(int argc, char **argv)
 {
     const char *folder = getenv("TMPDIR");
-    mark_options options = {
-        .input = "-", .folder = folder && *folder ? folder : "/tmp", .distance = 2500, .memory = 1024, .threads = 1};
-    const struct option names[] = {
-        {"input", required_argument, NULL, 'i'},    {"set", required_argument, NULL, 's'},
-        {"metrics", required_argument, NULL, 'm'},  {"tmp", required_argument, NULL, 't'},
-        {"distance", required_argument, NULL, 'd'}, {"memory", required_argument, NULL, 'M'},
-        {"threads", required_argument, NULL, '@'},  {"umis", no_argument, &options.umis, 1},
-        {0},
-    };
-    for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;)
+    mark_options options = {.folder = folder && *folder ? folder : "/tmp", .distance = 2500, .memory = 1024, .threads = 1};
+    for (int option; (option = getopt(argc, argv, "i:s:m:d:uM:T:@:")) != -1;)
         switch (option) {
         case 'i': options.input = optarg; break;
         case 's': options.set = optarg; break;
         case 'm': options.metrics = optarg; break;
-        case 't': options.folder = optarg; break;
-        case 'd': options.distance = whole_number("--distance", optarg, 0, 1 << 30); break;
-        case 'M': options.memory = whole_number("--memory", optarg, 1, 1 << 20); break;
-        case '@': options.threads = whole_number("--threads", optarg, 1, 256); break;
-        case 0: break;
+        case 'd': options.distance = whole_number("-d", optarg, 0, 1 << 30); break;
+        case 'u': options.umis = true; break;
+        case 'M': options.memory = whole_number("-M", optarg, 1, 1 << 20); break;
+        case 'T': options.folder = optarg; break;
+        case '@': options.threads = whole_number("-@", optarg, 1, 256); break;
         default: fail_usage("mark has wrong options: see bioinfo-assets-engine --help");
         }
     if (optind < argc)
         fail_usage("%s is not an option of mark: see bioinfo-assets-engine --help", argv[optind]);
-    require_option("--set", options.set);
-    require_option("--metrics", options.metrics);
+    require_option("-i", options.input);
+    require_option("-s", options.set);
+    require_option("-m", options.metrics);
     return options;
 }
 
@@ -162,18 +155,18 @@ static void pass_on(marking *mark, bam_writer *writer)
     }
 }
 
-static void write_results(marking *mark, const char *command)
+static void write_results(marking *mark)
 {
     duplicate_set *set = duplicate_set_new(templates_read(mark->stream));
     set->records = mark->records;
     find_duplicates(mark->finder, set, mark->counts);
     write_duplicates(set, mark->options->set);
-    write_duplication(mark->counts, mark->options->metrics, command);
+    write_duplication(mark->counts, mark->options->metrics, mark->options->input);
     publish_outputs();
     duplicate_set_free(set);
 }
 
-static void mark_stream(const mark_options *options, bam_reader *reader, bam_writer *writer, const char *command)
+static void mark_stream(const mark_options *options, bam_reader *reader, bam_writer *writer)
 {
     read_groups *groups = read_groups_of(reader->header);
     marking mark = {
@@ -187,7 +180,7 @@ static void mark_stream(const mark_options *options, bam_reader *reader, bam_wri
         mark_template(&mark);
         pass_on(&mark, writer);
     }
-    write_results(&mark, command);
+    write_results(&mark);
     template_stream_free(mark.stream);
     duplicate_finder_free(mark.finder);
     duplication_free(mark.counts);
@@ -197,11 +190,6 @@ static void mark_stream(const mark_options *options, bam_reader *reader, bam_wri
 int run_mark(int argc, char **argv)
 {
     mark_options options = parse(argc, argv);
-    char *arguments = stringify_argv(argc, argv);
-    if (!arguments)
-        fail("the command line cannot be copied into the metrics: give the job more memory");
-    /* MultiQC takes the sample's name from the file after --input in a line with the name of Picard's tool. */
-    char *command = format_text("bioinfo-assets-engine %s (%s)", arguments, METHOD);
     /* finish must not take an earlier run's set for this one's. */
     if (unlink(options.set) && errno != ENOENT)
         fail("%s cannot be replaced (%s): check its folder", options.set, strerror(errno));
@@ -210,12 +198,10 @@ int run_mark(int argc, char **argv)
     add_program(reader->header, argc, argv, METHOD);
     const bam_target target = {.name = "-", .level = 0};
     bam_writer *writer = open_writer(&target, reader->header, &threads);
-    mark_stream(&options, reader, writer, command);
+    mark_stream(&options, reader, writer);
     /* Last, because `finish` reads the set once samtools sort has seen the end of this stream. */
     close_writer(writer);
     close_reader(reader);
     stop_threads(&threads);
-    free(command);
-    free(arguments);
     return 0;
 }

@@ -7,7 +7,7 @@
 
 typedef struct {
     const bam1_t *record;
-    const contig_bases *reference;
+    const char *contig;
     kstring_t *md;
     int64_t matches; /* since the last mismatch or deletion */
     int64_t read_at, reference_at;
@@ -24,7 +24,7 @@ static void compare_bases(comparison *now, uint32_t length)
 {
     const uint8_t *sequence = bam_get_seq(now->record), *qualities = bam_get_qual(now->record);
     for (uint32_t i = 0; i < length; i++, now->read_at++, now->reference_at++) {
-        char base = now->reference->bases[now->reference_at];
+        char base = now->contig[now->reference_at];
         if (bam_seqi(sequence, now->read_at) == code_of(base)) {
             now->matches++;
             continue;
@@ -41,7 +41,7 @@ static void add_deletion(comparison *now, uint32_t length)
 {
     kputll(now->matches, now->md);
     kputc('^', now->md);
-    kputsn(now->reference->bases + now->reference_at, length, now->md);
+    kputsn(now->contig + now->reference_at, length, now->md);
     now->reference_at += length;
     now->matches = 0;
     now->nm += length;
@@ -86,26 +86,25 @@ static bool set_text(bam1_t *record, const char *tag, const kstring_t *text)
     return other && !bam_aux_del(record, other) && !bam_aux_update_str(record, tag, (int)text->l + 1, text->s);
 }
 
-static void require_comparable(const bam1_t *record, const contig_bases *reference, const char *file)
+static void require_comparable(const bam1_t *record, int64_t length, const char *file)
 {
     int cigar_length = (int)record->core.n_cigar;
     const uint32_t *cigar = bam_get_cigar(record);
     if (bam_cigar2qlen(cigar_length, cigar) != record->core.l_qseq)
         fail("%s is damaged: the CIGAR of %s is not of the length of its bases; align the reads again", file,
              bam_get_qname(record));
-    if (record->core.pos < 0 || record->core.pos + bam_cigar2rlen(cigar_length, cigar) > reference->length)
-        fail("%s has %s beyond an end of its contig in %s: align the reads to this reference", file,
-             bam_get_qname(record), reference->name);
+    if (record->core.pos < 0 || record->core.pos + bam_cigar2rlen(cigar_length, cigar) > length)
+        fail("%s has %s beyond an end of its contig: align the reads to this reference", file, bam_get_qname(record));
 }
 
-void set_mismatch_tags(bam1_t *record, const contig_bases *reference, kstring_t *text, const char *file)
+void set_mismatch_tags(bam1_t *record, const char *bases, int64_t length, kstring_t *text, const char *file)
 {
     if (record->core.l_qseq == 0)
         return;
-    require_comparable(record, reference, file);
+    require_comparable(record, length, file);
     bool has_qualities = *bam_get_qual(record) != 0xff;
     ks_clear(text);
-    comparison now = {.record = record, .reference = reference, .md = text, .reference_at = record->core.pos};
+    comparison now = {.record = record, .contig = bases, .md = text, .reference_at = record->core.pos};
     compare(&now);
     if (!set_text(record, "MD", text) || !set_number(record, "NM", now.nm)
         || (has_qualities && !set_number(record, "UQ", now.uq)))

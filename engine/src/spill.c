@@ -79,7 +79,7 @@ static void open_file(spill *ends)
     char *name = format_text("%s/bioinfo-assets-engine.XXXXXX", ends->folder);
     ends->file = mkostemp(name, O_CLOEXEC);
     if (ends->file < 0 || unlink(name))
-        fail("%s cannot hold a temporary file (%s): give another folder by --tmp", ends->folder, strerror(errno));
+        fail("%s cannot hold a temporary file (%s): give another folder by -T", ends->folder, strerror(errno));
     free(name);
 }
 
@@ -98,7 +98,7 @@ static void write_buffer(spill *ends)
             continue;
         if (done <= 0)
             fail("the temporary file in %s could not be written (%s): check the space there, or give another folder by "
-                 "--tmp", ends->folder, strerror(errno));
+                 "-T", ends->folder, strerror(errno));
         bytes += done;
         left -= (size_t)done;
         ends->size += done;

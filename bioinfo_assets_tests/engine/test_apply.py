@@ -1,0 +1,50 @@
+"""Recalibrated records are those of GATK's ApplyBQSR; index and MD5 are those of the BAM."""
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from bioinfo_assets_tests.engine.originals import Originals
+from bioinfo_assets_tests.engine.program import Engine
+from bioinfo_assets_tests.steps.bench import samtools
+
+
+def records(bam: Path) -> Iterator[tuple[list[str], list[str]]]:
+    """The fields of each record, and its tags in one order: GATK writes them in another than it reads."""
+    for line in samtools("view", str(bam)):
+        fields = line.split("\t")
+        yield fields[:11], sorted(fields[11:])
+
+
+def test_all_records_are_those_of_gatk(engine: Engine, originals: Originals, tmp_path: Path) -> None:
+    made = engine.apply(originals.inputs, originals.table, tmp_path / "made.bam")
+    for mine, theirs in zip_longest(records(made), records(originals.recalibrated)):
+        assert mine == theirs
+
+
+def test_qualities_are_those_of_gatk_without_rounding(engine: Engine, originals: Originals, tmp_path: Path) -> None:
+    made = engine.apply(originals.inputs, originals.table, tmp_path / "made.bam", qualities=())
+    for mine, theirs in zip_longest(records(made), records(originals.recalibrated_exactly)):
+        assert mine == theirs
+
+
+def test_index_and_md5_are_those_of_the_bam(engine: Engine, originals: Originals, tmp_path: Path) -> None:
+    made = engine.apply(originals.inputs, originals.table, tmp_path / "made.bam")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made.bam", "made.bam.bai", "made.bam.md5"]
+    assert (tmp_path / "made.bam.md5").read_text() == hashlib.md5(made.read_bytes()).hexdigest()  # noqa: S324 # that is what the file has
+    copied = Path(shutil.copy(made, tmp_path / "copied.bam"))
+    subprocess.run(["samtools", "index", copied], check=True)
+    assert (tmp_path / "made.bam.bai").read_bytes() == (tmp_path / "copied.bam.bai").read_bytes()
+
+
+def test_a_program_line_names_the_method(engine: Engine, originals: Originals, tmp_path: Path) -> None:
+    made = engine.apply(originals.inputs, originals.table, tmp_path / "made.bam")
+    before = samtools("view", "-H", "--no-PG", str(originals.inputs.bam))
+    added = [line for line in samtools("view", "-H", "--no-PG", str(made)) if line not in before]
+    tags = dict(field.split(":", 1) for field in added[-1].split("\t")[1:])
+    assert added[-1].startswith("@PG\tID:bioinfo-assets-engine")
+    assert tags["CL"].startswith("bioinfo-assets-engine apply -i ")
+    assert "GATK 4.6.2 ApplyBQSR" in tags["DS"]

@@ -1,0 +1,254 @@
+"""What cannot be used ends in one sentence and exit code 1, and leaves no output."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bioinfo_assets_tests.engine.awkward_reads import Generator, Inputs, write_inputs
+from bioinfo_assets_tests.engine.data import GROUP, SITE, SMALL, head, one_read, record
+from bioinfo_assets_tests.engine.program import Engine, table_words
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    (tmp_path / "output").mkdir()
+    return tmp_path / "output"
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Inputs:
+    return one_read(tmp_path / "one")
+
+
+def refusal(program: Path, output: Path, *words: str | Path) -> str:
+    """The sentence that a command ends with, having left nothing in the folder of outputs."""
+    result = Engine(program).result(*words)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert [path.name for path in output.iterdir()] == []
+    (sentence,) = result.stderr.splitlines()
+    assert re.fullmatch(r"bioinfo-assets-engine: .+: .+", sentence)
+    return sentence
+
+
+def commands(inputs: Inputs, table: Path, output: Path) -> dict[str, list[str | Path]]:
+    return {
+        "table": table_words(inputs, output / "table"),
+        "apply": ["apply", "-i", inputs.bam, "-t", table, "-o", output / "made.bam"],
+        "metrics": ["metrics", "-i", inputs.bam, "-r", inputs.reference, "-a", output / "a", "-s", output / "s"],
+    }
+
+
+def table_of(program: Path, inputs: Inputs) -> Path:
+    return Engine(program).table(inputs, inputs.folder / "table")
+
+
+@pytest.mark.parametrize("subcommand", ["table", "apply", "metrics"])
+def test_a_truncated_bam(program: Path, awkward: Inputs, tmp_path: Path, output: Path, subcommand: str) -> None:
+    table = table_of(program, awkward)
+    whole = awkward.bam.read_bytes()
+    for size in (len(whole) - 28, len(whole) // 2, 200, 0):
+        cut = Inputs(tmp_path / str(size))
+        cut.folder.mkdir()
+        for path in [awkward.reference, Path(f"{awkward.reference}.fai"), *awkward.folder.glob("*.vcf.gz*")]:
+            (cut.folder / path.name).symlink_to(path)
+        cut.bam.write_bytes(whole[:size])
+        assert "reads.bam" in refusal(program, output, *commands(cut, table, output)[subcommand])
+
+
+@pytest.mark.parametrize("subcommand", ["table", "apply", "metrics"])
+def test_a_damaged_bam(program: Path, awkward: Inputs, tmp_path: Path, output: Path, subcommand: str) -> None:
+    """A bit in the middle is not as it was written."""
+    table = table_of(program, awkward)
+    damaged = tmp_path / "damaged.bam"
+    content = bytearray(awkward.bam.read_bytes())
+    content[len(content) // 2] ^= 16
+    damaged.write_bytes(content)
+    words = [damaged if word == awkward.bam else word for word in commands(awkward, table, output)[subcommand]]
+    assert "damaged.bam is truncated or damaged" in refusal(program, output, *words)
+
+
+@pytest.mark.parametrize("subcommand", ["table", "apply", "metrics"])
+def test_an_absent_bam(program: Path, one: Inputs, output: Path, subcommand: str) -> None:
+    table = table_of(program, one)
+    one.bam.unlink()
+    assert "No such file" in refusal(program, output, *commands(one, table, output)[subcommand])
+
+
+@pytest.mark.parametrize("subcommand", ["table", "metrics"])
+@pytest.mark.parametrize(
+    ("references", "sentence"),
+    [
+        ({"chr2": SMALL["chr1"]}, "which has no contig chr1"),
+        ({"chr1": SMALL["chr1"] + "A"}, "its contig chr1 has 640 bases, and not 641"),
+    ],
+)
+def test_another_reference(
+    program: Path,
+    one: Inputs,
+    output: Path,
+    tmp_path: Path,
+    subcommand: str,
+    references: dict[str, str],
+    sentence: str,
+) -> None:
+    other = write_inputs(tmp_path / "other", references, head(GROUP), [], [[]]) if "chr1" in references else None
+    fasta = tmp_path / "other.fa"
+    fasta.write_text("".join(f">{name}\n{bases}\n" for name, bases in references.items()))
+    subprocess.run(["samtools", "faidx", fasta], check=True)
+    assert other is None or other.reference.exists()
+    words = [fasta if word == one.reference else word for word in commands(one, one.bam, output)[subcommand]]
+    assert sentence in refusal(program, output, *words)
+
+
+@pytest.mark.parametrize("subcommand", ["table", "metrics"])
+def test_a_reference_without_index(program: Path, one: Inputs, output: Path, subcommand: str) -> None:
+    Path(f"{one.reference}.fai").unlink()
+    sentence = refusal(program, output, *commands(one, one.bam, output)[subcommand])
+    assert "genome.fa.fai is there (samtools faidx)" in sentence
+    assert not Path(f"{one.reference}.fai").exists()
+
+
+def test_known_sites_without_index(program: Path, one: Inputs, output: Path) -> None:
+    Path(f"{one.known_sites[0]}.tbi").unlink()
+    assert "make it with tabix -p vcf" in refusal(program, output, *table_words(one, output / "table"))
+
+
+@pytest.mark.parametrize(
+    ("contigs", "lines", "sentence"),
+    [
+        ("##contig=<ID=chrX>\n", "chrX\t5\t.\tA\tC\t.\t.\t.\n", "has no contig of"),
+        ("##contig=<ID=chr1,length=9>\n", "", "its contig chr1 has 9 bases, and not 640"),
+        ("##contig=<ID=chr1>\n", "chr1\t5\t.\n", "has a line without CHROM, POS, ID, REF and ALT"),
+    ],
+)
+def test_known_sites_of_another_genome(
+    program: Path, one: Inputs, output: Path, contigs: str, lines: str, sentence: str
+) -> None:
+    vcf = one.known_sites[0].with_suffix("")
+    vcf.write_text(f"##fileformat=VCFv4.2\n{contigs}#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n{lines}")
+    subprocess.run(["bgzip", "--force", vcf], check=True)
+    subprocess.run(["tabix", "--force", "--preset", "vcf", f"{vcf}.gz"], check=True)
+    assert sentence in refusal(program, output, *table_words(one, output / "table"))
+
+
+def test_known_sites_that_are_not_compressed(program: Path, one: Inputs, output: Path) -> None:
+    vcf = one.known_sites[0]
+    subprocess.run(["bgzip", "--decompress", vcf], check=True)
+    vcf.with_suffix("").rename(vcf)
+    assert "is not a VCF compressed by bgzip" in refusal(program, output, *table_words(one, output / "table"))
+
+
+def test_truncated_known_sites(program: Path, awkward: Inputs, tmp_path: Path, output: Path) -> None:
+    vcf = tmp_path / "cut.vcf.gz"
+    for end in ("", ".tbi"):
+        Path(f"{vcf}{end}").write_bytes(Path(f"{awkward.known_sites[0]}{end}").read_bytes())
+    vcf.write_bytes(vcf.read_bytes()[:-40])
+    words = ["table", "-i", awkward.bam, "-r", awkward.reference, "-k", vcf, "-o", output / "table"]
+    assert "cut.vcf.gz has no end-of-file block" in refusal(program, output, *words)
+
+
+def test_a_table_of_another_sample(program: Path, one: Inputs, awkward: Inputs, output: Path) -> None:
+    table = table_of(program, awkward)
+    sentence = refusal(program, output, *commands(one, table, output)["apply"])
+    assert "give the table that was made of this BAM" in sentence
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.98])
+def test_a_truncated_table(program: Path, awkward: Inputs, tmp_path: Path, output: Path, part: float) -> None:
+    whole = table_of(program, awkward).read_text()
+    table = tmp_path / "cut.table"
+    table.write_text(whole[: int(part * len(whole))])
+    sentence = refusal(program, output, *commands(awkward, table, output)["apply"])
+    assert "cut.table is not a whole recalibration table" in sentence
+
+
+@pytest.mark.parametrize("text", ["", "chr1\t1\n", "#:GATKReport.v1.1:5\n", "\0" * 500])
+def test_what_is_no_table(program: Path, one: Inputs, tmp_path: Path, output: Path, text: str) -> None:
+    table = tmp_path / "no.table"
+    table.write_text(text)
+    assert "no.table is not a whole" in refusal(program, output, *commands(one, table, output)["apply"])
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (record("r", 0, 60, group="x"), "is of a read group that the header has not"),
+        (record("r", 0, 60).replace("50M", "20M10S20M"), "has a CIGAR with clips in the middle"),
+        (record("r", 0, 60) + "\tOQ:Z:FF", "has 50 bases and an OQ of 2"),
+        (record("r", 0, 60).replace("60\t50M", "60\t50M").replace("\t60\t60\t", "\t620\t60\t"), "over the end of its contig"),
+        (f"r\t0\tchr1\t1\t60\t501M\t*\t0\t0\t{SMALL['chr1'][:501]}\t{'F' * 501}\tRG:Z:g", "has 501 bases"),
+    ],
+)
+def test_records_that_gatk_refuses(program: Path, tmp_path: Path, output: Path, line: str, sentence: str) -> None:
+    inputs = write_inputs(tmp_path / "inputs", SMALL, head(GROUP), [line], [[SITE]])
+    assert sentence in refusal(program, output, *table_words(inputs, output / "table"))
+
+
+def test_reads_without_a_read_group_are_not_recalibrated(
+    program: Path, one: Inputs, tmp_path: Path, output: Path
+) -> None:
+    line = record("r", 0, 60).removesuffix("\tRG:Z:g")
+    inputs = write_inputs(tmp_path / "inputs", SMALL, head(GROUP), [line], [[SITE]])
+    table = table_of(program, one)
+    assert "has no read group of the header" in refusal(program, output, *commands(inputs, table, output)["apply"])
+
+
+@pytest.mark.parametrize("subcommand", ["table", "apply", "metrics"])
+def test_unsorted_reads(program: Path, one: Inputs, output: Path, subcommand: str) -> None:
+    table = table_of(program, one)
+    subprocess.run(["samtools", "sort", "-n", "-o", one.bam, one.bam], check=True, capture_output=True)
+    assert "is not sorted by coordinate" in refusal(program, output, *commands(one, table, output)[subcommand])
+
+
+@pytest.mark.parametrize("subcommand", ["table", "apply"])
+def test_reads_in_another_order_than_the_header_says(
+    program: Path, tmp_path: Path, output: Path, subcommand: str
+) -> None:
+    inputs = write_inputs(tmp_path / "inputs", SMALL, head(GROUP), [record("r", 0, 60), record("s", 0, 70)], [[SITE]])
+    table = table_of(program, inputs)
+    lines = [head(GROUP).replace("unsorted", "coordinate"), record("s", 0, 70), "\n", record("r", 0, 60), "\n"]
+    subprocess.run(["samtools", "view", "-b", "-o", inputs.bam, "-"], input="".join(lines), text=True, check=True)
+    sentence = refusal(program, output, *commands(inputs, table, output)[subcommand])
+    assert "sort" in sentence
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_flipped_bits_never_crash_the_program(program: Path, one: Inputs, tmp_path: Path, seed: int) -> None:
+    """Uncompressed, so that no checksum hides them: it succeeds or ends in a sentence."""
+    generator = Generator(seed)
+    inputs = generator.write(tmp_path / "inputs", 20)
+    table = table_of(program, inputs)
+    output = tmp_path / "output"
+    output.mkdir()
+    plain = subprocess.run(["samtools", "view", "-u", inputs.bam], check=True, capture_output=True).stdout
+    for _ in range(25):
+        content = bytearray(plain)
+        for _ in range(generator.random.choice([1, 1, 3])):
+            content[generator.random.randrange(len(content))] ^= 1 << generator.random.randrange(8)
+        inputs.bam.write_bytes(content)
+        for words in commands(inputs, table, output).values():
+            result = Engine(program).result(*words)
+            assert result.returncode in (0, 1), result.stderr
+            assert len(result.stderr.splitlines()) == result.returncode, result.stderr
+    assert one.bam.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["sort"], ["table"], ["table", "-i", "x.bam"], ["apply", "-q", "94"], ["metrics", "-i", "x", "-@", "none"]],
+)
+def test_wrong_usage(program: Path, words: list[str]) -> None:
+    result = Engine(program).result(*words)
+    assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+
+
+def test_a_full_disk(program: Path, awkward: Inputs) -> None:
+    """/dev/full takes nothing."""
+    table = table_of(program, awkward)
+    with Path("/dev/full").open("w") as full:
+        words = ["apply", "-i", awkward.bam, "-t", table, "-o", "-"]
+        result = subprocess.run([program, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1

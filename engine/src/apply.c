@@ -1,0 +1,134 @@
+/* Subcommand apply: a BAM with the qualities that a recalibration table gives, as GATK's ApplyBQSR makes them with
+   --use-original-qualities and --allow-missing-read-group. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bam_io.h"
+#include "error.h"
+#include "memory.h"
+#include "options.h"
+#include "output.h"
+#include "recalibrated_qualities.h"
+#include "recalibration_table.h"
+#include "subcommands.h"
+
+static const char METHOD[] = "base qualities recalibrated by the method of GATK 4.6.2 ApplyBQSR";
+
+typedef struct {
+    const char *input, *table, *output;
+    int threads, level, quantized_count;
+    int *quantized;
+} apply_options;
+
+typedef struct {
+    bam_reader *reads;
+    read_groups *groups;
+    recalibration_model *model;
+    recalibrated_qualities *qualities;
+    read_covariates covariates;
+} recalibrator;
+
+static void remove_tag(bam1_t *record, const char *name)
+{
+    uint8_t *tag = bam_aux_get(record, name);
+    if (tag && bam_aux_del(record, tag))
+        fail("record %s has damaged tags: write the BAM again", bam_get_qname(record));
+}
+
+static void recalibrate(recalibrator *by, bam1_t *record)
+{
+    int group = read_group_of(by->groups, record), length = record->core.l_qseq;
+    if (group < 0)
+        fail("record %s of %s has no read group of the header: add one (samtools addreplacerg)", bam_get_qname(record),
+             by->reads->name);
+    /* Qualities of insertions and deletions, which other versions of GATK wrote. */
+    remove_tag(record, "BI");
+    remove_tag(record, "BD");
+    if (length && bam_get_qual(record)[0] == 0xff && !bam_aux_get(record, "OQ"))
+        fail("record %s of %s has no qualities: remove it (samtools view -e 'qual != \"*\"')", bam_get_qname(record),
+             by->reads->name);
+    load_bases(&by->covariates, record, 0, length);
+    compute_covariates(&by->covariates, record);
+    recalibrate_bases(by->qualities, by->model, group, &by->covariates);
+    if (length)
+        memcpy(bam_get_qual(record), by->covariates.qualities, length);
+}
+
+static apply_options parse(int argc, char **argv)
+{
+    apply_options options = {.threads = 1, .level = 1, .quantized = allocate(argc, sizeof(int))};
+    int option;
+    while ((option = getopt(argc, argv, "i:t:o:q:l:@:")) != -1) {
+        switch (option) {
+        case 'i':
+            options.input = optarg;
+            break;
+        case 't':
+            options.table = optarg;
+            break;
+        case 'o':
+            options.output = optarg;
+            break;
+        case 'q':
+            options.quantized[options.quantized_count++] = whole_number("-q", optarg, 1, QUALITIES - 1);
+            break;
+        case 'l':
+            options.level = whole_number("-l", optarg, 0, 9);
+            break;
+        case '@':
+            options.threads = whole_number("-@", optarg, 1, 1024);
+            break;
+        default:
+            fail_usage("an option of apply is not valid: see bioinfo-assets-engine --help");
+        }
+    }
+    require_option("-i", options.input);
+    require_option("-t", options.table);
+    require_option("-o", options.output);
+    if (optind < argc)
+        fail_usage("%s is not an option of apply: see bioinfo-assets-engine --help", argv[optind]);
+    return options;
+}
+
+static void recalibrate_all(recalibrator *by, bam_writer *writer)
+{
+    bam1_t *record = bam_init1();
+    if (!record)
+        fail("there is no memory for a record: give the job more memory");
+    while (read_record(by->reads, record)) {
+        recalibrate(by, record);
+        write_record(writer, by->reads->header, record);
+    }
+    bam_destroy1(record);
+}
+
+int run_apply(int argc, char **argv)
+{
+    apply_options options = parse(argc, argv);
+    htsThreadPool threads = start_threads(options.threads);
+    recalibrator by = {.reads = open_reader(options.input, &threads)};
+    bool file = strcmp(options.output, "-") != 0;
+    if (file)
+        require_sorted(by.reads);
+    by.groups = read_groups_of(by.reads->header);
+    by.model = read_recalibration_table(options.table, by.groups, by.reads->name);
+    by.qualities = recalibrate_model(by.model, options.quantized, options.quantized_count);
+    add_program(by.reads->header, argc, argv, METHOD);
+    char *index = format_text("%s.bai", options.output), *md5 = format_text("%s.md5", options.output);
+    bam_target target = {options.output, options.level, file ? index : NULL, file ? md5 : NULL};
+    bam_writer *writer = open_writer(&target, by.reads->header, &threads);
+    recalibrate_all(&by, writer);
+    close_writer(writer);
+    recalibrated_qualities_free(by.qualities);
+    model_free(by.model);
+    read_groups_free(by.groups);
+    close_reader(by.reads);
+    stop_threads(&threads);
+    read_covariates_free(&by.covariates);
+    free(options.quantized);
+    free(index);
+    free(md5);
+    publish_outputs();
+    return 0;
+}
