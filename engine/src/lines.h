@@ -2,6 +2,7 @@
 #ifndef LINES_H
 #define LINES_H
 
+#include <htslib/hts.h>
 #include <htslib/kstring.h>
 #include <htslib/thread_pool.h>
 #include <stdbool.h>
