@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.metrics import alignment_metrics
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
 from bioinfo_assets_tests.steps.bench import Bench, StepResult, samtools, stored
-from bioinfo_assets_tests.steps.builders import QUANTIZED_QUALS
+from bioinfo_assets_tests.steps.builders import OPTICAL_DISTANCE, QUANTIZED_QUALS
 from bioinfo_assets_tests.steps.chain import SAMPLE, Chain
 
 
@@ -24,6 +25,14 @@ def native(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
     layout = OutputLayout(str(folder / "results"))
     recalibration = Recalibration(chain.sites, QUANTIZED_QUALS, Engine.NATIVE)
     jobs = [
+        mark_duplicates(
+            SAMPLE,
+            chain.results["aligned_bam"].files["bam"],
+            chain.reference,
+            layout,
+            optical_distance=OPTICAL_DISTANCE,
+            engine=Engine.NATIVE,
+        ),
         recalibrate(SAMPLE, chain.marked, chain.reference, recalibration, layout),
         alignment_metrics(SAMPLE, chain.recalibrated, chain.reference, layout, Engine.NATIVE),
     ]
@@ -31,7 +40,7 @@ def native(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
     return {job.key.asset: result for job, result in zip(jobs, results, strict=True)}
 
 
-@pytest.mark.parametrize("asset", ["recalibrated_bam", "alignment_metrics"])
+@pytest.mark.parametrize("asset", ["marked_bam", "recalibrated_bam", "alignment_metrics"])
 def test_contents_facts_and_warnings_are_those_of_the_originals(
     chain: Chain, native: Mapping[str, StepResult], asset: str
 ) -> None:
@@ -56,11 +65,17 @@ def test_the_index_and_the_md5_are_of_the_bam(native: Mapping[str, StepResult], 
 
 
 def test_the_program_and_its_method_are_in_the_header(native: Mapping[str, StepResult]) -> None:
-    header = samtools("view", "-H", "--no-PG", str(native["recalibrated_bam"].path("bam")))
-    programs = [dict(field.split(":", 1) for field in line.split("\t")[1:]) for line in header if line[:3] == "@PG"]
-    assert [program["ID"] for program in programs] == ["bwa", "MarkDuplicates", "bioinfo-assets-engine"]
-    assert programs[-1]["PP"] == "MarkDuplicates"
-    assert "ApplyBQSR" in programs[-1]["DS"]
+    def programs(asset: str) -> list[dict[str, str]]:
+        header = samtools("view", "-H", "--no-PG", str(native[asset].path("bam")))
+        return [dict(field.split(":", 1) for field in line.split("\t")[1:]) for line in header if line[:3] == "@PG"]
+
+    recalibrated = programs("recalibrated_bam")
+    assert [program["ID"] for program in recalibrated] == ["bwa", "MarkDuplicates", "bioinfo-assets-engine"]
+    assert recalibrated[-1]["PP"] == "MarkDuplicates"
+    assert "ApplyBQSR" in recalibrated[-1]["DS"]
+    marked = programs("marked_bam")
+    assert [program.get("PP") for program in marked] == [None, *(program["ID"] for program in marked[:-1])]
+    assert "MarkDuplicates" in marked[1]["DS"]
 
 
 def test_what_the_engine_reports_as_wrong_is_why_the_job_fails(chain: Chain, bench: Bench, tmp_path: Path) -> None:

@@ -58,6 +58,9 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
         "trimmed_reads": trim_reads("expt", reads(), trimming, layout),
         "aligned_bam": align("expt", reads(), [read_group("FC2.1"), read_group()], reference(alt=True), layout),
         "marked_bam": mark_duplicates("expt", aligned, reference(), layout, optical_distance=OPTICAL_DISTANCE),
+        "marked_bam.native": mark_duplicates(
+            "expt", aligned, reference(), layout, optical_distance=OPTICAL_DISTANCE, engine=Engine.NATIVE
+        ),
         "recalibrated_bam": recalibrate("expt", marked, reference(), recalibration, layout),
         "recalibrated_bam.native": recalibrate("expt", marked, reference(), native, layout),
         "recalibrated_bam.without_sites": recalibrate("expt", marked, reference(), no_sites, layout),

@@ -6,6 +6,7 @@
 
 #include "bam_io.h"
 #include "error.h"
+#include "htsjdk_tags.h"
 #include "memory.h"
 #include "options.h"
 #include "output.h"
@@ -111,6 +112,7 @@ static void recalibrate_all(recalibrator *by, bam_writer *writer)
         if (!is_kept(by, record))
             continue;
         recalibrate(by, record);
+        write_as_htsjdk(record, by->reads->name);
         write_record(writer, by->reads->header, record);
     }
     bam_destroy1(record);

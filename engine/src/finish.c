@@ -6,6 +6,7 @@
 #include "bam_io.h"
 #include "duplicate_set.h"
 #include "error.h"
+#include "htsjdk_tags.h"
 #include "memory.h"
 #include "mismatch_tags.h"
 #include "options.h"
@@ -83,6 +84,7 @@ static void finish_stream(const finish_options *options, bam_reader *reader, bam
             set = read_duplicates(options->set);
         flag(record, set, options, reader->name);
         tag(record, reader, fasta, &text);
+        write_as_htsjdk(record, reader->name);
         write_record(writer, reader->header, record);
     }
     if (!set)

@@ -4,7 +4,7 @@ metrics=expt.alignment_metrics.txt
 
 # The project's own program; what it reports as wrong is why the job fails.
 engine() {
-    bioinfo-assets-engine "$@" 2> engine.log || fail "$(sed -n '$s/^bioinfo-assets-engine: //p' engine.log)"
+    bioinfo-assets-engine "$@" 2> "engine.$1.log" || fail "$(sed -n '$s/^bioinfo-assets-engine: //p' "engine.$1.log")"
 }
 
 engine metrics -i "$bam" -r "$fasta" -a "$metrics" -@ "$JOB_CPUS"

@@ -81,7 +81,7 @@ fi
 # ended, so the two JVMs do not fill their heaps at the same time.
 JAVA_TOOL_OPTIONS=$(jvm 45) picard MarkDuplicates --INPUT "$aligned" --OUTPUT /dev/stdout --METRICS_FILE "$metrics" \
     --ASSUME_SORT_ORDER queryname --OPTICAL_DUPLICATE_PIXEL_DISTANCE "$optical_distance" "${name_regex[@]}" \
-    --VALIDATION_STRINGENCY SILENT --COMPRESSION_LEVEL 0 |
+    --ADD_PG_TAG_TO_READS false --VALIDATION_STRINGENCY SILENT --COMPRESSION_LEVEL 0 |
     link_programs - |
     samtools sort -u --no-PG -@ "$JOB_CPUS" -m "$((JOB_MEMORY_MIB / 5 / JOB_CPUS + 1))M" -T "$TMPDIR/sort" - |
     JAVA_TOOL_OPTIONS=$(jvm 20) picard SetNmMdAndUqTags --INPUT /dev/stdin --OUTPUT "$marked" \

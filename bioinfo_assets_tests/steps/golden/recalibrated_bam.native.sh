@@ -59,7 +59,7 @@ link_programs() { # BAM, or - for standard input
 
 # The project's own program; what it reports as wrong is why the job fails.
 engine() {
-    bioinfo-assets-engine "$@" 2> engine.log || fail "$(sed -n '$s/^bioinfo-assets-engine: //p' engine.log)"
+    bioinfo-assets-engine "$@" 2> "engine.$1.log" || fail "$(sed -n '$s/^bioinfo-assets-engine: //p' "engine.$1.log")"
 }
 
 require_contigs "$marked" "$dictionary"
