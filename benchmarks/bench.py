@@ -92,6 +92,8 @@ class Bench:
         attempt = Attempt(root)
         for folder in (attempt.work, attempt.tmp, attempt.report):
             folder.mkdir(parents=True, exist_ok=True)
+        for log in (attempt.stdout, attempt.stderr):
+            log.touch()
         attempt.script.write_text(text, encoding="utf-8")
         environment = {
             "PATH": os.pathsep.join([*map(str, TOOL_PATH), os.environ["PATH"]]),

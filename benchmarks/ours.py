@@ -84,7 +84,12 @@ def _align(ours: Ours) -> Job:
 def _mark(ours: Ours) -> Job:
     aligned = ours.outputs["aligned_bam"]["bam"]
     return duplicates.mark_duplicates(
-        ours.sample, aligned, ours.reference, ours.layout, optical_distance=OPTICAL_DISTANCE
+        ours.sample,
+        aligned,
+        ours.reference,
+        ours.layout,
+        optical_distance=OPTICAL_DISTANCE,
+        engine=ours.engine,
     )
 
 

@@ -143,8 +143,8 @@ class Settings(BackendConfig, BaseSettings):
     )
     engine: Literal["gatk", "native"] = Field(
         default="gatk",
-        description="The program of base recalibration and alignment metrics: `gatk` (GATK and Picard), or `native`, "
-        "the project's own, with the same results in less time.",
+        description="The program that marks duplicates, recalibrates and collects alignment metrics: `gatk` (GATK and "
+        "Picard), or `native`, the project's own, with the same results in less time.",
     )
     platform: str = Field(
         default="ILLUMINA", description="The sequencing platform: PL of the read groups (SAM specification, 1.3)."
