@@ -1,7 +1,7 @@
 """Reads that are hard to get right, written by a seeded generator: the same seed gives the same files.
 
-Everything is legal and read by GATK and Picard: odd CIGARs, references with N, IUPAC and lower-case bases, known sites that
-overlap or reach over ends, original qualities, fragments shorter than their reads, and read groups that share names.
+Everything is legal and read by GATK and Picard: odd CIGARs, references with N, IUPAC and lower-case bases, known sites
+that overlap or reach over ends, original qualities, fragments shorter than their reads, and read groups that share names.
 """
 
 import random
@@ -62,7 +62,7 @@ class Generator:
     """Writes a reference, known sites and reads."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 # the same files for the same seed
         self.references = {name: self._reference(length) for name, length in CONTIGS.items()}
 
     def write(self, folder: Path, templates: int) -> Inputs:
@@ -144,7 +144,9 @@ class Generator:
             last = CONTIGS[contig] - placed.end
             if last < 0:
                 continue
-            start = self.random.choice([0, last, self.random.randrange(last + 1), min(last, self.random.randrange(400))])
+            start = self.random.choice(
+                [0, last, self.random.randrange(last + 1), min(last, self.random.randrange(400))]
+            )
             return Placed(contig, start if self._chance(0.05) else self.random.randrange(last + 1), placed.operations)
 
     def _mate_place(self, first: Placed, length: int) -> Placed:
@@ -249,10 +251,8 @@ class Generator:
             self._record(name, common | flags[0], first, second, size, group),
             self._record(name, common | flags[1], second, first, -size, group),
         ]
-        for extra in (256, 2048):
-            if self._chance(0.04):
-                records.append(self._record(name, 1 | extra | flags[0], self._place(60), second, 0, group))
-        return records
+        extra = [flag for flag in (256, 2048) if self._chance(0.04)]
+        return records + [self._record(name, 1 | flag | flags[0], self._place(60), second, 0, group) for flag in extra]
 
 
 def header(order: str = "unsorted") -> str:
@@ -278,7 +278,7 @@ def write_inputs(
         subprocess.run(["bgzip", "--force", vcf], check=True)
         subprocess.run(["tabix", "--force", "--preset", "vcf", f"{vcf}.gz"], check=True)
     sam = head + "".join(f"{line}\n" for line in records)
-    command = ["samtools", "sort", "--no-PG", "-o", inputs.bam, "-"]
+    command: list[str | Path] = ["samtools", "sort", "--no-PG", "-o", inputs.bam, "-"]
     subprocess.run(command, input=sam, text=True, check=True, capture_output=True)
     subprocess.run(["samtools", "index", inputs.bam], check=True)
     return inputs

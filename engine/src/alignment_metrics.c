@@ -155,6 +155,8 @@ static int64_t count_block(alignment_category *category, const bam1_t *record, i
 
 static void count_bases(alignment_category *category, const bam1_t *record, const char *bases, int64_t contig_length)
 {
+    if (record->core.tid < 0 || record->core.pos < 0)
+        fail("record %s is mapped, and has no place: correct or remove it", bam_get_qname(record));
     if (bam_cigar2qlen(record->core.n_cigar, bam_get_cigar(record)) > record->core.l_qseq)
         fail("record %s has %d bases and a longer CIGAR: correct or remove it", bam_get_qname(record),
              record->core.l_qseq);
