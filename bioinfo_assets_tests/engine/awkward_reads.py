@@ -1,7 +1,7 @@
 """Reads that are hard to get right, written by a seeded generator: the same seed gives the same files.
 
 Everything is legal and read by GATK and Picard: odd CIGARs, references with N, IUPAC and lower-case bases, known sites
-that overlap or reach over ends, original qualities, fragments shorter than their reads, and read groups that share names.
+that overlap or reach over ends, original qualities, fragments shorter than their reads, read groups that share names.
 """
 
 import random
@@ -242,8 +242,10 @@ class Generator:
         reverse = self._chance(0.5)
         mate_reverse = not reverse if self._chance(0.9) else reverse
         ends = [place.end - 1 if back else place.start for place, back in ((first, reverse), (second, mate_reverse))]
-        size = ends[1] - ends[0] + (1 if ends[1] >= ends[0] else -1) if first.contig == second.contig else 0
-        if self._chance(0.15):
+        size = ends[1] - ends[0] + (1 if ends[1] >= ends[0] else -1)
+        if first.contig != second.contig:
+            size = 0  # as Picard wants it
+        elif self._chance(0.15):
             size = self.random.choice([0, 1, -1, 100, -100, self.random.randrange(-300, 300), 150000])
         common = 1 | 2 * self._chance(0.8) | 512 * self._chance(0.02) | 1024 * self._chance(0.1)
         flags = 64 | 16 * reverse | 32 * mate_reverse, 128 | 16 * mate_reverse | 32 * reverse

@@ -203,11 +203,22 @@ def test_malformed_records_are_left_out_only_on_demand(
     assert line.startswith("whole\t")
 
 
-def test_metrics_of_a_record_without_bases(program: Path, tmp_path: Path, output: Path) -> None:
-    fields = record("r", 0, 60).split("\t")
-    line = "\t".join([*fields[:9], "*", "*"])
-    inputs = write_inputs(tmp_path / "inputs", SMALL, head(GROUP), [line], [[SITE]])
-    assert "0 bases and a longer CIGAR" in refusal(program, output, *commands(inputs, inputs.bam, output)["metrics"])
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({9: "*", 10: "*"}, "0 bases and a longer CIGAR"),
+        ({10: "*"}, "has no qualities"),
+        ({1: "129", 6: "chr2", 7: "5", 8: "100"}, "its mate is on another contig"),
+    ],
+)
+def test_records_that_picard_refuses(
+    program: Path, tmp_path: Path, output: Path, fields: dict[int, str], sentence: str
+) -> None:
+    line = "\t".join(fields.get(at, field) for at, field in enumerate(record("r", 0, 60).split("\t")))
+    references = {**SMALL, "chr2": "ACGT" * 9}
+    header = head("@SQ\tSN:chr2\tLN:36", GROUP)
+    inputs = write_inputs(tmp_path / "inputs", references, header, [line], [[SITE]])
+    assert sentence in refusal(program, output, *commands(inputs, inputs.bam, output)["metrics"])
 
 
 def test_a_read_group_without_platform(program: Path, tmp_path: Path, output: Path) -> None:
@@ -276,7 +287,7 @@ def test_a_full_disk(program: Path, awkward: Inputs) -> None:
     """/dev/full takes nothing."""
     table = table_of(program, awkward)
     with Path("/dev/full").open("w") as full:
-        words = ["apply", "-i", awkward.bam, "-t", table, "-o", "-"]
+        words: list[str | Path] = ["apply", "-i", awkward.bam, "-t", table, "-o", "-"]
         result = subprocess.run([program, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
