@@ -223,7 +223,7 @@ class Generator:
         if kind < 0.8:
             return self._pair(name, group)
         placed = self._place(self._length())
-        if kind < 0.88:  # a read whose mate is not mapped has that mate beside it
+        if kind < 0.88:  # a read whose mate is not mapped has that mate next to it
             first, reverse = self.random.choice([64, 128]), 16 * self._chance(0.5)
             place = f"{placed.contig}\t{placed.start + 1}\t0\t*\t=\t{placed.start + 1}"
             unmapped = self._unmapped(name, 1 | (192 - first) | 4 | 2 * reverse, place, group)

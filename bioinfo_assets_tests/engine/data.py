@@ -82,8 +82,9 @@ def real_reads(folder: Path) -> Inputs:
         groups += [line for line in lines if line.startswith("@RG")]
         records += [line for line in lines if not line.startswith("@")]
     header = "\n".join(["@HD\tVN:1.6\tSO:unsorted", f"@SQ\tSN:chrM\tLN:{len(references['chrM'])}", *groups, ""])
-    sites = (data.folder / "ref" / "mt.vcf").read_text().splitlines()
-    return marked(write_inputs(folder, references, header, records, [[line for line in sites if line[0] != "#"]]))
+    lines = (data.folder / "ref" / "mt.vcf").read_text().splitlines()
+    sites = ["\t".join(line.split("\t")[:8]) for line in lines if not line.startswith("#")]
+    return marked(write_inputs(folder, references, header, records, [sites]))
 
 
 def marked(inputs: Inputs) -> Inputs:

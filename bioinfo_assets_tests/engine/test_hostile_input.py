@@ -20,7 +20,7 @@ def output(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def one(tmp_path: Path) -> Inputs:
+def single_read(tmp_path: Path) -> Inputs:
     return one_read(tmp_path / "one")
 
 
@@ -75,10 +75,10 @@ def test_a_damaged_bam(program: Path, awkward: Inputs, tmp_path: Path, output: P
 
 
 @pytest.mark.parametrize("subcommand", ["table", "apply", "metrics"])
-def test_an_absent_bam(program: Path, one: Inputs, output: Path, subcommand: str) -> None:
-    table = table_of(program, one)
-    one.bam.unlink()
-    assert "No such file" in refusal(program, output, *commands(one, table, output)[subcommand])
+def test_an_absent_bam(program: Path, single_read: Inputs, output: Path, subcommand: str) -> None:
+    table = table_of(program, single_read)
+    single_read.bam.unlink()
+    assert "No such file" in refusal(program, output, *commands(single_read, table, output)[subcommand])
 
 
 @pytest.mark.parametrize("subcommand", ["table", "metrics"])
@@ -90,28 +90,29 @@ def test_an_absent_bam(program: Path, one: Inputs, output: Path, subcommand: str
     ],
 )
 def test_another_reference(
-    program: Path, one: Inputs, output: Path, subcommand: str, references: dict[str, str], sentence: str
+    program: Path, single_read: Inputs, output: Path, subcommand: str, references: dict[str, str], sentence: str
 ) -> None:
-    fasta = one.folder / "other.fa"
+    fasta = single_read.folder / "other.fa"
     fasta.write_text("".join(f">{name}\n{bases}\n" for name, bases in references.items()))
     subprocess.run(["samtools", "faidx", fasta], check=True)
     words: list[str | Path] = [
-        fasta if word == one.reference else word for word in commands(one, one.bam, output)[subcommand]
+        fasta if word == single_read.reference else word
+        for word in commands(single_read, single_read.bam, output)[subcommand]
     ]
     assert sentence in refusal(program, output, *words)
 
 
 @pytest.mark.parametrize("subcommand", ["table", "metrics"])
-def test_a_reference_without_index(program: Path, one: Inputs, output: Path, subcommand: str) -> None:
-    Path(f"{one.reference}.fai").unlink()
-    sentence = refusal(program, output, *commands(one, one.bam, output)[subcommand])
+def test_a_reference_without_index(program: Path, single_read: Inputs, output: Path, subcommand: str) -> None:
+    Path(f"{single_read.reference}.fai").unlink()
+    sentence = refusal(program, output, *commands(single_read, single_read.bam, output)[subcommand])
     assert "genome.fa.fai is there (samtools faidx)" in sentence
-    assert not Path(f"{one.reference}.fai").exists()
+    assert not Path(f"{single_read.reference}.fai").exists()
 
 
-def test_known_sites_without_index(program: Path, one: Inputs, output: Path) -> None:
-    Path(f"{one.known_sites[0]}.tbi").unlink()
-    assert "make it with tabix -p vcf" in refusal(program, output, *table_words(one, output / "table"))
+def test_known_sites_without_index(program: Path, single_read: Inputs, output: Path) -> None:
+    Path(f"{single_read.known_sites[0]}.tbi").unlink()
+    assert "make it with tabix -p vcf" in refusal(program, output, *table_words(single_read, output / "table"))
 
 
 @pytest.mark.parametrize(
@@ -123,20 +124,20 @@ def test_known_sites_without_index(program: Path, one: Inputs, output: Path) -> 
     ],
 )
 def test_known_sites_of_another_genome(
-    program: Path, one: Inputs, output: Path, contigs: str, lines: str, sentence: str
+    program: Path, single_read: Inputs, output: Path, contigs: str, lines: str, sentence: str
 ) -> None:
-    vcf = one.known_sites[0].with_suffix("")
+    vcf = single_read.known_sites[0].with_suffix("")
     vcf.write_text(f"##fileformat=VCFv4.2\n{contigs}#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n{lines}")
     subprocess.run(["bgzip", "--force", vcf], check=True)
     subprocess.run(["tabix", "--force", "--preset", "vcf", f"{vcf}.gz"], check=True)
-    assert sentence in refusal(program, output, *table_words(one, output / "table"))
+    assert sentence in refusal(program, output, *table_words(single_read, output / "table"))
 
 
-def test_known_sites_that_are_not_compressed(program: Path, one: Inputs, output: Path) -> None:
-    vcf = one.known_sites[0]
+def test_known_sites_that_are_not_compressed(program: Path, single_read: Inputs, output: Path) -> None:
+    vcf = single_read.known_sites[0]
     subprocess.run(["bgzip", "--decompress", vcf], check=True)
     vcf.with_suffix("").rename(vcf)
-    assert "is not a VCF compressed by bgzip" in refusal(program, output, *table_words(one, output / "table"))
+    assert "is not a VCF compressed by bgzip" in refusal(program, output, *table_words(single_read, output / "table"))
 
 
 def test_truncated_known_sites(program: Path, awkward: Inputs, tmp_path: Path, output: Path) -> None:
@@ -148,9 +149,9 @@ def test_truncated_known_sites(program: Path, awkward: Inputs, tmp_path: Path, o
     assert "cut.vcf.gz has no end-of-file block" in refusal(program, output, *words)
 
 
-def test_a_table_of_another_sample(program: Path, one: Inputs, awkward: Inputs, output: Path) -> None:
+def test_a_table_of_another_sample(program: Path, single_read: Inputs, awkward: Inputs, output: Path) -> None:
     table = table_of(program, awkward)
-    sentence = refusal(program, output, *commands(one, table, output)["apply"])
+    sentence = refusal(program, output, *commands(single_read, table, output)["apply"])
     assert "give the table that was made of this BAM" in sentence
 
 
@@ -164,10 +165,10 @@ def test_a_truncated_table(program: Path, awkward: Inputs, tmp_path: Path, outpu
 
 
 @pytest.mark.parametrize("text", ["", "chr1\t1\n", "#:GATKReport.v1.1:5\n", "\0" * 500])
-def test_what_is_no_table(program: Path, one: Inputs, tmp_path: Path, output: Path, text: str) -> None:
+def test_what_is_no_table(program: Path, single_read: Inputs, tmp_path: Path, output: Path, text: str) -> None:
     table = tmp_path / "no.table"
     table.write_text(text)
-    assert "no.table is not a whole" in refusal(program, output, *commands(one, table, output)["apply"])
+    assert "no.table is not a whole" in refusal(program, output, *commands(single_read, table, output)["apply"])
 
 
 @pytest.mark.parametrize(
@@ -227,22 +228,22 @@ def test_a_read_group_without_platform(program: Path, tmp_path: Path, output: Pa
     assert "read group g" in refusal(program, output, *table_words(inputs, output / "table"))
 
 
-def test_the_index_of_another_bam(program: Path, one: Inputs, awkward: Inputs, output: Path) -> None:
+def test_the_index_of_another_bam(program: Path, single_read: Inputs, awkward: Inputs, output: Path) -> None:
     """With several threads the table is made by contig."""
-    Path(f"{one.bam}.bai").write_bytes(Path(f"{awkward.bam}.bai").read_bytes())
-    sentence = refusal(program, output, *table_words(one, output / "table"), "-@", "2")
+    Path(f"{single_read.bam}.bai").write_bytes(Path(f"{awkward.bam}.bai").read_bytes())
+    sentence = refusal(program, output, *table_words(single_read, output / "table"), "-@", "2")
     assert "one/reads.bam" in sentence
 
 
 @pytest.mark.parametrize("subcommand", ["table", "apply", "metrics"])
-def test_unsorted_reads(program: Path, one: Inputs, output: Path, subcommand: str) -> None:
-    table = table_of(program, one)
-    subprocess.run(["samtools", "sort", "-n", "-o", one.bam, one.bam], check=True, capture_output=True)
-    assert "is not sorted by coordinate" in refusal(program, output, *commands(one, table, output)[subcommand])
+def test_unsorted_reads(program: Path, single_read: Inputs, output: Path, subcommand: str) -> None:
+    table = table_of(program, single_read)
+    subprocess.run(["samtools", "sort", "-n", "-o", single_read.bam, single_read.bam], check=True, capture_output=True)
+    assert "is not sorted by coordinate" in refusal(program, output, *commands(single_read, table, output)[subcommand])
 
 
 @pytest.mark.parametrize("subcommand", ["table", "apply"])
-def test_reads_in_another_order_than_the_header_says(
+def test_reads_in_another_order_than_that_of_the_header(
     program: Path, tmp_path: Path, output: Path, subcommand: str
 ) -> None:
     inputs = write_inputs(tmp_path / "inputs", SMALL, head(GROUP), [record("r", 0, 60), record("s", 0, 70)], [[SITE]])
