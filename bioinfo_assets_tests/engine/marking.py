@@ -1,13 +1,14 @@
 """Duplicates and tags of a query-grouped file by Picard and by the engine."""
 
+import random
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bioinfo_assets_tests.engine.awkward_templates import AwkwardReads, fasta, header, reference_bases, write_one_place
 from bioinfo_assets_tests.data_sets import na12878
+from bioinfo_assets_tests.engine.awkward_templates import AwkwardReads, fasta, header, reference_bases, write_one_place
 from bioinfo_assets_tests.steps.bench import TOOL_PATH, samtools
 
 UMI_NAMES: Final = "[^:]+:[0-9]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+):[A-Za-z0-9+_-]+"
@@ -79,7 +80,7 @@ def pipe(stages: list[list[str | Path]]) -> None:
     started: list[subprocess.Popen[bytes]] = []
     for stage in stages:
         source = started[-1].stdout if started else None
-        started.append(subprocess.Popen(stage, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE))  # noqa: S603
+        started.append(subprocess.Popen(stage, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
         if source:
             source.close()
     printed = [process.communicate()[1] for process in reversed(started)]
@@ -93,8 +94,6 @@ def picard(tool: str, *words: str | Path) -> None:
 
 def write_sam(folder: Path, records: list[str], groups: list[str] | None = None) -> None:
     """Records of a test of its own, with the reference of the awkward ones."""
-    import random
-
     folder.mkdir(parents=True, exist_ok=True)
     lines = header() if groups is None else [line for line in header() if not line.startswith("@RG")] + groups
     (folder / "in.sam").write_text("\n".join([*lines, *records, ""]))

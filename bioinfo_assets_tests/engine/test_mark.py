@@ -92,7 +92,10 @@ def mark_words(sam: Path, output: Path) -> list[str | Path]:
         ([f"r\t65\tc1\t1{i}1\t60\t50M\tc1\t9\t0\t{BASES}\tRG:Z:a" for i in range(2)], "several primary records of r"),
         ([f"r\t0\tc1\t101\t60\t50M\t*\t0\t0\t{BASES}\tRG:Z:a\tzt:i:1"], "has the tag zt in r"),
         (
-            [f"{name}\t{flag}\tc1\t101\t60\t50M\tc1\t9\t0\t{BASES}\tRG:Z:a" for name, flag in (("r", 65), ("s", 65), ("r", 129))],
+            [
+                f"{name}\t{flag}\tc1\t101\t60\t50M\tc1\t9\t0\t{BASES}\tRG:Z:a"
+                for name, flag in (("r", 65), ("s", 65), ("r", 129))
+            ],
             "is not grouped by read name",
         ),
     ],
@@ -197,7 +200,9 @@ def test_flipped_bits_never_crash_the_program(program: Path, tmp_path: Path, see
             assert len(result.stderr.splitlines()) == result.returncode, result.stderr
 
 
-@pytest.mark.parametrize("words", [["mark"], ["mark", "-i", "x", "-d", "-1"], ["finish", "-q"], ["merge", "-1", "x"], ["aligned"]])
+@pytest.mark.parametrize(
+    "words", [["mark"], ["mark", "-i", "x", "-d", "-1"], ["finish", "-q"], ["merge", "-1", "x"], ["aligned"]]
+)
 def test_wrong_usage(program: Path, words: list[str]) -> None:
     result = subprocess.run([program, *words], capture_output=True, check=False)
     assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, b"", 1)
