@@ -1,4 +1,4 @@
-"""Aligned reads of every awkward kind that the formats allow, from a seed: the engine and Picard are compared on them."""
+"""Aligned reads of every awkward kind that the formats allow, from a seed, to compare the engine with Picard."""
 
 import random
 from collections.abc import Iterator

@@ -57,7 +57,16 @@ class Templates:
         subprocess.run(["samtools", "dict", "-o", upper.with_suffix(".dict"), upper], check=True)
         grouped = ["--ASSUME_SORT_ORDER", "queryname", "--OPTICAL_DUPLICATE_PIXEL_DISTANCE", "2500"]
         names = ["--READ_NAME_REGEX", UMI_NAMES] if self.umis else []
-        words = ["--INPUT", self.sam, "--OUTPUT", flagged, "--METRICS_FILE", marked.metrics, *grouped, *names]
+        words: list[str | Path] = [
+            "--INPUT",
+            self.sam,
+            "--OUTPUT",
+            flagged,
+            "--METRICS_FILE",
+            marked.metrics,
+            *grouped,
+            *names,
+        ]
         picard("MarkDuplicates", *words)
         subprocess.run(["samtools", "sort", "--no-PG", "-o", in_order, flagged], check=True, capture_output=True)
         picard("SetNmMdAndUqTags", "--INPUT", in_order, "--OUTPUT", marked.bam, "--REFERENCE_SEQUENCE", upper)
@@ -68,10 +77,32 @@ class Templates:
         marked = Marked(output / "made.bam", output / "made.txt")
         duplicates = output / "duplicates"
         names = ["-u"] if self.umis else []
-        mark = [program, "mark", "-i", self.sam, "-s", duplicates, "-m", marked.metrics, *names, *options]
-        finish = [program, "finish", "-i", "-", "-s", duplicates, "-r", self.reference, "-o", marked.bam]
-        stages = [mark, ["samtools", "sort", "-u", "--no-PG", "-T", output / "sort", "-"], finish]
-        pipe(stages)
+        mark: list[str | Path] = [
+            program,
+            "mark",
+            "-i",
+            self.sam,
+            "-s",
+            duplicates,
+            "-m",
+            marked.metrics,
+            *names,
+            *options,
+        ]
+        finish: list[str | Path] = [
+            program,
+            "finish",
+            "-i",
+            "-",
+            "-s",
+            duplicates,
+            "-r",
+            self.reference,
+            "-o",
+            marked.bam,
+        ]
+        sort: list[str | Path] = ["samtools", "sort", "-u", "--no-PG", "-T", output / "sort", "-"]
+        pipe([mark, sort, finish])
         return marked
 
 
@@ -112,7 +143,7 @@ def write_real(folder: Path) -> None:
         lane = first.name.removesuffix("_1.fastq.gz").split("_", 1)[1]
         group = f"@RG\\tID:{lane}\\tSM:NA12878\\tLB:NA12878\\tPL:ILLUMINA\\tPU:{lane}"
         second = str(first).replace("_1.fastq", "_2.fastq")
-        command = ["bwa", "mem", "-Y", "-R", group, folder / "genome.fa", first, second]
+        command: list[str | Path] = ["bwa", "mem", "-Y", "-R", group, folder / "genome.fa", first, second]
         lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
         head += [line for line in lines if line[:3] in {"@SQ", "@RG"} and line not in head]
         body += [line for line in lines if line[0] != "@"]

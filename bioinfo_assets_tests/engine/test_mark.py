@@ -54,7 +54,7 @@ def test_index_md5_and_order(templates: Templates, tmp_path: Path) -> None:
 
 
 def test_a_small_bound_of_memory_gives_the_same(program: Path, tmp_path: Path) -> None:
-    """A hundred thousand duplicates at one place and pairs elsewhere need more than 1 MiB, and leave no temporary file."""
+    """A hundred thousand duplicates at one place need more than 1 MiB, and leave no temporary file."""
     write_one_place(tmp_path / "deep", seed=5, pairs=100_000)
     deep = Templates(tmp_path / "deep")
     outputs = [tmp_path / "small", tmp_path / "large"]
