@@ -57,17 +57,8 @@ class Templates:
         subprocess.run(["samtools", "dict", "-o", upper.with_suffix(".dict"), upper], check=True)
         grouped = ["--ASSUME_SORT_ORDER", "queryname", "--OPTICAL_DUPLICATE_PIXEL_DISTANCE", "2500"]
         names = ["--READ_NAME_REGEX", UMI_NAMES] if self.umis else []
-        words: list[str | Path] = [
-            "--INPUT",
-            self.sam,
-            "--OUTPUT",
-            flagged,
-            "--METRICS_FILE",
-            marked.metrics,
-            *grouped,
-            *names,
-        ]
-        picard("MarkDuplicates", *words)
+        files = ("--INPUT", self.sam, "--OUTPUT", flagged, "--METRICS_FILE", marked.metrics)
+        picard("MarkDuplicates", *files, *grouped, *names)
         subprocess.run(["samtools", "sort", "--no-PG", "-o", in_order, flagged], check=True, capture_output=True)
         picard("SetNmMdAndUqTags", "--INPUT", in_order, "--OUTPUT", marked.bam, "--REFERENCE_SEQUENCE", upper)
         return marked
@@ -77,32 +68,10 @@ class Templates:
         marked = Marked(output / "made.bam", output / "made.txt")
         duplicates = output / "duplicates"
         names = ["-u"] if self.umis else []
-        mark: list[str | Path] = [
-            program,
-            "mark",
-            "-i",
-            self.sam,
-            "-s",
-            duplicates,
-            "-m",
-            marked.metrics,
-            *names,
-            *options,
-        ]
-        finish: list[str | Path] = [
-            program,
-            "finish",
-            "-i",
-            "-",
-            "-s",
-            duplicates,
-            "-r",
-            self.reference,
-            "-o",
-            marked.bam,
-        ]
+        mark: list[str | Path] = [program, "mark", "-i", self.sam, "-s", duplicates, "-m", marked.metrics]
         sort: list[str | Path] = ["samtools", "sort", "-u", "--no-PG", "-T", output / "sort", "-"]
-        pipe([mark, sort, finish])
+        finish: list[str | Path] = [program, "finish", "-i", "-", "-s", duplicates, "-r", self.reference]
+        pipe([[*mark, *names, *options], sort, [*finish, "-o", marked.bam]])
         return marked
 
 

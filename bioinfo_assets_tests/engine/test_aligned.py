@@ -37,12 +37,8 @@ def test_records_header_and_counts(engine: Engine, templates: Templates, tmp_pat
     assert [line for line in head if line.startswith("@SQ")] == contigs
     assert [line for line in head if not line.startswith("@SQ")] == [line for line in before if line[:3] != "@SQ"]
     counts = dict(line.split("\t") for line in (tmp_path / "counts").read_text().splitlines())
-    flagstat = samtools("flagstat", "-O", "tsv", made)
-    rows = {
-        row: str(int(passed) + int(failed))
-        for passed, failed, row in (line.split("\t") for line in flagstat[:-2])
-        if passed.isdigit()
-    }
+    cells = [line.split("\t") for line in samtools("flagstat", "-O", "tsv", made)]
+    rows = {row: str(int(passed) + int(failed)) for passed, failed, row in cells if passed.isdigit()}
     assert counts == {
         "records": next(count for row, count in rows.items() if row.startswith("total")),
         "primary": rows["primary"],
@@ -79,9 +75,8 @@ def test_a_truncated_stream(program: Path, templates: Templates, tmp_path: Path,
     dictionary, output = dictionary_of(templates.reference, tmp_path), tmp_path / "out"
     output.mkdir()
     cut = tmp_path / "cut.bam"
-    cut.write_bytes(
-        subprocess.run(["samtools", "view", "-b", templates.sam], capture_output=True, check=True).stdout[:-28][:size]
-    )
+    whole = subprocess.run(["samtools", "view", "-b", templates.sam], capture_output=True, check=True).stdout
+    cut.write_bytes(whole[:-28][:size])
     result = Engine(program).result(*words(cut, dictionary, output))
     assert (result.returncode, list(output.iterdir())) == (1, [])
     assert len(result.stderr.splitlines()) == 1
