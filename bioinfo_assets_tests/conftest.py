@@ -28,10 +28,11 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of the steps in one worker: they share one run of all steps."""
+    """Run the tests of the steps in one worker, and those of the engine: they share costly runs of the tools."""
     for item in items:
-        if item.path.is_relative_to(HERE / "steps"):
-            item.add_marker(pytest.mark.xdist_group("steps"))
+        for folder in ("steps", "engine"):
+            if item.path.is_relative_to(HERE / folder):
+                item.add_marker(pytest.mark.xdist_group(folder))
 
 
 @pytest.fixture(autouse=True)

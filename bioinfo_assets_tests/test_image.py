@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from bioinfo_assets_tests.engine import CLONE, Engine, engine, tools_image
+from bioinfo_assets_tests.docker_engine import CLONE, Engine, engine, tools_image
 
 __all__ = ["engine", "tools_image"]
 pytestmark = pytest.mark.xdist_group("docker")

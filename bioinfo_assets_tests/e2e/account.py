@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets_tests.deploy.stack import Cloud
-from bioinfo_assets_tests.engine import IMAGE, Engine
+from bioinfo_assets_tests.docker_engine import IMAGE, Engine
 from bioinfo_assets_tests.waiting import wait_until
 
 REGION = "us-east-1"

@@ -22,8 +22,8 @@ from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store, join
 from bioinfo_assets_tests.cli.commands import COMMAND
+from bioinfo_assets_tests.docker_engine import engine, tools_image
 from bioinfo_assets_tests.e2e.account import Account, account
-from bioinfo_assets_tests.engine import engine, tools_image
 
 __all__ = ["account", "engine", "tools_image"]
 

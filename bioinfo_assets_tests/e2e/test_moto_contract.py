@@ -11,8 +11,8 @@ from bioinfo_assets.launch.backend import IsPublished, Submission, never_publish
 from bioinfo_assets.launch.batch.backend import BatchBackend, BatchConfig, RunIdentity
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.docker_engine import engine, tools_image
 from bioinfo_assets_tests.e2e.account import Account, account
-from bioinfo_assets_tests.engine import engine, tools_image
 from bioinfo_assets_tests.launch.contract import Gate, ScriptContract
 from bioinfo_assets_tests.launch.fused_contract import FusedContract
 

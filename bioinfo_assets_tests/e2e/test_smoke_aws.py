@@ -11,8 +11,8 @@ import pytest
 import tomli_w
 
 from bioinfo_assets_tests.deploy.stack import TEMPLATE, Cloud
+from bioinfo_assets_tests.docker_engine import engine, tools_image
 from bioinfo_assets_tests.e2e.account import MOTO_LOG_GROUP, REGION, moto
-from bioinfo_assets_tests.engine import engine, tools_image
 
 __all__ = ["engine", "tools_image"]
 

@@ -1,7 +1,7 @@
 """Reads that are hard to get right, written by a seeded generator: the same seed gives the same files.
 
-Everything is legal and read by GATK and Picard: odd CIGARs, references with N, IUPAC and lower-case bases, known sites that
-overlap or reach over ends, original qualities, fragments shorter than their reads, and read groups that share names.
+Everything is legal and read by GATK and Picard: odd CIGARs, references with N, IUPAC and lower-case bases, known sites
+that overlap or reach over ends, original qualities, fragments shorter than their reads, read groups that share names.
 """
 
 import random
@@ -62,7 +62,7 @@ class Generator:
     """Writes a reference, known sites and reads."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 # the same files for the same seed
         self.references = {name: self._reference(length) for name, length in CONTIGS.items()}
 
     def write(self, folder: Path, templates: int) -> Inputs:
@@ -144,7 +144,9 @@ class Generator:
             last = CONTIGS[contig] - placed.end
             if last < 0:
                 continue
-            start = self.random.choice([0, last, self.random.randrange(last + 1), min(last, self.random.randrange(400))])
+            start = self.random.choice(
+                [0, last, self.random.randrange(last + 1), min(last, self.random.randrange(400))]
+            )
             return Placed(contig, start if self._chance(0.05) else self.random.randrange(last + 1), placed.operations)
 
     def _mate_place(self, first: Placed, length: int) -> Placed:
@@ -221,7 +223,7 @@ class Generator:
         if kind < 0.8:
             return self._pair(name, group)
         placed = self._place(self._length())
-        if kind < 0.88:  # a read whose mate is not mapped has that mate beside it
+        if kind < 0.88:  # a read whose mate is not mapped has that mate next to it
             first, reverse = self.random.choice([64, 128]), 16 * self._chance(0.5)
             place = f"{placed.contig}\t{placed.start + 1}\t0\t*\t=\t{placed.start + 1}"
             unmapped = self._unmapped(name, 1 | (192 - first) | 4 | 2 * reverse, place, group)
@@ -240,8 +242,10 @@ class Generator:
         reverse = self._chance(0.5)
         mate_reverse = not reverse if self._chance(0.9) else reverse
         ends = [place.end - 1 if back else place.start for place, back in ((first, reverse), (second, mate_reverse))]
-        size = ends[1] - ends[0] + (1 if ends[1] >= ends[0] else -1) if first.contig == second.contig else 0
-        if self._chance(0.15):
+        size = ends[1] - ends[0] + (1 if ends[1] >= ends[0] else -1)
+        if first.contig != second.contig:
+            size = 0  # as Picard wants it
+        elif self._chance(0.15):
             size = self.random.choice([0, 1, -1, 100, -100, self.random.randrange(-300, 300), 150000])
         common = 1 | 2 * self._chance(0.8) | 512 * self._chance(0.02) | 1024 * self._chance(0.1)
         flags = 64 | 16 * reverse | 32 * mate_reverse, 128 | 16 * mate_reverse | 32 * reverse
@@ -249,10 +253,8 @@ class Generator:
             self._record(name, common | flags[0], first, second, size, group),
             self._record(name, common | flags[1], second, first, -size, group),
         ]
-        for extra in (256, 2048):
-            if self._chance(0.04):
-                records.append(self._record(name, 1 | extra | flags[0], self._place(60), second, 0, group))
-        return records
+        extra = [flag for flag in (256, 2048) if self._chance(0.04)]
+        return records + [self._record(name, 1 | flag | flags[0], self._place(60), second, 0, group) for flag in extra]
 
 
 def header(order: str = "unsorted") -> str:
@@ -278,7 +280,7 @@ def write_inputs(
         subprocess.run(["bgzip", "--force", vcf], check=True)
         subprocess.run(["tabix", "--force", "--preset", "vcf", f"{vcf}.gz"], check=True)
     sam = head + "".join(f"{line}\n" for line in records)
-    command = ["samtools", "sort", "--no-PG", "-o", inputs.bam, "-"]
+    command: list[str | Path] = ["samtools", "sort", "--no-PG", "-o", inputs.bam, "-"]
     subprocess.run(command, input=sam, text=True, check=True, capture_output=True)
     subprocess.run(["samtools", "index", inputs.bam], check=True)
     return inputs

@@ -8,10 +8,16 @@ from bioinfo_assets_tests.engine.originals import Originals
 from bioinfo_assets_tests.engine.program import Engine, build
 
 
-@pytest.fixture(scope="session", params=list(SETS))
-def originals(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Originals:
-    """A set of reads with GATK's and Picard's results."""
-    return Originals(SETS[request.param](tmp_path_factory.mktemp("reads") / "inputs"))
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Originals]:
+    """Every set of reads; GATK and Picard run once on each, when a test asks for their results."""
+    folder = tmp_path_factory.mktemp("compared")
+    return {name: Originals(make, folder / name.replace(" ", "_")) for name, make in SETS.items()}
+
+
+@pytest.fixture(params=list(SETS))
+def originals(request: pytest.FixtureRequest, compared: dict[str, Originals]) -> Originals:
+    return compared[request.param]
 
 
 @pytest.fixture(scope="session")

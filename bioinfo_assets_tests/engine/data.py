@@ -34,7 +34,11 @@ def one_read(folder: Path) -> Inputs:
 
 def all_duplicates(folder: Path) -> Inputs:
     """No base is observed, so the table has no read group."""
-    pairs = [record(f"r{i}", flag, *ends) for i in range(9) for flag, ends in ((1123, (60, 160, 150)), (1171, (160, 60, -150)))]
+    pairs = [
+        record(f"r{i}", flag, *ends)
+        for i in range(9)
+        for flag, ends in ((1123, (60, 160, 150)), (1171, (160, 60, -150)))
+    ]
     return write_inputs(folder, SMALL, head(GROUP), pairs, [[SITE]])
 
 
@@ -64,26 +68,37 @@ def real_reads(folder: Path) -> Inputs:
     for first in sorted(data.fastqs.glob("*_1.fastq.gz")):
         lane = first.name.removesuffix("_1.fastq.gz")
         group = f"@RG\\tID:{lane}\\tSM:NA12878\\tLB:l\\tPL:ILLUMINA\\tPU:{lane.split('_', 1)[1]}"
-        command = ["bwa", "mem", "-Y", "-R", group, fasta, first, str(first).replace("_1.fastq", "_2.fastq")]
+        command: list[str | Path] = [
+            "bwa",
+            "mem",
+            "-Y",
+            "-R",
+            group,
+            fasta,
+            first,
+            str(first).replace("_1.fastq", "_2.fastq"),
+        ]
         lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
         groups += [line for line in lines if line.startswith("@RG")]
         records += [line for line in lines if not line.startswith("@")]
     header = "\n".join(["@HD\tVN:1.6\tSO:unsorted", f"@SQ\tSN:chrM\tLN:{len(references['chrM'])}", *groups, ""])
-    sites = (data.folder / "ref" / "mt.vcf").read_text().splitlines()
-    return marked(write_inputs(folder, references, header, records, [[line for line in sites if line[0] != "#"]]))
+    lines = (data.folder / "ref" / "mt.vcf").read_text().splitlines()
+    sites = ["\t".join(line.split("\t")[:8]) for line in lines if not line.startswith("#")]
+    return marked(write_inputs(folder, references, header, records, [sites]))
 
 
 def marked(inputs: Inputs) -> Inputs:
     """The same reads with duplicates marked."""
     by_name, fixed, found = (inputs.folder / f"{name}.bam" for name in ("by_name", "fixed", "found"))
-    for command in (
+    commands: list[list[str | Path]] = [
         ["sort", "-n", "-o", by_name, inputs.bam],
         ["fixmate", "-m", by_name, fixed],
         ["sort", "-o", by_name, fixed],
         ["markdup", by_name, found],
         ["view", "-b", "--no-PG", "-o", inputs.bam, found],
         ["index", inputs.bam],
-    ):
+    ]
+    for command in commands:
         subprocess.run(["samtools", *command], check=True, capture_output=True)
     return inputs
 

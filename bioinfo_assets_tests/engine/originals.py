@@ -1,6 +1,7 @@
 """GATK's and Picard's own results, which the engine's are compared with."""
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,14 @@ QUANTIZED = (10, 20, 30)
 
 @dataclass(frozen=True)
 class Originals:
-    """Runs each original once on a BAM, as the project's scripts do, when its result is asked for."""
+    """Runs each original once on a set of reads, as the project's scripts do, when its result is asked for."""
 
-    inputs: Inputs
+    make: Callable[[Path], Inputs]
+    folder: Path
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        return self.make(self.folder)
 
     @cached_property
     def table(self) -> Path:

@@ -31,8 +31,9 @@ class Engine:
         return output
 
     def apply(self, inputs: Inputs, table: Path, output: Path, qualities: tuple[int, ...] = QUANTIZED) -> Path:
+        """Malformed records are left out, as GATK does."""
         levels = [word for quality in qualities for word in ("-q", str(quality))]
-        self.run("apply", "-i", inputs.bam, "-t", table, "-o", output, *levels, "-@", str(self.threads))
+        self.run("apply", "-w", "-i", inputs.bam, "-t", table, "-o", output, *levels, "-@", str(self.threads))
         return output
 
     def metrics(self, inputs: Inputs, alignment: Path, insert_sizes: Path) -> None:
@@ -48,7 +49,7 @@ def table_words(inputs: Inputs, output: Path) -> list[str | Path]:
 def build(*, sanitized: bool) -> Path:
     """Make the program if a source is newer; workers wait for each other."""
     options = ["SANITIZE=1"] if sanitized else []
-    command = ["flock", SOURCES / "Makefile", "make", "--silent", f"--directory={SOURCES}", *options]
+    command: list[str | Path] = ["flock", SOURCES / "Makefile", "make", "--silent", f"--directory={SOURCES}", *options]
     made = subprocess.run(command, check=False, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     return SOURCES / ("build-sanitized" if sanitized else "build") / "bioinfo-assets-engine"

@@ -46,5 +46,5 @@ def test_a_program_line_names_the_method(engine: Engine, originals: Originals, t
     added = [line for line in samtools("view", "-H", "--no-PG", str(made)) if line not in before]
     tags = dict(field.split(":", 1) for field in added[-1].split("\t")[1:])
     assert added[-1].startswith("@PG\tID:bioinfo-assets-engine")
-    assert tags["CL"].startswith("bioinfo-assets-engine apply -i ")
+    assert tags["CL"].startswith("bioinfo-assets-engine apply -w -i ")
     assert "GATK 4.6.2 ApplyBQSR" in tags["DS"]

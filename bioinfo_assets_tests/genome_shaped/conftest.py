@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets_tests.engine import engine, skip_without_engine, tools_image
+from bioinfo_assets_tests.docker_engine import engine, skip_without_engine, tools_image
 from bioinfo_assets_tests.genome_shaped.chain import Runner
 
 __all__ = ["engine", "tools_image"]

@@ -21,7 +21,7 @@ from bioinfo_assets.launch.docker.images import image_reference
 from bioinfo_assets.launch.job import Input, JobOptions, Resources, StoredFile
 from bioinfo_assets.launch.scratch import HostScratch
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.engine import Engine, engine
+from bioinfo_assets_tests.docker_engine import Engine, engine
 from bioinfo_assets_tests.launch.contract import (
     TEXT,
     WORK_GATE,

@@ -6,6 +6,7 @@
 
 #include "adapters.h"
 #include "alignment_category.h"
+#include "error.h"
 #include "memory.h"
 #include "pairs.h"
 
@@ -134,7 +135,7 @@ static void count_no_calls(alignment_category *category, const bam1_t *record)
 static int64_t count_block(alignment_category *category, const bam1_t *record, int from, int length, const char *bases)
 {
     const uint8_t *sequence = bam_get_seq(record), *qualities = bam_get_qual(record);
-    bool good = record->core.qual >= GOOD_MAPPING, has_qualities = qualities[0] != 0xff;
+    bool good = record->core.qual >= GOOD_MAPPING;
     int64_t mismatches = 0, good_bases = 0;
     for (int i = 0; i < length; i++) {
         int base = bam_seqi(sequence, from + i);
@@ -147,14 +148,21 @@ static int64_t count_block(alignment_category *category, const bam1_t *record, i
     category->aligned_bases += length;
     if (good) {
         category->good_aligned_bases += length;
-        category->good_q20_bases += has_qualities ? good_bases : 0;
+        category->good_q20_bases += good_bases;
     }
     return mismatches;
 }
 
 static void count_bases(alignment_category *category, const bam1_t *record, const char *bases, int64_t contig_length)
 {
+    if (record->core.tid < 0 || record->core.pos < 0)
+        fail("record %s is mapped, and has no place: correct or remove it", bam_get_qname(record));
+    if (bam_cigar2qlen(record->core.n_cigar, bam_get_cigar(record)) > record->core.l_qseq)
+        fail("record %s has %d bases and a longer CIGAR: correct or remove it", bam_get_qname(record),
+             record->core.l_qseq);
     bool good = record->core.qual >= GOOD_MAPPING;
+    if (good && record->core.l_qseq && bam_get_qual(record)[0] == 0xff)
+        fail("record %s has no qualities: remove it", bam_get_qname(record));
     int64_t position = record->core.pos, mismatches = 0;
     int at = 0;
     for (uint32_t i = 0; i < record->core.n_cigar; i++) {

@@ -9,6 +9,7 @@
 #include "memory.h"
 #include "options.h"
 #include "output.h"
+#include "read_filter.h"
 #include "recalibrated_qualities.h"
 #include "recalibration_table.h"
 #include "subcommands.h"
@@ -18,6 +19,7 @@ static const char METHOD[] = "base qualities recalibrated by the method of GATK 
 typedef struct {
     const char *input, *table, *output;
     int threads, level, quantized_count;
+    bool drops_malformed;
     int *quantized;
 } apply_options;
 
@@ -27,6 +29,7 @@ typedef struct {
     recalibration_model *model;
     recalibrated_qualities *qualities;
     read_covariates covariates;
+    bool drops_malformed;
 } recalibrator;
 
 static void remove_tag(bam1_t *record, const char *name)
@@ -34,6 +37,17 @@ static void remove_tag(bam1_t *record, const char *name)
     uint8_t *tag = bam_aux_get(record, name);
     if (tag && bam_aux_del(record, tag))
         fail("record %s has damaged tags: write the BAM again", bam_get_qname(record));
+}
+
+/* Records that are not well-formed are left out, as GATK does without a word, only if that is asked for. */
+static bool is_kept(const recalibrator *by, const bam1_t *record)
+{
+    bool kept = is_wellformed(by->reads->header, record);
+    if (!kept && !by->drops_malformed)
+        fail("record %s of %s has no bases, qualities or read group, an N in its CIGAR, or a CIGAR of another length than "
+             "its bases, and GATK would leave it out: correct it, or leave such records out with -w",
+             bam_get_qname(record), by->reads->name);
+    return kept;
 }
 
 static void recalibrate(recalibrator *by, bam1_t *record)
@@ -45,21 +59,17 @@ static void recalibrate(recalibrator *by, bam1_t *record)
     /* Qualities of insertions and deletions, which other versions of GATK wrote. */
     remove_tag(record, "BI");
     remove_tag(record, "BD");
-    if (length && bam_get_qual(record)[0] == 0xff && !bam_aux_get(record, "OQ"))
-        fail("record %s of %s has no qualities: remove it (samtools view -e 'qual != \"*\"')", bam_get_qname(record),
-             by->reads->name);
     load_bases(&by->covariates, record, 0, length);
     compute_covariates(&by->covariates, record);
     recalibrate_bases(by->qualities, by->model, group, &by->covariates);
-    if (length)
-        memcpy(bam_get_qual(record), by->covariates.qualities, length);
+    memcpy(bam_get_qual(record), by->covariates.qualities, length);
 }
 
 static apply_options parse(int argc, char **argv)
 {
     apply_options options = {.threads = 1, .level = 1, .quantized = allocate(argc, sizeof(int))};
     int option;
-    while ((option = getopt(argc, argv, "i:t:o:q:l:@:")) != -1) {
+    while ((option = getopt(argc, argv, "i:t:o:q:l:w@:")) != -1) {
         switch (option) {
         case 'i':
             options.input = optarg;
@@ -75,6 +85,9 @@ static apply_options parse(int argc, char **argv)
             break;
         case 'l':
             options.level = whole_number("-l", optarg, 0, 9);
+            break;
+        case 'w':
+            options.drops_malformed = true;
             break;
         case '@':
             options.threads = whole_number("-@", optarg, 1, 1024);
@@ -93,10 +106,10 @@ static apply_options parse(int argc, char **argv)
 
 static void recalibrate_all(recalibrator *by, bam_writer *writer)
 {
-    bam1_t *record = bam_init1();
-    if (!record)
-        fail("there is no memory for a record: give the job more memory");
+    bam1_t *record = new_record();
     while (read_record(by->reads, record)) {
+        if (!is_kept(by, record))
+            continue;
         recalibrate(by, record);
         write_record(writer, by->reads->header, record);
     }
@@ -107,7 +120,7 @@ int run_apply(int argc, char **argv)
 {
     apply_options options = parse(argc, argv);
     htsThreadPool threads = start_threads(options.threads);
-    recalibrator by = {.reads = open_reader(options.input, &threads)};
+    recalibrator by = {.reads = open_reader(options.input, &threads), .drops_malformed = options.drops_malformed};
     bool file = strcmp(options.output, "-") != 0;
     if (file)
         require_sorted(by.reads);

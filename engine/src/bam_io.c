@@ -43,6 +43,14 @@ bam_reader *open_reader(const char *name, htsThreadPool *threads)
     return reader;
 }
 
+bam1_t *new_record(void)
+{
+    bam1_t *record = bam_init1();
+    if (!record)
+        fail("there is no memory for a record: give the job more memory");
+    return record;
+}
+
 /* Whether a BGZF stream, whose end cannot be looked at beforehand, came to its end without the end-of-file block. */
 static bool ended_early(const samFile *file)
 {

@@ -19,6 +19,9 @@ typedef struct {
 /* Opens SAM or BAM; "-" is standard input. */
 bam_reader *open_reader(const char *name, htsThreadPool *threads);
 
+/* An empty record to read into. */
+bam1_t *new_record(void);
+
 /* Reads a record: false after the last. Fails if the file is truncated or damaged. */
 bool read_record(bam_reader *reader, bam1_t *record);
 void close_reader(bam_reader *reader);

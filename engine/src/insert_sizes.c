@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "error.h"
 #include "histogram.h"
 #include "memory.h"
 #include "metrics_file.h"
@@ -34,8 +35,12 @@ void insert_sizes_free(insert_sizes *sizes)
 void collect_insert_size(insert_sizes *sizes, const bam1_t *record)
 {
     int excluded = BAM_FUNMAP | BAM_FMUNMAP | BAM_FREAD1 | BAM_FSECONDARY | BAM_FSUPPLEMENTARY | BAM_FDUP;
-    if (record->core.flag & BAM_FPAIRED && !(record->core.flag & excluded) && record->core.isize)
-        count_value(&sizes->of[pair_orientation(record)], llabs((long long)record->core.isize));
+    if (!(record->core.flag & BAM_FPAIRED) || record->core.flag & excluded || !record->core.isize)
+        return;
+    if (record->core.tid != record->core.mtid)
+        fail("record %s has an insert size, and its mate is on another contig: correct the record (samtools fixmate)",
+             bam_get_qname(record));
+    count_value(&sizes->of[pair_orientation(record)], llabs((long long)record->core.isize));
 }
 
 /* How wide the ranges around the median are that hold each portion of the pairs. */

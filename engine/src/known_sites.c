@@ -170,6 +170,8 @@ static int by_start(const void *first, const void *second)
 static void join_overlapping(known_sites *sites)
 {
     size_t made = 0;
+    if (!sites->site_count)
+        return;
     qsort(sites->sites, sites->site_count, sizeof *sites->sites, by_start);
     for (size_t i = 0; i < sites->site_count; i++) {
         const site *next = &sites->sites[i];

@@ -20,7 +20,7 @@ static const subcommand SUBCOMMANDS[] = {
     {"mark", run_mark, "-i BAM -s SET -m METRICS [-d PIXELS] [-u] [-M MEBIBYTES] [-T FOLDER] [-@ THREADS]"},
     {"finish", run_finish, "-i BAM -s SET -r FASTA -o BAM [-l LEVEL] [-@ THREADS]"},
     {"table", run_table, "-i BAM -r FASTA -k VCF.gz [-k VCF.gz ...] -o TABLE [-@ THREADS]"},
-    {"apply", run_apply, "-i BAM -t TABLE -o BAM [-q QUALITY ...] [-l LEVEL] [-@ THREADS]"},
+    {"apply", run_apply, "-i BAM -t TABLE -o BAM [-q QUALITY ...] [-w] [-l LEVEL] [-@ THREADS]"},
     {"metrics", run_metrics, "-i BAM [-r FASTA -a ALIGNMENT_METRICS] [-s INSERT_SIZE_METRICS] [-@ THREADS]"},
 };
 

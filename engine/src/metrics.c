@@ -51,9 +51,7 @@ static metrics_options parse(int argc, char **argv)
 
 static void collect_all(bam_reader *reads, reference *fasta, alignment_metrics *alignment, insert_sizes *inserts)
 {
-    bam1_t *record = bam_init1();
-    if (!record)
-        fail("there is no memory for a record: give the job more memory");
+    bam1_t *record = new_record();
     while (read_record(reads, record)) {
         if (alignment) {
             int64_t length;

@@ -25,6 +25,7 @@ static void add(read_groups *groups, sam_hdr_t *header, int at)
         .unit = field(header, at, "PU"),
         .library = field(header, at, "LB"),
         .sample = field(header, at, "SM"),
+        .platform = field(header, at, "PL"),
     };
     if (!group->id)
         fail("read group %d of the header has no ID: write the BAM with one", at + 1);
@@ -56,6 +57,7 @@ void read_groups_free(read_groups *groups)
         free((char *)groups->groups[i].unit);
         free((char *)groups->groups[i].library);
         free((char *)groups->groups[i].sample);
+        free((char *)groups->groups[i].platform);
     }
     kh_destroy(group, groups->by_id);
     free(groups->groups);

@@ -6,9 +6,10 @@
 
 typedef struct {
     const char *id;
-    const char *unit;    /* PU, or null */
-    const char *library; /* LB, or null */
-    const char *sample;  /* SM, or null */
+    const char *unit;     /* PU, or null */
+    const char *library;  /* LB, or null */
+    const char *sample;   /* SM, or null */
+    const char *platform; /* PL, or null */
 } read_group;
 
 typedef struct {

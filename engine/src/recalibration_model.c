@@ -60,6 +60,29 @@ void model_free(recalibration_model *model)
     free(model);
 }
 
+static void add_tallies(tally *to, const tally *from, int count)
+{
+    for (int i = 0; i < count; i++) {
+        to[i].observations += from[i].observations;
+        to[i].errors += from[i].errors;
+    }
+}
+
+void add_model(recalibration_model *to, const recalibration_model *from)
+{
+    for (int i = 0; i < to->count; i++) {
+        recalibration_group *sum = to->groups[i];
+        const recalibration_group *group = from->groups[i];
+        add_tallies(sum->by_quality, group->by_quality, QUALITIES);
+        for (int quality = 0; quality < QUALITIES; quality++) {
+            if (!group->by_quality[quality].observations)
+                continue;
+            add_tallies(sum->by_context[quality], group->by_context[quality], CONTEXTS);
+            add_tallies(sum->by_cycle[quality], group->by_cycle[quality], CYCLES);
+        }
+    }
+}
+
 /* As GATK, which rounds reported qualities to four decimals before it writes them or computes with them. */
 static double rounded(double quality) { return floor(quality * 1e4 + 0.5) / 1e4; }
 

@@ -30,6 +30,9 @@ typedef struct {
 recalibration_model *new_model(const read_groups *groups);
 void model_free(recalibration_model *model);
 
+/* Adds the counts of a model for the same header. */
+void add_model(recalibration_model *to, const recalibration_model *from);
+
 /* Sums the counts of qualities into totals: before a table is written. */
 void sum_model(recalibration_model *model);
 

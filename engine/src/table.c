@@ -1,221 +1,45 @@
 /* Subcommand table: the recalibration table of a sorted BAM, as GATK's BaseRecalibrator makes it. */
 #include <getopt.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "bam_io.h"
-#include "cigar.h"
-#include "covariates.h"
 #include "error.h"
-#include "known_sites.h"
 #include "memory.h"
+#include "observer.h"
 #include "options.h"
 #include "output.h"
 #include "recalibration_table.h"
-#include "reference.h"
 #include "subcommands.h"
 
 typedef struct {
-    const char *input, *reference, *output;
-    const char **sites;
-    int site_count, threads;
+    observed_files files;
+    const char *output;
+    int threads;
 } table_options;
 
-/* What observing a record needs; buffers are kept from record to record. */
+/* A thread that counts one contig after the other, until none is left. */
 typedef struct {
-    bam_reader *reads;
-    reference *fasta;
-    known_sites *sites;
-    read_groups *groups;
-    recalibration_model *model;
-    clipped_read read;
-    read_covariates covariates;
-    uint8_t *masked, *wrong; /* of each base: whether it is at a known site, and whether it differs from the reference */
-    size_t capacity;
-} observer;
-
-/* The read filters of BaseRecalibrator, WellformedReadFilter among them. */
-static bool is_observed(const bam1_t *record)
-{
-    const bam1_core_t *core = &record->core;
-    if (core->flag & (BAM_FUNMAP | BAM_FSECONDARY | BAM_FDUP | BAM_FQCFAIL) || core->tid < 0 || core->pos < 0)
-        return false;
-    if (core->qual == 0 || core->qual == 255 || !core->l_qseq || bam_get_qual(record)[0] == 0xff)
-        return false;
-    const uint32_t *operations = bam_get_cigar(record);
-    for (uint32_t i = 0; i < core->n_cigar; i++)
-        if (bam_cigar_op(operations[i]) == BAM_CREF_SKIP)
-            return false;
-    return bam_cigar2qlen(core->n_cigar, operations) == core->l_qseq && bam_aux_get(record, "RG");
-}
-
-/* Cuts off what lies beyond the other end of the fragment, which is adapter sequence (ReadUtils.getAdaptorBoundary). */
-static bool cut_adapter(clipped_read *read, const bam1_t *record)
-{
-    const bam1_core_t *core = &record->core;
-    bool reverse = bam_is_rev(record);
-    int64_t end = reference_end(read), boundary;
-    int operation;
-    if (!core->isize || !(core->flag & BAM_FPAIRED) || core->flag & BAM_FMUNMAP || core->mtid < 0 || core->mpos < 0 ||
-        reverse == bam_is_mrev(record))
-        return true;
-    if (reverse ? end - 1 <= core->mpos : read->start > core->mpos + core->isize)
-        return true;
-    boundary = reverse ? core->mpos - 1 : read->start + llabs((long long)core->isize);
-    if (boundary < read->start || boundary >= end)
-        return true;
-    int index = read_index(read, boundary, &operation);
-    if (index == NOT_ON_READ)
-        return true;
-    if (!reverse)
-        return cut_right(read, read->length - index);
-    bool on_base = bam_cigar_type(operation) & 1;
-    return cut_left(read, index + on_base);
-}
-
-static bool clip(clipped_read *read, const bam1_t *record)
-{
-    return start_clipping(read, record) && cut_adapter(read, record) && cut_soft_clips(read);
-}
-
-static void mask_site(observer *to, const site *known)
-{
-    const clipped_read *read = &to->read;
-    int operation, first, last;
-    first = read_index(read, known->start, &operation);
-    first = first == NOT_ON_READ ? 0 : first;
-    first -= operation == BAM_CDEL;
-    last = read_index(read, known->end, &operation);
-    last = last == NOT_ON_READ ? read->length : last;
-    for (int i = first < 0 ? 0 : first; i <= last && i < read->length; i++)
-        to->masked[i] = 1;
-}
-
-/* Masks the bases at known sites that overlap the whole alignment and what clipping left of it. */
-static void mask_known_sites(observer *to, const bam1_t *record)
-{
-    size_t count;
-    const site *known = sites_of_contig(to->sites, record->core.tid, &count);
-    int64_t whole_end = record->core.pos + bam_cigar2rlen(record->core.n_cigar, bam_get_cigar(record));
-    int64_t start = to->read.start, end = reference_end(&to->read);
-    start = start > record->core.pos ? start : record->core.pos;
-    end = end < whole_end ? end : whole_end;
-    size_t low = 0, high = count;
-    memset(to->masked, 0, to->read.length);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (known[middle].end < start)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < count && known[low].start < end; low++)
-        mask_site(to, &known[low]);
-}
-
-static void find_mismatches(observer *to, const bam1_t *record)
-{
-    int64_t contig_length, position = to->read.start;
-    const char *reference = contig_bases(to->fasta, record->core.tid, &contig_length);
-    int at = 0;
-    memset(to->wrong, 0, to->read.length);
-    if (reference_end(&to->read) > contig_length)
-        fail("record %s of %s reaches over the end of its contig: align the reads again", bam_get_qname(record),
-             to->reads->name);
-    for (size_t i = 0; i < to->read.operations.count; i++) {
-        uint32_t element = to->read.operations.elements[i];
-        int length = bam_cigar_oplen(element);
-        bool aligned = consumes_read(element) && consumes_reference(element);
-        for (int k = 0; aligned && k < length; k++)
-            to->wrong[at + k] = to->covariates.bases[at + k] != base_code(reference[position + k]);
-        at += consumes_read(element) ? length : 0;
-        position += consumes_reference(element) ? length : 0;
-    }
-}
-
-static void count(tally *counts, int wrong)
-{
-    counts->observations++;
-    counts->errors += wrong;
-}
-
-static void count_bases(observer *to, recalibration_group *group)
-{
-    const read_covariates *read = &to->covariates;
-    for (int i = 0; i < read->length; i++) {
-        int quality = read->qualities[i];
-        if (to->masked[i] || read->bases[i] == NOT_A_BASE || quality < LEAST_QUALITY)
-            continue;
-        count(&group->by_quality[quality], to->wrong[i]);
-        if (read->contexts[i] != NO_CONTEXT)
-            count(&group->by_context[quality][read->contexts[i]], to->wrong[i]);
-        count(&group->by_cycle[quality][read->cycles[i]], to->wrong[i]);
-    }
-}
-
-static void observe(observer *to, const bam1_t *record)
-{
-    int group = read_group_of(to->groups, record);
-    if (group < 0)
-        fail("record %s of %s is of a read group that the header has not: add it to the header (samtools addreplacerg)",
-             bam_get_qname(record), to->reads->name);
-    if (!clip(&to->read, record))
-        fail("record %s of %s has a CIGAR with clips in the middle or nothing else: align the reads again",
-             bam_get_qname(record), to->reads->name);
-    if (!to->read.length)
-        return;
-    if ((size_t)to->read.length > to->capacity) {
-        to->capacity = 2 * (size_t)to->read.length;
-        to->masked = resize(to->masked, to->capacity, 1);
-        to->wrong = resize(to->wrong, to->capacity, 1);
-    }
-    load_bases(&to->covariates, record, to->read.first, to->read.length);
-    compute_covariates(&to->covariates, record);
-    mask_known_sites(to, record);
-    find_mismatches(to, record);
-    count_bases(to, to->model->groups[to->model->of_read_group[group]]);
-}
-
-static void require_order(const observer *to, const bam1_t *record, int contig, int64_t position)
-{
-    int next = record->core.tid;
-    bool behind = next < 0 ? false : contig < 0 || next < contig || (next == contig && record->core.pos < position);
-    if (behind)
-        fail("record %s of %s comes after one with a later position: sort the BAM (samtools sort)",
-             bam_get_qname(record), to->reads->name);
-}
-
-static void observe_all(observer *to)
-{
-    bam1_t *record = bam_init1();
-    int contig = 0;
-    int64_t position = 0;
-    if (!record)
-        fail("there is no memory for a record: give the job more memory");
-    while (read_record(to->reads, record)) {
-        require_order(to, record, contig, position);
-        contig = record->core.tid;
-        position = record->core.pos;
-        if (is_observed(record))
-            observe(to, record);
-    }
-    bam_destroy1(record);
-}
+    pthread_t thread;
+    observer *to;
+    const hts_idx_t *index;
+    atomic_int *next_contig;
+} worker;
 
 static table_options parse(int argc, char **argv)
 {
-    table_options options = {.input = NULL, .threads = 1, .sites = allocate(argc, sizeof(char *))};
+    table_options options = {.threads = 1, .files.sites = allocate(argc, sizeof(char *))};
     int option;
     while ((option = getopt(argc, argv, "i:r:k:o:@:")) != -1) {
         switch (option) {
         case 'i':
-            options.input = optarg;
+            options.files.reads = optarg;
             break;
         case 'r':
-            options.reference = optarg;
+            options.files.reference = optarg;
             break;
         case 'k':
-            options.sites[options.site_count++] = optarg;
+            options.files.sites[options.files.site_count++] = optarg;
             break;
         case 'o':
             options.output = optarg;
@@ -227,41 +51,70 @@ static table_options parse(int argc, char **argv)
             fail_usage("an option of table is not valid: see bioinfo-assets-engine --help");
         }
     }
-    require_option("-i", options.input);
-    require_option("-r", options.reference);
-    require_option("-k", options.site_count ? options.sites[0] : NULL);
+    require_option("-i", options.files.reads);
+    require_option("-r", options.files.reference);
+    require_option("-k", options.files.site_count ? options.files.sites[0] : NULL);
     require_option("-o", options.output);
     if (optind < argc)
         fail_usage("%s is not an option of table: see bioinfo-assets-engine --help", argv[optind]);
     return options;
 }
 
+static void *work(void *argument)
+{
+    worker *of = argument;
+    int contigs = sam_hdr_nref(observed_reads(of->to)->header), contig;
+    while ((contig = atomic_fetch_add(of->next_contig, 1)) < contigs)
+        observe_contig(of->to, of->index, contig);
+    return NULL;
+}
+
+/* Counts are whole numbers, so that their sums do not depend on the threads. */
+static void observe_in_threads(const table_options *options, observer *first, const hts_idx_t *index)
+{
+    worker *workers = allocate(options->threads, sizeof *workers);
+    htsThreadPool none = {NULL, 0};
+    atomic_int next_contig = 0;
+    for (int i = 0; i < options->threads; i++) {
+        observer *to = i ? new_observer(&options->files, &none) : first;
+        workers[i] = (worker){.to = to, .index = index, .next_contig = &next_contig};
+        if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
+            fail("%d threads cannot be started: ask for fewer", options->threads);
+    }
+    for (int i = 0; i < options->threads; i++) {
+        pthread_join(workers[i].thread, NULL);
+        if (i) {
+            add_model(observed_model(first), observed_model(workers[i].to));
+            observer_free(workers[i].to);
+        }
+    }
+    free(workers);
+}
+
+static void observe_reads(const table_options *options, observer *to)
+{
+    const bam_reader *reads = observed_reads(to);
+    hts_idx_t *index = NULL;
+    if (options->threads > 1)
+        index = sam_index_load3(reads->file, options->files.reads, NULL, HTS_IDX_SILENT_FAIL);
+    if (index) {
+        observe_in_threads(options, to, index);
+        hts_idx_destroy(index);
+    } else {
+        observe_all(to);
+    }
+}
+
 int run_table(int argc, char **argv)
 {
     table_options options = parse(argc, argv);
-    htsThreadPool threads = start_threads(options.threads);
-    observer to = {.reads = open_reader(options.input, &threads)};
-    require_sorted(to.reads);
-    to.groups = read_groups_of(to.reads->header);
-    if (!to.groups->count)
-        fail("%s has no read groups in its header: add them (samtools addreplacerg)", to.reads->name);
-    to.fasta = open_reference(options.reference, to.reads);
-    to.sites = open_known_sites(options.sites, options.site_count, to.reads);
-    to.model = new_model(to.groups);
-    observe_all(&to);
-    sum_model(to.model);
-    write_recalibration_table(options.output, to.model);
-    model_free(to.model);
-    close_known_sites(to.sites);
-    close_reference(to.fasta);
-    read_groups_free(to.groups);
-    close_reader(to.reads);
-    stop_threads(&threads);
-    clipped_read_free(&to.read);
-    read_covariates_free(&to.covariates);
-    free(to.masked);
-    free(to.wrong);
-    free(options.sites);
+    htsThreadPool none = {NULL, 0};
+    observer *to = new_observer(&options.files, &none);
+    observe_reads(&options, to);
+    sum_model(observed_model(to));
+    write_recalibration_table(options.output, observed_model(to));
+    observer_free(to);
+    free(options.files.sites);
     publish_outputs();
     return 0;
 }

@@ -184,7 +184,8 @@ static void add_covariates(table_source *source, const recalibration_group *grou
             table_row *row = &source->rows[source->count - 1];
             snprintf(row->value, sizeof row->value, "%d", cycle - MOST_CYCLES);
         }
-    qsort(source->rows + from, source->count - from, sizeof *source->rows, by_value);
+    if (source->count > from)
+        qsort(source->rows + from, source->count - from, sizeof *source->rows, by_value);
 }
 
 static void fill_covariate(const void *source, size_t row, report_row *cells)
