@@ -1,8 +1,8 @@
-"""Aligned reads of every awkward kind that the formats allow, from a seed: what the engine and Picard are compared on."""
+"""Aligned reads of every awkward kind that the formats allow, from a seed, to compare the engine with Picard."""
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +57,6 @@ class AwkwardReads:
     templates: int
     copies: tuple[int, ...] = (0,)
     umis: bool = False
-    header: str = field(init=False, default="")
 
     def write(self, folder: Path) -> None:
         """Write `genome.fa` and `in.sam`."""
@@ -148,8 +147,15 @@ class Reads:
         tile = rng.choice([1101, 1101, 1101, 1102, 2205, 40000, 65535])
         place = f"I:1:FC{number}:{rng.randrange(1, 3)}:{tile}:{x}:{y}"
         styles = [place] * 30 + [f"I{number}:1:{tile}:{x}:{y}", f"odd{number}", f"{place}#ACGT", f"{place}a:b"]
-        styles += [f":{place}", f"I:1:FC{number}:1:x{tile}:{x}:{y}", f"I:1:FC{number}:1:{tile}:{x}:", f"{place}:ACGT+TT"]
-        return f"{place}:{rng.choice(['ACGT', 'AC+GT', 'r_1'])}" if self.umis and self.chance(0.9) else rng.choice(styles)
+        styles += [
+            f":{place}",
+            f"I:1:FC{number}:1:x{tile}:{x}:{y}",
+            f"I:1:FC{number}:1:{tile}:{x}:",
+            f"{place}:ACGT+TT",
+        ]
+        return (
+            f"{place}:{rng.choice(['ACGT', 'AC+GT', 'r_1'])}" if self.umis and self.chance(0.9) else rng.choice(styles)
+        )
 
     def cigar(self, length: int) -> Cigar:
         """Clips, insertions and deletions also next to each other and at the ends, skips, padding, = and X."""
@@ -183,7 +189,9 @@ class Reads:
             contig = self.rng.choice(["c1", "c1", "c1", "c2"])
             cigar, end = self.cigar(length), CONTIGS[contig]
             span = sum(count for count, operation in cigar if operation in REFERENCE_CONSUMING)
-            at = self.rng.choice(self.hot) + self.rng.randrange(3) if self.chance(0.5) else self.rng.randrange(end - 200)
+            at = (
+                self.rng.choice(self.hot) + self.rng.randrange(3) if self.chance(0.5) else self.rng.randrange(end - 200)
+            )
             at = self.rng.choice([0, end - span]) if self.chance(0.02) else at
             if 0 <= at <= end - span:
                 return contig, at, cigar
@@ -296,5 +304,7 @@ def write_one_place(folder: Path, *, seed: int, pairs: int, tiles: int = 40) -> 
             place = f"{1101 + rng.randrange(tiles)}:{rng.randrange(1000, 30000)}:{rng.randrange(1000, 30000)}"
             name, qualities = f"I:1:FC{number}:1:{place}", "".join(rng.choices("#5IF", k=len(bases)))
             for flag, at, size in ((99, 1001, 250), (147, 1201, -250)):
-                seed_record = Record(name, flag, "c1", at, 60, "50M", "=", 2202 - at, size, bases, qualities, ("RG:Z:a",))
+                seed_record = Record(
+                    name, flag, "c1", at, 60, "50M", "=", 2202 - at, size, bases, qualities, ("RG:Z:a",)
+                )
                 sam.write(seed_record.line + "\n")

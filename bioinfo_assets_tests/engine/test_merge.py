@@ -28,8 +28,8 @@ class Outcome:
 
 def by_script(folder: Path, first: bytes, second: bytes) -> Outcome:
     """The outcome of pair_reads.awk."""
-    for name, text in {"read.1": first, "read.2": second, "merged.1": b"", "merged.2": b""}.items():
-        (folder / name).write_bytes(text)
+    for name, content in {"read.1": first, "read.2": second, "merged.1": b"", "merged.2": b""}.items():
+        (folder / name).write_bytes(content)
     names = {**os.environ, "name1": "x_1", "name2": "x_2", "comment": "RG:Z:g"}
     subprocess.run(["awk", read_script("pair_reads.awk"), "read.1"], cwd=folder, env=names, check=True)
     kind, _, text = (folder / "outcome").read_text().strip("\n").partition(" ")
@@ -88,7 +88,9 @@ def pair_of_files(seed: int) -> tuple[bytes, bytes]:
     """Two files that fit in most, with names of several forms and comments."""
     rng = random.Random(seed)  # noqa: S311 - reads to test with
     names = rng.choices([*NAMES, "r", "SRR1.7", "a/1"], k=rng.randrange(5))
-    ends = rng.choice([("", ""), ("", ""), ("/1", "/2"), (".1", ".2"), ("/2", "/1"), (".1", "/2"), (" 1:N:0", "\t2:N:0")])
+    ends = rng.choice(
+        [("", ""), ("", ""), ("/1", "/2"), (".1", ".2"), ("/2", "/1"), (".1", "/2"), (" 1:N:0", "\t2:N:0")]
+    )
     texts = []
     for end in ends:
         lines = fastq(rng, [f"{name}{end}" for name in names])
@@ -115,6 +117,19 @@ def real_lanes() -> list[tuple[Path, Path, str]]:
     return [(path, Path(str(path).replace("_1.fastq", "_2.fastq")), path.name.split("_1.")[0]) for path in firsts]
 
 
+def in_form(form: str, text: bytes) -> bytes:
+    half = len(text) // 2
+    match form:
+        case "gzip":
+            return gzip.compress(text, mtime=0)
+        case "bgzip":
+            return subprocess.run(["bgzip"], input=text, capture_output=True, check=True).stdout
+        case "two members":
+            return gzip.compress(text[:half]) + gzip.compress(text[half:])
+        case _:
+            return text
+
+
 @pytest.mark.parametrize("form", ["gzip", "bgzip", "plain", "two members"])
 def test_real_lanes_in_every_form(engine: Engine, tmp_path: Path, form: str) -> None:
     """In the order given, with all reads of the lanes."""
@@ -129,15 +144,7 @@ def test_real_lanes_in_every_form(engine: Engine, tmp_path: Path, form: str) -> 
                 name = lines[at].split()[0].removesuffix(f"/{number + 1}")
                 expected[number] += [f"{name}\tRG:Z:{group}", lines[at + 1], "+", lines[at + 3]]
             files.append(tmp_path / source.name)
-            half = len(text) // 2
-            files[-1].write_bytes(
-                {
-                    "gzip": lambda text=text: gzip.compress(text, mtime=0),
-                    "bgzip": lambda text=text: subprocess.run(["bgzip"], input=text, capture_output=True, check=True).stdout,
-                    "plain": lambda text=text: text,
-                    "two members": lambda text=text, half=half: gzip.compress(text[:half]) + gzip.compress(text[half:]),
-                }[form]()
-            )
+            files[-1].write_bytes(in_form(form, text))
         words += [*files, first.name, second.name, group]
     outputs = [tmp_path / "out.1.gz", tmp_path / "out.2.gz"]
     threads = str(engine.threads)
@@ -165,8 +172,8 @@ def test_a_file_that_is_cut_short(program: Path, tmp_path: Path, cut: int, form:
     whole = files[damaged].read_bytes()
     files[damaged].write_bytes(whole[:cut])
     assert subprocess.run(["gzip", "-t", files[damaged]], check=False, capture_output=True).returncode == 1
-    words = (*files, "a.gz", "b.gz", group)
-    result = Engine(program).result("merge", "-1", tmp_path / "out.1", "-2", tmp_path / "out.2", *words)
+    outputs = ("-1", tmp_path / "out.1", "-2", tmp_path / "out.2")
+    result = Engine(program).result("merge", *outputs, *files, "a.gz", "b.gz", group)
     sentence = f"{files[damaged].name} is not a complete gzip file: copy it again from its source"
     assert (result.returncode, result.stderr) == (1, f"bioinfo-assets-engine: {sentence}\n")
     assert not list(tmp_path.glob("out*"))

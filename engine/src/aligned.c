@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "bam_io.h"
 #include "error.h"
@@ -52,14 +53,18 @@ static sam_hdr_t *read_dictionary(const char *name)
     return dictionary;
 }
 
-/* Adds a field of the dictionary's @SQ line to the header's, unless it is there. */
-static void copy_field(sam_hdr_t *header, sam_hdr_t *dictionary, const char *contig, const char *field)
+/* Adds a field of the dictionary's @SQ line to the header's. Fails if another M5 is there. */
+static void copy_field(const bam_reader *reader, sam_hdr_t *dictionary, const char *contig, const char *field)
 {
     kstring_t value = KS_INITIALIZE, present = KS_INITIALIZE;
-    if (!sam_hdr_find_tag_id(dictionary, "SQ", "SN", contig, field, &value)
-        && sam_hdr_find_tag_id(header, "SQ", "SN", contig, field, &present)
-        && sam_hdr_update_line(header, "SQ", "SN", contig, field, value.s, NULL))
-        fail("%s of contig %s cannot be added to the header: give the job more memory", field, contig);
+    if (!sam_hdr_find_tag_id(dictionary, "SQ", "SN", contig, field, &value)) {
+        bool found = !sam_hdr_find_tag_id(reader->header, "SQ", "SN", contig, field, &present);
+        if (found && !strcmp(field, "M5") && strcasecmp(present.s, value.s))
+            fail("%s is of another reference: its contig %s has the M5 %s, and not %s: align the reads to the reference "
+                 "of this project", reader->name, contig, present.s, value.s);
+        if (!found && sam_hdr_update_line(reader->header, "SQ", "SN", contig, field, value.s, NULL))
+            fail("%s of contig %s cannot be added to the header: give the job more memory", field, contig);
+    }
     ks_free(&value);
     ks_free(&present);
 }
@@ -83,8 +88,8 @@ static void complete_contigs(const bam_reader *reader, sam_hdr_t *dictionary, co
         long long other_bases = i < expected ? (long long)sam_hdr_tid2len(dictionary, i) : 0;
         if (strcmp(contig, other) || bases != other_bases)
             fail_for_reference(reader, dictionary_name, i, contig, bases, other, other_bases);
-        copy_field(reader->header, dictionary, contig, "M5");
-        copy_field(reader->header, dictionary, contig, "UR");
+        copy_field(reader, dictionary, contig, "M5");
+        copy_field(reader, dictionary, contig, "UR");
     }
 }
 

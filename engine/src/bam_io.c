@@ -35,7 +35,9 @@ bam_reader *open_reader(const char *name, htsThreadPool *threads)
         fail("%s cannot be read as a BAM (%s): check its name and that it is one", reader->name, strerror(errno));
     if (hts_check_EOF(reader->file) == 0)
         fail("%s has no end-of-file block, so it is truncated: write or copy it again", reader->name);
-    if (threads->pool && hts_set_opt(reader->file, HTS_OPT_THREAD_POOL, threads))
+    /* Not for SAM: its parsing by threads can wait for itself forever (htslib 1.16, with a writer on the same threads). */
+    bool is_blocked = reader->file->format.compression == bgzf;
+    if (threads->pool && is_blocked && hts_set_opt(reader->file, HTS_OPT_THREAD_POOL, threads))
         fail("%s cannot be read with threads: ask for one thread", reader->name);
     reader->header = sam_hdr_read(reader->file);
     if (!reader->header)

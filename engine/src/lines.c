@@ -18,6 +18,27 @@ struct line_reader {
     kstring_t line;
 };
 
+static _Noreturn void fail_incomplete(const char *name)
+{
+    fail("%s is not a complete gzip file: copy it again from its source", name);
+}
+
+static bool fill(line_reader *reader)
+{
+    ssize_t size = bgzf_read(reader->file, reader->buffer, BUFFER);
+    if (size < 0)
+        fail_incomplete(reader->name);
+    reader->at = 0;
+    reader->filled = (size_t)size;
+    return size > 0;
+}
+
+/* htslib takes so few bytes of a gzip file that they are not its head for text. */
+static bool is_gzip_taken_for_text(const line_reader *reader)
+{
+    return !bgzf_compression(reader->file) && reader->filled > 1 && !memcmp(reader->buffer, "\x1f\x8b", 2);
+}
+
 line_reader *open_lines(const char *file, const char *name, htsThreadPool *threads)
 {
     line_reader *reader = allocate(1, sizeof *reader);
@@ -28,26 +49,19 @@ line_reader *open_lines(const char *file, const char *name, htsThreadPool *threa
     if (!reader->file && errno)
         fail("%s cannot be read (%s): check its name", name, strerror(errno));
     if (!reader->file)
-        fail("%s is not a complete gzip file: copy it again from its source", name);
+        fail_incomplete(name);
     /* Only blocks can be decompressed side by side. */
     if (threads->pool && bgzf_compression(reader->file) == BLOCKED && bgzf_thread_pool(reader->file, threads->pool, 0))
         fail("%s cannot be read with threads: ask for one thread", name);
+    fill(reader);
+    if (is_gzip_taken_for_text(reader))
+        fail_incomplete(name);
     return reader;
 }
 
 const char *lines_name(const line_reader *reader) { return reader->name; }
 
 const kstring_t *this_line(const line_reader *reader) { return &reader->line; }
-
-static bool fill(line_reader *reader)
-{
-    ssize_t size = bgzf_read(reader->file, reader->buffer, BUFFER);
-    if (size < 0)
-        fail("%s is not a complete gzip file: copy it again from its source", reader->name);
-    reader->at = 0;
-    reader->filled = (size_t)size;
-    return size > 0;
-}
 
 static void append(line_reader *reader, size_t size)
 {
