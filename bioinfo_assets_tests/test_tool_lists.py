@@ -59,7 +59,8 @@ def test_every_tool_that_a_job_uses_is_installed() -> None:
 
 
 def test_every_tool_that_is_installed_is_used() -> None:
-    assert {*debian(), *wrappers(), *from_pypi(), *built()} - PROGRAMS_BEHIND_TOOLS - TRANSPORT.keys() <= used_by_steps()
+    installed = {*debian(), *wrappers(), *from_pypi(), *built()}
+    assert installed - PROGRAMS_BEHIND_TOOLS - TRANSPORT.keys() <= used_by_steps()
 
 
 def test_every_package_of_the_group_tools_is_a_tool_with_a_known_version() -> None:

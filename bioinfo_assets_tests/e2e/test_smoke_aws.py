@@ -12,7 +12,6 @@ import tomli_w
 
 from bioinfo_assets_tests.container_engine import engine, tools_image
 from bioinfo_assets_tests.deploy.stack import TEMPLATE, Cloud
-from bioinfo_assets_tests.container_engine import engine, tools_image
 from bioinfo_assets_tests.e2e.account import MOTO_LOG_GROUP, REGION, moto
 
 __all__ = ["engine", "tools_image"]
