@@ -240,19 +240,21 @@ class Reads:
 
     def _pair(self, seed: Record) -> list[Record]:
         flag = PAIRED | (PROPER if self.chance(0.8) else 0)
-        one, other = (self.mapped(replace(seed, flag=flag | read)) for read in (READ1, READ2))
+        first, second = (self.mapped(replace(seed, flag=flag | read)) for read in (READ1, READ2))
         for _ in range(20):  # mostly close together
-            if one.contig == other.contig and abs(one.position - other.position) < 400:
+            if first.contig == second.contig and abs(first.position - second.position) < 400:
                 break
-            other = self.mapped(replace(seed, flag=flag | READ2))
+            second = self.mapped(replace(seed, flag=flag | READ2))
         reverse = self.chance(0.5)
         same = self.chance(0.1)
-        one = replace(one, flag=one.flag | (REVERSE if reverse else 0) | (MATE_REVERSE if reverse == same else 0))
-        other = replace(other, flag=other.flag | (MATE_REVERSE if reverse else 0) | (REVERSE if reverse == same else 0))
+        first = replace(first, flag=first.flag | (REVERSE if reverse else 0) | (MATE_REVERSE if reverse == same else 0))
+        second = replace(
+            second, flag=second.flag | (MATE_REVERSE if reverse else 0) | (REVERSE if reverse == same else 0)
+        )
         if self.chance(0.05):  # both 5' ends at one place, or close to it
-            other = replace(other, contig=one.contig, position=one.position, cigar=one.cigar, bases=one.bases)
-            other = replace(other, qualities=self.qualities(len(one.bases)))
-        records = [with_mate(one, other), with_mate(other, one)]
+            second = replace(second, contig=first.contig, position=first.position, cigar=first.cigar, bases=first.bases)
+            second = replace(second, qualities=self.qualities(len(first.bases)))
+        records = [with_mate(first, second), with_mate(second, first)]
         if self.chance(0.3):
             records.reverse()
         return records + self._extra(replace(seed, flag=PAIRED | READ1 | self.rng.choice([SECONDARY, SUPPLEMENTARY])))
