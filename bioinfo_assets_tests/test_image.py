@@ -46,11 +46,23 @@ def test_the_version_list_is_sorted_and_has_every_tool_in_its_locked_version(ver
     versions = parse_table(version_list)
     assert list(versions) == sorted(versions)
     assert set(versions) == {
-        *("Rscript", "bgzip", "bwa", "curl", "cutadapt", "gatk", "java", "mosdepth", "multiqc"),
+        *(
+            "Rscript",
+            "bgzip",
+            "bioinfo-assets-engine",
+            "bwa",
+            "curl",
+            "cutadapt",
+            "gatk",
+            "java",
+            "mosdepth",
+            "multiqc",
+        ),
         *("openssl", "picard", "python3", "s5cmd", "samtools", "tabix"),
     }
     locked = {"gatk": "4.6.2.0", "picard": "3.4.0", "cutadapt": "5.2", "multiqc": "1.35"}
-    assert locked.items() <= versions.items()
+    engine = (CLONE / "engine" / "VERSION").read_text(encoding="utf-8").strip()
+    assert (locked | {"bioinfo-assets-engine": engine}).items() <= versions.items()
 
 
 def test_locked_tools_have_the_same_versions_on_the_host(version_list: str) -> None:

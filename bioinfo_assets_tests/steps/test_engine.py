@@ -87,3 +87,23 @@ def test_what_the_engine_reports_as_wrong_is_why_the_job_fails(chain: Chain, ben
     reason = bench.failure(job)
     assert reason.startswith(f"{SAMPLE}.mark_dup.bam ")
     assert "truncated" in reason
+
+
+def test_the_first_program_of_a_pipe_that_fails_has_the_reason(chain: Chain, bench: Bench, tmp_path: Path) -> None:
+    """After `mark`, `samtools sort` and `finish` fail as well."""
+    apart = tmp_path / "apart.bam"
+    aligned = samtools("view", "-h", "--no-PG", chain.results["aligned_bam"].files["bam"].uri)
+    header = [line for line in aligned if line[0] == "@"]
+    records = sorted((line for line in aligned if line[0] != "@"), key=lambda line: line.split("\t")[1])
+    text = "\n".join([*header, *records, ""])
+    subprocess.run(["samtools", "view", "-b", "--no-PG", "-o", apart], input=text, text=True, check=True)
+    job = mark_duplicates(
+        SAMPLE,
+        stored(apart),
+        chain.reference,
+        OutputLayout(str(tmp_path / "out")),
+        optical_distance=OPTICAL_DISTANCE,
+        engine=Engine.NATIVE,
+    )
+    reason = bench.failure(job)
+    assert reason.startswith(f"{SAMPLE}.aln.bam ")

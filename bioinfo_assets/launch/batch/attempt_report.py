@@ -122,11 +122,23 @@ def read_report(store: Store, folder: str) -> AttemptReport | None:
     with TemporaryDirectory() as unpacked:
         try:
             with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-                tar.extractall(unpacked, filter="data")
+                _extract(tar, Path(unpacked))
             return _parse(Path(unpacked), folder)
         except (tarfile.TarError, ValidationError) as error:
             _log.warning("the report in %s cannot be read: %s", folder, error)
             return None
+
+
+def _extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Extract the files of a report, which are in no folder; anything else in it is ignored.
+
+    `extractall(filter="data")` came with Python 3.11.4, and Debian 12 has 3.11.2.
+    """
+    for member in tar:
+        name = member.name.removeprefix("./")
+        file = tar.extractfile(member) if member.isfile() and "/" not in name else None
+        if file is not None:
+            (folder / name).write_bytes(file.read())
 
 
 def newest_report(store: Store, folder: str) -> AttemptReport | None:
