@@ -23,7 +23,7 @@ from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets.pipeline.graph import SHARED
 from bioinfo_assets.storage.store import Store
 
-TOOLS: Final = (*("bwa", "samtools", "picard", "bgzip", "tabix", "cutadapt", "gatk", "Rscript", "mosdepth", "multiqc"),)
+TOOLS: Final = ("bwa", "samtools", "picard", "bgzip", "tabix", "cutadapt", "gatk", "Rscript", "mosdepth", "multiqc")
 WAYS: Final = (
     ("one job a step", "false", "keep"),
     ("default", "", "keep"),
@@ -62,7 +62,7 @@ class FusedFigures:
 
 
 def measure(folder: Path) -> Sequence[FusedFigures]:
-    """Run the pipeline in both ways."""
+    """Run the pipeline in each of the ways."""
     small = folder / "small"
     subprocess.run([COMMAND, "demo", "--output-path", str(small)], check=True, stdout=subprocess.DEVNULL)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

@@ -85,9 +85,8 @@ class StepPlan:
         """
         builder = self.builders[key.asset]
         job = builder.build(key, upstream).with_options(self.options[key.asset])
-        readers = builder.only_for
-        outputs = (replace(output, only_for=readers.get(output.key, output.only_for)) for output in job.outputs)
-        return replace(job, outputs=tuple(outputs)) if readers else job
+        outputs = (replace(output, only_for=builder.only_for.get(output.key, frozenset())) for output in job.outputs)
+        return replace(job, outputs=tuple(outputs))
 
     def __contains__(self, key: ResultKey) -> bool:
         """Whether the step computes a result."""

@@ -318,11 +318,10 @@ def enabled_assets(settings: Settings) -> tuple[str, ...]:
 
 
 def files_not_published(asset: str, settings: Settings) -> Mapping[str, frozenset[str]]:
-    """By key of a file that is not published where it is read on the machine that made it: the assets computed from it.
+    """The files of an asset that need not be published where all that read them run on the machine that made them.
 
-    Args:
-        asset: The asset.
-        settings: Their retention of the asset is `never`, or the result is empty.
+    Returns:
+        The assets that read them, by key of the file; none unless the retention of the asset is `never`.
     """
     if settings.retention.of(asset) != NEVER:
         return {}

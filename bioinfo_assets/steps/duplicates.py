@@ -36,7 +36,7 @@ def mark_duplicates(
         InputError: The distance is negative.
     """
     is_native = engine is Engine.NATIVE
-    scripts = ("mark_duplicates_native", "bam", "engine") if is_native else ("mark_duplicates", "java", "bam")
+    program = ("engine", "mark_duplicates_native") if is_native else ("java", "mark_duplicates")
     if optical_distance < 0:
         raise InputError(f"optical distance {optical_distance} is not valid: give 0 pixels or more")
     local, marked, metrics = (f"{sample}.{suffix}" for suffix in ("aln.bam", "mark_dup.bam", _METRICS))
@@ -44,7 +44,7 @@ def mark_duplicates(
         key=ResultKey("marked_bam", sample),
         version=VERSION,
         script=render(
-            *scripts,
+            *("marked_facts", "bam", "umis", *program),
             sample=sample,
             aligned=local,
             fasta=reference.name,

@@ -117,9 +117,7 @@ static void copy_stream(const aligned_options *options, bam_reader *reader, bam_
 {
     read_groups *groups = read_groups_of(reader->header);
     stream_counts counts = {0};
-    bam1_t *record = bam_init1();
-    if (!record)
-        fail("there is no memory for a record: give the job more memory");
+    bam1_t *record = new_record();
     while (read_record(reader, record)) {
         count_record(&counts, groups, record);
         write_record(writer, reader->header, record);

@@ -74,10 +74,8 @@ static void finish_stream(const finish_options *options, bam_reader *reader, bam
     reference *fasta = open_reference(options->reference, reader);
     duplicate_set *set = NULL;
     kstring_t text = KS_INITIALIZE;
-    bam1_t *record = bam_init1();
+    bam1_t *record = new_record();
     uint64_t records = 0;
-    if (!record)
-        fail("there is no memory for a record: give the job more memory");
     for (; read_record(reader, record); records++) {
         /* Not earlier: mark writes the set at the end of its stream, after which samtools sort gives its first record. */
         if (!set)

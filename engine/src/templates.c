@@ -22,9 +22,7 @@ template_stream *template_stream_new(bam_reader *reader)
     stream->reader = reader;
     stream->number = UINT32_MAX; /* so that the first is 0 */
     stream->strays = allocate(REMEMBERED_STRAYS, sizeof *stream->strays);
-    stream->ahead = bam_init1();
-    if (!stream->ahead)
-        fail("there is no memory for a record: give the job more memory");
+    stream->ahead = new_record();
     return stream;
 }
 
@@ -33,8 +31,7 @@ static void add_ahead(template_stream *stream)
     size_t before = stream->capacity;
     stream->records = grow(stream->records, &stream->capacity, stream->count + 1, sizeof *stream->records);
     for (size_t i = before; i < stream->capacity; i++)
-        if (!(stream->records[i] = bam_init1()))
-            fail("there is no memory for the records of a read: give the job more memory");
+        stream->records[i] = new_record();
     bam1_t *emptied = stream->records[stream->count];
     stream->records[stream->count++] = stream->ahead;
     stream->ahead = emptied;

@@ -141,6 +141,11 @@ class JobState:
         return self.status.state.is_over
 
     @property
+    def is_to_be_submitted(self) -> bool:
+        """Whether the job waits for its submission: it has not ended, and none was adopted for it."""
+        return self.phase is Phase.WAITING and not self.is_over
+
+    @property
     def is_active(self) -> bool:
         """Whether Batch has the job and its end is not known yet."""
         return self.phase is Phase.POLLED and not self.is_over

@@ -1,9 +1,11 @@
 """Which jobs are submitted as one array, and the name of a submission."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from bioinfo_assets.launch.batch.batch_job import BatchJob
+from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.submission_request import job_name
 
 
@@ -15,7 +17,17 @@ def submission_name(jobs: Sequence[BatchJob]) -> str:
     return job_name(job.options.prefix, job.name if len(jobs) == 1 else f"{job.key.asset}-array", suffix)
 
 
-def similarity(job: BatchJob) -> tuple[str, ...]:
+def group_similar(jobs: Iterable[BatchJob], config: BatchConfig) -> Iterator[Sequence[BatchJob]]:
+    """Group jobs into arrays of similar ones; those that are too few for an array are each alone."""
+    for _, similar in groupby(sorted(jobs, key=_similarity), key=_similarity):
+        rest = list(similar)
+        while len(rest) >= config.array_min_size:
+            yield rest[: config.array_max_size]
+            rest = rest[config.array_max_size :]
+        yield from ([job] for job in rest)
+
+
+def _similarity(job: BatchJob) -> tuple[str, ...]:
     """What the jobs of one array have in common.
 
     Memory is compared by powers of two, so that one large sample does not give all small ones its machine.

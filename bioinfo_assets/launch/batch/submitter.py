@@ -12,15 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from itertools import groupby
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, UnreachableError
 from bioinfo_assets.launch.batch.adoption import Adoption, Claim, Claims, ClaimVersion, SubmissionNote
-from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, JobState, Phase, RunIdentity
+from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, JobState, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
-from bioinfo_assets.launch.batch.grouping import similarity, submission_name
+from bioinfo_assets.launch.batch.grouping import group_similar, submission_name
 from bioinfo_assets.launch.batch.images import Images
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
 from bioinfo_assets.launch.batch.job_package import bootstrap, check_inputs, pack
@@ -115,15 +114,7 @@ class Submitter:
             tuple(job for job, preparation in prepared if preparation is kind)
             for kind in (_Preparation.CLAIMED, _Preparation.POSTPONED)
         )
-        return Groups(tuple(self._group_similar(claimed)), postponed)
-
-    def _group_similar(self, jobs: Iterable[BatchJob]) -> Iterator[list[BatchJob]]:
-        for _, similar in groupby(sorted(jobs, key=similarity), key=similarity):
-            rest = list(similar)
-            while len(rest) >= self._config.array_min_size:
-                yield rest[: self._config.array_max_size]
-                rest = rest[self._config.array_max_size :]
-            yield from ([job] for job in rest)
+        return Groups(tuple(group_similar(claimed, self._config)), postponed)
 
     def submit(self, jobs: Sequence[BatchJob]) -> Sequence[BatchJob]:
         """Submit a group; errors end its jobs.
@@ -189,7 +180,7 @@ class Submitter:
             if job.fingerprint and is_first and not self._adopt_or_claim(job):
                 job.show("another run is submitting the same job")
                 return _Preparation.POSTPONED
-            if _is_claimed(job):
+            if job.state.is_to_be_submitted:
                 self._check_inputs(job)
         except UnreachableError as error:
             return self._postpone_or_fail(job, error)
@@ -197,7 +188,7 @@ class Submitter:
             job.fail(str(error))
         except Exception as error:  # noqa: BLE001 - a defect that one job meets must not stop the others
             job.fail(f"defect in the batch backend: {error!r}")
-        return _Preparation.CLAIMED if _is_claimed(job) else _Preparation.DONE
+        return _Preparation.CLAIMED if job.state.is_to_be_submitted else _Preparation.DONE
 
     def _check_inputs(self, job: BatchJob) -> None:
         """Check the inputs of a claimed job; one with wrong inputs loses its claim, so that no run waits for it."""
@@ -359,8 +350,3 @@ class Submitter:
             followers=job.parts.identities(part),
             part=job.parts.first + part,
         )
-
-
-def _is_claimed(job: BatchJob) -> bool:
-    """Whether a job that was prepared is to be submitted: it has not ended, and no submission was adopted for it."""
-    return job.state.phase is Phase.WAITING and not job.state.is_over

@@ -2,10 +2,8 @@ require_contigs "$aligned" "$dictionary"
 records=$(samtools view -c -@ "$JOB_CPUS" "$aligned")
 
 umis=()
-name=$(samtools view "$aligned" 2> /dev/null | head -n 1 | cut -f 1 || true)
-if [[ $name =~ ^([^:]+:){7}[^:]+$ ]]; then
+if has_umis "$aligned" "$sample"; then
     umis=(-u)
-    warn "the reads of $sample have UMIs in their names, which are not used to distinguish duplicates"
 fi
 
 # In the aligner's order all records of a read are adjacent. The sort writes nothing until `mark` has ended, so that `finish`
@@ -14,9 +12,3 @@ engine mark -i "$aligned" -s duplicates.set -m "$metrics" -d "$optical_distance"
     -M $((JOB_MEMORY_MIB / 4)) -T "$TMPDIR" -@ "$JOB_CPUS" |
     samtools sort -u --no-PG -@ "$JOB_CPUS" -m "$((JOB_MEMORY_MIB / 3 / JOB_CPUS + 1))M" -T "$TMPDIR/sort" - |
     engine finish -i - -s duplicates.set -r "$fasta" -o "$marked" -@ "$JOB_CPUS"
-
-require_intact "$marked"
-require_contigs "$marked" "$dictionary"
-require_records "$marked" "$(indexed_records "$marked")" "$records"
-[[ $(samtools view -H "$marked" | grep '^@HD') == *SO:coordinate* ]] || fail "$marked is not sorted: run the step again"
-fact records "$records"

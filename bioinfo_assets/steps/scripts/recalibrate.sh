@@ -18,9 +18,3 @@ gatk ApplyBQSR --input "$marked" --reference "$fasta" --bqsr-recal-file "$table"
     --create-output-bam-index false --allow-missing-read-group
 wait "$linking"
 samtools index -@ "$JOB_CPUS" "$recalibrated" "$recalibrated.bai"
-
-require_intact "$recalibrated"
-require_contigs "$recalibrated" "$dictionary"
-require_records "$recalibrated" "$(indexed_records "$recalibrated")" "$records"
-fact recalibrated yes
-fact records "$records"

@@ -4,9 +4,3 @@ records=$(indexed_records "$marked")
 engine table -i "$marked" -r "$fasta" "${known_sites[@]}" -o "$table" -@ "$JOB_CPUS"
 # It writes the index and the MD5 file too. A read group without observations keeps its qualities.
 engine apply -i "$marked" -t "$table" -o "$recalibrated" "${quantized[@]}" -@ "$JOB_CPUS"
-
-require_intact "$recalibrated"
-require_contigs "$recalibrated" "$dictionary"
-require_records "$recalibrated" "$(indexed_records "$recalibrated")" "$records"
-fact recalibrated yes
-fact records "$records"

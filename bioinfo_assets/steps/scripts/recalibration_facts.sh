@@ -1,3 +1,9 @@
+require_intact "$recalibrated"
+require_contigs "$recalibrated" "$dictionary"
+require_records "$recalibrated" "$(indexed_records "$recalibrated")" "$records"
+fact recalibrated yes
+fact records "$records"
+
 # Rows of the table of read groups: name, event type, two qualities, observations, errors. A name may have blanks.
 awk '/^#:GATKTable:RecalTable0:/ { start = NR }
     start && NR > start + 1 { if (NF < 6) exit; observed = $(NF - 1); NF -= 5; print observed "\t" $0 }' "$table" \

@@ -56,6 +56,14 @@ link_programs() { # BAM, or - for standard input
         { print }' samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$link"' "$1"
 }
 
+# Whether the reads of a BAM have a UMI as the eighth field of their names; then there is a warning.
+has_umis() { # BAM, sample
+    local name
+    name=$(samtools view "$1" 2> /dev/null | head -n 1 | cut -f 1 || true)
+    [[ $name =~ ^([^:]+:){7}[^:]+$ ]] || return
+    warn "the reads of $2 have UMIs in their names, which are not used to distinguish duplicates"
+}
+
 # The project's own program; what it reports as wrong is why the job fails. In a pipe, the first one to fail has the reason.
 engine() {
     bioinfo-assets-engine "$@" 2> "engine.$1.log" && return
@@ -67,10 +75,8 @@ require_contigs "$aligned" "$dictionary"
 records=$(samtools view -c -@ "$JOB_CPUS" "$aligned")
 
 umis=()
-name=$(samtools view "$aligned" 2> /dev/null | head -n 1 | cut -f 1 || true)
-if [[ $name =~ ^([^:]+:){7}[^:]+$ ]]; then
+if has_umis "$aligned" "$sample"; then
     umis=(-u)
-    warn "the reads of $sample have UMIs in their names, which are not used to distinguish duplicates"
 fi
 
 # In the aligner's order all records of a read are adjacent. The sort writes nothing until `mark` has ended, so that `finish`

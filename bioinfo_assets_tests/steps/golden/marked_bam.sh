@@ -6,9 +6,6 @@ optical_distance=2500
 marked=expt.mark_dup.bam
 metrics=expt.mark_dup.markdup.metrics.txt
 
-# Prints the options of a JVM whose heap may use this percentage of the job's memory.
-jvm() { printf '%s' "-Xmx$((JOB_MEMORY_MIB * $1 / 100))m -XX:+UseSerialGC -Djava.io.tmpdir='$TMPDIR'"; }
-
 # Prints the number of records of an indexed BAM. printf, because mawk's print writes numbers from 2^31 as 3e+09.
 indexed_records() { samtools idxstats "$1" | awk '{ n += $3 + $4 } END { printf "%.0f\n", n }'; }
 
@@ -59,6 +56,17 @@ link_programs() { # BAM, or - for standard input
         { print }' samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$link"' "$1"
 }
 
+# Whether the reads of a BAM have a UMI as the eighth field of their names; then there is a warning.
+has_umis() { # BAM, sample
+    local name
+    name=$(samtools view "$1" 2> /dev/null | head -n 1 | cut -f 1 || true)
+    [[ $name =~ ^([^:]+:){7}[^:]+$ ]] || return
+    warn "the reads of $2 have UMIs in their names, which are not used to distinguish duplicates"
+}
+
+# Prints the options of a JVM whose heap may use this percentage of the job's memory.
+jvm() { printf '%s' "-Xmx$((JOB_MEMORY_MIB * $1 / 100))m -XX:+UseSerialGC -Djava.io.tmpdir='$TMPDIR'"; }
+
 require_contigs "$aligned" "$dictionary"
 records=$(samtools view -c -@ "$JOB_CPUS" "$aligned")
 
@@ -68,12 +76,10 @@ LC_ALL=C awk '/^>/ { print; next } { print toupper($0) }' "$fasta" > upper_case.
 cp "$fasta.fai" upper_case.fa.fai
 cp "$dictionary" upper_case.dict
 
-# For names with a UMI as their eighth field: Picard's own parser, which is faster, finds no coordinates in them.
+# For names with a UMI: Picard's own parser, which is faster, finds no coordinates in them.
 name_regex=()
-name=$(samtools view "$aligned" 2> /dev/null | head -n 1 | cut -f 1 || true)
-if [[ $name =~ ^([^:]+:){7}[^:]+$ ]]; then
+if has_umis "$aligned" "$sample"; then
     name_regex=(--READ_NAME_REGEX '[^:]+:[0-9]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+):[A-Za-z0-9+_-]+')
-    warn "the reads of $sample have UMIs in their names, which are not used to distinguish duplicates"
 fi
 
 # MarkDuplicates reads its input twice, so that must be a file. In the aligner's order all records of a read are

@@ -1,0 +1,5 @@
+require_intact "$marked"
+require_contigs "$marked" "$dictionary"
+require_records "$marked" "$(indexed_records "$marked")" "$records"
+[[ $(samtools view -H "$marked" | grep '^@HD') == *SO:coordinate* ]] || fail "$marked is not sorted: run the step again"
+fact records "$records"
