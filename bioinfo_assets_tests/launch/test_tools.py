@@ -21,6 +21,7 @@ OUTPUTS = {
     "openssl": ("OpenSSL 3.0.17 1 Jul 2025 (Library: OpenSSL 3.0.17 1 Jul 2025)\n", "3.0.17"),
     "cutadapt": ("5.2\n", "5.2"),
     "multiqc": ("multiqc, version 1.35\n", "1.35"),
+    "bioinfo-assets-engine": ("1.0\n", "1.0"),
     "s5cmd": ("v2.3.0-991c9fb\n", "2.3.0-991c9fb"),
 }
 
