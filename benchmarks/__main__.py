@@ -21,6 +21,7 @@ from benchmarks import digests as digests_module
 from benchmarks import executors as executors_module
 from benchmarks import fused as fused_module
 from benchmarks import orchestrators as orchestrators_module
+from benchmarks import streamed as streamed_module
 from benchmarks.cohort import COMMAND
 from benchmarks.played_jobs import compute_templates
 from bioinfo_assets.steps.engine import Engine
@@ -84,19 +85,34 @@ def chain(
 
 @app.command()
 def cohort(
+    *,
     samples: Annotated[
         list[int] | None, typer.Option(help="Samples, with jobs played on the simulator of AWS Batch; 100 by default.")
     ] = None,
     requests_per_s: Annotated[float | None, typer.Option(help="Calls of Batch that the account may make.")] = None,
+    backfill: Annotated[bool, typer.Option(help="Start them in Dagit, as a backfill over samples.")] = False,
 ) -> None:
     """What samples cost the host of a run on AWS Batch."""
     with _folder() as folder:
         templates = compute_templates(folder, COMMAND)
         measured = [
-            cohort_module.measure(folder / str(size), size, templates, requests_per_s) for size in samples or [100]
+            cohort_module.measure(folder / str(size), size, templates, requests_per_s, by_backfill=backfill)
+            for size in samples or [100]
         ]
     console.print(cohort_module.table(measured))
     report.add("cohort on AWS Batch", [asdict(figures) for figures in measured])
+
+
+@app.command()
+def streamed(
+    pairs: Annotated[int, typer.Option(help="Simulated read pairs.")] = 300_000,
+    runs: Annotated[int, typer.Option(help="Runs of each way.")] = 3,
+) -> None:
+    """Merging, trimming and alignment of a sample by files, and as one stream."""
+    with _folder() as folder:
+        figures = streamed_module.measure(folder, pairs, runs)
+    console.print(streamed_module.table(figures))
+    report.add("one stream", [asdict(item) for item in figures])
 
 
 @app.command()

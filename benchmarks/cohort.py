@@ -6,25 +6,32 @@ job: it fetches the package as a container would, and uploads outputs and report
 
 import gzip
 import json
+import math
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 import boto3
+import dagster as dg
 import psutil
 from rich.table import Table
 
+from benchmarks.cohort_backfill import backfill_all
+from benchmarks.host_usage import HostUsage
 from benchmarks.played_jobs import Player, Templates
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.tools import TOOLS
+from bioinfo_assets.pipeline.graph import PER_SAMPLE
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.simulator import BatchSimulator
 from bioinfo_assets_tests.simulator.played import Play
@@ -32,6 +39,7 @@ from bioinfo_assets_tests.simulator.played import Play
 IMAGE: Final = "tools:1"
 PORT: Final = 5077
 S3_URL: Final = f"http://127.0.0.1:{PORT}"
+OUTPUT: Final = "s3://cohort/run"
 
 COMMAND: Final = str(Path(sys.executable).parent / "bioinfo-assets")
 """The command line of this environment."""
@@ -43,18 +51,21 @@ class CohortFigures:
 
     Attributes:
         samples: Their number.
+        start: How they were started.
         results: What was computed; a job may compute several.
         jobs: Jobs that were run.
         wall_s: Of the whole command.
-        cpu_s: Of the host's process.
-        peak_mib: Its resident memory.
+        cpu_s: Of the processes that execute runs.
+        peak_mib: Resident memory of the largest of them.
         batch_calls: Calls of AWS Batch, by action.
         s3_calls: Calls of S3 by the host.
-        first_s: Seconds from the start of the command to the first final alignment.
+        first_s: Seconds from the start of the command to the first final alignment; NaN of a backfill.
+        latency_s: Seconds from the end of a job to the materialization of its result, the median.
         load: Of the machine at the end, over one minute.
     """
 
     samples: int
+    start: str
     results: int
     jobs: int
     wall_s: float
@@ -63,6 +74,7 @@ class CohortFigures:
     batch_calls: Mapping[str, int]
     s3_calls: int
     first_s: float
+    latency_s: float
     load: float
 
     @property
@@ -134,7 +146,9 @@ def _wait_for(url: str) -> None:
     raise RuntimeError("moto's server did not start")
 
 
-def measure(folder: Path, samples: int, templates: Templates, requests_per_s: float | None = None) -> CohortFigures:
+def measure(
+    folder: Path, samples: int, templates: Templates, requests_per_s: float | None = None, *, by_backfill: bool = False
+) -> CohortFigures:
     """Run a cohort of so many samples.
 
     Args:
@@ -142,48 +156,79 @@ def measure(folder: Path, samples: int, templates: Templates, requests_per_s: fl
         samples: Their number.
         templates: What jobs leave.
         requests_per_s: Calls of Batch that the account may make in a second; None: any number.
+        by_backfill: Started in Dagit, as a backfill over all samples; otherwise by the command line.
     """
     folder.mkdir(parents=True)
     player = Player(S3_URL, templates)
     with services(folder, player, {}, requests_per_s) as (simulator, environment):
         sheet = _upload(folder, templates.data, samples)
-        output = "s3://cohort/run"
-        _write_tool_list(output)
-        home = folder / "home"
+        _write_tool_list(OUTPUT)
         command = [
-            *(COMMAND, "run", "--samples-file", str(sheet), "--output-path", output),
+            *(COMMAND, "run", "--samples-file", str(sheet), "--output-path", OUTPUT),
             *("--reference", "s3://cohort/data/genome.fa.gz", "--known-sites", "s3://cohort/data/known.vcf.gz"),
             *("--backend", "batch", "--queue", "default", "--image", IMAGE, "--json"),
         ]
         environment |= {
-            "DAGSTER_HOME": str(home),
+            "DAGSTER_HOME": str(folder / "home"),
             "BIOINFO_ASSETS_BATCH__POLL_INTERVAL_S": "5",
             "BIOINFO_ASSETS_BATCH__SCRATCH_VOLUME": "",
         }
+        if by_backfill:
+            subprocess.run([*command, "--select", "reference_index"], env=environment, check=True, capture_output=True)
+        used_before = len(simulator.requests), _s3_calls(folder), player.calls.total()
+        used = HostUsage()
         began = time.monotonic()
-        with (folder / "run.json").open("w") as out, (folder / "run.log").open("w") as log:
-            host = subprocess.Popen(command, env=environment, stdout=out, stderr=log)
-            used = _Usage(host.pid)
-            threading.Thread(target=used.watch, daemon=True).start()
-            code = host.wait()
+        if by_backfill:
+            results = backfill_all(OUTPUT, environment, used)
+            first_s = math.nan
+        else:
+            results = _run(command, folder, environment, used)
+            first_s = _first_final_alignment(folder / "run.log")
         wall_s = time.monotonic() - began
-        if code:
-            raise RuntimeError(f"the run failed: see {folder}/run.log and {folder}/run.json")
-        calls = Counter(request.action for request in simulator.requests)
-        jobs = sum("size" not in job.get("arrayProperties", {}) for job in simulator.job_details())
-        s3_calls = sum(" HTTP/1.1" in line for line in (folder / "s3.log").open())
+        calls = Counter(request.action for request in list(simulator.requests)[used_before[0] :])
+        own_calls = _s3_calls(folder) - used_before[1] - (player.calls.total() - used_before[2])
         return CohortFigures(
             samples=samples,
-            results=sum(row["done"] for row in json.loads((folder / "run.json").read_bytes())["jobs"].values()),
-            jobs=jobs,
+            start="backfill" if by_backfill else "command line",
+            results=results,
+            jobs=sum("size" not in job.get("arrayProperties", {}) for job in simulator.job_details()),
             wall_s=wall_s,
             cpu_s=used.cpu_s,
             peak_mib=used.peak_mib,
             batch_calls={action: count for action, count in calls.items() if action != "GetLogEvents"},
-            s3_calls=s3_calls - sum(player.calls.values()) - 2 * samples - 4,
-            first_s=_first_final_alignment(folder / "run.log"),
+            s3_calls=own_calls,
+            first_s=first_s,
+            latency_s=_latency_s(folder / "home"),
             load=psutil.getloadavg()[0],
         )
+
+
+def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str], used: HostUsage) -> int:
+    """Run a cohort by the command line; return the number of results."""
+    with (folder / "run.json").open("w") as out, (folder / "run.log").open("w") as log:
+        host = subprocess.Popen(command, env=environment, stdout=out, stderr=log)
+        with used.watch(host.pid):
+            code = host.wait()
+    if code:
+        raise RuntimeError(f"the run failed: see {folder}/run.log and {folder}/run.json")
+    return sum(row["done"] for row in json.loads((folder / "run.json").read_bytes())["jobs"].values())
+
+
+def _s3_calls(folder: Path) -> int:
+    return sum(" HTTP/1.1" in line for line in (folder / "s3.log").open())
+
+
+def _latency_s(home: Path) -> float:
+    """Seconds from the end of a job to the materialization of its result in Dagster's event log, the median."""
+    ledger = Ledger(Store(), OUTPUT)
+    waited = []
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        for asset in PER_SAMPLE:
+            for event in instance.fetch_materializations(dg.AssetKey(asset), limit=1_000_000).records:
+                record = ledger.read(ResultKey(asset, event.partition_key or ""))
+                if record is not None:
+                    waited.append(event.timestamp - record.finished.timestamp())
+    return median(waited)
 
 
 def _first_final_alignment(log: Path) -> float:
@@ -195,17 +240,28 @@ def table(measured: Sequence[CohortFigures]) -> Table:
     """The figures as a table."""
     shown = Table(title="Cohorts on the simulator of AWS Batch, jobs played")
     for column in (
-        *("samples", "results", "jobs", "wall s", "first final BAM, s", "host's CPU ms a result", "peak MiB"),
+        *(
+            "samples",
+            "started by",
+            "results",
+            "jobs",
+            "wall s",
+            "first final BAM, s",
+            "host's CPU ms a result",
+            "peak MiB",
+        ),
         *("Batch calls for 100 results", "of these SubmitJob", "S3 calls a result", "load"),
     ):
         shown.add_column(column, justify="right")
     for figures in measured:
         shown.add_row(
             f"{figures.samples:,}",
+            figures.start,
             f"{figures.results:,}",
             f"{figures.jobs:,}",
             f"{figures.wall_s:,.0f}",
             f"{figures.first_s:,.0f}",
+            f"{figures.latency_s:.1f}",
             f"{1000 * figures.cpu_s / figures.results:.0f}",
             f"{figures.peak_mib:,.0f}",
             f"{figures.batch_calls_per_100_results:.1f}",
@@ -214,26 +270,6 @@ def table(measured: Sequence[CohortFigures]) -> Table:
             f"{figures.load:.1f}",
         )
     return shown
-
-
-@dataclass
-class _Usage:
-    """CPU time and memory of a process, sampled ten times a second."""
-
-    pid: int
-    cpu_s: float = 0.0
-    peak_mib: float = 0.0
-
-    def watch(self) -> None:
-        process = psutil.Process(self.pid)
-        try:
-            while process.is_running():
-                times = process.cpu_times()
-                self.cpu_s = times.user + times.system
-                self.peak_mib = max(self.peak_mib, process.memory_info().rss / 2**20)
-                time.sleep(0.1)
-        except psutil.Error:
-            return
 
 
 def _write_tool_list(output: str) -> None:

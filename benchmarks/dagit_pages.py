@@ -1,21 +1,15 @@
 """How long Dagit's pages take to load for a project of many samples: what each page asks the real web server."""
 
-import json
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.table import Table
 
-_COMMAND: Final = str(Path(sys.executable).parent / "bioinfo-assets")
+from benchmarks.dagit_server import DagitServer, serve
+
 _QUERIES: Final[Mapping[str, str]] = {
     "list of runs": "{ runsOrError(limit: 25) { ... on Runs { results { runId status tags { key value }"
     " assetSelection { path } stats { ... on RunStatsSnapshot { materializations } } } } } }",
@@ -51,10 +45,10 @@ class PageTime:
 
 def measure(output: Path, run_id: str, sample: str) -> Sequence[PageTime]:
     """Ask what Dagit's pages ask, twice each."""
-    with _dagit(output) as address:
+    with serve(str(output)) as dagit:
         variables = {"r": run_id, "s": sample}
         return [
-            PageTime(page, *(_seconds(address, query, variables) for _ in range(2))) for page, query in _QUERIES.items()
+            PageTime(page, *(_seconds(dagit, query, variables) for _ in range(2))) for page, query in _QUERIES.items()
         ]
 
 
@@ -69,41 +63,7 @@ def table(samples: int, times: Sequence[PageTime]) -> Table:
     return shown
 
 
-@contextmanager
-def _dagit(output: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [_COMMAND, "dagit", "--output-path", str(output), "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            if _is_up(address):
-                break
-            time.sleep(0.2)
-        yield address
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait()
-
-
-def _is_up(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/server_info", timeout=5):  # noqa: S310 - an address of this machine
-            return True
-    except OSError:
-        return False
-
-
-def _seconds(address: str, query: str, variables: Mapping[str, str]) -> float:
-    used = {name: value for name, value in variables.items() if f"${name}:" in query}
-    body = json.dumps({"query": query, "variables": used}).encode()
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{address}/graphql", body, headers)  # noqa: S310 - as above
+def _seconds(dagit: DagitServer, query: str, variables: Mapping[str, str]) -> float:
     began = time.monotonic()
-    with urllib.request.urlopen(request, timeout=600) as response:  # noqa: S310 - as above
-        answer: dict[str, Any] = json.load(response)
-    if "errors" in answer:
-        raise RuntimeError(str(answer["errors"][0]["message"]))
+    dagit.query(query, variables)
     return time.monotonic() - began

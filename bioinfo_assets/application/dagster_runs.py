@@ -28,12 +28,16 @@ from bioinfo_assets.orchestration.run_liveness import hold_run_lock, report_dead
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES, PER_SAMPLE, SHARED
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.storage.atomic import atomic_write, disk_full_error
+from bioinfo_assets.storage.file_lock import file_lock
 from bioinfo_assets.storage.store import local_path
 
 _log = logging.getLogger(__name__)
 
 INSTANCE: Final = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 """The dagster.yaml of a new project: no telemetry, no newsletter dialog."""
+
+_OPENING: Final = ".opening.lock"
+"""Held while the instance is opened: two processes that create its tables at once leave a broken database."""
 
 _SQLITE_MIN_FREE_BYTES: Final = 128 * 1024
 """SQLite's shared-memory file of a write-ahead log grows in steps of 32 KiB (sqlite.org/walformat)."""
@@ -57,7 +61,8 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
 
 def _load(home: Path, config: Path) -> dg.DagsterInstance:
     try:
-        return open_fast(home)
+        with file_lock(home / _OPENING):
+            return open_fast(home)
     except Exception as error:  # a malformed file raises errors of YAML, of text encoding, or Dagster's own
         if any(isinstance(cause, OSError | sqlite3.Error) for cause in _causes(error)):
             raise

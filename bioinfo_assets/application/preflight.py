@@ -10,7 +10,7 @@ from bioinfo_assets.errors import InputError, ResourceError, suggest
 from bioinfo_assets.genomics import known_sites
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.reference import MAX_FASTA_BYTES, Contig, contigs_of_fasta, fasta_name, parse_fai
-from bioinfo_assets.genomics.sample import Sample
+from bioinfo_assets.genomics.sample import Sample, check_distinct_reads
 from bioinfo_assets.launch.backend_config import batch_scratch, open_backend
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.pipeline.code_versions import ToolsByAsset, save_tools, tools_of
@@ -238,12 +238,13 @@ def _sample_names(request: Request, project: Project, new: Sequence[Sample]) -> 
 
 def _check_samples(project: Project, new: Sequence[Sample], names: Sequence[str]) -> None:
     new_samples = {sample.name: sample for sample in new}
-    for name in names:
-        sample = new_samples.get(name) or load_sample(project.ledger, name)
+    samples = [new_samples.get(name) or load_sample(project.ledger, name) for name in names]
+    check_distinct_reads(samples)
+    for sample in samples:
         read_groups_of(sample, project.settings.platform)
         if project.settings.backend == "batch":
             for lane in sample.lanes:
                 check_is_remote(lane.read1)
                 check_is_remote(lane.read2)
-        if name not in new_samples:  # the reads of new samples were checked with the samples file
+        if sample.name not in new_samples:  # the reads of new samples were checked with the samples file
             check_reads(project.store, sample)

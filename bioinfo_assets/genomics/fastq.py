@@ -67,7 +67,9 @@ def check_pair(read1: FastqHead, read2: FastqHead) -> None:
         )
 
 
-def lane_of(read1: FastqHead, read2: FastqHead, *, library: str, lane: str | None = None) -> Lane:
+def lane_of(
+    read1: FastqHead, read2: FastqHead, *, library: str, lane: str | None = None, flowcell: str | None = None
+) -> Lane:
     """Find flow cell, lane and barcode in the read names, then the file names, then the samplesheet.
 
     Read names since Casava 1.8 contain the flow cell. Older ones have the instrument in its place: their first field
@@ -81,6 +83,7 @@ def lane_of(read1: FastqHead, read2: FastqHead, *, library: str, lane: str | Non
         library: The library that was sequenced.
         lane: The samplesheet's label of the lane, such as `lane_1`, `L001` or `1`: its number is used where neither
             read names nor file names have one.
+        flowcell: The samplesheet's flow cell, used likewise.
 
     Raises:
         InputError: The file name and the read names contradict each other, or the lane is unknown.
@@ -100,7 +103,7 @@ def lane_of(read1: FastqHead, read2: FastqHead, *, library: str, lane: str | Non
         _check_lane(read1, name.lane)
     barcodes = Counter(read.barcode for read in reads if read.barcode)
     return Lane(
-        flowcell=_flowcell_of(name.flowcell if name else None, reads[0]),
+        flowcell=_flowcell_of((name.flowcell if name else None) or flowcell, reads[0]),
         number=number,
         read1=read1.uri,
         read2=read2.uri,

@@ -1,6 +1,8 @@
 """The first records of a gzipped FASTQ: their checks, names and read groups.
 
-Base qualities must be Phred+33, the encoding that every sequencer has written since Casava 1.8.
+Base qualities must be Phred+33, the encoding that every sequencer has written since Casava 1.8. Phred+64 files of
+Illumina's earlier sequencers are recognised by qualities that nobody writes in Phred+33: all of Q26 and more, and the
+highest of Q61 to Q73.
 """
 
 import re
@@ -10,18 +12,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.gzipped import inflate, is_gzip
-from bioinfo_assets.genomics.read_name import ReadName, parse_read_name
+from bioinfo_assets.genomics.gzipped import HOW_TO_REPAIR, inflate, is_gzip
+from bioinfo_assets.genomics.read_name import MAX_NAME_LENGTH, ReadName, parse_read_name
 
 HEAD_BYTES: Final = 256 * 1024
 """How many bytes of a gzipped FASTQ `read_head` needs for its thousand records, unless these are very long."""
 
 _MAX_RECORDS: Final = 1000
 _MAX_TEXT: Final = 8 * 1024 * 1024
-_SEQUENCE: Final = re.compile(r"[A-Za-z.*-]+")
+_SEQUENCE: Final = re.compile(r"[A-Za-z.]+")
 _QUALITY: Final = re.compile(r"[!-~]+")
 _MIN_PHRED_64: Final = ";"  # Solexa's -5, the lowest score that was ever written with an offset of 64
-_MAX_PHRED_33: Final = "K"  # Q42, the highest score of Illumina's sequencers
+_HIGHEST_OF_PHRED_64: Final = ("^", "j")
+"""Q30 and Q42 with an offset of 64: the highest quality of a file's first records is between them."""
 
 _TAG: Final = re.compile(r"[A-Za-z][A-Za-z0-9]:[AifZHB]:[ -~]*")
 """A tag of a SAM record (SAM specification, section 1.5)."""
@@ -64,10 +67,11 @@ def read_head(uri: str, data: bytes, *, complete: bool = False) -> FastqHead:
     records = list(_parse_records(uri, text, to_end=complete and ended))
     if not records:
         raise InputError(f"{uri} is not FASTQ: its first {len(data)} bytes hold no record of four lines")
+    reads = tuple(parse_read_name(header) for header, _ in records)
     _check_phred_33(uri, [quality for _, quality in records])
     return FastqHead(
         uri=uri,
-        reads=tuple(parse_read_name(header) for header, _ in records),
+        reads=reads,
         complete=complete and len(records) < _MAX_RECORDS,
     )
 
@@ -105,7 +109,7 @@ def _decompress(uri: str, data: bytes) -> tuple[str, bool]:
     try:
         inflated = inflate(data, max_bytes=_MAX_TEXT)
     except zlib.error as error:
-        raise InputError(f"{uri} is damaged within its gzip stream: copy it again from its source") from error
+        raise InputError(f"{uri} is damaged within its gzip stream, or has bytes after it: {HOW_TO_REPAIR}") from error
     return inflated.data.decode("latin-1"), inflated.ended
 
 
@@ -151,9 +155,20 @@ def _check_record(uri: str, line: int, record: list[str]) -> tuple[str, str]:
         )
     if not sequence:
         raise InputError(f"{uri} has a read without bases at line {line + 1}: remove such pairs with `cutadapt -m 1`")
-    if not _SEQUENCE.fullmatch(sequence) or not _QUALITY.fullmatch(quality):
+    name = header[1:].split(maxsplit=1)[0]
+    if len(name) > MAX_NAME_LENGTH:
         raise InputError(
-            f"{uri} is malformed at line {line + 1}, a base or a quality is not valid: copy it again from its source"
+            f"{uri} has a read name of {len(name)} characters at line {line}, and a BAM can hold {MAX_NAME_LENGTH}: "
+            "shorten the names of its reads"
+        )
+    if not _SEQUENCE.fullmatch(sequence):
+        raise InputError(
+            f"{uri} has a character that is not a base at line {line + 1}: write unknown bases as N, or copy it again "
+            "from its source"
+        )
+    if not _QUALITY.fullmatch(quality):
+        raise InputError(
+            f"{uri} has a character that is not a quality at line {line + 3}: copy it again from its source"
         )
     return header, quality
 
@@ -161,7 +176,7 @@ def _check_record(uri: str, line: int, record: list[str]) -> tuple[str, str]:
 def _check_phred_33(uri: str, qualities: list[str]) -> None:
     lowest = min(map(min, qualities))
     highest = max(map(max, qualities))
-    if lowest >= _MIN_PHRED_64 and highest > _MAX_PHRED_33:
+    if lowest >= _MIN_PHRED_64 and _HIGHEST_OF_PHRED_64[0] <= highest <= _HIGHEST_OF_PHRED_64[1]:
         raise InputError(
             f"{uri} has Phred+64 qualities ({lowest!r} to {highest!r}), as of Illumina sequencers before 2011: "
             "convert it to Phred+33 with `seqtk seq -Q64 -V FILE | gzip > NEW`"

@@ -12,6 +12,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.gzipped import inflate, is_bgzf, is_gzip
 from bioinfo_assets.genomics.reference import Contig
 
+_MAX_MINOR_VERSION: Final = 3
 _MAX_HEADER: Final = 64 * 1024 * 1024
 _CONTIG: Final = re.compile(r"##contig=<(?P<fields>.*)>")
 _FIELD: Final = re.compile(r'(?P<key>[^=,<>]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^,>]*)')
@@ -31,7 +32,8 @@ def contigs_of_vcf(uri: str, data: bytes, *, complete: bool = False) -> Mapping[
         if the header has no contig; None instead of a mapping if the header is longer than the data.
 
     Raises:
-        InputError: The file is empty, not compressed, plain gzip, damaged, or not a VCF.
+        InputError: The file is empty, not compressed, plain gzip, damaged, not a VCF, or of a version that GATK cannot
+            read.
     """
     _check_compression(uri, data)
     try:
@@ -42,6 +44,7 @@ def contigs_of_vcf(uri: str, data: bytes, *, complete: bool = False) -> Mapping[
         raise InputError(f"{uri} is not a VCF: its first line should begin with '##fileformat=VCF'")
     contigs: dict[str, int | None] = {}
     lines = header.split("\n")
+    _check_version(uri, lines[0].strip())
     for line in lines if complete else lines[:-1]:
         if line.startswith("#CHROM"):
             return contigs
@@ -88,6 +91,15 @@ def _check_compression(uri: str, data: bytes) -> None:
         raise InputError(
             f"{uri} is compressed with gzip, which cannot be indexed: run `zcat FILE.vcf.gz | bgzip > NEW.vcf.gz`, "
             "then `tabix -p vcf NEW.vcf.gz`"
+        )
+
+
+def _check_version(uri: str, first_line: str) -> None:
+    version = first_line.removeprefix("##fileformat=VCFv")
+    if version.startswith("4.") and version[2:].isdecimal() and int(version[2:]) > _MAX_MINOR_VERSION:
+        raise InputError(
+            f"{uri} is VCF {version}, and GATK reads versions up to 4.{_MAX_MINOR_VERSION}: give it a first line "
+            f"##fileformat=VCFv4.{_MAX_MINOR_VERSION}, which is enough for known sites"
         )
 
 

@@ -1,9 +1,10 @@
 """The name of a read: the flow cell, lane and barcode that an Illumina sequencer wrote into it.
 
-Three forms are parsed:
+Four forms are parsed:
 
 - `INSTRUMENT:RUN:FLOWCELL:LANE:TILE:X:Y[:UMI] READ:FILTERED:CONTROL:BARCODE`, since Casava 1.8;
 - `INSTRUMENT:LANE:TILE:X:Y[#BARCODE][/READ]`, before; public data often have the flow cell in place of the instrument;
+- `FLOWCELL`L`LANE`C`COLUMN`R`ROW``NUMBER`, of DNBSEQ sequencers, such as `V350012345L1C001R0010000001`;
 - any other name, such as the Sequence Read Archive's `SRR1.1`, which has no lane.
 """
 
@@ -17,7 +18,12 @@ _SINCE_CASAVA_1_8: Final = re.compile(
     r"[^:\s]+:\d+:(?P<flowcell>[A-Za-z0-9][A-Za-z0-9_-]*):(?P<lane>\d+):\d+:-?\d+:-?\d+(:[A-Za-z+_-]+)?"
 )
 _BEFORE: Final = re.compile(r"(?P<first>[^:\s#]+):(?P<lane>\d+):\d+:-?\d+:-?\d+(#(?P<barcode>[^/\s]+))?")
+_DNBSEQ: Final = re.compile(r"(?P<flowcell>[A-Z]{1,4}\d{6,})L(?P<lane>\d)C\d{3}R\d{3}_?\d+")
 _COMMENT: Final = re.compile(r"(?P<read>[12]):[YN]:\d+:(?P<barcode>\S*)")
+
+
+MAX_NAME_LENGTH: Final = 254
+"""Characters of a read's name that a SAM record can hold (SAM specification, section 1.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +33,16 @@ class ReadName:
     Attributes:
         name: The read's name, equal in both reads of a pair: without comment, and without `/1` or `/2`.
         read: The number of the read in its pair, or None where the line has none.
-        form: Which of the module's three forms the name has.
+        form: Which of the module's four forms the name has.
         first: The first field of the form before Casava 1.8: the instrument, or the flow cell.
-        flowcell: The flow cell, in the form since Casava 1.8.
+        flowcell: The flow cell, in the form since Casava 1.8 and in that of DNBSEQ.
         lane: The lane's number.
         barcode: The index sequence.
     """
 
     name: str
     read: Literal[1, 2] | None = None
-    form: Literal["since 1.8", "before 1.8", "other"] = "other"
+    form: Literal["since 1.8", "before 1.8", "dnbseq", "other"] = "other"
     first: str | None = None
     flowcell: str | None = None
     lane: int | None = None
@@ -52,6 +58,9 @@ def parse_read_name(header: str) -> ReadName:
     >>> read = parse_read_name("@HK3T5CCXX160204:3:1123:21318:57126")
     >>> read.first, read.lane
     ('HK3T5CCXX160204', 3)
+    >>> read = parse_read_name("@V350012345L1C001R0010000001/1")
+    >>> read.flowcell, read.lane
+    ('V350012345', 1)
     >>> parse_read_name("@SRR1.1 1 length=100").lane is None
     True
     """
@@ -66,6 +75,8 @@ def parse_read_name(header: str) -> ReadName:
     if match := _BEFORE.fullmatch(name):
         barcode = barcode or match["barcode"]
         return ReadName(name, read, "before 1.8", match["first"], None, _lane_number(match), _valid_barcode(barcode))
+    if match := _DNBSEQ.fullmatch(name):
+        return ReadName(name, read, "dnbseq", None, match["flowcell"], _lane_number(match))
     return ReadName(name, read)
 
 

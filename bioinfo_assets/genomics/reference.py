@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.gzipped import is_gzip
+from bioinfo_assets.genomics.gzipped import HOW_TO_REPAIR, is_gzip
 from bioinfo_assets.genomics.uri import file_name
 
 MAX_FASTA_BYTES: Final = 256 * 1024 * 1024
@@ -88,7 +88,9 @@ def contigs_of_fasta(path: Path) -> tuple[Contig, ...]:
                     lengths[name] += len(line.rstrip())
                 elif line.strip():
                     raise InputError(f"{path} is not a FASTA: its first line should begin with '>'")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except gzip.BadGzipFile as error:
+        raise InputError(f"{path} has bytes after its gzip stream, or is damaged: {HOW_TO_REPAIR}") from error
+    except (EOFError, zlib.error) as error:
         raise InputError(f"{path} is truncated or damaged: copy it again from its source") from error
     empty = next((name for name, length in lengths.items() if not length), None)
     if empty or not lengths:

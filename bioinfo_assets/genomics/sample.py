@@ -6,6 +6,7 @@
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -123,6 +124,22 @@ class Sample:
                     f"sample {self.name} has flow cell {lane.flowcell}, lane {lane.number} twice, in {other.read1} "
                     f"and {lane.read1}: leave one out, join them if they are parts of one lane, "
                     "or distinguish two libraries in a samplesheet's library column"
+                )
+
+
+def check_distinct_reads(samples: Iterable[Sample]) -> None:
+    """Check that no FASTQ belongs to two samples, as after a row of a samplesheet was copied and not edited.
+
+    Raises:
+        InputError: One does.
+    """
+    owners: dict[str, str] = {}
+    for sample in samples:
+        for uri in (uri for lane in sample.lanes for uri in (lane.read1, lane.read2)):
+            if owners.setdefault(uri, sample.name) != sample.name:
+                raise InputError(
+                    f"samples {owners[uri]} and {sample.name} both have the reads of {uri}: "
+                    "correct one of them, or leave it out"
                 )
 
 

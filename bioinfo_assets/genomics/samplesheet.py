@@ -5,6 +5,7 @@ Both are parsed into the same rows, one for each pair of files.
 
 import csv
 import io
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ from bioinfo_assets.genomics.uri import folder_of, resolve_uri
 
 _REQUIRED_COLUMNS: Final = ("sample", "fastq_1", "fastq_2")
 _UNSUPPORTED_INPUTS: Final = ("bam", "cram", "spring_1", "spring_2", "vcf")
+_COLUMN: Final = re.compile(r"(patient|sample|fastq|read|bam|cram|spring)[a-z0-9 _-]*")
+_DELIMITERS: Final = "\t;,"
+_FLOWCELL_AND_LANE: Final = re.compile(
+    r"(?P<flowcell>(?!lanes?_)[A-Za-z0-9-]*[A-Za-z0-9])_(?P<lane>L?\d+)", re.IGNORECASE
+)
+"""A label such as `V350012345_L01`, as the files of DNBSEQ machines are named; `lane_1` has no flow cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,7 @@ class SheetRow:
         read2: The file of second reads.
         library: The library, or None for the sample's only one.
         lane: The samplesheet's label of the lane, such as `lane_1`, `L001` or `1`, or None.
+        flowcell: The samplesheet's flow cell, or None; it is used where neither read names nor file names have one.
     """
 
     sample: str
@@ -36,6 +44,7 @@ class SheetRow:
     read2: str
     library: str | None = None
     lane: str | None = None
+    flowcell: str | None = None
 
 
 def is_samplesheet(text: str) -> bool:
@@ -47,14 +56,15 @@ def is_samplesheet(text: str) -> bool:
     False
     """
     columns = _parse_table(text, "the samplesheet")[0]
-    return len(columns) > 1 and not {"sample", "fastq_1", *_UNSUPPORTED_INPUTS}.isdisjoint(columns)
+    return len(columns) > 1 and any(map(_COLUMN.fullmatch, columns))
 
 
 def parse_samplesheet(text: str, source: str) -> tuple[SheetRow, ...]:
-    """Parse a samplesheet: columns sample, fastq_1 and fastq_2, and the optional lane, library and patient.
+    """Parse a samplesheet: columns sample, fastq_1 and fastq_2, and the optional lane, flowcell, library and patient.
 
-    It is separated by commas, or by tabs. Relative paths are relative to the sheet's folder. Other columns are ignored,
-    but one sample name under two patients is an error, because these are two samples for sarek and one here.
+    It is separated by commas, semicolons or tabs. Blank lines and lines that begin with `#` are ignored. Relative paths
+    are relative to the sheet's folder. Other columns are ignored, but one sample name under two patients is an error,
+    because these are two samples for sarek and one here.
 
     Args:
         text: The sheet.
@@ -70,8 +80,10 @@ def parse_samplesheet(text: str, source: str) -> tuple[SheetRow, ...]:
     patients: dict[str, str] = {}
     for number, fields in lines:
         where = f"line {number} of {source}"
-        if len(fields) > len(columns):
-            raise InputError(f"{where} has {len(fields)} fields under {len(columns)} columns: quote fields with commas")
+        if any(fields[len(columns) :]):
+            raise InputError(
+                f"{where} has {len(fields)} fields under {len(columns)} columns: quote fields that hold a separator"
+            )
         values = dict(zip(columns, fields, strict=False))
         rows.append(_row(values, where, source))
         _check_patient(patients, values, where)
@@ -130,9 +142,10 @@ def pair_up(uris: Iterable[str]) -> tuple[SheetRow, ...]:
 
 def _parse_table(text: str, source: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return a sheet's column names in lower case, and the line numbers and fields of its rows."""
-    text = text.removeprefix("\ufeff")
+    text = re.sub(r"\A\s*sep=.[^\S\n]*$", "", text.removeprefix("\ufeff"), flags=re.MULTILINE)  # for spreadsheets
+    text = re.sub(r"^[ \t]*#[^\r\n]*", "", text, flags=re.MULTILINE)  # the line stays, so that lines keep their numbers
     first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = "\t" if "\t" in first and "," not in first else ","
+    delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     stripped = ((reader.line_num, [field.strip() for field in fields]) for fields in reader)
     try:
@@ -152,7 +165,7 @@ def _check_header(columns: list[str], source: str) -> None:
     if missing:
         raise InputError(
             f"{source} has no column {', '.join(missing)}: a samplesheet needs the columns "
-            f"{', '.join(_REQUIRED_COLUMNS)}"
+            f"{', '.join(_REQUIRED_COLUMNS)}, and this one has {', '.join(filter(None, columns))}"
         )
 
 
@@ -167,12 +180,14 @@ def _row(values: Mapping[str, str], where: str, source: str) -> SheetRow:
         raise InputError(
             f"{where} has no fastq_2: only paired reads can be processed, give {values['fastq_1']} its mate"
         )
+    labelled = _FLOWCELL_AND_LANE.fullmatch(values.get("lane", ""))
     return SheetRow(
         sample=check_sample_name(values["sample"], source=where),
         read1=resolve_uri(source, values["fastq_1"]),
         read2=resolve_uri(source, values["fastq_2"]),
         library=values.get("library") or None,
         lane=values.get("lane") or None,
+        flowcell=values.get("flowcell") or (labelled["flowcell"] if labelled else None),
     )
 
 

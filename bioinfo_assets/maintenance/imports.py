@@ -3,7 +3,6 @@
 Everything that the steps downstream rely on is checked first, by the files' first and last bytes (`imported_files`).
 """
 
-import getpass
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from bioinfo_assets.genomics.sample import Sample, check_sample_name
 from bioinfo_assets.maintenance import imported_files
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.parallel import imap_bounded
-from bioinfo_assets.records.record import FileRecord, Record, data_version_of
+from bioinfo_assets.records.record import FileRecord, Record, data_version_of, user_name
 from bioinfo_assets.records.samples import has_sample, load_sample, save_sample
 from bioinfo_assets.result_key import (
     ALIGNED_BAM,
@@ -316,7 +315,7 @@ def _record(checked: CheckedImport, started: datetime, files: tuple[FileRecord, 
         backend=IMPORTED,
         job_id=IMPORTED,
         host=socket.gethostname(),
-        user=getpass.getuser(),
+        user=user_name(),
         software=version("bioinfo-assets"),
         started=started,
         finished=finished,

@@ -4,7 +4,6 @@ The order of publishing keeps a result consistent whenever the host dies: the ol
 moved to their places, the new record is written. Between the first and the last there is no result, only files.
 """
 
-import getpass
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from bioinfo_assets.launch.transfer import PublishLock, check_unchanged, publish
 from bioinfo_assets.launch.watcher import JobHandle, Watcher
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.record import FileRecord, InputRecord, Record
+from bioinfo_assets.records.record import FileRecord, InputRecord, Record, user_name
 from bioinfo_assets.records.reuse import ReuseDecision
 from bioinfo_assets.storage.store import FileStat, Store, local_path
 
@@ -264,7 +263,7 @@ def _record(backend_name: str, submitted: SubmittedJob, report: JobReport, publi
         backend=backend_name,
         job_id=submitted.submission.job_id,
         host=socket.gethostname(),
-        user=getpass.getuser(),
+        user=user_name(),
         software=_SOFTWARE,
         started=report.started,
         finished=report.finished,

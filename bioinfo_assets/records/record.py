@@ -5,6 +5,8 @@ result. It stands alone: what produced a BAM can be read from it years later, wi
 under the output path are named relative to it (see `layout`), so that a project can be moved.
 """
 
+import getpass
+import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -190,6 +192,14 @@ class Record(_Frozen):
         except KeyError:
             keys = ", ".join(sorted(self.files))
             raise InputError(f"{self.key.label} has no {key!r}, only {keys}: materialize {self.asset} again") from None
+
+
+def user_name() -> str:
+    """The name of this process's user; its number where no name belongs to it, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # KeyError up to Python 3.12
+        return str(os.getuid())
 
 
 def data_version_of(contents: Iterable[tuple[str, str | None]]) -> str:

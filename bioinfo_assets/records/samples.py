@@ -5,7 +5,6 @@ without Dagster's database. A sample that was removed or renamed moves to the hi
 recorded relative to it.
 """
 
-import getpass
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.fastq import check_pair, lane_of, trailing_number
 from bioinfo_assets.genomics.fastq_head import HEAD_BYTES, FastqHead, read_head
-from bioinfo_assets.genomics.sample import Lane, Sample, check_sample_name
+from bioinfo_assets.genomics.sample import Lane, Sample, check_distinct_reads, check_sample_name
 from bioinfo_assets.genomics.samplesheet import (
     SheetRow,
     is_samplesheet,
@@ -28,7 +27,7 @@ from bioinfo_assets.genomics.samplesheet import (
     parse_samplesheet,
 )
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.record import FileRecord, Record
+from bioinfo_assets.records.record import FileRecord, Record, user_name
 from bioinfo_assets.result_key import RAW_READS, ResultKey
 from bioinfo_assets.storage.store import Store, join
 
@@ -96,9 +95,12 @@ class KnownLanes:
 
 
 def _matches(row: SheetRow, lane: Lane) -> bool:
-    """Whether a row agrees with the library and number of a lane."""
-    number = trailing_number(row.lane)
-    return (row.library or row.sample) == lane.library and number in {None, lane.number}
+    """Whether a row agrees with the library, number and flow cell of a lane."""
+    return (
+        (row.library or row.sample) == lane.library
+        and trailing_number(row.lane) in {None, lane.number}
+        and row.flowcell in {None, lane.flowcell}
+    )
 
 
 def read_samples_file(store: Store, samples_file: str, known: KnownLanes | None = None) -> tuple[Sample, ...]:
@@ -126,14 +128,20 @@ def read_samples_file(store: Store, samples_file: str, known: KnownLanes | None 
 
 
 def samples_of(store: Store, rows: Iterable[SheetRow], known: KnownLanes | None = None) -> tuple[Sample, ...]:
-    """The samples of rows of read pairs, each with all its lanes, in order of name."""
+    """The samples of rows of read pairs, each with all its lanes, in order of name.
+
+    Raises:
+        InputError: a FASTQ is wrong, or belongs to two samples.
+    """
     lanes: dict[str, list[Lane]] = defaultdict(list)
     rows = tuple(rows)
     with ThreadPoolExecutor(MAX_CONCURRENT_READS) as pool:
         checked = pool.map(lambda row: (known.find(row) if known else None) or _read_lane(store, row), rows)
         for row, lane in zip(rows, checked, strict=True):
             lanes[row.sample].append(lane)
-    return tuple(Sample(name, tuple(found)) for name, found in sorted(lanes.items()))
+    samples = tuple(Sample(name, tuple(found)) for name, found in sorted(lanes.items()))
+    check_distinct_reads(samples)
+    return samples
 
 
 def save_sample(ledger: Ledger, sample: Sample) -> bool:
@@ -179,7 +187,7 @@ def check_reads(store: Store, sample: Sample) -> None:
             "only assets downstream of the import"
         )
     for lane in sample.lanes:
-        row = SheetRow(sample.name, lane.read1, lane.read2, lane.library, str(lane.number))
+        row = SheetRow(sample.name, lane.read1, lane.read2, lane.library, str(lane.number), lane.flowcell)
         if _read_lane(store, row) != lane:
             raise InputError(
                 f"{lane.read1} no longer belongs to flow cell {lane.flowcell}, lane {lane.number}:"
@@ -206,7 +214,7 @@ def remove_samples(ledger: Ledger, names: Sequence[str]) -> None:
     """
     samples = [load_sample(ledger, name) for name in dict.fromkeys(names)]
     for sample in samples:
-        _save_past(ledger, PastSample(end="removed", at=datetime.now(UTC), by=getpass.getuser(), sample=sample))
+        _save_past(ledger, PastSample(end="removed", at=datetime.now(UTC), by=user_name(), sample=sample))
         ledger.store.delete(ledger.layout.sample_file(sample.name))
         _withdraw_imports(ledger, sample.name)
 
@@ -231,7 +239,7 @@ def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
     lanes = (replace(lane, library=new) if lane.library == old else lane for lane in before.lanes)
     sample = replace(before, name=new, lanes=tuple(lanes))
     # In this order, a process that is killed in between leaves one sample too many, never one too few.
-    past = PastSample(end="renamed", new_name=new, at=datetime.now(UTC), by=getpass.getuser(), sample=before)
+    past = PastSample(end="renamed", new_name=new, at=datetime.now(UTC), by=user_name(), sample=before)
     _save_past(ledger, past)
     save_sample(ledger, sample)
     ledger.store.delete(ledger.layout.sample_file(old))
@@ -291,7 +299,7 @@ def _read_text(store: Store, samples_file: str) -> str:
 def _read_lane(store: Store, row: SheetRow) -> Lane:
     read1, read2 = (_read_head(store, uri) for uri in (row.read1, row.read2))
     check_pair(read1, read2)
-    return lane_of(read1, read2, library=row.library or row.sample, lane=row.lane)
+    return lane_of(read1, read2, library=row.library or row.sample, lane=row.lane, flowcell=row.flowcell)
 
 
 def _read_head(store: Store, uri: str) -> FastqHead:

@@ -1,6 +1,8 @@
 """The lock that the command line holds on its runs, from their creation to their end."""
 
+import multiprocessing
 from collections.abc import Iterator
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import dagster as dg
@@ -23,6 +25,28 @@ def create_run(instance: dg.DagsterInstance, run_id: str) -> None:
     def empty() -> None: ...
 
     instance.create_run_for_job(empty, run_id=run_id, status=dg.DagsterRunStatus.STARTED)
+
+
+def open_when_all_are_ready(home: Path, ready: Barrier) -> None:
+    ready.wait()
+    with open_instance(home) as instance:
+        create_run(instance, dg.DagsterRun(job_name="empty").run_id)
+
+
+def test_processes_that_open_a_new_home_at_once_create_one_database(tmp_path: Path) -> None:
+    """Dagster's own start creates the tables of both, and leaves a database that no later run can open."""
+    forked = multiprocessing.get_context("fork")
+    for attempt in range(3):
+        ready = forked.Barrier(4)
+        home = tmp_path / str(attempt)
+        openers = [forked.Process(target=open_when_all_are_ready, args=(home, ready)) for _ in range(4)]
+        for opener in openers:
+            opener.start()
+        for opener in openers:
+            opener.join()
+        assert [opener.exitcode for opener in openers] == [0] * 4
+        with open_instance(home) as instance:
+            assert instance.get_runs_count() == 4
 
 
 def test_a_process_may_take_the_lock_of_its_run_again(instance: dg.DagsterInstance, tmp_path: Path) -> None:

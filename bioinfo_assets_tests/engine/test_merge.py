@@ -71,6 +71,10 @@ def changed(rng: random.Random, lines: list[str]) -> list[str]:
         [*lines[:at], "".join(lines[at : at + 1]) + "\r", *lines[at + 1 :]],
         [*lines[:at], "@", *lines[at + 1 :]],
         [*lines[:at], "@ a", *lines[at + 1 :]],
+        [*lines[:at], "@" + "a" * rng.choice([254, 255]), *lines[at + 1 :]],
+        [line[:0] if number % 2 else line for number, line in enumerate(lines)],
+        [line.replace("A", "-") for line in lines],
+        [line.replace("I", "\x7f") for line in lines],
         [],
     ]
     return rng.choice(changes)
@@ -79,8 +83,8 @@ def changed(rng: random.Random, lines: list[str]) -> list[str]:
 def fastq(rng: random.Random, names: list[str]) -> list[str]:
     lines = []
     for name in names:
-        length = rng.choice([0, 1, 4, 9])
-        lines += [f"@{name}", "".join(rng.choices("ACGTN", k=length)), rng.choice(["+", f"+{name}"]), "I" * length]
+        length = rng.choice([1, 4, 9])
+        lines += [f"@{name}", "".join(rng.choices("ACGTN.", k=length)), rng.choice(["+", f"+{name}"]), "I" * length]
     return lines
 
 

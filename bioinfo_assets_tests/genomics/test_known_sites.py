@@ -57,6 +57,7 @@ def test_a_header_over_several_blocks_is_read() -> None:
         (VCF.encode(), "is not compressed: run `bgzip"),
         (gzip.compress(VCF.encode(), mtime=0), "compressed with gzip, .*bgzip.*tabix -p vcf"),
         (bgzip("BCF\2\2"), "is not a VCF"),
+        (bgzip(VCF.replace("VCFv4.2", "VCFv4.4")), "is VCF 4.4, and GATK reads versions up to 4.3"),
         (bgzip("chr1\t100\n"), "is not a VCF"),
         (bgzip(VCF)[:60] + b"\xff" * 60, "damaged"),
         (bgzip(HEADER), "no line that begins with '#CHROM'"),

@@ -40,8 +40,14 @@ def test_older_names_have_the_lane_and_a_first_field(
     assert (name.barcode, name.read) == (barcode, read)
 
 
+@pytest.mark.parametrize("header", ["@V300012345L1C001R0010000000/1", "@E100012345L1C002R00300000123"])
+def test_names_of_dnbseq_sequencers_have_flow_cell_and_lane(header: str) -> None:
+    name = parse_read_name(header)
+    assert (name.form, name.flowcell, name.lane) == ("dnbseq", header[1:11], 1)
+
+
 @pytest.mark.parametrize(
-    "header", ["@SRR1.1 1 length=100", "@SRR1.1", "@read", "@a:b:c:d:e", "@V300012345L1C001R0010000000/1", "@1:2:3"]
+    "header", ["@SRR1.1 1 length=100", "@SRR1.1", "@read", "@a:b:c:d:e", "@V300012345C001R0010000000/1", "@1:2:3"]
 )
 def test_other_names_have_no_lane(header: str) -> None:
     name = parse_read_name(header)

@@ -118,6 +118,13 @@ def test_an_unusable_fasta_is_refused(tmp_path: Path, text: str, message: str) -
         contigs_of_fasta(write(tmp_path, text))
 
 
+def test_bytes_after_the_gzip_stream_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "genome.fa.gz"
+    path.write_bytes(gzip.compress(b">chr1\nACGT\n") + b"trailing bytes")
+    with pytest.raises(InputError, match=r"bytes after its gzip stream.*compress it again"):
+        contigs_of_fasta(path)
+
+
 def test_a_truncated_fasta_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "genome.fa.gz"
     path.write_bytes(gzip.compress(b">chr1\n" + b"ACGTTGCA" * 1000)[:-12])

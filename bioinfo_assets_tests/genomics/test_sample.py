@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.sample import RESERVED_NAMES, Lane, Sample, check_sample_name
+from bioinfo_assets.genomics.sample import RESERVED_NAMES, Lane, Sample, check_distinct_reads, check_sample_name
 from bioinfo_assets_tests.genomics.builders import lane
 
 SAFE = string.ascii_letters + string.digits + "._-"
@@ -99,6 +99,14 @@ def test_a_fastq_in_two_lanes_is_refused(read1: str, read2: str) -> None:
     lanes = (Lane("FC1", 1, "/a_1.fq.gz", "/a_2.fq.gz", "expt"), Lane("FC1", 2, read1, read2, "expt"))
     with pytest.raises(InputError, match=r"uses /a_\d.fq.gz twice"):
         Sample("expt", lanes)
+
+
+def test_a_fastq_in_two_samples_is_refused() -> None:
+    """A row of a samplesheet that was copied, and whose files were not changed."""
+    lanes = (Lane("FC1", 1, "/a_1.fq.gz", "/a_2.fq.gz", "lib"),)
+    check_distinct_reads([Sample("a", lanes), Sample("a", lanes)])
+    with pytest.raises(InputError, match=r"samples a and b both have the reads of /a_1.fq.gz"):
+        check_distinct_reads([Sample("a", lanes), Sample("b", lanes)])
 
 
 def test_a_fastq_as_both_reads_is_refused() -> None:

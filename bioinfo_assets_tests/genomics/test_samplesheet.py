@@ -40,6 +40,11 @@ def test_a_samplesheet_of_sarek_is_parsed() -> None:
         SAREK.replace("\n", "\n,,,,,,\n"),
         SAREK.replace(",", ", "),
         SAREK.replace(",", "\t"),
+        SAREK.replace(",", ";"),
+        "sep=,\n" + SAREK,
+        "\ufeffsep=;\r\n" + SAREK.replace(",", ";").replace("\n", "\r\n"),
+        "# run 7\n" + SAREK.replace("\np1", "\n#p1,XX,0,old,1,a,b\np1"),
+        SAREK.replace("fastq.gz\n", "fastq.gz,\n"),
         SAREK.replace("normal", '"normal"').replace("patient", '"Patient"'),
         SAREK.rstrip("\n"),
     ],
@@ -53,6 +58,25 @@ def test_the_library_column_is_optional_in_each_row() -> None:
     assert [row.library for row in parse_samplesheet(text, SHEET)] == ["lib1", None]
 
 
+@pytest.mark.parametrize(
+    ("lane", "flowcell"),
+    [("V350012345_L01", "V350012345"), ("HK3T5-X_2", "HK3T5-X"), ("lane_1", None), ("L001", None), ("1", None)],
+)
+def test_a_lane_may_be_labelled_with_its_flow_cell(lane: str, flowcell: str | None) -> None:
+    [row] = parse_samplesheet(f"sample,lane,fastq_1,fastq_2\na,{lane},1.fq.gz,2.fq.gz\n", SHEET)
+    assert (row.lane, row.flowcell) == (lane, flowcell)
+
+
+def test_the_flow_cell_has_an_optional_column() -> None:
+    [row] = parse_samplesheet("sample,flowcell,lane,fastq_1,fastq_2\na,FC7,1,1.fq.gz,2.fq.gz\n", SHEET)
+    assert row.flowcell == "FC7"
+
+
+def test_a_line_keeps_its_number_under_a_comment() -> None:
+    with pytest.raises(InputError, match=r"line 4 of /data/sheet.csv has no sample"):
+        parse_samplesheet("# run 7\nsample,fastq_1,fastq_2\n#\n,1.fq.gz,2.fq.gz\n", SHEET)
+
+
 def test_quoted_fields_may_have_commas() -> None:
     [row] = parse_samplesheet('sample,fastq_1,fastq_2\na,"run 1, again/1.fq.gz",2.fq.gz\n', SHEET)
     assert row.read1 == "/data/run 1, again/1.fq.gz"
@@ -63,6 +87,10 @@ def test_quoted_fields_may_have_commas() -> None:
     [
         ("", "no column sample, fastq_1, fastq_2"),
         ("sample,fastq_1\na,1.fq.gz\n", "no column fastq_2"),
+        (
+            "sample_id,fastq1,fastq2\na,1.fq.gz,2.fq.gz\n",
+            "no column sample, .*, and this one has sample_id, fastq1, fastq2",
+        ),
         ("sample,sample,fastq_1,fastq_2\n", "two columns 'sample'"),
         ("sample,fastq_1,fastq_2\n", "lists no FASTQs"),
         ("sample,fastq_1,fastq_2\n\na,1.fq.gz,\n", "line 3 of /data/sheet.csv has no fastq_2: only paired"),
@@ -118,12 +146,24 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
         assert parse_folder_list(text, SHEET)
 
 
-@pytest.mark.parametrize("text", [SAREK, "\ufeffsample,fastq_1,fastq_2", '\n"sample",x', "sample\tfastq_1\tfastq_2\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        SAREK,
+        "\ufeffsample,fastq_1,fastq_2",
+        "sep=;\nsample;x",
+        "# a\nsample_id,fastq1",
+        '\n"sample",x',
+        "sample\tfastq_1\tfastq_2\n",
+    ],
+)
 def test_samplesheets_are_recognised_by_their_first_line(text: str) -> None:
     assert is_samplesheet(text)
 
 
-@pytest.mark.parametrize("text", ["", "\n", "data/sample1\n", "/data/a,b/\n", "s3://bucket/sample\n", "sample\n"])
+@pytest.mark.parametrize(
+    "text", ["", "\n", "data/sample1\n", "# a,b\nsamples/x\n", "/data/a,b/\n", "s3://bucket/sample\n", "sample\n"]
+)
 def test_lists_of_folders_are_not_samplesheets(text: str) -> None:
     assert not is_samplesheet(text)
 

@@ -1,5 +1,9 @@
 """A record's data version depends on the contents only; its files are inputs of other jobs."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from bioinfo_assets.errors import InputError
@@ -7,6 +11,15 @@ from bioinfo_assets.records.ledger import DamagedRecordError
 from bioinfo_assets.records.record import data_version_of
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.records.greeting_project import GreetingProject
+
+
+def test_a_user_without_a_name_is_a_number() -> None:
+    """As in containers and on clusters, whose user ids are in no list of users."""
+    code = "import os, bioinfo_assets.records.record as r; os.setuid(54321); print(r.user_name())"
+    names = {"USER", "LOGNAME", "LNAME", "USERNAME"}
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "54321\n"
 
 
 def test_the_order_of_files_does_not_change_the_data_version() -> None:

@@ -49,8 +49,11 @@ def lane_files(flowcell: str, number: int) -> LaneFiles:
 
 
 def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
-    """Run every step, independent ones concurrently; `resources` replace the steps' own."""
-    bench, layout = Bench(folder / "scratch"), OutputLayout(str(folder / "results"))
+    """Run every step, independent ones concurrently; `resources` replace the steps' own.
+
+    Jobs work in folders with a name that no tool may stumble over: scratch is in the output folder, which users name.
+    """
+    bench, layout = Bench(folder / "Bob's \"run\" #1 [50%] {a}?"), OutputLayout(str(folder / "results"))
     results: dict[str, StepResult] = {}
 
     def run(*jobs: Job) -> None:

@@ -97,6 +97,34 @@ def test_an_unusable_vcf_is_a_failure_with_its_name(
     assert reason in bench.failure(fetch_known_sites([source], chain.reference.fai, LAYOUT))
 
 
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ("R\tG\t.\t.\t.", "the REF R"),
+        ("A\tG,Y\t.\t.\t.", "the ALT Y"),
+        ("A\tG\t.\t.\tCLNDN=a long name", "a blank in its INFO"),
+        ("A\t<INS>\t.\tPASS\tEND=255;SVTYPE=INS", "the END 255 before its position"),
+        ("A\tG", "5 columns in place of 8"),
+    ],
+)
+def test_a_record_that_gatk_cannot_read_is_a_failure_with_its_position(
+    bench: Bench, chain: Chain, tmp_path: Path, fields: str, problem: str
+) -> None:
+    """GATK would end with an exception that does not name the file, after hours."""
+    text = vcf("chrM\t152\t.\tT\tC\t.\t.\t.", f"chrM\t263\t.\t{fields}")
+    source = KnownSites(bgzipped(tmp_path / "sites.vcf.gz", text), None)
+    assert bench.failure(fetch_known_sites([source], chain.reference.fai, LAYOUT)) == (
+        f"sites.vcf.gz cannot be read by GATK, its record at chrM:263 has {problem}: correct or remove such records"
+    )
+
+
+def test_alleles_that_gatk_reads_are_accepted(bench: Bench, chain: Chain, tmp_path: Path) -> None:
+    alleles = ["*", ".", "<DEL>", "<NON_REF>", "G,*", "G]chrM:9]", "]chrM:9]G", "acg"]
+    records = [f"chrM\t{number}\t.\tn\t{alt}\t.\t.\tEND={number};X=1" for number, alt in enumerate(alleles, start=20)]
+    source = KnownSites(bgzipped(tmp_path / "sites.vcf.gz", vcf(*records)), None)
+    bench.run(fetch_known_sites([source], chain.reference.fai, OutputLayout(str(tmp_path / "out"))))
+
+
 def test_two_files_of_one_name_are_refused() -> None:
     sources = [KnownSites(somewhere(f"{folder}/mills.vcf.gz"), None) for folder in ("/a", "s3://b/c")]
     with pytest.raises(InputError, match=r"are named mills\.vcf\.gz: rename one"):

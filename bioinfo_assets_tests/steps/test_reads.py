@@ -89,6 +89,11 @@ class TestMergedReads:
         assert result.report.facts == counts | {"pairs": str(sum(map(int, counts.values())))}
         assert text_of(result.path("reads1")).count("\n") == 4 * int(result.report.facts["pairs"])
 
+    def test_dots_are_unknown_bases(self, bench: Bench, tmp_path: Path) -> None:
+        """cutadapt counts only N as unknown (`--max-n`)."""
+        lanes = lane_of(tmp_path, [record("a", ".C.T")], [record("a", "TT.N")])
+        assert [text.split("\n")[1] for text in merged(bench, tmp_path, lanes)] == ["NCNT", "TTNN"]
+
     @pytest.mark.parametrize("blank1", range(6))
     @pytest.mark.parametrize("blank2", [0, 1, 4])
     def test_blank_lines_at_the_end_are_ignored(self, tmp_path: Path, blank1: int, blank2: int) -> None:
@@ -163,6 +168,10 @@ class TestDamagedReads:
             (">a\nACGT\n", "is not FASTQ at line 1"),
             ("@a\nACGT\nACGT\nIIII\n", "is not FASTQ at line 3"),
             ("@a\nACGT\n+\nIII\n", "is not FASTQ at line 4"),
+            ("@a\n\n+\n\n", "has a read without bases at line 2: remove such pairs with `cutadapt -m 1`"),
+            ("@a\nAC-T\n+\nIIII\n", "has a character that is not a base at line 2: write unknown bases as N"),
+            ("@a\nACGT\n+\nII\tI\n", "has a character that is not a quality at line 4"),
+            (f"@{'a' * 255}\nACGT\n+\nIIII\n", "has a read name of 255 characters at line 1, and a BAM can hold 254"),
             ("@a\nACGT\n", "ends within a record, at line 2: copy it again from its source"),
             (
                 "@a\r\nACGT\r\n+\r\nIIII\r\n",
@@ -187,6 +196,15 @@ class TestDamagedReads:
         assert bench.failure(merge_reads("NA12878", lanes, LAYOUT)) == (
             "expt_FC1_L4.fastq.gz is not a complete gzip file: copy it again from its source"
         )
+
+    def test_bytes_after_a_gzip_stream(self, bench: Bench, tmp_path: Path) -> None:
+        """They may be the rest of a file that is damaged there: gzip ignores both."""
+        lanes = lane_of(tmp_path, firsts("a"), seconds("a"))
+        file = Path(lanes.reads2.uri)
+        file.write_bytes(file.read_bytes() + b"trailing bytes")
+        lanes = replace(lanes, reads2=stored(file))
+        reason = bench.failure(merge_reads("expt", [lanes], LAYOUT))
+        assert "FC1.4_2.fastq.gz has bytes after its gzip stream: if it is complete without them, compress" in reason
 
     def test_an_uncompressed_file(self, bench: Bench, tmp_path: Path) -> None:
         plain = tmp_path / "plain_1.fastq.gz"

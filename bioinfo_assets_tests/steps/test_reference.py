@@ -39,6 +39,11 @@ def test_a_reference_is_published_uncompressed(bench: Bench, tmp_path: Path, nam
             gzip.compress(FASTA * 100, mtime=0)[:-20],
             "tiny.fa.gz is not a complete gzip file: copy it again from its source",
         ),
+        (
+            "tiny.fa.gz",
+            gzip.compress(FASTA, mtime=0) + b"trailing bytes",
+            "tiny.fa.gz has bytes after its gzip stream: if it is complete without them, compress it again",
+        ),
         ("tiny.fa.gz", b"<html><body>404</body></html>", "tiny.fa.gz is not FASTA"),
         ("tiny.fa", b">chr1\n", "tiny.fa has names but no sequence"),
     ],

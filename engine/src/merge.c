@@ -1,4 +1,5 @@
 /* merge: the lanes of a sample as one pair of FASTQs; the reads of each pair are checked to be of one name. */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <htslib/bgzf.h>
@@ -85,6 +86,43 @@ static const kstring_t *second_line(lane *of)
          (of->lines - 1) / 4, BOTH_AGAIN);
 }
 
+/* A BAM can hold names of 254 characters (SAM specification, section 1.4). */
+static void require_short_name(const lane *of, int file, const kstring_t *line)
+{
+    size_t length = strcspn(line->s, " \t") - 1;
+    if (length > 254)
+        fail("%s has a read name of %zu characters at line %" PRIu64 ", and a BAM can hold 254: shorten the names of its "
+             "reads", lines_name(of->reads[file]), length, of->lines);
+}
+
+/* Returns the bases with N for the dots of old files. */
+static const kstring_t *known_bases(lane *of, int file, const kstring_t *line)
+{
+    if (!line->l)
+        fail("%s has a read without bases at line %" PRIu64 ": remove such pairs with `cutadapt -m 1`",
+             lines_name(of->reads[file]), of->lines);
+    ks_clear(&of->text);
+    if (kputsn(line->s, line->l, &of->text) < 0)
+        fail("there is no memory for a read's bases: give the job more memory");
+    for (char *base = of->text.s; *base; base++)
+        if (*base == '.')
+            *base = 'N';
+        else if (!isalpha((unsigned char)*base))
+            fail("%s has a character that is not a base at line %" PRIu64 ": write unknown bases as N, or copy it again "
+                 "from its source", lines_name(of->reads[file]), of->lines);
+    if (strlen(of->text.s) != line->l)
+        fail_malformed(of, file, of->lines);
+    return &of->text;
+}
+
+static void require_qualities(const lane *of, int file, const kstring_t *line)
+{
+    for (size_t i = 0; i < line->l; i++)
+        if (line->s[i] < '!' || line->s[i] > '~')
+            fail("%s has a character that is not a quality at line %" PRIu64 "%s", lines_name(of->reads[file]), of->lines,
+                 AGAIN);
+}
+
 static void put(lane *of, int file, const char *bytes, size_t size)
 {
     if (bgzf_write(of->outputs[file], bytes, size) != (ssize_t)size)
@@ -140,6 +178,8 @@ static void merge_names(lane *of, const kstring_t *first)
         fail_malformed(of, 1, of->lines);
     if (of->lines == 1)
         require_unix_lines(of, 1, second);
+    require_short_name(of, 0, first);
+    require_short_name(of, 1, second);
     size_t length = pair_name_length(of, first, second);
     note_name(&of->names, first->s, length, of->lines == 1);
     ks_clear(&of->text);
@@ -152,10 +192,10 @@ static void merge_names(lane *of, const kstring_t *first)
 static void merge_bases(lane *of, const kstring_t *first)
 {
     of->lengths[0] = first->l;
-    put_line(of, 0, first);
+    put_line(of, 0, known_bases(of, 0, first));
     const kstring_t *second = second_line(of);
     of->lengths[1] = second->l;
-    put_line(of, 1, second);
+    put_line(of, 1, known_bases(of, 1, second));
 }
 
 static void merge_third_lines(lane *of, const kstring_t *first)
@@ -173,9 +213,11 @@ static void merge_qualities(lane *of, const kstring_t *first)
 {
     if (first->l != of->lengths[0])
         fail_malformed(of, 0, of->lines);
+    require_qualities(of, 0, first);
     const kstring_t *second = second_line(of);
     if (second->l != of->lengths[1])
         fail_malformed(of, 1, of->lines);
+    require_qualities(of, 1, second);
     put_line(of, 0, first);
     put_line(of, 1, second);
 }

@@ -30,7 +30,7 @@ from bioinfo_assets.launch.batch.batch_job import BatchJob, RunIdentity
 from bioinfo_assets.launch.batch.classify_outcome import CANCELLED
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.cloudwatch_logs import CloudWatchLogs
-from bioinfo_assets.launch.batch.config import BatchConfig
+from bioinfo_assets.launch.batch.config import BatchConfig, stretch_interval
 from bioinfo_assets.launch.batch.dispatch import MAX_CONCURRENT_CALLS, Dispatcher, JobTerminator
 from bioinfo_assets.launch.batch.images import Images, ToolProbe
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
@@ -160,7 +160,7 @@ class BatchBackend:
         return self._submitter.can_adopt(fingerprint)
 
     def poll(self, job_ids: Collection[str]) -> Mapping[str, Status]:
-        """Return the status of jobs; Batch is called at most once in `poll_interval_s` for all of them.
+        """Return the status of jobs; Batch is called at most once in a poll interval for all of them.
 
         Raises:
             KeyError: a job is not known.
@@ -247,7 +247,8 @@ class BatchBackend:
             return
         try:
             with self._lock:
-                if self._dispatcher.is_closed or time.monotonic() - self._polled_at < self._config.poll_interval_s:
+                interval_s = stretch_interval(self._config.poll_interval_s, len(self._jobs))
+                if self._dispatcher.is_closed or time.monotonic() - self._polled_at < interval_s:
                     return
                 self._polled_at = time.monotonic()
                 jobs = [job for job in self._jobs.values() if job.state.is_active]

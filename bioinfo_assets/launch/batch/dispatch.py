@@ -12,7 +12,7 @@ from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.launch.batch.adoption import Claims
 from bioinfo_assets.launch.batch.batch_job import BatchJob, Phase
 from bioinfo_assets.launch.batch.client import Client
-from bioinfo_assets.launch.batch.config import BatchConfig
+from bioinfo_assets.launch.batch.config import BatchConfig, stretch_interval
 from bioinfo_assets.launch.batch.submitter import Submitter
 
 _log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ MAX_CONCURRENT_CALLS: Final = 16
 
 
 MAX_BATCHING_DELAYS: Final = 10
-"""After so many times `batching_delay_s`, jobs are submitted even if more keep arriving."""
+"""After so many times `batching_delay_s`, jobs are submitted even if more keep arriving; with many jobs, after one."""
 
 POSTPONED_S: Final = 2.0
 """Seconds after which a job is tried again that another run is submitting, or that AWS could not be asked about."""
@@ -190,18 +190,26 @@ class Dispatcher:
         """Wait for jobs until no more arrive, or for long enough; return those to submit and those to terminate."""
         with self.lock:
             self.lock.wait_for(lambda: self.is_closed or self._to_submit or self._to_terminate)
-            deadline = time.monotonic() + MAX_BATCHING_DELAYS * self._config.batching_delay_s
-            counts = (-1, -1)
-            while counts != (len(self._to_submit), len(self._to_terminate)) and not self.is_closed:
-                counts = len(self._to_submit), len(self._to_terminate)
-                self.lock.wait(self._config.batching_delay_s)
-                if time.monotonic() >= deadline:
-                    break  # samples that flow by themselves may add jobs without a pause
+            quiet_s, many_s = self._config.batching_delay_s, self._delay_of_many()
+            deadline = time.monotonic() + max(MAX_BATCHING_DELAYS * quiet_s, many_s)
+            while not self.is_closed and (left_s := deadline - time.monotonic()) > 0:
+                if not self._more_arrive(min(left_s, quiet_s if self._to_terminate else many_s)):
+                    break  # samples that flow by themselves may add jobs without a pause, up to the deadline
             if self.is_closed:
                 return [], []
             to_submit, self._to_submit = self._to_submit, []
             to_terminate, self._to_terminate = self._to_terminate, []
             return to_submit, to_terminate
+
+    def _delay_of_many(self) -> float:
+        return stretch_interval(self._config.batching_delay_s, len(self._list_continuing()))
+
+    def _more_arrive(self, delay_s: float) -> bool:
+        """Wait for more jobs; False if none came for so many seconds."""
+        counts = len(self._to_submit), len(self._to_terminate)
+        return self.lock.wait_for(
+            lambda: self.is_closed or counts != (len(self._to_submit), len(self._to_terminate)), delay_s
+        )
 
     def _submit(self, jobs: Sequence[BatchJob], pool: Executor) -> None:
         with self._fail_on_defect(jobs):

@@ -22,6 +22,9 @@ merge_lane() ( # number of the lane
 require_gzip() { # process, name
     local status=0
     wait "$1" || status=$?
+    # With 2, gzip has ignored what comes after its stream: trailing bytes, or the rest of a file that is damaged there.
+    [[ $status -ne 2 ]] || fail "$2 has bytes after its gzip stream: if it is complete without them, compress it again" \
+        "with \`gzip -dc FILE | gzip > NEW\`, otherwise copy it again from its source"
     # 141 (SIGPIPE): awk ended early, which is no fault of this file.
     [[ $status -eq 0 || $status -eq 141 ]] || fail "$2 is not a complete gzip file: copy it again from its source"
 }

@@ -14,11 +14,12 @@ samtools view -H "$marked" | awk -F '\t' '/^@RG/ {
     print "PU" in value ? value["PU"] : value["ID"]; delete value }' | sort -u > groups.txt
 
 # GATK's documentation of BQSR expects well over 100 million bases for a read group.
-awk -F '\t' 'FILENAME == "observed.tsv" { observed[$2] = $1; next }
+awk -F '\t' -v rounded="${#quantized[@]}" 'FILENAME == "observed.tsv" { observed[$2] = $1; next }
     !($1 in observed) { unobserved = unobserved " " $1; next }
     observed[$1] < 100e6 { few++; if (fewest == "" || observed[$1] < observed[fewest]) fewest = $1 }
     END {
-        if (unobserved) print "these read groups have no observed bases and keep their qualities:" unobserved
+        if (unobserved) print "these read groups have no observed bases, and their qualities are" \
+            (rounded ? " only rounded" : " not changed") ":" unobserved
         if (few) print few " read groups have fewer than 100 million observed bases, the fewest " fewest \
             " with " observed[fewest] ": their recalibrated qualities are inaccurate"
     }' observed.tsv groups.txt > warnings.txt

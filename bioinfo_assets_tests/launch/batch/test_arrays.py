@@ -62,6 +62,18 @@ class TestSubmission:
                 count += 1
                 time.sleep(0.02)  # a pause that is shorter than the delay
 
+    def test_with_many_jobs_under_way_those_that_end_in_the_same_moment_are_followed_by_one_array(
+        self, simulator: BatchSimulator, scratch: str
+    ) -> None:
+        """A sample's next job is submitted when its last one has ended: of a thousand samples, a few in each second."""
+        with batch_backend(scratch, config=fast(array_min_size=2)) as backend:
+            wait_for_running(backend, submit(backend, 150, script="sleep 60")[0])
+            for n in range(150, 160):
+                backend.submit(greets(n))
+                time.sleep(0.1)  # twice the delay with few jobs
+            wait_until(lambda: sum(submitted_sizes(simulator)) == 160)
+            assert submitted_sizes(simulator) == [150, 10]
+
     def test_an_array_has_a_maximum_size(self, simulator: BatchSimulator, scratch: str) -> None:
         with batch_backend(scratch, config=fast(array_min_size=3, array_max_size=4)) as backend:
             assert {status.state for status in wait_for_all(backend, submit(backend, 9))} == {State.SUCCEEDED}

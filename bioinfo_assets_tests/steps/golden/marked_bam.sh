@@ -64,8 +64,19 @@ has_umis() { # BAM, sample
     warn "the reads of $2 have UMIs in their names, which are not used to distinguish duplicates"
 }
 
+# GATK does not start with a temporary folder whose path has blanks or one of ?#%[]{}\", and a quote would end the option.
+java_folder=$TMPDIR
+if [[ $TMPDIR == *[^A-Za-z0-9/._+-]* ]]; then
+    links=$(mktemp -d /tmp/bioinfo-assets.XXXXXX)
+    trap 'rm -r "$links"' EXIT
+    java_folder=$links/tmp
+    ln -s "$TMPDIR" "$java_folder"
+fi
+
 # Prints the options of a JVM whose heap may use this percentage of the job's memory.
-jvm() { printf '%s' "-Xmx$((JOB_MEMORY_MIB * $1 / 100))m -XX:+UseSerialGC -Djava.io.tmpdir='$TMPDIR'"; }
+jvm() {
+    printf '%s' "-Xmx$((JOB_MEMORY_MIB * $1 / 100))m -XX:+UseSerialGC -Djava.io.tmpdir=$java_folder"
+}
 
 require_contigs "$aligned" "$dictionary"
 records=$(samtools view -c -@ "$JOB_CPUS" "$aligned")

@@ -20,6 +20,25 @@ BEGIN {
 }
 
 function stop(message) { error = message; exit }
+function check_name(name, file) {
+    if (length(name) > 255) # with its @
+        stop(file " has a read name of " length(name) - 1 " characters at line " NR ", and a BAM can hold 254:" \
+            " shorten the names of its reads")
+}
+# Returns the bases with N for the dots of old files.
+function bases(text, file) {
+    if (text == "") stop(file " has a read without bases at line " NR ": remove such pairs with `cutadapt -m 1`")
+    if (text ~ /[^A-Za-z]/) {
+        if (text ~ /[^A-Za-z.]/)
+            stop(file " has a character that is not a base at line " NR ": write unknown bases as N, or copy it again" \
+                " from its source")
+        gsub(/\./, "N", text)
+    }
+    return text
+}
+function check_qualities(text, file) {
+    if (text ~ /[^!-~]/) stop(file " has a character that is not a quality at line " NR copy_again)
+}
 function stop_malformed(name) { stop(name " is not FASTQ at line " NR copy_again) }
 function read_second() {
     if ((getline other < second) > 0 && (other != "" || NR % 4 != 1)) return
@@ -65,6 +84,8 @@ NR % 4 == 1 {
     if (NR == 1 && other ~ /\r$/) stop(name2 convert_lines)
     name = $1
     split(other, words)
+    check_name($1, name1)
+    check_name(words[1], name2)
     name = pair_name($1, words[1])
     if (NR == 1) count_lane(name)
     else if (last != "" && index(name, last) != 1) count_lane(name)
@@ -75,10 +96,10 @@ NR % 4 == 1 {
 
 NR % 4 == 2 {
     length1 = length($0)
-    print > out1
+    print bases($0, name1) > out1
     read_second()
     length2 = length(other)
-    print other > out2
+    print bases(other, name2) > out2
     next
 }
 
@@ -93,8 +114,10 @@ NR % 4 == 3 {
 
 {
     if (length($0) != length1) stop_malformed(name1)
+    check_qualities($0, name1)
     read_second()
     if (length(other) != length2) stop_malformed(name2)
+    check_qualities(other, name2)
     print > out1
     print other > out2
 }
@@ -135,6 +158,9 @@ merge_lane() ( # number of the lane
 require_gzip() { # process, name
     local status=0
     wait "$1" || status=$?
+    # With 2, gzip has ignored what comes after its stream: trailing bytes, or the rest of a file that is damaged there.
+    [[ $status -ne 2 ]] || fail "$2 has bytes after its gzip stream: if it is complete without them, compress it again" \
+        "with \`gzip -dc FILE | gzip > NEW\`, otherwise copy it again from its source"
     # 141 (SIGPIPE): awk ended early, which is no fault of this file.
     [[ $status -eq 0 || $status -eq 141 ]] || fail "$2 is not a complete gzip file: copy it again from its source"
 }

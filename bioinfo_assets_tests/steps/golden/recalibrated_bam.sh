@@ -7,8 +7,19 @@ quantized=(--static-quantized-quals 10 --static-quantized-quals 20 --static-quan
 table=expt.recalib.recal.table
 recalibrated=expt.recalib.bam
 
+# GATK does not start with a temporary folder whose path has blanks or one of ?#%[]{}\", and a quote would end the option.
+java_folder=$TMPDIR
+if [[ $TMPDIR == *[^A-Za-z0-9/._+-]* ]]; then
+    links=$(mktemp -d /tmp/bioinfo-assets.XXXXXX)
+    trap 'rm -r "$links"' EXIT
+    java_folder=$links/tmp
+    ln -s "$TMPDIR" "$java_folder"
+fi
+
 # Prints the options of a JVM whose heap may use this percentage of the job's memory.
-jvm() { printf '%s' "-Xmx$((JOB_MEMORY_MIB * $1 / 100))m -XX:+UseSerialGC -Djava.io.tmpdir='$TMPDIR'"; }
+jvm() {
+    printf '%s' "-Xmx$((JOB_MEMORY_MIB * $1 / 100))m -XX:+UseSerialGC -Djava.io.tmpdir=$java_folder"
+}
 
 # Prints the number of records of an indexed BAM. printf, because mawk's print writes numbers from 2^31 as 3e+09.
 indexed_records() { samtools idxstats "$1" | awk '{ n += $3 + $4 } END { printf "%.0f\n", n }'; }
@@ -97,11 +108,12 @@ samtools view -H "$marked" | awk -F '\t' '/^@RG/ {
     print "PU" in value ? value["PU"] : value["ID"]; delete value }' | sort -u > groups.txt
 
 # GATK's documentation of BQSR expects well over 100 million bases for a read group.
-awk -F '\t' 'FILENAME == "observed.tsv" { observed[$2] = $1; next }
+awk -F '\t' -v rounded="${#quantized[@]}" 'FILENAME == "observed.tsv" { observed[$2] = $1; next }
     !($1 in observed) { unobserved = unobserved " " $1; next }
     observed[$1] < 100e6 { few++; if (fewest == "" || observed[$1] < observed[fewest]) fewest = $1 }
     END {
-        if (unobserved) print "these read groups have no observed bases and keep their qualities:" unobserved
+        if (unobserved) print "these read groups have no observed bases, and their qualities are" \
+            (rounded ? " only rounded" : " not changed") ":" unobserved
         if (few) print few " read groups have fewer than 100 million observed bases, the fewest " fewest \
             " with " observed[fewest] ": their recalibrated qualities are inaccurate"
     }' observed.tsv groups.txt > warnings.txt
