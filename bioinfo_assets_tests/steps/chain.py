@@ -53,7 +53,7 @@ def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
 
     Jobs work in folders with a name that no tool may stumble over: scratch is in the output folder, which users name.
     """
-    bench, layout = Bench(folder / "Bob's \"run\" #1 [50%] {a}?"), OutputLayout(str(folder / "results"))
+    bench, layout = Bench(folder / 'Bob\'s "run" #1 [50%] {a}?'), OutputLayout(str(folder / "results"))
     results: dict[str, StepResult] = {}
 
     def run(*jobs: Job) -> None:
