@@ -65,6 +65,7 @@ class RunOutcome:
                 {"asset": failure.asset, "sample": failure.sample, "reason": failure.reason}
                 for failure in self.progress.failures
             ],
+            "warnings": [{"reason": reason, "results": count} for reason, count in self.progress.warnings.items()],
             "samples": {name: files[name] for name in self.plan.names},
             "reference": files[REFERENCES],
             "report": files[COHORT].get("multiqc_report", []),

@@ -45,6 +45,7 @@ class RunProgress:
     _states: dict[ResultKey, JobState] = field(default_factory=dict)
     _counts: Counter[tuple[str, JobState]] = field(default_factory=Counter)
     _failures: list[Failure] = field(default_factory=list)
+    _warnings: Counter[str] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock)
 
     def update(self, update: JobUpdate) -> None:
@@ -57,6 +58,8 @@ class RunProgress:
             self._counts[update.key.asset, update.state] += 1
             if update.state is JobState.FAILED:
                 self._failures.append(Failure(update.key.asset, update.key.partition_key, update.reason))
+            elif update.reason:
+                self._warnings[update.reason] += 1
 
     def add_failure(self, failure: Failure) -> None:
         """Record the failure of a run."""
@@ -72,6 +75,12 @@ class RunProgress:
         """The failures, in chronological order."""
         with self._lock:
             return tuple(self._failures)
+
+    @property
+    def warnings(self) -> Mapping[str, int]:
+        """What needs attention although jobs were done, with the number of results that it is true of."""
+        with self._lock:
+            return dict(self._warnings)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return, by asset, the number of jobs in each state; jobs that have not started are pending."""

@@ -17,12 +17,16 @@ class ExitCode(IntEnum):
     """Jobs failed, or a check (diff, doctor, verify) has findings."""
 
     BAD_INPUT = 2
+
+    BLOCKED = 3
+    """`run --explain`: some results could not be computed."""
+
     INTERRUPTED = 130
 
 
 EXIT_CODES: Final = (
     "Exit codes: 0 success; 1 jobs failed, or there are findings (diff, doctor, verify); 2 invalid input, nothing was "
-    "run; 130 interrupted."
+    "run; 3 some results are blocked (run --explain); 130 interrupted."
 )
 
 

@@ -34,8 +34,8 @@ _ACTION_STYLES: Final = {
 }
 
 
-def explain(plan: Plan, console: Console, *, as_json: bool) -> None:
-    """Print for each result whether a run would reuse it, and if not, why."""
+def explain(plan: Plan, console: Console, *, as_json: bool) -> list[PlannedResult]:
+    """Print for each result whether a run would reuse it, and if not, why; return the results."""
     with dry_run(plan) as trial:
         results = list(trial.planned_results())
     if as_json:
@@ -50,6 +50,7 @@ def explain(plan: Plan, console: Console, *, as_json: bool) -> None:
     if trial.unknown_tools:
         warning = f"tools are assumed unchanged, since their current versions are unknown: {trial.unknown_tools}"
         typer.echo(warning, err=True)
+    return results
 
 
 def _to_dict(result: PlannedResult) -> dict[str, object]:
@@ -91,7 +92,8 @@ def run_pipeline(request: Request, *, as_json: bool, explain_only: bool = False)
         with console.status("checking samples, reference, known sites and tools"):
             plan = make_plan(request)
             if explain_only:
-                explain(plan, console, as_json=as_json)
+                if any(result.action is PlannedAction.BLOCKED for result in explain(plan, console, as_json=as_json)):
+                    raise typer.Exit(ExitCode.BLOCKED)
                 return
             reusable = prepare_run(plan)
         outcome = run(plan, reusable, show, started)
@@ -158,6 +160,9 @@ def _print_outcome(outcome: RunOutcome, console: Console) -> None:
     if more > 0:
         console.print(f"and {more} more samples in {output_path}", soft_wrap=True)
     console.print(f"\nTo view it in Dagit: {own_command()} dagit --output-path {output_path}", soft_wrap=True)
+    for reason, count in outcome.progress.warnings.items():
+        results = "1 result is" if count == 1 else f"{count} results are"
+        console.print(f"\n{results} {reason}", soft_wrap=True)
     failures = outcome.progress.failures
     if failures:
         console.print(f"\n{len(failures)} failed (Dagster's log: {outcome.log}):", soft_wrap=True)

@@ -21,7 +21,7 @@ class JobState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JobUpdate:
-    """A change of state, with a sentence if the job failed."""
+    """A change of state, with a sentence if the job failed, or was done and needs somebody's attention."""
 
     key: ResultKey
     state: JobState

@@ -22,10 +22,17 @@ from bioinfo_assets.result_key import ResultKey
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A published result, and what Dagit shows of it."""
+    """A published result, and what Dagit shows of it.
+
+    Attributes:
+        committed: The result.
+        metadata: What Dagit shows.
+        warning: Why others do not get it from the shared cache; empty if they do, or if there is none.
+    """
 
     committed: Committed
     metadata: Metadata
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +116,8 @@ class ResultTasks:
         if decision.cache_problem:
             self.log.warning("%s is not copied from the shared cache: %s", key.label, decision.cache_problem)
         if decision.action is ReuseAction.REUSE and decision.record is not None:
-            if decision.job is not None:
-                self._share(decision.record)
-            return self._describe(Committed(decision.record, reused=True))
+            warning = self._share(decision.record) if decision.job is not None else ""
+            return self._describe(Committed(decision.record, reused=True), warning)
         copied = copy_shared_result(ledger, decision) if decision.action is ReuseAction.COPY else None
         if copied is not None:
             return self._describe(copied)
@@ -127,22 +133,23 @@ class ResultTasks:
             JobError: the job did not succeed.
         """
         committed = commit(self.session.ledger, self.session.backend, submitted)
-        self._share(committed.record)
-        return self._describe(committed)
+        return self._describe(committed, self._share(committed.record))
 
-    def _describe(self, committed: Committed) -> Result:
+    def _describe(self, committed: Committed, warning: str = "") -> Result:
         """A result with what Dagit shows of it, read from its files and from the records upstream."""
         record = committed.record
         metadata = record_metadata(self.session.trace(record), reused=committed.reused)
-        return Result(committed, {**self.plan.builders[record.asset].describe(record), **metadata})
+        return Result(committed, {**self.plan.builders[record.asset].describe(record), **metadata}, warning)
 
-    def _share(self, record: Record) -> None:
-        """Add a result to the shared cache; a failure to do so does not fail the job."""
+    def _share(self, record: Record) -> str:
+        """Add a result to the shared cache; a failure to do so does not fail the job, and is returned as a sentence."""
         cache = self.session.cache
         if cache is None:
-            return
+            return ""
         try:
             if cache.find(record.fingerprint) is None:
                 cache.add(record)
         except BioinfoAssetsError as error:
             self.log.warning("%s is not shared: %s", record.key.label, error)
+            return f"not in the shared cache {cache.prefix}, which could not be read or written: see the log"
+        return ""

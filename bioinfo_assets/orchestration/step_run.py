@@ -163,7 +163,8 @@ class StepRun:
                 result = self._publishing.pop(key).result()
                 if result.committed.reused:
                     self._cancel_ahead(key)  # they read the files that were not published
-                notify(JobUpdate(key, JobState.CACHED if result.committed.reused else JobState.DONE))
+                state = JobState.CACHED if result.committed.reused else JobState.DONE
+                notify(JobUpdate(key, state, result.warning))
                 yield key, result
         except UnreachableError:
             raise
@@ -238,7 +239,7 @@ class StepRun:
         origin = found.committed.record.copied_from
         how = f"copied from {origin}" if origin else "outputs present and unchanged"
         self.dagit.show(key, f"CACHED: {how}")
-        notify(JobUpdate(key, JobState.CACHED))
+        notify(JobUpdate(key, JobState.CACHED, found.warning))
         return key, found
 
     def _run(self, key: ResultKey, decision: ReuseDecision) -> None:

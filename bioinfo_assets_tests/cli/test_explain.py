@@ -244,9 +244,9 @@ def test_a_run_after_changes_does_what_the_dry_run_predicted(mutable: ReadsProje
 def test_a_missing_fastq_blocks_its_results_in_a_dry_run(mutable: ReadsProject) -> None:
     mutable.fastq("two").unlink()
     result = mutable.run("--explain")
-    assert result.exit_code == 0
     assert f"two  merged_reads  blocked: {mutable.fastq('two')}" in result.stdout
     assert result.stdout.splitlines()[-1] == "reuse: 2, blocked: 2"
+    assert result.exit_code == 3
 
 
 def test_a_run_without_anything_to_do_neither_imports_dagster_nor_starts_a_process(mutable: ReadsProject) -> None:

@@ -55,6 +55,17 @@ ALL_RESULTS = {
 }
 
 
+def test_results_that_cannot_be_shared_are_done_with_a_warning(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.write_text("no folder")
+    updates: list[JobUpdate] = []
+    with ExitStack() as stack, listen(updates.append):
+        assert ToyProjects(tmp_path, str(cache), stack).open("first").run().success
+    warnings = {(update.key, update.reason) for update in updates if update.state is JobState.DONE}
+    reason = f"not in the shared cache {cache}, which could not be read or written: see the log"
+    assert warnings == {(key, reason) for key in ALL_RESULTS}
+
+
 def test_a_second_project_runs_no_job(toys: ToyProjects) -> None:
     run(toys.open("first"))
 
