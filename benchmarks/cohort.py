@@ -224,7 +224,7 @@ def _latency_s(home: Path) -> float:
     waited = []
     with dg.DagsterInstance.from_config(str(home)) as instance:
         for asset in PER_SAMPLE:
-            for event in instance.fetch_materializations(dg.AssetKey(asset), limit=1_000_000).records:
+            for event in instance.fetch_materializations(dg.AssetKey(asset), limit=10_000).records:
                 record = ledger.read(ResultKey(asset, event.partition_key or ""))
                 if record is not None:
                     waited.append(event.timestamp - record.finished.timestamp())
