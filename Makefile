@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-for-tests demo dagit docs test test-long genome-shaped coverage check benchmark clean login \
+.PHONY: help install install-for-tests demo dagit docs test test-long fuzz-engine genome-shaped coverage check benchmark clean login \
 	create-repo build build-local push bash bash-local smoke-aws
 
 help: ## show this list
@@ -32,6 +32,10 @@ test: install-for-tests ## run the tests, with the real tools
 test-long: install-for-tests ## run the tests that take minutes each and are not part of `make test`
 	TESTS_NEED_DOCKER=yes uv run --frozen pytest -m long
 
+fuzz-engine: install-for-tests ## search for an hour for inputs on which the engine crashes, or differs from GATK and Picard
+	ENGINE_FUZZ_SECONDS=300 ENGINE_FUZZ_EXAMPLES=2000 uv run --frozen pytest -m 'long or not long' \
+		bioinfo_assets_tests/engine/test_fuzz.py bioinfo_assets_tests/engine/test_differential.py
+
 genome-shaped: install-for-tests ## run each step after alignment on a human genome's contigs, in containers (an hour)
 	TESTS_NEED_DOCKER=yes uv run --frozen pytest -m genome_shaped -s bioinfo_assets_tests/genome_shaped
 
@@ -52,7 +56,7 @@ benchmark: install ## measure the figures of docs/benchmarks.md on this machine
 	uv run --frozen python -m benchmarks
 
 clean: ## delete what the commands above wrote into the clone, with tools and environment
-	rm -rf engine/build engine/build-sanitized .tools .venv demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf engine/build engine/build-sanitized engine/build-fuzz .tools .venv demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 # The container image with the tools. AWS is queried only for what a target needs and no variable sets.
 AWS ?= $(firstword $(wildcard $(CURDIR)/.venv/bin/aws) aws)## the AWS CLI; default: the one from `make install`

@@ -69,7 +69,7 @@ class Ours:
 
 
 def _merge(ours: Ours) -> Job:
-    return reads_step.merge_reads(ours.sample, ours.reads.lanes, ours.layout)
+    return reads_step.merge_reads(ours.sample, ours.reads.lanes, ours.layout, ours.engine)
 
 
 def _trim(ours: Ours) -> Job:
@@ -78,7 +78,7 @@ def _trim(ours: Ours) -> Job:
 
 def _align(ours: Ours) -> Job:
     trimmed = ReadFiles.of(ours.outputs["trimmed_reads"])
-    return alignment.align(ours.sample, trimmed, ours.reads.groups, ours.reference, ours.layout)
+    return alignment.align(ours.sample, trimmed, ours.reads.groups, ours.reference, ours.layout, ours.engine)
 
 
 def _mark(ours: Ours) -> Job:
@@ -117,7 +117,7 @@ STEPS: Final[Mapping[str, tuple[Callable[[Ours], Job], ...]]] = {
     "alignment metrics": (
         lambda ours: metrics.alignment_metrics(ours.sample, ours.final, ours.reference, ours.layout, ours.engine),
     ),
-    "insert metrics": (lambda ours: metrics.insert_size_metrics(ours.sample, ours.final, ours.layout),),
+    "insert metrics": (lambda ours: metrics.insert_size_metrics(ours.sample, ours.final, ours.layout, ours.engine),),
     "depth": (lambda ours: metrics.depth(ours.sample, ours.final, ours.layout, genome=ours.reference.fasta.size),),
 }
 """Our jobs by the name of the seed's step."""

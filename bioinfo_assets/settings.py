@@ -123,6 +123,15 @@ class RetentionSettings(BaseModel):
         return value
 
 
+EngineName = Literal["gatk", "native"]
+
+
+class StepOptions(JobOptions):
+    """Options of the jobs of one asset, and its engine, which the job itself depends on."""
+
+    engine: EngineName | None = Field(default=None, description="The engine of this asset, instead of the project's.")
+
+
 class Settings(BackendConfig, BaseSettings):
     """The settings of a project. Those of `BackendConfig` are among them."""
 
@@ -141,11 +150,13 @@ class Settings(BackendConfig, BaseSettings):
     aligner: Literal["auto", "bwa", "bwa-mem2"] = Field(
         default="auto", description="The aligner; `auto` is bwa-mem2 where it is installed, otherwise bwa."
     )
-    engine: Literal["gatk", "native"] = Field(
+    engine: EngineName = Field(
         default="gatk",
-        description="The program that marks duplicates, recalibrates and collects alignment metrics: `gatk` (GATK and "
-        "Picard), or `native`, the project's own, with the same results in less time.",
+        description="The program that marks duplicates, recalibrates, collects metrics, and merges and counts reads: "
+        "`gatk` (GATK and Picard, samtools, awk), or `native`, the project's own, with the same results in less time. "
+        "`engine` in `[steps.ASSET]` sets that of one asset.",
     )
+    steps: Mapping[str, StepOptions] = Field(default={}, description="Options of the jobs of single assets, by asset.")
     platform: str = Field(
         default="ILLUMINA", description="The sequencing platform: PL of the read groups (SAM specification, 1.3)."
     )
@@ -175,6 +186,11 @@ class Settings(BackendConfig, BaseSettings):
     cache: str | None = Field(
         default=None, description="A prefix of records shared with other projects: results to copy, not to recompute."
     )
+
+    def engine_of(self, asset: str) -> EngineName:
+        """The engine that computes an asset."""
+        options = self.steps.get(asset)
+        return (options.engine if options else None) or self.engine
 
     @model_validator(mode="after")
     def _check_final_alignment(self) -> Self:
@@ -327,7 +343,7 @@ def _sentence(error: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         names = (
             field
-            for model in (Settings, TrimmingSettings, RetentionSettings, JobOptions, BatchConfig)
+            for model in (Settings, TrimmingSettings, RetentionSettings, StepOptions, BatchConfig)
             for field in model.model_fields
         )
         similar = suggest(str(problem["loc"][-1]), names)

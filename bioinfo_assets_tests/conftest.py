@@ -9,6 +9,13 @@ import pytest
 
 HERE = Path(__file__).parent
 
+ENGINE_GROUPS = {
+    **dict.fromkeys(("test_table", "test_apply", "test_metrics"), "recalibration"),
+    **dict.fromkeys(("test_mark", "test_aligned"), "marking"),
+    **dict.fromkeys(("test_merge", "test_hostile_input", "test_fuzz"), "input"),
+}
+"""By module, the tests that share a worker, and in it GATK's results or those of Picard."""
+
 
 def pytest_configure() -> None:
     """Restore signals that the shell may have set to be ignored: SIGINT in the background, SIGHUP under nohup.
@@ -28,11 +35,12 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of the steps in one worker, and those of the engine: they share costly runs of the tools."""
+    """Run the tests of the steps in one worker, which share costly runs of the tools; so do groups of the engine's."""
     for item in items:
-        for folder in ("steps", "engine"):
-            if item.path.is_relative_to(HERE / folder):
-                item.add_marker(pytest.mark.xdist_group(folder))
+        if item.path.is_relative_to(HERE / "steps"):
+            item.add_marker(pytest.mark.xdist_group("steps"))
+        if item.path.is_relative_to(HERE / "engine"):
+            item.add_marker(pytest.mark.xdist_group(f"engine: {ENGINE_GROUPS.get(item.path.stem, item.path.stem)}"))
 
 
 @pytest.fixture(autouse=True)

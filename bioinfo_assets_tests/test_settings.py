@@ -184,3 +184,21 @@ class TestAMovedProject:
         }
         assert output_path_of(tmp_path) == "s3://bucket/run7"
         assert load(tmp_path).reference == "s3://bucket/run7/data/genome.fa"
+
+
+class TestEngine:
+    def test_that_of_a_step_goes_before_the_projects(self, home: Path) -> None:
+        (home / FILE_NAME).write_text('engine = "native"\n[steps.marked_bam]\nengine = "gatk"\nvcpus = 3\n')
+        settings = settings_of(home)
+        assert [settings.engine_of(asset) for asset in ("marked_bam", "aligned_bam")] == ["gatk", "native"]
+        assert settings.options_of("marked_bam").set_options() == {"vcpus": 3}
+
+    def test_it_is_saved(self, home: Path) -> None:
+        (home / FILE_NAME).write_text('[steps.marked_bam]\nengine = "native"\n')
+        save(settings_of(home), home)
+        assert tomllib.loads((home / FILE_NAME).read_text())["steps"] == {"marked_bam": {"engine": "native"}}
+
+    def test_an_unknown_one(self, home: Path) -> None:
+        (home / FILE_NAME).write_text('[steps.marked_bam]\nengine = "picard"\n')
+        with pytest.raises(InputError, match=r"steps.marked_bam.engine: input should be 'gatk' or 'native'"):
+            settings_of(home)

@@ -14,7 +14,7 @@ from bioinfo_assets.genomics.sample import Sample, check_distinct_reads
 from bioinfo_assets.launch.backend_config import batch_scratch, open_backend
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.pipeline.code_versions import ToolsByAsset, save_tools, tools_of
-from bioinfo_assets.pipeline.graph import ASSETS, enabled_assets
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, enabled_assets
 from bioinfo_assets.pipeline.jobs import vcf_contigs
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.samples import KnownLanes, check_reads, load_sample, read_samples_file, sample_names
@@ -81,16 +81,22 @@ def check_inputs(plan: Plan) -> None:
 
 
 def check_step_names(settings: Settings) -> None:
-    """Check that every `[steps.NAME]` table names an asset.
+    """Check that every `[steps.NAME]` table names an asset, and one with an engine if it sets that.
 
     Raises:
         InputError: one does not.
     """
-    for name in settings.steps:
+    with_engine = [name for name, spec in GRAPH.items() if spec.native_tools]
+    for name, options in settings.steps.items():
         if name not in ASSETS:
             similar = suggest(name, ASSETS)
             hint = f"did you mean {similar}?" if similar else f"the assets are {', '.join(ASSETS)}"
             raise InputError(f"settings have a table [steps.{name}], but there is no asset {name}: {hint}")
+        if options.engine and name not in with_engine:
+            raise InputError(
+                f"settings have an engine in [steps.{name}], but {name} has none to choose: remove it (the assets "
+                f"with an engine are {', '.join(with_engine)})"
+            )
 
 
 def check_backend(settings: Settings, assets: Collection[str]) -> None:

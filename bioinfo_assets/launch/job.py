@@ -90,8 +90,8 @@ class JobOptions(BaseModel):
         return self.model_copy(update={**other.set_options(), **merged})
 
     def set_options(self) -> dict[str, object]:
-        """Return the options that are set."""
-        return self.model_dump(exclude_none=True, exclude_defaults=True)
+        """Return the options that are set; of a class that adds some, those of this one."""
+        return self.model_dump(exclude_none=True, exclude_defaults=True, include=set(JobOptions.model_fields))
 
 
 Scalar = str | int | float | bool | None

@@ -47,6 +47,7 @@ def record_metadata(job: TracedJob, *, reused: bool) -> dict[str, dg.MetadataVal
         "record": dg.MetadataValue.path(job.record_uri),
         "command": dg.MetadataValue.md(f"```bash\n{record.script.strip()}\n```"),
         "tools": dg.MetadataValue.json(dict(record.tools)),
+        "parameters": dg.MetadataValue.json(dict(record.parameters)),
         "job_id": dg.MetadataValue.text(record.job_id),
         "finished": dg.MetadataValue.timestamp(record.finished),
     }

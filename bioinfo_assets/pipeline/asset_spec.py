@@ -63,5 +63,5 @@ class AssetSpec:
 
     def tools_of(self, settings: Settings) -> tuple[str, ...]:
         """The tools that its job calls with these settings."""
-        is_native = Engine(settings.engine) is Engine.NATIVE
+        is_native = Engine(settings.engine_of(self.name)) is Engine.NATIVE
         return self.native_tools if is_native and self.native_tools else self.tools

@@ -68,6 +68,10 @@ class Upstream:
         """
         return self.records[asset].only
 
+    def engine_of(self, asset: str) -> Engine:
+        """The engine that the settings choose for an asset."""
+        return Engine(self.project.settings.engine_of(asset))
+
     @property
     def reference(self) -> IndexedReference:
         """The genome with its indexes.
@@ -111,7 +115,8 @@ def known_sites(upstream: Upstream, _: str) -> Job:
 
 def merged_reads(upstream: Upstream, sample: str) -> Job:
     """Merge a sample's lanes."""
-    return merge_reads(sample, upstream.sources.lanes(sample), upstream.project.layout)
+    engine = upstream.engine_of("merged_reads")
+    return merge_reads(sample, upstream.sources.lanes(sample), upstream.project.layout, engine)
 
 
 def trimmed_reads(upstream: Upstream, sample: str) -> Job:
@@ -123,8 +128,9 @@ def trimmed_reads(upstream: Upstream, sample: str) -> Job:
 def aligned_bam(upstream: Upstream, sample: str) -> Job:
     """Align a sample's reads."""
     trimmed = upstream.record("trimmed_reads", sample)
-    read_groups = _read_groups(upstream, sample, trimmed)
-    return align(sample, ReadFiles.of(trimmed.files), read_groups, upstream.reference, upstream.project.layout)
+    reads, read_groups = ReadFiles.of(trimmed.files), _read_groups(upstream, sample, trimmed)
+    layout, engine = upstream.project.layout, upstream.engine_of("aligned_bam")
+    return align(sample, reads, read_groups, upstream.reference, layout, engine)
 
 
 def marked_bam(upstream: Upstream, sample: str) -> Job:
@@ -136,7 +142,7 @@ def marked_bam(upstream: Upstream, sample: str) -> Job:
         upstream.reference,
         upstream.project.layout,
         optical_distance=settings.optical_distance,
-        engine=Engine(settings.engine),
+        engine=upstream.engine_of("marked_bam"),
     )
 
 
@@ -145,7 +151,7 @@ def recalibrated_bam(upstream: Upstream, sample: str) -> Job:
     settings = upstream.project.settings
     sites = KnownSites.all_of(upstream.shared("known_sites").files) if settings.known_sites else ()
     marked = IndexedBam.of(upstream.record("marked_bam", sample).files)
-    recalibration = Recalibration(sites, settings.quantized_quals, Engine(settings.engine))
+    recalibration = Recalibration(sites, settings.quantized_quals, upstream.engine_of("recalibrated_bam"))
     return recalibrate(sample, marked, upstream.reference, recalibration, upstream.project.layout)
 
 
@@ -164,14 +170,14 @@ def recalibrated_cram(upstream: Upstream, sample: str) -> Job:
 
 def alignment_metrics(upstream: Upstream, sample: str) -> Job:
     """Collect a sample's alignment summary."""
-    project = upstream.project
-    bam, engine = _final_bam(upstream, sample), Engine(project.settings.engine)
-    return metrics.alignment_metrics(sample, bam, upstream.reference, project.layout, engine)
+    bam, engine = _final_bam(upstream, sample), upstream.engine_of("alignment_metrics")
+    return metrics.alignment_metrics(sample, bam, upstream.reference, upstream.project.layout, engine)
 
 
 def insert_size_metrics(upstream: Upstream, sample: str) -> Job:
     """Collect a sample's insert sizes."""
-    return metrics.insert_size_metrics(sample, _final_bam(upstream, sample), upstream.project.layout)
+    bam, engine = _final_bam(upstream, sample), upstream.engine_of("insert_size_metrics")
+    return metrics.insert_size_metrics(sample, bam, upstream.project.layout, engine)
 
 
 def depth(upstream: Upstream, sample: str) -> Job:

@@ -18,7 +18,7 @@ from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import check_reads, load_sample
 from bioinfo_assets.records.shared_cache import SharedCache
-from bioinfo_assets.result_key import REFERENCES, ResultKey
+from bioinfo_assets.result_key import RAW_READS, REFERENCES, ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.known_sites import KnownSites
 from bioinfo_assets.steps.reads import LaneFiles
@@ -227,6 +227,12 @@ class Sources:
                 self._observations[name] = self.project.observe_reads(self.sample(name))
             except BioinfoAssetsError as problem:
                 self._problems[name] = problem
+
+    def use_recorded_reads(self, name: str) -> None:
+        """Take a sample's FASTQs as they were last observed, so that nothing is read or recorded."""
+        observation = self.project.ledger.read_observation(ResultKey(RAW_READS, name))
+        if observation is not None:
+            self._observations[name] = observation
 
     @property
     def reads(self) -> dict[str, Observation]:

@@ -8,6 +8,7 @@ from bioinfo_assets.launch.job import Input, Job
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import ReadFiles, sample_output
 from bioinfo_assets.steps.reads import sort_read_groups
 from bioinfo_assets.steps.reference import IndexedReference
@@ -17,14 +18,23 @@ VERSION: Final = "2"
 
 
 def align(
-    sample: str, reads: ReadFiles, read_groups: Sequence[ReadGroup], reference: IndexedReference, layout: OutputLayout
+    sample: str,
+    reads: ReadFiles,
+    read_groups: Sequence[ReadGroup],
+    reference: IndexedReference,
+    layout: OutputLayout,
+    engine: Engine = Engine.GATK,
 ) -> Job:
     """Align read pairs, whose FASTQ comments assign them to the read groups.
 
     The BAM has the records of each read next to each other, as MarkDuplicates requires, and M5s in its header. The
     script fails with a message if the aligner treats reads as unpaired, loses reads, finds no contig of the `.alt`
     file, or leaves a read without a read group. Facts: `records`, `primary` and `mapped` (mapped primary records).
+
+    samtools writes the BAM and counts its records, or the native engine does both in one pass.
     """
+    is_native = engine is Engine.NATIVE
+    scripts = ("engine", "aligned_by_engine") if is_native else ("aligned_by_samtools",)
     local1, local2, aligned = (
         f"{sample}.{suffix}" for suffix in ("cutadapt.1.fastq.gz", "cutadapt.2.fastq.gz", "aln.bam")
     )
@@ -33,8 +43,7 @@ def align(
         key=ResultKey("aligned_bam", sample),
         version=VERSION,
         script=render(
-            "align",
-            "bam",
+            *("align", "bam", *scripts),
             sample=sample,
             aligner=reference.aligner,
             fasta=reference.name,
@@ -53,8 +62,12 @@ def align(
             *reference.index_inputs(),
         ),
         outputs=(sample_output(layout, "bam", sample, "aln.bam", canonical.BAM, size_share=1.0),),
-        tools=(reference.aligner.value, "samtools", "bgzip"),
-        parameters={"aligner": reference.aligner.value, "read_groups": tuple(group.header_line() for group in groups)},
+        tools=(reference.aligner.value, *(("bioinfo-assets-engine",) if is_native else ()), "samtools", "bgzip"),
+        parameters={
+            "aligner": reference.aligner.value,
+            "engine": engine.value,
+            "read_groups": tuple(group.header_line() for group in groups),
+        },
         resources=resources.for_alignment(
             sum(file.size for file in reference.index.values()), reads.size, reference.aligner.thread_mib
         ),

@@ -59,6 +59,6 @@ def mark_duplicates(
             sample_output(layout, "metrics", sample, _METRICS, canonical.PICARD_METRICS),
         ),
         tools=("bioinfo-assets-engine" if is_native else "picard", "samtools", "bgzip"),
-        parameters={"optical_distance": optical_distance},
+        parameters={"engine": engine.value, "optical_distance": optical_distance},
         resources=resources.for_duplicate_marking(aligned.size, reference.fasta.size),
     )

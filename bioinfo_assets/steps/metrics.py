@@ -9,7 +9,7 @@ from bioinfo_assets.steps import canonical, resources
 from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam, sample_output
 from bioinfo_assets.steps.reference import IndexedReference
-from bioinfo_assets.steps.script import render
+from bioinfo_assets.steps.script import read_script, render
 
 ALIGNMENT_VERSION: Final = "1"
 INSERT_SIZE_VERSION: Final = "1"
@@ -30,23 +30,33 @@ def alignment_metrics(
         inputs=(Input(local, bam.bam), *reference.inputs()),
         outputs=(sample_output(layout, "metrics", sample, "alignment_metrics.txt", canonical.PICARD_METRICS),),
         tools=("bioinfo-assets-engine" if is_native else "picard",),
+        parameters={"engine": engine.value},
         resources=resources.for_picard_metrics(bam.bam.size, reference.fasta.size),
     )
 
 
-def insert_size_metrics(sample: str, bam: IndexedBam, layout: OutputLayout) -> Job:
+def insert_size_metrics(sample: str, bam: IndexedBam, layout: OutputLayout, engine: Engine = Engine.GATK) -> Job:
     """Collect insert sizes, with their histogram as a PDF.
 
     A sample without proper pairs gets an empty metrics file and histogram, and the status `fail` instead of `ok`. Fact:
     `has_insert_metrics`, `yes` or `no`.
     """
+    is_native = engine is Engine.NATIVE
+    scripts = ("engine", "insert_size_metrics_native") if is_native else ("java", "insert_size_metrics")
+    draw_histogram = {"draw_histogram": read_script("insert_size_histogram.R")} if is_native else {}
     local, metrics = f"{sample}.recalib.bam", f"{sample}.insert_metrics.txt"
     status, histogram = f"{sample}.insert_metrics.status", f"{sample}.insert_size_histogram.pdf"
     return Job(
         key=ResultKey("insert_size_metrics", sample),
         version=INSERT_SIZE_VERSION,
         script=render(
-            "insert_size_metrics", "java", sample=sample, bam=local, metrics=metrics, status=status, histogram=histogram
+            *("insert_size_status", *scripts),
+            sample=sample,
+            bam=local,
+            metrics=metrics,
+            status=status,
+            histogram=histogram,
+            **draw_histogram,
         ),
         inputs=(Input(local, bam.bam),),
         outputs=(
@@ -54,7 +64,8 @@ def insert_size_metrics(sample: str, bam: IndexedBam, layout: OutputLayout) -> J
             sample_output(layout, "status", sample, "insert_metrics.status"),
             sample_output(layout, "histogram", sample, "insert_size_histogram.pdf", canonical.PDF),
         ),
-        tools=("picard", "Rscript"),
+        tools=("bioinfo-assets-engine" if is_native else "picard", "Rscript"),
+        parameters={"engine": engine.value},
         resources=resources.for_picard_metrics(bam.bam.size, 0),
     )
 

@@ -1,6 +1,6 @@
 """The reads of a sample: its lanes merged into one pair of FASTQs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -12,6 +12,7 @@ from bioinfo_assets.launch.job import Input, Job, StoredFile
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import sample_output
 from bioinfo_assets.steps.script import read_script, render
 
@@ -27,13 +28,13 @@ class LaneFiles:
     reads2: StoredFile
 
 
-def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: OutputLayout) -> Job:
+def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: OutputLayout, engine: Engine = Engine.GATK) -> Job:
     """Merge a sample's lanes into one pair of bgzipped FASTQs, in the order of their read group IDs.
 
     Comments of reads are replaced by their read group, as `RG:Z:ID`, and `/1` and `/2` are removed from the names. The
     script fails with a message if a file is truncated, if the two files of a lane differ in read names or in the
     number of reads, or if a lane is empty. It warns of files whose read names have several lanes. Facts: `pairs`, and
-    `pairs.ID` of each lane.
+    `pairs.ID` of each lane. The reads are paired by awk, or by the native engine.
 
     Raises:
         InputError: There is no lane, two have the same read group, or two files are the same.
@@ -41,6 +42,10 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: OutputLayout) -
     groups = sort_read_groups(sample, (lane.read_group for lane in lanes))
     lanes = sorted(lanes, key=lambda lane: lane.read_group.id)
     _check_contents(sample, lanes)
+    is_native = engine is Engine.NATIVE
+    scripts = ("engine", "merge_lane_native") if is_native else ("merge_lane",)
+    comments: Mapping[str, Sequence[str]] = {} if is_native else {"comments": [group.comment() for group in groups]}
+    pair_reads = {} if is_native else {"pair_reads": read_script("pair_reads.awk")}
     files1, files2 = [lane.reads1 for lane in lanes], [lane.reads2 for lane in lanes]
     locals1, locals2 = (
         [f"{sample}.lane{number}.{read}.fastq.gz" for number in range(1, len(lanes) + 1)] for read in (1, 2)
@@ -50,23 +55,24 @@ def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: OutputLayout) -
         version=VERSION,
         script=render(
             "merge_reads",
+            *scripts,
             merged1=f"{sample}.1.fastq.gz",
             merged2=f"{sample}.2.fastq.gz",
             groups=[group.id for group in groups],
-            comments=[group.comment() for group in groups],
+            **comments,
             reads1=locals1,
             reads2=locals2,
             names1=[file_name(file.uri) for file in files1],
             names2=[file_name(file.uri) for file in files2],
-            pair_reads=read_script("pair_reads.awk"),
+            **pair_reads,
         ),
         inputs=tuple(Input(local, file) for local, file in zip(locals1 + locals2, files1 + files2, strict=True)),
         outputs=(
             sample_output(layout, "reads1", sample, "1.fastq.gz", canonical.BGZIPPED, size_share=0.5),
             sample_output(layout, "reads2", sample, "2.fastq.gz", canonical.BGZIPPED, size_share=0.5),
         ),
-        tools=("bgzip",),
-        parameters={"read_groups": tuple(group.header_line() for group in groups)},
+        tools=("bioinfo-assets-engine", "bgzip") if is_native else ("bgzip",),
+        parameters={"engine": engine.value, "read_groups": tuple(group.header_line() for group in groups)},
         resources=resources.for_merging(sum(file.size for file in files1 + files2)),
     )
 

@@ -82,7 +82,11 @@ def recalibrate(
             sample_output(layout, "table", sample, "recalib.recal.table"),
         ),
         tools=("bioinfo-assets-engine" if is_native else "gatk", "samtools", "bgzip"),
-        parameters={"known_sites": tuple(names), "static_quantized_quals": recalibration.quantized_quals},
+        parameters={
+            "engine": recalibration.engine.value,
+            "known_sites": tuple(names),
+            "static_quantized_quals": recalibration.quantized_quals,
+        },
         resources=resources.for_recalibration(marked.bam.size, reference.fasta.size, recalibration.engine),
     )
 

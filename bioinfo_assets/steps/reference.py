@@ -59,7 +59,7 @@ class IndexedReference:
     Attributes:
         fasta: The sequences, uncompressed.
         fai: The index of samtools.
-        dictionary: The sequence dictionary of Picard.
+        dictionary: The sequence dictionary, with the bytes of Picard's.
         aligner: The aligner of the index.
         index: The aligner's files by suffix, including `alt` for an ALT-aware reference.
     """
@@ -135,7 +135,7 @@ def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner,
         key=ResultKey("reference_index", "references"),
         version=INDEX_VERSION,
         script=render(
-            *("index_reference", "java"),
+            "index_reference",
             fasta=name,
             dictionary=dictionary,
             identities=identities,
@@ -150,7 +150,7 @@ def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner,
             Output("dict", dictionary, layout.reference(dictionary)),
             Output("refget", identities, layout.reference(identities)),
         ),
-        tools=(aligner.value, "samtools", "picard"),
+        tools=(aligner.value, "samtools"),
         parameters={"aligner": aligner.value},
         resources=resources.for_indexing(fasta.size, aligner.indexing_bytes_per_base, aligner.index_bytes_per_base),
     )

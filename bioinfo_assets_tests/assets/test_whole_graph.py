@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from bioinfo_assets.cli.verify import verify
 from bioinfo_assets.genomics.metrics import picard_numbers
 from bioinfo_assets.orchestration.job_updates import JobState
-from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, SHARED_SCOPES_BY_ASSET
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.samples import load_sample
 from bioinfo_assets.result_key import COHORT, REFERENCES
+from bioinfo_assets.settings import StepOptions, save
 from bioinfo_assets_tests.assets.real_project import REPOSITORY, RealProject
+from bioinfo_assets_tests.cli.small_project import call_command
 
 pytestmark = pytest.mark.xdist_group("whole graph")
 
@@ -217,7 +220,7 @@ def test_nothing_is_stale_and_a_second_run_runs_no_job(complete: RealProject) ->
 
 
 def test_the_native_engine_computes_the_same_data_versions_so_nothing_after_it_is_stale(complete: RealProject) -> None:
-    """The last test of a project: it changes its settings."""
+    """From here on, the settings of the project are changed."""
     native = {asset for asset in ASSETS if GRAPH[asset].native_tools}
     before = {(asset, name): complete.record(asset, name).data_version for asset in native for name in complete.samples}
     complete.project = Project(complete.project.settings.model_copy(update={"engine": "native"}))
@@ -227,4 +230,67 @@ def test_the_native_engine_computes_the_same_data_versions_so_nothing_after_it_i
     assert {key for key, state in complete.states().items() if state is JobState.DONE} == before.keys()
     assert {key: complete.record(*key).data_version for key in before} == before
     assert {complete.record(*key).tools["bioinfo-assets-engine"] for key in before} == {ENGINE_VERSION}
+    assert complete.metadata("marked_bam", complete.samples[0])["parameters"]["engine"] == "native"  # type: ignore[index]
     assert complete.stale() == set()
+
+
+def test_the_engine_of_a_step_is_chosen_by_itself(complete: RealProject) -> None:
+    steps = {"alignment_metrics": StepOptions(engine="gatk")}
+    complete.project = Project(complete.project.settings.model_copy(update={"engine": "native", "steps": steps}))
+
+    assert complete.run(), complete.failures()
+
+    done = {key for key, state in complete.states().items() if state is JobState.DONE}
+    assert done == {("alignment_metrics", sample) for sample in complete.samples}
+    for sample in complete.samples:
+        record = complete.record("alignment_metrics", sample)
+        assert record.parameters["engine"] == "gatk"
+        assert "picard" in record.tools
+
+
+def test_verification_against_the_originals(complete: RealProject) -> None:
+    """The first sample's, in whose insert sizes a number is changed."""
+    sample = complete.samples[0]
+    save(complete.project.settings, Path(complete.project.layout.home))
+    native = [asset for asset in PER_SAMPLE if "bioinfo-assets-engine" in complete.record(asset, sample).tools]
+    forge_insert_sizes(complete, sample)
+    before = files_under(complete)
+
+    result = call_command(verify, "--against", "gatk", sample, "--output-path", complete.project.settings.output_path)
+
+    assert result.exit_code == 1, result.stderr
+    lines = dict(line.split(f" of {sample}: ", 1) for line in result.stdout.splitlines())
+    assert list(lines) == native
+    assert {asset for asset, outcome in lines.items() if outcome == "equal"} == {*native} - {"insert_size_metrics"}
+    assert f"{sample}.insert_metrics.txt differs: line 6 (" in lines["insert_size_metrics"]
+    assert "field 8, is '7', and '" in lines["insert_size_metrics"]
+    assert files_under(complete) == before
+
+
+def forge_insert_sizes(project: RealProject, sample: str) -> None:
+    """Publish another number of pairs, with a record that fits."""
+    record = project.record("insert_size_metrics", sample)
+    path = project.file("insert_size_metrics", sample, "metrics")
+    lines = path.read_text().split("\n")
+    row = 1 + next(number for number, line in enumerate(lines) if line.startswith("MEDIAN_INSERT_SIZE"))
+    cells = lines[row].split("\t")
+    lines[row] = "\t".join([*cells[:7], "7", *cells[8:]])
+    path.write_text("\n".join(lines))
+    store = project.project.store
+    stat, sha256 = store.stat(str(path)), store.digest(str(path)).removeprefix("sha256:")
+    outputs = tuple(
+        file.model_copy(
+            update={"size": stat.size, "stamp": stat.stamp, "sha256": sha256, "content": f"sha256:{sha256}"}
+        )
+        if file.key == "metrics"
+        else file
+        for file in record.outputs
+    )
+    project.project.ledger.write(record.model_copy(update={"outputs": outputs}))
+
+
+def files_under(project: RealProject) -> dict[Path, tuple[int, int]]:
+    """The files of the project, but for Dagster's database, with size and time."""
+    root = Path(project.project.settings.output_path)
+    paths = [path for path in root.rglob("*") if path.is_file() and ".scratch" not in path.parts]
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in paths}

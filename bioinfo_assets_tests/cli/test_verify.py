@@ -52,6 +52,12 @@ def test_bad_input_is_rejected_in_a_sentence(tmp_path: Path) -> None:
     for arguments, sentence in (
         (("--output-path", tmp_path / "reads"), f"bioinfo-assets: there is no project in {tmp_path / 'reads'}"),
         (("--output-path", tmp_path / "out", "--samples", "nobody"), "bioinfo-assets: there is no sample 'nobody'"),
+        (("--output-path", tmp_path / "out", "expt"), "bioinfo-assets: give --against gatk and SAMPLE together"),
+        (("--output-path", tmp_path / "out", "--against", "gatk"), "bioinfo-assets: give --against gatk and SAMPLE"),
+        (
+            ("--output-path", tmp_path / "out", "--against", "gatk", "expt"),
+            "bioinfo-assets: no result of a sample 'expt' was computed by the native engine: set engine to native",
+        ),
     ):
         result = call_command(verify, *arguments)
         assert (result.exit_code, result.stdout) == (2, "")

@@ -6,6 +6,7 @@ that overlap or reach over ends, original qualities, fragments shorter than thei
 
 import random
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -68,6 +69,27 @@ class Generator:
     def write(self, folder: Path, templates: int) -> Inputs:
         lines = [line for number in range(templates) for line in self._template(number)]
         return write_inputs(folder, self.references, header(), lines, [self._sites(30), self._sites(200)])
+
+    def write_chosen(
+        self, folder: Path, templates: Sequence[int], sites: Sequence[int], *, all_duplicates: bool = False
+    ) -> Inputs:
+        """Write what these seeds make: each template and site from one of its own, so that a case can be cut down."""
+        lines = []
+        for number, seed in enumerate(templates):
+            self.random.seed(seed)
+            lines += self._template(number)
+        if all_duplicates:
+            lines = [_flagged(line, 1024) for line in lines]
+        chosen = []
+        for seed in sites:
+            self.random.seed(seed)
+            contig = self.random.choice(list(CONTIGS))
+            # Some at the end of the contig, and over it.
+            length = CONTIGS[contig]
+            place = length - self.random.randrange(60) if self._chance(0.1) else self.random.randrange(1, length - 60)
+            chosen.append((contig, place, self._site(contig, f"{self.references[contig].upper()}{'A' * 60}", place)))
+        in_order = sorted(chosen, key=lambda site: (list(CONTIGS).index(site[0]), site[1]))
+        return write_inputs(folder, self.references, header(), lines, [[line for _, _, line in in_order]])
 
     def _chance(self, probability: float) -> bool:
         return self.random.random() < probability
@@ -255,6 +277,11 @@ class Generator:
         ]
         extra = [flag for flag in (256, 2048) if self._chance(0.04)]
         return records + [self._record(name, 1 | flag | flags[0], self._place(60), second, 0, group) for flag in extra]
+
+
+def _flagged(line: str, flag: int) -> str:
+    name, before, rest = line.split("\t", 2)
+    return f"{name}\t{int(before) | flag}\t{rest}"
 
 
 def header(order: str = "unsorted") -> str:

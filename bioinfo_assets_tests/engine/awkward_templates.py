@@ -1,7 +1,7 @@
 """Aligned reads of every awkward kind that the formats allow, from a seed, to compare the engine with Picard."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -68,6 +68,20 @@ class AwkwardReads:
         rng.shuffle(templates)
         lines = [record.line for template in templates for record in template]
         (folder / "in.sam").write_text("\n".join([*header(), *lines, ""]))
+
+    def write_chosen(self, folder: Path, chosen: Sequence[tuple[int, int]]) -> None:
+        """Write the templates of these seeds, each with so many copies, so that a case can be cut down."""
+        folder.mkdir(parents=True, exist_ok=True)
+        rng = random.Random(self.seed)  # noqa: S311 - reads to test with
+        genome = {name: reference_bases(rng, length) for name, length in CONTIGS.items()}
+        (folder / "genome.fa").write_text("".join(fasta(name, bases) for name, bases in genome.items()))
+        reads, lines = Reads(rng, genome, umis=self.umis), header()
+        for number, (seed, copies) in enumerate(chosen):
+            rng.seed(seed)
+            template = reads.template(number)
+            both = [template, *(reads.duplicate(template, f"{number}.{copy}") for copy in range(copies))]
+            lines += [record.line for records in both for record in records]
+        (folder / "in.sam").write_text("\n".join([*lines, ""]))
 
     def _templates(self, reads: "Reads") -> Iterator[list[Record]]:
         for number in range(self.templates):

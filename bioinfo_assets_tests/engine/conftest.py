@@ -1,23 +1,41 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bioinfo_assets_tests.engine.awkward_reads import Inputs
 from bioinfo_assets_tests.engine.data import SETS
+from bioinfo_assets_tests.engine.java import Java
+from bioinfo_assets_tests.engine.marking import NAMES, MarkedTemplates
 from bioinfo_assets_tests.engine.originals import Originals
 from bioinfo_assets_tests.engine.program import Engine, build
 
 
 @pytest.fixture(scope="session")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Originals]:
+def java() -> Iterator[Java]:
+    """GATK and Picard."""
+    java = Java()
+    yield java
+    java.close()
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory, java: Java) -> dict[str, Originals]:
     """Every set of reads; GATK and Picard run once on each, when a test asks for their results."""
     folder = tmp_path_factory.mktemp("compared")
-    return {name: Originals(make, folder / name.replace(" ", "_")) for name, make in SETS.items()}
+    return {name: Originals(make, folder / name.replace(" ", "_"), java) for name, make in SETS.items()}
 
 
 @pytest.fixture(params=list(SETS))
 def originals(request: pytest.FixtureRequest, compared: dict[str, Originals]) -> Originals:
     return compared[request.param]
+
+
+@pytest.fixture(scope="session")
+def marked(tmp_path_factory: pytest.TempPathFactory, java: Java) -> dict[str, MarkedTemplates]:
+    """Every set of templates; Picard runs once on each, when a test asks for its results."""
+    folder = tmp_path_factory.mktemp("marked")
+    return {name: MarkedTemplates(name, folder / name.replace(" ", "_"), java) for name in NAMES}
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +52,13 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.fixture(scope="session", params=[False, True], ids=["usual build", "sanitized"])
 def program(request: pytest.FixtureRequest) -> Path:
     return build(sanitized=request.param)
+
+
+@pytest.fixture(scope="session")
+def sanitized() -> Path:
+    return build(sanitized=True)
+
+
+@pytest.fixture(scope="session")
+def usual() -> Path:
+    return build(sanitized=False)

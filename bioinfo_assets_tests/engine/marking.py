@@ -4,15 +4,19 @@ import random
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from bioinfo_assets_tests.data_sets import na12878
 from bioinfo_assets_tests.engine.awkward_templates import AwkwardReads, fasta, header, reference_bases, write_one_place
-from bioinfo_assets_tests.steps.bench import TOOL_PATH, samtools
+from bioinfo_assets_tests.engine.java import Java
+from bioinfo_assets_tests.steps.bench import samtools
 
 UMI_NAMES: Final = "[^:]+:[0-9]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+):[A-Za-z0-9+_-]+"
 """READ_NAME_REGEX of mark_duplicates.sh."""
+
+SILENT: Final = ("--VALIDATION_STRINGENCY", "SILENT", "--COMPRESSION_LEVEL", "1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Templates:
     def reference(self) -> Path:
         return self.folder / "genome.fa"
 
-    def by_picard(self) -> Marked:
+    def by_picard(self, java: Java) -> Marked:
         """As mark_duplicates.sh runs it."""
         marked = Marked(self.folder / "picard.bam", self.folder / "picard.txt")
         flagged, in_order, upper = (self.folder / name for name in ("flagged.bam", "sorted.bam", "upper.fa"))
@@ -58,9 +62,10 @@ class Templates:
         grouped = ["--ASSUME_SORT_ORDER", "queryname", "--OPTICAL_DUPLICATE_PIXEL_DISTANCE", "2500"]
         names = ["--READ_NAME_REGEX", UMI_NAMES] if self.umis else []
         files = ("--INPUT", self.sam, "--OUTPUT", flagged, "--METRICS_FILE", marked.metrics)
-        picard("MarkDuplicates", *files, *grouped, *names)
+        java.run("MarkDuplicates", *files, *grouped, *names, *SILENT)
         subprocess.run(["samtools", "sort", "--no-PG", "-o", in_order, flagged], check=True, capture_output=True)
-        picard("SetNmMdAndUqTags", "--INPUT", in_order, "--OUTPUT", marked.bam, "--REFERENCE_SEQUENCE", upper)
+        tagged = ("--INPUT", in_order, "--OUTPUT", marked.bam, "--REFERENCE_SEQUENCE", upper)
+        java.run("SetNmMdAndUqTags", *tagged, *SILENT)
         return marked
 
     def by_engine(self, program: Path, output: Path, *options: str) -> Marked:
@@ -75,6 +80,23 @@ class Templates:
         return marked
 
 
+@dataclass(frozen=True)
+class MarkedTemplates:
+    """A named set of templates, and Picard's results on it, made once when they are asked for."""
+
+    name: str
+    folder: Path
+    java: Java
+
+    @cached_property
+    def templates(self) -> Templates:
+        return write_templates(self.name, self.folder)
+
+    @cached_property
+    def by_picard(self) -> Marked:
+        return self.templates.by_picard(self.java)
+
+
 def pipe(stages: list[list[str | Path]]) -> None:
     """Run a pipe whose stages must all succeed."""
     started: list[subprocess.Popen[bytes]] = []
@@ -85,11 +107,6 @@ def pipe(stages: list[list[str | Path]]) -> None:
             source.close()
     printed = [process.communicate()[1] for process in reversed(started)]
     assert [process.returncode for process in started] == [0] * len(started), printed
-
-
-def picard(tool: str, *words: str | Path) -> None:
-    silent = ("--VALIDATION_STRINGENCY", "SILENT", "--COMPRESSION_LEVEL", "1")
-    subprocess.run([TOOL_PATH[0] / "picard", tool, *words, *silent], check=True, capture_output=True)
 
 
 def write_sam(folder: Path, records: list[str], groups: list[str] | None = None) -> None:

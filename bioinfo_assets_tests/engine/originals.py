@@ -1,13 +1,12 @@
 """GATK's and Picard's own results, which the engine's are compared with."""
 
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from bioinfo_assets_tests.engine.awkward_reads import Inputs
-from bioinfo_assets_tests.steps.bench import TOOL_PATH
+from bioinfo_assets_tests.engine.java import Java
 
 QUANTIZED = (10, 20, 30)
 
@@ -18,6 +17,7 @@ class Originals:
 
     make: Callable[[Path], Inputs]
     folder: Path
+    java: Java
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -28,7 +28,7 @@ class Originals:
         """Of BaseRecalibrator."""
         path = self.inputs.folder / "gatk.table"
         sites = [word for vcf in self.inputs.known_sites for word in ("--known-sites", vcf)]
-        self._gatk("BaseRecalibrator", *self._common, *sites, "--output", path)
+        self.java.run("BaseRecalibrator", *self._common, *sites, "--output", path)
         return path
 
     @cached_property
@@ -69,12 +69,8 @@ class Originals:
 
     def _apply(self, path: Path, *options: str) -> None:
         table = ("--bqsr-recal-file", self.table, "--allow-missing-read-group", "--create-output-bam-index", "false")
-        self._gatk("ApplyBQSR", *self._common, *table, *options, "--output", path)
-
-    def _gatk(self, *command: str | Path) -> None:
-        subprocess.run([TOOL_PATH[0] / "gatk", *command], check=True, capture_output=True)
+        self.java.run("ApplyBQSR", *self._common, *table, *options, "--output", path)
 
     def _picard(self, tool: str, *options: str | Path) -> None:
         silent = ("--VALIDATION_STRINGENCY", "SILENT")
-        command = [TOOL_PATH[0] / "picard", tool, "--INPUT", self.inputs.bam, *silent, *options]
-        subprocess.run(command, check=True, capture_output=True)
+        self.java.run(tool, "--INPUT", self.inputs.bam, *silent, *options)

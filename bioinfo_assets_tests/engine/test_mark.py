@@ -1,47 +1,39 @@
 """Duplicates, tags and metrics are those of Picard's MarkDuplicates and SetNmMdAndUqTags."""
 
 import hashlib
-import random
 import subprocess
 from itertools import zip_longest
 from pathlib import Path
 
 import pytest
 
-from bioinfo_assets_tests.engine.awkward_templates import AwkwardReads, write_one_place
-from bioinfo_assets_tests.engine.marking import NAMES, Marked, Templates, write_sam, write_templates
+from bioinfo_assets_tests.engine.awkward_templates import write_one_place
+from bioinfo_assets_tests.engine.marking import NAMES, MarkedTemplates, Templates, write_sam
 from bioinfo_assets_tests.engine.program import Engine, build
 from bioinfo_assets_tests.steps.bench import samtools
 
 BASES = f"{'ACGTA' * 10}\t{'I' * 50}"
 
 
-@pytest.fixture(scope="session", params=NAMES)
-def templates(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    return write_templates(request.param, tmp_path_factory.mktemp("templates") / "inputs")
+@pytest.fixture(params=NAMES)
+def both(request: pytest.FixtureRequest, marked: dict[str, MarkedTemplates]) -> MarkedTemplates:
+    return marked[request.param]
 
 
 @pytest.fixture(scope="session")
-def by_picard(templates: Templates) -> Marked:
-    return templates.by_picard()
+def mostly_duplicates(marked: dict[str, MarkedTemplates]) -> Templates:
+    return marked["mostly duplicates"].templates
 
 
-@pytest.fixture(scope="session")
-def mostly_duplicates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    return write_templates("mostly duplicates", tmp_path_factory.mktemp("duplicates") / "inputs")
-
-
-def test_records_and_metrics_are_those_of_picard(
-    engine: Engine, templates: Templates, by_picard: Marked, tmp_path: Path
-) -> None:
-    threads = str(engine.threads)
-    made = templates.by_engine(engine.program, tmp_path, "-@", threads)
-    for mine, theirs in zip_longest(made.records(), by_picard.records()):
+def test_records_and_metrics_are_those_of_picard(engine: Engine, both: MarkedTemplates, tmp_path: Path) -> None:
+    made = both.templates.by_engine(engine.program, tmp_path, "-@", str(engine.threads))
+    for mine, theirs in zip_longest(made.records(), both.by_picard.records()):
         assert mine == theirs
-    assert made.table() == by_picard.table()
+    assert made.table() == both.by_picard.table()
 
 
-def test_index_md5_and_order(templates: Templates, tmp_path: Path) -> None:
+def test_index_md5_and_order(both: MarkedTemplates, tmp_path: Path) -> None:
+    templates = both.templates
     made = templates.by_engine(build(sanitized=False), tmp_path)
     assert Path(f"{made.bam}.md5").read_text() == hashlib.md5(made.bam.read_bytes()).hexdigest()  # noqa: S324 - that is what the file has
     subprocess.run(["samtools", "index", "-o", tmp_path / "again.bai", made.bam], check=True)
@@ -170,34 +162,6 @@ def test_an_earlier_set_is_gone_when_mark_fails(program: Path, tmp_path: Path) -
     output.mkdir()
     (output / "set").write_text("of an earlier run")
     refusal(program, output, *mark_words(tmp_path / "in" / "in.sam", output))
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_flipped_bits_never_crash_the_program(program: Path, tmp_path: Path, seed: int) -> None:
-    """Uncompressed, so that no checksum hides them: each subcommand succeeds or ends in a sentence."""
-    rng = random.Random(seed)  # noqa: S311 - places of bits
-    AwkwardReads(seed, 30, (0, 1, 2)).write(tmp_path / "in")
-    templates = Templates(tmp_path / "in")
-    subprocess.run(["samtools", "faidx", templates.reference], check=True)
-    folder, output = tmp_path / "marked", tmp_path / "out"
-    folder.mkdir()
-    output.mkdir()
-    in_order, duplicates = marked_and_sorted(program, templates, folder)
-    grouped = subprocess.run(["samtools", "view", "-u", templates.sam], check=True, capture_output=True).stdout
-    cases = {"mark": grouped, "finish": in_order.read_bytes()}
-    damaged = tmp_path / "damaged.bam"
-    for _ in range(25):
-        for subcommand, plain in cases.items():
-            content = bytearray(plain)
-            for _ in range(rng.choice([1, 1, 3])):
-                content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
-            damaged.write_bytes(content)
-            words = mark_words(damaged, output)
-            if subcommand == "finish":
-                words = finish_words(damaged, duplicates, templates.reference, output)
-            result = subprocess.run([program, *words], capture_output=True, check=False)
-            assert result.returncode in (0, 1), result.stderr
-            assert len(result.stderr.splitlines()) == result.returncode, result.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from bioinfo_assets_tests.engine.originals import Originals
 from bioinfo_assets_tests.engine.program import Engine
 
@@ -14,15 +12,8 @@ def without_head(path: Path) -> list[str]:
     return [line for line in lines if not line.startswith(("# ", "## htsjdk"))]
 
 
-@pytest.fixture
-def made(engine: Engine, originals: Originals, tmp_path: Path) -> Path:
-    engine.metrics(originals.inputs, tmp_path / "alignment.txt", tmp_path / "inserts.txt")
-    return tmp_path
-
-
-def test_all_cells_of_alignments_are_those_of_picard(made: Path, originals: Originals) -> None:
-    assert without_head(made / "alignment.txt") == without_head(originals.alignment)
-
-
-def test_all_cells_of_insert_sizes_are_those_of_picard(made: Path, originals: Originals) -> None:
-    assert without_head(made / "inserts.txt") == without_head(originals.insert_sizes)
+def test_all_cells_are_those_of_picard(engine: Engine, originals: Originals, tmp_path: Path) -> None:
+    alignment, inserts = tmp_path / "alignment.txt", tmp_path / "inserts.txt"
+    engine.metrics(originals.inputs, alignment, inserts)
+    assert without_head(alignment) == without_head(originals.alignment)
+    assert without_head(inserts) == without_head(originals.insert_sizes)

@@ -8,8 +8,4 @@ from bioinfo_assets_tests.engine.program import Engine
 
 def test_the_table_has_the_bytes_of_gatk(engine: Engine, originals: Originals, tmp_path: Path) -> None:
     assert engine.table(originals.inputs, tmp_path / "table").read_text() == originals.table.read_text()
-
-
-def test_nothing_else_is_left(engine: Engine, originals: Originals, tmp_path: Path) -> None:
-    engine.table(originals.inputs, tmp_path / "table")
     assert [path.name for path in tmp_path.iterdir()] == ["table"]

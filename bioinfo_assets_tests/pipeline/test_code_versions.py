@@ -29,7 +29,7 @@ VERSION_TEXTS = {
 ASSETS_BY_TOOL = {
     "bwa": {"reference_index", "aligned_bam"},
     "samtools": {"reference_index", "aligned_bam", "marked_bam", "recalibrated_bam", "recalibrated_cram", "depth"},
-    "picard": {"reference_index", "marked_bam", "alignment_metrics", "insert_size_metrics"},
+    "picard": {"marked_bam", "alignment_metrics", "insert_size_metrics"},
     "bgzip": {"known_sites", "merged_reads", "aligned_bam", "marked_bam", "recalibrated_bam", "depth"},
     "tabix": {"known_sites", "depth"},
     "cutadapt": {"trimmed_reads"},

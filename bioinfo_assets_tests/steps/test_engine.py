@@ -2,20 +2,33 @@
 
 import hashlib
 import subprocess
+import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.engine import Engine
-from bioinfo_assets.steps.files import IndexedBam
-from bioinfo_assets.steps.metrics import alignment_metrics
+from bioinfo_assets.steps.files import IndexedBam, ReadFiles
+from bioinfo_assets.steps.metrics import alignment_metrics, insert_size_metrics
+from bioinfo_assets.steps.reads import LaneFiles, merge_reads
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
+from bioinfo_assets.steps.script import read_script
+from bioinfo_assets_tests.engine.java import JARS
 from bioinfo_assets_tests.steps.bench import Bench, StepResult, samtools, stored
-from bioinfo_assets_tests.steps.builders import OPTICAL_DISTANCE, QUANTIZED_QUALS
-from bioinfo_assets_tests.steps.chain import SAMPLE, Chain
+from bioinfo_assets_tests.steps.builders import (
+    LAYOUT,
+    OPTICAL_DISTANCE,
+    QUANTIZED_QUALS,
+    fastq,
+    read_group,
+    record,
+)
+from bioinfo_assets_tests.steps.chain import LANES, SAMPLE, Chain, lane_files
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +37,11 @@ def native(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
     folder = tmp_path_factory.mktemp("native")
     layout = OutputLayout(str(folder / "results"))
     recalibration = Recalibration(chain.sites, QUANTIZED_QUALS, Engine.NATIVE)
+    lanes = [lane_files(*lane) for lane in LANES]
+    groups = [lane.read_group for lane in lanes]
     jobs = [
+        merge_reads(SAMPLE, lanes, layout, Engine.NATIVE),
+        align(SAMPLE, chain.trimmed, groups, chain.reference, layout, Engine.NATIVE),
         mark_duplicates(
             SAMPLE,
             chain.results["aligned_bam"].files["bam"],
@@ -35,12 +52,23 @@ def native(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
         ),
         recalibrate(SAMPLE, chain.marked, chain.reference, recalibration, layout),
         alignment_metrics(SAMPLE, chain.recalibrated, chain.reference, layout, Engine.NATIVE),
+        insert_size_metrics(SAMPLE, chain.recalibrated, layout, Engine.NATIVE),
     ]
     results = Bench(folder / "scratch").run_all(jobs)
     return {job.key.asset: result for job, result in zip(jobs, results, strict=True)}
 
 
-@pytest.mark.parametrize("asset", ["marked_bam", "recalibrated_bam", "alignment_metrics"])
+ASSETS = (
+    "merged_reads",
+    "aligned_bam",
+    "marked_bam",
+    "recalibrated_bam",
+    "alignment_metrics",
+    "insert_size_metrics",
+)
+
+
+@pytest.mark.parametrize("asset", ASSETS)
 def test_contents_facts_and_warnings_are_those_of_the_originals(
     chain: Chain, native: Mapping[str, StepResult], asset: str
 ) -> None:
@@ -107,3 +135,73 @@ def test_the_first_program_of_a_pipe_that_fails_has_the_reason(chain: Chain, ben
     )
     reason = bench.failure(job)
     assert reason.startswith(f"{SAMPLE}.aln.bam ")
+
+
+def test_the_histogram_is_drawn_by_picards_own_script() -> None:
+    with zipfile.ZipFile(next(JARS.glob("picard-*.jar"))) as jar:
+        theirs = jar.read("picard/analysis/insertSizeHistogram.R").decode()
+    ours = read_script("insert_size_histogram.R")
+    assert ours.endswith(theirs)
+    assert all(line.startswith("#") or not line for line in ours.removesuffix(theirs).splitlines())
+
+
+def lane_of(folder: Path, first: list[str], second: list[str], group: str = "FC1.4") -> LaneFiles:
+    files = [
+        fastq(folder / f"{group}_{number}.fastq.gz", [record(name, bases) for name in names])
+        for number, names, bases in ((1, first, "ACGT"), (2, second, "TTGG"))
+    ]
+    return LaneFiles(read_group(group), *files)
+
+
+def test_reads_that_are_not_in_pairs_have_the_same_reason_by_both(bench: Bench, tmp_path: Path) -> None:
+    lanes = [lane_of(tmp_path, ["x"], ["x"], "FC1.1"), lane_of(tmp_path, ["a", "b"], ["a", "c"])]
+    reasons = [bench.failure(merge_reads("expt", lanes, LAYOUT, engine)) for engine in Engine]
+    assert reasons[0] == reasons[1]
+    assert "record 2 is b in the first and c in the second" in reasons[0]
+
+
+def test_several_lanes_in_one_file_give_the_same_warning_by_both(bench: Bench, tmp_path: Path) -> None:
+    names = [f"M:1:FC1:{number}:1101:{x}:1" for number in (1, 2, 1) for x in (1, 2)]
+    lanes, out = [lane_of(tmp_path, names, names)], OutputLayout(str(tmp_path / "out"))
+    results = [bench.run(merge_reads("expt", lanes, out, engine)) for engine in Engine]
+    assert results[0].report.warnings == results[1].report.warnings
+    assert "holds reads of 2 lanes" in results[0].report.warnings[0]
+
+
+def test_reads_without_a_read_group_have_the_same_reason_by_both(chain: Chain, bench: Bench, tmp_path: Path) -> None:
+    files = ReadFiles(*(fastq(tmp_path / f"{read}.fastq.gz", [record("a\tRG:Z:FC9.9")]) for read in (1, 2)))
+    jobs = [align("expt", files, [read_group()], chain.reference, LAYOUT, engine) for engine in Engine]
+    reasons = [bench.failure(job) for job in jobs]
+    assert reasons == ["2 of 2 records of expt have none of its read groups: merge its reads again"] * 2
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_an_aligner_that_is_killed_is_the_reason(chain: Chain, bench: Bench, tmp_path: Path, engine: Engine) -> None:
+    """Not the broken stream, which whatever reads from it finds."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "bwa").write_text("#!/bin/bash\nprintf '@SQ\\tSN:chrM\\tLN:16569\\nr\\t0\\tch'\nkill -9 $$\n")
+    (tools / "bwa").chmod(0o755)
+    broken = replace(bench, tool_path=(tools, *bench.tool_path))
+    groups = [lane_files(*lane).read_group for lane in LANES]
+    reason = broken.failure(align(SAMPLE, chain.trimmed, groups, chain.reference, LAYOUT, engine))
+    assert "step aligned_bam of NA12878 was killed by the system" in reason
+
+
+def test_a_sample_without_pairs_has_no_insert_sizes(chain: Chain, bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "unpaired.bam"
+    header = [line for line in samtools("view", "-H", chain.recalibrated.bam.uri) if line[:3] != "@PG"]
+    sam = "\n".join([*header, "r\t4\t*\t0\t0\t*\t*\t0\t0\tACGT\tIIII\tRG:Z:HJYFJ.4", ""])
+    subprocess.run(["samtools", "view", "-b", "-o", path], input=sam.encode(), check=True)
+    bam, out = IndexedBam(stored(path), stored(path)), OutputLayout(str(tmp_path / "out"))
+    result = bench.run(insert_size_metrics("expt", bam, out, Engine.NATIVE))
+    assert result.path("status").read_text() == "fail\n"
+    assert result.path("metrics").read_bytes() == result.path("histogram").read_bytes() == b""
+
+
+def test_without_r_there_is_a_reason(chain: Chain, bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "Rscript").write_text("#!/bin/sh\nexit 127\n")
+    (tmp_path / "Rscript").chmod(0o755)
+    broken = replace(bench, tool_path=(tmp_path, *bench.tool_path))
+    reason = broken.failure(insert_size_metrics(SAMPLE, chain.recalibrated, LAYOUT, Engine.NATIVE))
+    assert reason == "R does not run, so NA12878 has no insert-size histogram: install r-base-core"

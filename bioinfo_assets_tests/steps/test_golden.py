@@ -42,6 +42,7 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
     """A job of each step; `size` is the size of its largest input."""
     fasta = somewhere("/results/references/chr22.fa", size)
     lanes = [lane(), lane("FC2.1", "/reads/it's_FC2_L1")]
+    groups = [read_group("FC2.1"), read_group()]
     marked = replace(bam(), bam=somewhere("/results/expt/expt.mark_dup.bam", size))
     reference_source = somewhere("https://example.org/chr22.fa.gz", size)
     known = [KnownSites(somewhere("gs://public/mills.vcf.gz", size), somewhere("gs://public/mills.vcf.gz.tbi"))]
@@ -55,8 +56,10 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
         "reference_index": index_reference(fasta, somewhere("/refs/hg38.alt"), Aligner.BWA_MEM2, layout),
         "known_sites": fetch_known_sites(known, reference().fai, layout),
         "merged_reads": merge_reads("expt", lanes, layout),
+        "merged_reads.native": merge_reads("expt", lanes, layout, Engine.NATIVE),
         "trimmed_reads": trim_reads("expt", reads(), trimming, layout),
-        "aligned_bam": align("expt", reads(), [read_group("FC2.1"), read_group()], reference(alt=True), layout),
+        "aligned_bam": align("expt", reads(), groups, reference(alt=True), layout),
+        "aligned_bam.native": align("expt", reads(), groups, reference(alt=True), layout, Engine.NATIVE),
         "marked_bam": mark_duplicates("expt", aligned, reference(), layout, optical_distance=OPTICAL_DISTANCE),
         "marked_bam.native": mark_duplicates(
             "expt", aligned, reference(), layout, optical_distance=OPTICAL_DISTANCE, engine=Engine.NATIVE
@@ -69,6 +72,7 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
         "alignment_metrics": alignment_metrics("expt", marked, reference(), layout),
         "alignment_metrics.native": alignment_metrics("expt", marked, reference(), layout, Engine.NATIVE),
         "insert_size_metrics": insert_size_metrics("expt", marked, layout),
+        "insert_size_metrics.native": insert_size_metrics("expt", marked, layout, Engine.NATIVE),
         "depth": depth("expt", marked, layout, genome=size),
         "multiqc_report": multiqc({"expt": [somewhere("/results/expt/expt.alignment_metrics.txt")]}, layout),
     }

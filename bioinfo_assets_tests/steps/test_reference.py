@@ -1,6 +1,7 @@
 import gzip
 import json
 import re
+import subprocess
 from hashlib import md5
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.reference import Aligner, IndexedReference, fetch_reference, index_reference
-from bioinfo_assets_tests.steps.bench import Bench, stored
+from bioinfo_assets_tests.steps.bench import TOOL_PATH, Bench, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, reference, somewhere
 from bioinfo_assets_tests.steps.chain import Chain
 
@@ -83,6 +84,18 @@ class TestIndexing:
         dictionary = chain.results["reference_index"].path("dict").read_text()
         assert dictionary.splitlines()[1].split("\t")[1:3] == ["SN:chrM", "LN:16569"]
         assert dictionary.rstrip().endswith("UR:genome.fa")
+
+    def test_the_dictionary_has_the_bytes_of_picard(self, bench: Bench, tmp_path: Path) -> None:
+        """Of contigs with blanks in their names, lower-case and IUPAC bases, and lines of several lengths."""
+        text = (
+            b">chr1 a comment\nacgtnRYKMswbdhv\nAC\n>HLA-A*01:01:01:01\tx\n" + b"ACGTN" * 3000 + b"\n>c|3\r\nACGT\r\n"
+        )
+        fasta, theirs = source(tmp_path / "odd.fa", text), tmp_path / "theirs.dict"
+        result = bench.run(index_reference(fasta, None, Aligner.BWA, OutputLayout(str(tmp_path / "out"))))
+        words = ("--REFERENCE", fasta.uri, "--OUTPUT", str(theirs), "--URI", "odd.fa")
+        command = [str(TOOL_PATH[0] / "picard"), "CreateSequenceDictionary", *words]
+        subprocess.run(command, check=True, capture_output=True)
+        assert result.path("dict").read_bytes() == theirs.read_bytes()
 
     def test_sequences_are_identified_by_digests(self, bench: Bench, tmp_path: Path) -> None:
         """The digests are those of the same collection in github.com/refgenie/refget, test_fasta_digests.json."""

@@ -1,4 +1,4 @@
-/* aligned: what is to be checked and counted in the aligner's stream, on its way to a BAM whose header has M5 and UR. */
+/* aligned: what is to be checked and counted in the aligner's stream, on its way to a BAM whose header has M5s. */
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "subcommands.h"
 
 typedef struct {
-    const char *input, *dictionary, *output, *counts;
+    const char *input, *name, *dictionary, *output, *counts;
     int level, threads;
 } aligned_options;
 
@@ -24,9 +24,10 @@ typedef struct {
 static aligned_options parse(int argc, char **argv)
 {
     aligned_options options = {.level = 1, .threads = 1};
-    for (int option; (option = getopt(argc, argv, "i:d:o:c:l:@:")) != -1;)
+    for (int option; (option = getopt(argc, argv, "i:n:d:o:c:l:@:")) != -1;)
         switch (option) {
         case 'i': options.input = optarg; break;
+        case 'n': options.name = optarg; break;
         case 'd': options.dictionary = optarg; break;
         case 'o': options.output = optarg; break;
         case 'c': options.counts = optarg; break;
@@ -53,17 +54,17 @@ static sam_hdr_t *read_dictionary(const char *name)
     return dictionary;
 }
 
-/* Adds a field of the dictionary's @SQ line to the header's. Fails if another M5 is there. */
-static void copy_field(const bam_reader *reader, sam_hdr_t *dictionary, const char *contig, const char *field)
+/* Adds the M5 of the dictionary's @SQ line to the header's. Fails if another M5 is there. */
+static void copy_md5(const bam_reader *reader, sam_hdr_t *dictionary, const char *contig)
 {
     kstring_t value = KS_INITIALIZE, present = KS_INITIALIZE;
-    if (!sam_hdr_find_tag_id(dictionary, "SQ", "SN", contig, field, &value)) {
-        bool found = !sam_hdr_find_tag_id(reader->header, "SQ", "SN", contig, field, &present);
-        if (found && !strcmp(field, "M5") && strcasecmp(present.s, value.s))
+    if (!sam_hdr_find_tag_id(dictionary, "SQ", "SN", contig, "M5", &value)) {
+        bool found = !sam_hdr_find_tag_id(reader->header, "SQ", "SN", contig, "M5", &present);
+        if (found && strcasecmp(present.s, value.s))
             fail("%s is of another reference: its contig %s has the M5 %s, and not %s: align the reads to the reference "
                  "of this project", reader->name, contig, present.s, value.s);
-        if (!found && sam_hdr_update_line(reader->header, "SQ", "SN", contig, field, value.s, NULL))
-            fail("%s of contig %s cannot be added to the header: give the job more memory", field, contig);
+        if (!found && sam_hdr_update_line(reader->header, "SQ", "SN", contig, "M5", value.s, NULL))
+            fail("the M5 of contig %s cannot be added to the header: give the job more memory", contig);
     }
     ks_free(&value);
     ks_free(&present);
@@ -77,7 +78,7 @@ static _Noreturn void fail_for_reference(const bam_reader *reader, const char *d
          other_bases);
 }
 
-/* Checks that the header has the contigs of the dictionary in their order, and adds their M5 and UR. */
+/* Checks that the header has the contigs of the dictionary in their order, and adds their M5s. */
 static void complete_contigs(const bam_reader *reader, sam_hdr_t *dictionary, const char *dictionary_name)
 {
     int count = sam_hdr_nref(reader->header), expected = sam_hdr_nref(dictionary);
@@ -88,8 +89,7 @@ static void complete_contigs(const bam_reader *reader, sam_hdr_t *dictionary, co
         long long other_bases = i < expected ? (long long)sam_hdr_tid2len(dictionary, i) : 0;
         if (strcmp(contig, other) || bases != other_bases)
             fail_for_reference(reader, dictionary_name, i, contig, bases, other, other_bases);
-        copy_field(reader, dictionary, contig, "M5");
-        copy_field(reader, dictionary, contig, "UR");
+        copy_md5(reader, dictionary, contig);
     }
 }
 
@@ -136,6 +136,8 @@ int run_aligned(int argc, char **argv)
     sam_hdr_t *dictionary = read_dictionary(options.dictionary);
     htsThreadPool threads = start_threads(options.threads);
     bam_reader *reader = open_reader(options.input, &threads);
+    if (options.name)
+        reader->name = options.name;
     complete_contigs(reader, dictionary, options.dictionary);
     const bam_target target = {.name = options.output, .level = options.level};
     bam_writer *writer = open_writer(&target, reader->header, &threads);

@@ -53,4 +53,5 @@ void discard_outputs(void)
 {
     for (int i = 0; i < unfinished.count; i++)
         unlink(unfinished.parts[i]);
+    unfinished.count = 0;
 }

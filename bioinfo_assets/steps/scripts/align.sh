@@ -1,5 +1,4 @@
 printf '%s\n' "${read_groups[@]}" > read_groups.sam
-printf '%s\n' "${group_ids[@]}" > group_ids.txt
 
 # Count the reads while the aligner runs. In a subshell, because bash loses gzip's status if a background pipeline ends
 # before `wait`.
@@ -11,19 +10,15 @@ mkfifo log
 tee aligner.log < log >&2 &
 logging=$!
 
-# Adds the M5s of the dictionary to the aligner's @SQ lines. bwa's -H could add these lines too, but it takes 40 s for
-# 200,000 contigs, and its time grows with the square of their number.
-export dictionary m5s='
-    NR == FNR { for (i = 2; i <= NF; i++) { if ($i ~ /^SN:/) name = $i; if ($i ~ /^M5:/) m5[name] = $i }; next }
-    /^@SQ/ { for (i = 2; i <= NF; i++) if ($i in m5) $0 = $0 OFS m5[$i] }
-    { print }'
-
 # -C turns FASTQ comments into tags, and so sets each read's RG; -R would add a second one. -K fixes the batch size, in
 # bases: without it the records depend on the number of threads. -Y keeps the full sequence in supplementary records.
+ends=(0 0)
 "$aligner" mem -t "$JOB_CPUS" -K 100000000 -Y -C -H read_groups.sam "$fasta" "$reads1" "$reads2" 2> log |
-    samtools view -b -@ "$JOB_CPUS" --no-PG - |
-    samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$m5s" "$dictionary" -' - > "$aligned"
+    write_aligned || ends=("${PIPESTATUS[@]}")
 wait "$logging"
+# What reads from an aligner that was killed fails too. The aligner ends by SIGPIPE (141) if the other failed before it.
+[[ ${ends[0]} -eq 0 || ${ends[0]} -eq 141 ]] || exit "${ends[0]}"
+[[ ${ends[1]} -eq 0 ]] || aligned_failed "${ends[1]}"
 wait "$counting" || fail "$reads1 is not a complete gzip file: trim the reads of $sample again"
 
 ! grep -qE '[1-9][0-9]* single-end sequences|has fewer sequences' aligner.log ||
@@ -33,17 +28,10 @@ wait "$counting" || fail "$reads1 is not a complete gzip file: trim the reads of
 require_intact "$aligned"
 require_contigs "$aligned" "$dictionary"
 
-samtools flagstat -@ "$JOB_CPUS" -O tsv "$aligned" > flagstat.tsv
-flagstat() { awk -F '\t' -v row="$1" 'index($3, row) == 1 { printf "%.0f\n", $1 + $2; exit }' flagstat.tsv; }
-records=$(flagstat 'total')
-primary=$(flagstat 'primary')
-paired=$(flagstat 'paired in sequencing')
+count_records
 reads=$(($(< lines.txt) / 2))
 [[ $primary -eq $reads && $paired -eq $reads ]] ||
     fail "$aligned holds $primary primary records, $paired of them paired, for $reads reads: align $sample again"
-grouped=$(samtools view -c -@ "$JOB_CPUS" -R group_ids.txt "$aligned")
-[[ $grouped -eq $records ]] ||
-    fail "$((records - grouped)) of $records records of $sample have none of its read groups: merge its reads again"
 fact records "$records"
 fact primary "$primary"
-fact mapped "$(flagstat 'primary mapped')"
+fact mapped "$mapped"

@@ -17,8 +17,10 @@ long=$(awk -F '\t' '$2 > 536870911 { print $1 " of " $2; exit }' "$fasta.fai")
     warn "this reference has alternate contigs and no .alt file: reads over them get mapping quality 0;" \
         "give the file with --reference-alt"
 
-# With a fixed UR, because Picard would write the path of the scratch folder.
-JAVA_TOOL_OPTIONS=$(jvm 75) picard CreateSequenceDictionary --REFERENCE "$fasta" --OUTPUT "$dictionary" --URI "$fasta"
+# The bytes of Picard's CreateSequenceDictionary, whose first line is another than that of samtools. With a fixed UR, because
+# otherwise it has the path of the scratch folder.
+printf '@HD\tVN:1.6\n' > "$dictionary"
+samtools dict --no-header --uri "$fasta" "$fasta" >> "$dictionary"
 
 # MD5 and SHA-512 in one pass. The last line of Python's log is the error message.
 python3 -I -S -c "$refget" "$fasta" "$identities" > identities.tsv 2> refget.log || fail "$(tail -n 1 refget.log)"
@@ -26,7 +28,7 @@ awk -F '\t' '/^@SQ/ {
     for (i = 2; i <= NF; i++) value[substr($i, 1, 2)] = substr($i, 4)
     print value["SN"] "\t" value["LN"] "\t" value["M5"] }' "$dictionary" > dictionary.tsv
 cut -f 1-3 identities.tsv | cmp -s - dictionary.tsv ||
-    fail "Picard reads $fasta differently than its sequences are written: check that each line has letters only"
+    fail "samtools reads $fasta differently than its sequences are written: check that each line has letters only"
 
 [[ -z $has_alt ]] || cp alternate_contigs "$fasta.alt"
 "$aligner" index "$fasta"
