@@ -4,6 +4,7 @@ import dagster as dg
 
 from bioinfo_assets.assets.materialize_stale import materialize_stale
 from bioinfo_assets.assets.pipeline_assets import PIPELINE
+from bioinfo_assets.assets.quality_checks import quality
 from bioinfo_assets.assets.sensors import make_report_after_backfill, monitor_runs, observe_cohort, observe_sources
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
 from bioinfo_assets.assets.up_to_date import check_job, check_up_to_date, up_to_date
@@ -23,7 +24,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     versioned = PIPELINE.map_asset_specs(lambda spec: spec.replace_attributes(code_version=versions[spec.key.path[-1]]))
     definitions = dg.Definitions(
         assets=[*SOURCE_ASSETS, resource_usage, versioned],
-        asset_checks=[up_to_date],
+        asset_checks=[up_to_date, quality],
         jobs=[
             materialize_stale,
             check_job,

@@ -22,6 +22,7 @@ from bioinfo_assets.pipeline.asset_spec import AssetSpec
 from bioinfo_assets.pipeline.graph import GRAPH, files_not_published
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
+from bioinfo_assets.pipeline.quality import build_job
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import REFERENCES, ResultKey
 
@@ -73,7 +74,7 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
                 records,
                 lambda: project.aligner(launcher.session.backend, launcher.options(context, spec.name)),
             )
-            return spec.build(upstream, key.scope)
+            return build_job(spec, upstream, key.scope)
 
         return JobBuilder(
             build,

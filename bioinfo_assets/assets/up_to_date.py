@@ -13,6 +13,7 @@ from typing import Final
 import dagster as dg
 
 from bioinfo_assets.assets.check_events import MAX_NAMED, MAX_ROWS, current_project, report_check
+from bioinfo_assets.assets.quality_checks import report_quality
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.pipeline.graph import ASSETS, upstream_of
 from bioinfo_assets.pipeline.project import Project
@@ -109,6 +110,7 @@ def report_after_run(instance: dg.DagsterInstance, project: Project) -> None:
         return
     try:
         report_up_to_date(instance, project)
+        report_quality(instance, project)
     except BioinfoAssetsError as problem:
         _log.warning("what is out of date could not be checked: %s", problem)
 
@@ -187,7 +189,10 @@ def check_up_to_date(
     if len(sample_names(project.ledger)) > MAX_SAMPLES_IN_SENSOR:
         return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=f"{ended} {now + LONG_INTERVAL_S}")
     try:
-        passed = report_up_to_date(context.instance, current_project(project))
+        current = current_project(project)
+        passed = report_up_to_date(context.instance, current)
+        if ended > last_end:  # it reads the tables of all metrics
+            report_quality(context.instance, current)
     except BioinfoAssetsError as problem:
         return dg.SkipReason(str(problem))
     seconds = time.time() - now
