@@ -2,9 +2,12 @@
 
 import dagster as dg
 
+from bioinfo_assets.assets.materialize_stale import materialize_stale
 from bioinfo_assets.assets.pipeline_assets import PIPELINE
-from bioinfo_assets.assets.sensors import monitor_runs, observe_cohort, observe_sources
+from bioinfo_assets.assets.quality_checks import quality
+from bioinfo_assets.assets.sensors import make_report_after_backfill, monitor_runs, observe_cohort, observe_sources
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
+from bioinfo_assets.assets.up_to_date import check_job, check_up_to_date, up_to_date
 from bioinfo_assets.assets.usage import observe_resource_usage, resource_usage
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import job_launcher
@@ -21,7 +24,10 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     versioned = PIPELINE.map_asset_specs(lambda spec: spec.replace_attributes(code_version=versions[spec.key.path[-1]]))
     definitions = dg.Definitions(
         assets=[*SOURCE_ASSETS, resource_usage, versioned],
+        asset_checks=[up_to_date, quality],
         jobs=[
+            materialize_stale,
+            check_job,
             dg.define_asset_job(
                 "align_samples",
                 selection=dg.AssetSelection.assets(*ASSETS),
@@ -30,17 +36,33 @@ def build_definitions(settings: Settings) -> dg.Definitions:
                     "bioinfo-assets/output-path": settings.output_path,
                     "bioinfo-assets/reference": settings.reference or "none",
                 },
-            )
+            ),
         ],
-        sensors=[observe_sources, observe_cohort, observe_resource_usage, monitor_runs],
+        sensors=[
+            observe_sources,
+            observe_cohort,
+            check_up_to_date,
+            observe_resource_usage,
+            make_report_after_backfill,
+            monitor_runs,
+        ],
         executor=one_process_executor,
         resources={
-            "project": project,
-            "launcher": job_launcher(settings.output_path, settings, settings.cache),
+            "project": _project_resource(project),
+            "launcher": job_launcher(settings.output_path, settings, settings.cache, ASSETS),
         },
     )
     check_launchers(definitions)
     return definitions
+
+
+def _project_resource(project: Project) -> dg.ResourceDefinition:
+    """The project as a resource that takes no configuration."""
+
+    def opened(_: dg.InitResourceContext) -> Project:
+        return project
+
+    return dg.ResourceDefinition(opened, config_schema={}, description="The settings and records of the project.")
 
 
 def check_launchers(definitions: dg.Definitions) -> None:

@@ -5,6 +5,7 @@
     OUTPUT/SCOPE/records/history/…             records of results that were replaced
     OUTPUT/records/samples/NAME.json           a sample
     OUTPUT/records/samples/history/…           samples that were removed or renamed
+    OUTPUT/records/quality/NAME.json           who accepted a sample that failed a quality check
     OUTPUT/resource_usage.html                 where time and money went
     OUTPUT/.scratch, OUTPUT/.dagster           where local jobs run; the project's home
 
@@ -129,6 +130,10 @@ class OutputLayout:
     def sample_file(self, name: str) -> str:
         """The file of a sample."""
         return join(self.samples, f"{name}.json")
+
+    def accepted_quality(self, sample: str) -> str:
+        """The file with the decisions to accept a sample that failed a quality check."""
+        return join(self.output_path, RECORDS, "quality", f"{sample}.json")
 
     @property
     def past_samples(self) -> str:

@@ -32,6 +32,7 @@ from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.quality_settings import AtLeast, AtMost, QualitySettings
 from bioinfo_assets.storage.atomic import atomic_write
 
 FILE_NAME: Final = "bioinfo-assets.toml"
@@ -180,6 +181,7 @@ class Settings(BackendConfig, BaseSettings):
     retention: RetentionSettings = Field(
         default=RetentionSettings(), description="How long the large files of intermediates are kept."
     )
+    quality: QualitySettings = Field(default=QualitySettings(), description="The limits of quality control.")
     tool_path: Annotated[tuple[str, ...], NoDecode, _split_by(os.pathsep)] = Field(
         default=(), description="Folders with tools, searched before `PATH`."
     )
@@ -214,6 +216,12 @@ class Settings(BackendConfig, BaseSettings):
         """The program's values, then the environment, then the project's file."""
         file = InitSettingsSource(settings_cls, init_kwargs=dict(_file_values.get() or {}))
         return init_settings, env_settings, file
+
+
+_MODELS: Final = (
+    Settings, TrimmingSettings, RetentionSettings, QualitySettings, AtLeast, AtMost, StepOptions, BatchConfig
+)  # fmt: skip
+"""All that have settings, for suggestions."""
 
 
 def load(home: Path | None, **overrides: object) -> Settings:
@@ -341,11 +349,7 @@ def _sentence(error: ValidationError) -> str:
         return str(problem["msg"])
     name = ".".join(str(part) for part in problem["loc"]) or "settings"
     if problem["type"] == "extra_forbidden":
-        names = (
-            field
-            for model in (Settings, TrimmingSettings, RetentionSettings, StepOptions, BatchConfig)
-            for field in model.model_fields
-        )
+        names = (field for model in _MODELS for field in model.model_fields)
         similar = suggest(str(problem["loc"][-1]), names)
         hint = f"did you mean {similar}?" if similar else f"remove it from {FILE_NAME}"
         return f"unknown setting {name}: {hint}"

@@ -2,10 +2,13 @@
 
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from bioinfo_assets.launch.machine_share import FOLDER_VARIABLE
 
 HERE = Path(__file__).parent
 
@@ -15,6 +18,9 @@ ENGINE_GROUPS = {
     **dict.fromkeys(("test_merge", "test_hostile_input", "test_fuzz"), "input"),
 }
 """By module, the tests that share a worker, and in it GATK's results or those of Picard."""
+
+_MACHINE = tempfile.TemporaryDirectory(prefix="machine-")
+"""In which the jobs of this worker share the machine: workers of pytest-xdist do not wait for each other's."""
 
 
 def pytest_configure() -> None:
@@ -29,6 +35,7 @@ def pytest_configure() -> None:
     ):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+    os.environ[FOLDER_VARIABLE] = _MACHINE.name
     # Java's second compiler makes long runs fast. In the short ones of tests it takes a third of all CPU time.
     os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 

@@ -35,9 +35,11 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "provenance",
     },
     "orchestration": {"errors", "layout", "result_key", "storage", "launch", "records", "provenance"},
+    "quality_settings": set(),
     "settings": {
         "errors",
         "layout",
+        "quality_settings",
         "storage.atomic",
         "launch.backend_config",
         "launch.batch.config",
@@ -52,6 +54,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "launch",
         "steps",
         "records",
+        "quality_settings",
         "settings",
     },
     "assets": {

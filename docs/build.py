@@ -99,7 +99,7 @@ def walk_commands(command: Any = None, name: str = "bioinfo-assets") -> Iterator
 
 def settings() -> str:
     """The settings of a project."""
-    return _fields(Settings, skip={"trimming", "retention", "jobs", "steps", "batch"})
+    return _fields(Settings, skip={"trimming", "retention", "quality", "jobs", "steps", "batch"})
 
 
 def trimming_settings() -> str:
@@ -110,6 +110,11 @@ def trimming_settings() -> str:
 def retention_settings() -> str:
     """The settings of `[retention]`."""
     return _fields(_model("retention"), prefix="retention.")
+
+
+def quality_settings() -> str:
+    """The settings of `[quality]`."""
+    return _fields(_model("quality"), prefix="quality.")
 
 
 def job_options() -> str:
@@ -227,6 +232,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "settings": settings,
     "trimming-settings": trimming_settings,
     "retention-settings": retention_settings,
+    "quality-settings": quality_settings,
     "job-options": job_options,
     "batch-settings": batch_settings,
     "assets": assets,

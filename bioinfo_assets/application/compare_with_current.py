@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from bioinfo_assets.application.plan import Plan, dry_run, open_project, superseded_by_sample
+from bioinfo_assets.application.plan import Plan, dry_run, open_project
 from bioinfo_assets.application.resolve import ResolvedResult
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
@@ -15,6 +15,7 @@ from bioinfo_assets.pipeline.graph import (
     result_key,
     upstream_of,
 )
+from bioinfo_assets.pipeline.result_state import superseded_by_sample
 from bioinfo_assets.provenance.comparison import Change, Comparer, Comparison, planned_record
 from bioinfo_assets.provenance.lineage import Lineage
 from bioinfo_assets.records.samples import sample_names

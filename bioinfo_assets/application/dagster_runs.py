@@ -16,14 +16,17 @@ import dagster as dg
 from bioinfo_assets.application.plan import Plan
 from bioinfo_assets.application.run_progress import Failure, RunProgress
 from bioinfo_assets.assets.sources import report_cohort
+from bioinfo_assets.assets.up_to_date import report_after_run
 from bioinfo_assets.assets.usage import report_usage
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.orchestration.code_location import create_run, job_origin
 from bioinfo_assets.orchestration.event_log import open_fast
 from bioinfo_assets.orchestration.executor import CANCELLED_BY_INTERRUPT
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run_iterator
 from bioinfo_assets.orchestration.job_updates import listen
 from bioinfo_assets.orchestration.partitions import range_tags, ranges, samples, set_samples
+from bioinfo_assets.orchestration.run_launcher import COMMAND_LINE, STARTED_BY_TAG, ProjectRunLauncher
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock, report_dead_runs
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES, PER_SAMPLE, SHARED
 from bioinfo_assets.records.samples import sample_names
@@ -33,8 +36,13 @@ from bioinfo_assets.storage.store import local_path
 
 _log = logging.getLogger(__name__)
 
-INSTANCE: Final = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
-"""The dagster.yaml of a new project: no telemetry, no newsletter dialog."""
+_FIRST_INSTANCE: Final = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+
+INSTANCE: Final = f"""{_FIRST_INSTANCE}run_launcher:
+  module: {ProjectRunLauncher.__module__}
+  class: {ProjectRunLauncher.__name__}
+"""
+"""The dagster.yaml of a new project: no telemetry, no newsletter dialog, and a launcher that ends all its runs."""
 
 _OPENING: Final = ".opening.lock"
 """Held while the instance is opened: two processes that create its tables at once leave a broken database."""
@@ -52,7 +60,7 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         ResourceError: the disk of the home is full, or fills up while the instance is open.
     """
     config = home / "dagster.yaml"
-    if not config.exists():
+    if not config.exists() or config.read_bytes() == _FIRST_INSTANCE.encode():  # as earlier versions wrote it
         with atomic_write(config) as part:
             part.write_text(INSTANCE, encoding="utf-8")
     with _translate_database_errors(home), _load(home, config) as instance:
@@ -97,7 +105,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 JOB: Final = "align_samples"
-TAGS: Final = {"bioinfo-assets/started-by": "command line", "bioinfo-assets/version": version("bioinfo-assets")}
+TAGS: Final = {STARTED_BY_TAG: COMMAND_LINE, "bioinfo-assets/version": version("bioinfo-assets")}
 _ERROR_MODULE: Final = "bioinfo_assets.errors."
 
 
@@ -130,6 +138,7 @@ def run_plan(plan: Plan, progress: RunProgress) -> tuple[RunResult, ...]:
         results = tuple(_run(definitions, instance, part, progress) for part in _split(plan, instance))
         report_cohort(instance)
         _report_usage(instance, plan)
+        report_after_run(instance, plan.project)
         return results
 
 
@@ -167,14 +176,14 @@ def _spans(plan: Plan, order: Sequence[str]) -> Iterator[tuple[frozenset[str], t
 
 
 def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, part: _RunPart, progress: RunProgress) -> RunResult:
-    job, run_id = definitions.resolve_job_def(JOB), str(uuid4())
+    run_id = str(uuid4())
+    # Without checks: they are reported once, after all parts of a plan.
+    job = definitions.resolve_job_def(JOB).get_subset(
+        asset_selection=frozenset(map(dg.AssetKey, part.assets)), asset_check_selection=frozenset()
+    )
     with hold_run_lock(instance, run_id, keep_on_error=True):
-        run = instance.create_run_for_job(
-            job_def=job,
-            run_id=run_id,
-            asset_selection=frozenset(map(dg.AssetKey, part.assets)),
-            tags={**TAGS, **CANCELLED_BY_INTERRUPT, **part.tags},
-        )
+        tags = {**TAGS, **CANCELLED_BY_INTERRUPT, **job.run_tags, **part.tags}
+        run = create_run(instance, job, run_id, tags, job_origin(definitions.get_repository_def().name, JOB))
         # Only the events of failures are kept: of ten thousand samples the others take gigabytes.
         failed = [event for event in execute_run_iterator(InMemoryJob(job), run, instance) if event.is_failure]
     status = next(record.dagster_run.status for record in instance.get_run_records(dg.RunsFilter(run_ids=[run_id])))

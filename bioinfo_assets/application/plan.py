@@ -10,11 +10,11 @@ from bioinfo_assets import settings as settings_module
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.sample import Sample
-from bioinfo_assets.launch.backend_config import open_backend
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedResult
-from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, enabled_assets, result_key, superseded_by_imports
-from bioinfo_assets.pipeline.project import Project, Sources
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, enabled_assets, result_key
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.result_state import open_dry_run, superseded_by_sample
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import HOME_VARIABLE, Settings
@@ -169,31 +169,11 @@ def _select_with_dagster(expression: str) -> set[str]:
     return {key.path[-1] for key in keys}
 
 
-def superseded_assets(project: Project, sample: Sample) -> frozenset[str]:
-    """Return the assets of a sample that an imported result makes unnecessary."""
-    if not sample.imported:
-        return frozenset()
-    return superseded_by_imports({asset: project.ledger.read(ResultKey(asset, sample.name)) for asset in PER_SAMPLE})
-
-
-def superseded_by_sample(project: Project, new: Sequence[Sample], names: Sequence[str]) -> Mapping[str, frozenset[str]]:
-    """Return the superseded assets of each sample that has any; new samples have none."""
-    new_names = {sample.name for sample in new}
-    superseded = {name: superseded_assets(project, project.sample(name)) for name in names if name not in new_names}
-    return {name: assets for name, assets in superseded.items() if assets}
-
-
 @contextmanager
 def dry_run(plan: Plan) -> Iterator[DryRun]:
     """Open a dry run of a plan."""
-    project = plan.project
-    backend = open_backend(project.settings, project.settings.output_path, project.store, "none", "none")
-    new = {sample.name: sample for sample in plan.new}
-    all_samples = tuple(dict.fromkeys([*sample_names(project.ledger), *new]))
-    try:
-        yield DryRun(project, backend, plan.assets, plan.names, all_samples, Sources(project, new), plan.superseded)
-    finally:
-        backend.close()
+    with open_dry_run(plan.project, plan.assets, plan.names, plan.new, plan.superseded) as trial:
+        yield trial
 
 
 def all_reusable(plan: Plan) -> list[PlannedResult] | None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from bioinfo_assets.application.plan import Plan, Request, home_of, select_assets, settings_of, superseded_by_sample
+from bioinfo_assets.application.plan import Plan, Request, home_of, select_assets, settings_of
 from bioinfo_assets.errors import InputError, ResourceError, suggest
 from bioinfo_assets.genomics import known_sites
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
@@ -17,6 +17,7 @@ from bioinfo_assets.pipeline.code_versions import ToolsByAsset, save_tools, tool
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, enabled_assets
 from bioinfo_assets.pipeline.jobs import vcf_contigs
 from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.result_state import superseded_by_sample
 from bioinfo_assets.records.samples import KnownLanes, check_reads, load_sample, read_samples_file, sample_names
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.known_sites import KnownSites, check_sources

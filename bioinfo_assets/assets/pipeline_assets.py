@@ -12,14 +12,17 @@ import dagster as dg
 
 from bioinfo_assets.assets.metrics_metadata import metrics_metadata
 from bioinfo_assets.assets.sources import accept_beta_features, observe_upstream
+from bioinfo_assets.assets.up_to_date import report_after_run
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.partitions import samples
+from bioinfo_assets.orchestration.run_launcher import is_run_of_command_line
 from bioinfo_assets.orchestration.step_plan import JobBuilder
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.pipeline.asset_spec import AssetSpec
 from bioinfo_assets.pipeline.graph import GRAPH, files_not_published
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
+from bioinfo_assets.pipeline.quality import build_job
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import REFERENCES, ResultKey
 
@@ -40,6 +43,7 @@ def pipeline_assets(specs: Collection[AssetSpec]) -> dg.AssetsDefinition:
             specs=[_asset_spec(spec) for spec in specs],
             required_resource_keys={"launcher", "project"},
             can_subset=True,
+            config_schema={},  # it takes none; the launchpad would offer anything
             backfill_policy=dg.BackfillPolicy.multi_run(MAX_SAMPLES_PER_RUN),
         )(partial(_materialize, specs))
 
@@ -70,7 +74,7 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
                 records,
                 lambda: project.aligner(launcher.session.backend, launcher.options(context, spec.name)),
             )
-            return spec.build(upstream, key.scope)
+            return build_job(spec, upstream, key.scope)
 
         return JobBuilder(
             build,
@@ -83,7 +87,22 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
     if not project.settings.known_sites:
         context.log.info("no known sites are set: base qualities will not be recalibrated")
     omitted = [spec.name for spec in specs if not spec.enabled(project.settings)]
-    yield from launcher.materialize(context, {spec.name: builder(spec) for spec in specs}, omitted)
+    try:
+        yield from launcher.materialize(context, {spec.name: builder(spec) for spec in specs}, omitted)
+    except dg.Failure:  # of some results; the others may be up to date by now
+        _report_up_to_date(context, project)
+        raise
+    if context.run.asset_check_selection == frozenset():
+        _report_up_to_date(context, project)
+
+
+def _report_up_to_date(context: dg.AssetExecutionContext, project: Project) -> None:
+    """Report what is out of date after a run without checks of its own; after a failure Dagster skips them.
+
+    The command line does that once, after all its runs.
+    """
+    if not is_run_of_command_line(context.run):
+        report_after_run(context.instance, project)
 
 
 PIPELINE: Final = pipeline_assets(GRAPH.values())

@@ -1,15 +1,20 @@
 """Sensors: they observe the sources, so that Dagit shows what is out of date, and watch over runs."""
 
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 import dagster as dg
 
 from bioinfo_assets.assets.sources import cohort_observation
 from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.orchestration.backfills import FAILED_BACKFILLS, was_left_out
+from bioinfo_assets.orchestration.internals import BulkActionsFilter
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.provenance import new_observations
 from bioinfo_assets.orchestration.run_liveness import report_dead_runs
+from bioinfo_assets.pipeline.graph import OVER_SAMPLES
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import sample_names
@@ -22,6 +27,12 @@ COHORT_INTERVAL_S: Final = 30
 
 MONITOR_INTERVAL_S: Final = 60
 """Seconds between two checks of runs and of the jobs that they left."""
+
+REPORT_INTERVAL_S: Final = 30
+"""Seconds between two checks for backfills that have left the report out."""
+
+MAX_BACKFILL_AGE_S: Final = 24 * 3600
+"""Backfills that were requested longer ago are not looked at."""
 
 
 @dg.sensor(
@@ -72,6 +83,31 @@ def observe_cohort(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
     return (
         dg.SkipReason("no result has changed") if observation is None else dg.SensorResult(asset_events=[observation])
     )
+
+
+@dg.sensor(
+    asset_selection=OVER_SAMPLES,
+    minimum_interval_seconds=REPORT_INTERVAL_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Makes the report that a backfill has left out because one of its samples failed.",
+)
+def make_report_after_backfill(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest]:
+    """Request the assets over all samples of each backfill in which a sample failed.
+
+    A report takes the samples that have results. Dagster leaves out whatever is downstream of a failure, also of one
+    among a thousand partitions.
+    """
+    since = datetime.fromtimestamp(time.time() - MAX_BACKFILL_AGE_S, tz=UTC)
+    filters = BulkActionsFilter(statuses=list(FAILED_BACKFILLS), created_after=since)
+    for backfill in context.instance.get_backfills(filters=filters):
+        left_out = [asset for asset in OVER_SAMPLES if was_left_out(backfill, dg.AssetKey(asset))]
+        if left_out:
+            # Dagster starts no second run for the same key.
+            yield dg.RunRequest(
+                run_key=f"report-of-{backfill.backfill_id}",
+                asset_selection=[dg.AssetKey(asset) for asset in left_out],
+                tags={"bioinfo-assets/report-of-backfill": backfill.backfill_id},
+            )
 
 
 @dg.sensor(

@@ -14,7 +14,7 @@ class ExitCode(IntEnum):
     """The exit codes of `bioinfo-assets`, other than 0 for success."""
 
     FAILED = 1
-    """Jobs failed, or a check (diff, doctor, verify) has findings."""
+    """Jobs failed, or a check (diff, doctor, qc, verify) has findings."""
 
     BAD_INPUT = 2
 
@@ -25,8 +25,8 @@ class ExitCode(IntEnum):
 
 
 EXIT_CODES: Final = (
-    "Exit codes: 0 success; 1 jobs failed, or there are findings (diff, doctor, verify); 2 invalid input, nothing was "
-    "run; 3 some results are blocked (run --explain); 130 interrupted."
+    "Exit codes: 0 success; 1 jobs failed, or there are findings (diff, doctor, qc, verify); 2 invalid input, nothing "
+    "was run; 3 some results are blocked (run --explain); 130 interrupted."
 )
 
 

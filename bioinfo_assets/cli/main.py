@@ -17,6 +17,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "demo": "demo",
     "prepare-samples": "prepare_samples",
     "status": "status",
+    "qc": "qc",
     "report": "report",
     "log": "log",
     "diff": "diff",

@@ -121,6 +121,20 @@ def depth_distribution(text: str, summary: str, genome_length: int) -> tuple[tup
     return tuple(sorted((fractions | {0: 1.0}).items()))
 
 
+def covered_fractions(distribution: tuple[tuple[int, float], ...]) -> Numbers:
+    """Return the fractions of the genome at depths of 10, 20 and 30 or more, from `depth_distribution`.
+
+    mosdepth leaves out depths at which the fraction is that of a deeper one, and those that no position has.
+
+    >>> covered_fractions(((0, 1.0), (9, 0.9), (12, 0.5), (30, 0.25)))
+    {'frac_10x': 0.5, 'frac_20x': 0.25, 'frac_30x': 0.25}
+    """
+    return {
+        f"frac_{least}x": max((fraction for depth, fraction in distribution if depth >= least), default=0.0)
+        for least in (10, 20, 30)
+    }
+
+
 def _total_row(summary: str) -> dict[str, str]:
     for row in csv.DictReader(io.StringIO(summary), delimiter="\t", quoting=csv.QUOTE_NONE):
         if row["chrom"] == "total":

@@ -26,7 +26,8 @@ from bioinfo_assets.launch.backend import (
 )
 from bioinfo_assets.launch.fused import fused_resources, not_run, unpublished_outputs
 from bioinfo_assets.launch.host_job import WAITING, HostJob, NotStartedError, ProcessExit, RunningScript, final_status
-from bioinfo_assets.launch.job import Job
+from bioinfo_assets.launch.job import Job, Resources
+from bioinfo_assets.launch.machine_share import MachineShare, machine_folder
 from bioinfo_assets.launch.resource_pool import ResourcePool, available_cpus, available_memory_mib
 from bioinfo_assets.launch.scratch import Attempt, HostScratch, new_attempt
 from bioinfo_assets.launch.script import render
@@ -35,7 +36,12 @@ from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.store import Store
 
 _CLOSE_TIMEOUT_S: Final = 30.0
+
+_MACHINE_INTERVAL_S: Final = 0.25
+"""Seconds after which a job asks again for resources that the jobs of other runs held."""
+
 _STAGING: Final = Status(State.QUEUED, "staging its inputs")
+_WAITING_FOR_OTHERS: Final = Status(State.QUEUED, "queued: other runs use the CPUs or memory of this machine")
 _WAITING_IN_TURN: Final = Status(State.QUEUED, "queued: runs after the step before it, in the same job")
 _CANCELLED: Final = Status(State.CANCELLED, "cancelled before it started", outcome=Outcome.KILLED)
 
@@ -61,6 +67,12 @@ class HostBackend(ABC):
         self._scratch = scratch.absolute()
         self._store = store
         self._pool = ResourcePool(cpus=cpus or available_cpus(), memory_mib=memory_mib or available_memory_mib())
+        self._share = MachineShare(
+            cpus=max(self._pool.cpus, available_cpus()),
+            memory_mib=max(self._pool.memory_mib, available_memory_mib()),
+            folder=machine_folder(),
+        )
+        self._retry: threading.Timer | None = None
         self._changed = threading.Condition()
         self._jobs: dict[str, HostJob] = {}
         self._host: HostScratch | None = None
@@ -88,6 +100,7 @@ class HostBackend(ABC):
 
         Raises:
             ResourceError: it needs more memory than the pool has, or the disk is full.
+            InputError: the folder that the runs of this machine share cannot be written to.
         """
         granted = self._pool.clamp(replace(job, resources=fused_resources([job, *followers])))
         first, *later = [
@@ -98,6 +111,7 @@ class HostBackend(ABC):
         for follower in later:
             follower.status = _WAITING_IN_TURN
         with self._changed:
+            self._share.open()
             self._jobs.update({own.job_id: own for own in (first, *later)})
             self._pool.enqueue(first.job_id, granted)
             self._start_admitted()
@@ -133,7 +147,7 @@ class HostBackend(ABC):
             job.is_cancelled = True
             if job.script is not None:
                 job.script.terminate()
-            elif job.status is WAITING:
+            elif job.status in (WAITING, _WAITING_FOR_OTHERS):
                 self._finish(job, job.followers, _CANCELLED)
                 self._release(job_id)
 
@@ -166,6 +180,7 @@ class HostBackend(ABC):
             self._changed.wait_for(
                 lambda: all(job.status.state.is_over for job in self._jobs.values()), _CLOSE_TIMEOUT_S
             )
+            self._share.close()
             host, self._host = self._host, None
         if host is not None:
             host.close()
@@ -183,9 +198,27 @@ class HostBackend(ABC):
             return not job.is_cancelled
 
     def _start_admitted(self) -> None:
-        while (job_id := self._pool.next_admitted()) is not None:
+        while (job_id := self._pool.next_admitted(self._may_hold)) is not None:
             self._jobs[job_id].status = _STAGING
             threading.Thread(target=self._run, args=(self._jobs[job_id],), name=job_id, daemon=True).start()
+        if self._pool.waiting is None:
+            self._share.stop_waiting()
+
+    def _may_hold(self, job_id: str, resources: Resources) -> bool:
+        """Whether a job gets resources that the runs of this machine share; if not, it asks again in a moment."""
+        if self._share.try_hold(job_id, resources):
+            return True
+        self._jobs[job_id].status = _WAITING_FOR_OTHERS
+        if self._retry is None:
+            self._retry = threading.Timer(_MACHINE_INTERVAL_S, self._ask_again)
+            self._retry.daemon = True
+            self._retry.start()
+        return False
+
+    def _ask_again(self) -> None:
+        with self._changed:
+            self._retry = None
+            self._start_admitted()
 
     def _finish(self, job: HostJob, followers: Sequence[HostJob], status: Status) -> None:
         """End a job; if it has not succeeded, those after it too."""
@@ -197,6 +230,7 @@ class HostBackend(ABC):
 
     def _release(self, job_id: str) -> None:
         self._pool.release(job_id)
+        self._share.release(job_id)
         self._start_admitted()
 
     def _run(self, first: HostJob) -> None:

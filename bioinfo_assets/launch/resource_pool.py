@@ -2,6 +2,7 @@
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,10 @@ def available_memory_mib() -> int:
         if text.isdecimal():  # version 2 has `max` where there is no limit
             limits.append(int(text))
     return min(limits) // _MIB
+
+
+def _always(_job_id: str, _resources: Resources) -> bool:
+    return True
 
 
 @dataclass(slots=True)
@@ -69,14 +74,23 @@ class ResourcePool:
         """Put a job at the end of the queue."""
         self._waiting[job_id] = resources
 
-    def next_admitted(self) -> str | None:
-        """Return the first job in the queue if there are resources for it, which it then holds."""
+    @property
+    def waiting(self) -> str | None:
+        """The first job in the queue; None if there is none."""
+        return next(iter(self._waiting), None)
+
+    def next_admitted(self, may_hold: Callable[[str, Resources], bool] = _always) -> str | None:
+        """Return the first job in the queue if there are resources for it, which it then holds.
+
+        Args:
+            may_hold: Asked last, whether the machine has them too.
+        """
         if not self._waiting:
             return None
         job_id, resources = next(iter(self._waiting.items()))
         cpus = self.cpus - sum(held.cpus for held in self._held.values())
         memory_mib = self.memory_mib - sum(held.memory_mib for held in self._held.values())
-        if resources.cpus > cpus or resources.memory_mib > memory_mib:
+        if resources.cpus > cpus or resources.memory_mib > memory_mib or not may_hold(job_id, resources):
             return None
         self._held[job_id] = self._waiting.pop(job_id)
         return job_id

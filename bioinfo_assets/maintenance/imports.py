@@ -17,6 +17,7 @@ from bioinfo_assets.genomics.read_group import ReadGroup, read_groups_of
 from bioinfo_assets.genomics.reference import Contig
 from bioinfo_assets.genomics.sample import Sample, check_sample_name
 from bioinfo_assets.maintenance import imported_files
+from bioinfo_assets.records.bam_files import read_bam_header
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.parallel import imap_bounded
 from bioinfo_assets.records.record import FileRecord, Record, data_version_of, user_name
@@ -236,7 +237,7 @@ def _check_bam(ledger: Ledger, request: Import, uris: Mapping[str, str], warning
         The addresses of both: the index is looked up next to the BAM if it was not given.
     """
     uri = uris["bam"]
-    header = imported_files.read_bam_header(ledger.store, uri)
+    header = read_bam_header(ledger.store, uri)
     imported_files.check_sample_of(uri, header, request.sample)
     reference = _reference_contigs(ledger)
     if reference is None:

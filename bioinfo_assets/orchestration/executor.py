@@ -11,6 +11,7 @@ materializations still show which partitions failed.
 
 import contextvars
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -39,6 +40,7 @@ from bioinfo_assets.orchestration.internals import (
     dagster_event_sequence_for_step,
     trigger_hook,
 )
+from bioinfo_assets.orchestration.run_launcher import is_run_of_command_line
 
 CANCELLED_BY_INTERRUPT: Final = {"bioinfo-assets/interrupt": "cancels"}
 """Tag of a run that only its user interrupts, and that then ends as cancelled. Dagster treats an interrupt that it did
@@ -65,6 +67,9 @@ def raise_if_interrupted() -> None:
 
 POLL_INTERVAL_S = 0.1
 """Seconds that the main thread waits for an event before it checks for interrupts and retries."""
+
+STATUS_INTERVAL_S: Final = 2.0
+"""Seconds after which a run of the command line looks whether it was terminated in Dagit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ class _PlanRun:
     _running: set[str] = field(default_factory=set)
     _retries: dict[str, DagsterEvent] = field(default_factory=dict)
     _errors: list[BaseException] = field(default_factory=list)
+    _status_due: float = field(default_factory=lambda: time.monotonic() + STATUS_INTERVAL_S)
 
     def events(self) -> Iterator[DagsterEvent]:
         try:
@@ -118,12 +124,27 @@ class _PlanRun:
             raise self._errors[0]
 
     def _check_for_interrupts(self) -> None:
-        if not self.interrupted.is_set() and self.active.check_for_interrupts():
+        if self.interrupted.is_set():
+            return
+        run = self.plan_context.dagster_run
+        is_terminated = self._is_terminated()
+        if is_terminated or self.active.check_for_interrupts():
             self.interrupted.set()
             self.active.mark_interrupted()
-            run = self.plan_context.dagster_run
-            if CANCELLED_BY_INTERRUPT.items() <= run.tags.items():
+            if not is_terminated and is_run_of_command_line(run) and CANCELLED_BY_INTERRUPT.items() <= run.tags.items():
                 self.plan_context.instance.report_run_canceling(run)
+
+    def _is_terminated(self) -> bool:
+        """Whether a run of the command line was terminated in Dagit; others are sent an interrupt by their server."""
+        run = self.plan_context.dagster_run
+        if time.monotonic() < self._status_due or not is_run_of_command_line(run):
+            return False
+        self._status_due = time.monotonic() + STATUS_INTERVAL_S
+        current = self.plan_context.instance.get_run_by_id(run.run_id)
+        return current is not None and current.status in {
+            dg.DagsterRunStatus.CANCELING,
+            dg.DagsterRunStatus.CANCELED,
+        }
 
     def _start_steps(self) -> None:
         for step in self.active.get_steps_to_execute(limit=self.max_steps - len(self._running)):

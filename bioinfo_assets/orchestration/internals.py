@@ -5,6 +5,7 @@ Launcher and executor need what Dagster does not publish. The minor version is p
 what has changed. No other module of the project imports from `dagster._core`.
 """
 
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 from dagster._core.definitions.data_version import (
     CODE_VERSION_TAG,
     DATA_VERSION_IS_USER_PROVIDED_TAG,
@@ -16,6 +17,7 @@ from dagster._core.definitions.data_version import (
     get_input_event_pointer_tag,
 )
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.partitions.subset import DefaultPartitionsSubset
 from dagster._core.definitions.step_launcher import StepLauncher
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import (
@@ -25,7 +27,8 @@ from dagster._core.events import (
     DagsterEvent,
     EngineEventData,
 )
-from dagster._core.execution.api import ExecuteRunWithPlanIterable, execute_run_iterator
+from dagster._core.execution.api import ExecuteRunWithPlanIterable, create_execution_plan, execute_run_iterator
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
 from dagster._core.execution.compute_logs import create_compute_log_file_key
 from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext, StepExecutionContext
 from dagster._core.execution.context_creation_job import PlanExecutionContextManager
@@ -42,6 +45,12 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.snap import snapshot_from_execution_plan
 from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType, ComputeLogManager
 from dagster._core.storage.dagster_run import assets_are_externally_managed
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
@@ -53,8 +62,11 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     EXTERNALLY_MANAGED_ASSETS_TAG,
+    GRPC_INFO_TAG,
     RETRY_NUMBER_TAG,
 )
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.utils import make_new_backfill_id
 from dagster._serdes import ConfigurableClassData
 
 __all__ = [
@@ -68,10 +80,14 @@ __all__ = [
     "DEFAULT_DATA_VERSION",
     "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
     "EXTERNALLY_MANAGED_ASSETS_TAG",
+    "GRPC_INFO_TAG",
     "NULL_EVENT_POINTER",
     "RETRY_NUMBER_TAG",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
     "ActiveExecution",
+    "AssetGraphSubset",
+    "BulkActionStatus",
+    "BulkActionsFilter",
     "CapturedLogContext",
     "ComputeIOType",
     "ComputeLogManager",
@@ -79,16 +95,22 @@ __all__ = [
     "DagsterEvent",
     "DagsterExecutionInterruptedError",
     "DagsterSqliteStorage",
+    "DefaultPartitionsSubset",
     "EngineEventData",
     "ExecuteRunWithPlanIterable",
     "ExecutionPlan",
     "InMemoryJob",
     "InstanceConcurrencyContext",
     "InstanceRef",
+    "LoadableTargetOrigin",
     "LocalComputeLogManager",
+    "ManagedGrpcPythonEnvCodeLocationOrigin",
+    "PartitionBackfill",
     "PlanExecutionContext",
     "PlanExecutionContextManager",
     "PlanOrchestrationContext",
+    "RemoteJobOrigin",
+    "RemoteRepositoryOrigin",
     "RetryMode",
     "SqlEventLogStorageTable",
     "SqliteEventLogStorage",
@@ -98,10 +120,13 @@ __all__ = [
     "assets_are_externally_managed",
     "core_dagster_event_sequence_for_step",
     "create_compute_log_file_key",
+    "create_execution_plan",
     "dagster_event_sequence_for_step",
     "execute_run_iterator",
     "extract_data_version_from_entry",
     "get_input_data_version_tag",
     "get_input_event_pointer_tag",
+    "make_new_backfill_id",
+    "snapshot_from_execution_plan",
     "trigger_hook",
 ]

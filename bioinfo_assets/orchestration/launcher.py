@@ -15,7 +15,7 @@ image of the tools needs neither Dagster nor this project.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -60,7 +60,7 @@ _FIELDS: Final[dict[str, Any]] = {
     for name, field in JobOptions.model_fields.items()
 }
 
-JobConfig: Final[Any] = create_model("JobConfig", __base__=dg.Config, __doc__=JobOptions.__doc__, **_FIELDS)
+JobConfig: Final[Any] = create_model("JobConfig", __base__=dg.Config, __doc__="How jobs run.", **_FIELDS)
 """`JobOptions` as Dagster's configuration.
 
 Without limits: `options_of` reports a value that is out of range in a sentence, where Dagster would show pydantic's
@@ -68,13 +68,17 @@ report.
 """
 
 
-def options_of(config: dg.Config) -> JobOptions:
+def options_of(config: dg.Config, where: str = "options of jobs") -> JobOptions:
     """Options from configuration.
+
+    Args:
+        config: The configuration.
+        where: What the options are, for messages.
 
     Raises:
         InputError: a value is out of range.
     """
-    return _validated("options of jobs", config.model_dump(exclude_none=True))
+    return _validated(where, config.model_dump(exclude_none=True))
 
 
 def options_from_tags(tags: Mapping[str, str]) -> JobOptions:
@@ -122,11 +126,13 @@ class LauncherSettings:
         output_path: Where results and their records are published: a local folder or a URI.
         config: Where jobs run, with the options of all jobs and of single assets.
         cache: A prefix of records that are shared with other projects.
+        assets: The assets that options may be set for; any if empty.
     """
 
     output_path: str
     config: BackendConfig
     cache: str | None = None
+    assets: tuple[str, ...] = ()
 
 
 class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-arg]
@@ -143,7 +149,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
     settings: ClassVar[LauncherSettings]
 
     jobs: JobConfig = Field(default=JobConfig(), description="Options of all jobs of this run.")
-    steps: dict[str, JobConfig] = Field(default={}, description="Options of the jobs of single assets, by asset.")
+    steps: dict[str, JobConfig] = Field(default={}, description="Options of single assets in this run, by asset.")
 
     _session: Session | None = PrivateAttr(default=None)
     _logs: dict[str, StepLogs] = PrivateAttr(default_factory=dict)
@@ -238,7 +244,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         layers = (
             self.settings.config.options_of(asset),
             options_of(self.jobs),
-            options_of(self.steps.get(asset, JobConfig())),
+            options_of(self.steps.get(asset, JobConfig()), f"options of {asset}"),
             options_from_tags(context.run.tags),
         )
         return reduce(JobOptions.then, layers)
@@ -265,25 +271,36 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         )
 
     def _open(self, run: dg.DagsterRun) -> Session:
-        for config in (self.jobs, *self.steps.values()):
-            options_of(config)  # a value out of range fails the run before its first step
-        options_from_tags(run.tags)
         settings, store = self.settings, Store()
+        # What is wrong in them fails the run before its first step.
+        options_of(self.jobs)
+        for asset, config in self.steps.items():
+            _check_asset(asset, settings.assets)
+            options_of(config, f"options of {asset}")
+        options_from_tags(run.tags)
         backend = open_backend(settings.config, settings.output_path, store, run.run_id, budget_of(run))
         cache = SharedCache(store, settings.cache) if settings.cache else None
         return Session(Ledger(store, settings.output_path), backend, Watcher(backend), cache)
 
 
-def job_launcher(output_path: str, config: BackendConfig, cache: str | None = None) -> JobLauncher:
+def _check_asset(name: str, assets: Collection[str]) -> None:
+    if assets and name not in assets:
+        similar = suggest(name, assets)
+        hint = f"did you mean {similar}?" if similar else f"the assets are {', '.join(assets)}"
+        raise InputError(f"steps of this run has options of {name}, but there is no asset {name}: {hint}")
+
+
+def job_launcher(
+    output_path: str, config: BackendConfig, cache: str | None = None, assets: Sequence[str] = ()
+) -> JobLauncher:
     """The launcher of a project with these settings.
 
     Dagster builds a new resource from its class and the run's configuration, so the settings belong to the class. What
     the project sets cannot be changed in the launchpad: a run that published elsewhere would split the results.
     """
-    settings = LauncherSettings(output_path, config, cache)
-    launcher: type[JobLauncher] = type(
-        "ProjectLauncher", (JobLauncher,), {"settings": settings, "__doc__": JobLauncher.__doc__}
-    )
+    settings = LauncherSettings(output_path, config, cache, tuple(assets))
+    description = "Runs the jobs; options set here are those of this run only."
+    launcher: type[JobLauncher] = type("JobLauncher", (JobLauncher,), {"settings": settings, "__doc__": description})
     return launcher()
 
 

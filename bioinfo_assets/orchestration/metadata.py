@@ -1,6 +1,7 @@
 """Metadata of materializations in Dagit: files, inputs, provenance, cost, and the facts of the record."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import dagster as dg
 
@@ -25,8 +26,16 @@ _INPUT_COLUMNS = dg.TableSchema(
     ]
 )
 
-CONTIG_MD5 = "m5."
-"""Prefix of the facts with the MD5 of a contig (SAM specification, 1.3.2, M5)."""
+FACT_TABLES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "m5": ("contigs_md5", "contig", "md5"),
+    "pairs": ("pairs_by_read_group", "read_group", "pairs"),
+    "observed_bases": ("observed_bases_by_read_group", "read_group", "observed_bases"),
+}
+"""By the part of a fact's name before its first dot: the table it is shown in, and the two columns of the table.
+
+`m5` is the MD5 of a contig (SAM specification, 1.3.2, M5). As numbers, those of read groups would each have a plot,
+with a point for the few samples that have this lane and barcode.
+"""
 
 _ACCOUNTING = ("vcpus", "memory_mib", "queued_s", "staging_s", "fetched_bytes", "upload_s", "uploaded_bytes")
 """The fields of a record's accounting that are shown, and plotted over samples and time."""
@@ -36,7 +45,10 @@ MAX_INPUTS = 200
 
 
 def record_metadata(job: TracedJob, *, reused: bool) -> dict[str, dg.MetadataValue]:
-    """The metadata of a result; without its cost if it was reused, which a plot over time would count twice."""
+    """The metadata of a result; the cost of a reused one is that of the job that computed it.
+
+    Dagit plots the newest event of each sample: without its cost a reused result would be missing there.
+    """
     record = job.record
     metadata: dict[str, dg.MetadataValue] = {
         "reused": dg.MetadataValue.bool(reused),
@@ -59,14 +71,7 @@ def record_metadata(job: TracedJob, *, reused: bool) -> dict[str, dg.MetadataVal
         metadata["imported"] = dg.MetadataValue.bool(True)
     if record.copied_from:
         metadata["copied_from"] = dg.MetadataValue.path(record.copied_from)
-    metadata |= {name: _fact_value(text) for name, text in record.facts.items() if not name.startswith(CONTIG_MD5)}
-    contigs = {name.removeprefix(CONTIG_MD5): md5 for name, md5 in record.facts.items() if name.startswith(CONTIG_MD5)}
-    if contigs:
-        rows = [dg.TableRecord({"contig": name, "md5": md5}) for name, md5 in contigs.items()]
-        metadata["contigs_md5"] = dg.MetadataValue.table(records=rows)
-    if not reused:
-        metadata |= _cost(record)
-    return metadata
+    return metadata | _facts(record) | _cost(record)
 
 
 def files_table(files: Iterable[FileRecord]) -> dg.TableMetadataValue:
@@ -92,6 +97,21 @@ def _cost(record: Record) -> dict[str, dg.MetadataValue]:
     }
     attempts = {"attempts": dg.MetadataValue.int(record.attempts)} if record.attempts > 1 else {}
     return attempts | {name: _number(value) for name, value in costs.items() if value is not None}
+
+
+def _facts(record: Record) -> dict[str, dg.MetadataValue]:
+    """The facts of a result: one for all of it as a value, those of its parts as tables."""
+    values: dict[str, dg.MetadataValue] = {}
+    tables: dict[str, list[dg.TableRecord]] = {}
+    for fact, text in record.facts.items():
+        prefix, _, part = fact.partition(".")
+        if part and prefix in FACT_TABLES:
+            name, first, second = FACT_TABLES[prefix]
+            value = int(text) if text.isdecimal() and prefix != "m5" else text
+            tables.setdefault(name, []).append(dg.TableRecord({first: part, second: value}))
+        else:
+            values[fact] = _fact_value(text)
+    return values | {name: dg.MetadataValue.table(records=rows) for name, rows in tables.items()}
 
 
 def _number(value: float) -> dg.MetadataValue:

@@ -16,6 +16,7 @@ from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.pipeline.graph import GRAPH, OVER_SAMPLES, parents_of, result_key
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
+from bioinfo_assets.pipeline.quality import build_job, check_not_blocked
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.released import reason_not_restored, reason_to_restore, released_inputs
@@ -162,7 +163,9 @@ class DryRun:
         return PlannedResult(key, PlannedAction.RUN, decision.reason, record, decision, is_stale=is_stale)
 
     def _build(self, key: ResultKey, upstream: Upstream) -> Job:
-        return GRAPH[key.asset].build(upstream, key.scope).with_options(self.project.settings.options_of(key.asset))
+        return build_job(GRAPH[key.asset], upstream, key.scope).with_options(
+            self.project.settings.options_of(key.asset)
+        )
 
     def _tool_versions(self, job: Job, record: Record | None) -> Mapping[str, str]:
         key = job.tools, job.options.image
@@ -178,10 +181,10 @@ class DryRun:
         return versions
 
     def _check_upstream(self, key: ResultKey, upstream: Upstream) -> None:
-        """Check that a result's inputs exist.
+        """Check that a result's inputs exist, and that its sample is not blocked.
 
         Raises:
-            InputError: one does not.
+            InputError: one does not, or it is.
         """
         if key.asset in OVER_SAMPLES:
             self._build(key, upstream)
@@ -189,6 +192,7 @@ class DryRun:
         for parent in parents_of(key.asset):
             if GRAPH[parent].enabled(self.project.settings):
                 upstream.records[parent].of(result_key(parent, key.scope).scope)
+        check_not_blocked(GRAPH[key.asset], upstream, key.scope)
 
     def _plan_by_upstream(self, key: ResultKey, record: Record | None) -> PlannedResult | None:
         """What pending or blocked results upstream mean for this one; None where all of them are reused."""

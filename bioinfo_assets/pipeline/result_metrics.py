@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bioinfo_assets.genomics.metrics import (
+    covered_fractions,
     cutadapt_numbers,
     depth_distribution,
     insert_size_histogram,
@@ -66,7 +67,7 @@ def depth_metrics(store: Store, record: Record) -> Metrics:
     """Coverage figures, and the fraction of the genome with at least each depth; contigs without reads count too."""
     summary, genome_length = _read_table(store, record, "summary"), int(record.facts["genome_length"])
     rows = depth_distribution(_read_table(store, record, "distribution"), summary, genome_length)
-    return {"coverage": CoverageCurve(rows), **mosdepth_numbers(summary, genome_length)}
+    return {"coverage": CoverageCurve(rows), **mosdepth_numbers(summary, genome_length), **covered_fractions(rows)}
 
 
 def _read_table(store: Store, record: Record, key: str) -> str:

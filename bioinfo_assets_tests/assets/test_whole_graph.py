@@ -11,6 +11,8 @@ from bioinfo_assets.genomics.metrics import picard_numbers
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET
 from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.quality import check_samples
+from bioinfo_assets.quality_settings import CHECKS
 from bioinfo_assets.records.samples import load_sample
 from bioinfo_assets.result_key import COHORT, REFERENCES
 from bioinfo_assets.settings import StepOptions, save
@@ -47,6 +49,13 @@ def test_every_lane_is_a_read_group_of_its_own(complete: RealProject) -> None:
         assert {group["ID"] for group in groups} == {f"{lane.flowcell}.{lane.number}" for lane in lanes}
         assert len({group["PU"] for group in groups}) == len(lanes)
         assert {(group["SM"], group["LB"], group["PL"]) for group in groups} == {(sample, sample, "ILLUMINA")}
+
+
+def test_the_quality_checks_pass(complete: RealProject) -> None:
+    """Without limits; with the facts and tables that the real tools leave."""
+    findings = check_samples(complete.project, complete.samples)
+    for sample in complete.samples:
+        assert {finding.check: finding.outcome.value for finding in findings[sample]} == dict.fromkeys(CHECKS, "pass")
 
 
 def test_every_read_keeps_the_read_group_of_its_lane(complete: RealProject) -> None:

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from bioinfo_assets.launch.job import Resources
+from bioinfo_assets.launch.machine_share import MachineShare, machine_folder
+from bioinfo_assets.launch.resource_pool import available_cpus, available_memory_mib
 from bioinfo_assets_tests.cli.commands import COMMAND, call_process, list_folders, write_pair
 from bioinfo_assets_tests.waiting import wait_until
 
@@ -20,6 +23,11 @@ pytestmark = pytest.mark.xdist_group("dagit")
 MAX_STARTS = 5
 """Another process may take the free port before the server listens on it."""
 
+OVER = {"SUCCESS", "FAILURE", "CANCELED"}
+REEXECUTE = """mutation($p: ReexecutionParams!) { launchPipelineReexecution(reexecutionParams: $p) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+TERMINATE = """mutation($r: String!) { terminateRun(runId: $r) {
+    __typename ... on TerminateRunFailure { message } ... on PythonError { message } } }"""
 LAUNCH = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) {
     __typename ... on LaunchRunSuccess { run { runId } } } }"""
 BACKFILL = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
@@ -28,16 +36,21 @@ BACKFILL = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(back
 
 @dataclass(frozen=True)
 class Page:
-    """The web page of a project: the server's address, and the project's output path."""
+    """The web page of a project: the server's address, the project's output path, and what the command printed."""
 
     address: str
     output: Path
+    log: Path
 
     def query(self, query: str, **variables: object) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(f"{self.address}/graphql", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=30) as response:
             return dict(json.load(response)["data"])
+
+    def status(self, run_id: str) -> str:
+        query = "query($r: ID!) { runOrError(runId: $r) { ... on Run { status } } }"
+        return str(self.query(query, r=run_id)["runOrError"]["status"])
 
     def selector(self) -> dict[str, str]:
         data = self.query(
@@ -55,14 +68,13 @@ def is_up(address: str) -> bool:
         return False
 
 
-def start_server(output: Path) -> "tuple[subprocess.Popen[bytes], str]":
-    """Start Dagit on a free port; return its process and address once it responds."""
+def start_server(output: Path, log: Path) -> "tuple[subprocess.Popen[bytes], str]":
+    """Start Dagit on a free port, printing to a file; return its process and address once it responds."""
     for _ in range(MAX_STARTS):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         command = [COMMAND, "dagit", "--output-path", str(output), "--port", str(port)]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with log.open("wb") as file:
+            server = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         address = f"http://127.0.0.1:{port}"
         wait_until(lambda: is_up(address) or server.poll() is not None, what="Dagit to respond")  # noqa: B023 - used up before the next turn
         if server.poll() is None:
@@ -79,12 +91,155 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     output = folder / "output"
     arguments = ["--samples-file", samples, "--output-path", output, "--select", "merged_reads", "--samples", "a"]
     assert call_process("run", *arguments).exit_code == 0
-    server, address = start_server(output)
+    log = folder / "dagit.log"
+    server, address = start_server(output, log)
     try:
-        yield Page(address, output)
+        yield Page(address, output, log)
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(30)
+
+
+def test_the_command_prints_when_the_page_is_ready(page: Page) -> None:
+    wait_until(lambda: "ready" in page.log.read_text(), what="the announcement")
+    assert f"Dagit is ready: {page.address}\n" in page.log.read_text()
+
+
+def test_a_second_server_of_a_project_is_refused(page: Page) -> None:
+    result = call_process("dagit", "--output-path", page.output, "--port", free_port())
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"bioinfo-assets: this project is already served at {page.address}: open that page, or end that program\n"
+    )
+
+
+def test_a_port_in_use_is_refused(page: Page, tmp_path: Path) -> None:
+    """With the page of another project."""
+    port = page.address.rpartition(":")[2]
+    home = tmp_path / ".dagster"
+    home.mkdir()
+    (home / "bioinfo-assets.toml").touch()
+    result = call_process("dagit", "--output-path", tmp_path, "--port", port)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"bioinfo-assets: port {port} is in use, perhaps by the page of another project: give another one with --port\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "sentence"),
+    [
+        ("bioinfo-assets.toml", 'aligner = "bwo"', "setting aligner: input should be 'auto', 'bwa' or 'bwa-mem2'"),
+        ("bioinfo-assets.toml", "[steps.dept]\nvcpus = 1", "there is no asset dept: did you mean depth?"),
+        ("dagster.yaml", "telemetry: [", "dagster.yaml is not what Dagster expects"),
+    ],
+)
+def test_what_is_wrong_in_a_project_is_reported_before_anything_starts(
+    tmp_path: Path, file: str, text: str, sentence: str
+) -> None:
+    home = tmp_path / ".dagster"
+    home.mkdir()
+    (home / "bioinfo-assets.toml").touch()
+    (home / file).write_text(text)
+    result = call_process("dagit", "--output-path", tmp_path, "--port", free_port())
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_runs_of_the_command_line_belong_to_the_code_location(page: Page) -> None:
+    """So the landing page, the tab Runs of the job and the repository's list have them."""
+    query = """query($s: PipelineSelector!) { pipelineOrError(params: $s) { ... on Pipeline {
+        runs(limit: 10) { runId status tags { key value } repositoryOrigin { repositoryLocationName } } } } }"""
+    selector = {**page.selector(), "pipelineName": "align_samples"}
+    runs = page.query(query, s=selector)["pipelineOrError"]["runs"]
+
+    started = [run for run in runs if {"key": "bioinfo-assets/started-by", "value": "command line"} in run["tags"]]
+    assert started
+    assert {run["repositoryOrigin"]["repositoryLocationName"] for run in started} == {"bioinfo_assets"}
+    assert selector["repositoryLocationName"] == "bioinfo_assets"
+
+
+def test_a_run_of_the_command_line_is_started_again_from_the_page(page: Page) -> None:
+    query = """query { runsOrError(filter: {tags: [{key: "bioinfo-assets/started-by", value: "command line"}]}) {
+        ... on Runs { results { runId } } } }"""
+    first = page.query(query)["runsOrError"]["results"][-1]["runId"]
+    params = {"parentRunId": first, "strategy": "ALL_STEPS", "useParentRunTags": True}
+
+    run_id = page.query(REEXECUTE, p=params)["launchPipelineReexecution"]["run"]["runId"]
+
+    wait_until(lambda: page.status(run_id) in OVER, what="the run to end")
+    assert page.status(run_id) == "SUCCESS"
+
+
+def test_a_run_of_the_command_line_waits_for_other_runs_and_is_terminated_from_the_page(page: Page) -> None:
+    other = MachineShare(available_cpus(), available_memory_mib(), machine_folder())
+    assert other.try_hold("theirs", Resources(cpus=available_cpus(), memory_mib=1))
+    arguments = ["--output-path", str(page.output), "--select", "merged_reads", "--samples", "c"]
+    command = subprocess.Popen([COMMAND, "run", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        query = "{ runsOrError(filter: {statuses: [STARTED]}) { ... on Runs { results { runId } } } }"
+        wait_until(lambda: page.query(query)["runsOrError"]["results"], what="the run to start")
+        (run,) = page.query(query)["runsOrError"]["results"]
+
+        answer = page.query(TERMINATE, r=run["runId"])["terminateRun"]
+
+        assert answer["__typename"] == "TerminateRunSuccess"
+        assert command.wait(30) == 130
+        assert page.status(run["runId"]) == "CANCELED"
+    finally:
+        other.close()
+        command.kill()
+        command.wait()
+    assert not (page.output / "c" / "records" / "merged_reads.json").exists()
+
+
+def test_the_check_up_to_date_is_shown_for_an_asset(page: Page) -> None:
+    query = """query($k: AssetKeyInput!) { assetNodeOrError(assetKey: $k) { ... on AssetNode {
+        assetChecksOrError { ... on AssetChecks { checks { name
+            executionForLatestMaterialization { status evaluation { success severity description } } } } } } } }"""
+    node = page.query(query, k={"path": ["merged_reads"]})["assetNodeOrError"]
+    (check,) = [check for check in node["assetChecksOrError"]["checks"] if check["name"] == "up_to_date"]
+    assert check["executionForLatestMaterialization"]["status"] == "SUCCEEDED"
+    assert check["executionForLatestMaterialization"]["evaluation"]["description"].startswith("up to date")
+
+
+def test_the_launchpad_describes_its_fields_in_a_sentence_and_offers_nothing_else(page: Page) -> None:
+    query = """query($s: PipelineSelector!) { runConfigSchemaOrError(selector: $s, mode: "default") {
+        ... on RunConfigSchema { allConfigTypes { key ... on CompositeConfigType {
+            fields { name description configTypeKey } } } } } }"""
+    selector = {**page.selector(), "pipelineName": "align_samples"}
+    types = page.query(query, s=selector)["runConfigSchemaOrError"]["allConfigTypes"]
+    fields = [field for item in types for field in item.get("fields") or ()]
+    assert {"launcher", "jobs", "steps", "queue"} <= {field["name"] for field in fields}
+    too_long = {field["name"] for field in fields if len(field["description"] or "") > 200}
+    assert not too_long
+    assert not [field["name"] for field in fields if (field["name"], field["configTypeKey"]) == ("config", "Any")]
+
+
+def test_observing_the_reads_keeps_the_list_of_their_files(page: Page) -> None:
+    params = {
+        "selector": {**page.selector(), "pipelineName": "__ASSET_JOB", "assetSelection": [{"path": ["raw_reads"]}]},
+        "mode": "default",
+        "runConfigData": {},
+    }
+    run_id = page.query(LAUNCH, p=params)["launchPipelineExecution"]["run"]["runId"]
+    wait_until(lambda: page.status(run_id) in OVER, what="the run to end")
+    assert page.status(run_id) == "SUCCESS"
+
+    query = """query($k: AssetKeyInput!) { assetOrError(assetKey: $k) { ... on Asset {
+        assetObservations(limit: 3) { runId partition metadataEntries { label } } } } }"""
+    observations = page.query(query, k={"path": ["raw_reads"]})["assetOrError"]["assetObservations"]
+    assert {item["partition"] for item in observations if item["runId"] == run_id} == {"a", "b", "c"}
+    for item in observations:
+        assert {"files", "size_bytes"} <= {entry["label"] for entry in item["metadataEntries"]}
+    assert "Warning: " not in page.log.read_text()  # not of a superseded command, nor of a beta feature
 
 
 def test_no_newsletter_dialog_is_shown(page: Page) -> None:
@@ -117,12 +272,8 @@ def test_one_asset_runs_alone_for_one_sample(page: Page) -> None:
 
     run_id = page.query(LAUNCH, p=params)["launchPipelineExecution"]["run"]["runId"]
 
-    def status() -> str:
-        query = "query($r: ID!) { runOrError(runId: $r) { ... on Run { status } } }"
-        return str(page.query(query, r=run_id)["runOrError"]["status"])
-
-    wait_until(lambda: status() in {"SUCCESS", "FAILURE", "CANCELED"}, what="the run to end")
-    assert status() == "SUCCESS"
+    wait_until(lambda: page.status(run_id) in OVER, what="the run to end")
+    assert page.status(run_id) == "SUCCESS"
     assert (page.output / "a" / "a.cutadapt.1.fastq.gz").exists()
     assert not (page.output / "b" / "b.cutadapt.1.fastq.gz").exists()
 

@@ -21,6 +21,7 @@ from bioinfo_assets.cli.main import COMMANDS, app
 from bioinfo_assets.launch.batch.active_jobs import ActiveJob
 from bioinfo_assets.launch.batch.checks import CheckResult
 from bioinfo_assets.pipeline.graph import ASSETS, SOURCES
+from bioinfo_assets.quality_settings import QualitySettings
 from bioinfo_assets.settings import RetentionSettings, Settings, TrimmingSettings
 from bioinfo_assets_tests.docs.pages import BUILD, CLONE, FOR_USERS, PAGES, code_blocks, command_lines
 from bioinfo_assets_tests.docs.pages import SOURCES as DOCUMENTS
@@ -30,8 +31,15 @@ README = PAGES["README.md"]
 COMMAND_LINES = [
     (page, line) for page, text in PAGES.items() for line in command_lines(text) if line.startswith("bioinfo-assets ")
 ]
-MODELS = (Settings, *(Settings.model_fields[name].annotation for name in ("trimming", "retention", "jobs", "batch")))
-PREFIXES: Mapping[object, str] = {TrimmingSettings: "trimming.", RetentionSettings: "retention."}
+MODELS = (
+    Settings,
+    *(Settings.model_fields[name].annotation for name in ("trimming", "retention", "quality", "jobs", "batch")),
+)
+PREFIXES: Mapping[object, str] = {
+    TrimmingSettings: "trimming.",
+    RetentionSettings: "retention.",
+    QualitySettings: "quality.",
+}
 
 
 def test_the_readme_is_short() -> None:
@@ -98,7 +106,7 @@ def test_every_setting_is_described() -> None:
         described = BUILD.describe_fields(model)
         assert [name for name, text in described.items() if not text] == []
         prefix = PREFIXES.get(model, "")
-        tables = {"trimming", "retention", "jobs", "steps", "batch"} if model is Settings else set()
+        tables = {"trimming", "retention", "quality", "jobs", "steps", "batch"} if model is Settings else set()
         assert [name for name in described if f"`{prefix}{name}`" not in page and name not in tables] == []
 
 

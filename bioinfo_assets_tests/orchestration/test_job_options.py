@@ -1,7 +1,7 @@
 """The options of a job come in layers: the project's, the project's for the asset, then the run's."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,9 @@ class Project:
         steps: JobOptions | None = None,
         config: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
+        assets: Sequence[str] = (),
     ) -> dg.JobExecutionResult:
-        """Run the asset; `config` is the launcher's in the launchpad."""
+        """Run the asset; `config` is the launcher's in the launchpad, `assets` are those that it knows."""
 
         @dg.multi_asset(specs=[dg.AssetSpec("greeting", skippable=True)])
         def greeting(context: dg.AssetExecutionContext, launcher: JobLauncher) -> StepEvents:
@@ -63,7 +64,7 @@ class Project:
         job = dg.Definitions(
             assets=[greeting],
             executor=one_process_executor,
-            resources={"launcher": job_launcher(str(self._folder / "output"), backend_config)},
+            resources={"launcher": job_launcher(str(self._folder / "output"), backend_config, assets=assets)},
         ).resolve_implicit_global_asset_job_def()
         run_config = {"resources": {"launcher": {"config": config}}} if config else None
         run = self._instance.create_run_for_job(job_def=job, run_config=run_config, tags=tags)
@@ -166,6 +167,19 @@ def test_an_option_out_of_range_fails_the_run_with_a_sentence(
     result = project.run(config=config)
     assert not result.success
     assert sentence in error_message(result)
+    assert project.backend.submitted == []
+
+
+def test_options_of_an_asset_are_named_in_the_sentence(project: Project) -> None:
+    """`jobs` has none here."""
+    result = project.run(config={"steps": {"greeting": {"vcpus": 0}}})
+    assert "options of greeting: vcpus" in error_message(result)
+
+
+def test_options_of_a_misspelt_asset_fail_the_run_with_its_name(project: Project) -> None:
+    result = project.run(config={"steps": {"greting": {"vcpus": 1}}}, assets=["greeting"])
+    assert not result.success
+    assert "there is no asset greting: did you mean greeting?" in error_message(result)
     assert project.backend.submitted == []
 
 

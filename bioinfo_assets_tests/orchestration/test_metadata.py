@@ -149,10 +149,26 @@ def test_unusual_properties_are_shown_only_where_they_apply(
     assert name not in shown(ledger)
 
 
-def test_the_cost_of_a_reused_result_is_not_shown_again(ledger: Ledger) -> None:
-    """A plot over time would count it twice."""
-    assert shown(ledger, wall_s=2.5)["wall_s"] == dg.MetadataValue.float(2.5)
-    assert "wall_s" not in shown(ledger, wall_s=2.5, reused=True)
+@pytest.mark.parametrize("reused", [False, True])
+def test_the_cost_of_a_result_is_that_of_the_job_that_computed_it(ledger: Ledger, *, reused: bool) -> None:
+    """Dagit plots the newest event of each sample: a reused one without its cost would be missing in the plot."""
+    metadata = shown(ledger, wall_s=2.5, cpu_s=1.25, peak_memory_mib=100.0, reused=reused)
+    assert metadata["reused"].value is reused
+    assert [metadata[name].value for name in ("wall_s", "cpu_s", "peak_memory_mib")] == [2.5, 1.25, 100.0]
+
+
+def test_figures_of_read_groups_are_a_table_and_their_sum_is_a_number(ledger: Ledger) -> None:
+    """As numbers each would have a plot, with a point for the samples of this lane and barcode."""
+    facts = {"pairs.FC1.1.ACGT": "10", "pairs.FC1.2.ACGT": "20", "pairs": "30", "observed_bases.FC1.1.ACGT": "7"}
+    metadata = shown(ledger, facts=facts)
+
+    assert metadata["pairs"] == dg.MetadataValue.int(30)
+    assert rows(metadata["pairs_by_read_group"]) == [
+        {"read_group": "FC1.1.ACGT", "pairs": 10},
+        {"read_group": "FC1.2.ACGT", "pairs": 20},
+    ]
+    assert rows(metadata["observed_bases_by_read_group"]) == [{"read_group": "FC1.1.ACGT", "observed_bases": 7}]
+    assert not [name for name in metadata if "." in name]
 
 
 def test_what_a_job_had_and_waited_for_is_shown(ledger: Ledger) -> None:

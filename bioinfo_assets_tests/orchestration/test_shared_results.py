@@ -100,7 +100,7 @@ def test_dagit_shows_the_origin_of_a_copy(toys: ToyProjects) -> None:
     origin = f"{first.output}/b/records/product.json"
     assert metadata["copied_from"].value == origin
     assert metadata["reused"].value is True
-    assert "wall_s" not in metadata
+    assert isinstance(metadata["wall_s"].value, float)  # of the job that computed it
     messages = [event.message or "" for event in second.engine_events(result.run_id)]
     assert [message for message in messages if message.startswith("product-b: CACHED") and origin in message]
 

@@ -31,6 +31,7 @@ from bioinfo_assets.pipeline.graph import (
 )
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
+from bioinfo_assets.pipeline.quality import build_job
 from bioinfo_assets.records.commit import commit, submit
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
@@ -218,7 +219,7 @@ def _compute(
         project.ledger,
         None,
         key,
-        lambda: GRAPH[key.asset].build(upstream, key.scope).with_options(options),
+        lambda: build_job(GRAPH[key.asset], upstream, key.scope).with_options(options),
         lambda job: backend.tool_versions(job.tools, job.options),
         needed_by=needed_by,
     )

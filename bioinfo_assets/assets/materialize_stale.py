@@ -1,0 +1,54 @@
+"""The job that materializes what is out of date: of all assets, or of some with everything upstream of them."""
+
+from typing import Final
+
+import dagster as dg
+
+from bioinfo_assets.assets.check_events import current_project
+from bioinfo_assets.assets.up_to_date import outdated_results, states_by_asset
+from bioinfo_assets.errors import InputError, suggest
+from bioinfo_assets.orchestration.backfills import request_backfill
+from bioinfo_assets.pipeline.graph import ASSETS
+
+JOB: Final = "materialize_stale"
+
+
+@dg.op(
+    config_schema={
+        "assets": dg.Field(
+            [str],
+            default_value=[],
+            is_required=False,
+            description="Assets, with those upstream; all if there are none.",
+        )
+    },
+    required_resource_keys={"project"},
+)
+def request_stale_results(context: dg.OpExecutionContext) -> None:
+    """Request a backfill of exactly the results that are out of date; Dagster's daemon launches its runs."""
+    assets: list[str] = context.op_config["assets"]
+    for name in assets:
+        if name not in ASSETS:
+            similar = suggest(name, ASSETS)
+            hint = f"did you mean {similar}?" if similar else f"the assets are {', '.join(ASSETS)}"
+            raise dg.Failure(str(InputError(f"there is no asset {name}: {hint}")), allow_retries=False)
+    outdated = outdated_results(states_by_asset(current_project(context.resources.project)), assets)
+    if not outdated:
+        context.log.info("everything is up to date")
+        return
+    for states in outdated.values():
+        for state in states:
+            context.log.info("%s: %s", state.key.label, state.reason)
+    partitions = {asset: [state.key.partition_key for state in states] for asset, states in outdated.items()}
+    backfill_id = request_backfill(context.instance, partitions, title="what is out of date")
+    context.log.info("backfill %s is requested", backfill_id)
+    context.add_output_metadata({"backfill": dg.MetadataValue.text(backfill_id)})
+
+
+@dg.job(
+    name=JOB,
+    description="Materializes the results that are out of date, and no others: of all assets, or of those in `assets`.",
+)
+def materialize_stale() -> None:
+    """Request what is out of date."""
+    request_stale_results()

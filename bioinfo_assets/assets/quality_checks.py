@@ -1,0 +1,87 @@
+"""Quality control as checks of assets: one for each kind, with a table of all samples."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import dagster as dg
+
+from bioinfo_assets.assets.check_events import MAX_NAMED, MAX_ROWS, current_project, report_check
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, Outcome, QualityCheck, check_sample
+from bioinfo_assets.records.samples import sample_names
+
+_COLUMNS: Final = dg.TableSchema(
+    columns=[
+        dg.TableColumn("sample", "string"),
+        dg.TableColumn("outcome", "string"),
+        dg.TableColumn("message", "string"),
+    ]
+)
+
+
+def quality_results(project: Project, checks: Sequence[QualityCheck] = ()) -> Iterator[dg.AssetCheckResult]:
+    """What checks report of all samples of a project; all checks if none are given."""
+    names = sample_names(project.ledger)
+    for check in checks or QUALITY_CHECKS.values():
+        yield _result(check, [check_sample(project, check, name) for name in names])
+
+
+def report_quality(instance: dg.DagsterInstance, project: Project) -> None:
+    """Report the checks of all samples to Dagster where they have changed.
+
+    Raises:
+        BioinfoAssetsError: the samples cannot be read.
+    """
+    for result in quality_results(project):
+        report_check(instance, result)
+
+
+def _result(check: QualityCheck, findings: Sequence[Finding]) -> dg.AssetCheckResult:
+    """One check of all samples: an error if one fails, a warning if one is at a limit."""
+    failed = [finding for finding in findings if finding.outcome is Outcome.FAIL]
+    warned = [finding for finding in findings if finding.outcome is Outcome.WARN]
+    counts = Counter(finding.outcome for finding in findings)
+    worst_first = [*failed, *warned, *(item for item in findings if item not in failed and item not in warned)]
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey(check.asset),
+        check_name=check.name,
+        passed=not failed and not warned,
+        severity=dg.AssetCheckSeverity.ERROR if failed else dg.AssetCheckSeverity.WARN,
+        description=_sentence(len(findings), failed, warned),
+        metadata={
+            **{outcome.value: dg.MetadataValue.int(counts[outcome]) for outcome in Outcome},
+            "samples": dg.MetadataValue.table(
+                records=[
+                    dg.TableRecord({"sample": item.sample, "outcome": item.outcome.value, "message": item.message})
+                    for item in worst_first[:MAX_ROWS]
+                ],
+                schema=_COLUMNS,
+            ),
+        },
+    )
+
+
+def _sentence(count: int, failed: Sequence[Finding], warned: Sequence[Finding]) -> str:
+    if not failed and not warned:
+        return f"nothing to report of {count} samples"
+    named = "; ".join(f"{item.sample} ({item.message})" for item in [*failed, *warned][:MAX_NAMED])
+    more = len(failed) + len(warned) - MAX_NAMED
+    parts = [f"{len(failed)} of {count} fail" if failed else "", f"{len(warned)} warn" if warned else ""]
+    return f"{', '.join(filter(None, parts))}: {named}" + (f"; and {more} more" if more > 0 else "")
+
+
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec(check.name, asset=check.asset, description=check.description)
+        for check in QUALITY_CHECKS.values()
+    ],
+    can_subset=True,
+    config_schema={},
+)
+def quality(
+    context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
+) -> Iterator[dg.AssetCheckResult]:
+    """Check all samples, with the limits that the settings have now."""
+    selected = [QUALITY_CHECKS[key.name] for key in context.selected_asset_check_keys]
+    yield from quality_results(current_project(project), selected)

@@ -1,0 +1,233 @@
+"""What is out of date, as a check of each asset: graph, catalogue and the asset's page show it.
+
+Dagster itself marks nothing for an asset with partitions as a whole, and looks only at what is directly upstream. This
+check asks the records what `bioinfo-assets status` asks them.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+import dagster as dg
+
+from bioinfo_assets.assets.check_events import MAX_NAMED, MAX_ROWS, current_project, report_check
+from bioinfo_assets.assets.quality_checks import report_quality
+from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.pipeline.graph import ASSETS, upstream_of
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.result_state import ResultState, State, open_dry_run, result_states
+from bioinfo_assets.records.samples import sample_names
+from bioinfo_assets.storage.store import local_path
+
+_log = logging.getLogger(__name__)
+
+CHECK: Final = "up_to_date"
+
+MAX_SAMPLES_AFTER_RUN: Final = 300
+"""With more samples the check after a run is left to the sensor: it takes 17 ms of CPU for each."""
+
+MAX_SAMPLES_IN_SENSOR: Final = 1000
+"""With more samples the sensor requests a run of the checks: Dagster ends the evaluation of a sensor after a minute."""
+
+CHECK_INTERVAL_S: Final = 60
+"""Seconds between two looks whether a run has ended."""
+
+INTERVAL_S: Final = 300
+"""Seconds after which the files are checked although no run has ended."""
+
+LONG_INTERVAL_S: Final = 3600
+"""The same in a project of many samples."""
+
+MAX_LOAD: Final = 50
+"""The checks of a large project are so many times their own duration apart."""
+
+_RUNS: Final = 20
+"""Runs that are looked at for the end of the last one."""
+
+_COLUMNS: Final = dg.TableSchema(
+    columns=[
+        dg.TableColumn("sample", "string"),
+        dg.TableColumn("state", "string"),
+        dg.TableColumn("why", "string"),
+    ]
+)
+
+
+def states_by_asset(project: Project) -> dict[str, list[ResultState]]:
+    """The states of all results, by asset in the order of the graph; none of an asset that the settings leave out."""
+    with open_dry_run(project) as trial:
+        states = result_states(trial)
+    by_asset: dict[str, list[ResultState]] = {asset: [] for asset in ASSETS}
+    for state in states:
+        by_asset[state.key.asset].append(state)
+    return by_asset
+
+
+def check_result(asset: str, states: Sequence[ResultState]) -> dg.AssetCheckResult:
+    """The check of one asset: it warns of results that are stale or damaged."""
+    outdated = [state for state in states if state.is_out_of_date]
+    counts = Counter(state.state for state in states)
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey(asset),
+        check_name=CHECK,
+        passed=not outdated,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=_sentence(states, outdated),
+        metadata={
+            **{state.value.replace(" ", "_"): dg.MetadataValue.int(counts[state]) for state in State},
+            "out_of_date": dg.MetadataValue.table(
+                records=[_row(state) for state in outdated[:MAX_ROWS]], schema=_COLUMNS
+            ),
+        },
+    )
+
+
+def report_up_to_date(instance: dg.DagsterInstance, project: Project) -> dict[str, bool]:
+    """Report the checks of all assets to Dagster where they have changed, or where results are newer than the check.
+
+    Returns:
+        By asset, whether all its results are up to date.
+
+    Raises:
+        BioinfoAssetsError: the records cannot be read.
+    """
+    passed = {}
+    for asset, states in states_by_asset(project).items():
+        result = check_result(asset, states)
+        passed[asset] = result.passed
+        report_check(instance, result)
+    return passed
+
+
+def report_after_run(instance: dg.DagsterInstance, project: Project) -> None:
+    """Report the checks at the end of a run, unless there are so many samples that it would delay the end.
+
+    The same goes for a remote output path. There the sensor does it.
+    """
+    if local_path(project.ledger.output_path) is None or len(sample_names(project.ledger)) > MAX_SAMPLES_AFTER_RUN:
+        return
+    try:
+        report_up_to_date(instance, project)
+        report_quality(instance, project)
+    except BioinfoAssetsError as problem:
+        _log.warning("what is out of date could not be checked: %s", problem)
+
+
+def _sentence(states: Sequence[ResultState], outdated: Sequence[ResultState]) -> str:
+    if not states:
+        return "not computed with these settings"
+    if not outdated:
+        missing = sum(state.state is State.MISSING for state in states)
+        return f"up to date; not computed yet: {missing} of {len(states)}" if missing else "up to date"
+    named = "; ".join(_describe(state) for state in outdated[:MAX_NAMED])
+    more = f"; and {len(outdated) - MAX_NAMED} more" if len(outdated) > MAX_NAMED else ""
+    return f"{len(outdated)} of {len(states)} out of date: {named}{more}"
+
+
+def _describe(state: ResultState) -> str:
+    name = state.key.partition_key
+    return f"{name} ({state.reason})" if name else state.reason
+
+
+def _row(state: ResultState) -> dg.TableRecord:
+    return dg.TableRecord(
+        {"sample": state.key.partition_key or state.key.scope, "state": state.state.value, "why": state.reason}
+    )
+
+
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec(
+            CHECK,
+            asset=asset,
+            description="The results of all samples are up to date and intact, by `bioinfo-assets status`.",
+        )
+        for asset in ASSETS
+    ],
+    can_subset=True,
+    config_schema={},
+)
+def up_to_date(
+    context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
+) -> Iterator[dg.AssetCheckResult]:
+    """Check all assets at once: the records of what is upstream are read in any case, and those downstream may change.
+
+    The results of assets that are not selected are reported outside of the run.
+    """
+    selected = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
+    for asset, states in states_by_asset(current_project(project)).items():
+        if asset in selected:
+            yield check_result(asset, states)
+        else:
+            report_check(context.instance, check_result(asset, states))
+
+
+check_job: Final = dg.define_asset_job(
+    "check_up_to_date_of_many",
+    selection=dg.AssetSelection.checks(up_to_date),
+    description="Checks which results are out of date, in a project of many samples.",
+)
+
+
+@dg.sensor(
+    job=check_job,
+    minimum_interval_seconds=CHECK_INTERVAL_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Checks which results are out of date, after runs and every five minutes.",
+)
+def check_up_to_date(
+    context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]
+) -> dg.SensorResult | dg.SkipReason:
+    """Report what is out of date, if a run has ended since the last time or some minutes have passed."""
+    ended = _last_end(context.instance)
+    last_end, due = _read_cursor(context.cursor)
+    now = time.time()
+    if ended <= last_end and now < due:
+        return dg.SkipReason("no run has ended")
+    if len(sample_names(project.ledger)) > MAX_SAMPLES_IN_SENSOR:
+        return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=f"{ended} {now + LONG_INTERVAL_S}")
+    try:
+        current = current_project(project)
+        passed = report_up_to_date(context.instance, current)
+        if ended > last_end:  # it reads the tables of all metrics
+            report_quality(context.instance, current)
+    except BioinfoAssetsError as problem:
+        return dg.SkipReason(str(problem))
+    seconds = time.time() - now
+    stale = [asset for asset, is_passed in passed.items() if not is_passed]
+    context.log.info("out of date: %s", ", ".join(stale) or "nothing")
+    return dg.SensorResult(cursor=f"{ended} {now + max(INTERVAL_S, MAX_LOAD * seconds)}")
+
+
+def _read_cursor(cursor: str | None) -> tuple[float, float]:
+    try:
+        ended, due = (cursor or "").split()
+        return float(ended), float(due)
+    except ValueError:
+        return 0.0, 0.0
+
+
+def _last_end(instance: dg.DagsterInstance) -> float:
+    """When a run other than one of these checks has ended, among the last ones; 0 if none has."""
+    filters = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    )
+    records = instance.get_run_records(filters=filters, limit=_RUNS, order_by="update_timestamp", ascending=False)
+    ends = (item.update_timestamp.timestamp() for item in records if item.dagster_run.job_name != check_job.name)
+    return max(ends, default=0.0)
+
+
+def with_upstream(assets: Collection[str]) -> frozenset[str]:
+    """Assets, and everything that they are computed from."""
+    return frozenset(assets).union(*map(upstream_of, assets))
+
+
+def outdated_results(
+    by_asset: Mapping[str, Sequence[ResultState]], assets: Collection[str] = ()
+) -> dict[str, list[ResultState]]:
+    """The results of assets that are out of date, with those that they are computed from; of all assets if none."""
+    chosen = with_upstream(assets) if assets else frozenset(by_asset)
+    outdated = {asset: [state for state in states if state.is_out_of_date] for asset, states in by_asset.items()}
+    return {asset: states for asset, states in outdated.items() if states and asset in chosen}

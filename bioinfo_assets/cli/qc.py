@@ -1,0 +1,128 @@
+"""`bioinfo-assets qc`: the quality of all samples, and the decision to accept one that failed."""
+
+import json as json_module
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bioinfo_assets.application.paths import absolute_path
+from bioinfo_assets.application.plan import open_project
+from bioinfo_assets.cli.exit_codes import ExitCode
+from bioinfo_assets.cli.options import Json, OutputPath, Samples
+from bioinfo_assets.errors import InputError, suggest
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, Outcome, check_sample, check_samples, overall
+from bioinfo_assets.records.accepted_quality import Acceptance, add_acceptances
+from bioinfo_assets.records.record import user_name
+from bioinfo_assets.records.samples import sample_names
+
+_STYLES: Final = {
+    Outcome.PASS: "green",
+    Outcome.UNKNOWN: "dim",
+    Outcome.WARN: "yellow",
+    Outcome.ACCEPTED: "cyan",
+    Outcome.FAIL: "bold red",
+}
+
+
+def qc(
+    *,
+    output_path: OutputPath,
+    samples: Samples = None,
+    accept: Annotated[
+        str | None, typer.Option(metavar="CHECK", help="Accept that the samples failed this check; with --reason.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why they are accepted.")] = None,
+    json: Json = False,
+) -> None:
+    """Show the quality of all samples: the outcome of each check, with limits from the settings in `[quality]`.
+
+    With --accept, record who accepts samples that failed a check, and why. That holds for the result as it is: one with
+    other content is checked again. Exit code 1 if a sample fails a check and is not accepted.
+    """
+    project, _ = open_project(absolute_path(output_path))
+    names = _chosen(project, samples)
+    if accept is not None:
+        _accept(project, accept, names if samples else (), reason or "")
+    elif reason is not None:
+        raise InputError("--reason is for --accept: give the check that is accepted")
+    findings = check_samples(project, names)
+    if json:
+        typer.echo(json_module.dumps([_to_dict(name, found) for name, found in findings.items()], indent=2))
+    else:
+        _show(findings)
+    if any(overall(found) is Outcome.FAIL for found in findings.values()):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _chosen(project: Project, samples: Sequence[str] | None) -> tuple[str, ...]:
+    known = sample_names(project.ledger)
+    for name in samples or ():
+        if name not in known:
+            raise InputError(f"there is no sample {name!r} in {project.settings.output_path}: see `samples list`")
+    return known if not samples else tuple(dict.fromkeys(samples))
+
+
+def _accept(project: Project, name: str, samples: Sequence[str], reason: str) -> None:
+    """Record that samples are accepted.
+
+    Raises:
+        InputError: the check does not exist, a sample has not failed it, or no sample or reason is given.
+    """
+    if name not in QUALITY_CHECKS:
+        similar = suggest(name, QUALITY_CHECKS)
+        hint = f"did you mean {similar}?" if similar else f"the checks are {', '.join(QUALITY_CHECKS)}"
+        raise InputError(f"there is no check {name}: {hint}")
+    if not samples or not reason.strip():
+        raise InputError("--accept needs --samples, the samples that are accepted, and --reason, why they are")
+    findings = [check_sample(project, QUALITY_CHECKS[name], sample) for sample in samples]
+    for finding in findings:
+        if finding.outcome is not Outcome.FAIL:
+            raise InputError(
+                f"{finding.sample} has not failed {name} ({finding.outcome.value}: {finding.message}): leave it out"
+            )
+    for finding in findings:
+        acceptance = Acceptance(
+            check=name,
+            data_version=finding.data_version,
+            by=user_name(),
+            at=datetime.now(UTC),
+            reason=reason.strip(),
+            finding=finding.message,
+        )
+        add_acceptances(project.ledger, finding.sample, [acceptance])
+
+
+def _show(findings: Mapping[str, Sequence[Finding]]) -> None:
+    table = Table("SAMPLE", *(name.upper().replace("_", " ") for name in QUALITY_CHECKS), box=None, pad_edge=False)
+    for name, found in findings.items():
+        cells = [f"[{_STYLES[finding.outcome]}]{finding.outcome.value}[/]" for finding in found]
+        table.add_row(name, *cells)
+    Console(highlight=False).print(table)
+    console = Console(markup=False, highlight=False)
+    for name, found in findings.items():
+        for finding in found:
+            if finding.outcome not in {Outcome.PASS, Outcome.UNKNOWN}:
+                console.print(f"{name}: {finding.check}: {finding.message}", soft_wrap=True)
+
+
+def _to_dict(name: str, found: Sequence[Finding]) -> dict[str, object]:
+    return {
+        "sample": name,
+        "outcome": overall(found).value,
+        "checks": [
+            {
+                "check": finding.check,
+                "asset": QUALITY_CHECKS[finding.check].asset,
+                "outcome": finding.outcome.value,
+                "message": finding.message,
+                "figures": dict(finding.figures),
+                "accepted": finding.acceptance.model_dump(mode="json") if finding.acceptance else None,
+            }
+            for finding in found
+        ],
+    }

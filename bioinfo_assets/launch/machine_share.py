@@ -1,0 +1,173 @@
+"""How the runs of this machine share its CPUs and memory, whoever started them: the page, or a command line.
+
+Each backend has a file in a folder of the user. It is locked while the backend is open, and states what its jobs
+hold and since when the first of its queue has waited. A file that nobody has locked belongs to a process that died:
+what it held is free. There is no server, and nothing to clean up after a crash.
+"""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from bioinfo_assets.launch.job import Resources
+from bioinfo_assets.storage.atomic import translate_disk_errors
+from bioinfo_assets.storage.file_lock import file_lock, is_held
+
+FOLDER_VARIABLE: Final = "BIOINFO_MACHINE_FOLDER"
+"""The environment variable that names another folder, for example one of a group of users."""
+
+TICKET_TIMEOUT_S: Final = 30.0
+"""Seconds after which a process that waits and no longer asks, such as a suspended one, loses its turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What the jobs of one backend hold.
+
+    Attributes:
+        cpus: CPUs.
+        memory_mib: Memory.
+        waiting_since: Since when the first job of its queue has waited; 0 if none does.
+        last_request: When it asked for the last time.
+    """
+
+    cpus: int = 0
+    memory_mib: int = 0
+    waiting_since: float = 0.0
+    last_request: float = 0.0
+
+    def waits_longer_than(self, since: float, now: float) -> bool:
+        """Whether its first job has waited since before a time, and is still asked for."""
+        return 0.0 < self.waiting_since < since and now - self.last_request < TICKET_TIMEOUT_S
+
+
+@dataclass(slots=True)
+class MachineShare:
+    """What the jobs of one backend hold of this machine; not thread-safe by itself.
+
+    A job gets resources if they are free in addition to what all others hold, and if no other backend's first job has
+    waited longer: the small jobs of one run do not starve a big one of another.
+
+    Attributes:
+        cpus: CPUs of this machine.
+        memory_mib: Its memory.
+        folder: Where the backends of this machine have their files.
+    """
+
+    cpus: int
+    memory_mib: int
+    folder: Path
+    _held: dict[str, Resources] = field(default_factory=dict)
+    _waiting_since: float = 0.0
+    _file: Path | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def try_hold(self, job_id: str, resources: Resources) -> bool:
+        """Hold resources for a job and return True if they are free; otherwise wait in turn, until it is asked again.
+
+        Raises:
+            InputError: the folder cannot be written to.
+            ResourceError: its disk is full.
+        """
+        own = self.open()
+        with self._all_locked():
+            now = time.time()
+            since = self._waiting_since or now
+            others = self._others(own)
+            is_granted = self._is_free(resources, others) and not any(
+                use.waits_longer_than(since, now) for use in others
+            )
+            if is_granted:
+                self._held[job_id] = resources
+            self._waiting_since = 0.0 if is_granted else since
+            self._write(own)
+            return is_granted
+
+    def release(self, job_id: str) -> None:
+        """Give back what a job held."""
+        if self._held.pop(job_id, None) is not None:
+            self._update()
+
+    def stop_waiting(self) -> None:
+        """Leave the queue of the machine: no job of this backend waits for others any more."""
+        if self._waiting_since:
+            self._waiting_since = 0.0
+            self._update()
+
+    def close(self) -> None:
+        """Give back everything."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+        self._stack.close()
+        self._held.clear()
+        self._waiting_since, self._file = 0.0, None
+
+    def open(self) -> Path:
+        """Take part in sharing; returns this backend's file.
+
+        Raises:
+            InputError: the folder cannot be written to.
+            ResourceError: its disk is full.
+        """
+        if self._file is None:
+            with translate_disk_errors(self.folder):
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = self.folder / f"{os.getpid()}-{uuid4().hex[:8]}.use"
+            with self._all_locked():  # another process may take a file that nobody has locked yet for one of a dead one
+                self._stack.enter_context(file_lock(self._file))
+        return self._file
+
+    def _all_locked(self) -> AbstractContextManager[None]:
+        return file_lock(self.folder / "lock")
+
+    def _others(self, own: Path) -> list[_Use]:
+        """What the other backends of this machine hold; the files of processes that died are removed."""
+        uses = []
+        for file in self.folder.glob("*.use"):
+            if file == own:
+                continue
+            if is_held(file):
+                uses.append(_read(file))
+            else:
+                file.unlink(missing_ok=True)
+        return uses
+
+    def _is_free(self, resources: Resources, others: Sequence[_Use]) -> bool:
+        """Whether the machine has these resources in addition to what its own jobs and those of others hold."""
+        own = (*self._held.values(), resources)
+        cpus = sum(held.cpus for held in own) + sum(use.cpus for use in others)
+        memory_mib = sum(held.memory_mib for held in own) + sum(use.memory_mib for use in others)
+        return cpus <= self.cpus and memory_mib <= self.memory_mib
+
+    def _update(self) -> None:
+        if self._file is not None:
+            with self._all_locked():
+                self._write(self._file)
+
+    def _write(self, file: Path) -> None:
+        cpus = sum(held.cpus for held in self._held.values())
+        memory_mib = sum(held.memory_mib for held in self._held.values())
+        file.write_text(json.dumps([cpus, memory_mib, self._waiting_since, time.time()]), encoding="ascii")
+
+
+def machine_folder() -> Path:
+    """The folder in which this user's backends share this machine.
+
+    It is on a disk of the machine, since a home may be shared by several, and the same whatever session, service or
+    schedule a process belongs to.
+    """
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named) if named else Path(f"/tmp/bioinfo-assets-{os.getuid()}")  # noqa: S108 - its mode is 0700
+
+
+def _read(file: Path) -> _Use:
+    """What a backend's file states; nothing if it is just being created."""
+    with suppress(OSError, ValueError, TypeError):
+        return _Use(*json.loads(file.read_text(encoding="ascii")))
+    return _Use()

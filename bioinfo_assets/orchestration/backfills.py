@@ -1,0 +1,59 @@
+"""Backfills: how one is requested for some partitions of some assets, and what became of its assets."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import dagster as dg
+
+from bioinfo_assets.orchestration.internals import (
+    AssetGraphSubset,
+    BulkActionStatus,
+    DefaultPartitionsSubset,
+    PartitionBackfill,
+    make_new_backfill_id,
+)
+
+FAILED_BACKFILLS: Final = (BulkActionStatus.COMPLETED_FAILED,)
+"""The states of a backfill that is over and of which something failed; not of one that was cancelled."""
+
+
+def request_backfill(
+    instance: dg.DagsterInstance, partitions: Mapping[str, Sequence[str | None]], *, title: str
+) -> str:
+    """Request a backfill, which Dagster's daemon then launches; returns its id.
+
+    Args:
+        instance: Dagster.
+        partitions: By asset the partitions; only None for an asset without partitions.
+        title: Of the backfill, for people.
+    """
+    names = {dg.AssetKey(asset): {name for name in keys if name is not None} for asset, keys in partitions.items()}
+    subset = AssetGraphSubset(  # type: ignore[call-arg] # a NamedTuple whose decorator hides its fields
+        partitions_subsets_by_asset_key={key: DefaultPartitionsSubset(own) for key, own in names.items() if own},
+        non_partitioned_asset_keys={key for key, own in names.items() if not own},
+    )
+    backfill_id = make_new_backfill_id()
+    instance.add_backfill(
+        PartitionBackfill.from_asset_graph_subset(
+            backfill_id=backfill_id,
+            backfill_timestamp=time.time(),
+            tags={},
+            dynamic_partitions_store=instance,
+            asset_graph_subset=subset,
+            title=title,
+            description=None,
+            run_config=None,
+        )
+    )
+    return backfill_id
+
+
+def was_left_out(backfill: PartitionBackfill, key: dg.AssetKey) -> bool:
+    """Whether an asset without partitions belongs to a backfill, and no run was requested for it."""
+    data = backfill.asset_backfill_data
+    return (
+        data is not None
+        and key in data.target_subset.non_partitioned_asset_keys
+        and key not in data.requested_subset.non_partitioned_asset_keys
+    )

@@ -1,0 +1,342 @@
+"""Quality control: what is checked of each sample, and which samples may go no further.
+
+A check reads the records of a sample and the tables of its metrics. Its outcome depends on them, on the limits in the
+settings, and on who has accepted a sample that failed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from bioinfo_assets.errors import BioinfoAssetsError, InputError
+from bioinfo_assets.genomics.bam_header import contig_difference, parse_sam_header
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.pipeline.asset_spec import AssetSpec
+from bioinfo_assets.pipeline.graph import GRAPH
+from bioinfo_assets.pipeline.jobs import Upstream
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.quality_settings import AtLeast, AtMost
+from bioinfo_assets.records.accepted_quality import Acceptance, read_acceptances
+from bioinfo_assets.records.bam_files import read_bam_header
+from bioinfo_assets.records.record import Record
+from bioinfo_assets.result_key import (
+    ALIGNED_BAM,
+    MARKED_BAM,
+    MERGED_READS,
+    RECALIBRATED_BAM,
+    REFERENCE_INDEX,
+    TRIMMED_READS,
+    ResultKey,
+)
+
+
+class Outcome(StrEnum):
+    """The outcome of a check, from good to bad; the worst of a sample counts."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    UNKNOWN = "unknown"
+    """There is no result to check, or it was imported without the facts that the check needs."""
+
+    WARN = "warn"
+    ACCEPTED = "accepted"
+    """It failed, and somebody has accepted it."""
+
+    FAIL = "fail"
+
+
+_ORDER: Final = tuple(Outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found in one sample.
+
+    Attributes:
+        check: The check.
+        sample: The sample.
+        outcome: The outcome.
+        message: Why, in words with the figures.
+        figures: The figures by name, for tables.
+        data_version: Of the result that was checked; empty if there is none.
+        acceptance: Who accepted the failure, if anybody has.
+    """
+
+    check: str
+    sample: str
+    outcome: Outcome
+    message: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+    data_version: str = ""
+    acceptance: Acceptance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Assessment:
+    outcome: Outcome
+    message: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SampleResults:
+    """The results of one sample, for its checks.
+
+    Attributes:
+        project: The project.
+        sample: The sample.
+    """
+
+    project: Project
+    sample: str
+
+    def record(self, asset: str) -> Record | None:
+        """The record of one of its results."""
+        return self.project.ledger.read(ResultKey(asset, self.sample))
+
+    def metrics(self, record: Record) -> Mapping[str, float]:
+        """The numbers in the metrics of a result."""
+        read = GRAPH[record.asset].metrics
+        found = read(self.project.store, record) if read is not None else {}
+        return {name: value for name, value in found.items() if isinstance(value, int | float)}
+
+
+@dataclass(frozen=True, slots=True)
+class QualityCheck:
+    """A check of samples.
+
+    Attributes:
+        name: Its name, in settings and in Dagit.
+        asset: The asset whose result it checks.
+        description: What it checks.
+        assess: Assesses the result of one sample.
+    """
+
+    name: str
+    asset: str
+    description: str
+    assess: Callable[[SampleResults, Record], _Assessment]
+
+
+def _intact_bam(results: SampleResults, record: Record) -> _Assessment:
+    project = results.project
+    bam = record.file("bam")
+    if bam.is_released:
+        return _Assessment(Outcome.PASS, "released; it was intact when it was compared with its CRAM")
+    damage = project.ledger.check_files(record).damage
+    if damage:
+        return _Assessment(Outcome.FAIL, damage)
+    try:
+        header = read_bam_header(project.store, bam.uri)
+    except InputError as problem:
+        return _Assessment(Outcome.FAIL, str(problem))
+    index = project.ledger.read(ResultKey(REFERENCE_INDEX, "references"))
+    if index is None:
+        return _Assessment(Outcome.UNKNOWN, "the reference has no index to compare with")
+    dictionary = parse_sam_header(project.store.read_bytes(index.file("dict").uri).decode())
+    difference = contig_difference(header.contigs, dictionary.contigs)
+    if difference:
+        return _Assessment(Outcome.FAIL, f"not aligned to the reference of this project: {difference}")
+    return _Assessment(Outcome.PASS, f"intact, and aligned to the {len(header.contigs)} contigs of this reference")
+
+
+def _reads_accounted_for(results: SampleResults, record: Record) -> _Assessment:
+    """Compare the counts that the steps reported, from the FASTQs to the final BAM."""
+    records = {asset: results.record(asset) for asset in (MERGED_READS, TRIMMED_READS, ALIGNED_BAM, MARKED_BAM)}
+    records[RECALIBRATED_BAM] = record
+    facts: dict[str, Mapping[str, int]] = {}
+    for asset, found in records.items():
+        if found is None or found.imported:
+            return _Assessment(Outcome.UNKNOWN, f"{asset} was not computed here, so its reads were not counted")
+        facts[asset] = {name: int(text) for name, text in found.facts.items() if text.isdecimal()}
+    try:
+        pairs, kept = facts[MERGED_READS]["pairs"], facts[TRIMMED_READS]["pairs_out"]
+        by_group = sum(value for name, value in facts[MERGED_READS].items() if name.startswith("pairs."))
+        final = facts[RECALIBRATED_BAM]["records"]
+        compared = (
+            ("read pairs of all read groups", by_group, "merged pairs", pairs),
+            ("merged pairs", pairs, "pairs that were trimmed", facts[TRIMMED_READS]["pairs_in"]),
+            ("reads that trimming kept", 2 * kept, "primary records that were aligned", facts[ALIGNED_BAM]["primary"]),
+            ("aligned records", facts[ALIGNED_BAM]["records"], "marked records", facts[MARKED_BAM]["records"]),
+            ("marked records", facts[MARKED_BAM]["records"], "records of the final BAM", final),
+        )
+    except KeyError as missing:
+        return _Assessment(Outcome.UNKNOWN, f"an earlier version did not count {missing.args[0]}")
+    for first, count, second, other in compared:
+        if count != other:
+            return _Assessment(Outcome.FAIL, f"{count} {first}, but {other} {second}")
+    figures = {"pairs": pairs, "pairs_kept": kept, "records": final}
+    return _Assessment(
+        Outcome.PASS, f"{pairs} pairs, {pairs - kept} dropped by trimming, {final} final records", figures
+    )
+
+
+def _insert_size(results: SampleResults, record: Record) -> _Assessment:
+    if record.facts.get("has_insert_metrics") == "no":
+        return _Assessment(Outcome.FAIL, "there are no proper pairs")
+    median = results.metrics(record).get("median_insert_size")
+    quality = results.project.settings.quality
+    return _assess_figures(
+        [
+            ("median insert size", median, quality.insert_size),
+            ("median insert size", median, quality.insert_size_at_most),
+        ]
+    )
+
+
+def _mapped(results: SampleResults, record: Record) -> _Assessment:
+    fraction = results.metrics(record).get("frac_pf_reads_aligned")
+    return _assess_figures([("aligned reads", fraction, results.project.settings.quality.mapped)])
+
+
+def _duplicates(results: SampleResults, record: Record) -> _Assessment:
+    fraction = results.metrics(record).get("frac_duplication")
+    return _assess_figures([("duplicates", fraction, results.project.settings.quality.duplicates)])
+
+
+def _coverage(results: SampleResults, record: Record) -> _Assessment:
+    figures, quality = results.metrics(record), results.project.settings.quality
+    return _assess_figures(
+        [
+            ("mean depth", figures.get("mean_depth"), quality.mean_depth),
+            ("genome at 10x", figures.get("frac_10x"), quality.covered_10x),
+            ("genome at 20x", figures.get("frac_20x"), quality.covered_20x),
+            ("genome at 30x", figures.get("frac_30x"), quality.covered_30x),
+        ]
+    )
+
+
+QUALITY_CHECKS: Final[Mapping[str, QualityCheck]] = {
+    check.name: check
+    for check in (
+        QualityCheck(
+            "intact_bam",
+            RECALIBRATED_BAM,
+            "The final BAM is intact, and aligned to the current reference.",
+            _intact_bam,
+        ),
+        QualityCheck(
+            "reads_accounted_for",
+            RECALIBRATED_BAM,
+            "The reads of all read groups are in the final BAM, except for those that trimming dropped.",
+            _reads_accounted_for,
+        ),
+        QualityCheck(
+            "insert_size", "insert_size_metrics", "There are proper pairs, of the expected size.", _insert_size
+        ),
+        QualityCheck("mapped", "alignment_metrics", "Enough reads are aligned.", _mapped),
+        QualityCheck("duplicates", MARKED_BAM, "Not too many reads are duplicates.", _duplicates),
+        QualityCheck("coverage", "depth", "Mean depth, and the genome at depths of 10, 20 and 30.", _coverage),
+    )
+}
+"""By name, in the order in which they are shown."""
+
+
+def check_sample(project: Project, check: QualityCheck, sample: str, record: Record | None = None) -> Finding:
+    """Check one sample.
+
+    Args:
+        project: The project.
+        check: The check.
+        sample: The sample.
+        record: The result to check; the current one by default.
+    """
+    results = SampleResults(project, sample)
+    try:
+        record = record or results.record(check.asset)
+        if record is None:
+            return Finding(check.name, sample, Outcome.UNKNOWN, f"there is no {check.asset} yet")
+        assessment = check.assess(results, record)
+    except BioinfoAssetsError as problem:
+        return Finding(check.name, sample, Outcome.UNKNOWN, str(problem))
+    except (ValueError, LookupError) as problem:  # of a table that is not what its tool writes
+        return Finding(check.name, sample, Outcome.UNKNOWN, f"the metrics of {check.asset} cannot be read: {problem}")
+    finding = Finding(
+        check.name, sample, assessment.outcome, assessment.message, assessment.figures, record.data_version
+    )
+    return _accepted(project, finding) if assessment.outcome is Outcome.FAIL else finding
+
+
+def check_samples(project: Project, samples: Sequence[str]) -> dict[str, list[Finding]]:
+    """Check samples; returns the findings of each, in the order of the checks."""
+    return {name: [check_sample(project, check, name) for check in QUALITY_CHECKS.values()] for name in samples}
+
+
+def overall(findings: Sequence[Finding]) -> Outcome:
+    """The worst of several findings."""
+    return max((finding.outcome for finding in findings), key=_ORDER.index, default=Outcome.PASS)
+
+
+def build_job(spec: AssetSpec, upstream: Upstream, scope: str) -> Job:
+    """Build the job of a result, unless its sample has failed a blocking check upstream.
+
+    Raises:
+        InputError: the sample is blocked, or a file or a setting is wrong.
+    """
+    check_not_blocked(spec, upstream, scope)
+    return spec.build(upstream, scope)
+
+
+def check_not_blocked(spec: AssetSpec, upstream: Upstream, scope: str) -> None:
+    """Check that a sample has not failed a blocking check of a result that another one is computed from.
+
+    Raises:
+        InputError: it has, and nobody has accepted it.
+    """
+    for finding in _blocking_findings(spec, upstream, scope):
+        raise InputError(
+            f"{scope} is stopped by the check {finding.check} ({finding.message}): correct it, or accept it with "
+            f"`bioinfo-assets qc --accept {finding.check} --samples {scope} --reason TEXT`"
+        )
+
+
+def _blocking_findings(spec: AssetSpec, upstream: Upstream, scope: str) -> Iterator[Finding]:
+    blocking = upstream.project.settings.quality.blocking
+    if not blocking or spec.scope is not None:
+        return
+    for check in (QUALITY_CHECKS[name] for name in blocking):
+        if check.asset in spec.upstream and scope in upstream.records[check.asset].records:
+            record = upstream.records[check.asset].of(scope)
+            if not record.fingerprint:
+                continue  # provisional: checked when its job has run
+            finding = check_sample(upstream.project, check, scope, record)
+            if finding.outcome is Outcome.FAIL:
+                yield finding
+
+
+def _accepted(project: Project, finding: Finding) -> Finding:
+    """A failure, or the same as accepted."""
+    for acceptance in reversed(read_acceptances(project.ledger, finding.sample)):
+        if (acceptance.check, acceptance.data_version) == (finding.check, finding.data_version):
+            message = f"{finding.message}; accepted by {acceptance.by} on {acceptance.at:%Y-%m-%d}: {acceptance.reason}"
+            return Finding(
+                finding.check,
+                finding.sample,
+                Outcome.ACCEPTED,
+                message,
+                finding.figures,
+                finding.data_version,
+                acceptance,
+            )
+    return finding
+
+
+def _assess_figures(assessment: Sequence[tuple[str, float | None, AtLeast | AtMost]]) -> _Assessment:
+    """Assess figures by their limits; the worst counts, and all are named."""
+    outcome, words, figures = Outcome.PASS, [], {}
+    for name, value, limits in assessment:
+        if value is None:
+            return _Assessment(Outcome.UNKNOWN, f"there is no {name}")
+        figures[name] = value
+        own, text = _assess(name, value, limits)
+        outcome = max(outcome, own, key=_ORDER.index)
+        words.append(text)
+    return _Assessment(outcome, ", ".join(dict.fromkeys(words)), figures)
+
+
+def _assess(name: str, value: float, limits: AtLeast | AtMost) -> tuple[Outcome, str]:
+    text = f"{name} {value:.4g}"
+    for outcome, limit in ((Outcome.FAIL, limits.fail), (Outcome.WARN, limits.warn)):
+        if limit is not None and limits.is_broken(value, limit):
+            return outcome, f"{text} is {limits.words} {limit:g}"
+    return Outcome.PASS, text

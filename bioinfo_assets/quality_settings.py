@@ -1,0 +1,91 @@
+"""The settings of quality control: the limits of each figure, and which checks stop a sample."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+CHECKS: Final = ("intact_bam", "reads_accounted_for", "insert_size", "mapped", "duplicates", "coverage")
+"""The quality checks of a sample."""
+
+
+class AtLeast(BaseModel):
+    """The limits of a figure that should not be small; without limits it is shown and not checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    warn: float | None = Field(default=None, ge=0, description="Warn if the figure is below it.")
+    fail: float | None = Field(default=None, ge=0, description="Fail if the figure is below it.")
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "AtLeast":
+        if self.warn is not None and self.fail is not None and self.fail > self.warn:
+            raise PydanticCustomError("limits", "`fail` must not be above `warn`")
+        return self
+
+    def is_broken(self, value: float, limit: float) -> bool:
+        """Whether a figure breaks a limit."""
+        return value < limit
+
+    @property
+    def words(self) -> str:
+        """How a limit is broken."""
+        return "below"
+
+
+class AtMost(BaseModel):
+    """The limits of a figure that should not be large; without limits it is shown and not checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    warn: float | None = Field(default=None, ge=0, description="Warn if the figure is above it.")
+    fail: float | None = Field(default=None, ge=0, description="Fail if the figure is above it.")
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "AtMost":
+        if self.warn is not None and self.fail is not None and self.fail < self.warn:
+            raise PydanticCustomError("limits", "`fail` must not be below `warn`")
+        return self
+
+    def is_broken(self, value: float, limit: float) -> bool:
+        """Whether a figure breaks a limit."""
+        return value > limit
+
+    @property
+    def words(self) -> str:
+        """How a limit is broken."""
+        return "above"
+
+
+def _split(value: object) -> object:
+    """Names in an environment variable are separated by commas."""
+    return tuple(item.strip() for item in value.split(",") if item.strip()) if isinstance(value, str) else value
+
+
+def _check_names(value: Any) -> Any:  # noqa: ANN401 - whatever the file or the environment has
+    names = _split(value)
+    for name in names if isinstance(names, list | tuple) else ():
+        if name not in CHECKS:
+            raise PydanticCustomError("check", "there is no check {name}: the checks are {checks}",
+                                      {"name": name, "checks": ", ".join(CHECKS)})  # fmt: skip
+    return names
+
+
+class QualitySettings(BaseModel):
+    """The limits of quality control, and which checks stop a sample that fails them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mapped: AtLeast = Field(default=AtLeast(), description="Fraction of the reads that are aligned.")
+    duplicates: AtMost = Field(default=AtMost(), description="Fraction of the reads that are duplicates.")
+    mean_depth: AtLeast = Field(default=AtLeast(), description="Mean depth over the whole genome.")
+    covered_10x: AtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 10 or more.")
+    covered_20x: AtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 20 or more.")
+    covered_30x: AtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 30 or more.")
+    insert_size: AtLeast = Field(default=AtLeast(), description="Median insert size in bases.")
+    insert_size_at_most: AtMost = Field(default=AtMost(), description="Median insert size in bases, limits from above.")
+    blocking: Annotated[tuple[str, ...], BeforeValidator(_check_names)] = Field(
+        default=(),
+        description="The checks after which a sample that fails goes no further, unless somebody accepts it with "
+        "`bioinfo-assets qc --accept`.",
+    )

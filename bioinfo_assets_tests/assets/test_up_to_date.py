@@ -1,0 +1,265 @@
+"""Dagit and `bioinfo-assets status` agree on what is out of date, whatever has changed and however many samples."""
+
+import sys
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from bioinfo_assets.assets.materialize_stale import materialize_stale
+from bioinfo_assets.assets.up_to_date import (
+    CHECK,
+    CHECK_INTERVAL_S,
+    check_job,
+    check_up_to_date,
+    report_up_to_date,
+    up_to_date,
+)
+from bioinfo_assets.cli.status import status
+from bioinfo_assets.launch.backend_config import BackendConfig
+from bioinfo_assets.orchestration.partitions import add_samples
+from bioinfo_assets.pipeline.graph import ASSETS
+from bioinfo_assets.settings import save
+from bioinfo_assets.steps import duplicates, trimming
+from bioinfo_assets_tests.cli.small_project import call_command, parse_json
+from bioinfo_assets_tests.pipeline.fake_project import FakeProject, FakeTools, open_fake_project
+
+MANY = 300
+READS = ("merged_reads", "trimmed_reads")
+OUT_OF_DATE = ("stale", "damaged")
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as opened:
+        yield opened
+
+
+@pytest.fixture
+def computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProject:
+    return computed_project(tmp_path, monkeypatch, ["a", "b", "c"])
+
+
+def computed_project(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], assets: Collection[str] | None = None
+) -> FakeProject:
+    """A project with the results of samples; commands and checks see its tools instead of this machine's."""
+    project = open_fake_project(folder, *names)
+    project.run(assets)
+
+    def open_backend(_: BackendConfig, *__: object) -> FakeTools:
+        return FakeTools(folder / "scratch", project.versions)
+
+    monkeypatch.setattr("bioinfo_assets.pipeline.result_state.open_backend", open_backend)
+    return project
+
+
+def stale_by_status(project: FakeProject) -> dict[tuple[str, str], str]:
+    """By asset and scope, the reason of what is stale or damaged by `status`."""
+    save(project.project.settings, project.folder / "out" / ".dagster")
+    found = parse_json(call_command(status, "--output-path", project.folder / "out", "--json"))
+    return {(item["asset"], item["scope"]): item["reason"] for item in found if item["state"] in OUT_OF_DATE}
+
+
+def shown_in_dagit(project: FakeProject, instance: dg.DagsterInstance) -> dict[tuple[str, str], str]:
+    """By asset and scope, the reason of what is out of date by the checks; compared with their counts and outcomes."""
+    report_up_to_date(instance, project.project)
+    shown: dict[tuple[str, str], str] = {}
+    for asset in ASSETS:
+        record = instance.get_latest_asset_check_evaluation_record(dg.AssetCheckKey(dg.AssetKey(asset), CHECK))
+        assert record is not None
+        assert record.evaluation is not None
+        metadata = record.evaluation.metadata
+        table = metadata["out_of_date"]
+        assert isinstance(table, dg.TableMetadataValue)
+        rows = {(asset, str(row.data["sample"])): str(row.data["why"]) for row in table.records}
+        assert sum(int(str(metadata[state].value)) for state in OUT_OF_DATE) == len(rows)
+        assert record.evaluation.passed is (not rows)
+        assert record.evaluation.severity is dg.AssetCheckSeverity.WARN
+        shown |= rows
+    return shown
+
+
+def change_fastq(project: FakeProject, _: pytest.MonkeyPatch) -> None:
+    project.write_reads(project.samples[1], pairs=2)
+
+
+def change_reference(project: FakeProject, _: pytest.MonkeyPatch) -> None:
+    fasta = Path(project.settings["reference"])
+    fasta.write_text(fasta.read_text().replace("ACGT", "ACGA", 1))
+
+
+def change_parameter(project: FakeProject, _: pytest.MonkeyPatch) -> None:
+    project.settings["quantized_quals"] = (10, 20)
+
+
+def change_step_version(_: FakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "VERSION", "another")
+
+
+def change_tool_version(project: FakeProject, _: pytest.MonkeyPatch) -> None:
+    project.versions["samtools"] = "2"
+
+
+def damage_a_file(project: FakeProject, _: pytest.MonkeyPatch) -> None:
+    project.file("depth", project.samples[0], "summary").write_text("no longer what it was\n")
+
+
+Change = Callable[[FakeProject, pytest.MonkeyPatch], None]
+CHANGES: list[Change] = [
+    damage_a_file,
+    change_fastq,
+    change_tool_version,
+    change_step_version,
+    change_parameter,
+    change_reference,
+]
+
+
+def test_nothing_is_out_of_date_after_a_run(computed: FakeProject, instance: dg.DagsterInstance) -> None:
+    assert shown_in_dagit(computed, instance) == stale_by_status(computed) == {}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_checks_and_status_agree(
+    computed: FakeProject, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, change: Change
+) -> None:
+    change(computed, monkeypatch)
+    shown = shown_in_dagit(computed, instance)
+    assert shown
+    assert shown == stale_by_status(computed)
+
+
+def test_a_check_describes_how_many_which_and_why(computed: FakeProject, instance: dg.DagsterInstance) -> None:
+    computed.write_reads("b", pairs=2)
+    report_up_to_date(instance, computed.project)
+
+    def description(asset: str) -> str | None:
+        record = instance.get_latest_asset_check_evaluation_record(dg.AssetCheckKey(dg.AssetKey(asset), CHECK))
+        assert record is not None
+        assert record.evaluation is not None
+        return record.evaluation.description
+
+    assert description("depth") == "1 of 3 out of date: b (after merged_reads of b)"
+    assert description("reference_index") == "up to date"
+    assert description("recalibrated_cram") == "not computed with these settings"
+
+
+def test_a_check_is_reported_again_only_if_it_has_changed(computed: FakeProject, instance: dg.DagsterInstance) -> None:
+    def evaluations(asset: str) -> int:
+        key = dg.AssetCheckKey(dg.AssetKey(asset), CHECK)
+        return len(instance.event_log_storage.get_asset_check_execution_history(key, limit=10))
+
+    report_up_to_date(instance, computed.project)
+    report_up_to_date(instance, computed.project)
+    assert evaluations("depth") == 1
+    # A materialization that is newer than the check: Dagit would no longer show the check.
+    instance.report_runless_asset_event(dg.AssetMaterialization("depth", partition="a"))
+    report_up_to_date(instance, computed.project)
+    assert (evaluations("depth"), evaluations("marked_bam")) == (2, 1)
+
+
+def test_the_sensor_reports_after_a_run_and_otherwise_at_intervals(
+    computed: FakeProject, instance: dg.DagsterInstance
+) -> None:
+    resources = {"project": computed.project}
+    first = check_up_to_date(dg.build_sensor_context(instance, resources=resources))
+    assert isinstance(first, dg.SensorResult)
+    again = check_up_to_date(dg.build_sensor_context(instance, cursor=first.cursor, resources=resources))
+    assert isinstance(again, dg.SkipReason)
+
+    @dg.job
+    def empty() -> None: ...
+
+    instance.create_run_for_job(empty, status=dg.DagsterRunStatus.SUCCESS)
+    after = check_up_to_date(dg.build_sensor_context(instance, cursor=first.cursor, resources=resources))
+    assert isinstance(after, dg.SensorResult)
+    assert check_up_to_date.minimum_interval_seconds == CHECK_INTERVAL_S <= 60
+
+
+def test_the_sensor_leaves_many_samples_to_a_run(
+    computed: FakeProject, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster ends the evaluation of a sensor after a minute; a run of the checks does not start another one."""
+    monkeypatch.setattr("bioinfo_assets.assets.up_to_date.MAX_SAMPLES_IN_SENSOR", 2)
+    resources = {"project": computed.project}
+    first = check_up_to_date(dg.build_sensor_context(instance, resources=resources))
+    assert isinstance(first, dg.SensorResult)
+    assert len(first.run_requests or ()) == 1
+
+    @dg.job(name=check_job.name)
+    def checks() -> None: ...
+
+    instance.create_run_for_job(checks, status=dg.DagsterRunStatus.SUCCESS)
+    again = check_up_to_date(dg.build_sensor_context(instance, cursor=first.cursor, resources=resources))
+    assert isinstance(again, dg.SkipReason)
+
+
+def test_the_check_can_be_executed_by_itself(computed: FakeProject, instance: dg.DagsterInstance) -> None:
+    computed.write_reads("b", pairs=2)
+    definitions = dg.Definitions(asset_checks=[up_to_date], resources={"project": computed.project})
+    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance)
+    outcome = {item.asset_key.path[-1]: item.passed for item in result.get_asset_check_evaluations()}
+    assert set(outcome) == set(ASSETS)
+    assert not outcome["depth"]
+    assert outcome["reference_index"]
+
+
+@pytest.mark.parametrize(
+    ("assets", "expected"),
+    [
+        ([], {"merged_reads", "trimmed_reads", "aligned_bam", "marked_bam", "recalibrated_bam", "alignment_metrics",
+              "insert_size_metrics", "depth", "multiqc_report"}),
+        (["marked_bam"], {"merged_reads", "trimmed_reads", "aligned_bam", "marked_bam"}),
+    ],
+    ids=["everything", "one asset"],
+)  # fmt: skip
+def test_the_job_requests_exactly_what_is_out_of_date(
+    computed: FakeProject, instance: dg.DagsterInstance, assets: list[str], expected: set[str]
+) -> None:
+    add_samples(instance, computed.samples)
+    computed.write_reads("b", pairs=2)
+    result = materialize_stale.execute_in_process(
+        instance=instance,
+        resources={"project": computed.project},
+        run_config={"ops": {"request_stale_results": {"config": {"assets": assets}}}},
+    )
+    assert result.success
+    (backfill,) = instance.get_backfills()
+    assert backfill.asset_backfill_data is not None
+    target = backfill.asset_backfill_data.target_subset
+    requested = {(item.asset_key.path[-1], item.partition_key) for item in target.iterate_asset_partitions()}
+    assert requested == {(asset, None if asset == "multiqc_report" else "b") for asset in expected}
+
+
+def test_the_job_requests_nothing_if_all_is_up_to_date(computed: FakeProject, instance: dg.DagsterInstance) -> None:
+    assert materialize_stale.execute_in_process(instance=instance, resources={"project": computed.project}).success
+    assert instance.get_backfills() == []
+
+
+def test_a_misspelt_asset_is_refused(computed: FakeProject, instance: dg.DagsterInstance) -> None:
+    config = {"ops": {"request_stale_results": {"config": {"assets": ["dept"]}}}}
+    with pytest.raises(dg.Failure, match="there is no asset dept: did you mean depth"):
+        materialize_stale.execute_in_process(
+            instance=instance, resources={"project": computed.project}, run_config=config
+        )
+
+
+def test_checks_and_status_agree_on_many_samples(
+    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of their reads only: all results of 300 samples take a minute to write."""
+    monkeypatch.setattr("bioinfo_assets.assets.up_to_date.MAX_ROWS", sys.maxsize)
+    project = computed_project(tmp_path, monkeypatch, [f"s{number:03}" for number in range(MANY)], READS)
+    change_fastq(project, monkeypatch)
+    project.file("merged_reads", project.samples[0], "reads1").write_text("no longer what it was\n")
+    shown = shown_in_dagit(project, instance)
+    assert {scope for _, scope in shown} == {project.samples[0], project.samples[1]}
+    assert shown == stale_by_status(project)
+    project.settings["trimming"] = {"max_n": 0.2}
+    project.versions["bgzip"] = "2"
+    monkeypatch.setattr(trimming, "VERSION", "another")
+    shown = shown_in_dagit(project, instance)
+    assert len(shown) == len(READS) * MANY
+    assert shown == stale_by_status(project)

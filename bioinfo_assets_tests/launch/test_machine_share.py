@@ -1,0 +1,136 @@
+"""What the jobs of several processes hold of one machine: never more than it has, and in turn."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch import machine_share
+from bioinfo_assets.launch.backend import State
+from bioinfo_assets.launch.job import Resources
+from bioinfo_assets.launch.local_backend import LocalBackend
+from bioinfo_assets.launch.machine_share import FOLDER_VARIABLE, MachineShare, machine_folder
+from bioinfo_assets.launch.resource_pool import available_cpus
+from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.launch.contract import job, wait_for_end, wait_for_status
+
+ONE, TWO, THREE = (Resources(cpus=cpus, memory_mib=100) for cpus in (1, 2, 3))
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from bioinfo_assets.launch.job import Resources
+from bioinfo_assets.launch.machine_share import MachineShare
+share = MachineShare(4, 1000, Path(sys.argv[1]))
+print(share.try_hold("job", Resources(cpus=3, memory_mib=100)), flush=True)
+time.sleep(1000)
+"""
+"""A process that holds three of four CPUs."""
+
+
+def share(folder: Path) -> MachineShare:
+    """That of a backend on a machine with four CPUs and 1000 MiB."""
+    return MachineShare(4, 1000, folder)
+
+
+def test_two_backends_never_hold_more_than_the_machine_has(tmp_path: Path) -> None:
+    first, second = share(tmp_path), share(tmp_path)
+    assert first.try_hold("a", THREE)
+    assert second.try_hold("b", ONE)
+    assert not second.try_hold("c", ONE)
+    first.release("a")
+    assert second.try_hold("c", ONE)
+
+
+def test_memory_is_shared_like_cpus(tmp_path: Path) -> None:
+    first, second = share(tmp_path), share(tmp_path)
+    assert first.try_hold("a", Resources(cpus=1, memory_mib=900))
+    assert not second.try_hold("b", Resources(cpus=1, memory_mib=101))
+    assert second.try_hold("c", Resources(cpus=1, memory_mib=100))
+
+
+def test_a_big_job_is_not_overtaken_by_small_ones_of_another_backend(tmp_path: Path) -> None:
+    first, second = share(tmp_path), share(tmp_path)
+    assert first.try_hold("a", TWO)
+    assert not second.try_hold("big", THREE)
+    assert not first.try_hold("b", ONE)  # it would fit, and come before the big one
+    first.release("a")
+    assert second.try_hold("big", THREE)
+    assert first.try_hold("b", ONE)
+
+
+def test_a_backend_that_no_longer_waits_holds_nobody_up(tmp_path: Path) -> None:
+    first, second = share(tmp_path), share(tmp_path)
+    assert first.try_hold("a", TWO)
+    assert not second.try_hold("big", THREE)
+    second.stop_waiting()
+    assert first.try_hold("b", ONE)
+
+
+def test_a_process_that_waits_and_does_not_ask_loses_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_share, "TICKET_TIMEOUT_S", 0.05)
+    first, second = share(tmp_path), share(tmp_path)
+    assert first.try_hold("a", TWO)
+    assert not second.try_hold("big", THREE)
+    time.sleep(0.06)
+    assert first.try_hold("b", ONE)
+
+
+def test_what_a_closed_backend_held_is_free(tmp_path: Path) -> None:
+    first, second = share(tmp_path), share(tmp_path)
+    assert first.try_hold("a", THREE)
+    first.close()
+    assert second.try_hold("b", THREE)
+
+
+def test_what_a_killed_process_held_is_free(tmp_path: Path) -> None:
+    own = share(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"True\n"
+        assert not own.try_hold("a", TWO)
+        holder.kill()
+        holder.wait()
+    assert own.try_hold("a", TWO)
+    assert len(list(tmp_path.glob("*.use"))) == 1
+
+
+def test_a_job_waits_for_the_jobs_of_other_runs_and_its_status_states_it(tmp_path: Path) -> None:
+    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+    assert other.try_hold("theirs", Resources(cpus=available_cpus(), memory_mib=1))
+    backend = LocalBackend(tmp_path, Store())
+    try:
+        job_id = backend.submit(job("prints")).job_id
+        status = wait_for_status(backend, job_id, lambda status: "other runs" in status.reason)
+        assert status.state is State.QUEUED
+        other.release("theirs")
+        assert wait_for_end(backend, job_id).state is State.SUCCEEDED
+        assert other.try_hold("all again", Resources(cpus=available_cpus(), memory_mib=1))
+    finally:
+        backend.close()
+        other.close()
+
+
+def test_a_waiting_job_can_be_cancelled(tmp_path: Path) -> None:
+    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+    assert other.try_hold("theirs", Resources(cpus=available_cpus(), memory_mib=1))
+    backend = LocalBackend(tmp_path, Store())
+    try:
+        job_id = backend.submit(job("prints")).job_id
+        backend.cancel(job_id)
+        assert wait_for_end(backend, job_id).state is State.CANCELLED
+    finally:
+        backend.close()
+        other.close()
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "file"))
+    backend = LocalBackend(tmp_path, Store())
+    with pytest.raises(InputError, match=r"file cannot be written to"):
+        backend.submit(job("prints"))
+    backend.close()

@@ -1,0 +1,311 @@
+"""Quality control: what is found in a sample's results, which samples are stopped, and who accepts them."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from bioinfo_assets.assets.quality_checks import quality_results
+from bioinfo_assets.assets.up_to_date import report_after_run
+from bioinfo_assets.cli.qc import qc
+from bioinfo_assets.launch.fake_backend import Behaviour
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.pipeline.dry_run import PlannedAction
+from bioinfo_assets.pipeline.graph import GRAPH
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, Outcome, check_sample
+from bioinfo_assets.quality_settings import CHECKS
+from bioinfo_assets.records.accepted_quality import read_acceptances
+from bioinfo_assets.settings import Settings, save
+from bioinfo_assets_tests.cli.small_project import call_command, parse_json
+from bioinfo_assets_tests.pipeline import fake_project
+from bioinfo_assets_tests.pipeline.fake_project import FakeProject, open_fake_project
+from bioinfo_assets_tests.records.external_files import record_reference_index, write_bam
+from bioinfo_assets_tests.records.recorded_results import record_result
+
+COUNTS = {
+    "merged_reads": {"pairs": "100", "pairs.FC1.1.A": "60", "pairs.FC1.2.A": "40"},
+    "trimmed_reads": {"pairs_in": "100", "pairs_out": "90"},
+    "aligned_bam": {"primary": "180", "records": "185"},
+    "marked_bam": {"records": "185"},
+    "recalibrated_bam": {"records": "185"},
+}
+"""What the steps count of 100 pairs, of which trimming drops ten, and five supplementary alignments."""
+
+
+def project(folder: Path, **quality: Any) -> Project:
+    return Project(Settings(output_path=str(folder / "out"), quality=quality))
+
+
+def record(project: Project, asset: str, *files: Path, **changes: Any) -> None:
+    """Record files as a result of the sample; the key of each is its extension."""
+    record_result(project.ledger, asset, "expt", *map(str, files), **changes)
+
+
+def check(project: Project, name: str) -> Finding:
+    return check_sample(project, QUALITY_CHECKS[name], "expt")
+
+
+def duplicates_table(duplicates: int) -> str:
+    """A table as Picard's MarkDuplicates writes it, of 100 pairs of which some are duplicates."""
+    columns = {
+        "LIBRARY": "expt",
+        "UNPAIRED_READS_EXAMINED": 0,
+        "READ_PAIRS_EXAMINED": 100,
+        "SECONDARY_OR_SUPPLEMENTARY_RDS": 0,
+        "UNMAPPED_READS": 0,
+        "UNPAIRED_READ_DUPLICATES": 0,
+        "READ_PAIR_DUPLICATES": duplicates,
+        "READ_PAIR_OPTICAL_DUPLICATES": 0,
+        "PERCENT_DUPLICATION": duplicates / 100,
+        "ESTIMATED_LIBRARY_SIZE": "",
+    }
+    rows = ("\t".join(map(str, row)) for row in (columns, columns.values()))
+    return "## METRICS CLASS\tpicard.sam.DuplicationMetrics\n" + "\n".join(rows) + "\n\n"
+
+
+def record_duplicates(project: Project, folder: Path, duplicates: int) -> None:
+    (folder / "expt.metrics").write_text(duplicates_table(duplicates))
+    record(project, "marked_bam", folder / "expt.metrics")
+
+
+def test_settings_and_checks_have_the_same_names() -> None:
+    assert tuple(QUALITY_CHECKS) == CHECKS
+    assert {check.asset for check in QUALITY_CHECKS.values()} <= set(GRAPH)
+
+
+def test_a_sample_without_results_is_unknown(tmp_path: Path) -> None:
+    assert {check(project(tmp_path), name).outcome for name in CHECKS} == {Outcome.UNKNOWN}
+
+
+def test_an_intact_bam_of_the_reference_passes(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_reference_index(own.ledger)
+    record(own, "recalibrated_bam", write_bam(tmp_path / "out" / "expt" / "expt.bam"))
+    finding = check(own, "intact_bam")
+    assert (finding.outcome, finding.message) == (
+        Outcome.PASS,
+        "intact, and aligned to the 2 contigs of this reference",
+    )
+
+
+def test_a_bam_of_another_reference_fails(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_reference_index(own.ledger, [("chrM", 16571), ("chr1", 5000)])
+    record(own, "recalibrated_bam", write_bam(tmp_path / "out" / "expt" / "expt.bam"))
+    finding = check(own, "intact_bam")
+    assert finding.outcome is Outcome.FAIL
+    assert "chrM" in finding.message
+
+
+def test_a_truncated_bam_fails(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_reference_index(own.ledger)
+    bam = write_bam(tmp_path / "out" / "expt" / "expt.bam")
+    record(own, "recalibrated_bam", bam)
+    bam.write_bytes(bam.read_bytes()[:-28])
+    assert check(own, "intact_bam").outcome is Outcome.FAIL
+    record(own, "recalibrated_bam", bam)  # as if it had been published so
+    assert "end-of-file block" in check(own, "intact_bam").message
+
+
+def test_all_reads_are_accounted_for(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    for asset, facts in COUNTS.items():
+        record(own, asset, facts=facts)
+    finding = check(own, "reads_accounted_for")
+    assert finding.outcome is Outcome.PASS
+    assert finding.figures == {"pairs": 100, "pairs_kept": 90, "records": 185}
+
+
+@pytest.mark.parametrize(
+    ("asset", "fact"),
+    [
+        ("merged_reads", "pairs.FC1.2.A"),
+        ("trimmed_reads", "pairs_in"),
+        ("trimmed_reads", "pairs_out"),
+        ("aligned_bam", "primary"),
+        ("aligned_bam", "records"),
+        ("marked_bam", "records"),
+        ("recalibrated_bam", "records"),
+    ],
+)
+def test_a_read_that_is_lost_anywhere_fails(tmp_path: Path, asset: str, fact: str) -> None:
+    own = project(tmp_path)
+    for name, facts in COUNTS.items():
+        lost = {fact: str(int(facts[fact]) - 1)} if name == asset else {}
+        record(own, name, facts=facts | lost)
+    assert check(own, "reads_accounted_for").outcome is Outcome.FAIL
+
+
+def test_reads_of_an_imported_bam_are_unknown(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    for asset, facts in COUNTS.items():
+        record(own, asset, facts=facts, imported=asset == "marked_bam")
+    finding = check(own, "reads_accounted_for")
+    assert (finding.outcome, finding.message) == (
+        Outcome.UNKNOWN,
+        "marked_bam was not computed here, so its reads were not counted",
+    )
+
+
+def test_a_sample_without_proper_pairs_fails(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    (tmp_path / "expt.metrics").touch()
+    record(own, "insert_size_metrics", tmp_path / "expt.metrics", facts={"has_insert_metrics": "no"})
+    assert check(own, "insert_size").outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("limits", "outcome", "message"),
+    [
+        ({}, Outcome.PASS, "duplicates 0.3"),
+        ({"warn": 0.3, "fail": 0.4}, Outcome.PASS, "duplicates 0.3"),
+        ({"warn": 0.2, "fail": 0.4}, Outcome.WARN, "duplicates 0.3 is above 0.2"),
+        ({"warn": 0.1, "fail": 0.2}, Outcome.FAIL, "duplicates 0.3 is above 0.2"),
+    ],
+)
+def test_a_figure_is_compared_with_its_limits(
+    tmp_path: Path, limits: dict[str, float], outcome: Outcome, message: str
+) -> None:
+    own = project(tmp_path, duplicates=limits)
+    record_duplicates(own, tmp_path, 30)
+    finding = check(own, "duplicates")
+    assert (finding.outcome, finding.message) == (outcome, message)
+
+
+def test_coverage_is_the_mean_and_what_is_covered_deeply(tmp_path: Path) -> None:
+    """A genome of 1,000 bases of which 100 have no reads, so that mosdepth leaves them out."""
+    own = project(tmp_path, mean_depth={"warn": 20}, covered_20x={"fail": 0.5})
+    (tmp_path / "a.summary").write_text(
+        "chrom\tlength\tbases\tmean\tmin\tmax\nchr1\t900\t13500\t15.00\t1\t35\ntotal\t900\t13500\t15.00\t1\t35\n"
+    )
+    (tmp_path / "a.distribution").write_text("total\t35\t0.10\ntotal\t15\t0.80\ntotal\t1\t1.00\ntotal\t0\t1.00\n")
+    record(own, "depth", tmp_path / "a.summary", tmp_path / "a.distribution", facts={"genome_length": "1000"})
+    finding = check(own, "coverage")
+    assert finding.outcome is Outcome.FAIL
+    assert finding.figures == pytest.approx(
+        {"mean depth": 13.5, "genome at 10x": 0.72, "genome at 20x": 0.09, "genome at 30x": 0.09}
+    )
+    assert "mean depth 13.5 is below 20" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("quality", "message"),
+    [
+        ({"mapped": {"warn": 0.5, "fail": 0.9}}, "`fail` must not be above `warn`"),
+        ({"duplicates": {"warn": 0.5, "fail": 0.2}}, "`fail` must not be below `warn`"),
+        ({"blocking": ["duplicate"]}, "there is no check duplicate"),
+    ],
+)
+def test_limits_that_contradict_each_other_are_refused(tmp_path: Path, quality: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        project(tmp_path, **quality)
+
+
+@pytest.fixture
+def blocking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProject:
+    """Three samples; of the pairs of b, 80 of 100 are duplicates, which stops it."""
+    behave = fake_project._behave
+
+    def behave_with_duplicates(job: Job) -> Behaviour:
+        behaviour = behave(job)
+        if job.key.asset == "marked_bam":
+            duplicates = 80 if job.key.scope == "b" else 10
+            behaviour.files["metrics"] = duplicates_table(duplicates).encode()  # type: ignore[index] # a dict
+        return behaviour
+
+    monkeypatch.setattr(fake_project, "_behave", behave_with_duplicates)
+    opened = open_fake_project(tmp_path, "a", "b", "c")
+    opened.settings["quality"] = {"duplicates": {"fail": 0.5}, "blocking": ["duplicates"]}
+    save(opened.project.settings, tmp_path / "out" / ".dagster")
+    return opened
+
+
+def test_a_blocked_sample_stops_alone(blocking: FakeProject) -> None:
+    computed = blocking.run()
+    assert {asset for asset, scope in computed if scope == "b"} == {
+        "merged_reads", "trimmed_reads", "aligned_bam", "marked_bam",
+    }  # fmt: skip
+    assert {scope for asset, scope in computed if asset == "depth"} == {"a", "c"}
+    assert ("multiqc_report", "multiqc") in computed
+    plan = blocking.plan()
+    assert plan["recalibrated_bam", "b"].action is PlannedAction.BLOCKED
+    assert "b is stopped by the check duplicates (duplicates 0.8 is above 0.5)" in plan["recalibrated_bam", "b"].reason
+
+
+def test_an_accepted_sample_goes_on_and_it_is_recorded_who_accepted_it(blocking: FakeProject) -> None:
+    blocking.run()
+    arguments = ["--output-path", blocking.folder / "out", "--accept", "duplicates", "--samples", "b"]
+    result = call_command(qc, *arguments, "--reason", "low input", "--json")
+    assert result.exit_code == 0
+    (found,) = parse_json(result)
+    (accepted,) = [item for item in found["checks"] if item["check"] == "duplicates"]
+    assert (found["outcome"], accepted["outcome"]) == ("accepted", "accepted")
+    (acceptance,) = read_acceptances(blocking.project.ledger, "b")
+    assert (acceptance.check, acceptance.reason, acceptance.finding) == (
+        "duplicates",
+        "low input",
+        "duplicates 0.8 is above 0.5",
+    )
+    assert acceptance.by
+    assert ("depth", "b") in blocking.run()
+    # Other reads: the result has other content, and nobody has accepted that.
+    blocking.write_reads("b", pairs=2)
+    assert ("recalibrated_bam", "b") not in blocking.run()
+
+
+def test_the_table_has_all_samples_and_the_exit_code_of_a_failure(blocking: FakeProject) -> None:
+    blocking.run()
+    result = call_command(qc, "--output-path", blocking.folder / "out")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith(("a ", "b ", "c "))] == ["a", "b", "c"]
+    assert "b: duplicates: duplicates 0.8 is above 0.5" in lines
+    found = parse_json(call_command(qc, "--output-path", blocking.folder / "out", "--json"))
+    outcomes = {(item["sample"], of["check"]): of["outcome"] for item in found for of in item["checks"]}
+    assert [outcomes[sample, "duplicates"] for sample in "abc"] == ["pass", "fail", "pass"]
+    assert [outcomes[sample, "coverage"] for sample in "abc"] == ["unknown"] * 3  # the tools here write no tables
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--accept", "duplicate", "--samples", "b", "--reason", "x"], "there is no check duplicate: did you mean"),
+        (["--accept", "duplicates", "--samples", "a", "--reason", "x"], "a has not failed duplicates"),
+        (["--accept", "duplicates", "--samples", "b"], "--accept needs --samples"),
+        (["--accept", "duplicates", "--reason", "x"], "--accept needs --samples"),
+        (["--samples", "d"], "there is no sample 'd'"),
+        (["--reason", "x"], "--reason is for --accept"),
+    ],
+)
+def test_a_mistake_is_reported_in_a_sentence(blocking: FakeProject, arguments: list[str], message: str) -> None:
+    blocking.run(["merged_reads", "trimmed_reads", "reference_genome", "reference_index", "aligned_bam", "marked_bam"])
+    result = call_command(qc, "--output-path", blocking.folder / "out", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert read_acceptances(blocking.project.ledger, "b") == ()
+
+
+def test_dagit_shows_a_check_with_all_samples(blocking: FakeProject) -> None:
+    blocking.run()
+    results = {result.check_name: result for result in quality_results(blocking.project)}
+    assert set(results) == set(CHECKS)
+    duplicates = results["duplicates"]
+    assert duplicates.asset_key == dg.AssetKey("marked_bam")
+    assert not duplicates.passed
+    assert duplicates.severity is dg.AssetCheckSeverity.ERROR
+    assert duplicates.description == "1 of 3 fail: b (duplicates 0.8 is above 0.5)"
+    table = duplicates.metadata["samples"]
+    assert isinstance(table, dg.TableMetadataValue)
+    with dg.DagsterInstance.ephemeral() as instance:
+        report_after_run(instance, blocking.project)
+        key = dg.AssetCheckKey(dg.AssetKey("marked_bam"), "duplicates")
+        stored = instance.get_latest_asset_check_evaluation_record(key)
+        assert stored is not None
+        assert stored.evaluation is not None
+        assert stored.evaluation.description == duplicates.description
+    assert [(row.data["sample"], row.data["outcome"]) for row in table.records] == [
+        ("b", "fail"), ("a", "pass"), ("c", "pass"),
+    ]  # fmt: skip
