@@ -36,10 +36,12 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     },
     "orchestration": {"errors", "layout", "result_key", "storage", "launch", "records", "provenance"},
     "quality_settings": set(),
+    "retention_settings": set(),
     "settings": {
         "errors",
         "layout",
         "quality_settings",
+        "retention_settings",
         "storage.atomic",
         "launch.backend_config",
         "launch.batch.config",
@@ -55,6 +57,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "steps",
         "records",
         "quality_settings",
+        "retention_settings",
         "settings",
     },
     "assets": {
@@ -84,6 +87,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "provenance",
         "maintenance",
         "orchestration",
+        "retention_settings",
         "settings",
         "pipeline",
         "assets",

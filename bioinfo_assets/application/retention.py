@@ -10,7 +10,7 @@ from bioinfo_assets.pipeline.graph import GRAPH, downstream_of
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.released import Releasable
 from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets.settings import KEEP, NEVER, UNTIL_USED, Retention
+from bioinfo_assets.retention_settings import KEEP, NEVER, UNTIL_USED, Retention
 
 
 @dataclass(frozen=True, slots=True)

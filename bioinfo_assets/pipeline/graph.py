@@ -28,7 +28,8 @@ from bioinfo_assets.result_key import (
     TRIMMED_READS,
     ResultKey,
 )
-from bioinfo_assets.settings import NEVER, Settings
+from bioinfo_assets.retention_settings import NEVER
+from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps import (
     alignment,
     cram,

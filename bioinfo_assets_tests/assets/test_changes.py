@@ -11,7 +11,7 @@ from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.code_versions import code_version
 from bioinfo_assets.pipeline.graph import ASSETS, SOURCES
 from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets.settings import RetentionSettings
+from bioinfo_assets.retention_settings import RetentionSettings
 from bioinfo_assets_tests.assets.real_project import RealProject, open_real_project, write_reads
 
 READS = ("merged_reads", "trimmed_reads")

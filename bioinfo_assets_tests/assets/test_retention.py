@@ -7,7 +7,7 @@ import pytest
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.records.released import Releasable, release
-from bioinfo_assets.settings import RetentionSettings
+from bioinfo_assets.retention_settings import RetentionSettings
 from bioinfo_assets_tests.assets.real_project import RealProject
 
 pytestmark = pytest.mark.xdist_group("retention")

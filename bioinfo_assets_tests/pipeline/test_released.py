@@ -9,7 +9,7 @@ from bioinfo_assets.pipeline.dry_run import PlannedAction
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, REPORT_FILES, SHARED, downstream_of
 from bioinfo_assets.records.released import Releasable, release
 from bioinfo_assets.records.shared_cache import SharedCache
-from bioinfo_assets.settings import RetentionSettings
+from bioinfo_assets.retention_settings import RetentionSettings
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, Place, not_reused, open_fake_project, with_action
 
 INTERMEDIATES = tuple(RetentionSettings.model_fields)
