@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.file_lock import file_lock, is_held
@@ -161,9 +162,18 @@ def machine_folder() -> Path:
 
     It is on a disk of the machine, since a home may be shared by several, and the same whatever session, service or
     schedule a process belongs to.
+
+    Raises:
+        InputError: another user made a folder of that name.
     """
     named = os.environ.get(FOLDER_VARIABLE)
-    return Path(named) if named else Path(f"/tmp/bioinfo-assets-{os.getuid()}")  # noqa: S108 - its mode is 0700
+    if named:
+        return Path(named)
+    folder = Path(f"/tmp/bioinfo-assets-{os.getuid()}")  # noqa: S108 - its mode is 0700
+    with suppress(FileNotFoundError):
+        if folder.lstat().st_uid != os.getuid():  # of a link, its own: where it leads is not looked at
+            raise InputError(f"{folder} belongs to another user: remove it, or set {FOLDER_VARIABLE} to another folder")
+    return folder
 
 
 def _read(file: Path) -> _Use:

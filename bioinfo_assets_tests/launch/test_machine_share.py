@@ -134,3 +134,17 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch
     with pytest.raises(InputError, match=r"file cannot be written to"):
         backend.submit(job("prints"))
     backend.close()
+
+
+def test_a_folder_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can create a folder in /tmp, and a link there that leads to files of this user."""
+    monkeypatch.delenv(FOLDER_VARIABLE)
+    monkeypatch.setattr("os.getuid", lambda: 54321)
+    folder = Path("/tmp/bioinfo-assets-54321")
+    assert machine_folder() == folder
+    folder.symlink_to("/etc")  # by the user of these tests, who has another number
+    try:
+        with pytest.raises(InputError, match=r"/tmp/bioinfo-assets-54321 belongs to another user"):
+            machine_folder()
+    finally:
+        folder.unlink()
