@@ -28,6 +28,10 @@ ASSETS = ("reference_genome", "merged_reads", "trimmed_reads")
 SAMPLES = ("one", "two")
 TIMEOUT_S = 120.0
 
+SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SLACK_TOKEN")
+CANARY = "canary-4f1d90"
+"""The value of the host's secrets, which must not occur in anything that a run writes or sends."""
+
 WAITING_BGZIP = """#!/bin/bash
 if [[ $1 != --version ]]; then
   until [[ -e $GATES/$AWS_BATCH_JOB_ARRAY_INDEX || -e $GATES/all ]]; do sleep 0.05; done
@@ -124,7 +128,7 @@ class Project:
         """Start `run` as a user does."""
         return subprocess.Popen(
             [COMMAND, "run", *self.arguments],
-            env={**os.environ, **self.settings},
+            env={**os.environ, **self.settings, **dict.fromkeys(SECRETS, CANARY)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -227,6 +231,20 @@ def test_scratch_is_cleaned_up(takeover: Takeover) -> None:
 
 def is_array_note(uri: str) -> bool:
     return "/submissions/" in uri and "-array-" in uri
+
+
+def test_no_secret_of_the_host_is_written_or_sent_to_batch(takeover: Takeover, site: Site, tmp_path: Path) -> None:
+    project, crate = takeover.project, tmp_path / "crate"
+    assert call("crate", "--output-path", project.output, "--to", crate).exit_code == 0
+    files = [path for folder in (project.home, crate, site.folder / "cloud") for path in folder.rglob("*")]
+    written = {str(path): path.read_bytes() for path in files if path.is_file() and not path.is_symlink()}
+    written |= {uri: Store().read_bytes(uri) for uri in Store().list(site.cloud.bucket, recursive=True)}
+    sent = [request.payload for request in site.cloud.simulator.requests]
+    assert [name for name, data in written.items() if CANARY.encode() in data] == []
+    assert [payload for payload in sent if CANARY in json.dumps(payload, default=str)] == []
+    assert CANARY not in takeover.result.stdout + takeover.result.stderr
+    assert any("records/merged_reads.json" in name for name in written)
+    assert sent
 
 
 def test_a_third_run_reuses_everything_and_submits_nothing(takeover: Takeover, monkeypatch: pytest.MonkeyPatch) -> None:
