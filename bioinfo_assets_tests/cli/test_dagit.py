@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from bioinfo_assets.launch.job import Resources
@@ -246,6 +247,16 @@ def test_no_newsletter_dialog_is_shown(page: Page) -> None:
     with urllib.request.urlopen(page.address, timeout=30) as response:
         assert response.status == 200
     assert page.query("{ shouldShowNux }") == {"shouldShowNux": False}
+
+
+def test_only_this_machine_can_connect(page: Page) -> None:
+    port = int(page.address.rpartition(":")[2])
+    listening = {
+        connection.laddr.ip
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+    }
+    assert listening == {"127.0.0.1"}
 
 
 def test_all_assets_are_shown(page: Page) -> None:

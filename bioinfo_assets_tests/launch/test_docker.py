@@ -119,6 +119,10 @@ class TestLimits:
         script = "head -c 300000000 /dev/zero | tail >/dev/null || true"
         assert run(backend, job("ignores", script, resources=Resources(memory_mib=100))).outcome is Outcome.SUCCEEDED
 
+    def test_programs_in_a_container_get_no_new_privileges(self, backend: DockerBackend) -> None:
+        """Those with the set-user-ID bit run as the user who calls them (prctl(2), PR_SET_NO_NEW_PRIVS)."""
+        assert stdout_of(backend, "grep NoNewPrivs /proc/self/status").split() == ["NoNewPrivs:", "1"]
+
     def test_the_kernel_limits_the_cpus(self, backend: DockerBackend) -> None:
         quota = (
             "cat /sys/fs/cgroup/cpu.max 2>/dev/null || "
