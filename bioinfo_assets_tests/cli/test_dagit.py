@@ -251,11 +251,9 @@ def test_no_newsletter_dialog_is_shown(page: Page) -> None:
 
 def test_only_this_machine_can_connect(page: Page) -> None:
     port = int(page.address.rpartition(":")[2])
-    listening = {
-        connection.laddr.ip
-        for connection in psutil.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-    }
+    connections = psutil.net_connections("tcp")
+    addresses = [each.laddr for each in connections if each.laddr and each.status == psutil.CONN_LISTEN]
+    listening = {address.ip for address in addresses if address.port == port}
     assert listening == {"127.0.0.1"}
 
 
