@@ -18,8 +18,8 @@ REPORT = f'{{\n  "read_counts": {{\n    "input": {MANY},\n    "output": {MANY - 
     ("script", "command", "table", "count"),
     [
         ("bam.sh", "indexed_records /dev/null", IDXSTATS, MANY + 3),
-        ("align.sh", "flagstat total", FLAGSTAT, MANY),
-        ("align.sh", "flagstat 'primary mapped'", FLAGSTAT, MANY + 3),
+        ("aligned_by_samtools.sh", "flagstat total", FLAGSTAT, MANY),
+        ("aligned_by_samtools.sh", "flagstat 'primary mapped'", FLAGSTAT, MANY + 3),
         ("trim_reads.sh", "pairs input", REPORT, MANY),
         ("trim_reads.sh", "pairs output", REPORT, MANY - 1),
     ],

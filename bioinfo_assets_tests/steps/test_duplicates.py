@@ -111,7 +111,7 @@ def test_optical_duplicates_are_found_in_names_with_and_without_umi(
 def test_the_optical_distance_is_passed_to_picard() -> None:
     job = mark_duplicates("expt", somewhere("/x.bam"), reference(), LAYOUT, optical_distance=100)
     assert "optical_distance=100" in job.script
-    assert job.parameters == {"optical_distance": 100}
+    assert job.parameters == {"engine": "gatk", "optical_distance": 100}
     with pytest.raises(InputError, match="optical distance -1 is not valid"):
         mark_duplicates("expt", somewhere("/x.bam"), reference(), LAYOUT, optical_distance=-1)
 

@@ -5,7 +5,7 @@ export dictionary m5s='
     /^@SQ/ { for (i = 2; i <= NF; i++) if ($i in m5) $0 = $0 OFS m5[$i] }
     { print }'
 write_aligned() {
-    samtools view -b -@ "$JOB_CPUS" --no-PG - |
+    samtools view -1 -@ "$JOB_CPUS" --no-PG - | # fast compression, because it is read once
         samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$m5s" "$dictionary" -' - > "$aligned"
 }
 aligned_failed() { exit "$1"; }
