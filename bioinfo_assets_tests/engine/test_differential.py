@@ -5,6 +5,7 @@ By default the same few in each run. ENGINE_FUZZ_EXAMPLES sets their number, and
 """
 
 import os
+import random
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -17,8 +18,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bioinfo_assets_tests.engine.awkward_reads import Generator
-from bioinfo_assets_tests.engine.awkward_templates import AwkwardReads, write_one_place
+from bioinfo_assets_tests.engine.awkward_reads import Generator, Inputs, write_inputs
+from bioinfo_assets_tests.engine.awkward_templates import AwkwardReads
+from bioinfo_assets_tests.engine.data import GROUP, SITE, SMALL, head, record
 from bioinfo_assets_tests.engine.java import Java
 from bioinfo_assets_tests.engine.marking import Templates
 from bioinfo_assets_tests.engine.originals import Originals
@@ -66,18 +68,23 @@ READS: Final = st.builds(
 @given(case=READS)
 def test_recalibration_and_metrics(sanitized: Path, java: Java, case: Reads) -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder, engine = Path(name), Engine(sanitized)
+        folder = Path(name)
         inputs = Generator(case.genome).write_chosen(
             folder / "in", case.templates, case.sites, all_duplicates=case.all_duplicates
         )
-        originals = Originals(lambda _: inputs, folder, java)
-        assert engine.table(inputs, folder / "table").read_text() == originals.table.read_text()
-        made = engine.apply(inputs, originals.table, folder / "made.bam", qualities=())
-        for mine, theirs in zip_longest(records(made), records(originals.recalibrated_exactly)):
-            assert mine == theirs
-        engine.metrics(inputs, folder / "alignment", folder / "inserts")
-        assert without_head(folder / "alignment") == without_head(originals.alignment)
-        assert without_head(folder / "inserts") == without_head(originals.insert_sizes)
+        compare_recalibration(inputs, Engine(sanitized), java, folder)
+
+
+def compare_recalibration(inputs: Inputs, engine: Engine, java: Java, output: Path) -> None:
+    """Compare table, recalibrated records and both metrics."""
+    originals = Originals(lambda _: inputs, output, java)
+    assert engine.table(inputs, output / "table").read_text() == originals.table.read_text()
+    made = engine.apply(inputs, originals.table, output / "made.bam", qualities=())
+    for mine, theirs in zip_longest(records(made), records(originals.recalibrated_exactly)):
+        assert mine == theirs
+    engine.metrics(inputs, output / "alignment", output / "inserts")
+    assert without_head(output / "alignment") == without_head(originals.alignment)
+    assert without_head(output / "inserts") == without_head(originals.insert_sizes)
 
 
 TEMPLATES: Final = st.lists(st.tuples(SEEDS, st.sampled_from([0, 0, 0, 1, 2, 5, 30])), max_size=40)
@@ -101,7 +108,13 @@ def compare_marking(templates: Templates, program: Path, java: Java, output: Pat
 
 
 @pytest.mark.long
-def test_a_hundred_thousand_pairs_at_one_place(usual: Path, java: Java, tmp_path: Path) -> None:
-    """Their duplicates; of fewer pairs the ordinary tests have the same."""
-    write_one_place(tmp_path / "in", seed=5, pairs=100_000)
-    compare_marking(Templates(tmp_path / "in"), usual, java, tmp_path)
+def test_the_recalibration_of_a_hundred_thousand_pairs_at_one_place(usual: Path, java: Java, tmp_path: Path) -> None:
+    rng = random.Random(1)  # noqa: S311 - reads to test with
+    lines = []
+    for number in range(100_000):
+        for flag, ends in ((99, (60, 160, 150)), (147, (160, 60, -150))):
+            fields = record(f"r{number}", flag, *ends).split("\t")
+            bases = "".join(base if rng.random() < 0.99 else rng.choice("ACGTN") for base in fields[9])
+            lines.append("\t".join([*fields[:9], bases, "".join(rng.choices("#5IF", k=50)), *fields[11:]]))
+    inputs = write_inputs(tmp_path / "in", SMALL, head(GROUP), lines, [[SITE]])
+    compare_recalibration(inputs, Engine(usual, threads=2), java, tmp_path)
