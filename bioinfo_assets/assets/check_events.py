@@ -4,6 +4,7 @@ from typing import Final
 
 import dagster as dg
 
+from bioinfo_assets.orchestration.internals import AssetCheckEvaluationTargetMaterializationData
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import home_from_environment, load
 
@@ -21,23 +22,47 @@ def current_project(project: Project) -> Project:
 
 
 def report_check(instance: dg.DagsterInstance, result: dg.AssetCheckResult) -> None:
-    """Report the result of a check, unless Dagster has the same already."""
-    evaluation = _evaluation(result)
+    """Report the result of a check, unless Dagster has the same already, or a run is about to evaluate it."""
+    if result.asset_key is None or result.check_name is None:
+        raise ValueError("a check that is reported outside of a run names its asset and itself")
+    target = _newest_materialization(instance, result.asset_key)
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=result.asset_key,
+        check_name=result.check_name,
+        passed=result.passed,
+        metadata=result.metadata,
+        target_materialization_data=target,
+        severity=result.severity,
+        description=result.description,
+        blocking=False,
+    )
     if _is_news(instance, evaluation):
         instance.report_runless_asset_event(evaluation)
 
 
+def _newest_materialization(
+    instance: dg.DagsterInstance, key: dg.AssetKey
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """The materialization that a check is about; without it Dagster compares times, and SQLite has whole seconds."""
+    records = instance.fetch_materializations(key, limit=1).records
+    if not records:
+        return None
+    return AssetCheckEvaluationTargetMaterializationData(
+        storage_id=records[0].storage_id, run_id=records[0].run_id, timestamp=records[0].timestamp
+    )
+
+
 def _is_news(instance: dg.DagsterInstance, evaluation: dg.AssetCheckEvaluation) -> bool:
-    """Whether Dagster does not have this result, or would not show it since the asset was materialized after it."""
-    key = evaluation.asset_key
+    """Whether Dagster does not have this result for the newest materialization."""
     record = instance.get_latest_asset_check_evaluation_record(evaluation.asset_check_key)
-    if record is None or not isinstance(record.evaluation, dg.AssetCheckEvaluation):
-        return True  # never evaluated, or planned by a run that did not come to it
-    materialization = instance.get_latest_materialization_events([key]).get(key)
-    if materialization is not None and materialization.timestamp >= record.create_timestamp:
+    if record is None:
         return True
     known = record.evaluation
-    return (known.passed, known.severity, known.description, known.metadata) != (
+    if not isinstance(known, dg.AssetCheckEvaluation):  # planned by a run that evaluates it, or did not come to it
+        run = instance.get_run_by_id(record.run_id)
+        return run is None or run.is_finished
+    is_about_another = _storage_id(known) != _storage_id(evaluation)
+    return is_about_another or (known.passed, known.severity, known.description, known.metadata) != (
         evaluation.passed,
         evaluation.severity,
         evaluation.description,
@@ -45,16 +70,6 @@ def _is_news(instance: dg.DagsterInstance, evaluation: dg.AssetCheckEvaluation) 
     )
 
 
-def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
-    """A result as the event that Dagster stores."""
-    if result.asset_key is None or result.check_name is None:
-        raise ValueError("a check that is reported outside of a run names its asset and itself")
-    return dg.AssetCheckEvaluation(
-        asset_key=result.asset_key,
-        check_name=result.check_name,
-        passed=result.passed,
-        metadata=result.metadata,
-        severity=result.severity,
-        description=result.description,
-        blocking=False,
-    )
+def _storage_id(evaluation: dg.AssetCheckEvaluation) -> int | None:
+    target = evaluation.target_materialization_data
+    return target.storage_id if target is not None else None

@@ -19,10 +19,10 @@ from bioinfo_assets.orchestration.run_launcher import is_run_of_command_line
 from bioinfo_assets.orchestration.step_plan import JobBuilder
 from bioinfo_assets.orchestration.step_run import StepEvents
 from bioinfo_assets.pipeline.asset_spec import AssetSpec
+from bioinfo_assets.pipeline.blocking import build_job
 from bioinfo_assets.pipeline.graph import GRAPH, files_not_published
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
-from bioinfo_assets.pipeline.quality import build_job
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import REFERENCES, ResultKey
 

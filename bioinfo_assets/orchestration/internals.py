@@ -5,6 +5,7 @@ Launcher and executor need what Dagster does not publish. The minor version is p
 what has changed. No other module of the project imports from `dagster._core`.
 """
 
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 from dagster._core.definitions.data_version import (
     CODE_VERSION_TAG,
@@ -85,6 +86,7 @@ __all__ = [
     "RETRY_NUMBER_TAG",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
     "ActiveExecution",
+    "AssetCheckEvaluationTargetMaterializationData",
     "AssetGraphSubset",
     "BulkActionStatus",
     "BulkActionsFilter",

@@ -13,10 +13,10 @@ from typing import Final
 from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.job import Job, JobOptions
+from bioinfo_assets.pipeline.blocking import build_job, check_not_blocked
 from bioinfo_assets.pipeline.graph import GRAPH, OVER_SAMPLES, parents_of, result_key
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
-from bioinfo_assets.pipeline.quality import build_job, check_not_blocked
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.released import reason_not_restored, reason_to_restore, released_inputs

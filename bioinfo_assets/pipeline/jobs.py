@@ -15,6 +15,7 @@ from bioinfo_assets.genomics.read_group import ReadGroup, check_platform, read_g
 from bioinfo_assets.genomics.reference import parse_fai
 from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.pipeline.project import Project, Sources
+from bioinfo_assets.pipeline.quality import quality_table
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import ResultKey
@@ -200,7 +201,7 @@ def multiqc_report(upstream: Upstream, report_files: Mapping[str, tuple[str, ...
         for sample, record in upstream.records[asset].records.items():
             outputs = record.files
             files[sample] += [outputs[key] for key in keys if key in outputs and outputs[key].size > 0]
-    return multiqc(files, upstream.project.layout)
+    return multiqc(files, upstream.project.layout, quality_table(upstream.project, sorted(files)))
 
 
 def vcf_contigs(store: Store, uri: str) -> Mapping[str, int | None]:

@@ -4,18 +4,16 @@ A check reads the records of a sample and the tables of its metrics. Its outcome
 settings, and on who has accepted a sample that failed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.genomics.bam_header import contig_difference, parse_sam_header
-from bioinfo_assets.launch.job import Job
-from bioinfo_assets.pipeline.asset_spec import AssetSpec
-from bioinfo_assets.pipeline.graph import GRAPH
-from bioinfo_assets.pipeline.jobs import Upstream
+from bioinfo_assets.pipeline import result_metrics
 from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.result_metrics import Metrics
 from bioinfo_assets.quality_settings import AtLeast, AtMost
 from bioinfo_assets.records.accepted_quality import Acceptance, read_acceptances
 from bioinfo_assets.records.bam_files import read_bam_header
@@ -29,6 +27,7 @@ from bioinfo_assets.result_key import (
     TRIMMED_READS,
     ResultKey,
 )
+from bioinfo_assets.storage.store import Store
 
 
 class Outcome(StrEnum):
@@ -93,12 +92,6 @@ class SampleResults:
     def record(self, asset: str) -> Record | None:
         """The record of one of its results."""
         return self.project.ledger.read(ResultKey(asset, self.sample))
-
-    def metrics(self, record: Record) -> Mapping[str, float]:
-        """The numbers in the metrics of a result."""
-        read = GRAPH[record.asset].metrics
-        found = read(self.project.store, record) if read is not None else {}
-        return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +164,16 @@ def _reads_accounted_for(results: SampleResults, record: Record) -> _Assessment:
     )
 
 
+def _numbers(results: SampleResults, record: Record, read: Callable[[Store, Record], Metrics]) -> Mapping[str, float]:
+    """The numbers in the metrics of a result."""
+    found = read(results.project.store, record)
+    return {name: value for name, value in found.items() if isinstance(value, int | float)}
+
+
 def _insert_size(results: SampleResults, record: Record) -> _Assessment:
     if record.facts.get("has_insert_metrics") == "no":
         return _Assessment(Outcome.FAIL, "there are no proper pairs")
-    median = results.metrics(record).get("median_insert_size")
+    median = _numbers(results, record, result_metrics.insert_sizes).get("median_insert_size")
     quality = results.project.settings.quality
     return _assess_figures(
         [
@@ -185,17 +184,18 @@ def _insert_size(results: SampleResults, record: Record) -> _Assessment:
 
 
 def _mapped(results: SampleResults, record: Record) -> _Assessment:
-    fraction = results.metrics(record).get("frac_pf_reads_aligned")
+    fraction = _numbers(results, record, result_metrics.alignment_metrics).get("frac_pf_reads_aligned")
     return _assess_figures([("aligned reads", fraction, results.project.settings.quality.mapped)])
 
 
 def _duplicates(results: SampleResults, record: Record) -> _Assessment:
-    fraction = results.metrics(record).get("frac_duplication")
+    fraction = _numbers(results, record, result_metrics.duplication_metrics).get("frac_duplication")
     return _assess_figures([("duplicates", fraction, results.project.settings.quality.duplicates)])
 
 
 def _coverage(results: SampleResults, record: Record) -> _Assessment:
-    figures, quality = results.metrics(record), results.project.settings.quality
+    figures = _numbers(results, record, result_metrics.depth_metrics)
+    quality = results.project.settings.quality
     return _assess_figures(
         [
             ("mean depth", figures.get("mean_depth"), quality.mean_depth),
@@ -205,6 +205,8 @@ def _coverage(results: SampleResults, record: Record) -> _Assessment:
         ]
     )
 
+
+INTACT_BAM: Final = "intact_bam"
 
 QUALITY_CHECKS: Final[Mapping[str, QualityCheck]] = {
     check.name: check
@@ -262,46 +264,23 @@ def check_samples(project: Project, samples: Sequence[str]) -> dict[str, list[Fi
     return {name: [check_sample(project, check, name) for check in QUALITY_CHECKS.values()] for name in samples}
 
 
+def quality_table(project: Project, samples: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The outcomes of samples for the report, by sample and then by check; overall first.
+
+    Without the check of the BAM itself, which is read for it. The records are read one by one: those of ten thousand
+    samples take hundreds of megabytes.
+    """
+    checks = [check for check in QUALITY_CHECKS.values() if check.name != INTACT_BAM]
+    table = {}
+    for sample in samples:
+        found = [check_sample(project, check, sample) for check in checks]
+        table[sample] = {"overall": overall(found).value, **{item.check: item.outcome.value for item in found}}
+    return table
+
+
 def overall(findings: Sequence[Finding]) -> Outcome:
     """The worst of several findings."""
     return max((finding.outcome for finding in findings), key=_ORDER.index, default=Outcome.PASS)
-
-
-def build_job(spec: AssetSpec, upstream: Upstream, scope: str) -> Job:
-    """Build the job of a result, unless its sample has failed a blocking check upstream.
-
-    Raises:
-        InputError: the sample is blocked, or a file or a setting is wrong.
-    """
-    check_not_blocked(spec, upstream, scope)
-    return spec.build(upstream, scope)
-
-
-def check_not_blocked(spec: AssetSpec, upstream: Upstream, scope: str) -> None:
-    """Check that a sample has not failed a blocking check of a result that another one is computed from.
-
-    Raises:
-        InputError: it has, and nobody has accepted it.
-    """
-    for finding in _blocking_findings(spec, upstream, scope):
-        raise InputError(
-            f"{scope} is stopped by the check {finding.check} ({finding.message}): correct it, or accept it with "
-            f"`bioinfo-assets qc --accept {finding.check} --samples {scope} --reason TEXT`"
-        )
-
-
-def _blocking_findings(spec: AssetSpec, upstream: Upstream, scope: str) -> Iterator[Finding]:
-    blocking = upstream.project.settings.quality.blocking
-    if not blocking or spec.scope is not None:
-        return
-    for check in (QUALITY_CHECKS[name] for name in blocking):
-        if check.asset in spec.upstream and scope in upstream.records[check.asset].records:
-            record = upstream.records[check.asset].of(scope)
-            if not record.fingerprint:
-                continue  # provisional: checked when its job has run
-            finding = check_sample(upstream.project, check, scope, record)
-            if finding.outcome is Outcome.FAIL:
-                yield finding
 
 
 def _accepted(project: Project, finding: Finding) -> Finding:

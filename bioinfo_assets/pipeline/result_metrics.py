@@ -63,6 +63,11 @@ def insert_size_metrics(store: Store, record: Record) -> Metrics:
     return {**plots, **picard_numbers(text)}
 
 
+def insert_sizes(store: Store, record: Record) -> Metrics:
+    """Picard's insert sizes, without their histogram."""
+    return picard_numbers(_read_table(store, record, "metrics"))
+
+
 def depth_metrics(store: Store, record: Record) -> Metrics:
     """Coverage figures, and the fraction of the genome with at least each depth; contigs without reads count too."""
     summary, genome_length = _read_table(store, record, "summary"), int(record.facts["genome_length"])

@@ -15,7 +15,11 @@ from bioinfo_assets.steps.script import render
 VERSION: Final = "1"
 
 
-def multiqc(metrics: Mapping[str, Sequence[StoredFile]], layout: OutputLayout) -> Job:
+def multiqc(
+    metrics: Mapping[str, Sequence[StoredFile]],
+    layout: OutputLayout,
+    quality: Mapping[str, Mapping[str, str]] | None = None,
+) -> Job:
     """Summarize the samples' logs and metrics files; MultiQC ignores those that it does not support.
 
     Only the table of general statistics has content: the page and `multiqc_data.json` have paths and times in them.
@@ -23,6 +27,7 @@ def multiqc(metrics: Mapping[str, Sequence[StoredFile]], layout: OutputLayout) -
     Args:
         metrics: The files of each sample by its name.
         layout: Where results are published.
+        quality: By sample, the outcome of each quality check, for a table of its own.
 
     Raises:
         InputError: There is no sample.
@@ -34,7 +39,7 @@ def multiqc(metrics: Mapping[str, Sequence[StoredFile]], layout: OutputLayout) -
     return Job(
         key=ResultKey("multiqc_report", "multiqc"),
         version=VERSION,
-        script=render("multiqc", config=json.dumps(_config(sample_of), indent=1)),
+        script=render("multiqc", config=json.dumps(_config(sample_of) | _quality_table(quality or {}), indent=1)),
         inputs=tuple(Input(name, file) for name, file in files.items()),
         outputs=(
             Output("report", "multiqc_report.html", layout.report("multiqc_report.html"), canonical.DERIVED_FILE),
@@ -59,3 +64,20 @@ def _config(sample_of: Mapping[str, str]) -> dict[str, object]:
         "sample_names_replace_exact": True,
         "sample_names_replace": dict(sample_of),
     }
+
+
+def _quality_table(quality: Mapping[str, Mapping[str, str]]) -> dict[str, object]:
+    """A section of the page with a table; MultiQC colours the words `pass`, `warn` and `fail`."""
+    if not quality:
+        return {}
+    names = tuple(next(iter(quality.values())))
+    table = {
+        "id": "quality_control",
+        "section_name": "Quality control",
+        "description": "Checks of each sample, with limits from the settings of the project.",
+        "plot_type": "table",
+        "pconfig": {"id": "quality_control_table", "title": "Quality control", "save_file": False},
+        "headers": {name: {"title": name.replace("_", " ").capitalize()} for name in names},
+        "data": {sample: dict(outcomes) for sample, outcomes in quality.items()},
+    }
+    return {"custom_data": {"quality_control": table}}

@@ -17,6 +17,7 @@ from bioinfo_assets.assets.up_to_date import (
     up_to_date,
 )
 from bioinfo_assets.cli.status import status
+from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.orchestration.partitions import add_samples
 from bioinfo_assets.pipeline.graph import ASSETS
@@ -158,6 +159,27 @@ def test_a_check_is_reported_again_only_if_it_has_changed(computed: FakeProject,
     instance.report_runless_asset_event(dg.AssetMaterialization("depth", partition="a"))
     report_up_to_date(instance, computed.project)
     assert (evaluations("depth"), evaluations("marked_bam")) == (2, 1)
+
+
+def test_a_check_that_a_run_has_planned_is_left_to_it_until_it_ends(
+    computed: FakeProject, instance: dg.DagsterInstance
+) -> None:
+    """A result from outside would be the newest, and hide the one that the run reports."""
+    definitions = build_definitions(computed.project.settings)
+    job = definitions.resolve_job_def("align_samples")
+    run = instance.create_run_for_job(job, asset_selection={dg.AssetKey("multiqc_report")})
+    report_up_to_date(instance, computed.project)
+    key = dg.AssetCheckKey(dg.AssetKey("multiqc_report"), CHECK)
+
+    def is_evaluated() -> bool:
+        record = instance.get_latest_asset_check_evaluation_record(key)
+        assert record is not None
+        return isinstance(record.evaluation, dg.AssetCheckEvaluation)
+
+    assert not is_evaluated()
+    instance.report_run_failed(run)
+    report_up_to_date(instance, computed.project)
+    assert is_evaluated()
 
 
 def test_the_sensor_reports_after_a_run_and_otherwise_at_intervals(

@@ -17,6 +17,7 @@ from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.launch.watcher import Watcher
+from bioinfo_assets.pipeline.blocking import build_job
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.graph import (
     ASSETS,
@@ -31,7 +32,6 @@ from bioinfo_assets.pipeline.graph import (
 )
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
-from bioinfo_assets.pipeline.quality import build_job
 from bioinfo_assets.records.commit import commit, submit
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet

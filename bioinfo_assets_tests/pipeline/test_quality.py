@@ -1,5 +1,6 @@
 """Quality control: what is found in a sample's results, which samples are stopped, and who accepts them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -309,3 +310,22 @@ def test_dagit_shows_a_check_with_all_samples(blocking: FakeProject) -> None:
     assert [(row.data["sample"], row.data["outcome"]) for row in table.records] == [
         ("b", "fail"), ("a", "pass"), ("c", "pass"),
     ]  # fmt: skip
+
+
+def test_the_report_has_a_table_of_all_samples(blocking: FakeProject) -> None:
+    """Its job changes with the limits, and with who accepts a sample, so that the report is never older than these."""
+    blocking.run()
+    with blocking.dry_run() as trial:
+        (report,) = [item for item in trial.planned_results() if item.key.asset == "multiqc_report"]
+    assert report.action is PlannedAction.REUSE
+    assert report.decision is not None
+    assert report.decision.job is not None
+    _, _, config = report.decision.job.script.partition('"custom_data": ')
+    data = json.JSONDecoder().raw_decode(config)[0]["quality_control"]["data"]
+    assert {sample: (row["overall"], row["duplicates"]) for sample, row in data.items()} == {
+        "a": ("unknown", "pass"),
+        "b": ("fail", "fail"),
+        "c": ("unknown", "pass"),
+    }
+    blocking.settings["quality"] = {"duplicates": {"fail": 0.9}}
+    assert blocking.plan()["multiqc_report", "multiqc"].action is not PlannedAction.REUSE

@@ -1,0 +1,46 @@
+"""Samples that go no further, because they failed a blocking quality check of what the next result is computed from."""
+
+from collections.abc import Iterator
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.job import Job
+from bioinfo_assets.pipeline.asset_spec import AssetSpec
+from bioinfo_assets.pipeline.jobs import Upstream
+from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, Outcome, check_sample
+
+
+def build_job(spec: AssetSpec, upstream: Upstream, scope: str) -> Job:
+    """Build the job of a result, unless its sample has failed a blocking check upstream.
+
+    Raises:
+        InputError: the sample is blocked, or a file or a setting is wrong.
+    """
+    check_not_blocked(spec, upstream, scope)
+    return spec.build(upstream, scope)
+
+
+def check_not_blocked(spec: AssetSpec, upstream: Upstream, scope: str) -> None:
+    """Check that a sample has not failed a blocking check of a result that another one is computed from.
+
+    Raises:
+        InputError: it has, and nobody has accepted it.
+    """
+    for finding in _blocking_findings(spec, upstream, scope):
+        raise InputError(
+            f"{scope} is stopped by the check {finding.check} ({finding.message}): correct it, or accept it with "
+            f"`bioinfo-assets qc --accept {finding.check} --samples {scope} --reason TEXT`"
+        )
+
+
+def _blocking_findings(spec: AssetSpec, upstream: Upstream, scope: str) -> Iterator[Finding]:
+    blocking = upstream.project.settings.quality.blocking
+    if not blocking or spec.scope is not None:
+        return
+    for check in (QUALITY_CHECKS[name] for name in blocking):
+        if check.asset in spec.upstream and scope in upstream.records[check.asset].records:
+            record = upstream.records[check.asset].of(scope)
+            if not record.fingerprint:
+                continue  # provisional: checked when its job has run
+            finding = check_sample(upstream.project, check, scope, record)
+            if finding.outcome is Outcome.FAIL:
+                yield finding
