@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from bioinfo_assets.launch.machine_share import FOLDER_VARIABLE
@@ -36,6 +37,9 @@ def pytest_configure() -> None:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
     os.environ[FOLDER_VARIABLE] = _MACHINE.name
+    # The time of an example depends on the load of the machine.
+    hypothesis.settings.register_profile("without deadlines", deadline=None)
+    hypothesis.settings.load_profile("without deadlines")
     # Java's second compiler makes long runs fast. In the short ones of tests it takes a third of all CPU time.
     os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 
