@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+from pydantic_settings import NoDecode
 
 CHECKS: Final = ("intact_bam", "reads_accounted_for", "insert_size", "mapped", "duplicates", "coverage")
 """The quality checks of a sample."""
@@ -84,7 +85,7 @@ class QualitySettings(BaseModel):
     covered_30x: AtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 30 or more.")
     insert_size: AtLeast = Field(default=AtLeast(), description="Median insert size in bases.")
     insert_size_at_most: AtMost = Field(default=AtMost(), description="Median insert size in bases, limits from above.")
-    blocking: Annotated[tuple[str, ...], BeforeValidator(_check_names)] = Field(
+    blocking: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_check_names)] = Field(
         default=(),
         description="The checks after which a sample that fails goes no further, unless somebody accepts it with "
         "`bioinfo-assets qc --accept`.",

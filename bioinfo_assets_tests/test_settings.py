@@ -52,9 +52,23 @@ def test_numbers_of_a_variable(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert settings_of(home).quantized_quals == (10, 20)
 
 
+def test_limits_and_checks_of_variables(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIOINFO_ASSETS_QUALITY__MEAN_DEPTH__WARN", "30")
+    monkeypatch.setenv("BIOINFO_ASSETS_QUALITY__BLOCKING", "duplicates, mapped")
+    quality = settings_of(home).quality
+    assert (quality.mean_depth.warn, quality.mean_depth.fail) == (30, None)
+    assert quality.blocking == ("duplicates", "mapped")
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
+        ("BIOINFO_ASSETS_QUALITY__BLOCKING", "duplicate", "setting quality.blocking: there is no check duplicate"),
+        (
+            "BIOINFO_ASSETS_QUALITY__MEAN_DEPT__WARN",
+            "30",
+            "unknown setting quality.mean_dept: did you mean mean_depth?",
+        ),
         ("BIOINFO_ASSETS_TRIMMING", "foo", "BIOINFO_ASSETS_TRIMMING is not a JSON object"),
         ("BIOINFO_ASSETS_KNOWN_SITES", "[/a.vcf.gz", "setting known_sites: "),
         ("BIOINFO_ASSETS_QUANTIZED_QUALS", "ten", "setting quantized_quals.0: "),

@@ -46,6 +46,7 @@ def coverage_plot(sample: str, distribution: Sequence[tuple[int, float]]) -> dg.
     figure, axes = _axes("depth (reads)", "fraction of the genome", f"{sample}: coverage at least this deep")
     axes.step([depth for depth, _ in shown], [fraction for _, fraction in shown], color=COLOUR, where="post")
     axes.set_ylim(0, 1.02)
+    axes.locator_params(axis="x", integer=True)  # depths are numbers of reads
     return _markdown(figure, f"Coverage of {sample}")
 
 

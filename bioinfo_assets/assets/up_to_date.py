@@ -13,7 +13,7 @@ from typing import Final
 import dagster as dg
 
 from bioinfo_assets.assets.check_events import MAX_NAMED, MAX_ROWS, current_project, report_check
-from bioinfo_assets.assets.quality_checks import report_quality
+from bioinfo_assets.assets.quality_checks import quality, report_quality
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.pipeline.graph import ASSETS, upstream_of
 from bioinfo_assets.pipeline.project import Project
@@ -165,9 +165,9 @@ def up_to_date(
 
 
 check_job: Final = dg.define_asset_job(
-    "check_up_to_date_of_many",
-    selection=dg.AssetSelection.checks(up_to_date),
-    description="Checks which results are out of date, in a project of many samples.",
+    "check_many_samples",
+    selection=dg.AssetSelection.checks(up_to_date, quality),
+    description="Checks what is out of date, and the quality of all samples, in a project of many.",
 )
 
 

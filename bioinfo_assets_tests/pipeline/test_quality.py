@@ -10,15 +10,22 @@ import pytest
 from bioinfo_assets.assets.quality_checks import quality_results
 from bioinfo_assets.assets.up_to_date import report_after_run
 from bioinfo_assets.cli.qc import qc
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.fake_backend import Behaviour
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.pipeline.blocking import check_not_blocked
 from bioinfo_assets.pipeline.dry_run import PlannedAction
 from bioinfo_assets.pipeline.graph import GRAPH
-from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.jobs import Upstream
+from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, Outcome, check_sample
 from bioinfo_assets.quality_settings import CHECKS
 from bioinfo_assets.records.accepted_quality import read_acceptances
+from bioinfo_assets.records.provisional import provisional_record
+from bioinfo_assets.records.record import Record
+from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.settings import Settings, save
+from bioinfo_assets.steps.reference import Aligner
 from bioinfo_assets_tests.cli.small_project import call_command, parse_json
 from bioinfo_assets_tests.pipeline import fake_project
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, open_fake_project
@@ -234,6 +241,21 @@ def test_a_blocked_sample_stops_alone(blocking: FakeProject) -> None:
     plan = blocking.plan()
     assert plan["recalibrated_bam", "b"].action is PlannedAction.BLOCKED
     assert "b is stopped by the check duplicates (duplicates 0.8 is above 0.5)" in plan["recalibrated_bam", "b"].reason
+
+
+def test_a_result_of_the_same_job_is_checked_once_that_has_run(blocking: FakeProject) -> None:
+    """A job that runs after another on the same machine is planned before there is anything to check."""
+    blocking.run()
+    own, spec = blocking.project, GRAPH["recalibrated_bam"]
+    decision = blocking.plan()["marked_bam", "b"].decision
+    assert decision is not None
+
+    def upstream(record: Record) -> Upstream:
+        return Upstream(own, Sources(own), {"marked_bam": RecordSet("marked_bam", {"b": record})}, lambda: Aligner.BWA)
+
+    check_not_blocked(spec, upstream(provisional_record(decision.required_job)), "b")
+    with pytest.raises(InputError, match="b is stopped by the check duplicates"):
+        check_not_blocked(spec, upstream(blocking.record("marked_bam", "b")), "b")
 
 
 def test_an_accepted_sample_goes_on_and_it_is_recorded_who_accepted_it(blocking: FakeProject) -> None:
