@@ -87,7 +87,7 @@ class Sequencer:
         prefix = f"@SIM01:7:{lane.flowcell}:{lane.lane}"
         for number in range(count):
             if number and random() < _OPTICAL_DUPLICATE_FRACTION:
-                x, y = x + int(random() * _OPTICAL_PIXELS), y + int(random() * _OPTICAL_PIXELS)
+                x, y = x + 1 + int(random() * _OPTICAL_PIXELS), y + int(random() * _OPTICAL_PIXELS)
             else:
                 fragment = self._draw_molecule()
                 x, y = 1000 + int(random() * _MAX_COORDINATE), 1000 + int(random() * _MAX_COORDINATE)

@@ -104,6 +104,8 @@ void write_as_htsjdk(bam1_t *record, const char *file)
 {
     tag tags[MOST_TAGS];
     size_t count = read_tags(record, tags, file);
+    if (record->core.tid < 0)
+        record->core.bin = 0; /* the SAM specification has 4680 */
     if (!count)
         return;
     qsort(tags, count, sizeof *tags, compare);
