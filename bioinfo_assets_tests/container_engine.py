@@ -85,6 +85,7 @@ def content_digest() -> str:
     digest = hashlib.sha256()
     files = [*(CLONE / "docker" / "tools").rglob("*"), CLONE / "docker" / "Dockerfile", CLONE / "uv.lock"]
     files += [CLONE / "bioinfo_assets" / name for name in BUILD_MODULES]
+    files += [CLONE / "engine" / "VERSION", CLONE / "engine" / "Makefile", *(CLONE / "engine" / "src").iterdir()]
     for file in sorted(file for file in files if file.is_file() and "__pycache__" not in file.parts):
         digest.update(f"{file.relative_to(CLONE)}\n{file.stat().st_size}\n".encode() + file.read_bytes())
     project = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))
