@@ -174,7 +174,8 @@ def measure(
             "BIOINFO_ASSETS_BATCH__SCRATCH_VOLUME": "",
         }
         if by_backfill:
-            subprocess.run([*command, "--select", "reference_index"], env=environment, check=True, capture_output=True)
+            shared = ("--select", "*reference_index", "--select", "known_sites")
+            subprocess.run([*command, *shared], env=environment, check=True, capture_output=True)
         used_before = len(simulator.requests), _s3_calls(folder), player.calls.total()
         used = HostUsage()
         began = time.monotonic()

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import psutil
 
 from benchmarks.dagit_server import DagitServer, serve
 from benchmarks.host_usage import HostUsage
-from bioinfo_assets.pipeline.graph import PER_SAMPLE
+from bioinfo_assets.pipeline.graph import PER_SAMPLE, enabled_assets
+from bioinfo_assets.settings import load
 
 _LAUNCH: Final = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
     __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
@@ -32,9 +34,10 @@ def backfill_all(output: str, environment: Mapping[str, str], used: HostUsage) -
         partitions = dagit.query(
             '{ assetNodeOrError(assetKey: {path: ["depth"]}) { ... on AssetNode { partitionKeys } } }', {}
         )["assetNodeOrError"]["partitionKeys"]
+        enabled = enabled_assets(load(Path(environment["DAGSTER_HOME"])))
         params = {
             "partitionNames": partitions,
-            "assetSelection": [{"path": [asset]} for asset in PER_SAMPLE],
+            "assetSelection": [{"path": [asset]} for asset in PER_SAMPLE if asset in enabled],
             "tags": [],
         }
         launched = dagit.query(_LAUNCH, {"p": params})["launchPartitionBackfill"]
