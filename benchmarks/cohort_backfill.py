@@ -58,4 +58,5 @@ def _wait(dagit: DagitServer, backfill: str) -> int:
 
 
 def _executes_run(process: psutil.Process) -> bool:
-    return "execute_run" in " ".join(process.cmdline())
+    """Whether the code server started it for a run, which it does with multiprocessing."""
+    return "spawn_main" in " ".join(process.cmdline())
