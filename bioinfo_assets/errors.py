@@ -50,3 +50,14 @@ def suggest(name: str, candidates: Iterable[str]) -> str | None:
     'aligned_bam'
     """
     return next(iter(get_close_matches(name, list(candidates), n=1)), None)
+
+
+def did_you_mean(name: str, candidates: Iterable[str], kind: str) -> str:
+    """Return what to do about an unknown name: take the most similar candidate, or one of all.
+
+    >>> did_you_mean("x", ["aligned_bam", "depth"], "assets")
+    'the assets are aligned_bam, depth'
+    """
+    names = list(candidates)
+    similar = suggest(name, names)
+    return f"did you mean {similar}?" if similar else f"the {kind} are {', '.join(names)}"

@@ -58,8 +58,8 @@ def compare_with_originals(project: Project, sample: str) -> Iterator[EngineComp
     records = _native_records(project, sample)
     jobs = {record.key: _original_job(project, record) for record in records}
     settings = project.settings
-    is_local = settings.scratch is not None and "://" not in settings.scratch
-    scratch = Path(settings.scratch) if is_local and settings.scratch else default_scratch(settings.output_path)
+    chosen = local_path(settings.scratch) if settings.scratch else None  # that of AWS Batch is in S3
+    scratch = chosen or default_scratch(settings.output_path)
     scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="verify-", dir=scratch) as folder:
         yield from _compare_all(project, records, jobs, Path(folder))
@@ -141,4 +141,4 @@ def _file_difference(project: Project, recorded: FileRecord | None, output: Outp
         published = original.with_name(f"published.{output.local}")
         project.store.fetch(recorded.uri, published)
     found = first_difference(published, original, output.canonical or "cat", path)
-    return f"{output.local} differs: {found}"
+    return f"{output.local} differs: {found or 'its bytes, although all lines of its text are equal'}"

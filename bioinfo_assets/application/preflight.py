@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from bioinfo_assets.application.plan import Plan, Request, home_of, select_assets, settings_of
-from bioinfo_assets.errors import InputError, ResourceError, suggest
+from bioinfo_assets.errors import InputError, ResourceError, did_you_mean
 from bioinfo_assets.genomics import known_sites
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.reference import MAX_FASTA_BYTES, Contig, contigs_of_fasta, fasta_name, parse_fai
@@ -90,8 +90,7 @@ def check_step_names(settings: Settings) -> None:
     with_engine = [name for name, spec in GRAPH.items() if spec.native_tools]
     for name, options in settings.steps.items():
         if name not in ASSETS:
-            similar = suggest(name, ASSETS)
-            hint = f"did you mean {similar}?" if similar else f"the assets are {', '.join(ASSETS)}"
+            hint = did_you_mean(name, ASSETS, "assets")
             raise InputError(f"settings have a table [steps.{name}], but there is no asset {name}: {hint}")
         if options.engine and name not in with_engine:
             raise InputError(

@@ -6,7 +6,7 @@ import dagster as dg
 
 from bioinfo_assets.assets.check_events import current_project
 from bioinfo_assets.assets.up_to_date import outdated_results, states_by_asset
-from bioinfo_assets.errors import InputError, suggest
+from bioinfo_assets.errors import did_you_mean
 from bioinfo_assets.orchestration.backfills import request_backfill
 from bioinfo_assets.pipeline.graph import ASSETS
 
@@ -29,9 +29,8 @@ def request_stale_results(context: dg.OpExecutionContext) -> None:
     assets: list[str] = context.op_config["assets"]
     for name in assets:
         if name not in ASSETS:
-            similar = suggest(name, ASSETS)
-            hint = f"did you mean {similar}?" if similar else f"the assets are {', '.join(ASSETS)}"
-            raise dg.Failure(str(InputError(f"there is no asset {name}: {hint}")), allow_retries=False)
+            hint = did_you_mean(name, ASSETS, "assets")
+            raise dg.Failure(f"there is no asset {name}: {hint}", allow_retries=False)
     outdated = outdated_results(states_by_asset(current_project(context.resources.project)), assets)
     if not outdated:
         context.log.info("everything is up to date")

@@ -42,7 +42,7 @@ def _result(check: QualityCheck, findings: Sequence[Finding]) -> dg.AssetCheckRe
     failed = [finding for finding in findings if finding.outcome is Outcome.FAIL]
     warned = [finding for finding in findings if finding.outcome is Outcome.WARN]
     counts = Counter(finding.outcome for finding in findings)
-    worst_first = [*failed, *warned, *(item for item in findings if item not in failed and item not in warned)]
+    others = [finding for finding in findings if finding.outcome not in {Outcome.FAIL, Outcome.WARN}]
     return dg.AssetCheckResult(
         asset_key=dg.AssetKey(check.asset),
         check_name=check.name,
@@ -54,7 +54,7 @@ def _result(check: QualityCheck, findings: Sequence[Finding]) -> dg.AssetCheckRe
             "samples": dg.MetadataValue.table(
                 records=[
                     dg.TableRecord({"sample": item.sample, "outcome": item.outcome.value, "message": item.message})
-                    for item in worst_first[:MAX_ROWS]
+                    for item in [*failed, *warned, *others][:MAX_ROWS]
                 ],
                 schema=_COLUMNS,
             ),

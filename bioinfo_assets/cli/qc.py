@@ -13,7 +13,7 @@ from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.plan import open_project
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Json, OutputPath, Samples
-from bioinfo_assets.errors import InputError, suggest
+from bioinfo_assets.errors import InputError, did_you_mean
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, Outcome, check_sample, check_samples, overall
 from bioinfo_assets.records.accepted_quality import Acceptance, add_acceptances
@@ -74,9 +74,7 @@ def _accept(project: Project, name: str, samples: Sequence[str], reason: str) ->
         InputError: the check does not exist, a sample has not failed it, or no sample or reason is given.
     """
     if name not in QUALITY_CHECKS:
-        similar = suggest(name, QUALITY_CHECKS)
-        hint = f"did you mean {similar}?" if similar else f"the checks are {', '.join(QUALITY_CHECKS)}"
-        raise InputError(f"there is no check {name}: {hint}")
+        raise InputError(f"there is no check {name}: {did_you_mean(name, QUALITY_CHECKS, 'checks')}")
     if not samples or not reason.strip():
         raise InputError("--accept needs --samples, the samples that are accepted, and --reason, why they are")
     findings = [check_sample(project, QUALITY_CHECKS[name], sample) for sample in samples]

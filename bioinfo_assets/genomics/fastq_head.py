@@ -67,11 +67,10 @@ def read_head(uri: str, data: bytes, *, complete: bool = False) -> FastqHead:
     records = list(_parse_records(uri, text, to_end=complete and ended))
     if not records:
         raise InputError(f"{uri} is not FASTQ: its first {len(data)} bytes hold no record of four lines")
-    reads = tuple(parse_read_name(header) for header, _ in records)
     _check_phred_33(uri, [quality for _, quality in records])
     return FastqHead(
         uri=uri,
-        reads=reads,
+        reads=tuple(parse_read_name(header) for header, _ in records),
         complete=complete and len(records) < _MAX_RECORDS,
     )
 

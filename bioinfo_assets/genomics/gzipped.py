@@ -6,11 +6,12 @@ from typing import Final
 
 _MAGIC: Final = b"\x1f\x8b\x08"
 _HAS_EXTRA_FIELD: Final = 4
+_HEADER: Final = 12
+
 HOW_TO_REPAIR: Final = (
     "if it is complete, compress it again with `gzip -dc FILE | gzip > NEW`, otherwise copy it again from its source"
 )
 """What to do with a file that has other bytes after a gzip stream: trailing ones look like damage."""
-_HEADER: Final = 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from bioinfo_assets.genomics.gzipped import inflate, is_bgzf, is_gzip
 from bioinfo_assets.genomics.reference import Contig
 
 _MAX_MINOR_VERSION: Final = 3
+"""Of VCF 4, that GATK 4.6.2 reads."""
+
 _MAX_HEADER: Final = 64 * 1024 * 1024
 _CONTIG: Final = re.compile(r"##contig=<(?P<fields>.*)>")
 _FIELD: Final = re.compile(r'(?P<key>[^=,<>]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^,>]*)')

@@ -20,9 +20,7 @@ _REQUIRED_COLUMNS: Final = ("sample", "fastq_1", "fastq_2")
 _UNSUPPORTED_INPUTS: Final = ("bam", "cram", "spring_1", "spring_2", "vcf")
 _COLUMN: Final = re.compile(r"(patient|sample|fastq|read|bam|cram|spring)[a-z0-9 _-]*")
 _DELIMITERS: Final = "\t;,"
-_FLOWCELL_AND_LANE: Final = re.compile(
-    r"(?P<flowcell>(?!lanes?_)[A-Za-z0-9-]*[A-Za-z0-9])_(?P<lane>L?\d+)", re.IGNORECASE
-)
+_FLOWCELL_AND_LANE: Final = re.compile(r"(?P<flowcell>(?!lanes?_)[a-z0-9-]*[a-z0-9])_L?\d+", re.IGNORECASE)
 """A label such as `V350012345_L01`, as the files of DNBSEQ machines are named; `lane_1` has no flow cell."""
 
 

@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Final
 import dagster as dg
 from pydantic import Field, PrivateAttr, ValidationError, create_model
 
-from bioinfo_assets.errors import InputError, suggest
+from bioinfo_assets.errors import InputError, did_you_mean
 from bioinfo_assets.launch.backend_config import BackendConfig, open_backend
 from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.launch.watcher import Watcher
@@ -112,9 +112,7 @@ def _error_sentence(error: ValidationError) -> str:
     problem = error.errors()[0]
     name = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        similar = suggest(name, JobOptions.model_fields)
-        hint = f"did you mean {similar}?" if similar else f"the options are {', '.join(JobOptions.model_fields)}"
-        return f"unknown option {name}: {hint}"
+        return f"unknown option {name}: {did_you_mean(name, JobOptions.model_fields, 'options')}"
     return f"{name}: {problem['msg'].lower()}" if name else 'write them as {"memory_mib": 4096}'
 
 
@@ -285,8 +283,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
 
 def _check_asset(name: str, assets: Collection[str]) -> None:
     if assets and name not in assets:
-        similar = suggest(name, assets)
-        hint = f"did you mean {similar}?" if similar else f"the assets are {', '.join(assets)}"
+        hint = did_you_mean(name, assets, "assets")
         raise InputError(f"steps of this run has options of {name}, but there is no asset {name}: {hint}")
 
 

@@ -190,25 +190,24 @@ class Dispatcher:
         """Wait for jobs until no more arrive, or for long enough; return those to submit and those to terminate."""
         with self.lock:
             self.lock.wait_for(lambda: self.is_closed or self._to_submit or self._to_terminate)
-            quiet_s, many_s = self._config.batching_delay_s, self._delay_of_many()
+            quiet_s = self._config.batching_delay_s
+            many_s = stretch_interval(quiet_s, len(self._list_continuing()))
+            # Samples that flow by themselves may add jobs without a pause.
             deadline = time.monotonic() + max(MAX_BATCHING_DELAYS * quiet_s, many_s)
             while not self.is_closed and (left_s := deadline - time.monotonic()) > 0:
                 if not self._more_arrive(min(left_s, quiet_s if self._to_terminate else many_s)):
-                    break  # samples that flow by themselves may add jobs without a pause, up to the deadline
+                    break
             if self.is_closed:
                 return [], []
             to_submit, self._to_submit = self._to_submit, []
             to_terminate, self._to_terminate = self._to_terminate, []
             return to_submit, to_terminate
 
-    def _delay_of_many(self) -> float:
-        return stretch_interval(self._config.batching_delay_s, len(self._list_continuing()))
-
     def _more_arrive(self, delay_s: float) -> bool:
         """Wait for more jobs; False if none came for so many seconds."""
-        counts = len(self._to_submit), len(self._to_terminate)
+        count = len(self._to_submit) + len(self._to_terminate)
         return self.lock.wait_for(
-            lambda: self.is_closed or counts != (len(self._to_submit), len(self._to_terminate)), delay_s
+            lambda: self.is_closed or len(self._to_submit) + len(self._to_terminate) > count, delay_s
         )
 
     def _submit(self, jobs: Sequence[BatchJob], pool: Executor) -> None:
