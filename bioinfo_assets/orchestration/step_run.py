@@ -5,7 +5,6 @@ the results that it needs are published, whatever the other samples do. A result
 it, and no others; a report takes what exists. The step fails at its end, if one of its results did.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,13 +19,13 @@ import dagster as dg
 from bioinfo_assets.errors import BioinfoAssetsError, NotRunError, UnreachableError
 from bioinfo_assets.launch.backend import State, Status, Submission
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.watcher import JobHandle
 from bioinfo_assets.orchestration.compute_logs import StepLogs
 from bioinfo_assets.orchestration.event_log import StoredIds, event_batch
 from bioinfo_assets.orchestration.executor import raise_if_interrupted
 from bioinfo_assets.orchestration.failure_text import failure_text
 from bioinfo_assets.orchestration.fused_jobs import FusedJobs
 from bioinfo_assets.orchestration.internals import StepExecutionContext
+from bioinfo_assets.orchestration.job_cancellation import cancel_ahead, cancel_all
 from bioinfo_assets.orchestration.job_events import JobEvents
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
 from bioinfo_assets.orchestration.provenance import Provenance
@@ -46,9 +45,6 @@ POLL_INTERVAL_S: Final = 0.05
 
 MAX_CHANGES_PER_TURN: Final = 200
 """Results that are taken further before materializations are reported and an interrupt is looked for."""
-
-CANCEL_TIMEOUT_S: Final = 30.0
-"""How long a step that is being cancelled waits for its jobs to end; the backend is closed after it anyway."""
 
 MAX_CONCURRENT_RESULTS: Final = 16
 """Results of a step that are checked or published at the same time: in S3 each takes tenths of a second."""
@@ -325,25 +321,10 @@ class StepRun:
 
     def _cancel_ahead(self, key: ResultKey) -> None:
         """End the jobs that were submitted ahead for a result and for those after it."""
-        for submission in self._fused.drop(key):
-            self.session.backend.cancel(submission.job_id)
-            handle = self.session.watcher.follow(submission)
-            self._pool.submit(self._discard_when_over, handle, time.monotonic() + CANCEL_TIMEOUT_S)
-
-    def _discard_when_over(self, handle: JobHandle, deadline: float, *, keep_log: bool = False) -> None:
-        if handle.wait(max(0.0, deadline - time.monotonic())).state.is_over:
-            self.session.backend.discard(handle.submission.job_id, keep_log=keep_log)
+        cancel_ahead(self.session, self._fused.drop(key), self._pool)
 
     def _cancel_all(self) -> None:
-        """Cancel all jobs and free their scratch, in parallel: whoever presses Ctrl-C waits for it."""
-        ahead = self._fused.drop_all()
-        for submission in (*(submitted.submission for submitted in self._running.values()), *ahead):
-            self.session.backend.cancel(submission.job_id)
-        deadline = time.monotonic() + CANCEL_TIMEOUT_S
-        with ThreadPoolExecutor(MAX_CONCURRENT_RESULTS, thread_name_prefix=f"{self.context.step.key} cancels") as pool:
-            running = [submitted.handle for submitted in self._running.values()]
-            list(pool.map(lambda handle: self._discard_when_over(handle, deadline, keep_log=True), running))
-            list(pool.map(lambda item: self._discard_when_over(self.session.watcher.follow(item), deadline), ahead))
+        cancel_all(self.session, [submitted.handle for submitted in self._running.values()], self._fused.drop_all())
         for key in self._running:
             notify(JobUpdate(key, JobState.FAILED, "cancelled"))
         self._running.clear()

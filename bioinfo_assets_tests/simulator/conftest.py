@@ -16,7 +16,7 @@ from bioinfo_assets_tests.simulator.driver import Driver
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
-WITHOUT_RETRIES: Final = Config(retries={"total_max_attempts": 1}, read_timeout=5)
+WITHOUT_RETRIES: Final = Config(retries={"total_max_attempts": 1}, read_timeout=60)
 
 
 @pytest.fixture

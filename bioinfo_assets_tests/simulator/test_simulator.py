@@ -57,7 +57,7 @@ def test_closing_does_not_wait_for_slow_answers(tmp_path: Path) -> None:
         request.start()
         wait_until(lambda: simulator.count("DescribeJobs"))
         start = time.monotonic()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
     request.join()
     client.close()
 

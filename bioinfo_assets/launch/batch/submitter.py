@@ -5,24 +5,22 @@ claim, then SubmitJob, then the note of its answer.
 """
 
 import logging
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, UnreachableError
-from bioinfo_assets.launch.batch.adoption import Adoption, Claim, Claims, ClaimVersion, SubmissionNote
+from bioinfo_assets.launch.batch.adoption import Adoption, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, JobState, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.grouping import group_similar, submission_name
 from bioinfo_assets.launch.batch.images import Images
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
-from bioinfo_assets.launch.batch.job_package import bootstrap, check_inputs, pack
+from bioinfo_assets.launch.batch.job_package import bootstrap, pack
+from bioinfo_assets.launch.batch.preparation import JobPreparer, Preparation
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, package_uri, submission_folder
 from bioinfo_assets.launch.batch.submission_request import (
     NO_QUEUE,
@@ -35,17 +33,7 @@ from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.storage.store import Store
 
 MAX_CONCURRENT_WRITES: Final = 16
-PREPARATION_TIMEOUT_S: Final = 300.0
-"""Seconds after which a run that has claimed jobs and not submitted them has died; ten thousand take two minutes."""
 _log = logging.getLogger(__name__)
-
-
-class _Preparation(Enum):
-    """What became of a job that was to be submitted."""
-
-    CLAIMED = "claimed"
-    POSTPONED = "postponed"
-    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +84,7 @@ class Submitter:
         self._config = config
         self.claims = Claims(store, paths)
         self._adoption = Adoption(client, store, self.claims, run, config.visibility_grace_s)
-        self._pending: dict[str, tuple[str, float]] = {}
+        self._preparer = JobPreparer(self.claims, self._adoption, run, config.poll_error_timeout_s)
         self._writers = ThreadPoolExecutor(MAX_CONCURRENT_WRITES, thread_name_prefix="batch packages")
 
     def close(self) -> None:
@@ -109,10 +97,10 @@ class Submitter:
         A job that was adopted or that failed before its submission is in no group; its state shows which.
         """
         waiting = list(jobs)
-        prepared = list(zip(waiting, self._writers.map(self._prepare_or_reject, waiting), strict=True))
+        prepared = list(zip(waiting, self._writers.map(self._preparer.prepare, waiting), strict=True))
         claimed, postponed = (
             tuple(job for job, preparation in prepared if preparation is kind)
-            for kind in (_Preparation.CLAIMED, _Preparation.POSTPONED)
+            for kind in (Preparation.CLAIMED, Preparation.POSTPONED)
         )
         return Groups(tuple(group_similar(claimed, self._config)), postponed)
 
@@ -125,26 +113,23 @@ class Submitter:
         try:
             self._submit(jobs)
         except UnreachableError as error:
-            return [job for job in jobs if self._postpone_or_fail(job, error) is _Preparation.POSTPONED]
+            return [job for job in jobs if self._preparer.postpone_or_fail(job, error) is Preparation.POSTPONED]
         except BioinfoAssetsError as error:
-            self.release(jobs)
+            self._preparer.release(jobs)
             for job in jobs:
                 job.fail(str(error))
         return ()
 
     def release(self, jobs: Iterable[BatchJob]) -> None:
         """Delete the claims of jobs that are not submitted, so that no run waits for them."""
-        for job in jobs:
-            if job.fingerprint and job.state.submission is None:
-                with suppress(BioinfoAssetsError):  # then it is seen to be abandoned
-                    self.claims.delete(job.fingerprint)
+        self._preparer.release(jobs)
 
     def record_failure(self, job: BatchJob, spent: int, reason: str) -> None:
         """Write down that a job failed for good, for the run by which Dagster retries it."""
         part = job.parts.current
         fingerprint = job.parts.fingerprints().get(part)
         if fingerprint is not None:
-            self.claims.write(fingerprint, self._claim(job, job.submission, spent, reason, part))
+            self.claims.write(fingerprint, self._preparer.claim_of(job, job.submission, spent, reason, part))
 
     def claim_part(self, job: BatchJob, part: int, fingerprint: str) -> None:
         """Claim the fingerprint of a part, for a run that goes on if this one dies; an error is only logged."""
@@ -152,7 +137,7 @@ class Submitter:
         state = job.state
         try:
             if state.submission is not None and not state.is_over:
-                self.claims.write(fingerprint, self._claim(job, state.submission, state.spent, "", part))
+                self.claims.write(fingerprint, self._preparer.claim_of(job, state.submission, state.spent, "", part))
         except BioinfoAssetsError as error:
             _log.warning("%s could not be claimed: %s", job.parts.jobs[part].name, error)
 
@@ -169,99 +154,6 @@ class Submitter:
         if submission is not None:
             yield self._paths.submission_note(submission.name, submission.index)  # the array's own is for all its jobs
             yield submission.package
-
-    def _prepare_or_reject(self, job: BatchJob) -> "_Preparation":
-        """Claim a job for this run, adopt it, end it, or postpone it."""
-        try:
-            if job.state.termination_reason:
-                job.cancel("cancelled before it started")
-                return _Preparation.DONE
-            is_first = job.parts.current == 0  # if not, it is submitted again, and its first result is published
-            if job.fingerprint and is_first and not self._adopt_or_claim(job):
-                job.show("another run is submitting the same job")
-                return _Preparation.POSTPONED
-            if job.state.is_to_be_submitted:
-                self._check_inputs(job)
-        except UnreachableError as error:
-            return self._postpone_or_fail(job, error)
-        except BioinfoAssetsError as error:
-            job.fail(str(error))
-        except Exception as error:  # noqa: BLE001 - a defect that one job meets must not stop the others
-            job.fail(f"defect in the batch backend: {error!r}")
-        return _Preparation.CLAIMED if job.state.is_to_be_submitted else _Preparation.DONE
-
-    def _check_inputs(self, job: BatchJob) -> None:
-        """Check the inputs of a claimed job; one with wrong inputs loses its claim, so that no run waits for it."""
-        try:
-            for part, own in enumerate(job.parts.jobs):
-                check_inputs(own, job.parts.made_before(part))
-        except BioinfoAssetsError:
-            self.release([job])
-            raise
-
-    def _postpone_or_fail(self, job: BatchJob, error: UnreachableError) -> "_Preparation":
-        """Keep a job that cannot be submitted for the moment, for as long as polls may fail."""
-        if job.note_problem(f"cannot be submitted for the moment: {error}") < self._config.poll_error_timeout_s:
-            return _Preparation.POSTPONED
-        job.fail(str(error))
-        return _Preparation.DONE
-
-    def _adopt_or_claim(self, job: BatchJob) -> bool:
-        """Adopt the previous submission for the job's fingerprint, or claim the next one for this run.
-
-        Returns:
-            False if another run, on this host or another, has claimed it: it submits the job within minutes. Nobody
-            waits for it here, since it may wait for a job that this run has claimed.
-        """
-        found = self.claims.find(job.fingerprint)
-        claim = None if found is None else found.claim
-        if found is not None and self._is_being_submitted(job, found):
-            return False
-        if claim is not None and claim.followers != job.parts.identities():
-            if not job.is_published() and self._adoption.is_active(claim):
-                return False  # it has other parts, or none: its end is waited for, as the result is computed once
-            claim = None
-        has_ended = claim is not None and job.state.has_ended(claim.name)
-        if not has_ended and self._adopt_or_reject(job, claim):
-            return True
-        pending = self._claim(job, BatchSubmission.pending(job.state.folder), job.state.spent, "")
-        if not self.claims.try_to_claim(job.fingerprint, pending, found):
-            return False
-        try:
-            is_published = job.is_published()  # by a run that had the claim before, and deleted it
-        except BaseException:
-            self.claims.delete(job.fingerprint)
-            raise
-        if is_published:
-            job.cancel("another run has published its result")
-            self.claims.delete(job.fingerprint)
-        return True
-
-    def _is_being_submitted(self, job: BatchJob, found: ClaimVersion) -> bool:
-        """Whether another run has claimed the job, not submitted it yet, and not died; no clocks are compared."""
-        if found.claim is None or found.claim.name or found.claim.budget == self._run.budget:
-            return False
-        etag, seen_at = self._pending.get(job.fingerprint, ("", 0.0))
-        if etag != found.etag:
-            self._pending[job.fingerprint] = found.etag, time.monotonic()
-            return True
-        return time.monotonic() - seen_at <= PREPARATION_TIMEOUT_S
-
-    def _adopt_or_reject(self, job: BatchJob, claim: Claim | None) -> bool:
-        """Adopt a claimed submission, or end the job if no attempts are left; return whether it did either."""
-        previous = self._adoption.find_previous(claim, job.parts.jobs)
-        if previous is None:
-            return False
-        adopted = self._adoption.try_adopt(previous)
-        if adopted is not None:
-            job.adopt(adopted, previous.spent, claim.part if claim is not None else 0)
-            return True
-        if previous.spent >= job.state.max_attempts:
-            reason = previous.reason or "it failed in every attempt"
-            job.fail(f"{reason} (its {job.state.max_attempts} attempts are used up)")
-            return True
-        job.set_spent(previous.spent)
-        return False
 
     def _submit(self, jobs: Sequence[BatchJob]) -> None:
         first = jobs[0].state
@@ -328,7 +220,7 @@ class Submitter:
         self._store.write_bytes(submission.package, package)
         for part, fingerprint in job.parts.fingerprints().items():
             if part >= job.parts.current:
-                self.claims.write(fingerprint, self._claim(job, submission, state.spent, "", part))
+                self.claims.write(fingerprint, self._preparer.claim_of(job, submission, state.spent, "", part))
 
     def _write_note(self, name: str, batch_id: str, array_size: int) -> None:
         """An error is only logged: without a note the job is found by the name in its claim."""
@@ -336,17 +228,3 @@ class Submitter:
             self.claims.write_note(name, SubmissionNote(batch_id=batch_id, run_id=self._run.run_id, size=array_size))
         except BioinfoAssetsError as error:
             _log.warning("the id of job %s could not be saved: %s", name, error)
-
-    def _claim(self, job: BatchJob, submission: BatchSubmission, spent: int, reason: str, part: int = 0) -> Claim:
-        return Claim(
-            name=submission.name,
-            queue=job.state.job.options.queue or "",
-            index=submission.index,
-            folder=submission.folder,
-            budget=self._run.budget,
-            spent=spent,
-            reason=reason,
-            submitted=submission.submitted,
-            followers=job.parts.identities(part),
-            part=job.parts.first + part,
-        )

@@ -53,14 +53,14 @@ class TestSubmission:
 
     def test_jobs_are_submitted_although_more_keep_arriving(self, simulator: BatchSimulator, scratch: str) -> None:
         """Samples that flow by themselves add jobs one by one, for hours."""
-        with batch_backend(scratch, config=fast(batching_delay_s=0.5)) as backend:
+        with batch_backend(scratch, config=fast(batching_delay_s=0.2)) as backend:
             count = 0
             began = time.monotonic()
             while not simulator.count("SubmitJob"):
-                assert time.monotonic() - began < 20, "no job was submitted while more were arriving"
+                assert time.monotonic() - began < 60, "no job was submitted while more were arriving"
                 backend.submit(greets(count))
                 count += 1
-                time.sleep(0.02)  # a pause that is shorter than the delay
+                time.sleep(0.05)  # a pause that is shorter than the delay
 
     def test_with_many_jobs_under_way_those_that_end_in_the_same_moment_are_followed_by_one_array(
         self, simulator: BatchSimulator, scratch: str

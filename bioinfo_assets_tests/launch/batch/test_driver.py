@@ -419,7 +419,7 @@ class TestOutputStreams:
         started = time.monotonic()
         out, _ = self.printed(backend, "setsid sleep 1000 & (trap '' TERM; exec sleep 1000) & echo done")
         assert out == b"done\n"
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 60
 
     def test_the_end_of_much_output_is_in_the_reason(self, backend: BackendWithOptions) -> None:
         script = 'for ((i = 0; i < 20000; i++)); do echo "line $i of many that are not read"; done >&2; exit 3'

@@ -11,10 +11,9 @@ import pytest
 
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.launch.backend import State
-from bioinfo_assets.launch.batch import attempt_report
+from bioinfo_assets.launch.batch import attempt_report, preparation
 from bioinfo_assets.launch.batch import backend as backend_module
 from bioinfo_assets.launch.batch import poller as poller_module
-from bioinfo_assets.launch.batch import submitter as submitter_module
 from bioinfo_assets.launch.batch.adoption import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport
 from bioinfo_assets.launch.batch.batch_job import JobState
@@ -361,7 +360,7 @@ class TestTwoHostsAtOnce:
     def test_a_claim_whose_run_died_while_it_prepared_its_submission_is_taken_over(
         self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(submitter_module, "PREPARATION_TIMEOUT_S", 1.0)
+        monkeypatch.setattr(preparation, "PREPARATION_TIMEOUT_S", 1.0)
         assert claims_of(scratch).try_to_claim(FINGERPRINT, old_claim(""), None)
         assert run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
 

@@ -1,0 +1,156 @@
+"""What comes before a job's submission: it is claimed for this run, adopted, postponed, or ended."""
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from enum import Enum
+from typing import Final
+
+from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
+from bioinfo_assets.launch.batch.adoption import Adoption, Claim, Claims, ClaimVersion
+from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, RunIdentity
+from bioinfo_assets.launch.batch.job_package import check_inputs
+
+PREPARATION_TIMEOUT_S: Final = 300.0
+"""Seconds after which a run that has claimed jobs and not submitted them has died; ten thousand take two minutes."""
+
+
+class Preparation(Enum):
+    """What became of a job that was to be submitted."""
+
+    CLAIMED = "claimed"
+    POSTPONED = "postponed"
+    DONE = "done"
+
+
+class JobPreparer:
+    """Decides what becomes of a job that is to be submitted; safe for threads as long as each has jobs of its own.
+
+    Args:
+        claims: The claims of all runs.
+        adoption: Finds submissions that can be adopted.
+        run: The run that jobs belong to.
+        error_timeout_s: Seconds for which a job is postponed because AWS cannot be reached.
+    """
+
+    def __init__(self, claims: Claims, adoption: Adoption, run: RunIdentity, error_timeout_s: float) -> None:
+        self._claims = claims
+        self._adoption = adoption
+        self._run = run
+        self._error_timeout_s = error_timeout_s
+        self._pending: dict[str, tuple[str, float]] = {}
+
+    def prepare(self, job: BatchJob) -> Preparation:
+        """Claim a job for this run, adopt it, end it, or postpone it."""
+        try:
+            if job.state.termination_reason:
+                job.cancel("cancelled before it started")
+                return Preparation.DONE
+            is_first = job.parts.current == 0  # if not, it is submitted again, and its first result is published
+            if job.fingerprint and is_first and not self._adopt_or_claim(job):
+                job.show("another run is submitting the same job")
+                return Preparation.POSTPONED
+            if job.state.is_to_be_submitted:
+                self._check_inputs(job)
+        except UnreachableError as error:
+            return self.postpone_or_fail(job, error)
+        except BioinfoAssetsError as error:
+            job.fail(str(error))
+        except Exception as error:  # noqa: BLE001 - a defect that one job meets must not stop the others
+            job.fail(f"defect in the batch backend: {error!r}")
+        return Preparation.CLAIMED if job.state.is_to_be_submitted else Preparation.DONE
+
+    def _check_inputs(self, job: BatchJob) -> None:
+        """Check the inputs of a claimed job; one with wrong inputs loses its claim, so that no run waits for it."""
+        try:
+            for part, own in enumerate(job.parts.jobs):
+                check_inputs(own, job.parts.made_before(part))
+        except BioinfoAssetsError:
+            self.release([job])
+            raise
+
+    def postpone_or_fail(self, job: BatchJob, error: UnreachableError) -> Preparation:
+        """Keep a job that cannot be submitted for the moment, for as long as polls may fail."""
+        if job.note_problem(f"cannot be submitted for the moment: {error}") < self._error_timeout_s:
+            return Preparation.POSTPONED
+        job.fail(str(error))
+        return Preparation.DONE
+
+    def _adopt_or_claim(self, job: BatchJob) -> bool:
+        """Adopt the previous submission for the job's fingerprint, or claim the next one for this run.
+
+        Returns:
+            False if another run, on this host or another, has claimed it: it submits the job within minutes. Nobody
+            waits for it here, since it may wait for a job that this run has claimed.
+        """
+        found = self._claims.find(job.fingerprint)
+        claim = None if found is None else found.claim
+        if found is not None and self._is_being_submitted(job, found):
+            return False
+        if claim is not None and claim.followers != job.parts.identities():
+            if not job.is_published() and self._adoption.is_active(claim):
+                return False  # it has other parts, or none: its end is waited for, as the result is computed once
+            claim = None
+        has_ended = claim is not None and job.state.has_ended(claim.name)
+        if not has_ended and self._adopt_or_reject(job, claim):
+            return True
+        pending = self.claim_of(job, BatchSubmission.pending(job.state.folder), job.state.spent, "")
+        if not self._claims.try_to_claim(job.fingerprint, pending, found):
+            return False
+        try:
+            is_published = job.is_published()  # by a run that had the claim before, and deleted it
+        except BaseException:
+            self._claims.delete(job.fingerprint)
+            raise
+        if is_published:
+            job.cancel("another run has published its result")
+            self._claims.delete(job.fingerprint)
+        return True
+
+    def _is_being_submitted(self, job: BatchJob, found: ClaimVersion) -> bool:
+        """Whether another run has claimed the job, not submitted it yet, and not died; no clocks are compared."""
+        if found.claim is None or found.claim.name or found.claim.budget == self._run.budget:
+            return False
+        etag, seen_at = self._pending.get(job.fingerprint, ("", 0.0))
+        if etag != found.etag:
+            self._pending[job.fingerprint] = found.etag, time.monotonic()
+            return True
+        return time.monotonic() - seen_at <= PREPARATION_TIMEOUT_S
+
+    def _adopt_or_reject(self, job: BatchJob, claim: Claim | None) -> bool:
+        """Adopt a claimed submission, or end the job if no attempts are left; return whether it did either."""
+        previous = self._adoption.find_previous(claim, job.parts.jobs)
+        if previous is None:
+            return False
+        adopted = self._adoption.try_adopt(previous)
+        if adopted is not None:
+            job.adopt(adopted, previous.spent, claim.part if claim is not None else 0)
+            return True
+        if previous.spent >= job.state.max_attempts:
+            reason = previous.reason or "it failed in every attempt"
+            job.fail(f"{reason} (its {job.state.max_attempts} attempts are used up)")
+            return True
+        job.set_spent(previous.spent)
+        return False
+
+    def release(self, jobs: Iterable[BatchJob]) -> None:
+        """Delete the claims of jobs that are not submitted, so that no run waits for them."""
+        for job in jobs:
+            if job.fingerprint and job.state.submission is None:
+                with suppress(BioinfoAssetsError):  # then it is seen to be abandoned
+                    self._claims.delete(job.fingerprint)
+
+    def claim_of(self, job: BatchJob, submission: BatchSubmission, spent: int, reason: str, part: int = 0) -> Claim:
+        """The claim of a job's part, as it is written with a submission."""
+        return Claim(
+            name=submission.name,
+            queue=job.state.job.options.queue or "",
+            index=submission.index,
+            folder=submission.folder,
+            budget=self._run.budget,
+            spent=spent,
+            reason=reason,
+            submitted=submission.submitted,
+            followers=job.parts.identities(part),
+            part=job.parts.first + part,
+        )
