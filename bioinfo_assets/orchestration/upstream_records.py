@@ -3,11 +3,52 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Final
+from zlib import compress, decompress
 
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import ResultKey
+
+MAX_NEWEST_RECORDS: Final = 2000
+"""Records that are kept as they are: some 20 KB each. Those of ten thousand samples under way would take gigabytes."""
+
+
+class ComputedRecords:
+    """The records of a step's results: the newest as they are, the others compressed, in a fifth of the memory.
+
+    One thread adds and forgets; others may read at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[ResultKey, Record] = {}
+        self._compressed: dict[ResultKey, bytes] = {}
+        self._by_scope: dict[str, set[ResultKey]] = {}
+
+    def add(self, record: Record) -> None:
+        """Add a record, in place of one with the same key."""
+        self._newest[record.key] = record
+        self._compressed.pop(record.key, None)
+        self._by_scope.setdefault(record.scope, set()).add(record.key)
+        if len(self._newest) > MAX_NEWEST_RECORDS:
+            oldest = next(iter(self._newest))
+            # In this order: whoever reads finds it in one of the two.
+            self._compressed[oldest] = compress(self._newest[oldest].model_dump_json().encode(), level=1)
+            del self._newest[oldest]
+
+    def get(self, key: ResultKey) -> Record | None:
+        """Return a result's record, or None if it was not added or is forgotten."""
+        record = self._newest.get(key)
+        if record is None and (compressed := self._compressed.get(key)) is not None:
+            return Record.model_validate_json(decompress(compressed))
+        return record
+
+    def forget(self, scope: str) -> None:
+        """Forget the records of a scope."""
+        for key in self._by_scope.pop(scope, ()):
+            self._newest.pop(key, None)
+            self._compressed.pop(key, None)
 
 
 @dataclass(slots=True)
@@ -27,20 +68,17 @@ class UpstreamRecords:
     ledger: Ledger
     shared_scopes: Mapping[str, str]
     all_samples: Callable[[], Sequence[str]]
-    _computed: dict[ResultKey, Record] = field(default_factory=dict)
-    _by_scope: dict[str, set[ResultKey]] = field(default_factory=dict)
+    _computed: ComputedRecords = field(default_factory=ComputedRecords)
     _shared: dict[str, RecordSet] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, record: Record) -> None:
         """Add a result of this step."""
-        self._computed[record.key] = record
-        self._by_scope.setdefault(record.scope, set()).add(record.key)
+        self._computed.add(record)
 
     def forget(self, scope: str) -> None:
         """Forget the results of a sample, which nothing else of this step is computed from."""
-        for key in self._by_scope.pop(scope, ()):
-            self._computed.pop(key, None)
+        self._computed.forget(scope)
 
     def of(self, key: ResultKey, parents: Sequence[str], provisional: Mapping[str, RecordSet]) -> "RecordLookup":
         """By upstream asset: its records for one result; those of jobs that have not run are provisional."""
@@ -63,8 +101,8 @@ class UpstreamRecords:
             return self._shared[asset]
 
     def _read(self, asset: str, scopes: Sequence[str]) -> RecordSet:
-        keys = [ResultKey(asset, scope) for scope in scopes]
-        computed = {key.scope: self._computed[key] for key in keys if key in self._computed}
+        found = {scope: self._computed.get(ResultKey(asset, scope)) for scope in scopes}
+        computed = {scope: record for scope, record in found.items() if record is not None}
         missing = [scope for scope in scopes if scope not in computed]
         if not missing:
             return RecordSet(asset, computed)
