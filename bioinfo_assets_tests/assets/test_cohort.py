@@ -15,7 +15,7 @@ from bioinfo_assets.pipeline.graph import REPORT_FILES
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.staleness import stale_results
 
-pytestmark = pytest.mark.xdist_group("cohort")  # the largest cases begin with six thousand events
+pytestmark = pytest.mark.xdist_group("cohort")
 
 REPORT = dg.AssetKey("multiqc_report")
 DAGSTERS_LIMIT = 100
@@ -53,7 +53,7 @@ class Cohort:
         self.instance.delete_dynamic_partition("samples", name)
 
 
-@pytest.fixture(scope="module", params=[99, 100, 1000], ids=lambda count: f"{count} samples")
+@pytest.fixture(scope="module", params=[99, 100], ids=lambda count: f"{count} samples")
 def shared_cohort(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cohort]:
     with dg.DagsterInstance.ephemeral() as instance:
         output_path = str(tmp_path_factory.mktemp("cohort") / "output")
