@@ -30,7 +30,7 @@ _PAIRS_PER_LANE: Final = 60
 _LANES: Final = (("FC1", 1), ("FC1", 2))
 _BARCODES: Final = tuple(map("".join, product("ACGT", repeat=4)))
 _REMOVED_VARIABLES: Final = ("BIOINFO_", "DAGSTER_", "PYTHONDONTWRITEBYTECODE")
-_STAND_INS: Final = Path(__file__).parent / "stand_ins"
+_STAND_INS: Final = str(Path(__file__).parent / "stand_ins")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,6 @@ class CachedProject:
             RuntimeError: A command failed.
         """
         self._simulate()
-        self._copy_stand_ins()
         self._run_ours()
         self._prepare_redun(self.folder / "redun")
 
@@ -110,11 +109,10 @@ class CachedProject:
 
     @cached_property
     def environment(self) -> Mapping[str, str]:
-        """Variables that put stand-ins before the real tools, for us by `tool_path`, and let Python cache bytecode."""
-        stand_ins = str(self.folder / "stand_ins")
-        path = os.pathsep.join([stand_ins, str(Path(sys.executable).parent), os.environ["PATH"]])
+        """Variables that put a stand-in before the real R, for us by `tool_path`, and let Python cache bytecode."""
+        path = os.pathsep.join([_STAND_INS, str(Path(sys.executable).parent), os.environ["PATH"]])
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_REMOVED_VARIABLES)}
-        return {**kept, "PATH": path, "BIOINFO_ASSETS_TOOL_PATH": stand_ins}
+        return {**kept, "PATH": path, "BIOINFO_ASSETS_TOOL_PATH": _STAND_INS}
 
     def _run_ours(self) -> tuple[Figures, str]:
         figures, output, _ = run(self.our_command("--json"), self.folder, self.environment)
@@ -139,13 +137,6 @@ class CachedProject:
         command = [program, "run", workflow, "main", "--jobs", "jobs.json"]
         figures, out, log = run(command, self.folder / "redun", self.environment)
         return figures, out + log
-
-    def _copy_stand_ins(self) -> None:
-        """Copy the stand-ins, and create jars with the versions of GATK and Picard in their names."""
-        folder = self.folder / "stand_ins"
-        shutil.copytree(_STAND_INS, folder, dirs_exist_ok=True)
-        for jar in ("gatk-package-0-stand-in-local.jar", "picard-0-stand-in.jar"):
-            (folder / jar).touch()
 
     def _simulate(self) -> None:
         data = self.folder / "data"

@@ -110,9 +110,9 @@ class Settings(BackendConfig, BaseSettings):
         default="auto", description="The aligner; `auto` is bwa-mem2 where it is installed, otherwise bwa."
     )
     engine: EngineName = Field(
-        default="gatk",
+        default="native",
         description="The program that marks duplicates, recalibrates, collects metrics, and merges and counts reads: "
-        "`gatk` (GATK and Picard, samtools, awk), or `native`, the project's own, with the same results in less time. "
+        "`native`, the project's own, or `gatk` (GATK and Picard, samtools, awk), with the same results in more time. "
         "`engine` in `[steps.ASSET]` sets that of one asset.",
     )
     steps: Mapping[str, StepOptions] = Field(default={}, description="Options of the jobs of single assets, by asset.")

@@ -1,5 +1,6 @@
 """Settings of all tests: signal handlers, and which tests share a worker."""
 
+import functools
 import os
 import signal
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from bioinfo_assets.launch.machine_share import FOLDER_VARIABLE
 
@@ -40,6 +42,9 @@ def pytest_configure() -> None:
     # The time of an example depends on the load of the machine.
     hypothesis.settings.register_profile("without deadlines", deadline=None)
     hypothesis.settings.load_profile("without deadlines")
+    # Each session of botocore parses its descriptions of AWS's services again, some of megabytes.
+    load = functools.cache(JSONFileLoader().load_file)
+    JSONFileLoader.load_file = lambda _, path: load(path)  # type: ignore[assignment, method-assign]
     # Java's second compiler makes long runs fast. In the short ones of tests it takes a third of all CPU time.
     os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 

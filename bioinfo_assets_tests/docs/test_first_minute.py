@@ -34,12 +34,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A new user's; the Java tools are replaced by programs that copy, to save minutes."""
-    stand_ins = shutil.copytree(CLONE / "benchmarks" / "stand_ins", tmp_path_factory.mktemp("tools") / "bin")
-    for jar in ("gatk-package-0-stand-in-local.jar", "picard-0-stand-in.jar"):
-        (stand_ins / jar).touch()
-    home = tmp_path_factory.mktemp("home")
-    return {"PATH": "/usr/bin:/bin", "HOME": str(home), "BIOINFO_ASSETS_TOOL_PATH": str(stand_ins)}
+    """A new user's."""
+    return {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path_factory.mktemp("home"))}
 
 
 def bash(script: str, clone: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -19,8 +19,7 @@ VERSION_TEXTS = {
     "tabix": "tabix (htslib) {}",
     "mosdepth": "mosdepth {}",
     "Rscript": "Rscript (R) version {}",
-    "gatk": "The Genome Analysis Toolkit (GATK) v{}",
-    "picard": "Version:{}",
+    "bioinfo-assets-engine": "{}",
     "cutadapt": "{}",
     "multiqc": "multiqc, version {}",
 }
@@ -29,16 +28,24 @@ VERSION_TEXTS = {
 ASSETS_BY_TOOL = {
     "bwa": {"reference_index", "aligned_bam"},
     "samtools": {"reference_index", "aligned_bam", "marked_bam", "recalibrated_bam", "recalibrated_cram", "depth"},
-    "picard": {"marked_bam", "alignment_metrics", "insert_size_metrics"},
     "bgzip": {"known_sites", "merged_reads", "aligned_bam", "marked_bam", "recalibrated_bam", "depth"},
     "tabix": {"known_sites", "depth"},
     "cutadapt": {"trimmed_reads"},
-    "gatk": {"recalibrated_bam"},
+    "bioinfo-assets-engine": {
+        *("merged_reads", "aligned_bam", "marked_bam"),
+        *("recalibrated_bam", "alignment_metrics", "insert_size_metrics"),
+    },
     "Rscript": {"insert_size_metrics"},
     "mosdepth": {"depth"},
     "multiqc": {"multiqc_report"},
 }
 """The assets whose jobs call each tool."""
+
+ASSETS_BY_ORIGINAL = {
+    "picard": {"marked_bam", "alignment_metrics", "insert_size_metrics"},
+    "gatk": {"recalibrated_bam"},
+}
+"""The assets whose jobs call the tools that the native engine follows, if these are the engine."""
 
 
 def settings_in(folder: Path, **changes: Any) -> Settings:
@@ -80,7 +87,10 @@ def test_a_code_version_begins_with_the_step_version(local: Project) -> None:
 def test_a_code_version_without_settings_and_tools_is_the_step_version(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     assert code_version("alignment_metrics", settings, {}) == GRAPH["alignment_metrics"].version
-    assert code_version("alignment_metrics", settings, {"picard": "1"}) != GRAPH["alignment_metrics"].version
+    assert (
+        code_version("alignment_metrics", settings, {"bioinfo-assets-engine": "1"})
+        != GRAPH["alignment_metrics"].version
+    )
 
 
 def test_a_code_version_depends_on_tools_and_their_versions(tmp_path: Path) -> None:
@@ -119,10 +129,15 @@ def test_a_code_version_depends_on_the_settings_that_shape_the_result(
     assert changed(before, after) == assets
 
 
-def test_each_asset_has_the_tools_that_its_job_calls(tmp_path: Path) -> None:
-    project = Project(settings_in(tmp_path))
+@pytest.mark.parametrize("engine", ["native", "gatk"])
+def test_each_asset_has_the_tools_that_its_job_calls(tmp_path: Path, engine: str) -> None:
+    project = Project(settings_in(tmp_path, engine=engine))
+    called = {**ASSETS_BY_TOOL}
+    if engine == "gatk":
+        del called["bioinfo-assets-engine"]
+        called |= ASSETS_BY_ORIGINAL
     used = {asset: set(tools_of(project, FakeTools(tmp_path, {}), asset)) for asset in ASSETS}
-    assert used == {asset: {tool for tool, assets in ASSETS_BY_TOOL.items() if asset in assets} for asset in ASSETS}
+    assert used == {asset: {tool for tool, assets in called.items() if asset in assets} for asset in ASSETS}
 
 
 def test_the_automatic_aligner_is_the_installed_one(tmp_path: Path) -> None:

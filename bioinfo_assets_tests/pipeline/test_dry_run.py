@@ -188,12 +188,11 @@ def test_a_new_step_version_affects_its_asset_and_everything_downstream(
     ("tool", "roots", "after"),
     [
         ("cutadapt", ["trimmed_reads"], FROM_ALIGNED),
-        ("gatk", ["recalibrated_bam"], METRICS),
+        ("bioinfo-assets-engine", ["merged_reads"], FROM_TRIMMED),
         ("mosdepth", ["depth"], ()),
         ("Rscript", ["insert_size_metrics"], ()),
         ("multiqc", ["multiqc_report"], ()),
         ("bwa", ["reference_index"], ("known_sites", *FROM_ALIGNED)),
-        ("picard", ["marked_bam"], ("recalibrated_bam", *METRICS)),
         ("bgzip", ["merged_reads", "known_sites"], FROM_TRIMMED),
         ("tabix", ["known_sites", "depth"], ("recalibrated_bam", "alignment_metrics", "insert_size_metrics")),
     ],
@@ -408,7 +407,7 @@ def test_a_changed_parameter_is_detected_without_the_tool(computed: FakeProject)
 
 
 def test_versions_are_read_only_for_tools_of_selected_assets(computed: FakeProject) -> None:
-    computed.versions["gatk"] = None
+    computed.versions["bioinfo-assets-engine"] = None
     with computed.dry_run(["depth"]) as trial:
         assert {result.action for result in trial.planned_results()} == {PlannedAction.REUSE}
         assert trial.unknown_tools == ""
@@ -429,7 +428,7 @@ def test_a_result_shared_by_another_project_is_copied(computed: FakeProject, tmp
     assert not stale(plan)
 
 
-@pytest.mark.parametrize("count", [99, 100, 1000])
+@pytest.mark.parametrize("count", [99, 100])
 def test_a_report_is_stale_when_one_of_many_samples_has_another_result(tmp_path: Path, count: int) -> None:
     """The results of one asset that the report reads are written by hand."""
     project = open_fake_project(tmp_path)

@@ -215,7 +215,7 @@ class TestDisk:
         free_mib = shutil.disk_usage(disk).free // 1024**2
         wants = Resources(disk_mib=free_mib * 2 // 3)
         waits = f"until [[ -e {tmp_path}/go ]]; do sleep 0.02; done; echo >greeting.txt"
-        with batch_backend(scratch, disk=str(disk)) as backend:
+        with batch_backend(scratch, disk=str(disk), environment={"JOB_DISK_TIMEOUT_S": "100"}) as backend:
             first = backend.submit(replace(COPIES, script=waits, resources=wants)).job_id
             wait_until(lambda: list(disk.glob("job.*/work/greeting.txt")) or list(disk.glob("job.*/reserved")))
             second = backend.submit(
