@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-for-tests demo dagit docs test test-long fuzz-engine genome-shaped coverage check benchmark clean login \
+.PHONY: help install install-gatk install-for-tests demo dagit docs test test-long fuzz-engine genome-shaped coverage check benchmark clean login \
 	create-repo build build-local push bash bash-local smoke-aws
 
 help: ## show this list
@@ -11,11 +11,14 @@ help: ## show this list
 	@echo; echo 'Variables of the container image: make TARGET NAME=VALUE ...'
 	@sed -n 's/^\([A-Z0-9_]*\) ?=.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-install: ## install what is missing: Debian's tools (as root), the Python environment, GATK
+install: ## install what is missing: Debian's tools (as root), the Python environment, the engine
 	@docker/tools/install.sh
 
+install-gatk: ## install GATK and Picard too, for `engine = "gatk"` and `verify --against gatk`
+	@docker/tools/install.sh docker/tools/debian-gatk.txt
+
 install-for-tests:
-	@docker/tools/install.sh docker/tools/debian-test.txt
+	@docker/tools/install.sh docker/tools/debian-gatk.txt docker/tools/debian-test.txt
 
 demo: install ## run the whole pipeline on simulated data, into demo/
 	.venv/bin/bioinfo-assets demo --output-path demo

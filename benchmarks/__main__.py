@@ -91,12 +91,13 @@ def cohort(
     ] = None,
     requests_per_s: Annotated[float | None, typer.Option(help="Calls of Batch that the account may make.")] = None,
     backfill: Annotated[bool, typer.Option(help="Start them in Dagit, as a backfill over samples.")] = False,
+    runs: Annotated[int, typer.Option(help="Cohorts of that size side by side in one account.")] = 1,
 ) -> None:
     """What samples cost the host of a run on AWS Batch."""
     with _folder() as folder:
         templates = compute_templates(folder, COMMAND)
         measured = [
-            cohort_module.measure(folder / str(size), size, templates, requests_per_s, by_backfill=backfill)
+            cohort_module.measure(folder / str(size), size, templates, requests_per_s, by_backfill=backfill, runs=runs)
             for size in samples or [100]
         ]
     console.print(cohort_module.table(measured))

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,6 @@ from bioinfo_assets_tests.simulator.played import Play
 IMAGE: Final = "tools:1"
 PORT: Final = 5077
 S3_URL: Final = f"http://127.0.0.1:{PORT}"
-OUTPUT: Final = "s3://cohort/run"
-
 COMMAND: Final = str(Path(sys.executable).parent / "bioinfo-assets")
 """The command line of this environment."""
 
@@ -51,6 +50,7 @@ class CohortFigures:
 
     Attributes:
         samples: Their number.
+        runs: How many such cohorts, each a project of its own, were run side by side in one account.
         start: How they were started.
         results: What was computed; a job may compute several.
         jobs: Jobs that were run.
@@ -59,12 +59,13 @@ class CohortFigures:
         peak_mib: Resident memory of the largest of them.
         batch_calls: Calls of AWS Batch, by action.
         s3_calls: Calls of S3 by the host.
-        first_s: Seconds from the start of the command to the first final alignment; NaN of a backfill.
+        first_s: Seconds from the start of the first command to its first final alignment; NaN of a backfill.
         latency_s: Seconds from the end of a job to the materialization of its result, the median.
         load: Of the machine at the end, over one minute.
     """
 
     samples: int
+    runs: int
     start: str
     results: int
     jobs: int
@@ -147,7 +148,13 @@ def _wait_for(url: str) -> None:
 
 
 def measure(
-    folder: Path, samples: int, templates: Templates, requests_per_s: float | None = None, *, by_backfill: bool = False
+    folder: Path,
+    samples: int,
+    templates: Templates,
+    requests_per_s: float | None = None,
+    *,
+    by_backfill: bool = False,
+    runs: int = 1,
 ) -> CohortFigures:
     """Run a cohort of so many samples.
 
@@ -157,39 +164,38 @@ def measure(
         templates: What jobs leave.
         requests_per_s: Calls of Batch that the account may make in a second; None: any number.
         by_backfill: Started in Dagit, as a backfill over all samples; otherwise by the command line.
+        runs: How many such cohorts are run side by side by the command line; a backfill is one.
     """
     folder.mkdir(parents=True)
     player = Player(S3_URL, templates)
     with services(folder, player, {}, requests_per_s) as (simulator, environment):
         sheet = _upload(folder, templates.data, samples)
-        _write_tool_list(OUTPUT)
-        command = [
-            *(COMMAND, "run", "--samples-file", str(sheet), "--output-path", OUTPUT),
-            *("--reference", "s3://cohort/data/genome.fa.gz", "--known-sites", "s3://cohort/data/known.vcf.gz"),
-            *("--backend", "batch", "--queue", "default", "--image", IMAGE, "--json"),
+        projects = [
+            Project(f"s3://cohort/run{number}", folder / f"home{number}", environment) for number in range(runs)
         ]
-        environment |= {
-            "DAGSTER_HOME": str(folder / "home"),
-            "BIOINFO_ASSETS_BATCH__POLL_INTERVAL_S": "5",
-            "BIOINFO_ASSETS_BATCH__SCRATCH_VOLUME": "",
-        }
+        for project in projects:
+            project.write_tool_list()
         if by_backfill:
             shared = ("--select", "*reference_index", "--select", "known_sites")
-            subprocess.run([*command, *shared], env=environment, check=True, capture_output=True)
+            subprocess.run(
+                [*projects[0].command(sheet), *shared], env=projects[0].environment, check=True, capture_output=True
+            )
         used_before = len(simulator.requests), _s3_calls(folder), player.calls.total()
         used = HostUsage()
         began = time.monotonic()
         if by_backfill:
-            results = backfill_all(OUTPUT, environment, used)
+            results = backfill_all(projects[0].output, projects[0].environment, used)
             first_s = math.nan
         else:
-            results = _run(command, folder, environment, used)
-            first_s = _first_final_alignment(folder / "run.log")
+            with ThreadPoolExecutor(runs) as pool:
+                results = sum(pool.map(lambda project: project.run(sheet, used), projects))
+            first_s = projects[0].first_final_alignment_s()
         wall_s = time.monotonic() - began
         calls = Counter(request.action for request in list(simulator.requests)[used_before[0] :])
         own_calls = _s3_calls(folder) - used_before[1] - (player.calls.total() - used_before[2])
         return CohortFigures(
             samples=samples,
+            runs=runs,
             start="backfill" if by_backfill else "command line",
             results=results,
             jobs=sum("size" not in job.get("arrayProperties", {}) for job in simulator.job_details()),
@@ -199,64 +205,95 @@ def measure(
             batch_calls={action: count for action, count in calls.items() if action != "GetLogEvents"},
             s3_calls=own_calls,
             first_s=first_s,
-            latency_s=_latency_s(folder / "home"),
+            latency_s=median(latency for project in projects for latency in project.latencies_s()),
             load=psutil.getloadavg()[0],
         )
 
 
-def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str], used: HostUsage) -> int:
-    """Run a cohort by the command line; return the number of results."""
-    with (folder / "run.json").open("w") as out, (folder / "run.log").open("w") as log:
-        host = subprocess.Popen(command, env=environment, stdout=out, stderr=log)
-        with used.watch(host.pid):
-            code = host.wait()
-    if code:
-        raise RuntimeError(f"the run failed: see {folder}/run.log and {folder}/run.json")
-    return sum(row["done"] for row in json.loads((folder / "run.json").read_bytes())["jobs"].values())
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project on the simulator.
+
+    Attributes:
+        output: Its output path.
+        home: Its folder of Dagster, also for the output of its command.
+        services: Variables of a host that uses the simulator.
+    """
+
+    output: str
+    home: Path
+    services: Mapping[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of its commands."""
+        return {
+            **self.services,
+            "DAGSTER_HOME": str(self.home),
+            "BIOINFO_ASSETS_BATCH__POLL_INTERVAL_S": "5",
+            "BIOINFO_ASSETS_BATCH__SCRATCH_VOLUME": "",
+        }
+
+    def command(self, sheet: Path) -> list[str]:
+        """The command that runs the whole pipeline."""
+        return [
+            *(COMMAND, "run", "--samples-file", str(sheet), "--output-path", self.output),
+            *("--reference", "s3://cohort/data/genome.fa.gz", "--known-sites", "s3://cohort/data/known.vcf.gz"),
+            *("--backend", "batch", "--queue", "default", "--image", IMAGE, "--json"),
+        ]
+
+    def write_tool_list(self) -> None:
+        """Write what a job would find in the image."""
+        lines = "".join(f"{name}\t1\n" for name in TOOLS)
+        Store().write_bytes(ScratchPaths(f"{self.output}/.scratch").tool_list(IMAGE), lines.encode())
+
+    def run(self, sheet: Path, used: HostUsage) -> int:
+        """Run the whole pipeline; return the number of results."""
+        self.home.mkdir()
+        with self._file("json").open("w") as out, self._file("log").open("w") as log:
+            host = subprocess.Popen(self.command(sheet), env=self.environment, stdout=out, stderr=log)
+            with used.watch(host.pid):
+                code = host.wait()
+        if code:
+            raise RuntimeError(f"the run failed: see {self._file('log')} and {self._file('json')}")
+        return sum(row["done"] for row in json.loads(self._file("json").read_bytes())["jobs"].values())
+
+    def latencies_s(self) -> Iterator[float]:
+        """Seconds from the end of each job to the materialization of its result in Dagster's event log."""
+        ledger = Ledger(Store(), self.output)
+        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+            for asset in PER_SAMPLE:
+                for event in instance.fetch_materializations(dg.AssetKey(asset), limit=10_000).records:
+                    record = ledger.read(ResultKey(asset, event.partition_key or ""))
+                    if record is not None:
+                        yield event.timestamp - record.finished.timestamp()
+
+    def first_final_alignment_s(self) -> float:
+        """Seconds from the start of the command to its first final alignment."""
+        lines = self._file("log").read_text().splitlines()
+        return min(float(line.split()[0]) for line in lines if " recalibrated_bam " in line and line.endswith("DONE"))
+
+    def _file(self, kind: str) -> Path:
+        return self.home.with_suffix(f".{kind}")
 
 
 def _s3_calls(folder: Path) -> int:
     return sum(" HTTP/1.1" in line for line in (folder / "s3.log").open())
 
 
-def _latency_s(home: Path) -> float:
-    """Seconds from the end of a job to the materialization of its result in Dagster's event log, the median."""
-    ledger = Ledger(Store(), OUTPUT)
-    waited = []
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        for asset in PER_SAMPLE:
-            for event in instance.fetch_materializations(dg.AssetKey(asset), limit=10_000).records:
-                record = ledger.read(ResultKey(asset, event.partition_key or ""))
-                if record is not None:
-                    waited.append(event.timestamp - record.finished.timestamp())
-    return median(waited)
-
-
-def _first_final_alignment(log: Path) -> float:
-    lines = log.read_text().splitlines()
-    return min(float(line.split()[0]) for line in lines if " recalibrated_bam " in line and line.endswith("DONE"))
-
-
 def table(measured: Sequence[CohortFigures]) -> Table:
     """The figures as a table."""
     shown = Table(title="Cohorts on the simulator of AWS Batch, jobs played")
     for column in (
-        *(
-            "samples",
-            "started by",
-            "results",
-            "jobs",
-            "wall s",
-            "first final BAM, s",
-            "host's CPU ms a result",
-            "peak MiB",
-        ),
+        *("samples", "runs", "started by", "results", "jobs", "wall s", "first final BAM, s"),
+        *("job's end to event, median s", "host's CPU ms a result", "peak MiB"),
         *("Batch calls for 100 results", "of these SubmitJob", "S3 calls a result", "load"),
     ):
         shown.add_column(column, justify="right")
     for figures in measured:
         shown.add_row(
             f"{figures.samples:,}",
+            str(figures.runs),
             figures.start,
             f"{figures.results:,}",
             f"{figures.jobs:,}",
@@ -271,11 +308,6 @@ def table(measured: Sequence[CohortFigures]) -> Table:
             f"{figures.load:.1f}",
         )
     return shown
-
-
-def _write_tool_list(output: str) -> None:
-    lines = "".join(f"{name}\t1\n" for name in TOOLS)
-    Store().write_bytes(ScratchPaths(f"{output}/.scratch").tool_list(IMAGE), lines.encode())
 
 
 def _upload(folder: Path, data: Path, samples: int) -> Path:

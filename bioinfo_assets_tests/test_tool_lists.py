@@ -24,7 +24,8 @@ TRANSPORT: Final = {"curl": "curl", "s5cmd": "s5cmd"}
 
 def debian() -> Mapping[str, str]:
     """The packages of each command in the list of tools from Debian."""
-    lines = (LISTS / "debian.txt").read_text(encoding="utf-8").splitlines()
+    lists = (LISTS / name for name in ("debian.txt", "debian-gatk.txt"))
+    lines = [line for file in lists for line in file.read_text(encoding="utf-8").splitlines()]
     rows = [line.split(maxsplit=2) for line in lines if not line.startswith("#")]
     return {command: packages.replace(",", " ") for command, packages, _why in rows}
 
@@ -104,14 +105,21 @@ def machine_with(folder: Path, commands: str) -> str:
     return str(folder)
 
 
-def test_without_permission_to_install_one_sentence_lists_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("lists", "java"),
+    [((), ""), (("debian-gatk.txt",), "default-jre-headless maven")],
+    ids=["default", "with GATK"],
+)
+def test_without_permission_to_install_one_sentence_lists_what_is_missing_and_how_to_get_it(
+    tmp_path: Path, lists: tuple[str, ...], java: str
+) -> None:
     tools = shutil.copytree(LISTS, tmp_path / "clone" / "docker" / "tools")
     path = machine_with(tmp_path / "bin", "bash cmp dirname grep id paste readlink samtools sort tr xargs")
-    done = run(tools / "install.sh", path=path)
-    packages = (
-        "bwa ca-certificates curl default-jre-headless gcc libc6-dev libhts-dev make maven mosdepth openssl python3 "
-        "python3-venv r-base-core tabix"
+    done = run(tools / "install.sh", *(tools / name for name in lists), path=path)
+    words = (
+        "bwa ca-certificates curl gcc libc6-dev libhts-dev make mosdepth openssl python3 python3-venv r-base-core tabix"
     )
+    packages = " ".join(sorted(f"{words} {java}".split()))
     assert done.returncode == 1
     assert done.stderr == (
         f"make install: not found on this machine: {packages}; install them "

@@ -25,14 +25,13 @@ from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch import backend as launch_backend
 from bioinfo_assets.launch.backend_config import batch_scratch, open_backend, tool_folders
 from bioinfo_assets.launch.tools import TOOLS, tool_versions
+from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.pipeline.largest_job import largest_job
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.storage.store import Store
 
 JAVA: Final = "java"
-OPTIONAL: Final = frozenset({"bwa-mem2"})
-"""Tools that are used if they are installed, and replaced by others if not."""
-
+JAVA_TOOLS: Final = frozenset({"gatk", "picard"})
 PACKAGES: Final = ("bioinfo-assets", "dagster", "dagster-webserver", "obstore", "pydantic", "typer")
 MAX_CONCURRENT_CHECKS: Final = 8
 
@@ -122,19 +121,30 @@ def _check_batch(settings: Settings, *, json: bool) -> bool:
 
 def _check_this_machine(settings: Settings) -> list[ToolCheck]:
     path = os.pathsep.join([*map(str, tool_folders(settings)), os.environ.get("PATH", os.defpath)])
+    optional = _optional_tools(settings)
     with ThreadPoolExecutor(MAX_CONCURRENT_CHECKS) as pool:
-        tools = list(pool.map(lambda name: _check_tool(name, path), [*TOOLS, *({JAVA} - TOOLS.keys())]))
+        tools = list(
+            pool.map(lambda name: _check_tool(name, path, name in optional), [*TOOLS, *({JAVA} - TOOLS.keys())])
+        )
     return [*tools, *_check_packages()]
 
 
-def _check_tool(name: str, path: str) -> ToolCheck:
-    install = TOOLS[name].install if name in TOOLS else "apt-get install default-jre-headless"
+def _optional_tools(settings: Settings) -> frozenset[str]:
+    """The tools that jobs use only with other settings, or if they are installed."""
+    called = {tool for spec in GRAPH.values() for tool in spec.tools_of(settings)}
+    possible = {tool for spec in GRAPH.values() for tool in (*spec.tools, *spec.native_tools)}
+    java = frozenset[str]() if called & JAVA_TOOLS else frozenset({JAVA})
+    return frozenset({"bwa-mem2"} | possible - called) | java
+
+
+def _check_tool(name: str, path: str, optional: bool) -> ToolCheck:  # noqa: FBT001 - as in ToolCheck
+    install = TOOLS[name].install if name in TOOLS else TOOLS["gatk"].install
     file = shutil.which(name, path=path)
     try:
         tool_version = tool_versions((name,), path)[name]
     except ResourceError as error:
-        return ToolCheck(name, None, file, name in OPTIONAL, install, str(error))
-    return ToolCheck(name, tool_version, file, name in OPTIONAL, install)
+        return ToolCheck(name, None, file, optional, install, str(error))
+    return ToolCheck(name, tool_version, file, optional, install)
 
 
 def _check_packages() -> Iterator[ToolCheck]:
@@ -155,18 +165,19 @@ def _check_image(settings: Settings) -> list[ToolCheck]:
     """
     backend = open_backend(settings, settings.output_path, Store(), "none", "none")
     try:
-        return [_check_image_tool(backend, name, settings.jobs.image or "") for name in TOOLS]
+        optional, image = _optional_tools(settings), settings.jobs.image or ""
+        return [_check_image_tool(backend, name, image, name in optional) for name in TOOLS]
     finally:
         backend.close()
 
 
-def _check_image_tool(backend: launch_backend.Backend, name: str, image: str) -> ToolCheck:
+def _check_image_tool(backend: launch_backend.Backend, name: str, image: str, optional: bool) -> ToolCheck:  # noqa: FBT001 - as above
     install = "an image built from docker/Dockerfile"
     try:
         tool_version = backend.tool_versions((name,))[name]
     except ResourceError as error:
-        return ToolCheck(name, None, image, name in OPTIONAL, install, str(error))
-    return ToolCheck(name, tool_version, image, name in OPTIONAL, install)
+        return ToolCheck(name, None, image, optional, install, str(error))
+    return ToolCheck(name, tool_version, image, optional, install)
 
 
 def _show_tools(checks: list[ToolCheck], *, json: bool) -> bool:

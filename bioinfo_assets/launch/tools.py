@@ -54,10 +54,12 @@ TOOLS: Final[Mapping[str, Tool]] = {
         Tool("tabix", _debian("tabix"), version=r"^tabix \(htslib\) (\S+)"),
         Tool("mosdepth", _debian("mosdepth libhts-dev"), version=r"^mosdepth (\S+)"),
         Tool("Rscript", _debian("r-base-core")),
-        Tool("gatk", "make install", version=r"\(GATK\) v(\S+)", jar=r"gatk-(?:package-)?(\d[^/]*?)(?:-local)?\.jar"),
+        Tool(
+            "gatk", "make install-gatk", version=r"\(GATK\) v(\S+)", jar=r"gatk-(?:package-)?(\d[^/]*?)(?:-local)?\.jar"
+        ),
         Tool(
             "picard",
-            "make install",
+            "make install-gatk",
             version_arguments=("MarkDuplicates", "--version"),
             version=r"^(?:Version:)?(\d\S*)",
             jar=r"picard-(\d[^/]*)\.jar",

@@ -15,6 +15,14 @@ def test_all_tools_are_found_on_this_machine() -> None:
     assert {"bwa", "samtools", "gatk", "picard", "java", "Rscript", "cutadapt", "multiqc", "dagster"} <= set(checks)
     assert all(check["version"] for check in checks.values() if not check["optional"])
     assert checks["gatk"]["version"].startswith("4.6.")
+    optional = {name for name, check in checks.items() if check["optional"]}
+    assert optional == {"bwa-mem2", "gatk", "picard", "java"}
+
+
+def test_with_gatk_as_engine_java_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIOINFO_ASSETS_ENGINE", "gatk")
+    checks = {check["name"]: check for check in json.loads(call("doctor", "--json").stdout)}
+    assert {name for name, check in checks.items() if check["optional"]} == {"bwa-mem2", "bioinfo-assets-engine"}
 
 
 def test_a_missing_tool_is_shown_with_its_install_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,16 @@
 #!/bin/bash
 # Usage: install.sh [LIST ...]
-# Installs what is missing of what this project needs: Debian's tools (as root), uv, the Python environment, and GATK.
+# Installs what is missing of what this project needs: Debian's tools (as root), uv, the Python environment, the engine.
 # Everything but Debian's packages goes into the clone: .tools and .venv. If nothing is missing it takes a quarter of a
-# second. LIST: files with more of Debian's tools than debian.txt and debian-build.txt have.
+# second. LIST: files with more of Debian's tools than debian.txt and debian-build.txt have; with debian-gatk.txt, GATK and
+# Picard are installed too.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
 clone=$(dirname "$(dirname "$here")")
 tools=$clone/.tools
 lists=("$here/debian.txt" "$here/debian-build.txt" "$@")
+wants_gatk=$(for list; do [[ ${list##*/} != debian-gatk.txt ]] || echo yes; done)
 PATH=$tools/bin:$PATH:/usr/sbin
 
 log() { printf '%s\n' "$*" >&2; }
@@ -34,7 +36,7 @@ missing_packages() {
         works "$command" || tr ',' '\n' <<<"$packages"
     done < <(grep -hv '^#' "${lists[@]}")
     works uv || python3 -c 'import ensurepip' &>/dev/null || echo python3-venv
-    has_gatk || has mvn || echo maven
+    [[ -z $wants_gatk ]] || has_gatk || has mvn || echo maven
 }
 
 # GATK and Picard: the locked ones in .tools, or the user's own on PATH (for example from conda) if that gatk is a 4.6. The
@@ -96,7 +98,7 @@ install_python_environment() {
 # GATK and Picard are linked into .venv/bin, so that they are on PATH wherever cutadapt is: with `uv run`, and in an activated
 # environment.
 install_gatk() {
-    has_gatk || "$here/gatk/install.sh" "$tools"
+    [[ -z $wants_gatk ]] || has_gatk || "$here/gatk/install.sh" "$tools"
     local name
     for name in gatk picard; do
         [[ ! -x $tools/bin/$name ]] || ln -sf "../../.tools/bin/$name" "$clone/.venv/bin/$name"

@@ -15,13 +15,13 @@ from bioinfo_assets.launch.tools import TOOLS, tool_versions
 OPTIONAL = {"bwa-mem2"}
 """Tools that are installed only on request."""
 
-DEBIAN = Path(__file__).with_name("debian.txt")
+LISTS = tuple(Path(__file__).with_name(name) for name in ("debian.txt", "debian-gatk.txt"))
 
 
 def commands() -> set[str]:
     """The tools that jobs use, and the programs that they need."""
-    rows = (line.split()[0] for line in DEBIAN.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
-    return {*rows, *TOOLS}
+    lines = (line for file in LISTS for line in file.read_text(encoding="utf-8").splitlines())
+    return {line.split()[0] for line in lines if not line.startswith("#")} | TOOLS.keys()
 
 
 def main(path: str) -> None:
