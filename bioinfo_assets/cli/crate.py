@@ -61,12 +61,15 @@ def crate(
         license=license or NO_LICENSE,
         with_small_files=with_small_files,
     )
-    runs = write_crate(ledger, request, Path(target))
+    written = write_crate(ledger, request, Path(target))
+    for sentence in written.damage:
+        typer.echo(f"the crate describes what was recorded, but {sentence}", err=True)
     if json:
-        typer.echo(json_module.dumps({"crate": target, "samples": names, "runs": runs}, indent=2))
+        document = {"crate": target, "samples": names, "runs": written.jobs, "damaged": written.damage}
+        typer.echo(json_module.dumps(document, indent=2))
     else:
         label = names[0] if len(names) == 1 else f"{len(names)} samples"
-        typer.echo(f"{target}: {runs} runs that led to the results of {label}")
+        typer.echo(f"{target}: {written.jobs} runs that led to the results of {label}")
 
 
 def _samples_with_results(ledger: Ledger) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def test_a_crate_contains_all_samples_and_the_report(ledger: Ledger, tmp_path: P
 def test_a_crate_of_one_sample_omits_a_report_on_others(ledger: Ledger, tmp_path: Path) -> None:
     where = ("--output-path", ledger.output_path)
     result = call_command(crate, *where, "--samples", "toy", "--to", tmp_path / "toy.zip", "--json")
-    assert parse_json(result) == {"crate": str(tmp_path / "toy.zip"), "samples": ["toy"], "runs": 1}
+    assert parse_json(result) == {"crate": str(tmp_path / "toy.zip"), "samples": ["toy"], "runs": 1, "damaged": []}
     with zipfile.ZipFile(tmp_path / "toy.zip") as archive:
         assert runs_in(archive.read("ro-crate-metadata.json").decode()) == {"depth of toy"}
         assert "workflow/graph.py" in archive.namelist()
@@ -104,3 +104,24 @@ def test_bad_input_is_rejected_in_a_sentence(
     assert sentence in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "crate").exists()
+
+
+def test_files_that_have_changed_since_are_reported(ledger: Ledger, tmp_path: Path) -> None:
+    file = Path(depth_of(ledger, "toy").outputs[0].uri)
+    file.write_bytes(file.read_bytes() + b"more")
+    where = ("--output-path", ledger.output_path, "--samples", "toy")
+    result = call_command(crate, *where, "--to", tmp_path / "toy", "--json")
+    assert result.exit_code == 0
+    (sentence,) = parse_json(result)["damaged"]
+    assert sentence.startswith(f"{file} has changed: ")
+    assert f"the crate describes what was recorded, but {sentence}\n" in result.stderr
+
+
+def test_a_crate_is_refused_in_the_folder_of_results(ledger: Ledger, tmp_path: Path) -> None:
+    """Also by another path to it."""
+    (tmp_path / "link").symlink_to(Path(ledger.output_path) / "toy")
+    for target in (Path(ledger.output_path) / "toy" / "crate.zip", tmp_path / "link" / "crate"):
+        result = call_command(crate, "--output-path", ledger.output_path, "--samples", "toy", "--to", target)
+        assert result.exit_code == 2
+        assert f"{target} is in the folder of the results of toy: choose a place outside of " in result.stderr
+        assert not target.exists()

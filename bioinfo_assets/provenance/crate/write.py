@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,27 +18,49 @@ from bioinfo_assets.provenance.crate.files import Files
 from bioinfo_assets.provenance.lineage import Lineage, ScopeRecords, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.storage.store import local_path
 
 MAX_CONCURRENT_SCOPES: Final = 16
 """Scopes whose records are read at the same time: in S3 each record takes tenths of a second."""
 
 
-def write_crate(ledger: Ledger, request: CrateRequest, target: Path) -> int:
+@dataclass(frozen=True, slots=True)
+class WrittenCrate:
+    """What is in a crate.
+
+    Attributes:
+        jobs: The number of jobs that it describes.
+        damage: For each result whose files are not those of its record any longer, a sentence.
+    """
+
+    jobs: int
+    damage: tuple[str, ...]
+
+
+def write_crate(ledger: Ledger, request: CrateRequest, target: Path) -> WrittenCrate:
     """Write a crate to a folder, or to a ZIP file if the target's name ends with `.zip`.
 
-    Returns:
-        The number of jobs that it describes.
-
     Raises:
-        InputError: a scope has no results, or the target exists. Nothing was written.
+        InputError: a scope has no results, or the target exists or is in the folder of one. Nothing was written.
     """
     if target.exists():
         raise InputError(f"{target} exists already: remove it, or choose another name")
     jobs = _collect_jobs(ledger, request.scopes)
+    for scope in {job.record.scope for job in jobs}:
+        folder = local_path(ledger.layout.scope(scope))
+        if folder is not None and target.resolve().is_relative_to(folder.resolve()):
+            raise InputError(f"{target} is in the folder of the results of {scope}: choose a place outside of {folder}")
     with _atomic_target(target) as folder:
         entities = Entities(folder)
         describe_contents(entities, Files(entities, ledger, with_copies=request.with_small_files), jobs, request)
-    return len(jobs)
+    return WrittenCrate(len(jobs), _damage(ledger, jobs))
+
+
+def _damage(ledger: Ledger, jobs: Iterable[TracedJob]) -> tuple[str, ...]:
+    """What is wrong with the files of results; those of results that were replaced are gone, as is known."""
+    current = [job.record for job in jobs if not job.replaced]
+    with ThreadPoolExecutor(MAX_CONCURRENT_SCOPES) as pool:
+        return tuple(checked.damage for checked in pool.map(ledger.check_files, current) if checked.damage)
 
 
 def _collect_jobs(ledger: Ledger, scopes: Iterable[str]) -> tuple[TracedJob, ...]:
