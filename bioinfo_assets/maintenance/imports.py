@@ -206,13 +206,20 @@ def _files_by_key(request: Import) -> dict[str, str]:
 
 
 def _check_location(ledger: Ledger, uri: str, sample: str) -> None:
-    """Check that a file is not among results, where the next job would overwrite it."""
-    local_path(uri)  # raises an InputError for an unsupported address
-    if not ledger.layout.contains(uri):
-        return
-    scope = ledger.layout.relative(uri).partition("/")[0]
-    if scope == sample or ledger.store.list(ledger.layout.records(scope)):
+    """Check that a file is not among results, where the next job would overwrite it, nor a link to one."""
+    scope = _scope_of(ledger, uri)
+    if scope and (scope == sample or ledger.store.list(ledger.layout.records(scope))):
         raise InputError(f"{uri} is among this project's own results, where jobs write: move it elsewhere first")
+
+
+def _scope_of(ledger: Ledger, uri: str) -> str:
+    """The scope in whose folder a file is, links followed; empty if it is outside of the output path."""
+    path, output = local_path(uri), local_path(ledger.output_path)  # raises an InputError for an unsupported address
+    if ledger.layout.contains(uri):
+        return ledger.layout.relative(uri).partition("/")[0]
+    if path is None or output is None or not path.resolve().is_relative_to(output.resolve()):
+        return ""
+    return path.resolve().relative_to(output.resolve()).parts[0]
 
 
 def _describes(record: Record, request: Import, files: Mapping[str, tuple[str, FileStat]]) -> bool:

@@ -303,6 +303,14 @@ class TestUnsuitableFiles:
         bam = write_bam(Path(ledger.output_path) / "expt" / "expt.bam")
         self.check_refused(ledger, "is among this project's own results", "marked_bam", bam)
 
+    def test_a_link_to_where_jobs_write(self, ledger: Ledger, tmp_path: Path) -> None:
+        """To a file, and to the project."""
+        bam = write_bam(Path(ledger.output_path) / "expt" / "expt.bam")
+        (tmp_path / "link.bam").symlink_to(bam)
+        (tmp_path / "project").symlink_to(ledger.output_path)
+        for link in (tmp_path / "link.bam", tmp_path / "project" / "expt" / "expt.bam"):
+            self.check_refused(ledger, "is among this project's own results", "marked_bam", link)
+
     def test_a_file_that_is_written_to_meanwhile(self, ledger: Ledger, tmp_path: Path) -> None:
         bam = write_bam(tmp_path / "x.bam")
         checked = check_import(ledger, Import("marked_bam", "expt", (str(bam),)))
