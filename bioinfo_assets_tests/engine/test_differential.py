@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bioinfo_assets_tests.engine.awkward_reads import Generator, Inputs, write_inputs
-from bioinfo_assets_tests.engine.awkward_templates import AwkwardReads
+from bioinfo_assets_tests.engine.awkward_templates import AwkwardReads, write_one_place
 from bioinfo_assets_tests.engine.data import GROUP, SITE, SMALL, head, record
 from bioinfo_assets_tests.engine.java import Java
 from bioinfo_assets_tests.engine.marking import Templates
@@ -105,6 +105,13 @@ def compare_marking(templates: Templates, program: Path, java: Java, output: Pat
     for ours, original in zip_longest(mine.records(), theirs.records()):
         assert ours == original
     assert mine.table() == theirs.table()
+
+
+@pytest.mark.long
+def test_a_hundred_thousand_duplicates_at_one_place(usual: Path, java: Java, tmp_path: Path) -> None:
+    """On as many tiles as a flow cell has: Picard compares each two of a tile."""
+    write_one_place(tmp_path / "in", seed=5, pairs=100_000, tiles=400)
+    compare_marking(Templates(tmp_path / "in"), usual, java, tmp_path)
 
 
 @pytest.mark.long

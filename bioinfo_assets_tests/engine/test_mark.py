@@ -63,6 +63,19 @@ def test_a_small_bound_of_memory_gives_the_same(program: Path, tmp_path: Path) -
     assert (row[1], row[5]) == ("100000", "99999")  # all pairs but the best
 
 
+def test_the_bytes_do_not_depend_on_what_the_machine_has(program: Path, tmp_path: Path) -> None:
+    """The command line in the header neither: it is without threads, memory and temporary folder."""
+    write_one_place(tmp_path / "in", seed=5, pairs=100)
+    command = [program, "mark", "-i", tmp_path / "in" / "in.sam", "-s", "set", "-m", "metrics", "-d", "100"]
+    streams = [
+        subprocess.run([*command, *machine], cwd=tmp_path, capture_output=True, check=True).stdout
+        for machine in ((), ("-M", "7", "-T", tmp_path, "-@", "2"))
+    ]
+    assert streams[0] == streams[1]
+    assert b"CL:bioinfo-assets-engine mark -i " in streams[0]
+    assert b"-d 100" in streams[0]
+
+
 def refusal(program: Path, output: Path, *words: str | Path) -> str:
     result = subprocess.run([program, *words], capture_output=True, check=False)
     assert result.returncode == 1, result.stderr

@@ -86,9 +86,23 @@ void require_sorted(const bam_reader *reader)
     ks_free(&order);
 }
 
+/* Threads, memory and folders of temporary files: what a machine has, and no result depends on. */
+static bool is_of_machine(const char *word)
+{
+    return word[0] == '-' && word[1] && strchr("@MT", word[1]) && !word[2];
+}
+
 void add_program(sam_hdr_t *header, int argc, char **argv, const char *method)
 {
-    char *arguments = stringify_argv(argc, argv);
+    char **kept = allocate((size_t)argc, sizeof *kept);
+    int count = 0;
+    for (int i = 0; i < argc; i++) {
+        if (is_of_machine(argv[i]))
+            i++; /* and its value */
+        else
+            kept[count++] = argv[i];
+    }
+    char *arguments = stringify_argv(count, kept);
     if (!arguments)
         fail("the command line cannot be copied into a @PG line: give the job more memory");
     char *command = format_text("bioinfo-assets-engine %s", arguments);
@@ -96,4 +110,5 @@ void add_program(sam_hdr_t *header, int argc, char **argv, const char *method)
         fail("a @PG line cannot be added to the header: check the header's @PG lines");
     free(command);
     free(arguments);
+    free(kept);
 }

@@ -43,8 +43,8 @@ bam_writer *open_writer(const bam_target *target, sam_hdr_t *header, htsThreadPo
 void write_record(bam_writer *writer, sam_hdr_t *header, const bam1_t *record);
 void close_writer(bam_writer *writer);
 
-/* Adds a @PG line to a header, unique and linked to the ones before it as samtools does (sam_hdr_add_pg).
-   method: whose method the subcommand follows. */
+/* Adds a @PG line to a header, unique and linked to the ones before it as samtools does (sam_hdr_add_pg). Its command line is
+   without -@, -M and -T, so that another machine writes the same bytes. method: whose method the subcommand follows. */
 void add_program(sam_hdr_t *header, int argc, char **argv, const char *method);
 
 #endif
