@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from bioinfo_assets_tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("batch on the command line")  # they share the servers and an expensive run
 
-TOOLS = ("bgzip", "cutadapt")
+TOOLS = ("bgzip", "bioinfo-assets-engine", "cutadapt")
 ASSETS = ("reference_genome", "merged_reads", "trimmed_reads")
 SAMPLES = ("one", "two")
 TIMEOUT_S = 120.0
@@ -32,17 +33,17 @@ SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SLACK_TOKEN")
 CANARY = "canary-4f1d90"
 """The value of the host's secrets, which must not occur in anything that a run writes or sends."""
 
-WAITING_BGZIP = """#!/bin/bash
+WAITING_ENGINE = """#!/bin/bash
 if [[ $1 != --version ]]; then
   until [[ -e $GATES/$AWS_BATCH_JOB_ARRAY_INDEX || -e $GATES/all ]]; do sleep 0.05; done
 fi
-exec $BGZIP "$@"
+exec $ENGINE "$@"
 """
 
 
 @dataclass(frozen=True)
 class Site:
-    """A cloud in which bgzip waits until a gate file exists, and the input files of a user.
+    """A cloud in which the engine waits until a gate file exists, and the input files of a user.
 
     Attributes:
         cloud: The cloud.
@@ -82,9 +83,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     tools.mkdir()
     gates.mkdir()
     (gates / "all").touch()
-    bgzip = subprocess.run(["which", "bgzip"], capture_output=True, text=True, check=True).stdout.strip()
-    (tools / "bgzip").write_text(WAITING_BGZIP.replace("$GATES", str(gates)).replace("$BGZIP", bgzip))
-    (tools / "bgzip").chmod(0o755)
+    engine = shutil.which("bioinfo-assets-engine", path=PATH)
+    assert engine is not None
+    (tools / "bioinfo-assets-engine").write_text(
+        WAITING_ENGINE.replace("$GATES", str(gates)).replace("$ENGINE", engine)
+    )
+    (tools / "bioinfo-assets-engine").chmod(0o755)
     queues = (Queue("default"), Queue("closed", enabled=False))
     with opened_cloud(folder / "cloud", tools=TOOLS, path=f"{tools}{os.pathsep}{PATH}", queues=queues) as cloud:
         opened = Site(cloud, folder)
@@ -380,9 +384,9 @@ def test_a_bucket_that_does_not_exist(wrong: Project) -> None:
 
 
 def test_an_image_without_a_tool(wrong: Project, site: Site) -> None:
-    """A job lists the image's tools; picard is not among them."""
-    arguments = [*wrong.arguments, "--select", "alignment_metrics"]
-    check_rejected(wrong, arguments, f"the container image {IMAGE} has no picard")
+    """A job lists the image's tools; samtools is not among them."""
+    arguments = [*wrong.arguments, "--select", "depth"]
+    check_rejected(wrong, arguments, f"the container image {IMAGE} has no samtools")
 
 
 def test_credentials_that_may_not_use_batch(wrong: Project, site: Site) -> None:

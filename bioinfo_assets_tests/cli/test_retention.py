@@ -26,7 +26,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> FakeProject:
     project = open_fake_project(tmp_path_factory.mktemp("retention"), "a", "b")
     settings = project.project.settings
     backend = open_backend(settings, settings.output_path, project.project.store, "none", "none")
-    tools = {"bwa" if tool == ALIGNER else tool for spec in GRAPH.values() for tool in spec.tools}
+    tools = {"bwa" if tool == ALIGNER else tool for spec in GRAPH.values() for tool in spec.tools_of(settings)}
     project.versions = dict(backend.tool_versions(sorted(tools)))
     backend.close()
     project.run()

@@ -37,7 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProject:
     project = open_fake_project(tmp_path, "a", "b")
     settings = project.project.settings
     backend = open_backend(settings, settings.output_path, project.project.store, "none", "none")
-    tools = {tool for spec in GRAPH.values() for tool in spec.tools} - {ALIGNER} | {"bwa"}
+    tools = {tool for spec in GRAPH.values() for tool in spec.tools_of(settings)} - {ALIGNER} | {"bwa"}
     project.versions |= backend.tool_versions(tuple(sorted(tools)))
     backend.close()
     monkeypatch.setattr("bioinfo_assets.assets.metrics_metadata.GRAPH", {})  # the fake files contain no metrics
