@@ -66,10 +66,11 @@ def test_a_small_bound_of_memory_gives_the_same(program: Path, tmp_path: Path) -
 def test_the_bytes_do_not_depend_on_what_the_machine_has(program: Path, tmp_path: Path) -> None:
     """The command line in the header neither: it is without threads, memory and temporary folder."""
     write_one_place(tmp_path / "in", seed=5, pairs=100)
-    command = [program, "mark", "-i", tmp_path / "in" / "in.sam", "-s", "set", "-m", "metrics", "-d", "100"]
+    command: list[str | Path] = [program, "mark", "-i", tmp_path / "in" / "in.sam", "-s", "set", "-m", "metrics"]
+    command += ["-d", "100"]
     streams = [
         subprocess.run([*command, *machine], cwd=tmp_path, capture_output=True, check=True).stdout
-        for machine in ((), ("-M", "7", "-T", tmp_path, "-@", "2"))
+        for machine in ([], ["-M", "7", "-T", str(tmp_path), "-@", "2"])
     ]
     assert streams[0] == streams[1]
     assert b"CL:bioinfo-assets-engine mark -i " in streams[0]
