@@ -23,7 +23,7 @@ def align(
     read_groups: Sequence[ReadGroup],
     reference: IndexedReference,
     layout: OutputLayout,
-    engine: Engine = Engine.GATK,
+    engine: Engine,
 ) -> Job:
     """Align read pairs, whose FASTQ comments assign them to the read groups.
 

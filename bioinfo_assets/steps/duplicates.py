@@ -24,7 +24,7 @@ def mark_duplicates(
     layout: OutputLayout,
     *,
     optical_distance: int,
-    engine: Engine = Engine.GATK,
+    engine: Engine,
 ) -> Job:
     """Flag duplicates in the order of the aligner, then sort by coordinate and set NM, MD and UQ.
 

@@ -17,7 +17,7 @@ DEPTH_VERSION: Final = "1"
 
 
 def alignment_metrics(
-    sample: str, bam: IndexedBam, reference: IndexedReference, layout: OutputLayout, engine: Engine = Engine.GATK
+    sample: str, bam: IndexedBam, reference: IndexedReference, layout: OutputLayout, engine: Engine
 ) -> Job:
     """Collect Picard's alignment summary: reads aligned, mismatches, read lengths, chimeras."""
     is_native = engine is Engine.NATIVE
@@ -35,7 +35,7 @@ def alignment_metrics(
     )
 
 
-def insert_size_metrics(sample: str, bam: IndexedBam, layout: OutputLayout, engine: Engine = Engine.GATK) -> Job:
+def insert_size_metrics(sample: str, bam: IndexedBam, layout: OutputLayout, engine: Engine) -> Job:
     """Collect insert sizes, with their histogram as a PDF.
 
     A sample without proper pairs gets an empty metrics file and histogram, and the status `fail` instead of `ok`. Fact:

@@ -28,7 +28,7 @@ class LaneFiles:
     reads2: StoredFile
 
 
-def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: OutputLayout, engine: Engine = Engine.GATK) -> Job:
+def merge_reads(sample: str, lanes: Sequence[LaneFiles], layout: OutputLayout, engine: Engine) -> Job:
     """Merge a sample's lanes into one pair of bgzipped FASTQs, in the order of their read group IDs.
 
     Comments of reads are replaced by their read group, as `RG:Z:ID`, and `/1` and `/2` are removed from the names. The

@@ -33,7 +33,7 @@ class Recalibration:
 
     known_sites: tuple[KnownSites, ...]
     quantized_quals: tuple[int, ...]
-    engine: Engine = Engine.GATK
+    engine: Engine
 
     def __post_init__(self) -> None:
         if not all(1 <= quality <= 93 for quality in self.quantized_quals):

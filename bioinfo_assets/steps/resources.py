@@ -106,7 +106,7 @@ def for_duplicate_marking(bam: int, fasta: int) -> Resources:
     )
 
 
-def for_recalibration(bam: int, fasta: int, engine: Engine = Engine.GATK) -> Resources:
+def for_recalibration(bam: int, fasta: int, engine: Engine) -> Resources:
     """For base recalibration: the BAM and the new one are on disk. The native engine holds one contig in memory."""
     if engine is Engine.NATIVE:
         return _resources(

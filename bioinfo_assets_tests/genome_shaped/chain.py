@@ -9,6 +9,7 @@ from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.known_sites import KnownSites
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
@@ -49,19 +50,21 @@ class Inputs:
     sites: KnownSites
 
 
-def run_bam_steps(runner: Runner, inputs: Inputs) -> dict[str, Measurement]:
+def run_bam_steps(runner: Runner, inputs: Inputs, engine: Engine) -> dict[str, Measurement]:
     """Run the steps that write a BAM, a CRAM or metrics of it, and recalibration without known sites too."""
     reference = inputs.reference
-    marked = runner.run(mark_duplicates(SAMPLE, inputs.aligned, reference, LAYOUT, optical_distance=OPTICAL_DISTANCE))
+    marked = runner.run(
+        mark_duplicates(SAMPLE, inputs.aligned, reference, LAYOUT, optical_distance=OPTICAL_DISTANCE, engine=engine)
+    )
     bam = IndexedBam.of(marked.files)
-    runner.run(recalibrate(SAMPLE, bam, reference, Recalibration((), ()), LAYOUT), "without_sites")
-    sites = Recalibration((inputs.sites,), QUANTIZED_QUALS)
+    runner.run(recalibrate(SAMPLE, bam, reference, Recalibration((), (), engine), LAYOUT), "without_sites")
+    sites = Recalibration((inputs.sites,), QUANTIZED_QUALS, engine)
     recalibrated = runner.run(recalibrate(SAMPLE, bam, reference, sites, LAYOUT))
     final = IndexedBam.of(recalibrated.files)
     metrics = [
         runner.run(compress(SAMPLE, final, reference, LAYOUT, embedded=True)),
-        runner.run(alignment_metrics(SAMPLE, final, reference, LAYOUT)),
-        runner.run(insert_size_metrics(SAMPLE, final, LAYOUT)),
+        runner.run(alignment_metrics(SAMPLE, final, reference, LAYOUT, engine)),
+        runner.run(insert_size_metrics(SAMPLE, final, LAYOUT, engine)),
     ]
     return {measurement.asset: measurement for measurement in (marked, recalibrated, *metrics)}
 

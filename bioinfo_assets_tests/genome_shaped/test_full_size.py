@@ -12,6 +12,7 @@ import pytest
 
 from bioinfo_assets.genomics.reference import Contig
 from bioinfo_assets.launch.job import StoredFile
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.metrics import depth
 from bioinfo_assets.steps.report import multiqc
 from bioinfo_assets_tests.genome_shaped.chain import LAYOUT, SAMPLE, Inputs, Runner, run_bam_steps, run_depth_and_report
@@ -42,12 +43,13 @@ def inputs_of(genome: Genome, folder: Path, pairs: int) -> Inputs:
     return Inputs(aligned, genome.reference, write_known_sites(genome, folder / "sites.vcf.gz", per_contig=1000))
 
 
+@pytest.mark.parametrize("engine", Engine)
 def test_every_step_after_alignment_keeps_within_what_it_asks_for(
-    runner: Runner, genome: Genome, tmp_path: Path
+    runner: Runner, genome: Genome, tmp_path: Path, engine: Engine
 ) -> None:
     """With reads on every contig: Picard and mosdepth then read the sequence, or count the bases, of each."""
     inputs = inputs_of(genome, tmp_path, pairs=50_000)
-    measurements = run_bam_steps(runner, inputs)
+    measurements = run_bam_steps(runner, inputs, engine)
     depth_and_report = run_depth_and_report(runner, inputs, measurements)
     assert Path(depth_and_report["depth"].files["depth"].uri).stat().st_size > 1_000_000_000
 
@@ -66,7 +68,7 @@ def test_mosdepth_keeps_within_the_memory_of_depth_on_unpaired_reads(runner: Run
 
 def test_a_report_on_a_thousand_samples_keeps_within_what_it_asks_for(runner: Runner, tmp_path: Path) -> None:
     inputs = inputs_of(write_genome(tmp_path / "genome", chromosomes(1000)), tmp_path, pairs=20_000)
-    of_one_sample = run_depth_and_report(runner, inputs, run_bam_steps(runner, inputs))["multiqc_report"]
+    of_one_sample = run_depth_and_report(runner, inputs, run_bam_steps(runner, inputs, Engine.NATIVE))["multiqc_report"]
     report = runner.run(multiqc(copies_of_metrics(runner.folder, tmp_path / "samples"), LAYOUT), "thousand")
     table = Path(report.files["table"].uri).read_text(encoding="utf-8").splitlines()
     assert len(table) == 1 + SAMPLES

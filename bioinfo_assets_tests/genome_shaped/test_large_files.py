@@ -8,6 +8,7 @@ import pytest
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.genomics.simulation import LANES, SimulatedData, compress_sites, simulate
 from bioinfo_assets.steps.alignment import align
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import ReadFiles
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.steps.reads import LaneFiles, merge_reads
@@ -50,13 +51,13 @@ def run_all_steps(runner: Runner, data: SimulatedData) -> dict[str, Measurement]
     sources = [KnownSites(unread(vcf), None) for vcf in map(compress_sites, data.known_sites)]
     sites = runner.run(fetch_known_sites(sources, reference.fai, LAYOUT))
     lanes = lanes_of(data)
-    runner.run(merge_reads(SAMPLE, lanes[:1], LAYOUT), "one_lane")
-    merged = runner.run(merge_reads(SAMPLE, lanes, LAYOUT))
+    runner.run(merge_reads(SAMPLE, lanes[:1], LAYOUT, Engine.GATK), "one_lane")
+    merged = runner.run(merge_reads(SAMPLE, lanes, LAYOUT, Engine.GATK))
     trimmed = runner.run(trim_reads(SAMPLE, ReadFiles.of(merged.files), TRUSEQ, LAYOUT))
     groups = [lane.read_group for lane in lanes]
-    aligned = runner.run(align(SAMPLE, ReadFiles.of(trimmed.files), groups, reference, LAYOUT))
+    aligned = runner.run(align(SAMPLE, ReadFiles.of(trimmed.files), groups, reference, LAYOUT, Engine.GATK))
     inputs = Inputs(aligned.files["bam"], reference, KnownSites.all_of(sites.files)[0])
-    later = run_bam_steps(runner, inputs)
+    later = run_bam_steps(runner, inputs, Engine.GATK)
     later |= run_depth_and_report(runner, inputs, later)
     return {item.asset: item for item in (fetched, indexed, sites, merged, trimmed, aligned)} | later
 

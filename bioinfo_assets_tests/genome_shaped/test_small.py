@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets_tests.genome_shaped.chain import Inputs, Runner, run_bam_steps, run_depth_and_report
 from bioinfo_assets_tests.genome_shaped.genome import all_contigs, write_aligned_bam, write_genome, write_known_sites
 
@@ -15,7 +16,7 @@ def test_every_step_after_alignment_takes_all_contigs_within_what_it_asks_for(ru
     aligned = write_aligned_bam(genome, tmp_path / "expt.aln.bam", pairs=7_000)
     sites = write_known_sites(genome, tmp_path / "sites.vcf.gz", per_contig=50)
     inputs = Inputs(aligned, genome.reference, sites)
-    depth_and_report = run_depth_and_report(runner, inputs, run_bam_steps(runner, inputs))
+    depth_and_report = run_depth_and_report(runner, inputs, run_bam_steps(runner, inputs, Engine.NATIVE))
     summary = Path(depth_and_report["depth"].files["summary"].uri).read_text(encoding="utf-8")
     names = {line.split("\t")[0] for line in summary.splitlines()}
     assert {contig.name for contig in genome.contigs} <= names

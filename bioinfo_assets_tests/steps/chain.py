@@ -10,6 +10,7 @@ from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.alignment import align
 from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
@@ -64,7 +65,7 @@ def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
     source = KnownSites(stored(vcf), stored(vcf.with_name(f"{vcf.name}.tbi")))
     run(
         fetch_reference(stored(na12878().reference), layout),
-        merge_reads(SAMPLE, lanes, layout),
+        merge_reads(SAMPLE, lanes, layout, Engine.GATK),
     )
     fasta = results["reference_genome"].files["fasta"]
     merged = ReadFiles.of(results["merged_reads"].files)
@@ -73,17 +74,17 @@ def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
     trimmed = ReadFiles.of(results["trimmed_reads"].files)
     run(
         fetch_known_sites([source], reference.fai, layout),
-        align(SAMPLE, trimmed, [lane.read_group for lane in lanes], reference, layout),
+        align(SAMPLE, trimmed, [lane.read_group for lane in lanes], reference, layout, Engine.GATK),
     )
     aligned = results["aligned_bam"].files["bam"]
-    run(mark_duplicates(SAMPLE, aligned, reference, layout, optical_distance=OPTICAL_DISTANCE))
+    run(mark_duplicates(SAMPLE, aligned, reference, layout, optical_distance=OPTICAL_DISTANCE, engine=Engine.GATK))
     marked = IndexedBam.of(results["marked_bam"].files)
     sites = KnownSites.all_of(results["known_sites"].files)
-    run(recalibrate(SAMPLE, marked, reference, Recalibration(sites, QUANTIZED_QUALS), layout))
+    run(recalibrate(SAMPLE, marked, reference, Recalibration(sites, QUANTIZED_QUALS, Engine.GATK), layout))
     recalibrated = IndexedBam.of(results["recalibrated_bam"].files)
     run(
-        alignment_metrics(SAMPLE, recalibrated, reference, layout),
-        insert_size_metrics(SAMPLE, recalibrated, layout),
+        alignment_metrics(SAMPLE, recalibrated, reference, layout, Engine.GATK),
+        insert_size_metrics(SAMPLE, recalibrated, layout, Engine.GATK),
         depth(SAMPLE, recalibrated, layout, genome=fasta.size),
         compress(SAMPLE, recalibrated, reference, layout, embedded=True),
     )

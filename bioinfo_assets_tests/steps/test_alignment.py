@@ -7,6 +7,7 @@ from bioinfo_assets.genomics.fastq import check_pair, read_head
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.alignment import align
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import ReadFiles
 from bioinfo_assets.steps.reads import LaneFiles, merge_reads
 from bioinfo_assets.steps.reference import Aligner, IndexedReference, index_reference
@@ -74,8 +75,8 @@ def test_reads_with_archive_names_are_paired(chain: Chain, bench: Bench, tmp_pat
         files.append(fastq(tmp_path / f"SRR1_{number}.fastq.gz", records))
     check_pair(*(read_head(file.uri, Path(file.uri).read_bytes(), complete=True) for file in files))
     out = OutputLayout(str(tmp_path / "out"))
-    merged = bench.run(merge_reads("expt", [LaneFiles(read_group(), *files)], out))
-    result = bench.run(align("expt", ReadFiles.of(merged.files), [read_group()], chain.reference, out))
+    merged = bench.run(merge_reads("expt", [LaneFiles(read_group(), *files)], out, Engine.GATK))
+    result = bench.run(align("expt", ReadFiles.of(merged.files), [read_group()], chain.reference, out, Engine.GATK))
     primary = samtools("view", "-f", "1", "-F", "0x900", str(result.path("bam")))
     assert [line.split("\t")[0] for line in primary] == [f"SRR1.{n}" for n in range(1, 201) for _ in range(2)]
 
@@ -84,7 +85,9 @@ class TestHostileReadGroups:
     def test_they_are_unchanged_in_the_header(self, chain: Chain, bench: Bench, tmp_path: Path) -> None:
         group = ReadGroup("""x'"$(touch${IFS}pwned)\\t\\n`y`""", "expt", "a b", "ILLUMINA", "u\\\\;&|")
         files = pairs(tmp_path, grouped("r", group=group.id), grouped("r", sequence=READ2, group=group.id))
-        result = bench.run(align("expt", files, [group], chain.reference, OutputLayout(str(tmp_path / "out"))))
+        result = bench.run(
+            align("expt", files, [group], chain.reference, OutputLayout(str(tmp_path / "out")), Engine.GATK)
+        )
         assert group.header_line() in samtools("view", "-H", str(result.path("bam")))
         assert all(f"RG:Z:{group.id}" in line for line in samtools("view", str(result.path("bam"))))
         assert not list(tmp_path.rglob("pwned"))
@@ -93,17 +96,17 @@ class TestHostileReadGroups:
 class TestFailures:
     def test_fewer_second_reads(self, chain: Chain, bench: Bench, tmp_path: Path) -> None:
         files = pairs(tmp_path, grouped("a", "b"), grouped("a", sequence=READ2))
-        reason = bench.failure(align("expt", files, [read_group()], chain.reference, LAYOUT))
+        reason = bench.failure(align("expt", files, [read_group()], chain.reference, LAYOUT, Engine.GATK))
         assert reason == "the reads of expt are not all in pairs, by the log of bwa: trim its reads again"
 
     def test_names_that_differ_within_a_pair(self, chain: Chain, bench: Bench, tmp_path: Path) -> None:
         files = pairs(tmp_path, grouped("a"), grouped("b", sequence=READ2))
-        reason = bench.failure(align("expt", files, [read_group()], chain.reference, LAYOUT))
+        reason = bench.failure(align("expt", files, [read_group()], chain.reference, LAYOUT, Engine.GATK))
         assert 'paired reads have different names: "a", "b"' in reason
 
     def test_reads_of_a_read_group_that_is_not_in_the_header(self, chain: Chain, bench: Bench, tmp_path: Path) -> None:
         files = pairs(tmp_path, grouped("a", group="FC9.9"), grouped("a", sequence=READ2, group="FC9.9"))
-        reason = bench.failure(align("expt", files, [read_group()], chain.reference, LAYOUT))
+        reason = bench.failure(align("expt", files, [read_group()], chain.reference, LAYOUT, Engine.GATK))
         assert reason == "2 of 2 records of expt have none of its read groups: merge its reads again"
 
     def test_reads_followed_by_damaged_gzip(self, chain: Chain, bench: Bench, tmp_path: Path) -> None:
@@ -113,7 +116,7 @@ class TestFailures:
         damaged.write_bytes(Path(intact.reads1.uri).read_bytes() + b"no gzip stream")
         files = ReadFiles(stored(damaged), intact.reads2)
         groups = [lane_files(*lane).read_group for lane in LANES]
-        reason = bench.failure(align("expt", files, groups, chain.reference, LAYOUT))
+        reason = bench.failure(align("expt", files, groups, chain.reference, LAYOUT, Engine.GATK))
         assert reason == "expt.cutadapt.1.fastq.gz is not a complete gzip file: trim the reads of expt again"
 
     def test_an_alt_file_of_another_reference(self, chain: Chain, bench: Bench, tmp_path: Path) -> None:
@@ -123,7 +126,7 @@ class TestFailures:
         indexed = bench.run(index_reference(fasta, stored(alt), Aligner.BWA, out))
         files = pairs(tmp_path, grouped("a"), grouped("a", sequence=READ2))
         with_alt = IndexedReference.of(fasta, Aligner.BWA, indexed.files)
-        reason = bench.failure(align("expt", files, [read_group()], with_alt, LAYOUT))
+        reason = bench.failure(align("expt", files, [read_group()], with_alt, LAYOUT, Engine.GATK))
         assert reason.startswith("bwa found no contig of genome.fa.alt in genome.fa")
 
 
@@ -155,7 +158,7 @@ class TestContigs:
         indexed = bench.run(index_reference(stored(path), stored(alt), Aligner.BWA, layout))
         tiny = IndexedReference.of(stored(path), Aligner.BWA, indexed.files)
         files = pairs(tmp_path, grouped("a"), grouped("a", sequence=READ2))
-        result = bench.run(align("expt", files, [read_group()], tiny, layout))
+        result = bench.run(align("expt", files, [read_group()], tiny, layout, Engine.GATK))
         contigs = [line for line in samtools("view", "-H", str(result.path("bam"))) if line.startswith("@SQ")]
         assert contigs == [
             f"@SQ\tSN:{name}\tLN:{len(bases)}{mark}\tM5:{md5(bases.encode(), usedforsecurity=False).hexdigest()}"
@@ -170,17 +173,17 @@ def test_the_alt_file_of_the_reference_is_used(chain: Chain, bench: Bench, tmp_p
     indexed = bench.run(index_reference(chain.reference.fasta, stored(alt), Aligner.BWA, out))
     with_alt = IndexedReference.of(chain.reference.fasta, Aligner.BWA, indexed.files)
     files = pairs(tmp_path, grouped("a"), grouped("a", sequence=READ2))
-    assert bench.run(align("expt", files, [read_group()], with_alt, out)).report.facts["primary"] == "2"
+    assert bench.run(align("expt", files, [read_group()], with_alt, out, Engine.GATK)).report.facts["primary"] == "2"
 
 
 def test_the_order_of_read_groups_makes_no_difference() -> None:
     groups = [lane_files(*lane).read_group for lane in LANES]
-    jobs = {align("expt", reads(), order, reference(), LAYOUT).script for order in (groups, groups[::-1])}
+    jobs = {align("expt", reads(), order, reference(), LAYOUT, Engine.GATK).script for order in (groups, groups[::-1])}
     assert len(jobs) == 1
 
 
 def test_bwa_mem2_gets_its_own_index() -> None:
-    job = align("expt", reads(), [read_group()], reference(Aligner.BWA_MEM2), LAYOUT)
+    job = align("expt", reads(), [read_group()], reference(Aligner.BWA_MEM2), LAYOUT, Engine.GATK)
     assert job.tools == ("bwa-mem2", "samtools", "bgzip")
     assert "aligner=bwa-mem2" in job.script
     assert [item.local for item in job.inputs[2:]] == [

@@ -10,6 +10,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.metrics import picard_numbers
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.duplicates import mark_duplicates
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets_tests.steps.bench import TOOL_PATH, Bench, StepResult, samtools, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, OPTICAL_DISTANCE, reference, somewhere
 from bioinfo_assets_tests.steps.chain import SAMPLE, Chain
@@ -76,7 +77,9 @@ def test_a_soft_masked_reference_gives_the_same_tags(bench: Bench, chain: Chain,
     lower.write_text("".join(line if line.startswith(">") else line.lower() for line in lines))
     masked = replace(chain.reference, fasta=stored(lower))
     aligned, out = chain.results["aligned_bam"].files["bam"], OutputLayout(str(tmp_path / "out"))
-    result = bench.run(mark_duplicates(SAMPLE, aligned, masked, out, optical_distance=OPTICAL_DISTANCE))
+    result = bench.run(
+        mark_duplicates(SAMPLE, aligned, masked, out, optical_distance=OPTICAL_DISTANCE, engine=Engine.GATK)
+    )
     tags = [line.partition("MD:Z:")[2].partition("\t")[0] for line in samtools("view", str(result.path("bam")))]
     assert any(re.search("[A-Z]", tag) for tag in tags)
     assert not any(re.search("[a-z]", tag) for tag in tags)
@@ -100,7 +103,9 @@ def test_optical_duplicates_are_found_in_names_with_and_without_umi(
     aligned = tmp_path / "aln.bam"
     subprocess.run(["samtools", "view", "-b", "-o", aligned], input=(header + rows).encode(), check=True)
     out = OutputLayout(str(tmp_path / "out"))
-    job = mark_duplicates("expt", stored(aligned), chain.reference, out, optical_distance=OPTICAL_DISTANCE)
+    job = mark_duplicates(
+        "expt", stored(aligned), chain.reference, out, optical_distance=OPTICAL_DISTANCE, engine=Engine.GATK
+    )
     result = bench.run(job)
     numbers = picard_numbers(result.path("metrics").read_text())
     assert numbers["read_pair_duplicates"] == numbers["read_pair_optical_duplicates"] == 1
@@ -109,18 +114,20 @@ def test_optical_duplicates_are_found_in_names_with_and_without_umi(
 
 
 def test_the_optical_distance_is_passed_to_picard() -> None:
-    job = mark_duplicates("expt", somewhere("/x.bam"), reference(), LAYOUT, optical_distance=100)
+    job = mark_duplicates("expt", somewhere("/x.bam"), reference(), LAYOUT, optical_distance=100, engine=Engine.GATK)
     assert "optical_distance=100" in job.script
     assert job.parameters == {"engine": "gatk", "optical_distance": 100}
     with pytest.raises(InputError, match="optical distance -1 is not valid"):
-        mark_duplicates("expt", somewhere("/x.bam"), reference(), LAYOUT, optical_distance=-1)
+        mark_duplicates("expt", somewhere("/x.bam"), reference(), LAYOUT, optical_distance=-1, engine=Engine.GATK)
 
 
 def test_a_truncated_bam_is_a_failure(bench: Bench, chain: Chain, tmp_path: Path) -> None:
     data = chain.results["aligned_bam"].path("bam").read_bytes()
     truncated = tmp_path / "truncated.bam"
     truncated.write_bytes(data[: len(data) // 2])
-    job = mark_duplicates("expt", stored(truncated), chain.reference, LAYOUT, optical_distance=OPTICAL_DISTANCE)
+    job = mark_duplicates(
+        "expt", stored(truncated), chain.reference, LAYOUT, optical_distance=OPTICAL_DISTANCE, engine=Engine.GATK
+    )
     assert "failed with exit code 1" in bench.failure(job)
 
 
@@ -128,7 +135,9 @@ def test_a_bam_of_another_reference_is_a_failure(bench: Bench, chain: Chain, tmp
     other = tmp_path / "other.bam"
     header = "@SQ\tSN:chr1\tLN:248956422\n@SQ\tSN:chrM\tLN:16569\n"
     subprocess.run(["samtools", "view", "-b", "-o", other], input=header, text=True, check=True)
-    job = mark_duplicates("expt", stored(other), chain.reference, LAYOUT, optical_distance=OPTICAL_DISTANCE)
+    job = mark_duplicates(
+        "expt", stored(other), chain.reference, LAYOUT, optical_distance=OPTICAL_DISTANCE, engine=Engine.GATK
+    )
     assert bench.failure(job) == (
         "expt.aln.bam is of another reference: its contig 1 is chr1 of 248956422 bases, and that of genome.dict is "
         "chrM of 16569 bases: align the reads to the reference of this project"

@@ -48,19 +48,21 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
     known = [KnownSites(somewhere("gs://public/mills.vcf.gz", size), somewhere("gs://public/mills.vcf.gz.tbi"))]
     aligned = somewhere("/results/expt/expt.aln.bam", size)
     trimming = replace(TRIMMING, five_prime_1=somewhere("/x/a.fa"), poly_g=True)
-    recalibration = Recalibration((sites(),), QUANTIZED_QUALS)
-    no_sites = Recalibration((), QUANTIZED_QUALS)
+    recalibration = Recalibration((sites(),), QUANTIZED_QUALS, Engine.GATK)
+    no_sites = Recalibration((), QUANTIZED_QUALS, Engine.GATK)
     native = replace(recalibration, engine=Engine.NATIVE)
     return {
         "reference_genome": fetch_reference(reference_source, layout),
         "reference_index": index_reference(fasta, somewhere("/refs/hg38.alt"), Aligner.BWA_MEM2, layout),
         "known_sites": fetch_known_sites(known, reference().fai, layout),
-        "merged_reads": merge_reads("expt", lanes, layout),
+        "merged_reads": merge_reads("expt", lanes, layout, Engine.GATK),
         "merged_reads.native": merge_reads("expt", lanes, layout, Engine.NATIVE),
         "trimmed_reads": trim_reads("expt", reads(), trimming, layout),
-        "aligned_bam": align("expt", reads(), groups, reference(alt=True), layout),
+        "aligned_bam": align("expt", reads(), groups, reference(alt=True), layout, Engine.GATK),
         "aligned_bam.native": align("expt", reads(), groups, reference(alt=True), layout, Engine.NATIVE),
-        "marked_bam": mark_duplicates("expt", aligned, reference(), layout, optical_distance=OPTICAL_DISTANCE),
+        "marked_bam": mark_duplicates(
+            "expt", aligned, reference(), layout, optical_distance=OPTICAL_DISTANCE, engine=Engine.GATK
+        ),
         "marked_bam.native": mark_duplicates(
             "expt", aligned, reference(), layout, optical_distance=OPTICAL_DISTANCE, engine=Engine.NATIVE
         ),
@@ -69,9 +71,9 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
         "recalibrated_bam.without_sites": recalibrate("expt", marked, reference(), no_sites, layout),
         "recalibrated_cram": compress("expt", bam("recalib.bam"), reference(), layout, embedded=True),
         "recalibrated_cram.external": compress("expt", bam("recalib.bam"), reference(), layout, embedded=False),
-        "alignment_metrics": alignment_metrics("expt", marked, reference(), layout),
+        "alignment_metrics": alignment_metrics("expt", marked, reference(), layout, Engine.GATK),
         "alignment_metrics.native": alignment_metrics("expt", marked, reference(), layout, Engine.NATIVE),
-        "insert_size_metrics": insert_size_metrics("expt", marked, layout),
+        "insert_size_metrics": insert_size_metrics("expt", marked, layout, Engine.GATK),
         "insert_size_metrics.native": insert_size_metrics("expt", marked, layout, Engine.NATIVE),
         "depth": depth("expt", marked, layout, genome=size),
         "multiqc_report": multiqc({"expt": [somewhere("/results/expt/expt.alignment_metrics.txt")]}, layout),

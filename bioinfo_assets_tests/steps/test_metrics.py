@@ -7,6 +7,7 @@ import pytest
 
 from bioinfo_assets.genomics.metrics import depth_distribution, mosdepth_numbers
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
@@ -39,7 +40,7 @@ class TestInsertSizes:
     def test_a_sample_without_pairs_has_empty_files_and_the_status_fail(
         self, bench: Bench, unpaired: IndexedBam, tmp_path: Path
     ) -> None:
-        result = bench.run(insert_size_metrics("expt", unpaired, OutputLayout(str(tmp_path / "out"))))
+        result = bench.run(insert_size_metrics("expt", unpaired, OutputLayout(str(tmp_path / "out")), Engine.GATK))
         assert result.path("status").read_text() == "fail\n"
         assert result.path("metrics").read_bytes() == result.path("histogram").read_bytes() == b""
         assert result.report.facts == {"has_insert_metrics": "no"}
@@ -49,7 +50,7 @@ class TestInsertSizes:
         (tmp_path / "Rscript").write_text("#!/bin/sh\nexit 127\n")
         (tmp_path / "Rscript").chmod(0o755)
         broken = replace(bench, tool_path=(tmp_path, *bench.tool_path))
-        assert broken.failure(insert_size_metrics(SAMPLE, chain.recalibrated, LAYOUT)) == (
+        assert broken.failure(insert_size_metrics(SAMPLE, chain.recalibrated, LAYOUT, Engine.GATK)) == (
             "R does not run, so NA12878 has no insert-size histogram: install r-base-core"
         )
 
@@ -121,8 +122,10 @@ def test_a_sample_without_mapped_reads_passes_every_step(
     out = OutputLayout(str(tmp_path / "out"))
     recalibrated, counted, covered = bench.run_all(
         [
-            recalibrate("expt", unpaired, chain.reference, Recalibration(chain.sites, QUANTIZED_QUALS), out),
-            alignment_metrics("expt", unpaired, chain.reference, out),
+            recalibrate(
+                "expt", unpaired, chain.reference, Recalibration(chain.sites, QUANTIZED_QUALS, Engine.GATK), out
+            ),
+            alignment_metrics("expt", unpaired, chain.reference, out, Engine.GATK),
             depth("expt", unpaired, out, genome=17_000),
         ]
     )

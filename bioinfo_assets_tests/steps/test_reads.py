@@ -10,6 +10,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.read_group import ReadGroup
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.reads import LaneFiles, merge_reads
 from bioinfo_assets.steps.script import read_script
 from bioinfo_assets_tests.steps.bench import Bench, stored
@@ -32,7 +33,7 @@ def seconds(*names: str) -> list[str]:
 
 
 def merged(bench: Bench, tmp_path: Path, *lanes: LaneFiles) -> tuple[str, str]:
-    result = bench.run(merge_reads("expt", lanes, OutputLayout(str(tmp_path / "out"))))
+    result = bench.run(merge_reads("expt", lanes, OutputLayout(str(tmp_path / "out")), Engine.GATK))
     return text_of(result.path("reads1")), text_of(result.path("reads2"))
 
 
@@ -123,7 +124,9 @@ class TestMergedReads:
         several, names2 = lane_of(tmp_path, firsts(*names), seconds(*names)), [f"M:1:FC2:1:1:{x}:1" for x in (1, 2)]
         single = lane_of(tmp_path, firsts(*names2), seconds(*names2), "FC2.1")
         older = lane_of(tmp_path, firsts("M:1:1:1:1", "M:2:1:1:1"), seconds("M:1:1:1:1", "M:2:1:1:1"), "FC3.1")
-        result = bench.run(merge_reads("expt", [several, single, older], OutputLayout(str(tmp_path / "out"))))
+        result = bench.run(
+            merge_reads("expt", [several, single, older], OutputLayout(str(tmp_path / "out")), Engine.GATK)
+        )
         assert result.report.warnings == (
             "FC1.4_1.fastq.gz holds reads of 2 lanes under one read group: split it by lane",
         )
@@ -151,14 +154,14 @@ class TestDamagedReads:
         self, bench: Bench, tmp_path: Path, first: list[str], second: list[str], reason: str
     ) -> None:
         lanes = lane_of(tmp_path, firsts(*first), seconds(*second))
-        assert reason in bench.failure(merge_reads("expt", [lanes], LAYOUT))
+        assert reason in bench.failure(merge_reads("expt", [lanes], LAYOUT, Engine.GATK))
 
     def test_an_empty_lane(self, bench: Bench, tmp_path: Path) -> None:
         files = [tmp_path / name for name in ("empty_1.fastq.gz", "empty_2.fastq.gz")]
         for file in files:
             file.write_bytes(gzip.compress(b"", mtime=len(file.name)))
         empty = LaneFiles(read_group(), *(replace(stored(file), content=file.name) for file in files))
-        assert bench.failure(merge_reads("expt", [empty], LAYOUT)) == (
+        assert bench.failure(merge_reads("expt", [empty], LAYOUT, Engine.GATK)) == (
             "empty_1.fastq.gz and empty_2.fastq.gz hold no reads: leave this lane out"
         )
 
@@ -183,7 +186,7 @@ class TestDamagedReads:
     def test_a_malformed_fastq(self, bench: Bench, tmp_path: Path, broken: str, message: str, broken_read: int) -> None:
         intact = [record("a", "ACGT"), record("b", "ACGT")]
         texts = ([broken], intact) if broken_read == 1 else (intact, [broken])
-        reason = bench.failure(merge_reads("expt", [lane_of(tmp_path, *texts)], LAYOUT))
+        reason = bench.failure(merge_reads("expt", [lane_of(tmp_path, *texts)], LAYOUT, Engine.GATK))
         assert f"FC1.4_{broken_read}.fastq.gz {message}" in reason
 
     @pytest.mark.parametrize("cut", ["reads1", "reads2"])
@@ -193,7 +196,7 @@ class TestDamagedReads:
         truncated.write_bytes(Path(getattr(intact, cut).uri).read_bytes()[:-5000])
         files = {"reads1": intact.reads1, "reads2": intact.reads2, cut: stored(truncated)}
         lanes = [lane_files("HJYFJ", 5), LaneFiles(intact.read_group, **files)]
-        assert bench.failure(merge_reads("NA12878", lanes, LAYOUT)) == (
+        assert bench.failure(merge_reads("NA12878", lanes, LAYOUT, Engine.GATK)) == (
             "expt_FC1_L4.fastq.gz is not a complete gzip file: copy it again from its source"
         )
 
@@ -203,31 +206,33 @@ class TestDamagedReads:
         file = Path(lanes.reads2.uri)
         file.write_bytes(file.read_bytes() + b"trailing bytes")
         lanes = replace(lanes, reads2=stored(file))
-        reason = bench.failure(merge_reads("expt", [lanes], LAYOUT))
+        reason = bench.failure(merge_reads("expt", [lanes], LAYOUT, Engine.GATK))
         assert "FC1.4_2.fastq.gz has bytes after its gzip stream: if it is complete without them, compress" in reason
 
     def test_an_uncompressed_file(self, bench: Bench, tmp_path: Path) -> None:
         plain = tmp_path / "plain_1.fastq.gz"
         plain.write_text(record("a"))
         lanes = LaneFiles(read_group(), stored(plain), fastq(tmp_path / "x_2.fastq.gz", [record("a")]))
-        assert "plain_1.fastq.gz is not a complete gzip file" in bench.failure(merge_reads("expt", [lanes], LAYOUT))
+        assert "plain_1.fastq.gz is not a complete gzip file" in bench.failure(
+            merge_reads("expt", [lanes], LAYOUT, Engine.GATK)
+        )
 
 
 class TestRefusedInputs:
     def test_no_lane(self) -> None:
         with pytest.raises(InputError, match="sample expt has no lanes"):
-            merge_reads("expt", [], LAYOUT)
+            merge_reads("expt", [], LAYOUT, Engine.GATK)
 
     def test_one_read_group_twice(self) -> None:
         with pytest.raises(InputError, match=r"two lanes with the read group FC1\.4"):
-            merge_reads("expt", [lane(), lane(stem="/reads/again")], LAYOUT)
+            merge_reads("expt", [lane(), lane(stem="/reads/again")], LAYOUT, Engine.GATK)
 
     def test_the_same_reads_under_two_names(self) -> None:
         copy = StoredFile("/other/copy.fastq.gz", 1000, lane().reads1.content)
         again = LaneFiles(read_group("FC1.5"), copy, somewhere("/other/x"))
         with pytest.raises(InputError, match=r"the same reads in /reads/expt_FC1_L4_1.fastq.gz and /other/copy"):
-            merge_reads("expt", [lane(), again], LAYOUT)
+            merge_reads("expt", [lane(), again], LAYOUT, Engine.GATK)
 
     def test_a_read_group_with_a_blank(self) -> None:
         with pytest.raises(InputError, match="give it an ID without blanks"):
-            merge_reads("expt", [lane("FC 1")], LAYOUT)
+            merge_reads("expt", [lane("FC 1")], LAYOUT, Engine.GATK)

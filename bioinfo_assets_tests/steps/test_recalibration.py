@@ -5,13 +5,14 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
 from bioinfo_assets_tests.steps.bench import TOOL_PATH, Bench, StepResult, samtools, stored
 from bioinfo_assets_tests.steps.builders import LAYOUT, QUANTIZED_QUALS, bam, reference, sites
 from bioinfo_assets_tests.steps.chain import LANES, SAMPLE, Chain
 
-NO_SITES = Recalibration((), QUANTIZED_QUALS)
+NO_SITES = Recalibration((), QUANTIZED_QUALS, Engine.GATK)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,9 @@ def test_a_failure_of_apply_bqsr_ends_the_job(chain: Chain, tmp_path: Path) -> N
     broken.write_text(f'#!/bin/bash\n[[ $1 != ApplyBQSR ]] || exit 3\nexec "{TOOL_PATH[0] / "gatk"}" "$@"\n')
     broken.chmod(0o755)
     bench = Bench(tmp_path / "scratch", (broken.parent, *TOOL_PATH))
-    job = recalibrate(SAMPLE, chain.marked, chain.reference, Recalibration(chain.sites, QUANTIZED_QUALS), LAYOUT)
+    job = recalibrate(
+        SAMPLE, chain.marked, chain.reference, Recalibration(chain.sites, QUANTIZED_QUALS, Engine.GATK), LAYOUT
+    )
     assert "failed with exit code 3" in bench.failure(job)
 
 
@@ -151,7 +154,7 @@ def test_without_known_sites_the_marked_bam_is_copied(chain: Chain, bench: Bench
 
 
 def test_known_sites_and_quantized_qualities_are_passed_to_gatk() -> None:
-    recalibration = Recalibration((sites("a.vcf.gz"), sites("b.vcf.gz")), quantized_quals=(12, 25))
+    recalibration = Recalibration((sites("a.vcf.gz"), sites("b.vcf.gz")), quantized_quals=(12, 25), engine=Engine.GATK)
     job = recalibrate("expt", bam(), reference(), recalibration, LAYOUT)
     assert "known_sites=(--known-sites a.vcf.gz --known-sites b.vcf.gz)" in job.script
     assert "quantized=(--static-quantized-quals 12 --static-quantized-quals 25)" in job.script
@@ -161,4 +164,4 @@ def test_known_sites_and_quantized_qualities_are_passed_to_gatk() -> None:
 @pytest.mark.parametrize("qualities", [(0,), (10, 94), (-1,)])
 def test_invalid_qualities_are_refused(qualities: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="give numbers from 1 to 93"):
-        Recalibration((), qualities)
+        Recalibration((), qualities, Engine.GATK)
