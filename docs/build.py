@@ -25,6 +25,7 @@ from bioinfo_assets.provenance.usage.totals import UsageTotal
 from bioinfo_assets.records.record import FileRecord, Observation, Record
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps import resources
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.reference import Aligner
 
 CLONE: Final = Path(__file__).parent.parent
@@ -192,7 +193,8 @@ class Sizes:
             "aligned_bam, bwa": _for_alignment(self, bwa),
             "aligned_bam, bwa-mem2": _for_alignment(self, mem2),
             "marked_bam": resources.for_duplicate_marking(self.bam, self.fasta),
-            "recalibrated_bam": resources.for_recalibration(self.bam, self.fasta),
+            "recalibrated_bam": resources.for_recalibration(self.bam, self.fasta, Engine.NATIVE),
+            "recalibrated_bam, GATK": resources.for_recalibration(self.bam, self.fasta, Engine.GATK),
             "recalibrated_cram": resources.for_cram(self.bam, self.fasta),
             "alignment_metrics": resources.for_picard_metrics(self.bam, self.fasta),
             "insert_size_metrics": resources.for_picard_metrics(self.bam, 0),
