@@ -66,7 +66,7 @@ def chain(
     fastqs: Annotated[Path | None, typer.Option(help="A folder with the FASTQs of another sample.")] = None,
     reference: Annotated[Path | None, typer.Option(help="Their reference.")] = None,
     known_sites: Annotated[list[Path] | None, typer.Option(help="Their known sites, bgzipped and indexed.")] = None,
-    engine: Annotated[Engine, typer.Option(help="Computes the steps that both engines can.")] = Engine.GATK,
+    engine: Annotated[Engine, typer.Option(help="Computes the steps that both engines can.")] = Engine.NATIVE,
 ) -> None:
     """Our steps against the seed's commands."""
     if fastqs and not (reference and known_sites):
