@@ -53,7 +53,7 @@ class Cohort:
         self.instance.delete_dynamic_partition("samples", name)
 
 
-@pytest.fixture(scope="module", params=[99, 100], ids=lambda count: f"{count} samples")
+@pytest.fixture(scope="module", params=[DAGSTERS_LIMIT], ids=lambda count: f"{count} samples")
 def shared_cohort(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cohort]:
     with dg.DagsterInstance.ephemeral() as instance:
         output_path = str(tmp_path_factory.mktemp("cohort") / "output")
@@ -121,6 +121,7 @@ def test_a_result_that_the_report_does_not_read_leaves_it_fresh(many: Cohort) ->
     assert not is_stale_after_observation(many)
 
 
+@pytest.mark.parametrize("shared_cohort", [DAGSTERS_LIMIT - 1, DAGSTERS_LIMIT], indirect=True)
 def test_dagster_alone_misses_a_change_from_a_hundred_samples_on(many: Cohort) -> None:
     """The reason for the cohort: once this fails, Dagster checks all partitions, and the cohort can go."""
     many.materialize("depth", many.names[50], "second")

@@ -20,7 +20,7 @@ from bioinfo_assets_tests.engine.awkward_reads import Generator
 from bioinfo_assets_tests.engine.awkward_templates import AwkwardReads
 from bioinfo_assets_tests.engine.program import SOURCES, Engine, build
 
-SECONDS: Final = int(os.environ.get("ENGINE_FUZZ_SECONDS", "2"))
+SECONDS: Final = int(os.environ.get("ENGINE_FUZZ_SECONDS", "1"))
 SHORT: Final = 10
 """Seconds in which one process does not use up its memory."""
 

@@ -49,7 +49,7 @@ def lane_files(flowcell: str, number: int) -> LaneFiles:
     return LaneFiles(group, stored(Path(f"{stem}_1.fastq.gz")), stored(Path(f"{stem}_2.fastq.gz")))
 
 
-def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
+def run_chain(folder: Path, engine: Engine, resources: Resources | None = None) -> Chain:
     """Run every step, independent ones concurrently; `resources` replace the steps' own.
 
     Jobs work in folders with a name that no tool may stumble over: scratch is in the output folder, which users name.
@@ -65,7 +65,7 @@ def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
     source = KnownSites(stored(vcf), stored(vcf.with_name(f"{vcf.name}.tbi")))
     run(
         fetch_reference(stored(na12878().reference), layout),
-        merge_reads(SAMPLE, lanes, layout, Engine.GATK),
+        merge_reads(SAMPLE, lanes, layout, engine),
     )
     fasta = results["reference_genome"].files["fasta"]
     merged = ReadFiles.of(results["merged_reads"].files)
@@ -74,17 +74,17 @@ def run_chain(folder: Path, resources: Resources | None = None) -> Chain:
     trimmed = ReadFiles.of(results["trimmed_reads"].files)
     run(
         fetch_known_sites([source], reference.fai, layout),
-        align(SAMPLE, trimmed, [lane.read_group for lane in lanes], reference, layout, Engine.GATK),
+        align(SAMPLE, trimmed, [lane.read_group for lane in lanes], reference, layout, engine),
     )
     aligned = results["aligned_bam"].files["bam"]
-    run(mark_duplicates(SAMPLE, aligned, reference, layout, optical_distance=OPTICAL_DISTANCE, engine=Engine.GATK))
+    run(mark_duplicates(SAMPLE, aligned, reference, layout, optical_distance=OPTICAL_DISTANCE, engine=engine))
     marked = IndexedBam.of(results["marked_bam"].files)
     sites = KnownSites.all_of(results["known_sites"].files)
-    run(recalibrate(SAMPLE, marked, reference, Recalibration(sites, QUANTIZED_QUALS, Engine.GATK), layout))
+    run(recalibrate(SAMPLE, marked, reference, Recalibration(sites, QUANTIZED_QUALS, engine), layout))
     recalibrated = IndexedBam.of(results["recalibrated_bam"].files)
     run(
-        alignment_metrics(SAMPLE, recalibrated, reference, layout, Engine.GATK),
-        insert_size_metrics(SAMPLE, recalibrated, layout, Engine.GATK),
+        alignment_metrics(SAMPLE, recalibrated, reference, layout, engine),
+        insert_size_metrics(SAMPLE, recalibrated, layout, engine),
         depth(SAMPLE, recalibrated, layout, genome=fasta.size),
         compress(SAMPLE, recalibrated, reference, layout, embedded=True),
     )

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets_tests.steps.bench import Bench
 from bioinfo_assets_tests.steps.chain import Chain, run_chain
 
@@ -9,7 +10,7 @@ from bioinfo_assets_tests.steps.chain import Chain, run_chain
 @pytest.fixture(scope="session")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """Every step, run with its own resources."""
-    return run_chain(tmp_path_factory.mktemp("chain"))
+    return run_chain(tmp_path_factory.mktemp("chain"), Engine.GATK)
 
 
 @pytest.fixture

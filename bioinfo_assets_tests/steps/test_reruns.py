@@ -3,16 +3,17 @@
 import pytest
 
 from bioinfo_assets.launch.job import Resources
+from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets_tests.steps.chain import Chain, run_chain
 
 
 @pytest.fixture(scope="module")
 def rerun(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """The chain with other scratch folders, threads and memory."""
-    return run_chain(tmp_path_factory.mktemp("again"), Resources(cpus=2, memory_mib=3500))
+    """The chain with the other engine, other scratch folders, threads and memory."""
+    return run_chain(tmp_path_factory.mktemp("again"), Engine.NATIVE, Resources(cpus=2, memory_mib=3500))
 
 
-def test_contents_do_not_depend_on_threads_memory_and_scratch(chain: Chain, rerun: Chain) -> None:
+def test_contents_do_not_depend_on_engine_threads_memory_and_scratch(chain: Chain, rerun: Chain) -> None:
     assert rerun.contents == chain.contents
 
 
