@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from bioinfo_assets.assets.failure_message import post_failures
 from bioinfo_assets.assets.materialize_stale import materialize_stale
 from bioinfo_assets.assets.pipeline_assets import PIPELINE
 from bioinfo_assets.assets.quality_checks import quality
@@ -45,6 +46,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             observe_resource_usage,
             make_report_after_backfill,
             monitor_runs,
+            post_failures,
         ],
         executor=one_process_executor,
         resources={

@@ -1,0 +1,77 @@
+"""A message to people when a run has failed: a sentence for each sample, posted to a webhook.
+
+The body is `{"text": "…"}`, which incoming webhooks of Slack, Mattermost, Rocket.Chat and Zulip's Slack bridge take.
+"""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from typing import Final
+
+import dagster as dg
+
+from bioinfo_assets.errors import BioinfoAssetsError, InputError
+from bioinfo_assets.pipeline.project import Project
+
+WEBHOOK_VARIABLE: Final = "FAILURE_WEBHOOK"
+"""The variable with the webhook's address. It is a secret, so it is in no settings file."""
+
+TIMEOUT_S: Final = 10.0
+INTERVAL_S: Final = 30
+
+
+@dg.run_failure_sensor(
+    minimum_interval_seconds=INTERVAL_S,
+    default_status=dg.DefaultSensorStatus.RUNNING
+    if os.environ.get(WEBHOOK_VARIABLE)
+    else dg.DefaultSensorStatus.STOPPED,
+    description=f"Posts the samples that failed, and why, to the webhook in the variable {WEBHOOK_VARIABLE}.",
+)
+def post_failures(context: dg.RunFailureSensorContext, project: dg.ResourceParam[Project]) -> dg.SkipReason | None:
+    """Post a message for each failed run.
+
+    Raises:
+        InputError: the variable has no http address.
+        BioinfoAssetsError: the message could not be posted; the tick shows why.
+    """
+    url = os.environ.get(WEBHOOK_VARIABLE)
+    if not url:
+        return dg.SkipReason(f"the variable {WEBHOOK_VARIABLE} has no webhook")
+    post(url, message_of(context.dagster_run, _reasons(context), project.settings.output_path))
+    return None
+
+
+def message_of(run: dg.DagsterRun, reasons: Sequence[str], output_path: str) -> str:
+    """The message on a failed run: where, which run, and the reasons as the run has them."""
+    return "\n".join([f"Run {run.run_id[:8]} of {output_path} has failed:", *reasons])
+
+
+def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
+    """What the failed steps state; what the run states if none of them failed."""
+    reasons = []
+    for event in context.get_step_failure_events():
+        described = event.step_failure_data.user_failure_data
+        reasons.append(described.description if described and described.description else event.message or "")
+    return reasons or [context.failure_event.message or "no reason is known"]
+
+
+def post(url: str, text: str) -> None:
+    """Post a message.
+
+    Raises:
+        InputError: the address is not one of http.
+        BioinfoAssetsError: there was no answer, or it was an error.
+    """
+    if not url.startswith(("https://", "http://")):
+        raise InputError(f"the variable {WEBHOOK_VARIABLE} has no address that begins with https://: correct it")
+    body = json.dumps({"text": text}).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - checked above
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310 - as above
+            pass
+    except OSError as error:  # without the address, which is a secret
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        raise BioinfoAssetsError(f"the failure could not be posted to the webhook: {error}") from None

@@ -1,0 +1,107 @@
+"""A failed run is posted to a webhook, with the samples and the reasons."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from bioinfo_assets.assets.failure_message import WEBHOOK_VARIABLE, post_failures
+from bioinfo_assets.errors import BioinfoAssetsError, InputError
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.settings import Settings
+
+REASON = "merged_reads of robin: robin_1.fastq.gz is not a complete gzip file"
+
+
+class Webhook(HTTPServer):
+    """A server that keeps what is posted to it, and gives one answer to all."""
+
+    def __init__(self, answer: int) -> None:
+        posted = self.posted = []  # type: list[dict[str, str]]
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(answer)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/secret"
+
+
+@pytest.fixture(params=[200])
+def webhook(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
+    with Webhook(request.param) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv(WEBHOOK_VARIABLE, server.address)
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(Settings(output_path=str(tmp_path / "results")))
+
+
+@pytest.fixture
+def failed() -> Iterator[dg.RunFailureSensorContext]:
+    """The sensor's context of a run in which a step failed."""
+
+    @dg.op
+    def align() -> None:
+        raise dg.Failure(REASON, allow_retries=False)
+
+    @dg.job
+    def aligned() -> None:
+        align()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = aligned.execute_in_process(instance=instance, raise_on_error=False)
+        yield dg.build_run_status_sensor_context(
+            "post_failures", result.get_run_failure_event(), instance, result.dagster_run
+        ).for_run_failure()
+
+
+def test_the_message_names_project_run_samples_and_reasons(
+    webhook: Webhook, failed: dg.RunFailureSensorContext, project: Project
+) -> None:
+    post_failures(failed, project=project)
+    run = failed.dagster_run.run_id[:8]
+    assert webhook.posted == [{"text": f"Run {run} of {project.settings.output_path} has failed:\n{REASON}"}]
+
+
+@pytest.mark.parametrize("webhook", [500], indirect=True)
+def test_an_answer_that_is_an_error_fails_the_tick_without_the_secret(
+    webhook: Webhook, failed: dg.RunFailureSensorContext, project: Project
+) -> None:
+    with pytest.raises(BioinfoAssetsError, match="could not be posted to the webhook: HTTP Error 500") as caught:
+        post_failures(failed, project=project)
+    assert "secret" not in str(caught.value)
+
+
+def test_another_scheme_is_refused(
+    failed: dg.RunFailureSensorContext, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WEBHOOK_VARIABLE, "file:///etc/passwd")
+    with pytest.raises(InputError, match="begins with https://"):
+        post_failures(failed, project=project)
+
+
+def test_without_a_webhook_nothing_is_posted(
+    failed: dg.RunFailureSensorContext, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(WEBHOOK_VARIABLE, raising=False)
+    skipped = post_failures(failed, project=project)
+    assert isinstance(skipped, dg.SkipReason)
