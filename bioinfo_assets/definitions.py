@@ -4,6 +4,7 @@ import dagster as dg
 
 from bioinfo_assets.assets.failure_message import post_failures
 from bioinfo_assets.assets.materialize_stale import materialize_stale
+from bioinfo_assets.assets.new_samples import add_new_samples
 from bioinfo_assets.assets.pipeline_assets import PIPELINE
 from bioinfo_assets.assets.quality_checks import quality
 from bioinfo_assets.assets.sensors import make_report_after_backfill, monitor_runs, observe_cohort, observe_sources
@@ -47,6 +48,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             make_report_after_backfill,
             monitor_runs,
             post_failures,
+            add_new_samples,
         ],
         executor=one_process_executor,
         resources={

@@ -140,6 +140,14 @@ class Settings(BackendConfig, BaseSettings):
         default=RetentionSettings(), description="How long the large files of intermediates are kept."
     )
     quality: QualitySettings = Field(default=QualitySettings(), description="The limits of quality control.")
+    watch: str | None = Field(
+        default=None,
+        description="A samples file that Dagit reads every five minutes, to add its new samples; an absolute path or "
+        "address.",
+    )
+    launch_new_samples: bool = Field(
+        default=False, description="Whether a backfill starts for the samples that `watch` has added."
+    )
     tool_path: Annotated[tuple[str, ...], NoDecode, _split_by(os.pathsep)] = Field(
         default=(), description="Folders with tools, searched before `PATH`."
     )

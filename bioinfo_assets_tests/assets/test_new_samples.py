@@ -1,0 +1,93 @@
+"""Dagit adds the new samples of a samples file by itself, and starts them if the settings ask for it."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from bioinfo_assets.assets.new_samples import MIN_AGE_S, add_new_samples
+from bioinfo_assets.pipeline.graph import PER_SAMPLE
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.records.samples import load_sample, sample_names
+from bioinfo_assets.settings import Settings
+from bioinfo_assets_tests.cli.commands import list_folders, write_pair
+
+
+@pytest.fixture
+def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    with dg.DagsterInstance.ephemeral() as opened:
+        yield opened
+
+
+def open_project(folder: Path, **settings: object) -> Project:
+    """A project that watches a list of one folder, with a sample that has been there for long."""
+    write_reads(folder, "old")
+    settings |= {"watch": str(list_folders(folder / "samples.txt", folder / "fastq"))}
+    return Project(Settings(output_path=str(folder / "out"), reference="/genome.fa", **settings))  # type: ignore[arg-type]
+
+
+def write_reads(folder: Path, sample: str, age_s: float = MIN_AGE_S + 60) -> None:
+    for path in write_pair(folder / "fastq", sample):
+        os.utime(path, (time.time() - age_s,) * 2)
+
+
+def tick(instance: dg.DagsterInstance, project: Project) -> str:
+    skipped = add_new_samples(dg.build_sensor_context(instance), project=project)
+    assert isinstance(skipped, dg.SkipReason)
+    return skipped.skip_message or ""
+
+
+def test_samples_of_the_file_become_partitions(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    project = open_project(tmp_path)
+    assert tick(instance, project) == "added: old"
+    assert tick(instance, project) == "there is no new sample"
+    write_reads(tmp_path, "new")
+    assert tick(instance, project) == "added: new"
+    assert set(sample_names(project.ledger)) == {"old", "new"} == set(instance.get_dynamic_partitions("samples"))
+    assert not instance.get_backfills()
+
+
+def test_reads_that_somebody_may_be_writing_wait(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    project = open_project(tmp_path)
+    write_reads(tmp_path, "fresh", age_s=5)
+    assert tick(instance, project) == "added: old"
+    write_reads(tmp_path, "fresh")
+    assert tick(instance, project) == "added: fresh"
+
+
+def test_a_known_sample_is_left_alone(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    project = open_project(tmp_path)
+    tick(instance, project)
+    before = load_sample(project.ledger, "old")
+    for path in write_pair(tmp_path / "fastq", "old", lane=2):
+        os.utime(path, (0, 0))
+    assert tick(instance, project) == "there is no new sample"
+    assert load_sample(project.ledger, "old") == before
+
+
+def test_a_wrong_file_adds_nothing_and_is_the_reason_of_the_tick(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    project = open_project(tmp_path)
+    (tmp_path / "samples.txt").write_text("/no/such/folder\n")
+    assert tick(instance, project).startswith("no sample was added: ")
+    assert "/no/such/folder" in tick(instance, project)
+    assert sample_names(project.ledger) == ()
+
+
+def test_new_samples_are_started_with_what_they_need(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    project = open_project(tmp_path, launch_new_samples=True)
+    reason = tick(instance, project)
+    (backfill,) = instance.get_backfills()
+    assert reason == f"added: old; backfill {backfill.backfill_id} is requested"
+    assert backfill.title == "new samples: old"
+    data = backfill.asset_backfill_data
+    assert data is not None
+    target = data.target_subset
+    assert {key.path[-1] for key in target.partitions_subsets_by_asset_key} == {*PER_SAMPLE} - {"recalibrated_cram"}
+    assert {key.path[-1] for key in target.non_partitioned_asset_keys} >= {"reference_genome", "multiqc_report"}
+    assert {name for own in target.partitions_subsets_by_asset_key.values() for name in own.get_partition_keys()} == {
+        "old"
+    }
