@@ -12,6 +12,7 @@ from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.orchestration.backfills import request_backfill
 from bioinfo_assets.orchestration.partitions import samples
+from bioinfo_assets.pipeline.graph import OVER_SAMPLES
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import State
 from bioinfo_assets.records.samples import KnownLanes, read_samples_file, sample_names, save_sample
@@ -64,7 +65,7 @@ def new_samples(project: Project, samples_file: str) -> list[Sample]:
 
 
 def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str]) -> str:
-    """Request a backfill of all results of samples, and of what all samples share if it is not up to date.
+    """Request a backfill of all results of samples, of what they need and is not up to date, and of the report.
 
     Returns:
         The id of the backfill.
@@ -75,6 +76,7 @@ def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str
         chosen = [key for key in keys if key is None or key in names]
         if chosen:
             partitions[asset] = chosen
+    partitions |= {asset: [None] for asset in OVER_SAMPLES}  # up to date until the samples have results
     return request_backfill(instance, partitions, title=f"new samples: {', '.join(sorted(names))}")
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from bioinfo_assets.assets import new_samples
 from bioinfo_assets.assets.new_samples import MIN_AGE_S, add_new_samples
 from bioinfo_assets.pipeline.graph import PER_SAMPLE
 from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.result_state import ResultState, State
 from bioinfo_assets.records.samples import load_sample, sample_names
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.cli.commands import list_folders, write_pair
 
@@ -91,3 +94,27 @@ def test_new_samples_are_started_with_what_they_need(instance: dg.DagsterInstanc
     assert {name for own in target.partitions_subsets_by_asset_key.values() for name in own.get_partition_keys()} == {
         "old"
     }
+
+
+def test_a_report_that_is_up_to_date_so_far_follows(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It becomes stale once the new sample has results; what else is up to date is left alone."""
+    project = open_project(tmp_path)
+    states = {
+        "reference_genome": [ResultState(ResultKey("reference_genome", "references"), State.CURRENT)],
+        "depth": [
+            ResultState(ResultKey("depth", "new"), State.MISSING),
+            ResultState(ResultKey("depth", "old"), State.STALE),
+        ],
+        "multiqc_report": [ResultState(ResultKey("multiqc_report", "multiqc"), State.CURRENT)],
+    }
+    monkeypatch.setattr(new_samples, "states_by_asset", lambda _: states)
+    instance.add_dynamic_partitions("samples", ["new", "old"])
+    backfill = instance.get_backfill(new_samples.launch(instance, project, ["new"]))
+    assert backfill is not None
+    assert backfill.asset_backfill_data is not None
+    target = backfill.asset_backfill_data.target_subset
+    assert target.non_partitioned_asset_keys == {dg.AssetKey("multiqc_report")}
+    subsets = target.partitions_subsets_by_asset_key
+    assert {key.path[-1]: set(own.get_partition_keys()) for key, own in subsets.items()} == {"depth": {"new"}}
