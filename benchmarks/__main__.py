@@ -94,6 +94,8 @@ def cohort(
     runs: Annotated[int, typer.Option(help="Cohorts of that size side by side in one account.")] = 1,
 ) -> None:
     """What samples cost the host of a run on AWS Batch."""
+    if backfill and runs > 1:
+        raise typer.BadParameter("--runs is for the command line: a backfill is one")
     with _folder() as folder:
         templates = compute_templates(folder, COMMAND)
         measured = [

@@ -15,7 +15,7 @@ from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import State
-from bioinfo_assets.records.samples import KnownLanes, read_samples_file, sample_names, save_sample
+from bioinfo_assets.records.samples import KnownLanes, past_samples, read_samples_file, sample_names, save_sample
 from bioinfo_assets.storage.store import local_path
 
 INTERVAL_S: Final = 300
@@ -54,12 +54,14 @@ def add_new_samples(context: dg.SensorEvaluationContext, project: dg.ResourcePar
 
 
 def new_samples(project: Project, samples_file: str) -> list[Sample]:
-    """The samples of a file that the project has not, and whose FASTQs nobody is writing.
+    """The samples of a file that the project never had, and whose FASTQs nobody is writing.
+
+    One that was removed or renamed would otherwise come back, as long as the file has it.
 
     Raises:
         InputError: The file or one of its FASTQs is wrong.
     """
-    known = set(sample_names(project.ledger))
+    known = {*sample_names(project.ledger), *(past.sample.name for past in past_samples(project.ledger))}
     found = read_samples_file(project.store, samples_file, KnownLanes(project.ledger))
     return [sample for sample in found if sample.name not in known and _is_at_rest(sample)]
 

@@ -217,7 +217,7 @@ def _scope_of(ledger: Ledger, uri: str) -> str:
     path, output = local_path(uri), local_path(ledger.output_path)  # raises an InputError for an unsupported address
     if ledger.layout.contains(uri):
         return ledger.layout.relative(uri).partition("/")[0]
-    if path is None or output is None or not path.resolve().is_relative_to(output.resolve()):
+    if path is None or output is None or output.resolve() not in path.resolve().parents:
         return ""
     return path.resolve().relative_to(output.resolve()).parts[0]
 

@@ -21,8 +21,8 @@ MAX_DICTIONARY: Final = 32 * 1024
 class ComputedRecords:
     """The records of a step's results: the newest as they are, the others compressed, in a tenth of the memory or less.
 
-    Those of one asset differ little between samples, so its first one is the dictionary. One thread adds
-    and forgets; others may read at the same time.
+    Those of one asset differ little between samples, so its first one is the dictionary. One thread adds and forgets;
+    others may read at the same time.
     """
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from bioinfo_assets.assets.new_samples import MIN_AGE_S, add_new_samples
 from bioinfo_assets.pipeline.graph import PER_SAMPLE
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import ResultState, State
-from bioinfo_assets.records.samples import load_sample, sample_names
+from bioinfo_assets.records.samples import load_sample, remove_samples, sample_names
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.cli.commands import list_folders, write_pair
@@ -70,6 +70,14 @@ def test_a_known_sample_is_left_alone(instance: dg.DagsterInstance, tmp_path: Pa
         os.utime(path, (0, 0))
     assert tick(instance, project) == "there is no new sample"
     assert load_sample(project.ledger, "old") == before
+
+
+def test_a_sample_that_was_removed_does_not_come_back(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    project = open_project(tmp_path)
+    tick(instance, project)
+    remove_samples(project.ledger, ["old"])
+    assert tick(instance, project) == "there is no new sample"
+    assert sample_names(project.ledger) == ()
 
 
 def test_a_wrong_file_adds_nothing_and_is_the_reason_of_the_tick(instance: dg.DagsterInstance, tmp_path: Path) -> None:
