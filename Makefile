@@ -52,7 +52,7 @@ check: install-for-tests ## run lint, format, type and lock checks, doctests and
 	uv lock --check
 	uv run --frozen ruff check
 	uv run --frozen ruff format --check
-	uv run --frozen mypy
+	uv run --frozen mypy && uv run --frozen mypy docker/tools/bwa-mem3
 	uv run --frozen pytest -n 3 --dist loadgroup
 
 benchmark: install ## measure the figures of docs/benchmarks.md on this machine

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from benchmarks import aligner_memory as aligner_memory_module
+from benchmarks import aligners as aligners_module
 from benchmarks import cached as cached_module
 from benchmarks import chain as chain_module
 from benchmarks import cohort as cohort_module
@@ -200,6 +201,19 @@ def log(
     results = provenance.measure(output_path.absolute(), record, catalog, runs, console)
     provenance.show(results, samples, console)
     report.add("log", [asdict(result) for result in results])
+
+
+@app.command()
+def aligners(
+    pairs: Annotated[int, typer.Option(help="Read pairs.")] = 150_000,
+    threads: Annotated[int, typer.Option(help="Threads of each aligner.")] = 1,
+    runs: Annotated[int, typer.Option(help="Runs of each aligner.")] = 3,
+) -> None:
+    """Compare bwa-mem3 with bwa."""
+    with _folder() as folder:
+        comparison = aligners_module.measure(folder, pairs, threads, runs)
+    aligners_module.show(comparison, console)
+    report.add("aligners", [asdict(comparison)])
 
 
 @app.command()

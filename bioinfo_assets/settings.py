@@ -40,7 +40,7 @@ FILE_NAME: Final = "bioinfo-assets.toml"
 HOME_VARIABLE: Final = "DAGSTER_HOME"
 PREFIX: Final = "BIOINFO_ASSETS_"
 
-_PATHS: Final = ("reference", "reference_alt", "scratch", "cache")
+_PATHS: Final = ("reference", "reference_alt", "reference_index", "scratch", "cache")
 _LISTS_OF_PATHS: Final = ("known_sites", "tool_path")
 _ADAPTERS: Final = ("three_prime_1", "three_prime_2", "five_prime_1", "five_prime_2")
 
@@ -103,11 +103,18 @@ class Settings(BackendConfig, BaseSettings):
     reference_alt: str | None = Field(
         default=None, description="The `.alt` file of an ALT-aware reference; the one next to it by default."
     )
+    reference_index: str | None = Field(
+        default=None,
+        description="A ready-made index of the aligner, so that no job makes one: the path or address of its files "
+        "without their suffixes, such as `/ref/genome.fa` for `/ref/genome.fa.bwt`. It needs `aligner`.",
+    )
     known_sites: Annotated[tuple[str, ...], NoDecode, _split_by(",")] = Field(
         default=(), description="Bgzipped VCFs of known variants for base recalibration; none: no recalibration."
     )
-    aligner: Literal["auto", "bwa", "bwa-mem2"] = Field(
-        default="auto", description="The aligner; `auto` is bwa-mem2 where it is installed, otherwise bwa."
+    aligner: Literal["auto", "bwa", "bwa-mem2", "bwa-mem3"] = Field(
+        default="auto",
+        description="The aligner; `auto` is bwa-mem2 where it is installed, otherwise bwa. bwa-mem3 needs an index of "
+        "bwa-mem2, given by `reference_index`.",
     )
     engine: EngineName = Field(
         default="native",
@@ -159,6 +166,19 @@ class Settings(BackendConfig, BaseSettings):
         """The engine that computes an asset."""
         options = self.steps.get(asset)
         return (options.engine if options else None) or self.engine
+
+    @model_validator(mode="after")
+    def _check_index(self) -> Self:
+        """An index is of one aligner, and bwa-mem3 cannot make one."""
+        if self.aligner == "bwa-mem3" and self.reference_index is None:
+            raise PydanticCustomError(
+                "index", "bwa-mem3 cannot index a reference: set `reference_index` to an index made by bwa-mem2"
+            )
+        if self.aligner == "auto" and self.reference_index is not None:
+            raise PydanticCustomError(
+                "index", "reference_index is made by one aligner: set `aligner` to bwa, bwa-mem2 or bwa-mem3 too"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_final_alignment(self) -> Self:

@@ -51,6 +51,7 @@ def test_the_version_list_is_sorted_and_has_every_tool_in_its_locked_version(ver
             "bgzip",
             "bioinfo-assets-engine",
             "bwa",
+            "bwa-mem3",
             "curl",
             "cutadapt",
             "gatk",

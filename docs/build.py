@@ -182,7 +182,7 @@ class Sizes:
 
     def resources(self) -> Mapping[str, Resources]:
         """What each step asks for, by asset."""
-        bwa, mem2 = Aligner.BWA, Aligner.BWA_MEM2
+        bwa, mem2, mem3 = Aligner
         return {
             "reference_genome": resources.for_fetching(self.fasta, is_gzipped=False),
             "reference_index, bwa": _for_indexing(self.fasta, bwa),
@@ -192,6 +192,7 @@ class Sizes:
             "trimmed_reads": resources.for_trimming(self.reads),
             "aligned_bam, bwa": _for_alignment(self, bwa),
             "aligned_bam, bwa-mem2": _for_alignment(self, mem2),
+            "aligned_bam, bwa-mem3": _for_alignment(self, mem3),
             "marked_bam": resources.for_duplicate_marking(self.bam, self.fasta),
             "recalibrated_bam": resources.for_recalibration(self.bam, self.fasta, Engine.NATIVE),
             "recalibrated_bam, GATK": resources.for_recalibration(self.bam, self.fasta, Engine.GATK),

@@ -74,6 +74,9 @@ def check_inputs(plan: Plan) -> None:
             raise InputError(f"there are no samples in {project.settings.output_path}: give --samples-file")
         _check_samples(project, plan.new, [key.scope for key in plan.keys_of("merged_reads")])
     contigs = check_reference(project) if {"reference_genome", "known_sites"} & set(assets) else None
+    if "reference_index" in assets:
+        for uri in project.index_files.values():
+            project.store.stat(uri)
     if "known_sites" in assets:
         check_known_sites(project, contigs)
     if project.settings.backend == "batch":
@@ -115,7 +118,7 @@ def check_backend(settings: Settings, assets: Collection[str]) -> None:
         )
     if any(settings.options_of(asset).queue is None for asset in assets):
         raise InputError("no job queue is set for AWS Batch: give --queue, or set `queue` in [jobs]")
-    for uri in (settings.reference, settings.reference_alt, *settings.known_sites):
+    for uri in (settings.reference, settings.reference_alt, settings.reference_index, *settings.known_sites):
         if uri is not None:
             check_is_remote(uri)
 

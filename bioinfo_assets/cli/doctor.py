@@ -134,7 +134,7 @@ def _optional_tools(settings: Settings) -> frozenset[str]:
     called = {tool for spec in GRAPH.values() for tool in spec.tools_of(settings)}
     possible = {tool for spec in GRAPH.values() for tool in (*spec.tools, *spec.native_tools)}
     java = frozenset[str]() if called & JAVA_TOOLS else frozenset({JAVA})
-    return frozenset({"bwa-mem2"} | possible - called) | java
+    return frozenset({"bwa-mem2", "bwa-mem3"} - {settings.aligner} | possible - called) | java
 
 
 def _check_tool(name: str, path: str, optional: bool) -> ToolCheck:  # noqa: FBT001 - as in ToolCheck

@@ -33,6 +33,14 @@ def run(  # noqa: PLR0913 - each parameter is an option
         str | None,
         typer.Option(metavar="URI", help="The .alt file of an ALT-aware reference.", show_default="the one next to it"),
     ] = None,
+    reference_index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="A ready-made index of the aligner: its files without their suffixes. It needs --aligner.",
+            show_default="made by a job",
+        ),
+    ] = None,
     known_sites: Annotated[
         list[str] | None,
         typer.Option(
@@ -57,7 +65,11 @@ def run(  # noqa: PLR0913 - each parameter is an option
         str | None, typer.Option(help="Sequencing platform, PL of the read groups.", show_default="ILLUMINA")
     ] = None,
     aligner: Annotated[
-        str | None, typer.Option(help="bwa, bwa-mem2, or auto: bwa-mem2 if it is installed.", show_default="auto")
+        str | None,
+        typer.Option(
+            help="bwa, bwa-mem2, bwa-mem3 (with --reference-index), or auto: bwa-mem2 if it is installed.",
+            show_default="auto",
+        ),
     ] = None,
     optical_distance: Annotated[
         int | None,
@@ -183,6 +195,7 @@ def run(  # noqa: PLR0913 - each parameter is an option
     overrides = {
         "reference": _absolute(reference),
         "reference_alt": _absolute(reference_alt),
+        "reference_index": _absolute(reference_index),
         "known_sites": sites,
         "platform": platform,
         "aligner": aligner,

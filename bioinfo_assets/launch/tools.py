@@ -49,6 +49,7 @@ TOOLS: Final[Mapping[str, Tool]] = {
     for tool in (
         Tool("bwa", _debian("bwa"), version_arguments=(), version=r"Version: (\S+)"),
         Tool("bwa-mem2", "conda install -c bioconda bwa-mem2", version_arguments=("version",)),
+        Tool("bwa-mem3", "make install", version_arguments=("version",), version=r"^(\d\S*)"),
         Tool("samtools", _debian("samtools"), version=r"^samtools (\S+)"),
         Tool("bgzip", _debian("tabix"), version=r"^bgzip \(htslib\) (\S+)"),
         Tool("tabix", _debian("tabix"), version=r"^tabix \(htslib\) (\S+)"),

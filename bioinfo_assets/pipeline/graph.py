@@ -78,7 +78,7 @@ _SPECS: Final = (
         version=reference.INDEX_VERSION,
         build=jobs.reference_index,
         upstream=(REFERENCE_SOURCE, "reference_genome"),
-        settings=("aligner", "reference_alt"),
+        settings=("aligner", "reference_alt", "reference_index"),
         tools=(ALIGNER, "samtools"),
         scope=REFERENCES,
     ),

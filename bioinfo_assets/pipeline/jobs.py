@@ -94,8 +94,9 @@ def reference_genome(upstream: Upstream, _: str) -> Job:
 def reference_index(upstream: Upstream, _: str) -> Job:
     """Index the genome, for the aligner among others."""
     alt = next((file.stored for file in upstream.sources.reference.files if file.key == "alt"), None)
+    ready_made = upstream.project.ready_made_index(upstream.sources.reference)
     fasta = upstream.shared("reference_genome").file("fasta")
-    return index_reference(fasta, alt, upstream.choose_aligner(), upstream.project.layout)
+    return index_reference(fasta, alt, upstream.choose_aligner(), upstream.project.layout, ready_made)
 
 
 def known_sites(upstream: Upstream, _: str) -> Job:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, ResourceError
 from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
     from bioinfo_assets.launch.batch.active_jobs import ActiveJob
     from bioinfo_assets.launch.batch.client import Client
+
+
+_INDEX_KEY: Final = "index."
+"""Begins the key of each file of a ready-made index among the files of the reference."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Project:
         )
 
     def observe_reference(self) -> Observation:
-        """Observe the reference's FASTA, and its `.alt` file if there is one.
+        """Observe the reference's FASTA, its `.alt` file if there is one, and the files of a ready-made index.
 
         Raises:
             InputError: no reference is set, or it is missing.
@@ -116,7 +120,23 @@ class Project:
         alt = self.settings.reference_alt or _alt_file(self.store, fasta.removesuffix(".gz"))
         if alt is not None:
             files["alt"] = alt
+        files |= {f"{_INDEX_KEY}{suffix}": uri for suffix, uri in self.index_files.items()}
         return observe(self.ledger, ResultKey("reference_source", REFERENCES), files)
+
+    @property
+    def index_files(self) -> Mapping[str, str]:
+        """The files of a ready-made index by suffix; empty if the settings have none."""
+        index = self.settings.reference_index
+        suffixes = Aligner(self.settings.aligner).index_suffixes if index is not None else ()
+        return {suffix: f"{index}.{suffix}" for suffix in suffixes}
+
+    def ready_made_index(self, reference: Observation) -> Mapping[str, StoredFile]:
+        """The files of a ready-made index by suffix, as they were observed."""
+        return {
+            file.key.removeprefix(_INDEX_KEY): file.stored
+            for file in reference.files
+            if file.key.startswith(_INDEX_KEY)
+        }
 
     def observe_known_sites(self) -> Observation:
         """Observe the known sites' VCFs. Indexes next to them are not used: each VCF is indexed by its job.

@@ -1,4 +1,4 @@
-"""Alignment of a sample's reads by bwa or bwa-mem2, to a BAM in the order of the reads."""
+"""Alignment of a sample's reads by bwa, bwa-mem2 or bwa-mem3, to a BAM in the order of the reads."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
-from bioinfo_assets.genomics import refget
+from bioinfo_assets.genomics import aligner_index, refget
 from bioinfo_assets.genomics.reference import fasta_name
 from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
@@ -20,10 +21,11 @@ INDEX_VERSION: Final = "2"
 
 
 class Aligner(StrEnum):
-    """An aligner by its command; each has its own index."""
+    """An aligner by its command; an index is that of bwa or that of bwa-mem2."""
 
     BWA = "bwa"
     BWA_MEM2 = "bwa-mem2"
+    BWA_MEM3 = "bwa-mem3"
 
     @property
     def index_suffixes(self) -> tuple[str, ...]:
@@ -42,14 +44,18 @@ class Aligner(StrEnum):
 
     @property
     def thread_mib(self) -> int:
-        """The memory for each thread of alignment, in MiB."""
-        return 48 if self is Aligner.BWA else 1200
+        """The memory for each thread of alignment, in MiB; for bwa-mem3 it is that of a batch of reads."""
+        return _THREAD_MIB[self]
 
 
 _INDEX_SUFFIXES: Final[Mapping[Aligner, tuple[str, ...]]] = {
     Aligner.BWA: ("amb", "ann", "bwt", "pac", "sa"),
     Aligner.BWA_MEM2: ("0123", "amb", "ann", "bwt.2bit.64", "pac"),
+    Aligner.BWA_MEM3: ("0123", "amb", "ann", "bwt.2bit.64", "pac"),
 }
+
+_THREAD_MIB: Final[Mapping[Aligner, int]] = {Aligner.BWA: 48, Aligner.BWA_MEM2: 1200, Aligner.BWA_MEM3: 1024}
+"""Measured, or from the source: docs/reference/requirements.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +127,17 @@ def fetch_reference(source: StoredFile, layout: OutputLayout) -> Job:
     )
 
 
-def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner, layout: OutputLayout) -> Job:
+def index_reference(
+    fasta: StoredFile,
+    alt: StoredFile | None,
+    aligner: Aligner,
+    layout: OutputLayout,
+    ready_made: Mapping[str, StoredFile] = MappingProxyType({}),
+) -> Job:
     """Index a FASTA for samtools, GATK and the aligner; `alt` is the `.alt` file of an ALT-aware reference.
+
+    The files of a ready-made index, by suffix, are checked (`genomics.aligner_index`) and copied; without them the
+    aligner indexes the FASTA.
 
     `references/NAME.fa.refget.json` has the digests of the sequences (`genomics.refget`); the script fails with a
     message if their M5s differ from the dictionary's. Facts: `contigs`, `bases`, `seqcol` (the digest of the sequence
@@ -142,8 +157,14 @@ def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner,
             aligner=aligner,
             has_alt=bool(alt),
             refget=module_source(refget),
+            suffixes=sorted(ready_made),
+            check_index=module_source(aligner_index) if ready_made else "",
         ),
-        inputs=(Input(name, fasta), *((Input("alternate_contigs", alt),) if alt else ())),
+        inputs=(
+            Input(name, fasta),
+            *((Input("alternate_contigs", alt),) if alt else ()),
+            *(Input(f"index.{suffix}", file) for suffix, file in ready_made.items()),
+        ),
         outputs=(
             *(Output(suffix, f"{name}.{suffix}", layout.reference(f"{name}.{suffix}")) for suffix in suffixes),
             Output("fai", f"{name}.fai", layout.reference(f"{name}.fai")),
@@ -152,7 +173,9 @@ def index_reference(fasta: StoredFile, alt: StoredFile | None, aligner: Aligner,
         ),
         tools=(aligner.value, "samtools"),
         parameters={"aligner": aligner.value},
-        resources=resources.for_indexing(fasta.size, aligner.indexing_bytes_per_base, aligner.index_bytes_per_base),
+        resources=resources.for_copying_index(fasta.size, sum(file.size for file in ready_made.values()))
+        if ready_made
+        else resources.for_indexing(fasta.size, aligner.indexing_bytes_per_base, aligner.index_bytes_per_base),
     )
 
 

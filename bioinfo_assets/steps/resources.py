@@ -58,6 +58,11 @@ def for_indexing(fasta: int, memory_per_base: float, index_per_base: float) -> R
     )
 
 
+def for_copying_index(fasta: int, index: int) -> Resources:
+    """For indexing a FASTA without an aligner, whose files, of this total size, are copied."""
+    return _resources(disk_mib=_disk_mib(fasta + 2 * index))
+
+
 def for_known_sites(vcfs: int) -> Resources:
     """For copying and indexing VCFs of this total size."""
     return _resources(disk_mib=_disk_mib(2.1 * vcfs))

@@ -131,6 +131,8 @@ def test_an_unknown_asset(tmp_path: Path) -> None:
         (["--platform", "illumia"], "illumia"),
         (["--max-n", "1.5"], "max_n"),
         (["--aligner", "bowtie"], "aligner"),
+        (["--aligner", "bwa-mem3"], "bwa-mem3 cannot index a reference: set `reference_index`"),
+        (["--reference-index", "/ref/genome.fa"], "set `aligner` to bwa, bwa-mem2 or bwa-mem3 too"),
         (["--cpus", "0"], "cpus"),
         (["--adapter-3p-1", "ACGT; rm"], "'ACGT; rm'"),
         (["--adapter-5p-1", "/none/adapters.fa"], "/none/adapters.fa"),
@@ -162,6 +164,17 @@ def test_a_reference_without_a_fasta_suffix(tmp_path: Path) -> None:
 def test_a_reference_that_is_not_a_fasta(tmp_path: Path) -> None:
     (tmp_path / "genome.fa").write_text("ACGT\n")
     reject_reference(tmp_path, tmp_path / "genome.fa", "not a FASTA")
+
+
+def test_an_index_with_a_missing_file(tmp_path: Path) -> None:
+    fasta, output = tmp_path / "genome.fa", tmp_path / "out"
+    fasta.write_text(">chrM\nACGT\n")
+    for suffix in ("amb", "ann", "bwt", "pac"):
+        fasta.with_name(f"genome.fa.{suffix}").touch()
+    result = run(
+        output, "--reference", fasta, "--aligner", "bwa", "--reference-index", fasta, "--select", "reference_index"
+    )
+    check_rejected(result, output, f"{fasta}.sa", "does not exist")
 
 
 def reject_sites(tmp_path: Path, vcf: Path, *words: object) -> None:

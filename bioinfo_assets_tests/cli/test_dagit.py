@@ -130,7 +130,11 @@ def test_a_port_in_use_is_refused(page: Page, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "text", "sentence"),
     [
-        ("bioinfo-assets.toml", 'aligner = "bwo"', "setting aligner: input should be 'auto', 'bwa' or 'bwa-mem2'"),
+        (
+            "bioinfo-assets.toml",
+            'aligner = "bwo"',
+            "setting aligner: input should be 'auto', 'bwa', 'bwa-mem2' or 'bwa-mem3'",
+        ),
         ("bioinfo-assets.toml", "[steps.dept]\nvcpus = 1", "there is no asset dept: did you mean depth?"),
         ("dagster.yaml", "telemetry: [", "dagster.yaml is not what Dagster expects"),
     ],

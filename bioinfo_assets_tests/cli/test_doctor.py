@@ -16,13 +16,23 @@ def test_all_tools_are_found_on_this_machine() -> None:
     assert all(check["version"] for check in checks.values() if not check["optional"])
     assert checks["gatk"]["version"].startswith("4.6.")
     optional = {name for name, check in checks.items() if check["optional"]}
-    assert optional == {"bwa-mem2", "gatk", "picard", "java"}
+    assert optional == {"bwa-mem2", "bwa-mem3", "gatk", "picard", "java"}
 
 
 def test_with_gatk_as_engine_java_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOINFO_ASSETS_ENGINE", "gatk")
     checks = {check["name"]: check for check in json.loads(call("doctor", "--json").stdout)}
-    assert {name for name, check in checks.items() if check["optional"]} == {"bwa-mem2", "bioinfo-assets-engine"}
+    optional = {name for name, check in checks.items() if check["optional"]}
+    assert optional == {"bwa-mem2", "bwa-mem3", "bioinfo-assets-engine"}
+
+
+def test_the_aligner_of_the_settings_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIOINFO_ASSETS_ALIGNER", "bwa-mem3")
+    monkeypatch.setenv("BIOINFO_ASSETS_REFERENCE_INDEX", "/ref/genome.fa")
+    checks = {check["name"]: check for check in json.loads(call("doctor", "--json").stdout)}
+    assert checks["bwa-mem2"]["optional"]
+    assert not checks["bwa-mem3"]["optional"]
+    assert checks["bwa-mem3"]["version"].startswith("0.4.4+")
 
 
 def test_a_missing_tool_is_shown_with_its_install_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from bioinfo_assets.launch.tools import TOOLS, tool_versions
 OUTPUTS = {
     "bwa": ("\nProgram: bwa (alignment)\nVersion: 0.7.17-r1188\nContact: Heng Li", "0.7.17-r1188"),
     "bwa-mem2": ("Looking to launch executable bwa-mem2.avx2\n2.2.1", "2.2.1"),
+    "bwa-mem3": ("0.4.4+cli1\n", "0.4.4+cli1"),
     "samtools": ("samtools 1.16.1\nUsing htslib 1.16\n", "1.16.1"),
     "bgzip": ("bgzip (htslib) 1.16\n", "1.16"),
     "tabix": ("tabix (htslib) 1.16\n", "1.16"),

@@ -113,6 +113,7 @@ def test_a_code_version_depends_on_tools_and_their_versions(tmp_path: Path) -> N
     [
         ({"reference": "/ref/other.fa"}, {"reference_genome"}),
         ({"reference_alt": "/ref/other.alt"}, {"reference_index"}),
+        ({"reference_index": "/ref/genome.fa", "aligner": "bwa"}, {"reference_index"}),
         ({"known_sites": ("/ref/other.vcf.gz",)}, {"known_sites", "recalibrated_bam"}),
         ({"trimming": {"truseq": True}}, {"trimmed_reads"}),
         ({"jobs": {"vcpus": 2}, "cache": "/cache", "steps": {"depth": {"vcpus": 1}}}, set()),

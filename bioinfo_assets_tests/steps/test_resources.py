@@ -8,7 +8,7 @@ from bioinfo_assets.steps.reference import Aligner
 GIB = 1024**3
 HUMAN_FASTA = 3_200_000_000
 """The size of GRCh38, with one byte a base."""
-HUMAN_INDEX = {Aligner.BWA: 5_600_000_000, Aligner.BWA_MEM2: 17_300_000_000}
+HUMAN_INDEX = {Aligner.BWA: 5_600_000_000, Aligner.BWA_MEM2: 17_300_000_000, Aligner.BWA_MEM3: 17_300_000_000}
 """The size of the aligner's index of GRCh38."""
 HUMAN_READS, HUMAN_BAM = 60 * GIB, 50 * GIB
 

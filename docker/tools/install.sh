@@ -92,6 +92,7 @@ install_python_environment() {
     [[ -d $clone/.venv ]] || log "Creating the Python environment in .venv (some minutes on a slow network) ..."
     uv sync --project "$clone" --frozen --quiet || fail "uv could not create the Python environment (its messages are above)."
     # PyPI's command starts Python only to start the program: 150 ms of CPU, which would be most of a small file's copy.
+    ln -sf ../../docker/tools/bwa-mem3 "$clone/.venv/bin/bwa-mem3"
     ln -sf "$(cd "$clone/.venv/bin" && echo ../lib/python*/site-packages/s5cmd/bin/s5cmd)" "$clone/.venv/bin/s5cmd"
 }
 

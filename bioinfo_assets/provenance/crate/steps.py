@@ -14,6 +14,7 @@ _PAGES: Final = {
     "bgzip": _HTSLIB,
     "bwa": "https://github.com/lh3/bwa",
     "bwa-mem2": "https://github.com/bwa-mem2/bwa-mem2",
+    "bwa-mem3": "https://github.com/fg-labs/bwa-mem3-rs",
     "cutadapt": "https://cutadapt.readthedocs.io/",
     "gatk": "https://gatk.broadinstitute.org/",
     "mosdepth": "https://github.com/brentp/mosdepth",

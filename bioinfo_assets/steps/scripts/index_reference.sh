@@ -31,7 +31,12 @@ cut -f 1-3 identities.tsv | cmp -s - dictionary.tsv ||
     fail "samtools reads $fasta differently than its sequences are written: check that each line has letters only"
 
 [[ -z $has_alt ]] || cp alternate_contigs "$fasta.alt"
-"$aligner" index "$fasta"
+if [[ ${#suffixes[@]} -gt 0 ]]; then # of a ready-made index
+    python3 -I -S -c "$check_index" "$fasta" index 2> index.log || fail "$(tail -n 1 index.log)"
+    for suffix in "${suffixes[@]}"; do cp --reflink=auto "index.$suffix" "$fasta.$suffix"; done
+else
+    "$aligner" index "$fasta"
+fi
 
 fact contigs "$contigs"
 fact bases "$(awk '{ n += $2 } END { printf "%.0f", n }' "$fasta.fai")"

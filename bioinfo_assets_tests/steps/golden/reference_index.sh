@@ -165,6 +165,8 @@ def _main(fasta: str, json_file: str) -> None:
 if __name__ == "__main__":
     _main(*sys.argv[1:])
 '
+suffixes=()
+check_index=''
 
 samtools faidx "$fasta" ||
     fail "$fasta cannot be indexed: check that all lines of a sequence but the last have the same length"
@@ -199,7 +201,12 @@ cut -f 1-3 identities.tsv | cmp -s - dictionary.tsv ||
     fail "samtools reads $fasta differently than its sequences are written: check that each line has letters only"
 
 [[ -z $has_alt ]] || cp alternate_contigs "$fasta.alt"
-"$aligner" index "$fasta"
+if [[ ${#suffixes[@]} -gt 0 ]]; then # of a ready-made index
+    python3 -I -S -c "$check_index" "$fasta" index 2> index.log || fail "$(tail -n 1 index.log)"
+    for suffix in "${suffixes[@]}"; do cp --reflink=auto "index.$suffix" "$fasta.$suffix"; done
+else
+    "$aligner" index "$fasta"
+fi
 
 fact contigs "$contigs"
 fact bases "$(awk '{ n += $2 } END { printf "%.0f", n }' "$fasta.fai")"
