@@ -50,6 +50,7 @@ STDOUT_MARK = b"[stdout] "
 STDOUT_CONTINUED_MARK = b"[stdout+] "
 MAX_PIECE = 8000  # bytes; Docker passes a line on in parts of 16 KiB
 STDERR_TAIL = 65536
+STARTED = b"+"  # what a supervisor writes to its line before anything else
 MAX_REQUEST = 1 << 17  # bytes; Linux sends up to 208 KiB in one piece (net.core.wmem_default)
 DRAIN_TIMEOUT_S = 10.0
 """How long the last output is waited for, after all processes that could print more were killed."""
@@ -204,8 +205,9 @@ def serve() -> int:
     """Fork a supervisor for each request, until the host closes standard input, or dies.
 
     A request is an object of JSON (`stdout`, `stderr`, `folder`, `environment`, `command`) and the supervisor's end of
-    a line, which becomes its standard input and output. A supervisor that was killed cannot report, nor end its job:
-    what is left of its process group is killed here, and its exit code is written to the line in its place.
+    a line, which becomes its standard input and output. The first that it writes there is that it has started. One that
+    was killed cannot report, nor end its job: what is left of its process group is killed here, and its exit code is
+    written to the line in its place.
     """
     import socket  # noqa: PLC0415 - takes some ms, which jobs in containers save
 
@@ -231,6 +233,7 @@ def _supervise(request: "dict[str, Any]", line: int, others: "Iterable[int]") ->
     """Be a supervisor, in a process that was forked for it; keep no other's line open."""
     code = 1
     try:
+        os.write(line, STARTED)
         signal.set_wakeup_fd(-1)
         for descriptor in others:
             os.close(descriptor)

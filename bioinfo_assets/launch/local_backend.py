@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch import job_supervisor
 from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.host_backend import HostBackend
@@ -24,6 +25,7 @@ from bioinfo_assets.launch.tool_version_cache import cached_tool_versions
 from bioinfo_assets.storage.store import Store
 
 _INHERITED_VARIABLES: Final = ("JAVA_HOME", "LD_LIBRARY_PATH")  # tools outside of the system's folders need them
+_MAX_STARTS: Final = 3
 
 
 class LocalProcess:
@@ -69,6 +71,9 @@ class Supervisors:
         Args:
             attempt: The attempt.
             environment: All the variables that the script has.
+
+        Raises:
+            ResourceError: the process is killed again and again.
         """
         request = {
             "stdout": str(attempt.stdout),
@@ -77,23 +82,33 @@ class Supervisors:
             "environment": dict(environment),
             "command": ["bash", str(attempt.script)],
         }
-        line, far = socket.socketpair()
-        with far:
-            self._send(json.dumps(request).encode(), far)
-        return LocalProcess(line)
+        for _ in range(_MAX_STARTS):
+            line, far = socket.socketpair()
+            with far:
+                control = self._send(json.dumps(request).encode(), far)
+            # A process that was killed after it had got the request has closed the line without this mark.
+            if line.recv(len(job_supervisor.STARTED)) == job_supervisor.STARTED:
+                return LocalProcess(line)
+            line.close()
+            with self._lock:
+                if self._control is control:
+                    self._close()
+        raise ResourceError(f"the process that starts jobs was killed {_MAX_STARTS} times: run this again")
 
     def close(self) -> None:
         """End the process; supervisors end by themselves, with their scripts."""
         with self._lock:
             self._close()
 
-    def _send(self, request: bytes, far: socket.socket) -> None:
+    def _send(self, request: bytes, far: socket.socket) -> socket.socket:
+        """Send a request, and return the socket that it was sent through."""
         with self._lock:
             try:
                 socket.send_fds(self._open(), [request], [far.fileno()])
             except ConnectionError:  # the process was killed
                 self._close()
                 socket.send_fds(self._open(), [request], [far.fileno()])
+            return self._open()
 
     def _open(self) -> socket.socket:
         if self._control is None:

@@ -1,8 +1,10 @@
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -122,6 +124,20 @@ class TestNothingIsLeftRunning:
         go.touch()
         assert wait_for_end(backend, running).state is State.SUCCEEDED
         assert wait_for_end(backend, later).state is State.SUCCEEDED
+
+    def test_a_job_starts_though_the_process_is_killed_with_its_request(
+        self, backend: LocalBackend, tmp_path: Path
+    ) -> None:
+        go = tmp_path / "go"
+        running, pids = start_and_read_pids(backend, f"echo $PPID; echo end; until [[ -e {go} ]]; do sleep 0.05; done")
+        server = parent_of(pids[0])
+        os.kill(server, signal.SIGSTOP)  # so that the request is sent, and not received
+        later = backend.submit(job("later", "echo end")).job_id
+        time.sleep(0.5)
+        os.kill(server, signal.SIGKILL)
+        assert wait_for_end(backend, later).state is State.SUCCEEDED
+        go.touch()
+        assert wait_for_end(backend, running).state is State.SUCCEEDED
 
     def test_closing_the_backend_ends_the_process_that_starts_supervisors(self, tmp_path: Path) -> None:
         local = LocalBackend(tmp_path / "scratch", Store())
