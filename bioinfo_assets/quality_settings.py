@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
 
-CHECKS: Final = ("intact_bam", "reads_accounted_for", "insert_size", "mapped", "duplicates", "coverage")
+CHECKS: Final = ("intact_bam", "reads_accounted_for", "insert_size", "mapped", "duplicates", "coverage", "sex")
 """The quality checks of a sample."""
 
 

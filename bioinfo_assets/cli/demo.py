@@ -31,7 +31,7 @@ def demo(
 ) -> None:
     """Simulate a genome and two samples, and run the whole pipeline on them.
 
-    It takes about a minute and a quarter on two CPUs. A second run reuses every result.
+    It takes about 20 seconds on two CPUs. A second run reuses every result.
     """
     project = absolute_path(output_path)
     if is_remote(project):

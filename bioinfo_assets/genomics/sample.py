@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.sex_chromosomes import Sex
 from bioinfo_assets.result_key import SHARED_SCOPES
 
 RESERVED_NAMES: Final = SHARED_SCOPES | {"records", "samples", "data"}
@@ -91,6 +92,7 @@ class Sample:
         name: Its name.
         lanes: Its lanes; at least one, unless the sample was imported.
         imported: Whether results of it were imported, so that it may have no FASTQs.
+        sex: Its sex by the samplesheet, or None; quality control compares it with the depths of X and Y.
 
     Raises:
         InputError: There is no lane, a lane is twice in one library, or a FASTQ is used twice.
@@ -99,6 +101,7 @@ class Sample:
     name: str
     lanes: tuple[Lane, ...]
     imported: bool = False
+    sex: Sex | None = None
 
     def __post_init__(self) -> None:
         check_sample_name(self.name)

@@ -14,6 +14,7 @@ from typing import Final
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.fastq_name import FastqName, is_fastq, is_index_or_undetermined, parse_fastq_name
 from bioinfo_assets.genomics.sample import check_sample_name
+from bioinfo_assets.genomics.sex_chromosomes import Sex, parse_sex
 from bioinfo_assets.genomics.uri import folder_of, resolve_uri
 
 _REQUIRED_COLUMNS: Final = ("sample", "fastq_1", "fastq_2")
@@ -35,6 +36,7 @@ class SheetRow:
         library: The library, or None for the sample's only one.
         lane: The samplesheet's label of the lane, such as `lane_1`, `L001` or `1`, or None.
         flowcell: The samplesheet's flow cell, or None; it is used where neither read names nor file names have one.
+        sex: The samplesheet's sex of the sample, or None.
     """
 
     sample: str
@@ -43,6 +45,7 @@ class SheetRow:
     library: str | None = None
     lane: str | None = None
     flowcell: str | None = None
+    sex: Sex | None = None
 
 
 def is_samplesheet(text: str) -> bool:
@@ -58,7 +61,7 @@ def is_samplesheet(text: str) -> bool:
 
 
 def parse_samplesheet(text: str, source: str) -> tuple[SheetRow, ...]:
-    """Parse a samplesheet: columns sample, fastq_1 and fastq_2, and the optional lane, flowcell, library and patient.
+    """Parse a samplesheet: columns sample, fastq_1, fastq_2, and the optional lane, flowcell, library, sex, patient.
 
     It is separated by commas, semicolons or tabs. Blank lines and lines that begin with `#` are ignored. Relative paths
     are relative to the sheet's folder. Other columns are ignored, but one sample name under two patients is an error,
@@ -70,12 +73,13 @@ def parse_samplesheet(text: str, source: str) -> tuple[SheetRow, ...]:
 
     Raises:
         InputError: A column is missing or repeated; a row has no second FASTQ, or has other inputs than FASTQs; a
-            sample name is not valid.
+            sample name or a sex is not valid, or a sample has two sexes.
     """
     columns, lines = _parse_table(text, source)
     _check_header(columns, source)
     rows: list[SheetRow] = []
     patients: dict[str, str] = {}
+    sexes: dict[str, Sex | None] = {}
     for number, fields in lines:
         where = f"line {number} of {source}"
         if any(fields[len(columns) :]):
@@ -85,6 +89,7 @@ def parse_samplesheet(text: str, source: str) -> tuple[SheetRow, ...]:
         values = dict(zip(columns, fields, strict=False))
         rows.append(_row(values, where, source))
         _check_patient(patients, values, where)
+        _check_sex(sexes, rows[-1], where)
     if not rows:
         raise InputError(f"{source} lists no FASTQs: add a line for each pair of files")
     return tuple(rows)
@@ -186,6 +191,7 @@ def _row(values: Mapping[str, str], where: str, source: str) -> SheetRow:
         library=values.get("library") or None,
         lane=values.get("lane") or None,
         flowcell=values.get("flowcell") or (labelled["flowcell"] if labelled else None),
+        sex=parse_sex(values.get("sex", ""), where),
     )
 
 
@@ -195,6 +201,15 @@ def _check_patient(patients: dict[str, str], values: Mapping[str, str], where: s
         raise InputError(
             f"{where} has sample {sample} for patient {patient}, and another row has it for {patients[sample]}: "
             "give the samples of each patient unique names"
+        )
+
+
+def _check_sex(sexes: dict[str, Sex | None], row: SheetRow, where: str) -> None:
+    sex = sexes.setdefault(row.sample, row.sex)
+    if sex != row.sex:
+        raise InputError(
+            f"{where} has sample {row.sample} with the sex {row.sex or 'NA'}, and another row has it with "
+            f"{sex or 'NA'}: correct one of them"
         )
 
 

@@ -11,6 +11,8 @@ from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.genomics.bam_header import contig_difference, parse_sam_header
+from bioinfo_assets.genomics.reference import Contig
+from bioinfo_assets.genomics.sex_chromosomes import sex_depths
 from bioinfo_assets.pipeline import result_metrics
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_metrics import Metrics
@@ -24,6 +26,7 @@ from bioinfo_assets.result_key import (
     MERGED_READS,
     RECALIBRATED_BAM,
     REFERENCE_INDEX,
+    REFERENCES,
     TRIMMED_READS,
     ResultKey,
 )
@@ -123,14 +126,19 @@ def _intact_bam(results: SampleResults, record: Record) -> _Assessment:
         header = read_bam_header(project.store, bam.uri)
     except InputError as problem:
         return _Assessment(Outcome.FAIL, str(problem))
-    index = project.ledger.read(ResultKey(REFERENCE_INDEX, "references"))
-    if index is None:
+    contigs = _contigs(project)
+    if not contigs:
         return _Assessment(Outcome.UNKNOWN, "the reference has no index to compare with")
-    dictionary = parse_sam_header(project.store.read_bytes(index.file("dict").uri).decode())
-    difference = contig_difference(header.contigs, dictionary.contigs)
+    difference = contig_difference(header.contigs, contigs)
     if difference:
         return _Assessment(Outcome.FAIL, f"not aligned to the reference of this project: {difference}")
     return _Assessment(Outcome.PASS, f"intact, and aligned to the {len(header.contigs)} contigs of this reference")
+
+
+def _contigs(project: Project) -> tuple[Contig, ...]:
+    """The contigs of the reference; empty if it is not indexed yet."""
+    index = project.ledger.read(ResultKey(REFERENCE_INDEX, REFERENCES))
+    return parse_sam_header(project.store.read_bytes(index.file("dict").uri).decode()).contigs if index else ()
 
 
 def _reads_accounted_for(results: SampleResults, record: Record) -> _Assessment:
@@ -206,6 +214,23 @@ def _coverage(results: SampleResults, record: Record) -> _Assessment:
     )
 
 
+def _sex(results: SampleResults, record: Record) -> _Assessment:
+    project = results.project
+    given = project.sample(results.sample).sex
+    summary = project.store.read_bytes(record.file("summary").uri).decode()
+    depths = sex_depths(summary, {contig.name: contig.length for contig in _contigs(project)})
+    if depths is None:
+        outcome = Outcome.UNKNOWN if given else Outcome.PASS
+        return _Assessment(outcome, "there is no depth of autosomes, X and Y to see it in")
+    words = f"{depths.karyotype} by depth (X {depths.x:.2f} and Y {depths.y:.2f} of the autosomes)"
+    figures = {"x_depth": depths.x, "y_depth": depths.y}
+    if given is None:
+        return _Assessment(Outcome.PASS, f"{words}; the samplesheet does not give it", figures)
+    if depths.karyotype != given:
+        return _Assessment(Outcome.FAIL, f"{words}, but {given} in the samplesheet", figures)
+    return _Assessment(Outcome.PASS, f"{words}, as in the samplesheet", figures)
+
+
 INTACT_BAM: Final = "intact_bam"
 
 QUALITY_CHECKS: Final[Mapping[str, QualityCheck]] = {
@@ -229,6 +254,7 @@ QUALITY_CHECKS: Final[Mapping[str, QualityCheck]] = {
         QualityCheck("mapped", "alignment_metrics", "Enough reads are aligned.", _mapped),
         QualityCheck("duplicates", MARKED_BAM, "Not too many reads are duplicates.", _duplicates),
         QualityCheck("coverage", "depth", "Mean depth, and the genome at depths of 10, 20 and 30.", _coverage),
+        QualityCheck("sex", "depth", "The depths of X and Y are those of the sex in the samplesheet.", _sex),
     )
 }
 """By name, in the order in which they are shown."""

@@ -26,8 +26,8 @@ p1,XX,1,tumour,lane_1,s3://bucket/t_1.fastq.gz,s3://bucket/t_2.fastq.gz
 
 def test_a_samplesheet_of_sarek_is_parsed() -> None:
     assert parse_samplesheet(SAREK, SHEET) == (
-        SheetRow("normal", "/data/reads/n_1.fastq.gz", "/data/reads/n_2.fastq.gz", lane="lane_1"),
-        SheetRow("tumour", "s3://bucket/t_1.fastq.gz", "s3://bucket/t_2.fastq.gz", lane="lane_1"),
+        SheetRow("normal", "/data/reads/n_1.fastq.gz", "/data/reads/n_2.fastq.gz", lane="lane_1", sex="XX"),
+        SheetRow("tumour", "s3://bucket/t_1.fastq.gz", "s3://bucket/t_2.fastq.gz", lane="lane_1", sex="XX"),
     )
 
 
@@ -65,6 +65,33 @@ def test_the_library_column_is_optional_in_each_row() -> None:
 def test_a_lane_may_be_labelled_with_its_flow_cell(lane: str, flowcell: str | None) -> None:
     [row] = parse_samplesheet(f"sample,lane,fastq_1,fastq_2\na,{lane},1.fq.gz,2.fq.gz\n", SHEET)
     assert (row.lane, row.flowcell) == (lane, flowcell)
+
+
+@pytest.mark.parametrize(
+    ("text", "sex"), [("XX", "XX"), ("female", "XX"), ("xy", "XY"), ("M", "XY"), ("NA", None), ("", None)]
+)
+def test_the_sex_has_an_optional_column(text: str, sex: str | None) -> None:
+    [row] = parse_samplesheet(f"sample,sex,fastq_1,fastq_2\na,{text},1.fq.gz,2.fq.gz\n", SHEET)
+    assert row.sex == sex
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ("XZ", "XZ", "line 2 of /data/sheet.csv has the sex 'XZ': write XX, XY or NA"),
+        (
+            "XX",
+            "XY",
+            "line 3 of /data/sheet.csv has sample a with the sex XY, and another row has it with XX: "
+            "correct one of them",
+        ),
+    ],
+)
+def test_a_sample_has_one_sex(first: str, second: str, message: str) -> None:
+    text = f"sample,sex,fastq_1,fastq_2\na,{first},1.fq.gz,2.fq.gz\na,{second},3.fq.gz,4.fq.gz\n"
+    with pytest.raises(InputError) as failure:
+        parse_samplesheet(text, SHEET)
+    assert str(failure.value) == message
 
 
 def test_the_flow_cell_has_an_optional_column() -> None:

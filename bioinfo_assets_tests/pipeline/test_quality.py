@@ -1,6 +1,7 @@
 """Quality control: what is found in a sample's results, which samples are stopped, and who accepts them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from bioinfo_assets.assets.quality_checks import quality_results
 from bioinfo_assets.assets.up_to_date import report_after_run
 from bioinfo_assets.cli.qc import qc
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.genomics.sample import Lane, Sample
+from bioinfo_assets.genomics.sex_chromosomes import Sex
 from bioinfo_assets.launch.fake_backend import Behaviour
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.pipeline.blocking import check_not_blocked
@@ -24,6 +27,7 @@ from bioinfo_assets.records.accepted_quality import read_acceptances
 from bioinfo_assets.records.provisional import provisional_record
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
+from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.settings import Settings, save
 from bioinfo_assets.steps.reference import Aligner
 from bioinfo_assets_tests.cli.small_project import call_command, parse_json
@@ -197,6 +201,59 @@ def test_coverage_is_the_mean_and_what_is_covered_deeply(tmp_path: Path) -> None
         {"mean depth": 13.5, "genome at 10x": 0.72, "genome at 20x": 0.09, "genome at 30x": 0.09}
     )
     assert "mean depth 13.5 is below 20" in finding.message
+
+
+HUMAN = (("chr1", 1000), ("chr2", 500), ("chrX", 400), ("chrY", 200), ("chrM", 10))
+
+
+@pytest.mark.parametrize(
+    ("sex", "x_bases", "y_bases", "outcome", "found", "comparison"),
+    [
+        ("XX", 12_000, None, Outcome.PASS, "XX by depth (X 1.00 and Y 0.00", ", as in the samplesheet"),
+        ("XY", 6_000, 1_400, Outcome.PASS, "XY by depth (X 0.50 and Y 0.23", ", as in the samplesheet"),
+        ("XX", 6_000, 1_400, Outcome.FAIL, "XY by depth (X 0.50 and Y 0.23", ", but XX in the samplesheet"),
+        ("XY", 12_000, 60, Outcome.FAIL, "XX by depth (X 1.00 and Y 0.01", ", but XY in the samplesheet"),
+        ("XY", 12_000, 1_400, Outcome.FAIL, "XXY by depth (X 1.00 and Y 0.23", ", but XY in the samplesheet"),
+        ("XX", 6_000, None, Outcome.FAIL, "X0 by depth (X 0.50 and Y 0.00", ", but XX in the samplesheet"),
+        (None, 6_000, 1_400, Outcome.PASS, "XY by depth (X 0.50 and Y 0.23", "; the samplesheet does not give it"),
+    ],
+)
+def test_the_sex_is_that_of_the_depths_of_x_and_y(
+    tmp_path: Path,
+    sex: Sex | None,
+    x_bases: int,
+    y_bases: int | None,
+    outcome: Outcome,
+    found: str,
+    comparison: str,
+) -> None:
+    """The autosomes have a mean depth of 30 over 1,500 bases; mosdepth leaves out contigs without reads."""
+    own = project(tmp_path)
+    record_reference_index(own.ledger, HUMAN)
+    save_sample(own.ledger, Sample("expt", (Lane("FC1", 1, "/a_1.fq.gz", "/a_2.fq.gz", "expt"),), sex=sex))
+    rows = {"chr1": 25_000, "chr2": 20_000, "chrX": x_bases, "chrY": y_bases, "chrM": 90_000}
+    lines = [f"{name}\t0\t{bases}\t0\t0\t0" for name, bases in rows.items() if bases is not None]
+    (tmp_path / "a.summary").write_text("\n".join(["chrom\tlength\tbases\tmean\tmin\tmax", *lines]) + "\n")
+    record(own, "depth", tmp_path / "a.summary")
+    finding = check(own, "sex")
+    assert (finding.outcome, finding.message) == (outcome, f"{found} of the autosomes){comparison}")
+    assert own.sample("expt").sex == sex
+
+
+def test_without_sex_chromosomes_a_sex_in_the_samplesheet_is_not_checked(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_reference_index(own.ledger, (("chr1", 1000), ("chr22", 500)))
+    (tmp_path / "a.summary").write_text("chrom\tlength\tbases\nchr1\t1000\t30000\n")
+    record(own, "depth", tmp_path / "a.summary")
+    cases: tuple[tuple[Sex | None, Outcome], ...] = ((None, Outcome.PASS), ("XX", Outcome.UNKNOWN))
+    for sex, outcome in cases:
+        lanes = (Lane("FC1", 1, "/a_1.fq.gz", "/a_2.fq.gz", "expt"),)
+        save_sample(own.ledger, replace(Sample("expt", lanes), sex=sex))
+        finding = check(own, "sex")
+        assert (finding.outcome, finding.message) == (
+            outcome,
+            "there is no depth of autosomes, X and Y to see it in",
+        )
 
 
 @pytest.mark.parametrize(
