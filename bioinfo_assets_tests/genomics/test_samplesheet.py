@@ -82,8 +82,10 @@ def test_the_sex_has_an_optional_column(text: str, sex: str | None) -> None:
         (
             "XX",
             "XY",
-            "line 3 of /data/sheet.csv has sample a with the sex XY, and another row has it with XX: "
-            "correct one of them",
+            (
+                "line 3 of /data/sheet.csv has sample a with the sex XY, and another row has it with XX: "
+                "correct one of them"
+            ),
         ),
     ],
 )
