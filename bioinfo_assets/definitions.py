@@ -66,6 +66,8 @@ def _project_resource(project: Project) -> dg.ResourceDefinition:
     def opened(_: dg.InitResourceContext) -> Project:
         return project
 
+    # Dagit shows module and name of the function as the type of the resource.
+    opened.__module__, opened.__name__ = Project.__module__, Project.__name__
     return dg.ResourceDefinition(opened, config_schema={}, description="The settings and records of the project.")
 
 

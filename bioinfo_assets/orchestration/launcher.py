@@ -305,7 +305,9 @@ def job_launcher(
     """
     settings = LauncherSettings(output_path, config, cache, tuple(assets))
     description = "Runs the jobs; options set here are those of this run only."
-    launcher: type[JobLauncher] = type("JobLauncher", (JobLauncher,), {"settings": settings, "__doc__": description})
+    # Dagit shows module and name as the type of the resource.
+    members = {"settings": settings, "__doc__": description, "__module__": __name__}
+    launcher: type[JobLauncher] = type("JobLauncher", (JobLauncher,), members)
     return launcher()
 
 
