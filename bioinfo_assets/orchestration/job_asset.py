@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 import dagster as dg
 
@@ -46,6 +46,9 @@ class JobAsset(ABC):
     Raises:
         InputError: a name cannot be used, or an input has other partitions.
     """
+
+    kind: ClassVar[str]
+    """What Dagit shows next to the name."""
 
     name: str
     inputs: "Mapping[str, InputFile]" = field(default_factory=dict, kw_only=True)
@@ -138,6 +141,8 @@ class ScriptAsset(JobAsset):
     Attributes:
         script: Bash.
     """
+
+    kind: ClassVar[str] = "bash"
 
     script: str = field(kw_only=True)
 

@@ -80,6 +80,7 @@ def _spec(asset: JobAsset) -> dg.AssetSpec:
         key=asset.name,
         description=asset.description,
         group_name=asset.group,
+        kinds={asset.kind},
         code_version=asset.code_version,
         deps=[*asset.upstream, *asset.deps],
         partitions_def=asset.partitions_def,

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from bioinfo_assets.errors import InputError, did_you_mean
 from bioinfo_assets.orchestration.file_source import FileSource
@@ -48,6 +48,8 @@ class PythonAsset(JobAsset):
     Raises:
         InputError: there is no such function, or it does not take these arguments.
     """
+
+    kind: ClassVar[str] = "python"
 
     function: str = field(kw_only=True)
     source: str = field(init=False, repr=False, default="")

@@ -145,6 +145,33 @@ def test_the_exception_of_a_function_fails_its_partition_alone(tmp_path: Path, f
     assert (tmp_path / "results" / "a" / "copied.result.json").read_text() == "null\n"
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_ordinary_asset_upstream_is_recorded_with_the_result_or_stops_it(tmp_path: Path, fails: bool) -> None:  # noqa: FBT001 - a parameter
+    @dg.asset
+    def limits() -> dg.MaterializeResult[None]:
+        if fails:
+            raise dg.Failure("there are no limits")
+        return dg.MaterializeResult(data_version=dg.DataVersion("limits-1"))
+
+    own = ScriptAsset("own", script="touch it", outputs=["it"], deps=["limits"])
+    launcher = job_launcher(str(tmp_path / "results"), BackendConfig())
+    definitions = dg.Definitions(
+        assets=[limits, *job_assets("jobs", launcher, [own])],
+        executor=one_process_executor,
+        resources={"launcher": launcher},
+    )
+    job = definitions.resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        result = execute_run(InMemoryJob(job), instance.create_run_for_job(job_def=job), instance)
+    versions = {
+        event.asset_key.to_user_string(): (event.materialization.tags or {}).get("dagster/input_data_version/limits")
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key is not None
+    }
+    assert versions == ({} if fails else {"limits": None, "own": "limits-1"})
+    assert (tmp_path / "results" / "shared" / "own.it").exists() is not fails
+
+
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [

@@ -17,7 +17,6 @@ from bioinfo_assets.orchestration import (
     BackendConfig,
     FileSource,
     PythonAsset,
-    Resources,
     ScriptAsset,
     job_assets,
     job_launcher,
@@ -51,7 +50,6 @@ summary = PythonAsset(
     function="statistics_of_city:summarize",
     inputs={"readings": sorted_readings.file("sorted.csv")},
     parameters={"digits": 1},
-    resources=Resources(cpus=1, memory_mib=512),
     partitions_def=cities,
     description="The mean and the warmest day of a city.",
 )
