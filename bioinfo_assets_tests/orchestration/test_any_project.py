@@ -110,7 +110,7 @@ def test_values_reach_scripts_and_functions_as_they_are(tmp_path: Path, function
     counted = PythonAsset(
         "counted", function=f"{functions}:modules", inputs={"texts": printed.file("printed.txt"), "rows": rows}
     )
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         assert run(instance, tmp_path, rows, printed, described, counted).success
     results = tmp_path / "results"
     assert (results / "a" / "printed.printed.txt").read_text() == f"{AWKWARD}\ntrue\n\n1 two three\na\n"
@@ -135,7 +135,7 @@ def test_the_exception_of_a_function_fails_its_partition_alone(tmp_path: Path, f
         partitions_def=NAMES,
     )
     infinite = PythonAsset("infinite", function=f"{functions}:infinite")
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         result = run(instance, tmp_path, rows, copied, infinite)
     assert sorted(failures(result)) == [
         "copied of b: ValueError: b has no 'rows'",
@@ -161,7 +161,7 @@ def test_an_ordinary_asset_upstream_is_recorded_with_the_result_or_stops_it(tmp_
         resources={"launcher": launcher},
     )
     job = definitions.resolve_implicit_global_asset_job_def()
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         result = execute_run(InMemoryJob(job), instance.create_run_for_job(job_def=job), instance)
     versions = {
         event.asset_key.to_user_string(): (event.materialization.tags or {}).get("dagster/input_data_version/limits")
@@ -183,14 +183,14 @@ def test_a_partition_that_cannot_be_a_folder_is_refused(tmp_path: Path, names: l
     asset = ScriptAsset(
         "empty", script="touch it", outputs=["it"], partitions_def=dg.StaticPartitionsDefinition([*names, "b"])
     )
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         assert failures(run(instance, tmp_path, asset)) == [sentence]
 
 
 def test_a_source_with_partitions_that_dagster_does_not_know_is_refused(tmp_path: Path) -> None:
     rows = FileSource(name="rows", uri=f"{tmp_path}/{{partition}}.csv", partitions_def=NAMES)
     asset = ScriptAsset("own", script="touch it", inputs={"rows": rows}, outputs=["it"], partitions_def=NAMES)
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         assert failures(run(instance, tmp_path, asset)) == [
             "own reads rows, which is not in the definitions: pass it to job_assets too"
         ]

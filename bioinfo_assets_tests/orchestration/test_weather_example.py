@@ -112,7 +112,7 @@ def materialized(result: dg.JobExecutionResult, *, reused: bool) -> set[tuple[st
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("local")
     shutil.copytree(DATA, folder / "data")
-    with dg.DagsterInstance.local_temp(str(folder)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         yield Project.computed(instance, str(folder / "data"), str(folder / "results"), BackendConfig())
 
 
@@ -226,7 +226,7 @@ def test_an_ordinary_asset_is_recorded_by_dagster_itself(project: Project) -> No
 def test_a_changed_file_makes_the_results_of_its_city_stale(tmp_path: Path) -> None:
     """Files of two cities change, one of which cannot be used; the results of the third go on as they were."""
     shutil.copytree(DATA, tmp_path / "data")
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         project = Project.computed(instance, str(tmp_path / "data"), str(tmp_path / "results"), BackendConfig())
         oslo, rome = (tmp_path / "data" / f"{city}.csv" for city in ("oslo", "rome"))
         oslo.write_text(oslo.read_text() + "2026-07-04,40.0\n")
