@@ -11,6 +11,7 @@ from bioinfo_assets.assets.sensors import make_report_after_backfill, monitor_ru
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
 from bioinfo_assets.assets.up_to_date import check_job, check_up_to_date, up_to_date
 from bioinfo_assets.assets.usage import observe_resource_usage, resource_usage
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import job_launcher
 from bioinfo_assets.pipeline.code_versions import code_versions
@@ -66,6 +67,8 @@ def _project_resource(project: Project) -> dg.ResourceDefinition:
     def opened(_: dg.InitResourceContext) -> Project:
         return project
 
+    # Dagit shows module and name of the function as the type of the resource.
+    opened.__module__, opened.__name__ = Project.__module__, Project.__name__
     return dg.ResourceDefinition(opened, config_schema={}, description="The settings and records of the project.")
 
 
@@ -79,5 +82,17 @@ def check_launchers(definitions: dg.Definitions) -> None:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The project whose home is `DAGSTER_HOME`."""
-    return build_definitions(load(home_from_environment()))
+    """The project whose home is `DAGSTER_HOME`.
+
+    Raises:
+        InputError: a setting is wrong, or there is no project.
+    """
+    home = home_from_environment()
+    try:
+        return build_definitions(load(home))
+    except InputError as error:
+        if home is not None:
+            raise
+        raise InputError(
+            f"there is no project: set DAGSTER_HOME to the home of one, such as $PWD/results/.dagster ({error})"
+        ) from error

@@ -1,7 +1,8 @@
 """The key of a result: which asset, and of which scope.
 
-A scope is what a result is about, and its folder under the output path: a sample's name, `references`
-for what all samples share, or `multiqc` for the report on all samples.
+A scope is what a result is about, and its folder under the output path: a sample's name, `references` for what all
+samples share, or `multiqc` for the report on all samples. Projects without genomes have partitions instead of samples,
+and `shared` for what has no partition.
 """
 
 import re
@@ -14,7 +15,10 @@ REFERENCES: Final = "references"
 COHORT: Final = "multiqc"
 """The scope of the report on all samples."""
 
-SHARED_SCOPES: Final = frozenset({REFERENCES, COHORT})
+SHARED: Final = "shared"
+"""The scope of results without a partition, in projects without genomes."""
+
+SHARED_SCOPES: Final = frozenset({REFERENCES, COHORT, SHARED})
 """The scopes that are no sample; `genomics.sample` keeps samples from being named so."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 import dagster as dg
 
 from bioinfo_assets.assets.metrics_metadata import metrics_metadata
-from bioinfo_assets.assets.sources import accept_beta_features, observe_upstream
+from bioinfo_assets.assets.sources import observe_upstream
 from bioinfo_assets.assets.up_to_date import report_after_run
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.orchestration.beta_features import accept_beta_features
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.run_launcher import is_run_of_command_line
 from bioinfo_assets.orchestration.step_plan import JobBuilder

@@ -1,14 +1,13 @@
 """The sources: FASTQs, the genome, known variants. They are observed by checksum, never computed."""
 
 import inspect
-import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
 import dagster as dg
 
+from bioinfo_assets.orchestration.beta_features import accept_beta_features
 from bioinfo_assets.orchestration.internals import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
 from bioinfo_assets.orchestration.metadata import files_table
 from bioinfo_assets.orchestration.partitions import samples
@@ -57,13 +56,6 @@ def cohort_data_version(instance: dg.DagsterInstance) -> tuple[str, int]:
     }
     lines = "".join(f"{sample}\t{asset}\t{version}\n" for (sample, asset), version in sorted(versions.items()))
     return sha256(lines.encode()).hexdigest(), len({sample for sample, _ in versions})
-
-
-@contextmanager
-def accept_beta_features() -> Iterator[None]:
-    """Keep Dagster from warning of each beta feature; its minor version is pinned here."""
-    with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):
-        yield
 
 
 def source_asset(

@@ -4,9 +4,9 @@ Dagster's multiprocess executor starts a process and imports Dagster again for e
 in-process executor runs one step after the other. Here a step takes some hundredths of a second, and hundreds wait at
 the same time. `benchmarks/executors.py` measures it.
 
-Steps yield their own materializations, one per partition (see `orchestration.launcher`), so the executor tags its copy
-of the run as one whose asset events Dagster does not record itself. The stored run lacks that tag: its planned
-materializations still show which partitions failed.
+Steps with the job launcher yield their own materializations, one per partition (see `orchestration.launcher`), so their
+copy of the run is tagged as one whose asset events Dagster does not record itself. The stored run lacks that tag: its
+planned materializations still show which partitions failed. Other steps are executed as by any executor.
 """
 
 import contextvars
@@ -23,7 +23,6 @@ from typing import Final
 import dagster as dg
 
 from bioinfo_assets.orchestration.internals import (
-    EXTERNALLY_MANAGED_ASSETS_TAG,
     ActiveExecution,
     DagsterEvent,
     DagsterExecutionInterruptedError,
@@ -38,6 +37,7 @@ from bioinfo_assets.orchestration.internals import (
     StepDependencyConfig,
     StepExecutionContext,
     dagster_event_sequence_for_step,
+    defer_asset_events,
     trigger_hook,
 )
 from bioinfo_assets.orchestration.run_launcher import is_run_of_command_line
@@ -149,6 +149,8 @@ class _PlanRun:
     def _start_steps(self) -> None:
         for step in self.active.get_steps_to_execute(limit=self.max_steps - len(self._running)):
             step_context = self.plan_context.for_step(step, self.active.get_known_state())
+            if step_context.step_launcher is not None:
+                defer_asset_events(step_context)
             self._running.add(step.key)
             # A context of its own keeps a step's context variables from the next step of the same thread.
             self.pool.submit(contextvars.Context().run, self._run_step, step_context)
@@ -218,7 +220,6 @@ class OneProcessExecutor(dg.Executor):
         """Run the plan; yields every event once it is in the event log."""
         metadata = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
         yield DagsterEvent.engine_event(plan_context, f"One process for all jobs (pid {os.getpid()})", metadata)
-        run = plan_context.dagster_run
         yield from ExecuteRunWithPlanIterable(
             execution_plan=plan_context.execution_plan,
             iterator=self._execute_plan,
@@ -227,7 +228,7 @@ class OneProcessExecutor(dg.Executor):
                 retry_mode=plan_context.retry_mode,
                 execution_plan=plan_context.execution_plan,
                 run_config=plan_context.run_config,
-                dagster_run=run.with_tags({**run.tags, EXTERNALLY_MANAGED_ASSETS_TAG: "true"}),
+                dagster_run=plan_context.dagster_run,
                 instance=plan_context.instance,
                 raise_on_error=plan_context.raise_on_error,
                 output_capture=plan_context.output_capture,

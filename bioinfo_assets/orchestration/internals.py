@@ -80,7 +80,6 @@ __all__ = [
     "DATA_VERSION_TAG",
     "DEFAULT_DATA_VERSION",
     "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
-    "EXTERNALLY_MANAGED_ASSETS_TAG",
     "GRPC_INFO_TAG",
     "NULL_EVENT_POINTER",
     "RETRY_NUMBER_TAG",
@@ -124,6 +123,7 @@ __all__ = [
     "create_compute_log_file_key",
     "create_execution_plan",
     "dagster_event_sequence_for_step",
+    "defer_asset_events",
     "execute_run_iterator",
     "extract_data_version_from_entry",
     "get_input_data_version_tag",
@@ -132,3 +132,10 @@ __all__ = [
     "snapshot_from_execution_plan",
     "trigger_hook",
 ]
+
+
+def defer_asset_events(step_context: StepExecutionContext) -> None:
+    """Keep Dagster from recording a materialization for each output of a step, whose body yields its own."""
+    run = step_context.dagster_run
+    tagged = run.with_tags({**run.tags, EXTERNALLY_MANAGED_ASSETS_TAG: "true"})
+    step_context._plan_data = step_context.plan_data._replace(dagster_run=tagged)  # noqa: SLF001 - no setter

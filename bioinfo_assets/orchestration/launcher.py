@@ -18,7 +18,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, ClassVar, Final
 
 import dagster as dg
@@ -38,7 +38,6 @@ from bioinfo_assets.orchestration.internals import (
     core_dagster_event_sequence_for_step,
 )
 from bioinfo_assets.orchestration.job_events import JobEvents
-from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.provenance import UpstreamVersions
 from bioinfo_assets.orchestration.result_graph import ResultGraph
 from bioinfo_assets.orchestration.result_tasks import ResultTasks
@@ -224,7 +223,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
                 UpstreamRecords(
                     self.session.ledger,
                     plan.shared_scopes,
-                    lambda: context.instance.get_dynamic_partitions(str(samples.name)),
+                    partial(_all_partitions, context),
                 ),
                 UpstreamVersions(step_context, [dg.AssetKey(name) for name in plan.keys], partitions),
                 context.log,
@@ -281,6 +280,15 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         return Session(Ledger(store, settings.output_path), backend, Watcher(backend), cache)
 
 
+def _all_partitions(context: dg.AssetExecutionContext, asset: str) -> Sequence[str]:
+    """The partitions of an asset as they are now."""
+    node = context.get_step_execution_context().job_def.asset_layer.get(dg.AssetKey(asset))
+    if node.partitions_def is None:
+        raise RuntimeError(f"{asset} has no partitions")
+    keys: Sequence[str] = node.partitions_def.get_partition_keys(dynamic_partitions_store=context.instance)
+    return keys
+
+
 def _check_asset(name: str, assets: Collection[str]) -> None:
     if assets and name not in assets:
         hint = did_you_mean(name, assets, "assets")
@@ -297,7 +305,9 @@ def job_launcher(
     """
     settings = LauncherSettings(output_path, config, cache, tuple(assets))
     description = "Runs the jobs; options set here are those of this run only."
-    launcher: type[JobLauncher] = type("JobLauncher", (JobLauncher,), {"settings": settings, "__doc__": description})
+    # Dagit shows module and name as the type of the resource.
+    members = {"settings": settings, "__doc__": description, "__module__": __name__}
+    launcher: type[JobLauncher] = type("JobLauncher", (JobLauncher,), members)
     return launcher()
 
 

@@ -12,6 +12,7 @@ tags, so they are written here, for each partition, in the form that Dagster rea
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from threading import Lock
 
 import dagster as dg
 
@@ -118,6 +119,7 @@ class UpstreamVersions:
         self._layer = step_context.job_def.asset_layer
         self._run_id = step_context.run_id
         self._known: dict[tuple[dg.AssetKey, str | None], UpstreamVersion] = {}
+        self._reporting = Lock()
         parents = {parent for asset in assets for parent in self._layer.get(asset).parent_keys}
         for parent in parents.difference(assets):
             if self._layer.get(parent).is_partitioned and partitions:
@@ -145,12 +147,16 @@ class UpstreamVersions:
             self._known[asset, name] = UpstreamVersion(data_version, ids[str(name)])
 
     def report(self, observations: Iterable[dg.AssetObservation]) -> None:
-        """Report those observations of sources to Dagster whose data version it does not have."""
+        """Report those observations of sources to Dagster whose data version it does not have.
+
+        One thread at a time: results that are checked at the same time may be computed from one source.
+        """
         for event in observations:
-            known = self._version(event.asset_key, event.partition)
-            if event.tags[DATA_VERSION_TAG] != known.data_version:
-                self._instance.report_runless_asset_event(event)
-                del self._known[event.asset_key, event.partition]
+            with self._reporting:
+                known = self._version(event.asset_key, event.partition)
+                if event.tags[DATA_VERSION_TAG] != known.data_version:
+                    self._instance.report_runless_asset_event(event)
+                    del self._known[event.asset_key, event.partition]
 
     def of(self, asset: dg.AssetKey, partition: str | None) -> Provenance:
         """The versions upstream of a result, an asset's partition or the asset if it has none."""

@@ -12,7 +12,10 @@ from bioinfo_assets.provenance.lineage import Lineage, ScopeRecords, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.shared_cache import SharedCache
-from bioinfo_assets.result_key import REFERENCES
+from bioinfo_assets.result_key import REFERENCES, SHARED
+
+_UPSTREAM_OF_ALL: Final = (REFERENCES, SHARED)
+"""The scopes whose results all partitions may be computed from."""
 
 MAX_KEPT_SCOPES: Final = 1000
 """Scopes whose records are kept for the next result of the same sample: some 100 KB each."""
@@ -49,15 +52,16 @@ class Session:
             self._keep_folders(lineage, record)
 
     def _known_folders(self, scope: str) -> dict[str, ScopeRecords]:
-        uris = [self.ledger.layout.scope(name) for name in (REFERENCES, scope)]
+        uris = [self.ledger.layout.scope(name) for name in (*_UPSTREAM_OF_ALL, scope)]
         with self._lock:
             return {uri: self._folders[uri] for uri in uris if uri in self._folders}
 
     def _keep_folders(self, lineage: Lineage, record: Record) -> None:
         """Keep the records of a result's own scope, to which it is added, and those that all samples share."""
-        own, references = self.ledger.layout.scope(record.scope), self.ledger.layout.scope(REFERENCES)
+        own = self.ledger.layout.scope(record.scope)
+        upstream = [self.ledger.layout.scope(name) for name in _UPSTREAM_OF_ALL]
         with self._lock:
-            for uri in {own, references} & lineage.folders.keys():
+            for uri in {own, *upstream} & lineage.folders.keys():
                 self._folders[uri] = lineage.folders[uri]
             if own in self._folders:
                 self._folders.move_to_end(own)
@@ -65,8 +69,9 @@ class Session:
                     self._folders[own] = self._folders[own].with_record(record)
                 except InputError:  # one of them cannot be read: they are read again the next time
                     del self._folders[own]
-            if references in self._folders:
-                self._folders.move_to_end(references)
+            for uri in upstream:
+                if uri in self._folders:
+                    self._folders.move_to_end(uri)
             while len(self._folders) > MAX_KEPT_SCOPES:
                 self._folders.popitem(last=False)
 

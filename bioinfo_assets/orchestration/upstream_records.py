@@ -73,12 +73,12 @@ class UpstreamRecords:
     Attributes:
         ledger: The project's records.
         shared_scopes: By asset without partitions, its scope.
-        all_samples: The names of all samples, for a result that is computed from those of all samples.
+        all_partitions: The partitions of an asset, for a result that is computed from all of them.
     """
 
     ledger: Ledger
     shared_scopes: Mapping[str, str]
-    all_samples: Callable[[], Sequence[str]]
+    all_partitions: Callable[[str], Sequence[str]]
     _computed: ComputedRecords = field(default_factory=ComputedRecords)
     _shared: dict[str, RecordSet] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -100,7 +100,7 @@ class UpstreamRecords:
         scope = self.shared_scopes.get(parent)
         if scope is not None:
             return self._shared_record(parent, scope)
-        return self._read(parent, self.all_samples() if key.partition_key is None else [key.scope])
+        return self._read(parent, self.all_partitions(parent) if key.partition_key is None else [key.scope])
 
     def _shared_record(self, asset: str, scope: str) -> RecordSet:
         record = self._computed.get(ResultKey(asset, scope))

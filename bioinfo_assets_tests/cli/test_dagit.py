@@ -16,6 +16,8 @@ import pytest
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.launch.machine_share import MachineShare, machine_folder
 from bioinfo_assets.launch.resource_pool import available_cpus, available_memory_mib
+from bioinfo_assets.orchestration import JobLauncher
+from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets_tests.cli.commands import COMMAND, call_process, list_folders, write_pair
 from bioinfo_assets_tests.waiting import wait_until
 
@@ -226,6 +228,17 @@ def test_the_launchpad_describes_its_fields_in_a_sentence_and_offers_nothing_els
     too_long = {field["name"] for field in fields if len(field["description"] or "") > 200}
     assert not too_long
     assert not [field["name"] for field in fields if (field["name"], field["configTypeKey"]) == ("config", "Any")]
+
+
+def test_each_resource_has_its_type_and_a_description(page: Page) -> None:
+    query = """query($s: RepositorySelector!) { allTopLevelResourceDetailsOrError(repositorySelector: $s) {
+        ... on ResourceDetailsList { results { name description resourceType } } } }"""
+    resources = page.query(query, s=page.selector())["allTopLevelResourceDetailsOrError"]["results"]
+    assert {resource["name"]: resource["resourceType"] for resource in resources} == {
+        name: f"{kind.__module__}.{kind.__qualname__}"
+        for name, kind in (("launcher", JobLauncher), ("project", Project))
+    }
+    assert all(resource["description"] for resource in resources)
 
 
 def test_observing_the_reads_keeps_the_list_of_their_files(page: Page) -> None:
