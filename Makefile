@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-gatk install-for-tests demo dagit docs test test-long fuzz-engine genome-shaped coverage check benchmark clean login \
+.PHONY: help install install-gatk install-for-tests demo dagit docs test test-long fuzz-engine audit sbom genome-shaped coverage check benchmark clean login \
 	create-repo build build-local push bash bash-local smoke-aws
 
 help: ## show this list
@@ -54,6 +54,26 @@ check: install-for-tests ## run lint, format, type and lock checks, doctests and
 	uv run --frozen ruff format --check
 	uv run --frozen mypy && uv run --frozen mypy docker/tools/bwa-mem3
 	uv run --frozen pytest -n 3 --dist loadgroup
+
+# Vulnerabilities that do not concern this project: `--ignore ID`, or `--ignore-until-fixed ID`, each with a line on why.
+accepted-vulnerabilities =
+
+OSV ?= https://api.osv.dev## the database of vulnerabilities that `make audit` asks
+
+audit: install ## look up known vulnerabilities of the packages in uv.lock, at osv.dev
+	@report=$$(uv audit --preview-features audit-command --frozen --service-url '$(OSV)' $(accepted-vulnerabilities) 2>&1); \
+	code=$$?; printf '%s\n' "$$report"; \
+	case $$report in *'error sending request'*) \
+		echo 'Nothing was checked: the database of vulnerabilities at $(OSV) cannot be reached.' >&2; [[ -z $$CI ]] ;; \
+		*) exit $$code ;; esac
+
+sbom: install ## list what the environment and the image consist of, as CycloneDX, in dist/
+	@mkdir -p dist
+	uv export --quiet --frozen --no-default-groups --group tools --format cyclonedx1.5 --output-file dist/sbom-environment.json
+	@$(DOCKER) image inspect '$(LOCAL_IMAGE)' >/dev/null 2>&1 || { \
+		echo 'dist/sbom-image.json is not written: there is no image $(LOCAL_IMAGE); make build-local builds it'; exit 0; }; \
+	$(DOCKER) run --rm --network none '$(LOCAL_IMAGE)' cat /opt/bioinfo-assets/debian-packages.tsv \
+		| uv run --frozen python docker/sbom.py '$(LOCAL_IMAGE)' >dist/sbom-image.json
 
 benchmark: install ## measure the figures of docs/benchmarks.md on this machine
 	uv run --frozen python -m benchmarks

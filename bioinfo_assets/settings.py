@@ -34,6 +34,7 @@ from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.quality_settings import AtLeast, AtMost, QualitySettings
 from bioinfo_assets.retention_settings import KEEP, RetentionSettings
+from bioinfo_assets.storage.address import split_address
 from bioinfo_assets.storage.atomic import atomic_write
 
 FILE_NAME: Final = "bioinfo-assets.toml"
@@ -224,13 +225,15 @@ def load(home: Path | None, **overrides: object) -> Settings:
     values = {name: value for name, value in overrides.items() if value is not None}
     token = _file_values.set(_read_file(home, values.get("output_path")) if home else {})
     try:
-        return Settings(**cast("Any", values))
+        settings = Settings(**cast("Any", values))
     except ValidationError as error:
         raise InputError(_sentence(error)) from error
     except SettingsError as error:
         raise InputError(_sentence_of_variable(error)) from error
     finally:
         _file_values.reset(token)
+    _check_addresses(settings)
+    return settings
 
 
 def save(settings: Settings, home: Path) -> Path:
@@ -270,6 +273,7 @@ def home_of(output_path: str) -> Path:
     if home is not None:
         return home
     if "://" in output_path:
+        split_address(output_path)
         raise InputError(
             f"set {HOME_VARIABLE} to a folder of this machine: {output_path} cannot hold Dagster's database"
         )
@@ -293,6 +297,13 @@ def output_path_of(home: Path) -> str | None:
         return str(value)
     is_inside = (home / FILE_NAME).exists() and str(home) == OutputLayout(str(home.parent)).home
     return str(home.parent) if is_inside else None
+
+
+def _check_addresses(settings: Settings) -> None:
+    """Check the syntax of all addresses before they are saved."""
+    paths = [getattr(settings, name) for name in ("output_path", "watch", *_PATHS)]
+    for path in [*filter(None, paths), *(item for name in _LISTS_OF_PATHS for item in getattr(settings, name))]:
+        split_address(path)
 
 
 def _read_file(home: Path, output_path: object) -> dict[str, Any]:

@@ -42,6 +42,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "layout",
         "quality_settings",
         "retention_settings",
+        "storage.address",
         "storage.atomic",
         "launch.backend_config",
         "launch.batch.config",

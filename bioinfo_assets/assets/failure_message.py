@@ -3,6 +3,7 @@
 The body is `{"text": "…"}`, which incoming webhooks of Slack, Mattermost, Rocket.Chat and Zulip's Slack bridge take.
 """
 
+import http.client
 import json
 import os
 import urllib.error
@@ -67,11 +68,13 @@ def post(url: str, text: str) -> None:
     if not url.startswith(("https://", "http://")):
         raise InputError(f"the variable {WEBHOOK_VARIABLE} has no address that begins with https://: correct it")
     body = json.dumps({"text": text}).encode()
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - checked above
     try:
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - checked above
         with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310 - as above
             pass
-    except OSError as error:  # without the address, which is a secret
+    except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
-        raise BioinfoAssetsError(f"the failure could not be posted to the webhook: {error}") from None
+        # Neither the message nor a traceback has the address, which is a secret; errors of malformed ones repeat it.
+        reason = error if isinstance(error, OSError) else type(error).__name__
+        raise BioinfoAssetsError(f"the failure could not be posted to the webhook: {reason}") from None

@@ -1,6 +1,7 @@
 """`bioinfo-assets dagit`: Dagster's web server and daemon on a project."""
 
 import errno
+import ipaddress
 import os
 import runpy
 import signal
@@ -25,7 +26,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.settings import FILE_NAME, HOME_VARIABLE
 from bioinfo_assets.storage.file_lock import file_lock
 
-HOST: Final = "127.0.0.1"
+_THIS_MACHINE: Final = "127.0.0.1"
 
 POLL_INTERVAL_S: Final = 0.5
 """Seconds between two questions to the web server whether it answers."""
@@ -37,11 +38,21 @@ def dagit(
     *,
     output_path: OutputPath,
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 3000,
+    host: Annotated[str, typer.Option(metavar="IP", help="Address of this machine to listen on.")] = _THIS_MACHINE,
+    behind_authentication: Annotated[
+        bool,
+        typer.Option(
+            "--behind-authentication",
+            help="Confirm that others reach the page only through a proxy that authenticates them; needed for a "
+            "--host that other machines can reach.",
+        ),
+    ] = False,
 ) -> None:
     """Serve a project in Dagster's web interface: lineage, results, plots and logs; run assets from there.
 
-    Ctrl-C ends it. Only this machine can connect, since anyone who can connect can run jobs.
+    Ctrl-C ends it. Only this machine can connect by default, since anyone who can connect can run jobs.
     """
+    check_host(host, behind_authentication=behind_authentication)
     project = absolute_path(output_path)
     home = home_of(project)
     if not (home / FILE_NAME).exists():
@@ -49,8 +60,8 @@ def dagit(
             f"there is no project in {project} yet: create one with `bioinfo-assets run` or `bioinfo-assets demo`"
         )
     check_step_names(settings_module.load(home, output_path=project))
-    check_port(port)
-    address = f"http://{HOST}:{port}"
+    check_port(port, host)
+    address = page_address(host, port)
     with _only_server(home, address):
         workspace = _prepare_home(home)
         typer.echo(f"Dagit starts at {address}; Ctrl-C ends it")
@@ -61,25 +72,56 @@ def dagit(
         # A shell script starts its background processes with SIGINT ignored, and Dagster would ignore SIGTERM, too.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         threading.Thread(target=_announce, args=(address,), name="announcement", daemon=True).start()
-        sys.argv = ["dagster", "dev", "-w", str(workspace), "-h", HOST, "-p", str(port), "--log-level", "warning"]
+        sys.argv = ["dagster", "dev", "-w", str(workspace), "-h", host, "-p", str(port), "--log-level", "warning"]
         runpy.run_module("dagster", run_name="__main__")  # in this process, where its warnings are switched off
 
 
-def check_port(port: int) -> None:
-    """Check that a server can listen on a port.
+def check_host(host: str, *, behind_authentication: bool) -> None:
+    """Check an address to listen on: one that other machines can reach needs something in front that authenticates.
 
     Raises:
-        InputError: another program does, or only the superuser may.
+        InputError: it is not an IP address, or others can reach it and nobody confirmed that they are authenticated.
     """
-    with socket.socket() as probe:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError as error:
+        raise InputError(f"{host!r} is not an IP address: give one of this machine, such as {_THIS_MACHINE}") from error
+    if not address.is_loopback and not behind_authentication:
+        raise InputError(
+            f"{host} can be reached from other machines, and anyone who can connect can run jobs: put a proxy that "
+            "authenticates in front of the page and add --behind-authentication, or open it through `ssh -L`"
+        )
+
+
+def page_address(host: str, port: int) -> str:
+    """Where a browser on this machine finds the page.
+
+    >>> page_address("127.0.0.1", 3000), page_address("0.0.0.0", 3000), page_address("::1", 3000)
+    ('http://127.0.0.1:3000', 'http://127.0.0.1:3000', 'http://[::1]:3000')
+    """
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified:  # it listens on all addresses
+        address = ipaddress.ip_address("::1" if address.version == 6 else _THIS_MACHINE)
+    return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
+
+
+def check_port(port: int, host: str = _THIS_MACHINE) -> None:
+    """Check that a server can listen on a port of an address.
+
+    Raises:
+        InputError: another program does, only the superuser may, or the address is not one of this machine.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the web server does: a port is free at once
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise InputError(
                     f"port {port} is in use, perhaps by the page of another project: give another one with --port"
                 ) from error
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise InputError(f"{host} is not an address of this machine: give another one with --host") from error
             raise InputError(
                 f"cannot listen on port {port} ({error.strerror}): give another one with --port"
             ) from error

@@ -255,7 +255,8 @@ def _key(uri: str) -> str:
     if parts.scheme not in {"https", "http"}:
         return uri.split("://", 1)[1].partition("/")[2]  # a key may contain any character, `?` and `#` too
     if parts.query:
-        raise InputError(f"{uri} has a query string: give the address without it")
+        address = uri.partition("?")[0]  # the query of a signed address is a secret
+        raise InputError(f"{address} has a query string: give the address without it, or download the file yourself")
     return unquote(parts.path).lstrip("/")
 
 

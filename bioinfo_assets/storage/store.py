@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.storage import local_files, object_files
+from bioinfo_assets.storage.address import split_address
 from bioinfo_assets.storage.atomic import atomic_move, remove_parts
 from bioinfo_assets.storage.file_stat import FileStat
 
@@ -31,10 +32,10 @@ def local_path(uri: str) -> Path | None:
     """
     if uri.startswith("/"):
         return Path(uri)
-    scheme = urlsplit(uri).scheme
-    if scheme == "file":
-        return Path(unquote(urlsplit(uri).path))
-    if scheme in object_files.SCHEMES:
+    parts = split_address(uri)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    if parts.scheme in object_files.SCHEMES:
         return None
     raise InputError(f"{uri!r} is no file location: give an absolute path, or an s3://, gs:// or https:// address")
 

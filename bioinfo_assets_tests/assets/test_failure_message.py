@@ -91,6 +91,16 @@ def test_an_answer_that_is_an_error_fails_the_tick_without_the_secret(
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("address", ["https://host1:secret/x", "https://127.0.0.1/a secret", "https://[secret"])
+def test_a_malformed_address_fails_the_tick_without_the_secret(
+    address: str, failed: dg.RunFailureSensorContext, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WEBHOOK_VARIABLE, address)
+    with pytest.raises(BioinfoAssetsError, match="could not be posted to the webhook: ") as caught:
+        post_failures(failed, project=project)
+    assert "secret" not in str(caught.value)
+
+
 def test_another_scheme_is_refused(
     failed: dg.RunFailureSensorContext, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -303,3 +303,23 @@ def test_reads_that_were_damaged_after_they_were_added(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "NA12878_HJYFJ_L4_1.fastq.gz is empty" in result.stderr
     assert not (output / "NA12878").exists()
+
+
+@pytest.mark.parametrize("place", ["reference", "known_sites", "cache", "output_path", "samplesheet", "samples_file"])
+def test_a_password_in_an_address_is_neither_saved_nor_repeated(tmp_path: Path, reads: Path, place: str) -> None:
+    output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads)
+    address = "https://someone:canary-1@host1.invalid/x.fa"
+    options = {"--output-path": output, "--samples-file": samples_file, "--select": "merged_reads"}
+    match place:
+        case "samplesheet":
+            pair = f"{address}_1.fastq.gz,{address}_2.fastq.gz"
+            samples_file.write_text(f"sample,lane,fastq_1,fastq_2\nexpt,1,{pair}\n")
+        case "reference":
+            options |= {"--reference": address, "--select": "reference_genome"}
+        case "known_sites":
+            options |= {"--reference": na12878().reference, "--known-sites": address, "--select": "known_sites"}
+        case _:
+            options[f"--{place.replace('_', '-')}"] = address
+    result = call("run", *(word for option in options.items() for word in option))
+    assert "canary-1" not in result.stdout + result.stderr
+    check_rejected(result, output, "an address at https://host1.invalid has a user name or password in it")

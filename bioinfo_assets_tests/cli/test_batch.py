@@ -16,6 +16,7 @@ import pytest
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.canaries import SECRETS, leaks, texts_in
 from bioinfo_assets_tests.cli.commands import COMMAND, CommandResult, call, list_folders, write_pair
 from bioinfo_assets_tests.cloud import IMAGE, Cloud, opened_cloud
 from bioinfo_assets_tests.launch.batch.batch_backend import PATH
@@ -28,10 +29,6 @@ TOOLS = ("bgzip", "bioinfo-assets-engine", "cutadapt")
 ASSETS = ("reference_genome", "merged_reads", "trimmed_reads")
 SAMPLES = ("one", "two")
 TIMEOUT_S = 120.0
-
-SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SLACK_TOKEN")
-CANARY = "canary-4f1d90"
-"""The value of the host's secrets, which must not occur in anything that a run writes or sends."""
 
 WAITING_ENGINE = """#!/bin/bash
 if [[ $1 != --version ]]; then
@@ -132,7 +129,7 @@ class Project:
         """Start `run` as a user does."""
         return subprocess.Popen(
             [COMMAND, "run", *self.arguments],
-            env={**os.environ, **self.settings, **dict.fromkeys(SECRETS, CANARY)},
+            env={**os.environ, **self.settings, **SECRETS},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -240,13 +237,12 @@ def is_array_note(uri: str) -> bool:
 def test_no_secret_of_the_host_is_written_or_sent_to_batch(takeover: Takeover, site: Site, tmp_path: Path) -> None:
     project, crate = takeover.project, tmp_path / "crate"
     assert call("crate", "--output-path", project.output, "--to", crate).exit_code == 0
-    files = [path for folder in (project.home, crate, site.folder / "cloud") for path in folder.rglob("*")]
-    written = {str(path): path.read_bytes() for path in files if path.is_file() and not path.is_symlink()}
+    written = texts_in(project.home, crate, site.folder / "cloud")
     written |= {uri: Store().read_bytes(uri) for uri in Store().list(site.cloud.bucket, recursive=True)}
     sent = [request.payload for request in site.cloud.simulator.requests]
-    assert [name for name, data in written.items() if CANARY.encode() in data] == []
-    assert [payload for payload in sent if CANARY in json.dumps(payload, default=str)] == []
-    assert CANARY not in takeover.result.stdout + takeover.result.stderr
+    requests = {f"request {number}": json.dumps(payload, default=str).encode() for number, payload in enumerate(sent)}
+    printed = {"stdout": takeover.result.stdout.encode(), "stderr": takeover.result.stderr.encode()}
+    assert leaks({**written, **requests, **printed}) == []
     assert any("records/merged_reads.json" in name for name in written)
     assert sent
 

@@ -13,12 +13,13 @@ from typing import Any
 import psutil
 import pytest
 
+from bioinfo_assets.cli.dagit import check_host
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.launch.machine_share import MachineShare, machine_folder
 from bioinfo_assets.launch.resource_pool import available_cpus, available_memory_mib
 from bioinfo_assets.orchestration import JobLauncher
 from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets_tests.cli.commands import COMMAND, call_process, list_folders, write_pair
+from bioinfo_assets_tests.cli.commands import COMMAND, call, call_process, list_folders, write_pair
 from bioinfo_assets_tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("dagit")
@@ -272,6 +273,39 @@ def test_only_this_machine_can_connect(page: Page) -> None:
     addresses = [each.laddr for each in connections if each.laddr and each.status == psutil.CONN_LISTEN]
     listening = {address.ip for address in addresses if address.port == port}
     assert listening == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "10.0.0.1"])  # noqa: S104 - what is refused
+def test_an_address_for_other_machines_needs_authentication(tmp_path: Path, host: str) -> None:
+    result = call("dagit", "--output-path", tmp_path, "--host", host)
+    assert result.exit_code == 2
+    assert f"{host} can be reached from other machines" in result.stderr
+    assert "--behind-authentication" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:
+    """192.0.2.0/24 is for documentation (RFC 5737)."""
+    home = tmp_path / ".dagster"
+    home.mkdir()
+    (home / "bioinfo-assets.toml").touch()
+    result = call("dagit", "--output-path", tmp_path, "--host", "192.0.2.7", "--behind-authentication")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "bioinfo-assets: 192.0.2.7 is not an address of this machine: give another one with --host\n"
+    )
+
+
+def test_a_host_that_is_no_address_is_refused(tmp_path: Path) -> None:
+    result = call("dagit", "--output-path", tmp_path, "--host", "login1", "--behind-authentication")
+    assert result.exit_code == 2
+    assert "'login1' is not an IP address" in result.stderr
+
+
+def test_the_confirmation_lets_it_listen_for_others(tmp_path: Path) -> None:
+    check_host("0.0.0.0", behind_authentication=True)  # noqa: S104 - what is tested
+    check_host("127.0.0.8", behind_authentication=False)
+    check_host("::1", behind_authentication=False)
 
 
 def test_all_assets_are_shown(page: Page) -> None:

@@ -1,6 +1,7 @@
 """`run` and `status` on real lanes of two samples with the real tools."""
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets.pipeline.graph import ALIGNER, ASSETS, GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET
 from bioinfo_assets.settings import Settings
+from bioinfo_assets_tests.canaries import SECRETS, leaks, texts_in
 from bioinfo_assets_tests.cli.commands import CommandResult, call, call_process, list_folders, take_lanes, write_pair
 from bioinfo_assets_tests.data_sets import na12878
 
@@ -55,7 +57,8 @@ def completed(tmp_path_factory: pytest.TempPathFactory) -> CompletedRun:
     ]
     (folder / "sheet.csv").write_text("\n".join(["patient,sample,lane,fastq_1,fastq_2", *rows]) + "\n")
     result = call_process(
-        "run", "--samples-file", folder / "sheet.csv", *arguments(folder), "--cram", "external", "--json"
+        *("run", "--samples-file", folder / "sheet.csv", *arguments(folder), "--cram", "external", "--json"),
+        env={**os.environ, **SECRETS},
     )
     return CompletedRun(folder, result)
 
@@ -98,6 +101,17 @@ def test_where_time_went_is_reported_at_the_end(completed: CompletedRun) -> None
         (observed,) = instance.fetch_observations(dg.AssetKey("resource_usage"), limit=10).records
     assert observed.asset_observation is not None
     assert observed.asset_observation.metadata["jobs"].value == document["cohort"]["jobs"]
+
+
+def test_no_secret_of_the_host_is_written(completed: CompletedRun, tmp_path: Path) -> None:
+    """Nor is it in a crate, Dagster's database, the logs of steps, or what the command prints."""
+    crate = tmp_path / "crate.zip"
+    assert call("crate", "--output-path", completed.output, "--to", crate, "--with-small-files").exit_code == 0
+    written = texts_in(completed.folder, tmp_path)
+    printed = {"stdout": completed.result.stdout.encode(), "stderr": completed.result.stderr.encode()}
+    assert leaks({**written, **printed}) == []
+    for part in ("records/depth.json", "bioinfo-assets.toml", ".dagster/logs/", ".db, decompressed", "crate.zip: "):
+        assert [data for name, data in written.items() if part in name and data], part
 
 
 def test_a_sample_in_two_folders_is_one_sample(completed: CompletedRun) -> None:
@@ -196,9 +210,11 @@ def test_a_failed_job_is_reported_in_a_sentence_and_stops_no_other_sample(tmp_pa
     truncated.write_bytes(truncated.read_bytes()[:-1000])
     samples_file = list_folders(tmp_path / "samples.txt", tmp_path / "good", tmp_path / "bad")
     result = call_process(
-        "run", "--samples-file", samples_file, "--output-path", tmp_path / "out", "--select", "merged_reads"
+        *("run", "--samples-file", samples_file, "--output-path", tmp_path / "out", "--select", "merged_reads"),
+        env={**os.environ, **SECRETS},
     )
     assert result.exit_code == 1
+    assert leaks(texts_in(tmp_path)) == []
     assert "merged_reads of bad: " in result.stdout
     assert truncated.name in result.stdout
     assert "Traceback" not in result.stdout + result.stderr

@@ -123,6 +123,30 @@ class TestLimits:
         """Those with the set-user-ID bit run as the user who calls them (prctl(2), PR_SET_NO_NEW_PRIVS)."""
         assert stdout_of(backend, "grep NoNewPrivs /proc/self/status").split() == ["NoNewPrivs:", "1"]
 
+    def test_programs_in_a_container_have_no_capabilities_of_root(self, backend: DockerBackend) -> None:
+        """Whoever runs the host as root keeps CAP_DAC_OVERRIDE, 1 (linux/capability.h), to read files of others."""
+        allowed = 1 << 1 if os.getuid() == 0 else 0
+        sets = dict(line.split() for line in stdout_of(backend, "grep ^Cap /proc/self/status").splitlines())
+        assert {name: int(value, 16) & ~allowed for name, value in sets.items()} == dict.fromkeys(sets, 0)
+        assert {"CapEff:", "CapBnd:"} <= sets.keys()
+
+    def test_a_file_of_another_user_is_readable_where_the_host_is_root(
+        self, backend: DockerBackend, tmp_path: Path
+    ) -> None:
+        source = tmp_path / "name.txt"
+        source.write_bytes(b"NA12878\n")
+        if os.getuid() == 0:
+            os.chown(source, 12345, 12345)
+        source.chmod(0o600)
+        item = Input("name.txt", StoredFile(str(source), size=8, content=None))
+        assert stdout_of(backend, "cat name.txt", inputs=(item,)) == "NA12878\n"
+
+    def test_the_image_cannot_be_written_to(self, backend: DockerBackend) -> None:
+        """Programs write to the working folder, to `$TMPDIR` and `$HOME`, and some that ignore these, to /tmp."""
+        script = "touch work $TMPDIR/tmp $HOME/home /tmp/small; for f in /usr/x /etc/x /opt/x /x; do ! touch $f; done"
+        status = run(backend, job("writes", f"{{ {script}; }} 2>&1; touch /usr/bin/samtools"))
+        assert "/usr/bin/samtools': Read-only file system" in status.reason
+
     def test_the_kernel_limits_the_cpus(self, backend: DockerBackend) -> None:
         quota = (
             "cat /sys/fs/cgroup/cpu.max 2>/dev/null || "

@@ -346,6 +346,22 @@ class TestWeb:
         with pytest.raises(InputError, match="has a query string"):
             STORE.stat(f"{web[0]}/x?token=y")
 
+    @pytest.mark.parametrize("user", ["someone", "someone:canary-1", ":canary-1", "canary-1"])
+    @pytest.mark.parametrize("scheme", ["https", "http", "s3", "gs"])
+    def test_a_password_in_an_address_is_refused_and_not_repeated(self, scheme: str, user: str) -> None:
+        with pytest.raises(InputError, match=r"an address at .*host1 has a user name or password in it") as caught:
+            STORE.stat(f"{scheme}://{user}@host1/x")
+        assert "canary-1" not in str(caught.value)
+
+    def test_the_query_of_an_address_is_not_repeated(self) -> None:
+        with pytest.raises(InputError, match="https://host1/x has a query string") as caught:
+            STORE.stat("https://host1/x?X-Amz-Signature=canary-1")
+        assert "canary-1" not in str(caught.value)
+
+    def test_an_address_that_is_none_is_refused(self) -> None:
+        with pytest.raises(InputError, match=r"'https://\[x/y' is no address \(Invalid IPv6 URL\)"):
+            STORE.stat("https://[x/y")
+
 
 if can_mount():
 

@@ -29,6 +29,9 @@ _MIN_MEMORY: Final = 6 * _MIB  # the engine accepts no less
 _MACHINE: Final = "bioinfo-assets.machine"
 _HOST: Final = "bioinfo-assets.host"
 _JOB: Final = "bioinfo-assets.job"
+_TMPFS: Final = "size=64m,mode=1777"
+"""A `/tmp` for programs that ignore `TMPDIR`, such as Java's performance data; it counts as the container's memory."""
+
 _NOT_EXECUTABLE: Final = frozenset({400, 404})
 """What ContainerStart answers where the image has no program of that name (moby, daemon/errors.go)."""
 
@@ -169,13 +172,21 @@ def _container_config(client: DockerClient, job: HostJob) -> dict[str, Any]:
 
 
 def _host_config(client: DockerClient, job: HostJob) -> HostConfig:
-    """A container's share of the machine: its attempt's folder, its inputs, CPUs, memory without swap; no network."""
+    """A container's share of the machine: its attempt's folder, its inputs, CPUs, memory without swap; no network.
+
+    Of root's capabilities (capabilities(7)) none is left but one, and only where the host runs as root.
+    """
+    is_root = _container_user(client.info()).startswith("0:")
     options, memory = job.job.options, max(job.granted.memory_mib * _MIB, _MIN_MEMORY)
     return client.api.create_host_config(
         auto_remove=True,
         network_mode="none",
         log_config=LogConfig(type=LogConfig.types.NONE),
         security_opt=["no-new-privileges"],
+        cap_drop=["ALL"],
+        cap_add=["DAC_OVERRIDE"] if is_root else None,  # files of other users, as root reads them outside
+        read_only=True,
+        tmpfs={"/tmp": _TMPFS},  # noqa: S108 - the container's own; `TMPDIR` is on the disk of the scratch folder
         group_add=[str(group) for group in os.getgroups()],  # inputs may be readable for a group only
         mounts=_mounts(job),
         nano_cpus=job.granted.cpus * 1_000_000_000,
