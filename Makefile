@@ -89,6 +89,7 @@ AWS_ACCOUNT ?= $(shell $(AWS) sts get-caller-identity --region '$(region)' --que
 REPOSITORY ?= bioinfo-assets## name of the repository in ECR
 TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)## tag of the image; default: this version
 LOCAL_IMAGE ?= bioinfo-assets-tools:local## name of the image that build-local builds
+DEPLOYMENT_TAG ?= local## tag of the images that build-deployment builds
 BASE ?= debian:bookworm-slim## base image: Debian 12 or later
 DEBIAN_SOURCES ?=## lines for apt's sources.list, for example of a snapshot; default: those of the base image
 BWA_MEM2_URL ?=## URL of a bwa-mem2 release for Linux; without it, jobs align with bwa
@@ -120,6 +121,11 @@ build: ## build the image for machines on AWS, tagged for ECR
 
 build-local: ## build the image for this machine
 	$(docker-build) --tag '$(LOCAL_IMAGE)' .
+
+build-deployment: build-local ## build the images of deploy/compose for this machine
+	for name in app database proxy; do \
+		DOCKER_BUILDKIT=1 $(DOCKER) build --file deploy/compose/Dockerfile $(if $(CA),$(secret)) --target "$$name" \
+			--build-arg TOOLS='$(LOCAL_IMAGE)' --tag "bioinfo-assets-$$name:$(DEPLOYMENT_TAG)" . || exit 1; done
 
 push: ## push the image to ECR, and print the setting `image` for it
 	@image='$(image)' && $(DOCKER) push "$$image" && printf '\nimage = "%s"\n' "$$($(DOCKER) image inspect \
