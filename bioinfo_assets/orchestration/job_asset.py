@@ -12,8 +12,9 @@ from typing import ClassVar, Final, TypeAlias
 import dagster as dg
 
 from bioinfo_assets.errors import InputError, did_you_mean
-from bioinfo_assets.launch.job import Parameter, Resources
+from bioinfo_assets.launch.job import Input, Job, Output, Parameter, Resources, StoredFile
 from bioinfo_assets.orchestration.file_source import FileSource, check_asset_name
+from bioinfo_assets.result_key import SHARED, ResultKey
 
 PARTITION_VARIABLE: Final = "partition"
 _DEFAULT_RESOURCES: Final = Resources()
@@ -70,7 +71,11 @@ class JobAsset(ABC):
                     f"parameter {name!r} of {self.name} cannot be a variable: use small letters, digits and '_', and"
                     f" another name than {PARTITION_VARIABLE!r}"
                 )
-        for item in self.inputs.values():
+        for name, item in self.inputs.items():
+            if not isinstance(item, FileSource | OutputFile):
+                raise InputError(
+                    f"input {name!r} of {self.name} is not a file: pass a FileSource, or ASSET.file(OUTPUT)"
+                )
             if None not in (self.partitions_def, item.partitions_def) and self.partitions_def != item.partitions_def:
                 raise InputError(
                     f"{self.name} and {owner_of(item).name}, which it reads, have different partitions: give both the"
@@ -78,6 +83,20 @@ class JobAsset(ABC):
                 )
         if not self.files:
             raise InputError(f"{self.name} has no outputs: name the files that its script writes")
+        self._check_file_names()
+
+    def _check_file_names(self) -> None:
+        """Check the names of files as a job does, before there is one."""
+        try:
+            Job(
+                key=ResultKey(self.name, SHARED),
+                version=self.version,
+                script="",
+                inputs=tuple(Input(self.local_name(name), StoredFile("", 0, None)) for name in self.inputs),
+                outputs=tuple(Output(name, name, "") for name in self.files),
+            )
+        except ValueError as error:
+            raise InputError(f"{self.name} cannot have these files: {error}") from error
 
     @property
     @abstractmethod

@@ -57,6 +57,8 @@ class PythonAsset(JobAsset):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in sorted(self.inputs.keys() & self.parameters.keys()):
+            raise InputError(f"{name!r} of {self.name} is both an input and a parameter: remove one")
         module, _, function = self.function.partition(":")
         path = _path_of(module, self.function)
         source = path.read_text(encoding="utf-8")
@@ -134,7 +136,7 @@ def _parameters_of(function: str, source: str, path: Path) -> _Parameters:
     try:
         nodes = ast.parse(source).body
     except SyntaxError as error:
-        raise InputError(f"{path} is not Python ({error}): correct it") from error
+        raise InputError(f"{path.name} is not Python ({error.msg}): correct it") from error
     functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
     if function not in functions:
         raise InputError(f"{path.stem} has no function {function!r}: {did_you_mean(function, functions, 'functions')}")

@@ -68,6 +68,7 @@ def run(instance: dg.DagsterInstance, folder: Path, *assets: JobAsset | FileSour
 def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a module with functions, found as `import` would find it."""
     (tmp_path / "functions_of_test.py").write_text(FUNCTIONS)
+    (tmp_path / "not_python.py").write_text("def run(:")
     monkeypatch.syspath_prepend(str(tmp_path))
     return "functions_of_test"
 
@@ -240,6 +241,28 @@ def script(name: str = "own", **more: object) -> ScriptAsset:
                 [script(partitions_def=NAMES), script("other", partitions_def=OTHERS)],
             ),
             "own and other have different partitions: call job_assets for each of them",
+        ),
+        (
+            lambda: script(inputs={"it": script("other")}),
+            "input 'it' of own is not a file: pass a FileSource, or ASSET.file(OUTPUT)",
+        ),
+        (
+            lambda: script(outputs=["it", "it"]),
+            "own cannot have these files: duplicate output in one job: it",
+        ),
+        (
+            lambda: script(inputs={"../it": script("other").file("it")}),
+            "own cannot have these files: '../it' cannot be a local name: letters, digits, '.', '_', '+' and '-' only",
+        ),
+        (
+            lambda: PythonAsset(
+                "own", function="functions_of_test:modules", inputs={"a": script().file("it")}, parameters={"a": 1}
+            ),
+            "'a' of own is both an input and a parameter: remove one",
+        ),
+        (
+            lambda: PythonAsset("own", function="not_python:run"),
+            "not_python.py is not Python (invalid syntax): correct it",
         ),
         (
             lambda: PythonAsset("own", function="no_such_module:run"),

@@ -19,6 +19,7 @@ import pytest
 from dagster._core.execution.api import execute_run
 
 from bioinfo_assets.launch.backend_config import BackendConfig
+from bioinfo_assets.orchestration import FileSource, ScriptAsset, job_assets, job_launcher, one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob
 from bioinfo_assets.orchestration.partitions import range_tags
 from bioinfo_assets.records.ledger import Ledger
@@ -243,6 +244,41 @@ def test_a_changed_file_makes_the_results_of_its_city_stale(tmp_path: Path) -> N
         rome.write_text(of_rome)
         assert materialized(project.run(), reused=False) == {("summary", "oslo"), ("ranking", None)}
         assert stale_results(instance, project.definitions, ALL_RESULTS) == set()
+
+
+def test_observing_the_files_in_dagit_makes_stale_what_is_computed_from_them(tmp_path: Path) -> None:
+    """Sources with and without partitions; a city whose file is missing does not stop the observation of the others."""
+    shutil.copytree(DATA, tmp_path / "data")
+    cities = dg.StaticPartitionsDefinition(list(CITIES))
+    readings = FileSource(name="readings", uri=f"{tmp_path}/data/{{partition}}.csv", partitions_def=cities)
+    notes = FileSource(name="notes", uri=str(tmp_path / "notes.txt"))
+    (tmp_path / "notes.txt").write_text("summer\n")
+    described = ScriptAsset(
+        "described",
+        script="cat notes.txt readings.csv >described.txt",
+        inputs={"notes.txt": notes, "readings.csv": readings},
+        outputs=["described.txt"],
+        partitions_def=cities,
+    )
+    launcher = job_launcher(str(tmp_path / "results"), BackendConfig())
+    definitions = dg.Definitions(
+        assets=job_assets("jobs", launcher, [readings, notes, described]),
+        executor=one_process_executor,
+        resources={"launcher": launcher},
+    )
+    results = [("described", city) for city in CITIES]
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(instance, definitions).success
+        (tmp_path / "data" / "oslo.csv").write_text("day,celsius\n")
+        (tmp_path / "data" / "rome.csv").unlink()
+        assert stale_results(instance, definitions, results) == set()
+
+        assert run(instance, definitions, "readings", "notes").success
+        assert stale_results(instance, definitions, results) == {("described", "oslo")}
+
+        (tmp_path / "notes.txt").write_text("winter\n")
+        assert run(instance, definitions, "readings", "notes").success
+        assert stale_results(instance, definitions, results) == set(results)
 
 
 def test_the_guide_shows_the_example_as_it_is() -> None:
