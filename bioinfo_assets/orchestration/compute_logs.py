@@ -11,6 +11,7 @@ from typing import IO, cast
 from bioinfo_assets.launch.backend import Stream
 from bioinfo_assets.orchestration.internals import (
     CapturedLogContext,
+    CloudStorageComputeLogManager,
     ComputeIOType,
     ComputeLogManager,
     DagsterEvent,
@@ -45,7 +46,14 @@ def step_logs(step_context: StepExecutionContext) -> Iterator[tuple[StepLogs, Da
     manager = step_context.instance.compute_log_manager
     log_key = manager.build_log_key_for_run(step_context.run_id, str(create_compute_log_file_key()))  # type: ignore[no-untyped-call]
     with ExitStack() as stack:
-        files = {stream: _open(manager, stack, log_key, io_type) for stream, io_type in _IO_TYPES.items()}
+        managers = (manager, manager)
+        if isinstance(manager, CloudStorageComputeLogManager):
+            # At the end of a stream it uploads both files and deletes them here: it may have one stream only.
+            managers = (manager, manager.local_manager)
+        opened = zip(_IO_TYPES.items(), managers, strict=True)
+        files = {stream: _open(own, stack, log_key, io_type) for (stream, io_type), own in opened}
+        if isinstance(manager, CloudStorageComputeLogManager):
+            stack.enter_context(manager._poll_for_local_upload(log_key))  # noqa: SLF001 - uploads what there is meanwhile
         event = DagsterEvent.capture_logs(step_context, [step_context.step.key], log_key, CapturedLogContext(log_key))
         yield StepLogs(files), event
         # Both are closed before the first context ends: a cloud manager uploads both at that moment.

@@ -52,6 +52,7 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 from dagster._core.snap import snapshot_from_execution_plan
+from dagster._core.storage.cloud_storage_compute_log_manager import CloudStorageComputeLogManager
 from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType, ComputeLogManager
 from dagster._core.storage.dagster_run import assets_are_externally_managed
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
@@ -90,6 +91,7 @@ __all__ = [
     "BulkActionStatus",
     "BulkActionsFilter",
     "CapturedLogContext",
+    "CloudStorageComputeLogManager",
     "ComputeIOType",
     "ComputeLogManager",
     "ConfigurableClassData",

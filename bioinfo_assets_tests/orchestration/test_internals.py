@@ -47,6 +47,7 @@ def test_functions_have_the_expected_parameters(name: str, parameters: list[str]
         ("DagsterEvent", ["engine_event", "capture_logs"]),
         ("EngineEventData", ["in_process"]),
         ("ComputeLogManager", ["open_log_stream", "build_log_key_for_run"]),
+        ("CloudStorageComputeLogManager", ["local_manager", "_poll_for_local_upload"]),
         ("LocalComputeLogManager", ["complete_artifact_path"]),
         ("PlanExecutionContext", ["for_step"]),
         ("InstanceRef", ["from_dir"]),

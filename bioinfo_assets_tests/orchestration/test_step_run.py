@@ -9,6 +9,7 @@ from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
+from bioinfo_assets_tests.servers import s3, s3_server  # noqa: F401 - fixtures
 
 
 def test_one_run_computes_every_asset_of_every_sample(toy: ToyProject) -> None:
@@ -147,6 +148,22 @@ def test_only_the_first_of_many_jobs_have_engine_events(tmp_path: Path, monkeypa
 
 
 def test_the_output_of_a_job_is_in_the_compute_logs(toy: ToyProject) -> None:
+    check_compute_logs(toy)
+
+
+def test_compute_logs_in_s3_have_both_streams(tmp_path: Path, s3: str) -> None:  # noqa: F811
+    """Dagster's manager uploads both files whenever a stream ends, and deletes what was written."""
+    (tmp_path / "home").mkdir()
+    logs = {
+        "module": "dagster_aws.s3.compute_log_manager",
+        "class": "S3ComputeLogManager",
+        "config": {"bucket": s3.removeprefix("s3://"), "local_dir": str(tmp_path / "logs"), "upload_interval": 1},
+    }
+    with dg.instance_for_test(temp_dir=str(tmp_path / "home"), overrides={"compute_logs": logs}) as instance:
+        check_compute_logs(ToyProject(tmp_path, instance))
+
+
+def check_compute_logs(toy: ToyProject) -> None:
     run_id = toy.run("a", "a", ["factor"]).run_id
 
     (entry,) = toy.instance.all_logs(run_id, of_type=dg.DagsterEventType.LOGS_CAPTURED)
