@@ -41,13 +41,15 @@ def read_recorded_state(output_path: str) -> RecordedState:
     """Read a project's records and observe its sources.
 
     Raises:
-        InputError: there are no results under the output path.
+        InputError: there are neither samples nor results under the output path.
     """
     plan = plan_everything(output_path)
     with dry_run(plan) as trial:
         state = RecordedState(plan, tuple(trial.planned_results()), last_observations(trial))
-    if not state.record_count:
-        raise InputError(f"there are no results in {output_path}: check --output-path, or compute some with `run`")
+    if not state.record_count and not plan.names:
+        raise InputError(
+            f"there are no results in {output_path}, and no samples: check --output-path, or compute some with `run`"
+        )
     return state
 
 

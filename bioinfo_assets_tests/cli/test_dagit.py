@@ -37,6 +37,8 @@ LAUNCH = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionPa
 BACKFILL = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
     __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 
+BACKFILLS = "{ partitionBackfillsOrError { ... on PartitionBackfills { results { id status } } } }"
+
 
 @dataclass(frozen=True)
 class Page:

@@ -116,6 +116,17 @@ def test_a_run_after_a_change_uses_dagster(project: FakeProject, monkeypatch: py
     assert {job.key.scope for job in backend.submitted} == {"b", "multiqc"}
 
 
+def test_samples_without_results_become_partitions(tmp_path: Path) -> None:
+    write_pair(tmp_path / "reads")
+    samples, output = list_folders(tmp_path / "samples.txt", tmp_path / "reads"), tmp_path / "out"
+    assert call_process("samples", "add", samples, "--output-path", output).exit_code == 0
+
+    assert call_process("sync", "--output-path", output).exit_code == 0
+
+    with open_instance(output / ".dagster") as instance:
+        assert instance.get_dynamic_partitions("samples") == ["expt"]
+
+
 def test_an_output_path_without_results_is_rejected_and_left_unchanged(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     fasta = tmp_path / "genome.fa"

@@ -54,11 +54,13 @@ def moto(log: Path) -> Iterator[int]:
     port = free_port()
     command = [sys.executable, "-m", "bioinfo_assets_tests.deploy.iam", "-H", "0.0.0.0", "-p", str(port)]  # noqa: S104
     with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file) as server:
-        wait_until(lambda: is_up(port), what="moto's server")
-        yield port
-        with suppress(OSError):
-            urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST"))
-        server.terminate()
+        try:
+            wait_until(lambda: is_up(port), what="moto's server")
+            yield port
+            with suppress(OSError):
+                urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST"))
+        finally:
+            server.terminate()
 
 
 def is_up(port: int) -> bool:
