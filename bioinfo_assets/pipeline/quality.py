@@ -138,7 +138,7 @@ def _intact_bam(results: SampleResults, record: Record) -> _Assessment:
 def _contigs(project: Project) -> tuple[Contig, ...]:
     """The contigs of the reference; empty if it is not indexed yet."""
     index = project.ledger.read(ResultKey(REFERENCE_INDEX, REFERENCES))
-    return parse_sam_header(project.store.read_bytes(index.file("dict").uri).decode()).contigs if index else ()
+    return parse_sam_header(project.store.read_small(index.file("dict").uri).decode()).contigs if index else ()
 
 
 def _reads_accounted_for(results: SampleResults, record: Record) -> _Assessment:
