@@ -60,7 +60,7 @@ class Parser:
             self.parse(data)
 
 
-def _text(data: bytes) -> str:
+def _decode(data: bytes) -> str:
     return data.decode("utf-8", errors="replace")
 
 
@@ -84,7 +84,7 @@ def _file(name: str, data: bytes) -> Path:
 
 
 def _samplesheet(data: bytes) -> None:
-    text = _text(data)
+    text = _decode(data)
     if not is_samplesheet(text):
         for folder in parse_folder_list(text, "/data/samples.txt"):
             local_path(folder)
@@ -96,7 +96,7 @@ def _samplesheet(data: bytes) -> None:
 
 
 def _fastq_names(data: bytes) -> None:
-    names = _text(data).split("\n")
+    names = _decode(data).split("\n")
     for name in names:
         _ = (is_fastq(name), is_index_or_undetermined(name))
     _first_accepted(
@@ -105,7 +105,7 @@ def _fastq_names(data: bytes) -> None:
 
 
 def _fastq_records(data: bytes) -> None:
-    parse_read_name(_text(data))
+    parse_read_name(_decode(data))
     compressed = gzip.compress(data, 1)
     _first_accepted(*(partial(_fastq, data, content) for content in (data, compressed[:-9], compressed)))
 
@@ -116,15 +116,15 @@ def _fastq(data: bytes, compressed: bytes) -> None:
     with suppress(InputError):
         check_pair(head, head)
     with suppress(InputError):
-        lane_of(head, head, library="lib1", lane=_text(data[:9]))
+        lane_of(head, head, library="lib1", lane=_decode(data[:9]))
 
 
 def _fasta(data: bytes) -> None:
     _first_accepted(
         lambda: contigs_of_fasta(_file("genome.fa", data)),
         lambda: contigs_of_fasta(_file("genome.fa", gzip.compress(data, 1))),
-        lambda: parse_fai(_text(data)),
-        lambda: fasta_name(_text(data)),
+        lambda: parse_fai(_decode(data)),
+        lambda: fasta_name(_decode(data)),
     )
 
 
@@ -142,7 +142,7 @@ def _sites(content: bytes, *, complete: bool) -> None:
 def _bam(data: bytes) -> None:
     contents = [(content, end) for content in (data, _bgzf(data), _bgzf(_bam_of(data))) for end in (False, True)]
     headers = (partial(_header, content, complete=complete) for content, complete in contents)
-    _first_accepted(*headers, lambda: parse_read_group(_text(data)))
+    _first_accepted(*headers, lambda: parse_read_group(_decode(data)))
 
 
 def _header(content: bytes, *, complete: bool) -> None:
@@ -220,7 +220,7 @@ def _settings(data: bytes) -> None:
 
 
 def _addresses(data: bytes) -> None:
-    text = _text(data)
+    text = _decode(data)
     _ = (file_name(text), folder_of(text))
     _first_accepted(*(partial(_find, source, text) for source in ("/data/samples.txt", "s3://bucket/x.csv", text)))
 
@@ -234,7 +234,7 @@ def _find(source: str, text: str) -> None:
 def _run_tags(data: bytes) -> None:
     if data.count(b"[") + data.count(b"{") > _MAX_BRACKETS:
         return
-    options_from_tags({TAG: _text(data)})
+    options_from_tags({TAG: _decode(data)})
 
 
 _VCF: Final = (
