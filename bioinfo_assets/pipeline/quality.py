@@ -217,7 +217,7 @@ def _coverage(results: SampleResults, record: Record) -> _Assessment:
 def _sex(results: SampleResults, record: Record) -> _Assessment:
     project = results.project
     given = project.sample(results.sample).sex
-    summary = project.store.read_bytes(record.file("summary").uri).decode()
+    summary = project.store.read_small(record.file("summary").uri).decode()
     depths = sex_depths(summary, {contig.name: contig.length for contig in _contigs(project)})
     if depths is None:
         outcome = Outcome.UNKNOWN if given else Outcome.PASS
