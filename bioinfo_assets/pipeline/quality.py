@@ -277,7 +277,7 @@ def check_sample(project: Project, check: QualityCheck, sample: str, record: Rec
         assessment = check.assess(results, record)
     except BioinfoAssetsError as problem:
         return Finding(check.name, sample, Outcome.UNKNOWN, str(problem))
-    except (ValueError, LookupError) as problem:  # of a table that is not what its tool writes
+    except result_metrics.PARSER_ERRORS as problem:
         return Finding(check.name, sample, Outcome.UNKNOWN, f"the metrics of {check.asset} cannot be read: {problem}")
     finding = Finding(
         check.name, sample, assessment.outcome, assessment.message, assessment.figures, record.data_version

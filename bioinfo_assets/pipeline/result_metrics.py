@@ -37,9 +37,10 @@ Metrics = Mapping[str, float | str | InsertSizeHistogram | CoverageCurve]
 """By name: a number, a text, or what a plot is drawn from."""
 
 
-_PARSER_ERRORS: Final = (
+PARSER_ERRORS: Final = (
     ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, csv.Error
 )  # fmt: skip
+"""What parsers of tables raise for one that its tool did not write like this."""
 
 
 def _reported(read: Callable[[Store, Record], Metrics]) -> Callable[[Store, Record], Metrics]:
@@ -49,7 +50,7 @@ def _reported(read: Callable[[Store, Record], Metrics]) -> Callable[[Store, Reco
     def read_reported(store: Store, record: Record) -> Metrics:
         try:
             return read(store, record)
-        except _PARSER_ERRORS as error:
+        except PARSER_ERRORS as error:
             message = " ".join(str(error).split())[:200]
             raise InputError(
                 f"a table of {record.key.label} cannot be read ({type(error).__name__}: {message}): remove its files "
