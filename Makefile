@@ -35,7 +35,7 @@ test: install-for-tests ## run the tests, with the real tools
 test-long: install-for-tests ## run the tests that take minutes each and are not part of `make test`
 	TESTS_NEED_DOCKER=yes uv run --frozen pytest -m long
 
-fuzz: install ## give each parser of outside text a hundred thousand inputs that nobody meant (half an hour)
+fuzz: install ## give each parser of outside text a hundred thousand inputs that nobody meant (ten minutes)
 	uv run --frozen python -m bioinfo_assets_tests.fuzzing
 
 fuzz-engine: install-for-tests ## search for an hour for inputs on which the engine crashes, or differs from GATK and Picard

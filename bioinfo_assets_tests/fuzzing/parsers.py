@@ -274,7 +274,7 @@ PARSERS: Final[Mapping[str, Parser]] = {
             b"sep=;\nsample;fastq_1;fastq_2;library\nexpt;/r/a_1.fq.gz;s3://b/a_2.fq.gz;l\n",
             b"# runs\n/data/run1\ns3://bucket/run2\n",
         ),
-        (b"sample", b"fastq_1", b"fastq_2", b"lane", b"flowcell", b"sex", b"bam", b'"', b"\t", b";", b"\xef\xbb\xbf", b"../"),
+        (b"sample", b"fastq_1", b"lane", b"flowcell", b"sex", b"bam", b'"', b"\t", b";", b"\xef\xbb\xbf", b"../"),
     ),
     "fastq_names": Parser(
         _fastq_names, _NAMES, (b"_S1", b"_L001", b"_R1", b"_I1", b"_001", b".fastq.gz", b".fq", b"\n")
