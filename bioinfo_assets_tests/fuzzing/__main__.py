@@ -25,10 +25,10 @@ with atheris.instrument_imports(include=_COUNTED) if _IS_ONE else nullcontext():
     from captainslog import picard
 
     from bioinfo_assets_tests.fuzzing.guard import parsing
-    from bioinfo_assets_tests.fuzzing.parsers import FOLDER, PARSERS
+    from bioinfo_assets_tests.fuzzing.parsers import AWKWARD, FOLDER, PARSERS
 
 assert picard  # it is imported later otherwise, and not counted
-_LIMITS: Final = ("-timeout=10", "-rss_limit_mb=1024", "-max_len=4096", "-seed=20261126")
+_LIMITS: Final = ("-timeout=10", "-rss_limit_mb=1024", "-max_len=16384", "-len_control=0", "-seed=20261126")
 _INPUTS: Final = FOLDER.with_name(f"{FOLDER.name}-inputs")
 
 
@@ -36,7 +36,7 @@ def search(name: str, runs: int) -> None:
     """Give a parser this many inputs, and end the process."""
     parser, inputs = PARSERS[name], _INPUTS / name
     inputs.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(parser.seeds):
+    for number, seed in enumerate((*parser.seeds, *parser.large_numbers, *AWKWARD)):
         (inputs / f"seed{number}").write_bytes(seed)
     words = _INPUTS / f"{name}.words"
     quoted = ["".join(f"\\x{byte:02x}" for byte in word) for word in parser.words]

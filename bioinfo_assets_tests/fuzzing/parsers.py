@@ -4,6 +4,7 @@ An error of this project is an answer: one sentence for a user. Any other except
 """
 
 import gzip
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -53,6 +54,15 @@ class Parser:
     parse: Callable[[bytes], object]
     seeds: tuple[bytes, ...]
     words: tuple[bytes, ...] = ()
+
+    @property
+    def large_numbers(self) -> tuple[bytes, ...]:
+        """The seeds with one of their numbers beyond what Python converts (sys.set_int_max_str_digits)."""
+        return tuple(
+            seed[: number.start()] + b"9" * 5000 + seed[number.end() :]
+            for seed in self.seeds
+            for number in re.finditer(rb"\d+", seed)
+        )
 
     def __call__(self, data: bytes) -> None:
         """Parse an input; errors of this project are as good as results."""
@@ -265,6 +275,12 @@ _NAMES: Final = (
     b"expt_FC1_L4_1.fastq.gz\nexpt_FC1_L4_2.fastq.gz",
     b"expt_S1_L002_R2_001.fastq.gz\nUndetermined_S0_L001_R1_001.fq.gz",
 )
+
+AWKWARD: Final = (
+    *(b"", b"\0", b"\xff\xfe", b"\r", b"../" * 9, b"$(touch /tmp/x)"),
+    *(b"9" * 5000, b"[" * 3000, "é²٣".encode()),
+)
+"""What breaks parsers of any format: numbers and brackets beyond Python's limits, and digits that are not ASCII."""
 
 PARSERS: Final[Mapping[str, Parser]] = {
     "samplesheet": Parser(

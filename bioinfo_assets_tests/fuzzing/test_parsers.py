@@ -10,10 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bioinfo_assets_tests.fuzzing.guard import ForbiddenError, parsing
-from bioinfo_assets_tests.fuzzing.parsers import FOLDER, PARSERS, Parser
-
-AWKWARD = (b"", b"\0", b"\xff\xfe", b"\r", b"9" * 5000, b"[" * 3000, b"../" * 9, b"$(touch /tmp/x)", "é²٣".encode())
-"""What breaks parsers of any format: numbers and brackets beyond Python's limits, and digits that are not ASCII."""
+from bioinfo_assets_tests.fuzzing.parsers import AWKWARD, FOLDER, PARSERS, Parser
 
 
 @st.composite
@@ -35,6 +32,14 @@ def test_an_input_is_parsed_or_refused_in_a_sentence(name: str, data: st.DataObj
     text = data.draw(inputs(parser))
     with parsing():
         parser(text)
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_a_number_of_five_thousand_digits_is_parsed_or_refused(name: str) -> None:
+    """In each place in which a valid input has a number."""
+    for text in PARSERS[name].large_numbers:
+        with parsing():
+            PARSERS[name](text)
 
 
 @pytest.mark.parametrize("name", PARSERS)
