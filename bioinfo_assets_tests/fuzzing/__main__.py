@@ -36,7 +36,7 @@ def search(name: str, runs: int) -> None:
     """Give a parser this many inputs, and end the process."""
     parser, inputs = PARSERS[name], _INPUTS / name
     inputs.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate((*parser.seeds, *parser.large_numbers, *AWKWARD)):
+    for number, seed in enumerate((*parser.seeds, *parser.beyond_limits, *AWKWARD)):
         (inputs / f"seed{number}").write_bytes(seed)
     words = _INPUTS / f"{name}.words"
     quoted = ["".join(f"\\x{byte:02x}" for byte in word) for word in parser.words]

@@ -56,12 +56,13 @@ class Parser:
     words: tuple[bytes, ...] = ()
 
     @property
-    def large_numbers(self) -> tuple[bytes, ...]:
-        """The seeds with one of their numbers beyond what Python converts (sys.set_int_max_str_digits)."""
+    def beyond_limits(self) -> tuple[bytes, ...]:
+        """The seeds with one of their numbers beyond what Python converts, or with as many brackets in its place."""
         return tuple(
-            seed[: number.start()] + b"9" * 5000 + seed[number.end() :]
+            seed[: number.start()] + piece + seed[number.end() :]
             for seed in self.seeds
             for number in re.finditer(rb"\d+", seed)
+            for piece in (b"9" * 5000, b"[" * 3000)  # sys.get_int_max_str_digits, sys.getrecursionlimit
         )
 
     def __call__(self, data: bytes) -> None:

@@ -35,9 +35,9 @@ def test_an_input_is_parsed_or_refused_in_a_sentence(name: str, data: st.DataObj
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_a_number_of_five_thousand_digits_is_parsed_or_refused(name: str) -> None:
+def test_thousands_of_digits_or_brackets_are_parsed_or_refused(name: str) -> None:
     """In each place in which a valid input has a number."""
-    for text in PARSERS[name].large_numbers:
+    for text in PARSERS[name].beyond_limits:
         with parsing():
             PARSERS[name](text)
 
