@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-gatk install-for-tests demo dagit docs test test-long fuzz-engine audit sbom genome-shaped coverage check benchmark clean login \
+.PHONY: help install install-gatk install-for-tests demo dagit docs test test-long fuzz fuzz-engine audit sbom genome-shaped coverage check benchmark clean login \
 	create-repo build build-local push bash bash-local smoke-aws
 
 help: ## show this list
@@ -34,6 +34,9 @@ test: install-for-tests ## run the tests, with the real tools
 
 test-long: install-for-tests ## run the tests that take minutes each and are not part of `make test`
 	TESTS_NEED_DOCKER=yes uv run --frozen pytest -m long
+
+fuzz: install ## give each parser of outside text a hundred thousand inputs that nobody meant (ten minutes)
+	uv run --frozen python -m bioinfo_assets_tests.fuzzing
 
 fuzz-engine: install-for-tests ## search for an hour for inputs on which the engine crashes, or differs from GATK and Picard
 	ENGINE_FUZZ_SECONDS=300 ENGINE_FUZZ_EXAMPLES=2000 uv run --frozen pytest -m 'long or not long' \

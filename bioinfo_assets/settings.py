@@ -34,7 +34,7 @@ from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.quality_settings import AtLeast, AtMost, QualitySettings
 from bioinfo_assets.retention_settings import KEEP, RetentionSettings
-from bioinfo_assets.storage.address import split_address
+from bioinfo_assets.storage.address import check_addresses
 from bioinfo_assets.storage.atomic import atomic_write
 
 FILE_NAME: Final = "bioinfo-assets.toml"
@@ -228,11 +228,12 @@ def load(home: Path | None, **overrides: object) -> Settings:
         settings = Settings(**cast("Any", values))
     except ValidationError as error:
         raise InputError(_sentence(error)) from error
-    except SettingsError as error:
+    except (SettingsError, RecursionError) as error:
         raise InputError(_sentence_of_variable(error)) from error
     finally:
         _file_values.reset(token)
-    _check_addresses(settings)
+    lists = (item for name in _LISTS_OF_PATHS for item in getattr(settings, name))
+    check_addresses(settings.output_path, settings.watch, *(getattr(settings, name) for name in _PATHS), *lists)
     return settings
 
 
@@ -273,7 +274,7 @@ def home_of(output_path: str) -> Path:
     if home is not None:
         return home
     if "://" in output_path:
-        split_address(output_path)
+        check_addresses(output_path)
         raise InputError(
             f"set {HOME_VARIABLE} to a folder of this machine: {output_path} cannot hold Dagster's database"
         )
@@ -299,13 +300,6 @@ def output_path_of(home: Path) -> str | None:
     return str(home.parent) if is_inside else None
 
 
-def _check_addresses(settings: Settings) -> None:
-    """Check the syntax of all addresses before they are saved."""
-    paths = [getattr(settings, name) for name in ("output_path", "watch", *_PATHS)]
-    for path in [*filter(None, paths), *(item for name in _LISTS_OF_PATHS for item in getattr(settings, name))]:
-        split_address(path)
-
-
 def _read_file(home: Path, output_path: object) -> dict[str, Any]:
     """The values of a project's file, its paths made absolute."""
     values = _parse_file(home)
@@ -320,7 +314,7 @@ def _parse_file(home: Path) -> dict[str, Any]:
     file = home / FILE_NAME
     try:
         return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, and of numbers and lists beyond Python's limits
         raise InputError(f"{FILE_NAME} in {home} is not TOML ({error}): correct it") from error
 
 
@@ -355,7 +349,7 @@ def _sentence(error: ValidationError) -> str:
     return f"setting {name}: {message} (set it in {FILE_NAME} or by {variable})"
 
 
-def _sentence_of_variable(error: SettingsError) -> str:
+def _sentence_of_variable(error: Exception) -> str:
     """Pydantic names the field in its text only."""
     field = re.search(r'field "(\w+)"', str(error))
     variable = PREFIX + (field[1].upper() if field else "…")

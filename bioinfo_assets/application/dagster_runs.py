@@ -56,7 +56,7 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """Open the Dagster instance in a project's home, and create it if it does not exist.
 
     Raises:
-        InputError: its dagster.yaml is malformed.
+        InputError: its dagster.yaml is malformed, or its database is damaged.
         ResourceError: the disk of the home is full, or fills up while the instance is open.
     """
     config = home / "dagster.yaml"
@@ -80,13 +80,23 @@ def _load(home: Path, config: Path) -> dg.DagsterInstance:
 
 @contextmanager
 def _translate_database_errors(home: Path) -> Iterator[None]:
-    """Raise a full disk that SQLite reports as a `ResourceError`."""
+    """Raise a full disk that SQLite reports as a `ResourceError`, and a damaged file as an `InputError`."""
     try:
         yield
     except Exception as error:
         if any(isinstance(cause, sqlite3.Error) and _is_full_disk(cause, home) for cause in _causes(error)):
             raise disk_full_error(home) from error
+        if any(isinstance(cause, sqlite3.Error) and _is_damaged(cause) for cause in _causes(error)):
+            raise InputError(
+                f"Dagster's database in {home} is damaged: move its folders history and schedules away, and the next "
+                "run, or `sync`, reports all results again"
+            ) from error
         raise
+
+
+def _is_damaged(error: sqlite3.Error) -> bool:
+    """Whether SQLite reports SQLITE_CORRUPT or SQLITE_NOTADB."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _is_full_disk(error: sqlite3.Error, home: Path) -> bool:
@@ -134,7 +144,7 @@ def run_plan(plan: Plan, progress: RunProgress) -> tuple[RunResult, ...]:
     definitions = build_definitions(plan.project.settings)
     with open_instance(plan.home) as instance, listen(progress.update):
         report_dead_runs(instance)
-        set_samples(instance, [*plan.names, *sample_names(plan.project.ledger)])
+        set_samples(instance, lambda: [*plan.names, *sample_names(plan.project.ledger)])
         results = tuple(_run(definitions, instance, part, progress) for part in _split(plan, instance))
         report_cohort(instance)
         _report_usage(instance, plan)

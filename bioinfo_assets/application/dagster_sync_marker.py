@@ -1,10 +1,14 @@
 """A marker of what Dagster's history contains, so that an up-to-date run need not open it.
 
 After each run, the project's home holds one digest of the plan's records and code versions, the sources' observations,
-and the output path, since Dagster shows its addresses. The next run of another plan replaces it.
+the output path, since Dagster shows its addresses, and the number of materializations in Dagster's database, which
+`dagster asset wipe` changes. The next run of another plan replaces it.
 """
 
+import json
+import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -19,11 +23,19 @@ from bioinfo_assets.storage.atomic import atomic_write
 FILE_NAME: Final = Path("history", "last-synced")
 """In the home, next to Dagster's database of events, so that both are lost together."""
 
+_DATABASE: Final = Path("history", "runs", "index.db")
+"""The events of assets in Dagster's SQLite storage (dagster/_core/storage/event_log/sqlite)."""
+
+_COUNT: Final = "SELECT COUNT(*) FROM event_logs WHERE asset_key = ? AND dagster_event_type = 'ASSET_MATERIALIZATION'"
+
 
 def is_synced(plan: Plan, records: Iterable[Record]) -> bool:
     """Return whether Dagster has exactly these results of a plan."""
     file = plan.home / FILE_NAME
-    return file.exists() and file.read_text(encoding="utf-8") == _digest(plan, records)
+    try:
+        return file.exists() and file.read_text(encoding="utf-8") == _digest(plan, records)
+    except sqlite3.Error:  # Dagster reports what is wrong with its database
+        return False
 
 
 def clear_marker(plan: Plan) -> None:
@@ -34,18 +46,19 @@ def clear_marker(plan: Plan) -> None:
 def write_marker(plan: Plan) -> None:
     """Write the marker: Dagster has the current results of a plan."""
     records = (plan.project.ledger.read(key) for key in plan.result_keys())
-    digest = _digest(plan, (record for record in records if record is not None))
     file = plan.home / FILE_NAME
     file.parent.mkdir(exist_ok=True)  # it does not exist if Dagster's database is elsewhere
-    with atomic_write(file) as part:
-        part.write_text(digest, encoding="utf-8")
+    with suppress(sqlite3.Error):  # without a marker, the next run asks Dagster
+        digest = _digest(plan, (record for record in records if record is not None))
+        with atomic_write(file) as part:
+            part.write_text(digest, encoding="utf-8")
 
 
 def _digest(plan: Plan, records: Iterable[Record]) -> str:
     settings = plan.project.settings
     # A newly set shared cache receives the project's results in a run by Dagster.
     places = (f"output\t{settings.output_path}", f"cache\t{settings.cache or ''}")
-    lines = sorted([*_results(plan, records), *_sources(plan), *places])
+    lines = sorted([*_results(plan, records), *_sources(plan), *_materializations(plan), *places])
     return sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -62,3 +75,17 @@ def _sources(plan: Plan) -> Iterator[str]:
         observation = plan.project.ledger.read_observation(key)
         if observation is not None:
             yield f"{key.asset}\t{key.scope}\t{observation.data_version}\t{observation.observed.isoformat()}"
+
+
+def _materializations(plan: Plan) -> Iterator[str]:
+    """How often Dagster has each asset as materialized; nothing if its database is elsewhere.
+
+    Raises:
+        sqlite3.Error: the database cannot be read.
+    """
+    file = plan.home / _DATABASE
+    if file.exists():
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as database:
+            for asset in plan.assets:
+                (count,) = database.execute(_COUNT, (json.dumps([asset]),)).fetchone()
+                yield f"{asset}\t{count} materializations"

@@ -203,7 +203,7 @@ def check_reference(project: Project) -> tuple[Contig, ...] | None:
     size, path, fai = project.store.stat(uri).size, local_path(uri), f"{uri}.fai"
     if path is not None and size <= MAX_FASTA_BYTES:
         return contigs_of_fasta(path)
-    return parse_fai(project.store.read_bytes(fai).decode()) if project.store.exists(fai) else None
+    return parse_fai(project.store.read_small(fai).decode(errors="replace")) if project.store.exists(fai) else None
 
 
 def check_known_sites(project: Project, contigs: Sequence[Contig] | None) -> None:

@@ -42,8 +42,9 @@ MAX_BACKFILL_AGE_S: Final = 24 * 3600
 )
 def observe_sources(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
     """Keep the partitions equal to the samples, and report sources that have changed."""
-    names = sample_names(project.ledger)
+    # In this order: a sample is saved before its partition is added, so a new one is not taken for removed.
     known = set(context.instance.get_dynamic_partitions(str(samples.name)))
+    names = sample_names(project.ledger)
     new = [name for name in names if name not in known]
     removed = sorted(known.difference(names))
     observations = list(_observe_all(context, project, names))

@@ -46,6 +46,7 @@ from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.recorded_versions import CurrentState, RecordedState, observable_parents
 from bioinfo_assets.provenance.lineage import Lineage, TracedJob
 from bioinfo_assets.records.record import Observation, Record
+from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import COHORT, ResultKey
 
 MAX_EVENTS_PER_QUERY: Final = 500
@@ -80,7 +81,7 @@ class ProjectState:
 
 def sync(instance: dg.DagsterInstance, state: ProjectState) -> Iterator[ResultKey]:
     """Report to Dagster what only the records have; yields each reported result."""
-    set_samples(instance, state.samples)
+    set_samples(instance, lambda: [*state.samples, *sample_names(state.project.ledger)])
     current = CurrentState.of_all(state.results, state.observations, state.code_versions)
     yield from _Sync(instance, state, current).run()
 

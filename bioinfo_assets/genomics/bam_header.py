@@ -18,6 +18,9 @@ from bioinfo_assets.genomics.reference import Contig
 EOF_BLOCK: Final = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 """The empty block at the end of every complete BGZF file (SAM specification, section 4.1.2)."""
 
+MAX_HEADER: Final = 512 * 1024 * 1024
+"""Bytes of an uncompressed header and the first records that are read; ten million contigs have about as many."""
+
 _MAGIC: Final = b"BAM\x01"
 _INDEX_MAGIC: Final = b"BAI\x01"
 _MAX_BLOCK: Final = 64 * 1024
@@ -82,7 +85,7 @@ def parse_bam_header(uri: str, data: bytes, *, complete: bool) -> BamHeader | No
     if not is_bgzf(data):
         raise InputError(f"{uri} is not a BAM: convert it with `samtools view -b`")
     try:
-        inflated = inflate(data, max_bytes=len(data) * 64 + _MAX_BLOCK).data
+        inflated = inflate(data, max_bytes=min(len(data) * 64 + _MAX_BLOCK, MAX_HEADER)).data
     except zlib.error as error:
         raise InputError(f"{uri} is damaged in its first blocks: copy it again from its source") from error
     if len(inflated) >= 4 and not inflated.startswith(_MAGIC):
@@ -90,6 +93,10 @@ def parse_bam_header(uri: str, data: bytes, *, complete: bool) -> BamHeader | No
     try:
         return _parse_binary_header(_ByteReader(inflated))
     except _OutOfBytesError:
+        if len(inflated) >= MAX_HEADER:
+            raise InputError(
+                f"{uri} has a header of more than {MAX_HEADER >> 20} MiB: check that it is a BAM of a genome"
+            ) from None
         if complete:
             raise InputError(f"{uri} ends within its header: copy it again from its source") from None
         return None

@@ -134,10 +134,10 @@ def _flowcell_of(file_flowcell: str | None, read: ReadName) -> str:
 
 
 def trailing_number(label: str | None) -> int | None:
-    """The last number in a lane's label; None where it has none.
+    """The last number in a lane's label; None where it has none, or one of more than nine digits.
 
     >>> trailing_number("lane_1"), trailing_number("L004"), trailing_number(None)
     (1, 4, None)
     """
-    match = re.search(r"(\d+)\D*$", label or "")
+    match = re.search(r"(?<!\d)(\d{1,9})\D*$", label or "")
     return int(match[1]) if match else None

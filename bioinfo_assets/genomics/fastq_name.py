@@ -15,7 +15,9 @@ from bioinfo_assets.genomics.uri import file_name
 ReadNumber = Literal[1, 2]
 
 _END: Final = r"\.(fastq|fq)\.gz"
-_BY_FLOWCELL: Final = re.compile(r"(?P<sample>.+)_(?P<flowcell>[A-Za-z0-9-]+)_L(?P<lane>\d+)_R?(?P<read>[12])" + _END)
+_BY_FLOWCELL: Final = re.compile(
+    r"(?P<sample>.+)_(?P<flowcell>[A-Za-z0-9-]+)_L(?P<lane>\d{1,9})_R?(?P<read>[12])" + _END
+)
 _BY_BCL2FASTQ: Final = re.compile(
     r"(?P<sample>.+)_S\d+(_L(?P<lane>\d{3}))?_(?P<kind>[RI])(?P<read>\d)_(?P<part>\d{3})" + _END
 )

@@ -1,5 +1,6 @@
 """The first bytes of gzipped files: plain gzip, and the blocked gzip of bgzip (SAM specification, section 4.1)."""
 
+import re
 import zlib
 from dataclasses import dataclass
 from typing import Final
@@ -7,6 +8,10 @@ from typing import Final
 _MAGIC: Final = b"\x1f\x8b\x08"
 _HAS_EXTRA_FIELD: Final = 4
 _HEADER: Final = 12
+_PADDING: Final = re.compile(rb"\0*")
+_PIECE: Final = 4 * 1024
+"""Bytes that are given to zlib at once: it copies what follows the end of a member, so a large file of many members
+would otherwise take the square of its size."""
 
 HOW_TO_REPAIR: Final = (
     "if it is complete, compress it again with `gzip -dc FILE | gzip > NEW`, otherwise copy it again from its source"
@@ -62,12 +67,29 @@ def inflate(data: bytes, *, max_bytes: int) -> Inflated:
     >>> inflate(members[:-1], max_bytes=100).ended
     False
     """
-    result = b""
-    while data and len(result) < max_bytes:
-        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        result += stream.decompress(data, max_bytes - len(result))
-        if not stream.eof:
-            return Inflated(result, ended=False)
-        # Block devices and tapes pad files with zeros, which gzip ignores too.
-        data = stream.unused_data.lstrip(b"\0")
-    return Inflated(result, ended=not data)
+    if not data:
+        return Inflated(b"", ended=True)
+    result = bytearray()
+    stream, position = _new_stream(), 0
+    while position < len(data) and len(result) < max_bytes:
+        piece = data[position : position + _PIECE]
+        result += stream.decompress(piece, max_bytes - len(result))
+        position += len(piece) - len(stream.unused_data)
+        if stream.eof:
+            position = _end_of_padding(data, position)
+            if position == len(data):
+                return Inflated(bytes(result), ended=True)
+            stream = _new_stream()
+        else:
+            position -= len(stream.unconsumed_tail)
+    return Inflated(bytes(result), ended=False)
+
+
+def _new_stream() -> "zlib._Decompress":
+    return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+
+
+def _end_of_padding(data: bytes, position: int) -> int:
+    """Where the next member begins: block devices and tapes pad files with zeros, which gzip ignores too."""
+    match = _PADDING.match(data, position)
+    return match.end() if match else position

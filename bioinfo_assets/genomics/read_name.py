@@ -15,9 +15,9 @@ from typing import Final, Literal
 from bioinfo_assets.genomics.sample import is_barcode
 
 _SINCE_CASAVA_1_8: Final = re.compile(
-    r"[^:\s]+:\d+:(?P<flowcell>[A-Za-z0-9][A-Za-z0-9_-]*):(?P<lane>\d+):\d+:-?\d+:-?\d+(:[A-Za-z+_-]+)?"
+    r"[^:\s]+:\d+:(?P<flowcell>[A-Za-z0-9][A-Za-z0-9_-]*):(?P<lane>\d{1,9}):\d+:-?\d+:-?\d+(:[A-Za-z+_-]+)?"
 )
-_BEFORE: Final = re.compile(r"(?P<first>[^:\s#]+):(?P<lane>\d+):\d+:-?\d+:-?\d+(#(?P<barcode>[^/\s]+))?")
+_BEFORE: Final = re.compile(r"(?P<first>[^:\s#]+):(?P<lane>\d{1,9}):\d+:-?\d+:-?\d+(#(?P<barcode>[^/\s]+))?")
 _DNBSEQ: Final = re.compile(r"(?P<flowcell>[A-Z]{1,4}\d{6,})L(?P<lane>\d)C\d{3}R\d{3}_?\d+")
 _COMMENT: Final = re.compile(r"(?P<read>[12]):[YN]:\d+:(?P<barcode>\S*)")
 

@@ -6,7 +6,7 @@ Both are parsed into the same rows, one for each pair of files.
 import csv
 import io
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -110,9 +110,9 @@ def parse_folder_list(text: str, source: str) -> tuple[str, ...]:
     folders = tuple(resolve_uri(source, entry) for entry in entries if entry and not entry.startswith("#"))
     if not folders:
         raise InputError(f"{source} lists no folder: write the path of a folder of FASTQs on a line")
-    for folder in folders:
-        if folders.count(folder) > 1:
-            raise InputError(f"{source} lists {folder} twice: list each folder once")
+    folder, count = Counter(folders).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"{source} lists {folder} twice: list each folder once")
     return folders
 
 
@@ -161,8 +161,8 @@ def _parse_table(text: str, source: str) -> tuple[list[str], list[tuple[int, lis
 
 
 def _check_header(columns: list[str], source: str) -> None:
-    repeated = next((column for column in columns if column and columns.count(column) > 1), None)
-    if repeated:
+    repeated, count = Counter(filter(None, columns)).most_common(1)[0] if any(columns) else ("", 0)
+    if count > 1:
         raise InputError(f"{source} has two columns {repeated!r}: remove or rename one")
     missing = [column for column in _REQUIRED_COLUMNS if column not in columns]
     if missing:

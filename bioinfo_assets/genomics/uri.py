@@ -1,8 +1,9 @@
 """Addresses of files: local paths, and `s3://`, `gs://` or `https://` URIs."""
 
 import posixpath
+import re
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 _SCHEMES: Final = ("s3://", "gs://", "https://", "http://")
 
@@ -25,7 +26,8 @@ def file_name(uri: str) -> str:
     'chr22.fa.gz'
     """
     if uri.startswith(("https://", "http://")):
-        return posixpath.basename(unquote(urlsplit(uri).path))
+        _, _, path = re.split("[?#]", uri, maxsplit=1)[0].partition("://")[2].partition("/")
+        return posixpath.basename(unquote(path))
     return posixpath.basename(uri)
 
 

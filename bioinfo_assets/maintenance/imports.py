@@ -278,7 +278,7 @@ def _reference_contigs(ledger: Ledger) -> tuple[Contig, ...] | None:
         return None
     dictionary = index.file("dict").uri
     try:
-        return parse_sam_header(ledger.store.read_bytes(dictionary).decode()).contigs
+        return parse_sam_header(ledger.store.read_small(dictionary).decode()).contigs
     except ValueError as error:
         raise InputError(f"{dictionary} is not a sequence dictionary ({error}): index the reference again") from error
 

@@ -1,6 +1,6 @@
 """Samples as partitions, and the ranges of partitions that a run is given."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 import dagster as dg
@@ -19,10 +19,18 @@ def add_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
         instance.add_dynamic_partitions(str(samples.name), new)
 
 
-def set_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
-    """Make the partitions equal to these samples; events of removed samples stay in the event log."""
+def set_samples(instance: dg.DagsterInstance, read_names: Callable[[], Sequence[str]]) -> None:
+    """Make the partitions equal to a project's samples; events of removed samples stay in the event log.
+
+    Args:
+        instance: Dagster's.
+        read_names: Reads the names. It is called after the partitions are read: another run, which begins at the same
+            moment, saves a sample before it adds its partition, so that this one does not take it for removed.
+    """
+    known = set(instance.get_dynamic_partitions(str(samples.name)))
+    names = read_names()
     add_samples(instance, names)
-    for removed in set(instance.get_dynamic_partitions(str(samples.name))).difference(names):
+    for removed in known.difference(names):
         instance.delete_dynamic_partition(str(samples.name), removed)
 
 

@@ -34,6 +34,7 @@ from bioinfo_assets.steps.trimming import trim_reads
 from bioinfo_assets.storage.store import Store
 
 _HEADER_BYTES: Final = 256 * 1024
+_MAX_HEADER_BYTES: Final = 64 * 1024 * 1024  # compressed; a VCF may consist of empty blocks
 """How much of a VCF is read for its header at first; doubled until the header is complete."""
 
 
@@ -107,7 +108,7 @@ def known_sites(upstream: Upstream, _: str) -> Job:
     """
     store, fai = upstream.project.store, upstream.shared("reference_index").file("fai")
     sites = upstream.project.known_sites(upstream.sources.known_sites)
-    contigs = parse_fai(store.read_bytes(fai.uri).decode())
+    contigs = parse_fai(store.read_small(fai.uri).decode(errors="replace"))
     for site in sites:
         header_contigs = vcf_contigs(store, site.vcf.uri)
         if header_contigs:  # otherwise the job checks the records, once they are indexed
@@ -217,6 +218,11 @@ def vcf_contigs(store: Store, uri: str) -> Mapping[str, int | None]:
         if contigs is not None:
             return contigs
         length *= 2
+        if length > _MAX_HEADER_BYTES:
+            raise InputError(
+                f"{uri} has no complete header in its first {_MAX_HEADER_BYTES >> 20} MiB: check that it is a VCF of "
+                "a genome"
+            )
 
 
 def _read_groups(upstream: Upstream, sample: str, trimmed: Record) -> Sequence[ReadGroup]:

@@ -138,7 +138,7 @@ def _intact_bam(results: SampleResults, record: Record) -> _Assessment:
 def _contigs(project: Project) -> tuple[Contig, ...]:
     """The contigs of the reference; empty if it is not indexed yet."""
     index = project.ledger.read(ResultKey(REFERENCE_INDEX, REFERENCES))
-    return parse_sam_header(project.store.read_bytes(index.file("dict").uri).decode()).contigs if index else ()
+    return parse_sam_header(project.store.read_small(index.file("dict").uri).decode()).contigs if index else ()
 
 
 def _reads_accounted_for(results: SampleResults, record: Record) -> _Assessment:
@@ -217,7 +217,7 @@ def _coverage(results: SampleResults, record: Record) -> _Assessment:
 def _sex(results: SampleResults, record: Record) -> _Assessment:
     project = results.project
     given = project.sample(results.sample).sex
-    summary = project.store.read_bytes(record.file("summary").uri).decode()
+    summary = project.store.read_small(record.file("summary").uri).decode()
     depths = sex_depths(summary, {contig.name: contig.length for contig in _contigs(project)})
     if depths is None:
         outcome = Outcome.UNKNOWN if given else Outcome.PASS
@@ -277,7 +277,7 @@ def check_sample(project: Project, check: QualityCheck, sample: str, record: Rec
         assessment = check.assess(results, record)
     except BioinfoAssetsError as problem:
         return Finding(check.name, sample, Outcome.UNKNOWN, str(problem))
-    except (ValueError, LookupError) as problem:  # of a table that is not what its tool writes
+    except result_metrics.PARSER_ERRORS as problem:
         return Finding(check.name, sample, Outcome.UNKNOWN, f"the metrics of {check.asset} cannot be read: {problem}")
     finding = Finding(
         check.name, sample, assessment.outcome, assessment.message, assessment.figures, record.data_version

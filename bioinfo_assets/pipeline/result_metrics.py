@@ -1,8 +1,12 @@
 """The metrics and plots of a result, read from the tables that the tools wrote."""
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
+from typing import Final
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.metrics import (
     covered_fractions,
     cutadapt_numbers,
@@ -33,11 +37,36 @@ Metrics = Mapping[str, float | str | InsertSizeHistogram | CoverageCurve]
 """By name: a number, a text, or what a plot is drawn from."""
 
 
+PARSER_ERRORS: Final = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, csv.Error
+)  # fmt: skip
+"""What parsers of tables raise for one that its tool did not write like this."""
+
+
+def _reported(read: Callable[[Store, Record], Metrics]) -> Callable[[Store, Record], Metrics]:
+    """Raise what parsers raise for a table that its tool did not write like this as an error of this project."""
+
+    @wraps(read)
+    def read_reported(store: Store, record: Record) -> Metrics:
+        try:
+            return read(store, record)
+        except PARSER_ERRORS as error:
+            message = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"a table of {record.key.label} cannot be read ({type(error).__name__}: {message}): remove its files "
+                "and run again"
+            ) from error
+
+    return read_reported
+
+
+@_reported
 def trimming_metrics(store: Store, record: Record) -> Metrics:
     """Pairs and bases before and after trimming."""
     return cutadapt_numbers(_read_table(store, record, "json"))
 
 
+@_reported
 def duplication_metrics(store: Store, record: Record) -> Metrics:
     """The fraction of duplicate reads, and the estimated size of the library."""
     return picard_numbers(_read_table(store, record, "metrics"))
@@ -50,11 +79,13 @@ def recalibration_metrics(_: Store, record: Record) -> Metrics:
     return {"recalibration": "not recalibrated: no known sites are set, so this is the marked BAM"}
 
 
+@_reported
 def alignment_metrics(store: Store, record: Record) -> Metrics:
     """Picard's alignment summary over both reads of a pair."""
     return picard_numbers(_read_table(store, record, "metrics"))
 
 
+@_reported
 def insert_size_metrics(store: Store, record: Record) -> Metrics:
     """Picard's insert sizes, and their histogram."""
     text = _read_table(store, record, "metrics")
@@ -63,11 +94,13 @@ def insert_size_metrics(store: Store, record: Record) -> Metrics:
     return {**plots, **picard_numbers(text)}
 
 
+@_reported
 def insert_sizes(store: Store, record: Record) -> Metrics:
     """Picard's insert sizes, without their histogram."""
     return picard_numbers(_read_table(store, record, "metrics"))
 
 
+@_reported
 def depth_metrics(store: Store, record: Record) -> Metrics:
     """Coverage figures, and the fraction of the genome with at least each depth; contigs without reads count too."""
     summary, genome_length = _read_table(store, record, "summary"), int(record.facts["genome_length"])
@@ -76,4 +109,4 @@ def depth_metrics(store: Store, record: Record) -> Metrics:
 
 
 def _read_table(store: Store, record: Record, key: str) -> str:
-    return store.read_bytes(record.file(key).uri).decode()
+    return store.read_small(record.file(key).uri).decode()

@@ -140,10 +140,10 @@ def _index_folder(connection: sqlite3.Connection, ledger: Ledger, folder: str, s
         if known.get(uri) == stamp:
             continue
         try:
-            record = json.loads(ledger.store.read_bytes(uri))
+            record = json.loads(ledger.store.read_small(uri))
             asset, scope, when, files = _parse(ledger.layout, record)
             job = _parse_job(record) if "wall_s" in record else None
-        except (BioinfoAssetsError, ValueError, KeyError, TypeError, AttributeError):
+        except (BioinfoAssetsError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue  # not a record, which `verify` reports, or deleted meanwhile
         row = (uri, folder, stamp, is_past_record(uri), when, asset, scope)
         record_id = connection.execute(_INSERT_RECORD, row).lastrowid

@@ -44,7 +44,7 @@ def read_acceptances(ledger: Ledger, sample: str) -> tuple[Acceptance, ...]:
     """
     uri = ledger.layout.accepted_quality(sample)
     try:
-        return _ACCEPTANCES.validate_json(ledger.store.read_bytes(uri))
+        return _ACCEPTANCES.validate_json(ledger.store.read_small(uri))
     except NotFoundError:
         return ()
     except ValidationError as error:

@@ -76,7 +76,7 @@ class Ledger:
             InputError: there is none.
         """
         try:
-            return _RECORD_OR_OBSERVATION.validate_json(self.store.read_bytes(uri), context=self.layout)
+            return _RECORD_OR_OBSERVATION.validate_json(self.store.read_small(uri), context=self.layout)
         except ValidationError as error:
             raise _not_a_record(uri, error) from error
 
@@ -141,7 +141,7 @@ class Ledger:
 
     def _load(self, uri: str, model: type[Model]) -> Model | None:
         try:
-            data = self.store.read_bytes(uri)
+            data = self.store.read_small(uri)
         except NotFoundError:
             return None
         try:

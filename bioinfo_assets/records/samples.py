@@ -171,7 +171,7 @@ def load_sample(ledger: Ledger, name: str) -> Sample:
     if not ledger.store.exists(uri):
         raise InputError(f"there is no sample {name!r} under {ledger.output_path}: add it with `samples add`")
     try:
-        return _with_addresses(_SAMPLE.validate_json(ledger.store.read_bytes(uri)), ledger.layout.absolute)
+        return _with_addresses(_SAMPLE.validate_json(ledger.store.read_small(uri)), ledger.layout.absolute)
     except ValidationError as error:
         raise InputError(f"{uri} is not a sample of this project: add {name} again with `samples add`") from error
 
@@ -272,7 +272,7 @@ def _withdraw_imports(ledger: Ledger, name: str) -> None:
 
 def _load_past(ledger: Ledger, uri: str) -> PastSample:
     try:
-        past = PastSample.model_validate_json(ledger.store.read_bytes(uri))
+        past = PastSample.model_validate_json(ledger.store.read_small(uri))
     except ValidationError as error:
         raise InputError(f"{uri} is not a past sample of this project: move it away") from error
     return past.model_copy(update={"sample": _with_addresses(past.sample, ledger.layout.absolute)})
@@ -291,7 +291,7 @@ def _with_addresses(sample: Sample, convert: Callable[[str], str]) -> Sample:
 
 def _read_text(store: Store, samples_file: str) -> str:
     try:
-        return store.read_bytes(samples_file).decode("utf-8-sig")
+        return store.read_small(samples_file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"{samples_file} is not UTF-8 text: save it as UTF-8 (in a spreadsheet as 'CSV UTF-8') and try again"

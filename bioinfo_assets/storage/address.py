@@ -25,3 +25,13 @@ def split_address(uri: str) -> SplitResult:
             "address without them"
         )
     return parts
+
+
+def check_addresses(*uris: str | None) -> None:
+    """Check the syntax of addresses before they are saved; None is none.
+
+    Raises:
+        InputError: one is malformed, or has a password.
+    """
+    for uri in filter(None, uris):
+        split_address(uri)

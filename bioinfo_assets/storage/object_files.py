@@ -80,6 +80,26 @@ def read(uri: str, start: int, length: int | None) -> bytes:
         return bytes(obstore.get(store, path, options={"range": (start, start + length)}).bytes())
 
 
+def read_up_to(uri: str, max_bytes: int) -> bytes:
+    """Return a file's first bytes, with one request, also of an empty file; a larger one is not read to its end.
+
+    Raises:
+        NotFoundError: the file does not exist.
+        InputError: it cannot be read.
+    """
+    with translate_store_errors(uri):
+        store, path = open_object(uri)
+        result = obstore.get(store, path)
+        if result.meta["size"] <= max_bytes:
+            return bytes(result.bytes())
+        data = b""
+        for chunk in result.stream(min_chunk_size=max_bytes):
+            data += bytes(chunk)
+            if len(data) >= max_bytes:
+                break
+        return data[:max_bytes]
+
+
 def chunks(uri: str) -> Iterator[bytes]:
     """Yield a file's bytes in pieces.
 

@@ -18,6 +18,9 @@ from bioinfo_assets.storage.file_stat import FileStat
 
 __all__ = ["FileStat", "Store", "join", "local_path"]
 
+MAX_SMALL_BYTES: Final = 128 * 1024 * 1024
+"""The size of files that are read into memory; the record of a report on ten thousand samples has some 15 MiB."""
+
 _CHUNK: Final = 4 * 1024 * 1024
 
 
@@ -31,13 +34,19 @@ def local_path(uri: str) -> Path | None:
     (PosixPath('/data/a b.txt'), None)
     """
     if uri.startswith("/"):
-        return Path(uri)
+        return _path(uri)
     parts = split_address(uri)
     if parts.scheme == "file":
-        return Path(unquote(parts.path))
+        return _path(unquote(parts.path))
     if parts.scheme in object_files.SCHEMES:
         return None
     raise InputError(f"{uri!r} is no file location: give an absolute path, or an s3://, gs:// or https:// address")
+
+
+def _path(text: str) -> Path:
+    if "\0" in text:
+        raise InputError(f"{text!r} is no file location: a path has no NUL character")
+    return Path(text)
 
 
 def join(uri: str, *parts: str) -> str:
@@ -77,6 +86,22 @@ class Store:
         """Return a file's bytes, or `length` of them from `start` on."""
         path = local_path(uri)
         return object_files.read(uri, start, length) if path is None else local_files.read(path, start, length)
+
+    def read_small(self, uri: str, max_bytes: int = MAX_SMALL_BYTES) -> bytes:
+        """Return the bytes of a file that is read into memory as a whole, such as a record or a samples file.
+
+        Raises:
+            InputError: it is larger than `max_bytes`, or it has no end, such as a device.
+        """
+        path = local_path(uri)
+        data: bytes | None = None
+        if path is None:
+            data = object_files.read_up_to(uri, max_bytes + 1)
+        elif local_files.stat(path).size <= max_bytes:  # a device is refused here
+            data = local_files.read(path, 0, max_bytes + 1)
+        if data is None or len(data) > max_bytes:
+            raise InputError(f"{uri} is larger than {max_bytes >> 20} MiB, so it is not what belongs there: replace it")
+        return data
 
     def write_bytes(self, uri: str, data: bytes) -> None:
         """Write a file, in place of any existing one; local folders are created."""

@@ -46,7 +46,7 @@ class SyncedProject:
 
     def observe_sources(self) -> None:
         """Report to Dagster what its sensors observe."""
-        set_samples(self.dagster, self.fake.samples)
+        set_samples(self.dagster, lambda: self.fake.samples)
         sources = Sources(self.fake.project)
         for sample in self.fake.samples:
             for event in observe_upstream(self.dagster, sources, SOURCES, sample):
@@ -284,7 +284,7 @@ def test_a_damaged_record_is_ignored(mutable: SyncedProject, empty: dg.DagsterIn
 
 
 def test_the_partitions_equal_the_samples(computed: SyncedProject, empty: dg.DagsterInstance) -> None:
-    set_samples(empty, ["a", "removed"])
+    set_samples(empty, lambda: ["a", "removed"])
 
     computed.sync(empty)
 

@@ -298,6 +298,44 @@ def test_a_run_reports_all_results_again_after_a_loss(mutable: ReadsProject, los
     assert mutable.code_versions_in_dagster() == before
 
 
+@pytest.mark.parametrize(("chosen", "wiped"), [("trimmed_reads", {"trimmed_reads"}), ("--all", set(READS))])
+def test_a_run_after_a_wipe_reports_again_what_was_wiped(mutable: ReadsProject, chosen: str, wiped: set[str]) -> None:
+    """By Dagster's own command. Files and records are as they were, so that no job runs."""
+    assert mutable.run_to_json()["runs"] == []
+    before = mutable.code_versions_in_dagster()
+    command = [str(Path(sys.executable).with_name("dagster")), "asset", "wipe", "--noprompt", chosen]
+    subprocess.run(command, env={**os.environ, "DAGSTER_HOME": str(mutable.home)}, capture_output=True, check=True)
+    assert set(mutable.code_versions_in_dagster()) == {place for place in before if place[0] not in wiped}
+
+    assert counts(mutable.run_to_json()) == {"cached": 4}
+
+    assert mutable.code_versions_in_dagster() == before
+    assert mutable.run_to_json()["runs"] == []
+
+
+def test_a_damaged_database_is_reported_in_a_sentence_and_can_be_moved_away(mutable: ReadsProject) -> None:
+    """A run with nothing to do does not answer from its marker alone."""
+    (mutable.home / "history" / "runs" / "index.db").write_bytes(b"not a database" * 100)
+    result = mutable.run("--json")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"bioinfo-assets: Dagster's database in {mutable.home} is damaged: move its folders history and schedules "
+        "away, and the next run, or `sync`, reports all results again\n"
+    )
+    for folder in ("history", "schedules"):
+        (mutable.home / folder).rename(mutable.folder / folder)
+    assert counts(mutable.run_to_json()) == {"cached": 4}
+
+
+def test_a_cache_that_cannot_be_written_is_reported_at_the_end(mutable: ReadsProject) -> None:
+    """With the number of results that others cannot copy; the run itself succeeds."""
+    (mutable.folder / "file").touch()
+    cache = mutable.folder / "file" / "cache"
+    result = mutable.run("--cache", cache)
+    assert result.exit_code == 0
+    assert f"4 results are not in the shared cache {cache}, which could not be read or written" in result.stdout
+
+
 def test_the_run_after_a_failed_one_uses_dagster(mutable: ReadsProject) -> None:
     original = mutable.fastq("two").read_bytes()
     mutable.fastq("two").unlink()

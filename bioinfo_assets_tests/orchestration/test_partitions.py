@@ -6,7 +6,7 @@ import dagster as dg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioinfo_assets.orchestration.partitions import add_samples, ranges, samples
+from bioinfo_assets.orchestration.partitions import add_samples, ranges, samples, set_samples
 
 
 @given(st.lists(st.booleans(), max_size=30))
@@ -33,3 +33,22 @@ def test_a_sample_is_added_once() -> None:
         add_samples(instance, ["a", "c"])
 
         assert list(instance.get_dynamic_partitions(str(samples.name))) == ["b", "a", "c"]
+
+
+def test_a_removed_sample_has_no_partition() -> None:
+    with dg.instance_for_test() as instance:
+        add_samples(instance, ["a", "removed"])
+        set_samples(instance, lambda: ["a", "b"])
+        assert list(instance.get_dynamic_partitions(str(samples.name))) == ["a", "b"]
+
+
+def test_a_sample_that_another_run_adds_meanwhile_stays() -> None:
+    """The other run saves it after this one has read the names, and adds its partition before this one is done."""
+    with dg.instance_for_test() as instance:
+
+        def read_names() -> list[str]:
+            add_samples(instance, ["of another run"])
+            return ["a"]
+
+        set_samples(instance, read_names)
+        assert set(instance.get_dynamic_partitions(str(samples.name))) == {"a", "of another run"}

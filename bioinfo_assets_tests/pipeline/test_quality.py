@@ -240,6 +240,22 @@ def test_the_sex_is_that_of_the_depths_of_x_and_y(
     assert own.sample("expt").sex == sex
 
 
+@pytest.mark.parametrize(
+    "table",
+    [f"chrom\tbases\n{row}\n" for row in ("chr1", "chr1\tmany", "chr1\r1", f"chr1\t{'9' * 5000}")],
+    ids=["a short row", "a word", "a carriage return", "digits"],
+)
+def test_a_summary_that_mosdepth_did_not_write_is_a_finding(tmp_path: Path, table: str) -> None:
+    own = project(tmp_path)
+    record_reference_index(own.ledger, HUMAN)
+    save_sample(own.ledger, Sample("expt", (Lane("FC1", 1, "/a_1.fq.gz", "/a_2.fq.gz", "expt"),), sex="XX"))
+    (tmp_path / "a.summary").write_bytes(table.encode())
+    record(own, "depth", tmp_path / "a.summary")
+    finding = check(own, "sex")
+    assert finding.outcome is Outcome.UNKNOWN
+    assert finding.message.startswith("the metrics of depth cannot be read: ")
+
+
 def test_without_sex_chromosomes_a_sex_in_the_samplesheet_is_not_checked(tmp_path: Path) -> None:
     own = project(tmp_path)
     record_reference_index(own.ledger, (("chr1", 1000), ("chr22", 500)))

@@ -363,6 +363,39 @@ class TestWeb:
             STORE.stat("https://[x/y")
 
 
+class TestSmallFiles:
+    """Those that are read into memory."""
+
+    @pytest.fixture(params=["local", "s3", "https"])
+    def folder(self, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+        if request.param == "local":
+            return str(tmp_path)
+        if request.param == "s3":
+            return str(request.getfixturevalue("s3"))
+        address, folder, _ = request.getfixturevalue("web")
+        for size in (0, 20, 21, 3_000_000):
+            (folder / str(size)).write_bytes(bytes(size))
+        return str(address)
+
+    @pytest.mark.parametrize("size", [0, 20])
+    def test_one_of_the_limit_is_read(self, folder: str, size: int) -> None:
+        if not folder.startswith("http"):
+            STORE.write_bytes(f"{folder}/{size}", bytes(size))
+        assert STORE.read_small(f"{folder}/{size}", max_bytes=20) == bytes(size)
+
+    @pytest.mark.parametrize("size", [21, 3_000_000])
+    def test_a_larger_one_is_refused(self, folder: str, size: int) -> None:
+        if not folder.startswith("http"):
+            STORE.write_bytes(f"{folder}/{size}", bytes(size))
+        with pytest.raises(InputError, match=rf"/{size} is larger than 0 MiB, so it is not what belongs there"):
+            STORE.read_small(f"{folder}/{size}", max_bytes=20)
+
+    @pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+    def test_one_without_an_end_is_refused(self, device: str) -> None:
+        with pytest.raises(InputError, match=f"{device} is not a file"):
+            STORE.read_small(device)
+
+
 if can_mount():
 
     class TestFullDisk:
