@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, cast
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
@@ -36,6 +36,7 @@ from bioinfo_assets.quality_settings import AtLeast, AtMost, QualitySettings
 from bioinfo_assets.retention_settings import KEEP, RetentionSettings
 from bioinfo_assets.storage.address import check_addresses
 from bioinfo_assets.storage.atomic import atomic_write
+from bioinfo_assets.trimming_settings import TrimmingSettings
 
 FILE_NAME: Final = "bioinfo-assets.toml"
 HOME_VARIABLE: Final = "DAGSTER_HOME"
@@ -62,27 +63,6 @@ def _split_by(separator: str) -> BeforeValidator:
     return BeforeValidator(split)
 
 
-class TrimmingSettings(BaseModel):
-    """What cutadapt trims; by default nothing, as most sequencers deliver reads without adapters."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    truseq: bool = Field(default=False, description="Cut Illumina's TruSeq adapters from the 3' ends.")
-    three_prime_1: str | None = Field(default=None, description="3' adapter of read 1: a sequence, or a FASTA file.")
-    three_prime_2: str | None = Field(default=None, description="3' adapter of read 2.")
-    five_prime_1: str | None = Field(default=None, description="5' adapter of read 1.")
-    five_prime_2: str | None = Field(default=None, description="5' adapter of read 2.")
-    poly_g: bool = Field(
-        default=False,
-        description="Cut the runs of G that two-colour machines (NextSeq, NovaSeq) write past the end of a fragment, "
-        "and 3' ends below quality 20.",
-    )
-    max_n: float = Field(default=0.1, ge=0, le=1, description="Drop a pair if either read has a larger fraction of Ns.")
-    minimum_length: int = Field(
-        default=20, ge=1, description="Drop pairs in which one read is shorter after trimming, in bases."
-    )
-
-
 EngineName = Literal["gatk", "native"]
 
 
@@ -106,8 +86,7 @@ class Settings(BackendConfig, BaseSettings):
     )
     reference_index: str | None = Field(
         default=None,
-        description="A ready-made index of the aligner, so that no job makes one: the path or address of its files "
-        "without their suffixes, such as `/ref/genome.fa` for `/ref/genome.fa.bwt`. It needs `aligner`.",
+        description="A ready-made index of `aligner`: the path or address of its files without their suffixes.",
     )
     known_sites: Annotated[tuple[str, ...], NoDecode, _split_by(",")] = Field(
         default=(), description="Bgzipped VCFs of known variants for base recalibration; none: no recalibration."

@@ -37,11 +37,13 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "orchestration": {"errors", "layout", "result_key", "storage", "launch", "records", "provenance"},
     "quality_settings": set(),
     "retention_settings": set(),
+    "trimming_settings": set(),
     "settings": {
         "errors",
         "layout",
         "quality_settings",
         "retention_settings",
+        "trimming_settings",
         "storage.address",
         "storage.atomic",
         "launch.backend_config",

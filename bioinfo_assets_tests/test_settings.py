@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.settings import FILE_NAME, Settings, TrimmingSettings, load, output_path_of, save
+from bioinfo_assets.settings import FILE_NAME, Settings, load, output_path_of, save
+from bioinfo_assets.trimming_settings import TrimmingSettings
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def options_from_tags(tags: Mapping[str, str]) -> JobOptions:
         return JobOptions()
     try:
         options = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # thousands of brackets within each other
         raise InputError(f'tag {TAG} is not JSON ({error}): write it as {{"memory_mib": 4096}}') from error
     return _validated(f"tag {TAG}", options)
 

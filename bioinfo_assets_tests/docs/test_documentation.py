@@ -23,7 +23,8 @@ from bioinfo_assets.launch.batch.checks import CheckResult
 from bioinfo_assets.pipeline.graph import ASSETS, SOURCES
 from bioinfo_assets.quality_settings import QualitySettings
 from bioinfo_assets.retention_settings import RetentionSettings
-from bioinfo_assets.settings import Settings, TrimmingSettings
+from bioinfo_assets.settings import Settings
+from bioinfo_assets.trimming_settings import TrimmingSettings
 from bioinfo_assets_tests.docs.pages import BUILD, CLONE, FOR_USERS, PAGES, code_blocks, command_lines
 from bioinfo_assets_tests.docs.pages import SOURCES as DOCUMENTS
 from bioinfo_assets_tests.steps.test_golden import JOBS
