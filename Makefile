@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install install-gatk install-for-tests demo dagit docs test test-long fuzz fuzz-engine audit sbom genome-shaped coverage check benchmark clean login \
-	create-repo build build-local push bash bash-local smoke-aws
+	create-repo build build-local build-deployment deployment push bash bash-local smoke-aws
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,6 +33,7 @@ test: install-for-tests ## run the tests, with the real tools
 	uv run --frozen pytest -n 3 --dist loadgroup
 
 test-long: install-for-tests ## run the tests that take minutes each and are not part of `make test`
+	@docker/tools/install.sh docker/tools/debian-gatk.txt docker/tools/debian-test.txt docker/tools/debian-long.txt
 	TESTS_NEED_DOCKER=yes uv run --frozen pytest -m long
 
 fuzz: install ## give each parser of outside text a hundred thousand inputs that nobody meant (ten minutes)
@@ -92,6 +93,7 @@ AWS_ACCOUNT ?= $(shell $(AWS) sts get-caller-identity --region '$(region)' --que
 REPOSITORY ?= bioinfo-assets## name of the repository in ECR
 TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)## tag of the image; default: this version
 LOCAL_IMAGE ?= bioinfo-assets-tools:local## name of the image that build-local builds
+COMPOSE ?= $(if $(shell docker compose version 2>/dev/null),docker compose,docker-compose)## the client of `deployment`
 DEPLOYMENT_TAG ?= local## tag of the images that build-deployment builds
 BASE ?= debian:bookworm-slim## base image: Debian 12 or later
 DEBIAN_SOURCES ?=## lines for apt's sources.list, for example of a snapshot; default: those of the base image
@@ -129,6 +131,9 @@ build-deployment: build-local ## build the images of deploy/compose for this mac
 	for name in app database proxy; do \
 		DOCKER_BUILDKIT=1 $(DOCKER) build --file deploy/compose/Dockerfile $(if $(CA),$(secret)) --target "$$name" \
 			--build-arg TOOLS='$(LOCAL_IMAGE)' --tag "bioinfo-assets-$$name:$(DEPLOYMENT_TAG)" . || exit 1; done
+
+deployment: build-deployment ## build the images of deploy/compose and start its services (docs/guides/deployment.md)
+	cd deploy/compose && $(COMPOSE) up --detach
 
 push: ## push the image to ECR, and print the setting `image` for it
 	@image='$(image)' && $(DOCKER) push "$$image" && printf '\nimage = "%s"\n' "$$($(DOCKER) image inspect \

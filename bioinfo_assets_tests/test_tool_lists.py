@@ -131,6 +131,7 @@ def test_without_permission_to_install_one_sentence_lists_what_is_missing_and_ho
 SCRIPTS: Final = [
     *LISTS.glob("**/*.sh"),
     *(LISTS / "bin").iterdir(),
+    *(CLONE / "deploy" / "compose").glob("*.sh"),
     CLONE / "docker" / "engine.sh",
     CLONE / ".ci" / "run",
 ]
