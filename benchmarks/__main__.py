@@ -68,6 +68,7 @@ def chain(
     reference: Annotated[Path | None, typer.Option(help="Their reference.")] = None,
     known_sites: Annotated[list[Path] | None, typer.Option(help="Their known sites, bgzipped and indexed.")] = None,
     engine: Annotated[Engine, typer.Option(help="Computes the steps that both engines can.")] = Engine.NATIVE,
+    cpus: Annotated[int, typer.Option(help="CPUs that each of our jobs has at least.")] = 1,
 ) -> None:
     """Our steps against the seed's commands."""
     if fastqs and not (reference and known_sites):
@@ -79,7 +80,7 @@ def chain(
         if fastqs and reference:
             inputs["given"] = reads.read_folder(fastqs, reference, tuple(known_sites or ()))
         for name, sample_reads in inputs.items():
-            result = chain_module.measure(folder / name, sample_reads, console, engine)
+            result = chain_module.measure(folder / name, sample_reads, console, engine, cpus)
             chain_module.show(result, console)
             report.add(f"chain, {name}", asdict(result))
 

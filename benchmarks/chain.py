@@ -43,12 +43,12 @@ class ChainResult:
     findings: tuple[Finding, ...]
 
 
-def measure(folder: Path, reads: Reads, console: Console, engine: Engine = Engine.GATK) -> ChainResult:
+def measure(folder: Path, reads: Reads, console: Console, engine: Engine, cpus: int) -> ChainResult:
     """Run both chains one step at a time, ours first in every second step, and compare their results."""
     bench = Bench(folder)
     fasta = bench.plain / fasta_name(str(reads.reference))
     fasta.parent.mkdir(parents=True)
-    scripts, ours = seed.scripts(reads, fasta), Ours(bench, reads, engine)
+    scripts, ours = seed.scripts(reads, fasta), Ours(bench, reads, engine, cpus)
     with console.status("") as status:
         steps = tuple(_steps(bench, ours, scripts, status.update))
         status.update("comparing the results")

@@ -1,7 +1,7 @@
 """Our jobs for each step of the seed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from benchmarks.bench import Bench, Figures
@@ -28,12 +28,14 @@ class Ours:
         bench: Runs the jobs.
         reads: The sample's reads.
         engine: Computes the steps that both engines can.
+        cpus: What each job has at least, as the option `vcpus` sets it.
         outputs: The output files of each asset by key.
     """
 
     bench: Bench
     reads: Reads
     engine: Engine = Engine.GATK
+    cpus: int = 1
     outputs: dict[str, Mapping[str, StoredFile]] = field(default_factory=dict)
 
     def run(self, step: str) -> tuple[Figures, Figures]:
@@ -41,6 +43,7 @@ class Ours:
         total, account = Figures.none(), Figures.none()
         for build in STEPS[step]:
             job = build(self)
+            job = replace(job, resources=replace(job.resources, cpus=max(job.resources.cpus, self.cpus)))
             figures, self.outputs[job.key.asset] = self.bench.run(job)
             total, account = total + figures, account + self.bench.account(job)
         return total, account
