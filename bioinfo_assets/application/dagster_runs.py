@@ -38,11 +38,17 @@ _log = logging.getLogger(__name__)
 
 _FIRST_INSTANCE: Final = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
-INSTANCE: Final = f"""{_FIRST_INSTANCE}run_launcher:
+_SECOND_INSTANCE: Final = f"""{_FIRST_INSTANCE}run_launcher:
   module: {ProjectRunLauncher.__module__}
   class: {ProjectRunLauncher.__name__}
 """
-"""The dagster.yaml of a new project: no telemetry, no newsletter dialog, and a launcher that ends all its runs."""
+
+INSTANCE: Final = f"{_SECOND_INSTANCE}python_logs:\n  python_log_level: INFO\n"
+"""The dagster.yaml of a new project: no telemetry, no newsletter dialog, a launcher that ends all its runs, and no line
+of log for each of Dagster's events, which the page shows."""
+
+_EARLIER_INSTANCES: Final = tuple(text.encode() for text in (_FIRST_INSTANCE, _SECOND_INSTANCE))
+"""As earlier versions wrote it."""
 
 _OPENING: Final = ".opening.lock"
 """Held while the instance is opened: two processes that create its tables at once leave a broken database."""
@@ -60,7 +66,7 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         ResourceError: the disk of the home is full, or fills up while the instance is open.
     """
     config = home / "dagster.yaml"
-    if not config.exists() or config.read_bytes() == _FIRST_INSTANCE.encode():  # as earlier versions wrote it
+    if not config.exists() or config.read_bytes() in _EARLIER_INSTANCES:
         with atomic_write(config) as part:
             part.write_text(INSTANCE, encoding="utf-8")
     with _translate_database_errors(home), _load(home, config) as instance:

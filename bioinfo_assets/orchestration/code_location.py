@@ -29,6 +29,10 @@ MODULE: Final = "bioinfo_assets.definitions"
 """The module that Dagster loads."""
 
 
+_ALL_EVENTS: Final = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
+"""The log of a run of the command line has all of Dagster's events, whatever the instance prints."""
+
+
 def job_origin(repository: str, job: str) -> RemoteJobOrigin:
     """The origin of a job's runs.
 
@@ -59,11 +63,11 @@ def create_run(
         tags: Of the new run.
         origin: Where Dagster finds the job.
     """
-    plan = create_execution_plan(job, instance_ref=instance.get_ref(), tags=tags)
+    plan = create_execution_plan(job, _ALL_EVENTS, instance_ref=instance.get_ref(), tags=tags)
     return instance.create_run(
         job_name=job.name,
         run_id=run_id,
-        run_config=None,
+        run_config=_ALL_EVENTS,
         status=None,
         tags=tags,
         root_run_id=None,

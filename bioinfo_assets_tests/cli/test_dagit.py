@@ -357,3 +357,6 @@ def test_a_backfill_computes_the_chosen_partitions(page: Page) -> None:
     assert [run["status"] for run in state()["runs"]] == ["SUCCESS"]
     for sample in ("b", "c"):
         assert (page.output / sample / "records" / "merged_reads.json").exists()
+    (run_id,) = [run["id"] for run in state()["runs"]]
+    printed = [line for line in page.log.read_text().splitlines() if run_id in line]
+    assert [line for line in printed if " DEBUG " in line] == []  # its events are on the page

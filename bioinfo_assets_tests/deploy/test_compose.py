@@ -230,5 +230,5 @@ def test_what_is_stale_is_seen(deployment: Deployment, page: Page) -> None:
     launched = deployment.query(LAUNCH, p=params)["launchPipelineExecution"]
     assert deployment.wait_for_run(launched["run"]["runId"]) == "SUCCESS"
     assert "stale" in deployment.run("status")
-    page.goto(f"{deployment.address}/assets/depth?view=checks")
+    page.goto(f"{deployment.address}/assets/depth?view=checks&checkDetail=up_to_date")
     page.get_by_text("1 of 2 out of date: tumbler").first.wait_for()
