@@ -7,6 +7,7 @@ ends the search if it raises anything but an error of this project, starts a pro
 takes more than ten seconds, or more than a gigabyte of memory; it is kept in the folder that is printed.
 """
 
+import shutil
 import subprocess
 import sys
 import time
@@ -25,11 +26,11 @@ with atheris.instrument_imports(include=_COUNTED) if _IS_ONE else nullcontext():
     from captainslog import picard
 
     from bioinfo_assets_tests.fuzzing.guard import parsing
-    from bioinfo_assets_tests.fuzzing.parsers import AWKWARD, FOLDER, PARSERS
+    from bioinfo_assets_tests.fuzzing.parsers import AWKWARD, FOLDER, PARSERS, folder_of_process
 
 assert picard  # it is imported later otherwise, and not counted
 _LIMITS: Final = ("-timeout=10", "-rss_limit_mb=1024", "-max_len=16384", "-len_control=0", "-seed=20261126")
-_INPUTS: Final = FOLDER.with_name(f"{FOLDER.name}-inputs")
+_INPUTS: Final = FOLDER.with_name("bioinfo-assets-fuzzing-inputs")
 
 
 def search(name: str, runs: int) -> None:
@@ -55,14 +56,20 @@ def search_in_process(name: str, runs: int) -> bool:
     """Search in a process of its own, and print a line; returns whether no input failed."""
     started = time.monotonic()
     command = [sys.executable, "-m", "bioinfo_assets_tests.fuzzing", _ONE, name, str(runs)]
-    process = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    lines = process.stderr.splitlines()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
+        stdout, stderr = process.communicate()
+    shutil.rmtree(
+        folder_of_process(process.pid), ignore_errors=True
+    )  # libFuzzer ends the process without its exit handlers
+    lines = stderr.splitlines()
     stats = dict(line.removeprefix("stat::").split(":", 1) for line in lines if line.startswith("stat::"))
     executed, peak = (stats.get(name, "?").strip() for name in ("number_of_executed_units", "peak_rss_mb"))
     outcome = "none fails" if process.returncode == 0 else f"one FAILS, in {_INPUTS / name}"
     sys.stdout.write(f"{name}: {executed} inputs in {time.monotonic() - started:.0f} s and {peak} MiB, {outcome}\n")
     if process.returncode:
-        sys.stdout.write(process.stdout[-4000:] + process.stderr[-4000:])
+        sys.stdout.write(stdout[-4000:] + stderr[-4000:])
     sys.stdout.flush()
     return process.returncode == 0
 

@@ -3,8 +3,11 @@
 An error of this project is an answer: one sentence for a user. Any other exception is a defect.
 """
 
+import atexit
 import gzip
+import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -33,8 +36,16 @@ from bioinfo_assets.records.samples import load_sample, past_samples
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store, local_path
 
-FOLDER: Final = Path(tempfile.gettempdir()).resolve() / "bioinfo-assets-fuzzing"
+
+def folder_of_process(pid: int) -> Path:
+    """Where the parsers of a process find their files: two of them may run at the same time."""
+    return Path(tempfile.gettempdir()).resolve() / f"bioinfo-assets-fuzzing.{pid}"
+
+
+FOLDER: Final = folder_of_process(os.getpid())
 """Where parsers of files find their input; nothing else is written."""
+
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 _CONTIGS: Final = (Contig("chr1", 1000), Contig("chr22", 50818468, "221733a2a15e2de66d33e73d126c5109"))
 _KEY: Final = ResultKey("depth", "expt")
