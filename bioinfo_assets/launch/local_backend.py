@@ -86,7 +86,7 @@ class Supervisors:
             line, far = socket.socketpair()
             with far:
                 control = self._send(json.dumps(request).encode(), far)
-            # A process that was killed after it had got the request has closed the line without this mark.
+            # A process that was killed, before or after it was sent the request, has closed the line without this mark.
             if line.recv(len(job_supervisor.STARTED)) == job_supervisor.STARTED:
                 return LocalProcess(line)
             line.close()
@@ -101,14 +101,12 @@ class Supervisors:
             self._close()
 
     def _send(self, request: bytes, far: socket.socket) -> socket.socket:
-        """Send a request, and return the socket that it was sent through."""
+        """Send a request, if the process is alive, and return the socket to it."""
         with self._lock:
-            try:
-                socket.send_fds(self._open(), [request], [far.fileno()])
-            except ConnectionError:  # the process was killed
-                self._close()
-                socket.send_fds(self._open(), [request], [far.fileno()])
-            return self._open()
+            control = self._open()
+            with suppress(ConnectionError):  # the process was killed
+                socket.send_fds(control, [request], [far.fileno()])
+            return control
 
     def _open(self) -> socket.socket:
         if self._control is None:

@@ -5,8 +5,9 @@ settings, and on who has accepted a sample that failed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
@@ -138,7 +139,12 @@ def _intact_bam(results: SampleResults, record: Record) -> _Assessment:
 def _contigs(project: Project) -> tuple[Contig, ...]:
     """The contigs of the reference; empty if it is not indexed yet."""
     index = project.ledger.read(ResultKey(REFERENCE_INDEX, REFERENCES))
-    return parse_sam_header(project.store.read_small(index.file("dict").uri).decode()).contigs if index else ()
+    return _read_contigs(project.store, index.file("dict").uri, index.data_version) if index else ()
+
+
+@lru_cache(maxsize=4)  # of thousands of samples, each of which is compared with them
+def _read_contigs(store: Store, dictionary: str, _: str) -> tuple[Contig, ...]:
+    return parse_sam_header(store.read_small(dictionary).decode()).contigs
 
 
 def _reads_accounted_for(results: SampleResults, record: Record) -> _Assessment:
@@ -314,15 +320,7 @@ def _accepted(project: Project, finding: Finding) -> Finding:
     for acceptance in reversed(read_acceptances(project.ledger, finding.sample)):
         if (acceptance.check, acceptance.data_version) == (finding.check, finding.data_version):
             message = f"{finding.message}; accepted by {acceptance.by} on {acceptance.at:%Y-%m-%d}: {acceptance.reason}"
-            return Finding(
-                finding.check,
-                finding.sample,
-                Outcome.ACCEPTED,
-                message,
-                finding.figures,
-                finding.data_version,
-                acceptance,
-            )
+            return replace(finding, outcome=Outcome.ACCEPTED, message=message, acceptance=acceptance)
     return finding
 
 
