@@ -19,6 +19,7 @@ from benchmarks import chain as chain_module
 from benchmarks import cohort as cohort_module
 from benchmarks import dagit_pages, instant_jobs, provenance, reads
 from benchmarks import digests as digests_module
+from benchmarks import engine_threads as engine_threads_module
 from benchmarks import executors as executors_module
 from benchmarks import fused as fused_module
 from benchmarks import orchestrators as orchestrators_module
@@ -215,6 +216,17 @@ def aligners(
         comparison = aligners_module.measure(folder, pairs, threads, runs)
     aligners_module.show(comparison, console)
     report.add("aligners", [asdict(comparison)])
+
+
+@app.command()
+def engine_threads(
+    pairs: Annotated[int, typer.Option(help="Read pairs.")] = 150_000,
+) -> None:
+    """The engine's subcommands with one, two and four threads."""
+    with _folder() as folder:
+        records, figures = engine_threads_module.measure(folder, pairs)
+    engine_threads_module.show(records, figures, console)
+    report.add("engine-threads", [asdict(own) for own in figures])
 
 
 @app.command()

@@ -11,6 +11,7 @@
 #include "options.h"
 #include "output.h"
 #include "read_filter.h"
+#include "record_batches.h"
 #include "recalibrated_qualities.h"
 #include "recalibration_table.h"
 #include "subcommands.h"
@@ -29,7 +30,6 @@ typedef struct {
     read_groups *groups;
     recalibration_model *model;
     recalibrated_qualities *qualities;
-    read_covariates covariates;
     bool drops_malformed;
 } recalibrator;
 
@@ -51,7 +51,7 @@ static bool is_kept(const recalibrator *by, const bam1_t *record)
     return kept;
 }
 
-static void recalibrate(recalibrator *by, bam1_t *record)
+static void recalibrate(const recalibrator *by, read_covariates *covariates, bam1_t *record)
 {
     int group = read_group_of(by->groups, record), length = record->core.l_qseq;
     if (group < 0)
@@ -60,10 +60,24 @@ static void recalibrate(recalibrator *by, bam1_t *record)
     /* Qualities of insertions and deletions, which other versions of GATK wrote. */
     remove_tag(record, "BI");
     remove_tag(record, "BD");
-    load_bases(&by->covariates, record, 0, length);
-    compute_covariates(&by->covariates, record);
-    recalibrate_bases(by->qualities, by->model, group, &by->covariates);
-    memcpy(bam_get_qual(record), by->covariates.qualities, length);
+    load_bases(covariates, record, 0, length);
+    compute_covariates(covariates, record);
+    recalibrate_bases(by->qualities, by->model, group, covariates);
+    memcpy(bam_get_qual(record), covariates->qualities, length);
+}
+
+static void recalibrate_batch(const void *context, record_batch *batch)
+{
+    const recalibrator *by = context;
+    read_covariates covariates = {0};
+    for (int i = 0; i < batch->count; i++) {
+        batch->kept[i] = is_kept(by, batch->records[i]);
+        if (!batch->kept[i])
+            continue;
+        recalibrate(by, &covariates, batch->records[i]);
+        write_as_htsjdk(batch->records[i], by->reads->name);
+    }
+    read_covariates_free(&covariates);
 }
 
 static apply_options parse(int argc, char **argv)
@@ -105,19 +119,6 @@ static apply_options parse(int argc, char **argv)
     return options;
 }
 
-static void recalibrate_all(recalibrator *by, bam_writer *writer)
-{
-    bam1_t *record = new_record();
-    while (read_record(by->reads, record)) {
-        if (!is_kept(by, record))
-            continue;
-        recalibrate(by, record);
-        write_as_htsjdk(record, by->reads->name);
-        write_record(writer, by->reads->header, record);
-    }
-    bam_destroy1(record);
-}
-
 int run_apply(int argc, char **argv)
 {
     apply_options options = parse(argc, argv);
@@ -133,14 +134,13 @@ int run_apply(int argc, char **argv)
     char *index = format_text("%s.bai", options.output), *md5 = format_text("%s.md5", options.output);
     bam_target target = {options.output, options.level, file ? index : NULL, file ? md5 : NULL};
     bam_writer *writer = open_writer(&target, by.reads->header, &threads);
-    recalibrate_all(&by, writer);
+    rewrite_records(by.reads, writer, &threads, &(batch_work){.change = recalibrate_batch, .context = &by});
     close_writer(writer);
     recalibrated_qualities_free(by.qualities);
     model_free(by.model);
     read_groups_free(by.groups);
     close_reader(by.reads);
     stop_threads(&threads);
-    read_covariates_free(&by.covariates);
     free(options.quantized);
     free(index);
     free(md5);

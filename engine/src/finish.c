@@ -11,6 +11,7 @@
 #include "mismatch_tags.h"
 #include "options.h"
 #include "output.h"
+#include "record_batches.h"
 #include "reference.h"
 #include "subcommands.h"
 
@@ -18,6 +19,14 @@ typedef struct {
     const char *input, *set, *reference, *output;
     int level, threads;
 } finish_options;
+
+/* What batches of records share. The set is read, and the contig's bases are in memory, before records are changed. */
+typedef struct {
+    const finish_options *options;
+    const bam_reader *reader;
+    reference *fasta;
+    duplicate_set *set;
+} finisher;
 
 static finish_options parse(int argc, char **argv)
 {
@@ -42,14 +51,15 @@ static finish_options parse(int argc, char **argv)
 }
 
 /* Takes a record's template number from it, and flags it if the template is a duplicate. */
-static void flag(bam1_t *record, const duplicate_set *set, const finish_options *options, const char *file)
+static void flag(const finisher *by, bam1_t *record)
 {
+    const char *file = by->reader->name;
     uint8_t *tag = bam_aux_get(record, TEMPLATE_TAG);
     int64_t number = tag ? bam_aux2i(tag) : -1;
-    if (!tag || number < 0 || (uint64_t)number >= set->templates)
+    if (!tag || number < 0 || (uint64_t)number >= by->set->templates)
         fail("%s has no number of a template of %s at %s: give what mark wrote with this set, sorted by samtools sort",
-             file, options->set, bam_get_qname(record));
-    if (is_duplicate(set, (uint32_t)number))
+             file, by->options->set, bam_get_qname(record));
+    if (is_duplicate(by->set, (uint32_t)number))
         record->core.flag |= BAM_FDUP;
     else
         record->core.flag &= (uint16_t)~BAM_FDUP;
@@ -58,42 +68,47 @@ static void flag(bam1_t *record, const duplicate_set *set, const finish_options 
         fail("the tags of %s in %s are damaged: align the reads again", bam_get_qname(record), file);
 }
 
-static void tag(bam1_t *record, const bam_reader *reader, reference *fasta, kstring_t *text)
+static void tag(const finisher *by, bam1_t *record, kstring_t *text)
 {
     if (record->core.flag & BAM_FUNMAP)
         return;
     if (record->core.tid < 0)
-        fail("%s has %s mapped to no contig: align the reads again", reader->name, bam_get_qname(record));
+        fail("%s has %s mapped to no contig: align the reads again", by->reader->name, bam_get_qname(record));
     int64_t length;
-    const char *bases = contig_bases(fasta, record->core.tid, &length);
-    set_mismatch_tags(record, bases, length, text, reader->name);
+    const char *bases = contig_bases(by->fasta, record->core.tid, &length);
+    set_mismatch_tags(record, bases, length, text, by->reader->name);
 }
 
-static void finish_stream(const finish_options *options, bam_reader *reader, bam_writer *writer)
+static void finish_batch(const void *context, record_batch *batch)
 {
-    reference *fasta = open_reference(options->reference, reader);
-    duplicate_set *set = NULL;
     kstring_t text = KS_INITIALIZE;
-    bam1_t *record = new_record();
-    uint64_t records = 0;
-    for (; read_record(reader, record); records++) {
-        /* Not earlier: mark writes the set at the end of its stream, after which samtools sort gives its first record. */
-        if (!set)
-            set = read_duplicates(options->set);
-        flag(record, set, options, reader->name);
-        tag(record, reader, fasta, &text);
-        write_as_htsjdk(record, reader->name);
-        write_record(writer, reader->header, record);
+    for (int i = 0; i < batch->count; i++) {
+        flag(context, batch->records[i]);
+        tag(context, batch->records[i], &text);
+        write_as_htsjdk(batch->records[i], ((const finisher *)context)->reader->name);
     }
-    if (!set)
-        set = read_duplicates(options->set);
-    if (records != set->records)
-        fail("%s has %llu records, and mark read %llu for %s: give all that mark wrote", reader->name,
-             (unsigned long long)records, (unsigned long long)set->records, options->set);
-    bam_destroy1(record);
     ks_free(&text);
-    duplicate_set_free(set);
-    close_reference(fasta);
+}
+
+static void begin_contig(void *context, int contig)
+{
+    finisher *by = context;
+    /* Not earlier: mark writes the set at the end of its stream, after which samtools sort gives its first record. */
+    if (!by->set)
+        by->set = read_duplicates(by->options->set);
+    int64_t length;
+    contig_bases(by->fasta, contig, &length);
+}
+
+static void finish_stream(finisher *by, bam_reader *reader, bam_writer *writer, htsThreadPool *threads)
+{
+    const batch_work work = {.change = finish_batch, .begin_contig = begin_contig, .context = by};
+    uint64_t records = rewrite_records(reader, writer, threads, &work);
+    if (!by->set)
+        by->set = read_duplicates(by->options->set);
+    if (records != by->set->records)
+        fail("%s has %llu records, and mark read %llu for %s: give all that mark wrote", reader->name,
+             (unsigned long long)records, (unsigned long long)by->set->records, by->options->set);
 }
 
 int run_finish(int argc, char **argv)
@@ -108,8 +123,11 @@ int run_finish(int argc, char **argv)
     char *md5 = is_file ? format_text("%s.md5", options.output) : NULL;
     const bam_target target = {options.output, options.level, index, md5};
     bam_writer *writer = open_writer(&target, reader->header, &threads);
-    finish_stream(&options, reader, writer);
+    finisher by = {.options = &options, .reader = reader, .fasta = open_reference(options.reference, reader)};
+    finish_stream(&by, reader, writer, &threads);
     close_writer(writer);
+    duplicate_set_free(by.set);
+    close_reference(by.fasta);
     close_reader(reader);
     publish_outputs();
     stop_threads(&threads);
