@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from bioinfo_assets.assets.automation import automate, automated, materialize_stale_nightly
 from bioinfo_assets.assets.failure_message import post_failures
 from bioinfo_assets.assets.materialize_stale import materialize_stale
 from bioinfo_assets.assets.new_samples import add_new_samples
@@ -26,7 +27,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     versions = code_versions(project)
     versioned = PIPELINE.map_asset_specs(lambda spec: spec.replace_attributes(code_version=versions[spec.key.path[-1]]))
     definitions = dg.Definitions(
-        assets=[*SOURCE_ASSETS, resource_usage, versioned],
+        assets=[*SOURCE_ASSETS, resource_usage, versioned.map_asset_specs(automated(settings))],
         asset_checks=[up_to_date, quality],
         jobs=[
             materialize_stale,
@@ -35,10 +36,6 @@ def build_definitions(settings: Settings) -> dg.Definitions:
                 "align_samples",
                 selection=dg.AssetSelection.assets(*ASSETS),
                 description="From FASTQs to metrics and the report, for the selected samples.",
-                tags={
-                    "bioinfo-assets/output-path": settings.output_path,
-                    "bioinfo-assets/reference": settings.reference or "none",
-                },
             ),
         ],
         sensors=[
@@ -50,7 +47,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             monitor_runs,
             post_failures,
             add_new_samples,
+            automate,
         ],
+        schedules=[materialize_stale_nightly],
         executor=one_process_executor,
         resources={
             "project": _project_resource(project),

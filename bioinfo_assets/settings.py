@@ -27,6 +27,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from bioinfo_assets.automation_settings import AutomationSettings
 from bioinfo_assets.errors import InputError, suggest
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.batch.config import BatchConfig
@@ -72,8 +73,8 @@ class StepOptions(JobOptions):
     engine: EngineName | None = Field(default=None, description="The engine of this asset, instead of the project's.")
 
 
-class Settings(BackendConfig, BaseSettings):
-    """The settings of a project. Those of `BackendConfig` are among them."""
+class Settings(BackendConfig, AutomationSettings, BaseSettings):
+    """The settings of a project. Those of `BackendConfig` and `AutomationSettings` are among them."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=False
@@ -127,14 +128,6 @@ class Settings(BackendConfig, BaseSettings):
         default=RetentionSettings(), description="How long the large files of intermediates are kept."
     )
     quality: QualitySettings = Field(default=QualitySettings(), description="The limits of quality control.")
-    watch: str | None = Field(
-        default=None,
-        description="A samples file that Dagit reads every five minutes, to add its new samples; an absolute path or "
-        "address.",
-    )
-    launch_new_samples: bool = Field(
-        default=False, description="Whether a backfill starts for the samples that `watch` has added."
-    )
     tool_path: Annotated[tuple[str, ...], NoDecode, _split_by(os.pathsep)] = Field(
         default=(), description="Folders with tools, searched before `PATH`."
     )

@@ -149,6 +149,25 @@ def test_a_misspelt_option_in_the_file_gets_a_sentence(home: Path, name: str, hi
     assert str(error.value) == f"unknown setting jobs.{name}: {hint}"
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (
+            "cost center",
+            "'cost center' is no name of a tag: use letters, digits, `_`, `.` and `-`, and at most one `/`",
+        ),
+        ("dagster/priority", "'dagster/priority' would replace a tag of dagster: choose another name"),
+        ("bioinfo-assets/user", "'bioinfo-assets/user' would replace a tag of bioinfo-assets: choose another name"),
+    ],
+)
+def test_a_run_tag_that_dagster_does_not_take(home: Path, name: str, reason: str) -> None:
+    (home / FILE_NAME).write_text(f'[run_tags]\n"{name}" = "x"\n')
+    with pytest.raises(InputError) as error:
+        settings_of(home)
+    assert reason in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 class TestAMovedProject:
     """Paths under the output path are relative in the file, so that it is valid after a move."""
 

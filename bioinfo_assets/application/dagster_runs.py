@@ -29,6 +29,7 @@ from bioinfo_assets.orchestration.partitions import range_tags, ranges, samples,
 from bioinfo_assets.orchestration.run_launcher import COMMAND_LINE, STARTED_BY_TAG, ProjectRunLauncher
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock, report_dead_runs
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES, PER_SAMPLE, SHARED
+from bioinfo_assets.records.record import user_name
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.storage.atomic import atomic_write, disk_full_error
 from bioinfo_assets.storage.file_lock import file_lock
@@ -122,6 +123,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 JOB: Final = "align_samples"
 TAGS: Final = {STARTED_BY_TAG: COMMAND_LINE, "bioinfo-assets/version": version("bioinfo-assets")}
+USER_TAG: Final = "bioinfo-assets/user"
 _ERROR_MODULE: Final = "bioinfo_assets.errors."
 
 
@@ -198,7 +200,7 @@ def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, part: _RunPa
         asset_selection=frozenset(map(dg.AssetKey, part.assets)), asset_check_selection=frozenset()
     )
     with hold_run_lock(instance, run_id, keep_on_error=True):
-        tags = {**TAGS, **CANCELLED_BY_INTERRUPT, **job.run_tags, **part.tags}
+        tags = {**TAGS, USER_TAG: user_name(), **CANCELLED_BY_INTERRUPT, **job.run_tags, **part.tags}
         run = create_run(instance, job, run_id, tags, job_origin(definitions.get_repository_def().name, JOB))
         # Only the events of failures are kept: of ten thousand samples the others take gigabytes.
         failed = [event for event in execute_run_iterator(InMemoryJob(job), run, instance) if event.is_failure]

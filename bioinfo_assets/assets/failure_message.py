@@ -8,7 +8,6 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from typing import Final
 
 import dagster as dg
@@ -40,13 +39,13 @@ def post_failures(context: dg.RunFailureSensorContext, project: dg.ResourceParam
     url = os.environ.get(WEBHOOK_VARIABLE)
     if not url:
         return dg.SkipReason(f"the variable {WEBHOOK_VARIABLE} has no webhook")
-    post(url, message_of(context.dagster_run, _reasons(context), project.settings.output_path))
+    post(url, message_of(context, project.settings.output_path))
     return None
 
 
-def message_of(run: dg.DagsterRun, reasons: Sequence[str], output_path: str) -> str:
+def message_of(context: dg.RunFailureSensorContext, output_path: str) -> str:
     """The message on a failed run: where, which run, and the reasons as the run has them."""
-    return "\n".join([f"Run {run.run_id[:8]} of {output_path} has failed:", *reasons])
+    return "\n".join([f"Run {context.dagster_run.run_id[:8]} of {output_path} has failed:", *_reasons(context)])
 
 
 def _reasons(context: dg.RunFailureSensorContext) -> list[str]:

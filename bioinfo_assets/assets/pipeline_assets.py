@@ -26,6 +26,7 @@ from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import REFERENCES, ResultKey
+from bioinfo_assets.settings import Settings
 
 if TYPE_CHECKING:
     from bioinfo_assets.orchestration.launcher import JobLauncher
@@ -62,9 +63,19 @@ def _asset_spec(spec: AssetSpec) -> dg.AssetSpec:
     )
 
 
+def run_tags(settings: Settings) -> dict[str, str]:
+    """What every run of the pipeline is labelled with, whoever started it."""
+    return {
+        "bioinfo-assets/output-path": settings.output_path,
+        "bioinfo-assets/reference": settings.reference or "none",
+        **settings.run_tags,
+    }
+
+
 def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext) -> StepEvents:
     launcher: JobLauncher = context.resources.launcher
     project: Project = context.resources.project
+    context.instance.add_run_tags(context.run.run_id, run_tags(project.settings))
     sources = Sources(project)
 
     def builder(spec: AssetSpec) -> JobBuilder:

@@ -1,6 +1,7 @@
 """A failed run is posted to a webhook, with the samples and the reasons."""
 
 import json
+import runpy
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,7 +13,8 @@ import pytest
 from bioinfo_assets.assets.failure_message import WEBHOOK_VARIABLE, post_failures
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.settings import Settings
+from bioinfo_assets.settings import Settings, save
+from bioinfo_assets_tests.docs.pages import CLONE
 
 REASON = "merged_reads of robin: robin_1.fastq.gz is not a complete gzip file"
 
@@ -115,3 +117,22 @@ def test_without_a_webhook_nothing_is_posted(
     monkeypatch.delenv(WEBHOOK_VARIABLE, raising=False)
     skipped = post_failures(failed, project=project)
     assert isinstance(skipped, dg.SkipReason)
+
+
+def test_the_example_mails_the_same_message(
+    failed: dg.RunFailureSensorContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "results" / ".dagster"
+    save(Settings(output_path=str(home.parent)), home)
+    variables = {"DAGSTER_HOME": str(home), "SMTP_HOST": "smtp.invalid", "MAIL_TO": "team@example.org"}
+    for name, value in {**variables, "SMTP_USER": "lab@example.org", "SMTP_PASSWORD": "x"}.items():
+        monkeypatch.setenv(name, value)
+    example = runpy.run_path(str(CLONE / "examples" / "email" / "definitions.py"))
+
+    definitions = example["defs"]()
+
+    names = {sensor.name for sensor in definitions.sensors}
+    assert {"mail_failures", "post_failures"} <= names
+    text = example["_text"](failed)
+    assert text.startswith(f"Run {failed.dagster_run.run_id[:8]} of {home} has failed:<br>")
+    assert REASON in text

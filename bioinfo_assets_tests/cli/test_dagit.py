@@ -1,5 +1,6 @@
 """Dagit on a project: the real web server and daemon, queried as its web page does."""
 
+import getpass
 import json
 import signal
 import socket
@@ -173,6 +174,7 @@ def test_runs_of_the_command_line_belong_to_the_code_location(page: Page) -> Non
     started = [run for run in runs if {"key": "bioinfo-assets/started-by", "value": "command line"} in run["tags"]]
     assert started
     assert {run["repositoryOrigin"]["repositoryLocationName"] for run in started} == {"bioinfo_assets"}
+    assert all({"key": "bioinfo-assets/user", "value": getpass.getuser()} in run["tags"] for run in started)
     assert selector["repositoryLocationName"] == "bioinfo_assets"
 
 

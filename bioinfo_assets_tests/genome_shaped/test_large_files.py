@@ -32,17 +32,18 @@ LARGE_MIB: Final = 150
 """Peaks above this do not depend on the space that every step has for small files."""
 
 
+@pytest.mark.parametrize("by", Engine)
 def test_every_step_keeps_within_its_disk_and_uses_two_fifths_of_it_on_large_files(
-    runner: Runner, tmp_path: Path
+    runner: Runner, tmp_path: Path, by: Engine
 ) -> None:
     data = simulate(tmp_path / "data", genome_length=3_000_000, pairs_per_lane=250_000)
-    measurements = run_all_steps(runner, data)
+    measurements = run_all_steps(runner, data, by)
     large = {item.asset: item for item in measurements.values() if item.peak_disk_mib > LARGE_MIB}
     assert {"merged_reads", "trimmed_reads", "aligned_bam", "marked_bam", "recalibrated_bam"} <= set(large)
     assert [str(item) for item in large.values() if item.disk_mib > 2.5 * item.peak_disk_mib] == []
 
 
-def run_all_steps(runner: Runner, data: SimulatedData) -> dict[str, Measurement]:
+def run_all_steps(runner: Runner, data: SimulatedData, engine: Engine) -> dict[str, Measurement]:
     """Run every step, and return its measurement."""
     fetched = runner.run(fetch_reference(unread(data.reference), LAYOUT))
     fasta = fetched.files["fasta"]
@@ -51,13 +52,13 @@ def run_all_steps(runner: Runner, data: SimulatedData) -> dict[str, Measurement]
     sources = [KnownSites(unread(vcf), None) for vcf in map(compress_sites, data.known_sites)]
     sites = runner.run(fetch_known_sites(sources, reference.fai, LAYOUT))
     lanes = lanes_of(data)
-    runner.run(merge_reads(SAMPLE, lanes[:1], LAYOUT, Engine.GATK), "one_lane")
-    merged = runner.run(merge_reads(SAMPLE, lanes, LAYOUT, Engine.GATK))
+    runner.run(merge_reads(SAMPLE, lanes[:1], LAYOUT, engine), "one_lane")
+    merged = runner.run(merge_reads(SAMPLE, lanes, LAYOUT, engine))
     trimmed = runner.run(trim_reads(SAMPLE, ReadFiles.of(merged.files), TRUSEQ, LAYOUT))
     groups = [lane.read_group for lane in lanes]
-    aligned = runner.run(align(SAMPLE, ReadFiles.of(trimmed.files), groups, reference, LAYOUT, Engine.GATK))
+    aligned = runner.run(align(SAMPLE, ReadFiles.of(trimmed.files), groups, reference, LAYOUT, engine))
     inputs = Inputs(aligned.files["bam"], reference, KnownSites.all_of(sites.files)[0])
-    later = run_bam_steps(runner, inputs, Engine.GATK)
+    later = run_bam_steps(runner, inputs, engine)
     later |= run_depth_and_report(runner, inputs, later)
     return {item.asset: item for item in (fetched, indexed, sites, merged, trimmed, aligned)} | later
 
