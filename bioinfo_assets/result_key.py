@@ -69,6 +69,7 @@ class ResultKey:
 RAW_READS: Final = "raw_reads"
 REFERENCE_SOURCE: Final = "reference_source"
 KNOWN_SITES_SOURCE: Final = "known_sites_source"
+COHORT_SOURCE: Final = "cohort"
 
 REFERENCE_INDEX: Final = "reference_index"
 MERGED_READS: Final = "merged_reads"

@@ -121,6 +121,10 @@ class Settings(BackendConfig, AutomationSettings, BaseSettings):
         description="Whether the final alignment is also written as CRAM and checked against the BAM: `embedded`, with "
         "the parts of the reference that it needs; `external`, for readers that have the reference or find it by M5.",
     )
+    read_quality: bool = Field(
+        default=False,
+        description="Whether fastp measures the quality of reads before trimming, for Dagit and the report.",
+    )
     depth_as_text: bool = Field(
         default=False, description="Publish depth as plain text instead of bgzipped and indexed."
     )

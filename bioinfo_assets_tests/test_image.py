@@ -54,6 +54,7 @@ def test_the_version_list_is_sorted_and_has_every_tool_in_its_locked_version(ver
             "bwa-mem3",
             "curl",
             "cutadapt",
+            "fastp",
             "gatk",
             "java",
             "mosdepth",

@@ -3,6 +3,8 @@
 A page names a generated part by a line of its own, such as `<!-- generated: commands -->`.
 """
 
+import ast
+import inspect
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -20,13 +22,15 @@ from pydantic_core import PydanticUndefined
 from bioinfo_assets.cli.main import app
 from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.job import Resources
+from bioinfo_assets.pipeline import jobs, rows
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.provenance.usage.totals import UsageTotal
 from bioinfo_assets.records.record import FileRecord, Observation, Record
 from bioinfo_assets.settings import Settings
-from bioinfo_assets.steps import resources
+from bioinfo_assets.steps import read_quality, resources
 from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.reference import Aligner
+from bioinfo_assets.steps.script import read_script
 
 CLONE: Final = Path(__file__).parent.parent
 
@@ -170,6 +174,33 @@ def assets() -> str:
     return _table(("asset", "what it is", "computed from", "settings", "tools", "one for"), rows)
 
 
+def example_step() -> str:
+    """The function of the step that the guide to new steps adds."""
+    return _code("python", inspect.getsource(read_quality.measure_read_quality))
+
+
+def example_script() -> str:
+    """Its script."""
+    return _code("bash", read_script("read_quality.sh"))
+
+
+def example_job() -> str:
+    """How its job is built."""
+    return _code("python", inspect.getsource(jobs.read_quality))
+
+
+def example_row() -> str:
+    """Its row."""
+    source = inspect.getsource(rows)
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    (row,) = (call for call in calls if any(ast.unparse(word) == "name='read_quality'" for word in call.keywords))
+    return _code("python", inspect.cleandoc(" " * row.col_offset + (ast.get_source_segment(source, row) or "")))
+
+
+def _code(language: str, text: str) -> str:
+    return f"```{language}\n{text.strip()}\n```"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
     """The sizes of a sample's files in bytes: FASTQs, BAMs, the FASTA, known sites, and the number of samples."""
@@ -197,6 +228,7 @@ class Sizes:
             "recalibrated_bam": resources.for_recalibration(self.bam, self.fasta, Engine.NATIVE),
             "recalibrated_bam, GATK": resources.for_recalibration(self.bam, self.fasta, Engine.GATK),
             "recalibrated_cram": resources.for_cram(self.bam, self.fasta),
+            "read_quality": resources.for_read_quality(self.reads),
             "alignment_metrics": resources.for_picard_metrics(self.bam, self.fasta),
             "insert_size_metrics": resources.for_picard_metrics(self.bam, 0),
             "depth": resources.for_depth(self.bam, self.fasta, plain_text=False),
@@ -245,6 +277,10 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "usage-total": usage_total,
     "observation": observation,
     "requirements": requirements,
+    "example-step": example_step,
+    "example-script": example_script,
+    "example-job": example_job,
+    "example-row": example_row,
 }
 """The generated parts by name."""
 

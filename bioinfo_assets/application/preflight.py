@@ -27,13 +27,6 @@ from bioinfo_assets.storage.store import local_path
 MIN_FREE_BYTES: Final = 64 * 1024 * 1024
 """Free space that Dagster's database and a small run need in the project's home."""
 
-HOW_TO_ENABLE: Final = {
-    "known_sites": "no known sites are set: give --known-sites, or leave out `--select known_sites`",
-    "recalibrated_cram": "no CRAM is set: give --cram embedded or --cram external, or leave out `--select "
-    "recalibrated_cram`",
-}
-"""What to do where only an asset was selected that the settings do not ask for."""
-
 _BATCH_RESOURCES: Final = frozenset(
     {"queue", "share_identifier", "image", "job_definition", "job_role", "execution_role"}
 )
@@ -229,7 +222,7 @@ def _drop_disabled(assets: tuple[str, ...], settings: Settings) -> tuple[str, ..
     enabled = enabled_assets(settings)
     chosen = tuple(asset for asset in assets if asset in enabled)
     if not chosen:
-        raise InputError(HOW_TO_ENABLE[assets[0]])
+        raise InputError(f"{GRAPH[assets[0]].how_to_enable}, or leave out `--select {assets[0]}`")
     return chosen
 
 

@@ -12,11 +12,11 @@ from bioinfo_assets.orchestration.internals import DATA_VERSION_IS_USER_PROVIDED
 from bioinfo_assets.orchestration.metadata import files_table
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.provenance import newest_versions, observation_event, versions_of_partitions
-from bioinfo_assets.pipeline.graph import COHORT_SOURCE, REPORT_FILES
+from bioinfo_assets.pipeline.graph import REPORT_FILES
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import sample_names
-from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE
+from bioinfo_assets.result_key import COHORT_SOURCE, KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE
 
 _KEY = dg.AssetKey(COHORT_SOURCE)
 

@@ -33,7 +33,6 @@ from bioinfo_assets.orchestration.provenance import (
 )
 from bioinfo_assets.pipeline.dry_run import PlannedResult
 from bioinfo_assets.pipeline.graph import (
-    COHORT_SOURCE,
     GRAPH,
     OVER_SAMPLES,
     PARTITIONED,
@@ -47,7 +46,7 @@ from bioinfo_assets.pipeline.recorded_versions import CurrentState, RecordedStat
 from bioinfo_assets.provenance.lineage import Lineage, TracedJob
 from bioinfo_assets.records.record import Observation, Record
 from bioinfo_assets.records.samples import sample_names
-from bioinfo_assets.result_key import COHORT, ResultKey
+from bioinfo_assets.result_key import COHORT, COHORT_SOURCE, ResultKey
 
 MAX_EVENTS_PER_QUERY: Final = 500
 

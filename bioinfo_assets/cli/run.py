@@ -91,6 +91,10 @@ def run(  # noqa: PLR0913 - each parameter is an option
             show_default="off",
         ),
     ] = None,
+    read_quality: Annotated[
+        bool | None,
+        typer.Option("--read-quality/--no-read-quality", help="Measure the quality of reads before trimming (fastp)."),
+    ] = None,
     truseq: Annotated[
         bool | None,
         typer.Option("--truseq/--no-truseq", help="Cut Illumina's TruSeq adapters.", rich_help_panel=TRIMMING_PANEL),
@@ -202,6 +206,7 @@ def run(  # noqa: PLR0913 - each parameter is an option
         "optical_distance": optical_distance,
         "depth_as_text": depth_as_text,
         "cram": cram,
+        "read_quality": read_quality,
         "trimming": _trimming(adapters, truseq=truseq, poly_g=poly_g, max_n=max_n),
         "backend": backend,
         "jobs": job_options(image, queue),

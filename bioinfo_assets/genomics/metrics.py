@@ -83,6 +83,36 @@ def cutadapt_numbers(text: str) -> Numbers:
     return numbers
 
 
+def fastp_numbers(text: str) -> Numbers:
+    """Read the figures of reads as they were sequenced from a report of fastp.
+
+    Duplicates are estimated from the sequences of pairs, without alignment, so optical and PCR duplicates with errors
+    are missing. Insert sizes are those of pairs whose reads overlap.
+
+    >>> text = '''{"summary": {"before_filtering": {"total_reads": 8, "total_bases": 800, "q20_bases": 700,
+    ...     "q30_bases": 600, "gc_content": 0.41, "read1_mean_length": 100, "read2_mean_length": 100}},
+    ...     "duplication": {"rate": 0.25}, "insert_size": {"peak": 270}}'''
+    >>> numbers = fastp_numbers(text)
+    >>> numbers["frac_q30"], numbers["frac_gc"], numbers["frac_duplication_estimate"]
+    (0.75, 0.41, 0.25)
+    """
+    report = json.loads(text)
+    reads = report["summary"]["before_filtering"]
+    numbers: Numbers = {
+        "reads": reads["total_reads"],
+        "bases": reads["total_bases"],
+        "reads1_mean_length": reads["read1_mean_length"],
+        "reads2_mean_length": reads["read2_mean_length"],
+        "frac_gc": reads["gc_content"],
+        "frac_duplication_estimate": report["duplication"]["rate"],
+        "insert_size_peak": report["insert_size"]["peak"],
+    }
+    if reads["total_bases"]:
+        numbers["frac_q20"] = reads["q20_bases"] / reads["total_bases"]
+        numbers["frac_q30"] = reads["q30_bases"] / reads["total_bases"]
+    return numbers
+
+
 def mosdepth_numbers(summary: str, genome_length: int) -> Numbers:
     r"""Return length, mean, minimal and maximal depth of the whole genome, from mosdepth's summary.
 

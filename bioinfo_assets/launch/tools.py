@@ -67,6 +67,7 @@ TOOLS: Final[Mapping[str, Tool]] = {
         ),
         Tool("bioinfo-assets-engine", "make install", version=r"^(\d\S*)"),
         Tool("openssl", _debian("openssl"), version_arguments=("version",), version=r"^OpenSSL (\S+)"),
+        Tool("fastp", _debian("fastp"), version=r"^fastp (\S+)"),
         Tool("cutadapt", "uv sync", version=r"^(\d\S*)"),
         Tool("multiqc", "uv sync", version=r"version (\S+)"),
         Tool("s5cmd", "uv sync", version_arguments=("version",), version=r"^v(\d\S*)"),

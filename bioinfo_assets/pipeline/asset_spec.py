@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.pipeline.jobs import Upstream
@@ -10,6 +11,9 @@ from bioinfo_assets.records.record import Record
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.storage.store import Store
+
+ALIGNER: Final = "ALIGNER"
+"""Stands for the command of the aligner, which is a setting, among the tools of an asset."""
 
 
 def _always(_: Settings) -> bool:
@@ -39,6 +43,7 @@ class AssetSpec:
         bulk_files: Keys of the large files of an intermediate, which its retention may release. Small ones stay: the
             report and Dagit read them.
         enabled: Whether the settings ask for it; the others of the graph are then computed without it.
+        how_to_enable: What is not set, and how to set it, for whoever selects it nevertheless.
         metrics: Reads its metrics and plots for Dagit; None if it has none.
     """
 
@@ -59,6 +64,7 @@ class AssetSpec:
     report_files: tuple[str, ...] = ()
     bulk_files: tuple[str, ...] = ()
     enabled: Callable[[Settings], bool] = _always
+    how_to_enable: str = ""
     metrics: Callable[[Store, Record], Metrics] | None = None
 
     def tools_of(self, settings: Settings) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Samples that go no further, because they failed a blocking quality check of what the next result is computed from."""
+"""Jobs that are not built: of assets that the settings do not ask for, and of samples that failed a blocking check."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,13 @@ from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, Outcome, ch
 
 
 def build_job(spec: AssetSpec, upstream: Upstream, scope: str) -> Job:
-    """Build the job of a result, unless its sample has failed a blocking check upstream.
+    """Build the job of a result, if the settings ask for it and its sample has failed no blocking check upstream.
 
     Raises:
-        InputError: the sample is blocked, or a file or a setting is wrong.
+        InputError: they do not, the sample is blocked, or a file or a setting is wrong.
     """
+    if not spec.enabled(upstream.project.settings):
+        raise InputError(f"{spec.how_to_enable}, or leave out {spec.name}")
     check_not_blocked(spec, upstream, scope)
     return spec.build(upstream, scope)
 

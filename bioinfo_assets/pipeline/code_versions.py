@@ -15,7 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.backend_config import open_backend
-from bioinfo_assets.pipeline.graph import ALIGNER, ASSETS, GRAPH
+from bioinfo_assets.pipeline.asset_spec import ALIGNER
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings, home_of, portable_values
 from bioinfo_assets.storage.atomic import atomic_write

@@ -26,6 +26,7 @@ from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
+from bioinfo_assets.steps.read_quality import measure_read_quality
 from bioinfo_assets.steps.reads import merge_reads
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
 from bioinfo_assets.steps.reference import Aligner, IndexedReference, fetch_reference, index_reference
@@ -159,16 +160,16 @@ def recalibrated_bam(upstream: Upstream, sample: str) -> Job:
 
 
 def recalibrated_cram(upstream: Upstream, sample: str) -> Job:
-    """Compress a sample's final BAM.
-
-    Raises:
-        InputError: the settings ask for no CRAM.
-    """
+    """Compress a sample's final BAM."""
     project = upstream.project
-    if project.settings.cram == "off":
-        raise InputError("no CRAM is set: give --cram embedded or --cram external, or leave out recalibrated_cram")
     embedded = project.settings.cram == "embedded"
     return compress(sample, _final_bam(upstream, sample), upstream.reference, project.layout, embedded=embedded)
+
+
+def read_quality(upstream: Upstream, sample: str) -> Job:
+    """Measure the quality of a sample's reads, as they were sequenced."""
+    reads = ReadFiles.of(upstream.record("merged_reads", sample).files)
+    return measure_read_quality(sample, reads, upstream.project.layout)
 
 
 def alignment_metrics(upstream: Upstream, sample: str) -> Job:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
-from bioinfo_assets.pipeline.graph import COHORT_SOURCE, GRAPH, OVER_SAMPLES, REPORT_FILES, SOURCES, result_key
+from bioinfo_assets.pipeline.graph import GRAPH, OVER_SAMPLES, REPORT_FILES, SOURCES, result_key
 from bioinfo_assets.records.record import InputRecord, Observation, Record
-from bioinfo_assets.result_key import COHORT, REFERENCE_SOURCE, ResultKey
+from bioinfo_assets.result_key import COHORT, COHORT_SOURCE, REFERENCE_SOURCE, ResultKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from bioinfo_assets.genomics.metrics import (
     covered_fractions,
     cutadapt_numbers,
     depth_distribution,
+    fastp_numbers,
     insert_size_histogram,
     mosdepth_numbers,
     picard_numbers,
@@ -64,6 +65,12 @@ def _reported(read: Callable[[Store, Record], Metrics]) -> Callable[[Store, Reco
 def trimming_metrics(store: Store, record: Record) -> Metrics:
     """Pairs and bases before and after trimming."""
     return cutadapt_numbers(_read_table(store, record, "json"))
+
+
+@_reported
+def read_quality_metrics(store: Store, record: Record) -> Metrics:
+    """Reads, base qualities, GC content and the estimated fraction of duplicates, before trimming."""
+    return fastp_numbers(_read_table(store, record, "json"))
 
 
 @_reported

@@ -43,5 +43,8 @@ CUTADAPT_JSON: Final = (
 )
 """A cutadapt report as JSON, without the same."""
 
+FASTP_JSON: Final = 'sed -E \'/^\\t(\\t"fastp_version"|"command"): /d\''
+"""A report of fastp without version and command line."""
+
 DERIVED_FILE: Final = None
 """For a file without content of its own, derived from another output, such as an index or an MD5."""

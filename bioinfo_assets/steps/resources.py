@@ -82,6 +82,11 @@ def for_trimming(reads: int) -> Resources:
     )
 
 
+def for_read_quality(reads: int) -> Resources:
+    """For fastp on FASTQs of this total size: it marks the reads that it has seen in a table of 1 GiB."""
+    return _resources(memory_mib=2048, disk_mib=_disk_mib(reads))
+
+
 def for_alignment(index: int, reads: int, thread_mib: int) -> Resources:
     """For alignment: memory for the index, for batches of 100 million bases with their records, and for threads.
 

@@ -26,7 +26,7 @@ def complete(data_set: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Ite
     (folder / "home").mkdir()
     with dg.instance_for_test(temp_dir=str(folder / "home")) as instance:
         settings = {"reference": str(data_set.reference), "known_sites": tuple(map(str, data_set.known_sites))}
-        project = open_real_project(folder, instance, cram="embedded", **settings)
+        project = open_real_project(folder, instance, cram="embedded", read_quality=True, **settings)
         project.add([data_set.fastqs])
         assert project.samples
         assert project.run(), project.failures()

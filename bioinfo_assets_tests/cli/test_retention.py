@@ -11,7 +11,8 @@ import pytest
 
 from bioinfo_assets.application.run import result_files
 from bioinfo_assets.launch.backend_config import open_backend
-from bioinfo_assets.pipeline.graph import ALIGNER, GRAPH
+from bioinfo_assets.pipeline.asset_spec import ALIGNER
+from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.settings import save
 from bioinfo_assets_tests.cli.commands import CommandResult, call
 from bioinfo_assets_tests.cli.small_project import all_files

@@ -11,7 +11,8 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.application.dagster_runs import open_instance
-from bioinfo_assets.pipeline.graph import ALIGNER, ASSETS, GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET
+from bioinfo_assets.pipeline.asset_spec import ALIGNER
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.canaries import SECRETS, leaks, texts_in
 from bioinfo_assets_tests.cli.commands import CommandResult, call, call_process, list_folders, take_lanes, write_pair

@@ -10,7 +10,8 @@ import pytest
 
 from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets.launch.backend_config import open_backend
-from bioinfo_assets.pipeline.graph import ALIGNER, GRAPH
+from bioinfo_assets.pipeline.asset_spec import ALIGNER
+from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.settings import save
 from bioinfo_assets_tests.cli.commands import CommandResult, call, call_process, list_folders, write_pair
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, FakeTools, open_fake_project

@@ -2,7 +2,7 @@
 
 import re
 
-from bioinfo_assets_tests.docs.pages import PAGES
+from bioinfo_assets_tests.docs.pages import CLONE, PAGES, SOURCES
 from bioinfo_assets_tests.test_architecture import MAY_IMPORT
 
 
@@ -12,3 +12,10 @@ def test_the_table_of_rooms_is_the_rule() -> None:
     table = {room: set(re.findall(r"`([\w.]+)`", imports)) for room, imports in rows}
     assert len(rows) == len(table)
     assert table == MAY_IMPORT
+
+
+def test_every_file_that_the_guide_to_new_steps_names_exists() -> None:
+    page = SOURCES["docs/guides/new-step.md"]
+    files = set(re.findall(r"`((?:bioinfo_assets|bioinfo_assets_tests|docker|docs)/[\w./-]+)`", page))
+    assert len(files) > 10
+    assert [file for file in sorted(files) if not (CLONE / file).exists()] == []

@@ -17,6 +17,7 @@ OUTPUTS = {
     "tabix": ("tabix (htslib) 1.16\n", "1.16"),
     "mosdepth": ("mosdepth 0.3.3\n", "0.3.3"),
     "Rscript": ("Rscript (R) version 4.2.2 Patched (2022-11-10 r83330)", "4.2.2"),
+    "fastp": ("fastp 0.23.2\n", "0.23.2"),
     "gatk": ("The Genome Analysis Toolkit (GATK) v4.6.2.0\nHTSJDK Version: 4.2.0\nPicard Version: 3.4.0", "4.6.2.0"),
     "picard": ("Version:3.4.0", "3.4.0"),
     "openssl": ("OpenSSL 3.0.17 1 Jul 2025 (Library: OpenSSL 3.0.17 1 Jul 2025)\n", "3.0.17"),

@@ -20,6 +20,7 @@ VERSION_TEXTS = {
     "mosdepth": "mosdepth {}",
     "Rscript": "Rscript (R) version {}",
     "bioinfo-assets-engine": "{}",
+    "fastp": "fastp {}",
     "cutadapt": "{}",
     "multiqc": "multiqc, version {}",
 }
@@ -30,6 +31,7 @@ ASSETS_BY_TOOL = {
     "samtools": {"reference_index", "aligned_bam", "marked_bam", "recalibrated_bam", "recalibrated_cram", "depth"},
     "bgzip": {"known_sites", "merged_reads", "aligned_bam", "marked_bam", "recalibrated_bam", "depth"},
     "tabix": {"known_sites", "depth"},
+    "fastp": {"read_quality"},
     "cutadapt": {"trimmed_reads"},
     "bioinfo-assets-engine": {
         *("merged_reads", "aligned_bam", "marked_bam"),

@@ -369,6 +369,14 @@ def test_only_what_is_downstream_of_an_imported_result_is_computed(imported: Fak
     assert run_planned(imported, plan) == imported.places(FROM_RECALIBRATED, ["x"]) | {REPORT}
 
 
+def test_what_an_imported_result_leaves_without_input_is_not_computed(imported: FakeProject) -> None:
+    """The sample with the imported BAM has no reads whose quality could be measured."""
+    imported.settings["read_quality"] = True
+    plan = imported.plan()
+    assert {place for place in plan if place[0] == "read_quality"} == imported.places(["read_quality"], ["a", "b", "c"])
+    assert run_planned(imported, plan) >= imported.places(["read_quality"], ["a", "b", "c"])
+
+
 def test_a_new_step_version_does_not_affect_an_imported_result(
     imported: FakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

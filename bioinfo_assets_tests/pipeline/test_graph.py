@@ -7,7 +7,6 @@ import dagster as dg
 import pytest
 from dagster._core.execution.api import execute_run
 
-from bioinfo_assets.application.preflight import HOW_TO_ENABLE
 from bioinfo_assets.assets.pipeline_assets import PIPELINE, pipeline_assets
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
 from bioinfo_assets.launch.backend_config import BackendConfig
@@ -22,14 +21,16 @@ from bioinfo_assets.pipeline.graph import (
     ASSETS,
     GRAPH,
     PER_SAMPLE,
+    REPORT_FILES,
     SOURCES,
     enabled_assets,
 )
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.record import Record
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.result_key import COHORT, COHORT_SOURCE, ResultKey
 from bioinfo_assets.settings import Settings
+from bioinfo_assets_tests.pipeline.fake_project import FakeProject, open_fake_project
 from bioinfo_assets_tests.records.recorded_results import record_result
 
 
@@ -56,8 +57,27 @@ def test_the_settings_of_a_row_exist(spec: AssetSpec) -> None:
 
 def test_assets_that_the_settings_can_leave_out_have_advice_for_whoever_selects_them() -> None:
     bare = Settings(output_path="/out")
-    assert set(HOW_TO_ENABLE) == set(ASSETS) - set(enabled_assets(bare))
-    assert enabled_assets(bare.model_copy(update={"known_sites": ("x.vcf.gz",), "cram": "embedded"})) == ASSETS
+    assert {spec.name for spec in GRAPH.values() if spec.how_to_enable} == set(ASSETS) - set(enabled_assets(bare))
+    everything = {"known_sites": ("x.vcf.gz",), "cram": "embedded", "read_quality": True}
+    assert enabled_assets(bare.model_copy(update=everything)) == ASSETS
+
+
+def test_the_report_reads_what_the_settings_ask_for(tmp_path: Path) -> None:
+    """All that has files for it is upstream of it; what is not asked for may be there from before."""
+    assert set(GRAPH["multiqc_report"].upstream) == {*REPORT_FILES, COHORT_SOURCE}
+    fake = open_fake_project(tmp_path, "a")
+    without = report_inputs(fake)
+    fake.settings["read_quality"] = True
+    fake.run()
+    assert report_inputs(fake) - without == {"a.fastp.json"}
+    fake.settings["read_quality"] = False
+    fake.run()
+    assert report_inputs(fake) == without
+
+
+def report_inputs(fake: FakeProject) -> set[str]:
+    fake.run()
+    return {file.uri.rpartition("/")[2] for file in fake.record("multiqc_report", COHORT).inputs}
 
 
 def build_read_count(upstream: Upstream, sample: str) -> Job:

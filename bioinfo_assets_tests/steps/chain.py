@@ -14,6 +14,7 @@ from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
+from bioinfo_assets.steps.read_quality import measure_read_quality
 from bioinfo_assets.steps.reads import LaneFiles, merge_reads
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
 from bioinfo_assets.steps.reference import Aligner, IndexedReference, fetch_reference, index_reference
@@ -69,7 +70,11 @@ def run_chain(folder: Path, engine: Engine, resources: Resources | None = None) 
     )
     fasta = results["reference_genome"].files["fasta"]
     merged = ReadFiles.of(results["merged_reads"].files)
-    run(index_reference(fasta, None, Aligner.BWA, layout), trim_reads(SAMPLE, merged, TRUSEQ, layout))
+    run(
+        index_reference(fasta, None, Aligner.BWA, layout),
+        trim_reads(SAMPLE, merged, TRUSEQ, layout),
+        measure_read_quality(SAMPLE, merged, layout),
+    )
     reference = IndexedReference.of(fasta, Aligner.BWA, results["reference_index"].files)
     trimmed = ReadFiles.of(results["trimmed_reads"].files)
     run(
@@ -92,6 +97,7 @@ def run_chain(folder: Path, engine: Engine, resources: Resources | None = None) 
         results["trimmed_reads"].files["log"],
         results["marked_bam"].files["metrics"],
         results["recalibrated_bam"].files["table"],
+        results["read_quality"].files["json"],
         results["alignment_metrics"].files["metrics"],
         results["insert_size_metrics"].files["metrics"],
         results["depth"].files["summary"],

@@ -17,6 +17,7 @@ from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
+from bioinfo_assets.steps.read_quality import measure_read_quality
 from bioinfo_assets.steps.reads import merge_reads
 from bioinfo_assets.steps.recalibration import Recalibration, recalibrate
 from bioinfo_assets.steps.reference import Aligner, fetch_reference, index_reference
@@ -71,6 +72,7 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
         "recalibrated_bam.without_sites": recalibrate("expt", marked, reference(), no_sites, layout),
         "recalibrated_cram": compress("expt", bam("recalib.bam"), reference(), layout, embedded=True),
         "recalibrated_cram.external": compress("expt", bam("recalib.bam"), reference(), layout, embedded=False),
+        "read_quality": measure_read_quality("expt", reads(), layout),
         "alignment_metrics": alignment_metrics("expt", marked, reference(), layout, Engine.GATK),
         "alignment_metrics.native": alignment_metrics("expt", marked, reference(), layout, Engine.NATIVE),
         "insert_size_metrics": insert_size_metrics("expt", marked, layout, Engine.GATK),

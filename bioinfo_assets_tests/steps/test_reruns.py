@@ -27,6 +27,7 @@ def test_only_derived_files_have_no_content(chain: Chain) -> None:
         "marked_bam.md5",
         "recalibrated_bam.bai",
         "recalibrated_bam.md5",
+        "read_quality.html",
         "recalibrated_cram.crai",
         "recalibrated_cram.md5",
         "depth.tbi",

@@ -49,6 +49,12 @@ def test_marking_duplicates_of_a_small_bam_needs_at_most_two_gibibytes() -> None
     assert resources.for_duplicate_marking(1_000_000, 17_000).memory_mib <= 2048
 
 
+def test_read_quality_gets_the_memory_of_fastp_whatever_the_number_of_reads() -> None:
+    """fastp 0.23.2 took 1,690 MiB for 4,949,280 pairs, and as much for 1,767,600 (docs/reference/requirements.md)."""
+    assert {resources.for_read_quality(size).memory_mib for size in (10**6, HUMAN_READS)} == {2048}
+    assert resources.for_read_quality(HUMAN_READS).disk_mib > HUMAN_READS / resources.MIB
+
+
 def test_a_human_genome_gets_the_memory_that_its_tools_need() -> None:
     # Indexing took 1.52 bytes a base of 128 Mb (docs/reference/requirements.md), and 28 by bwa-mem2's readme.
     assert (

@@ -16,6 +16,7 @@ _PAGES: Final = {
     "bwa-mem2": "https://github.com/bwa-mem2/bwa-mem2",
     "bwa-mem3": "https://github.com/fg-labs/bwa-mem3-rs",
     "cutadapt": "https://cutadapt.readthedocs.io/",
+    "fastp": "https://github.com/OpenGene/fastp",
     "gatk": "https://gatk.broadinstitute.org/",
     "mosdepth": "https://github.com/brentp/mosdepth",
     "multiqc": "https://multiqc.info/",
