@@ -6,7 +6,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
 
-CHECKS: Final = ("intact_bam", "reads_accounted_for", "insert_size", "mapped", "duplicates", "coverage", "sex")
+CHECKS: Final = (
+    *("intact_bam", "reads_accounted_for", "insert_size", "mapped", "duplicates", "coverage", "sex", "contamination"),
+)
 """The quality checks of a sample."""
 
 
@@ -85,6 +87,7 @@ class QualitySettings(BaseModel):
     covered_30x: AtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 30 or more.")
     insert_size: AtLeast = Field(default=AtLeast(), description="Median insert size in bases.")
     insert_size_at_most: AtMost = Field(default=AtMost(), description="Median insert size in bases, limits from above.")
+    contamination: AtMost = Field(default=AtMost(), description="Fraction of another person's DNA, as estimated.")
     blocking: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_check_names)] = Field(
         default=(),
         description="The checks after which a sample that fails goes no further, unless somebody accepts it with "

@@ -43,7 +43,7 @@ FILE_NAME: Final = "bioinfo-assets.toml"
 HOME_VARIABLE: Final = "DAGSTER_HOME"
 PREFIX: Final = "BIOINFO_ASSETS_"
 
-_PATHS: Final = ("reference", "reference_alt", "reference_index", "scratch", "cache")
+_PATHS: Final = ("reference", "reference_alt", "reference_index", "contamination_sites", "scratch", "cache")
 _LISTS_OF_PATHS: Final = ("known_sites", "tool_path")
 _ADAPTERS: Final = ("three_prime_1", "three_prime_2", "five_prime_1", "five_prime_2")
 
@@ -128,9 +128,11 @@ class Settings(BackendConfig, AutomationSettings, BaseSettings):
     depth_as_text: bool = Field(
         default=False, description="Publish depth as plain text instead of bgzipped and indexed."
     )
-    retention: RetentionSettings = Field(
-        default=RetentionSettings(), description="How long the large files of intermediates are kept."
+    contamination_sites: str | None = Field(
+        default=None,
+        description="A bgzipped VCF of common variants with their frequencies (`AF`), to estimate contamination from.",
     )
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="How long large files are kept.")
     quality: QualitySettings = Field(default=QualitySettings(), description="The limits of quality control.")
     tool_path: Annotated[tuple[str, ...], NoDecode, _split_by(os.pathsep)] = Field(
         default=(), description="Folders with tools, searched before `PATH`."

@@ -201,6 +201,10 @@ def _code(language: str, text: str) -> str:
     return f"```{language}\n{text.strip()}\n```"
 
 
+COMMON_VARIANTS: Final = 1_400_000
+"""The bytes of a VCF of some 60,000 common variants."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
     """The sizes of a sample's files in bytes: FASTQs, BAMs, the FASTA, known sites, and the number of samples."""
@@ -229,6 +233,7 @@ class Sizes:
             "recalibrated_bam, GATK": resources.for_recalibration(self.bam, self.fasta, Engine.GATK),
             "recalibrated_cram": resources.for_cram(self.bam, self.fasta),
             "read_quality": resources.for_read_quality(self.reads),
+            "contamination": resources.for_contamination(self.bam, COMMON_VARIANTS),
             "alignment_metrics": resources.for_picard_metrics(self.bam, self.fasta),
             "insert_size_metrics": resources.for_picard_metrics(self.bam, 0),
             "depth": resources.for_depth(self.bam, self.fasta, plain_text=False),

@@ -111,7 +111,8 @@ def check_backend(settings: Settings, assets: Collection[str]) -> None:
         )
     if any(settings.options_of(asset).queue is None for asset in assets):
         raise InputError("no job queue is set for AWS Batch: give --queue, or set `queue` in [jobs]")
-    for uri in (settings.reference, settings.reference_alt, settings.reference_index, *settings.known_sites):
+    files = (settings.reference, settings.reference_alt, settings.reference_index, settings.contamination_sites)
+    for uri in (*files, *settings.known_sites):
         if uri is not None:
             check_is_remote(uri)
 

@@ -12,7 +12,8 @@ import dagster as dg
 
 from bioinfo_assets.assets.materialize_stale import materialize_stale
 from bioinfo_assets.orchestration.beta_features import accept_beta_features
-from bioinfo_assets.pipeline.graph import COHORT_SOURCE, GRAPH, enabled_assets
+from bioinfo_assets.pipeline.graph import GRAPH, enabled_assets
+from bioinfo_assets.result_key import COHORT_SOURCE
 from bioinfo_assets.settings import Settings
 
 NIGHTLY: Final = "0 2 * * *"

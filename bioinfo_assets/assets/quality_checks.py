@@ -7,8 +7,9 @@ from typing import Final
 import dagster as dg
 
 from bioinfo_assets.assets.check_events import MAX_NAMED, MAX_ROWS, current_project, report_check
+from bioinfo_assets.pipeline.assessments import Outcome
 from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, Outcome, QualityCheck, check_sample
+from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, QualityCheck, check_sample, enabled_checks
 from bioinfo_assets.records.samples import sample_names
 
 _COLUMNS: Final = dg.TableSchema(
@@ -21,9 +22,9 @@ _COLUMNS: Final = dg.TableSchema(
 
 
 def quality_results(project: Project, checks: Sequence[QualityCheck] = ()) -> Iterator[dg.AssetCheckResult]:
-    """What checks report of all samples of a project; all checks if none are given."""
+    """What checks report of all samples of a project; all that the settings ask for if none are given."""
     names = sample_names(project.ledger)
-    for check in checks or QUALITY_CHECKS.values():
+    for check in checks or enabled_checks(project.settings):
         yield _result(check, [check_sample(project, check, name) for name in names])
 
 

@@ -14,8 +14,9 @@ from bioinfo_assets.application.plan import open_project
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Json, OutputPath, Samples
 from bioinfo_assets.errors import InputError, did_you_mean
+from bioinfo_assets.pipeline.assessments import Outcome
 from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, Outcome, check_sample, check_samples, overall
+from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, check_sample, check_samples, overall
 from bioinfo_assets.records.accepted_quality import Acceptance, add_acceptances
 from bioinfo_assets.records.record import user_name
 from bioinfo_assets.records.samples import sample_names
@@ -96,7 +97,8 @@ def _accept(project: Project, name: str, samples: Sequence[str], reason: str) ->
 
 
 def _show(findings: Mapping[str, Sequence[Finding]]) -> None:
-    table = Table("SAMPLE", *(name.upper().replace("_", " ") for name in QUALITY_CHECKS), box=None, pad_edge=False)
+    checks = [finding.check for finding in next(iter(findings.values()), ())]
+    table = Table("SAMPLE", *(name.upper().replace("_", " ") for name in checks), box=None, pad_edge=False)
     for name, found in findings.items():
         cells = [f"[{_STYLES[finding.outcome]}]{finding.outcome.value}[/]" for finding in found]
         table.add_row(name, *cells)

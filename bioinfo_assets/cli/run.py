@@ -52,6 +52,14 @@ def run(  # noqa: PLR0913 - each parameter is an option
     no_known_sites: Annotated[
         bool, typer.Option("--no-known-sites", help="Use no known sites: base qualities are not recalibrated.")
     ] = False,
+    contamination_sites: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="A bgzipped VCF of common variants with their frequencies, to estimate contamination (GATK).",
+            show_default="not estimated",
+        ),
+    ] = None,
     select: Annotated[
         list[str] | None,
         typer.Option(
@@ -201,6 +209,7 @@ def run(  # noqa: PLR0913 - each parameter is an option
         "reference_alt": _absolute(reference_alt),
         "reference_index": _absolute(reference_index),
         "known_sites": sites,
+        "contamination_sites": _absolute(contamination_sites),
         "platform": platform,
         "aligner": aligner,
         "optical_distance": optical_distance,

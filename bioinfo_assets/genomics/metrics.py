@@ -113,6 +113,16 @@ def fastp_numbers(text: str) -> Numbers:
     return numbers
 
 
+def contamination_numbers(text: str) -> Numbers:
+    r"""Read the estimate of GATK's CalculateContamination and its standard error.
+
+    >>> contamination_numbers("sample\tcontamination\terror\ns\t0.02\t0.003\n")
+    {'contamination': 0.02, 'contamination_error': 0.003}
+    """
+    (row,) = csv.DictReader(io.StringIO(text), delimiter="\t")
+    return {"contamination": float(row["contamination"]), "contamination_error": float(row["error"])}
+
+
 def mosdepth_numbers(summary: str, genome_length: int) -> Numbers:
     r"""Return length, mean, minimal and maximal depth of the whole genome, from mosdepth's summary.
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.pipeline.assessments import Outcome
 from bioinfo_assets.pipeline.asset_spec import AssetSpec
 from bioinfo_assets.pipeline.jobs import Upstream
-from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, Outcome, check_sample
+from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, check_sample
 
 
 def build_job(spec: AssetSpec, upstream: Upstream, scope: str) -> Job:

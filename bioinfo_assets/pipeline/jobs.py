@@ -21,6 +21,7 @@ from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import metrics
 from bioinfo_assets.steps.alignment import align
+from bioinfo_assets.steps.contamination import estimate_contamination
 from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.engine import Engine
@@ -182,6 +183,12 @@ def insert_size_metrics(upstream: Upstream, sample: str) -> Job:
     """Collect a sample's insert sizes."""
     bam, engine = _final_bam(upstream, sample), upstream.engine_of("insert_size_metrics")
     return metrics.insert_size_metrics(sample, bam, upstream.project.layout, engine)
+
+
+def contamination(upstream: Upstream, sample: str) -> Job:
+    """Estimate how much of a sample is somebody else's."""
+    sites = upstream.sources.contamination_sites
+    return estimate_contamination(sample, _final_bam(upstream, sample), sites, upstream.project.layout)
 
 
 def depth(upstream: Upstream, sample: str) -> Job:

@@ -197,11 +197,24 @@ class Project:
         for queue, prefix in self.settings.queues:
             yield from active_jobs(client, queue, scratch, prefix)
 
+    def contamination_sites(self) -> StoredFile:
+        """The common variants that contamination is estimated from.
+
+        Raises:
+            InputError: none are set, or the file is missing.
+        """
+        uri = self.settings.contamination_sites
+        if uri is None:
+            raise InputError("no common variants are set: give --contamination-sites")
+        return self._external_file(uri)
+
     def _adapter(self, adapter: str | None) -> Adapter | None:
         """A sequence unchanged; a path or address as the file."""
         if adapter is None or not ("/" in adapter or adapter.startswith("file:")):
             return adapter
-        uri = adapter.removeprefix("file:")
+        return self._external_file(adapter.removeprefix("file:"))
+
+    def _external_file(self, uri: str) -> StoredFile:
         stat = self.store.stat(uri)
         return StoredFile(uri, stat.size, self.store.content_of(uri), stat.stamp)
 
@@ -284,6 +297,15 @@ class Sources:
     def known_sites(self) -> Observation:
         """The known sites."""
         return self.project.observe_known_sites()
+
+    @cached_property
+    def contamination_sites(self) -> StoredFile:
+        """The common variants that contamination is estimated from.
+
+        Raises:
+            InputError: none are set, or the file is missing.
+        """
+        return self.project.contamination_sites()
 
     @cached_property
     def trimming(self) -> Trimming:

@@ -8,6 +8,7 @@ from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.metrics import (
+    contamination_numbers,
     covered_fractions,
     cutadapt_numbers,
     depth_distribution,
@@ -105,6 +106,14 @@ def insert_size_metrics(store: Store, record: Record) -> Metrics:
 def insert_sizes(store: Store, record: Record) -> Metrics:
     """Picard's insert sizes, without their histogram."""
     return picard_numbers(_read_table(store, record, "metrics"))
+
+
+@_reported
+def contamination_metrics(store: Store, record: Record) -> Metrics:
+    """The fraction of another person's DNA, its standard error, and the heterozygous sites against those expected."""
+    numbers = contamination_numbers(_read_table(store, record, "table"))
+    ratio = record.facts.get("heterozygous_ratio")
+    return {**numbers, "sites": int(record.facts["sites"]), **({"heterozygous_ratio": float(ratio)} if ratio else {})}
 
 
 @_reported

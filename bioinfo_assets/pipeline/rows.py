@@ -28,6 +28,7 @@ from bioinfo_assets.result_key import (
 )
 from bioinfo_assets.steps import (
     alignment,
+    contamination,
     cram,
     duplicates,
     known_sites,
@@ -229,6 +230,26 @@ _BEFORE_REPORT: Final = (
         final_files=("metrics", "status"),
         report_files=("metrics",),
         metrics=result_metrics.insert_size_metrics,
+    ),
+    AssetSpec(
+        name="contamination",
+        description=(
+            "How much of the sample's DNA is another person's.\n\nIt is seen at common variants: where a person has "
+            "only the rarer allele, reads with the other one are somebody else's. GATK's estimate is right up to about "
+            "a fifth; above that the number of places with both alleles shows it."
+        ),
+        group="metrics",
+        kinds=frozenset({"gatk"}),
+        version=contamination.VERSION,
+        build=jobs.contamination,
+        upstream=(RECALIBRATED_BAM,),
+        settings=("contamination_sites",),
+        tools=("gatk", "samtools", "tabix"),
+        final_files=("table",),
+        report_files=("table",),
+        metrics=result_metrics.contamination_metrics,
+        enabled=lambda settings: settings.contamination_sites is not None,
+        how_to_enable="no common variants are set: give --contamination-sites",
     ),
     AssetSpec(
         name="depth",

@@ -149,6 +149,11 @@ def for_picard_metrics(bam: int, fasta: int) -> Resources:
     return _for_single_jvm(bam, fasta, max_mib=on_machine_of(4), disk=bam)
 
 
+def for_contamination(bam: int, sites: int) -> Resources:
+    """For GATK on the reads at variants of a VCF of this size; it has all of their counts in memory."""
+    return _for_single_jvm(bam, 0, max_mib=on_machine_of(4), disk=bam + 30 * sites)
+
+
 def for_depth(bam: int, genome: int, *, plain_text: bool) -> Resources:
     """For depth and coverage.
 

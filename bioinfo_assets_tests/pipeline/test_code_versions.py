@@ -21,6 +21,7 @@ VERSION_TEXTS = {
     "Rscript": "Rscript (R) version {}",
     "bioinfo-assets-engine": "{}",
     "fastp": "fastp {}",
+    "gatk": "The Genome Analysis Toolkit (GATK) v{}",
     "cutadapt": "{}",
     "multiqc": "multiqc, version {}",
 }
@@ -28,9 +29,13 @@ VERSION_TEXTS = {
 
 ASSETS_BY_TOOL = {
     "bwa": {"reference_index", "aligned_bam"},
-    "samtools": {"reference_index", "aligned_bam", "marked_bam", "recalibrated_bam", "recalibrated_cram", "depth"},
+    "samtools": {
+        *("reference_index", "aligned_bam", "marked_bam", "recalibrated_bam", "recalibrated_cram", "depth"),
+        "contamination",
+    },
     "bgzip": {"known_sites", "merged_reads", "aligned_bam", "marked_bam", "recalibrated_bam", "depth"},
-    "tabix": {"known_sites", "depth"},
+    "tabix": {"known_sites", "depth", "contamination"},
+    "gatk": {"contamination"},
     "fastp": {"read_quality"},
     "cutadapt": {"trimmed_reads"},
     "bioinfo-assets-engine": {
@@ -45,7 +50,7 @@ ASSETS_BY_TOOL = {
 
 ASSETS_BY_ORIGINAL = {
     "picard": {"marked_bam", "alignment_metrics", "insert_size_metrics"},
-    "gatk": {"recalibrated_bam"},
+    "gatk": {"recalibrated_bam", "contamination"},
 }
 """The assets whose jobs call the tools that the native engine follows, if these are the engine."""
 

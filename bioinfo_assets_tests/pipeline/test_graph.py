@@ -58,7 +58,12 @@ def test_the_settings_of_a_row_exist(spec: AssetSpec) -> None:
 def test_assets_that_the_settings_can_leave_out_have_advice_for_whoever_selects_them() -> None:
     bare = Settings(output_path="/out")
     assert {spec.name for spec in GRAPH.values() if spec.how_to_enable} == set(ASSETS) - set(enabled_assets(bare))
-    everything = {"known_sites": ("x.vcf.gz",), "cram": "embedded", "read_quality": True}
+    everything = {
+        "known_sites": ("x.vcf.gz",),
+        "cram": "embedded",
+        "read_quality": True,
+        "contamination_sites": "/x.gz",
+    }
     assert enabled_assets(bare.model_copy(update=everything)) == ASSETS
 
 

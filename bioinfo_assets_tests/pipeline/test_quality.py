@@ -16,12 +16,13 @@ from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.genomics.sex_chromosomes import Sex
 from bioinfo_assets.launch.fake_backend import Behaviour
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.pipeline.assessments import Outcome
 from bioinfo_assets.pipeline.blocking import check_not_blocked
 from bioinfo_assets.pipeline.dry_run import PlannedAction
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
-from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, Outcome, check_sample
+from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, check_sample, check_samples
 from bioinfo_assets.quality_settings import CHECKS
 from bioinfo_assets.records.accepted_quality import read_acceptances
 from bioinfo_assets.records.provisional import provisional_record
@@ -387,7 +388,7 @@ def test_a_mistake_is_reported_in_a_sentence(blocking: FakeProject, arguments: l
 def test_dagit_shows_a_check_with_all_samples(blocking: FakeProject) -> None:
     blocking.run()
     results = {result.check_name: result for result in quality_results(blocking.project)}
-    assert set(results) == set(CHECKS)
+    assert set(results) == set(CHECKS) - {"contamination"}
     duplicates = results["duplicates"]
     assert duplicates.asset_key == dg.AssetKey("marked_bam")
     assert not duplicates.passed
@@ -424,3 +425,38 @@ def test_the_report_has_a_table_of_all_samples(blocking: FakeProject) -> None:
     }
     blocking.settings["quality"] = {"duplicates": {"fail": 0.9}}
     assert blocking.plan()["multiqc_report", "multiqc"].action is not PlannedAction.REUSE
+
+
+def record_contamination(own: Project, folder: Path, estimate: float, error: float, **facts: str) -> None:
+    table = folder / "expt.table"
+    table.write_text(f"sample\tcontamination\terror\nexpt\t{estimate}\t{error}\n")
+    record(own, "contamination", table, facts=facts)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "error", "ratio", "outcome", "message"),
+    [
+        (0.001, 0.0005, "0.96", Outcome.PASS, "contamination 0.001"),
+        (0.03, 0.002, "1.02", Outcome.WARN, "contamination 0.03 is above 0.02"),
+        (0.11, 0.002, "1.2", Outcome.FAIL, "contamination 0.11 is above 0.05"),
+        (0.0, 0.00001, "1.83", Outcome.WARN, "1.83 times as many variants as expected have both alleles"),
+        (0.0, 1.0, "", Outcome.UNKNOWN, "there are no variants with enough reads to see it in"),
+    ],
+    ids=["clean", "a little", "much", "two people in equal parts", "no reads"],
+)
+def test_contamination(
+    tmp_path: Path, estimate: float, error: float, ratio: str, outcome: Outcome, message: str
+) -> None:
+    own = project(tmp_path, contamination={"warn": 0.02, "fail": 0.05})
+    facts = {"sites": "60000"} | ({"heterozygous_ratio": ratio} if ratio else {})
+    record_contamination(own, tmp_path, estimate, error, **facts)
+    finding = check(own, "contamination")
+    assert finding.outcome is outcome
+    assert message in finding.message
+
+
+def test_a_check_that_the_settings_do_not_ask_for_is_not_shown(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    assert {finding.check for finding in check_samples(own, ["expt"])["expt"]} == set(CHECKS) - {"contamination"}
+    other = Project(own.settings.model_copy(update={"contamination_sites": "/common.vcf.gz"}))
+    assert {finding.check for finding in check_samples(other, ["expt"])["expt"]} == set(CHECKS)

@@ -12,6 +12,7 @@ import pytest
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.alignment import align
+from bioinfo_assets.steps.contamination import estimate_contamination
 from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.engine import Engine
@@ -72,6 +73,7 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
         "recalibrated_bam.without_sites": recalibrate("expt", marked, reference(), no_sites, layout),
         "recalibrated_cram": compress("expt", bam("recalib.bam"), reference(), layout, embedded=True),
         "recalibrated_cram.external": compress("expt", bam("recalib.bam"), reference(), layout, embedded=False),
+        "contamination": estimate_contamination("expt", bam("recalib.bam"), somewhere("/data/common.vcf.gz"), layout),
         "read_quality": measure_read_quality("expt", reads(), layout),
         "alignment_metrics": alignment_metrics("expt", marked, reference(), layout, Engine.GATK),
         "alignment_metrics.native": alignment_metrics("expt", marked, reference(), layout, Engine.NATIVE),
