@@ -1,5 +1,6 @@
 """Tables and histograms are those of Picard's CollectAlignmentSummaryMetrics and CollectInsertSizeMetrics."""
 
+import subprocess
 from pathlib import Path
 
 from bioinfo_assets_tests.engine.originals import Originals
@@ -17,3 +18,17 @@ def test_all_cells_are_those_of_picard(engine: Engine, originals: Originals, tmp
     engine.metrics(originals.inputs, alignment, inserts)
     assert without_head(alignment) == without_head(originals.alignment)
     assert without_head(inserts) == without_head(originals.insert_sizes)
+
+
+def test_insert_sizes_that_are_billions_apart_take_no_time(program: Path, tmp_path: Path) -> None:
+    """As a damaged file may have them. The widths are around the median, 200; each size is a third of the pairs."""
+    sizes = (100, 200, 2_000_000_000)
+    header = "@HD\tVN:1.6\tSO:coordinate\n@SQ\tSN:c1\tLN:2100000000\n@RG\tID:g\tSM:s\tPL:ILLUMINA\n"
+    reads = (f"r{size}\t147\tc1\t50\t60\t4M\t=\t40\t-{size}\tACGT\tIIII\tRG:Z:g\n" for size in sizes)
+    bam, inserts = tmp_path / "reads.bam", tmp_path / "inserts.txt"
+    subprocess.run(["samtools", "view", "-b", "-o", bam], input=header + "".join(reads), text=True, check=True)
+    subprocess.run([program, "metrics", "-i", bam, "-s", inserts], check=True, timeout=20)
+    names, values = (line.split("\t") for line in inserts.read_text().split("\n")[6:8])
+    row = dict(zip(names, values, strict=True))
+    widths = [row[f"WIDTH_OF_{share}_PERCENT"] for share in (10, 30, 40, 60, 70, 99)]
+    assert widths == ["1", "1", "201", "201", "3999999601", "3999999601"]

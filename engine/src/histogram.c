@@ -58,13 +58,6 @@ void sort_histogram(histogram *of)
     qsort(of->bins, of->bin_count, sizeof *of->bins, by_value);
 }
 
-int64_t histogram_count(const histogram *of, int64_t value)
-{
-    histogram_bin key = {value, 0};
-    const histogram_bin *found = of->bin_count ? bsearch(&key, of->bins, of->bin_count, sizeof key, by_value) : NULL;
-    return found ? found->count : 0;
-}
-
 double histogram_sum(const histogram *of)
 {
     double sum = 0;

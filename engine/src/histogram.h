@@ -25,7 +25,6 @@ void count_value(histogram *of, int64_t value);
 /* Makes the bins: after the last value has been counted. */
 void sort_histogram(histogram *of);
 
-int64_t histogram_count(const histogram *of, int64_t value);
 double histogram_sum(const histogram *of);
 double histogram_mean(const histogram *of);
 double histogram_deviation(const histogram *of);

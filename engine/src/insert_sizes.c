@@ -43,19 +43,24 @@ void collect_insert_size(insert_sizes *sizes, const bam1_t *record)
     count_value(&sizes->of[pair_orientation(record)], llabs((long long)record->core.isize));
 }
 
-/* How wide the ranges around the median are that hold each portion of the pairs. */
+/* How wide the ranges around the median that hold each portion of the pairs are, from the nearest sizes to the farthest: sizes may
+   be billions apart. */
 static void measure_widths(const histogram *of, int64_t widths[WIDTHS])
 {
-    double low = histogram_median(of), high = low;
-    int64_t covered = 0;
-    for (int i = 0; i < WIDTHS;) {
-        covered += histogram_count(of, (int64_t)low);
-        if (low != high)
-            covered += histogram_count(of, (int64_t)high);
+    int64_t middle = (int64_t)histogram_median(of), covered = 0;
+    size_t above = 0; /* the first size that is */
+    while (above < of->bin_count && of->bins[above].value <= middle)
+        above++;
+    for (size_t i = 0, below = above; i < WIDTHS;) {
+        int64_t left = below ? middle - of->bins[below - 1].value : INT64_MAX;
+        int64_t right = above < of->bin_count ? of->bins[above].value - middle : INT64_MAX;
+        int64_t distance = left < right ? left : right;
+        if (left == distance)
+            covered += of->bins[--below].count;
+        if (right == distance)
+            covered += of->bins[above++].count;
         for (; i < WIDTHS && (double)covered / (double)of->total >= PORTIONS[i]; i++)
-            widths[i] = (int64_t)(high - low) + 1;
-        low--;
-        high++;
+            widths[i] = 2 * distance + 1;
     }
 }
 
