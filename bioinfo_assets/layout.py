@@ -16,6 +16,7 @@ address.
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
+from urllib.parse import quote
 
 from pydantic import AfterValidator, PlainSerializer, SerializationInfo, ValidationInfo
 
@@ -25,6 +26,9 @@ from bioinfo_assets.storage.store import join
 
 RECORDS: Final = "records"
 """The folder of records, in each scope and, with the samples, at the top."""
+
+RESULTS_URL: Final = "/results"
+"""Where the web server has the files below the output path; links in Dagster's metadata begin with it."""
 
 HISTORY: Final = "history"
 
@@ -162,6 +166,14 @@ class OutputLayout:
     def relative(self, uri: str) -> str:
         """How an address is recorded: relative to the output path if it is under it, otherwise unchanged."""
         return uri[len(self.output_path) + 1 :] if self.contains(uri) else uri
+
+    def url(self, uri: str) -> str | None:
+        """Where the web server has a file: a link within Dagster's page; None if it is elsewhere.
+
+        >>> OutputLayout("/run 7").url("/run 7/multiqc/multiqc_report.html")
+        '/results/multiqc/multiqc_report.html'
+        """
+        return f"{RESULTS_URL}/{quote(self.relative(uri))}" if self.contains(uri) else None
 
     def absolute(self, recorded: str) -> str:
         """The address of what was recorded by `relative`."""

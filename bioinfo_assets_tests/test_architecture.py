@@ -80,6 +80,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "pipeline",
     },
     "definitions": {"errors", "storage", "launch", "records", "orchestration", "settings", "pipeline", "assets"},
+    "web": {"errors", "layout", "storage", "settings"},
     "application": {
         "errors",
         "layout",
@@ -129,7 +130,8 @@ USED_IN: Final[Mapping[str, set[str]]] = {
     "docker": {"launch.docker"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "matplotlib": {"assets"},
+    "starlette": {"web"},
+    "dagster_webserver": {"web"},
     "jinja2": {"provenance.usage"},
 }
 

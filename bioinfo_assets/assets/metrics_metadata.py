@@ -1,92 +1,76 @@
-"""The metrics of a result as Dagster's metadata: numbers that Dagit plots over samples and time, and small plots."""
+"""The metrics of a result as Dagster's metadata: numbers that Dagit plots over samples and time, charts and tables."""
 
-import base64
 from collections.abc import Sequence
-from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import Final
 
 import dagster as dg
 
+from bioinfo_assets.assets.charts import curve, histogram
 from bioinfo_assets.orchestration.metadata import Metadata
 from bioinfo_assets.pipeline.graph import GRAPH
-from bioinfo_assets.pipeline.result_metrics import CoverageCurve, InsertSizeHistogram
+from bioinfo_assets.pipeline.result_metrics import (
+    CoverageCurve,
+    InsertSizeHistogram,
+    MetricValue,
+    QualityByCycle,
+    Table,
+)
+from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
-from bioinfo_assets.storage.store import Store
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-WIDTH_IN, HEIGHT_IN, DPI = 5.0, 2.6, 80
-COLOUR = "#3b6ea5"
-MIN_FRACTION = 0.001
+MIN_FRACTION: Final = 0.001
 """The depth axis ends where less than this fraction of the genome is covered."""
 
-
-def insert_size_plot(sample: str, histogram: Sequence[tuple[int, int]]) -> dg.MarkdownMetadataValue:
-    """Plot the number of read pairs by insert size.
-
-    Args:
-        sample: The sample's name.
-        histogram: Rows of insert size in bases and number of pairs, in order of size.
-    """
-    figure, axes = _axes("insert size (bases)", "read pairs", f"{sample}: fragment lengths")
-    axes.fill_between([size for size, _ in histogram], [pairs for _, pairs in histogram], color=COLOUR, step="mid")
-    return _markdown(figure, f"Insert sizes of {sample}")
+MAX_ROWS: Final = 200
+"""Rows of a table that are shown; the file has all."""
 
 
-def coverage_plot(sample: str, distribution: Sequence[tuple[int, float]]) -> dg.MarkdownMetadataValue:
-    """Plot the fraction of the genome that is covered at least this deep, by depth.
+def coverage_chart(sample: str, distribution: Sequence[tuple[int, float]]) -> str:
+    """Draw the fraction of the genome that is covered at least this deep, by depth.
 
     Args:
         sample: The sample's name.
-        distribution: Rows of depth and the fraction of the genome with at least that depth, in order of depth.
+        distribution: Rows of depth and the fraction of the genome with at least that depth, in order of depth. Where a
+            depth is left out, its fraction is that of the next one.
     """
-    shown = [(depth, fraction) for depth, fraction in distribution if fraction >= MIN_FRACTION or depth == 0]
-    figure, axes = _axes("depth (reads)", "fraction of the genome", f"{sample}: coverage at least this deep")
-    axes.step([depth for depth, _ in shown], [fraction for _, fraction in shown], color=COLOUR, where="post")
-    axes.set_ylim(0, 1.02)
-    axes.locator_params(axis="x", integer=True)  # depths are numbers of reads
-    return _markdown(figure, f"Coverage of {sample}")
+    last = max(depth for depth, fraction in distribution if fraction >= MIN_FRACTION or depth == 0)
+    fractions = dict(distribution)
+    values = [fractions.get(last, 0.0)]
+    for depth in range(last - 1, -1, -1):
+        values.append(fractions.get(depth, values[-1]))
+    return curve(f"Coverage of {sample}", values[::-1], 1, "100 %", 0, "covered by this many reads or more")
 
 
-def _axes(x: str, y: str, title: str) -> "tuple[Figure, Axes]":
-    from matplotlib.figure import Figure  # noqa: PLC0415 - takes half a second to import, and few results have a plot
-
-    figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI)
-    figure.subplots_adjust(left=0.15, right=0.97, bottom=0.2, top=0.89)  # a computed layout takes twice the time
-    axes = figure.add_subplot()
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.set_title(title, fontsize="medium")
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _markdown(figure: "Figure", title: str) -> dg.MarkdownMetadataValue:
-    png = BytesIO()
-    figure.savefig(png, format="png")
-    encoded = base64.b64encode(png.getvalue()).decode()
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{encoded})")
-
-
-def metrics_metadata(store: Store, record: Record) -> Metadata:
-    """The metrics of a result; none of an imported one, whose files may come from other programs."""
+def metrics_metadata(ledger: Ledger, record: Record) -> Metadata:
+    """The metrics of a result, and a link to its page; none of an imported one: its files may be other programs'."""
     spec = GRAPH.get(record.asset)
-    if spec is None or spec.metrics is None or record.imported:
+    if spec is None or record.imported:
         return {}
-    return {name: _metadata_value(record.scope, value) for name, value in spec.metrics(store, record).items()}
+    metrics = spec.metrics(ledger.store, record) if spec.metrics else {}
+    values = {name: _metadata_value(record.scope, value) for name, value in metrics.items()}
+    url = ledger.layout.url(record.file(spec.page).uri) if spec.page else None
+    return {"page": dg.MetadataValue.url(url), **values} if url else values
 
 
-def _metadata_value(sample: str, value: float | str | InsertSizeHistogram | CoverageCurve) -> dg.MetadataValue:
+def _metadata_value(sample: str, value: MetricValue) -> dg.MetadataValue:
     match value:
-        case InsertSizeHistogram(rows):
-            return insert_size_plot(sample, rows)
-        case CoverageCurve(rows):
-            return coverage_plot(sample, rows)
+        case Table(rows):
+            return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows[:MAX_ROWS]])
+        case InsertSizeHistogram() | CoverageCurve() | QualityByCycle():
+            return dg.MetadataValue.md(_chart(sample, value))
         case int():
             return dg.MetadataValue.int(value)
         case float():
             return dg.MetadataValue.float(value)
         case str():
             return dg.MetadataValue.text(value)
+
+
+def _chart(sample: str, value: InsertSizeHistogram | CoverageCurve | QualityByCycle) -> str:
+    match value:
+        case InsertSizeHistogram(rows):
+            return histogram(f"Insert sizes of {sample}", rows, "pairs", "insert size, bases")
+        case CoverageCurve(rows):
+            return coverage_chart(sample, rows)
+        case QualityByCycle(qualities):
+            return curve(f"Base qualities of {sample}", qualities, 42, "Q42", 1, "mean quality of this cycle")

@@ -90,7 +90,7 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
 
         return JobBuilder(
             build,
-            partial(metrics_metadata, project.store),
+            partial(metrics_metadata, project.ledger),
             lambda key: observe_upstream(context.instance, sources, spec.upstream, key.scope),
             spec.scope or REFERENCES,
             files_not_published(spec.name, project.settings),

@@ -259,7 +259,7 @@ class _Sync:
     def _metadata(self, record: Record) -> Metadata:
         ledger = self.state.project.ledger
         try:
-            metrics = metrics_metadata(ledger.store, record)
+            metrics = metrics_metadata(ledger, record)
         except BioinfoAssetsError:  # a damaged result: its record is all there is to show
             metrics = {}
         return {

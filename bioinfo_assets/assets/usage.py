@@ -50,7 +50,7 @@ def observe_usage(project: Project, home: Path | None) -> UsageObservation:
         report = make_report(usage, ledger.output_path, project_prices(home), DISK_MIB_PER_CPU)
         page = write_page(ledger, usage, report)
     figures = repr((report.steps, report.samples, report.replaced, report.prices))
-    return UsageObservation(sha256(figures.encode()).hexdigest(), _metadata(report, page))
+    return UsageObservation(sha256(figures.encode()).hexdigest(), _metadata(report, ledger.layout.url(page) or page))
 
 
 def new_usage_observation(
@@ -126,7 +126,7 @@ def _metadata(report: UsageReport, page: str) -> Metadata:
         "storage_price_per_month": None if prices is None else prices.storage_per_month(cohort),
     }
     return {
-        "page": dg.MetadataValue.path(page),
+        "page": dg.MetadataValue.url(page),
         "steps": dg.MetadataValue.md(_table(report)),
         "suggestions": dg.MetadataValue.md(_list([item.message for item in report.suggestions])),
         "notes": dg.MetadataValue.md(_list(notes(report))),

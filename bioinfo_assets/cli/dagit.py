@@ -26,6 +26,8 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.settings import FILE_NAME, HOME_VARIABLE
 from bioinfo_assets.storage.file_lock import file_lock
 
+_WEB_SERVER: Final = "bioinfo_assets.web"
+
 _THIS_MACHINE: Final = "127.0.0.1"
 
 POLL_INTERVAL_S: Final = 0.5
@@ -64,6 +66,7 @@ def dagit(
     address = page_address(host, port)
     with _only_server(home, address):
         workspace = _prepare_home(home)
+        _serve_results_too()
         typer.echo(f"Dagit starts at {address}; Ctrl-C ends it")
         sys.stdout.flush()
         os.environ[HOME_VARIABLE] = str(home)
@@ -155,6 +158,13 @@ def _prepare_home(home: Path) -> Path:
 
     with open_instance(home):
         return write_workspace(home)
+
+
+def _serve_results_too() -> None:
+    """Let `dagster dev` start the web server that also has the files of results."""
+    from bioinfo_assets.orchestration.internals import replace_web_server  # noqa: PLC0415 - as above
+
+    replace_web_server(_WEB_SERVER)
 
 
 def _announce(address: str) -> None:

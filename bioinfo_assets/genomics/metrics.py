@@ -123,6 +123,19 @@ def contamination_numbers(text: str) -> Numbers:
     return {"contamination": float(row["contamination"]), "contamination_error": float(row["error"])}
 
 
+def fastp_qualities(text: str, read: int) -> tuple[float, ...]:
+    """Read the mean quality (Phred) of each cycle from a report of fastp; none if it counted no reads.
+
+    Args:
+        text: The report.
+        read: 1 for first reads, 2 for second ones.
+
+    >>> fastp_qualities('{"read2_before_filtering": {"quality_curves": {"mean": [36.5, 35]}}}', 2)
+    (36.5, 35.0)
+    """
+    return tuple(map(float, json.loads(text)[f"read{read}_before_filtering"]["quality_curves"]["mean"]))
+
+
 def mosdepth_numbers(summary: str, genome_length: int) -> Numbers:
     r"""Return length, mean, minimal and maximal depth of the whole genome, from mosdepth's summary.
 

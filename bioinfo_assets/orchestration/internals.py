@@ -2,8 +2,12 @@
 
 Launcher and executor need what Dagster does not publish. The minor version is pinned in pyproject.toml, and
 `bioinfo_assets_tests/orchestration/test_internals.py` states what is expected of each name: on an upgrade, it shows
-what has changed. No other module of the project imports from `dagster._core`.
+what has changed. No other module of the project imports from `dagster._core` or `dagster._cli`.
 """
+
+from collections.abc import Sequence
+from subprocess import Popen
+from typing import Any
 
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
@@ -131,9 +135,23 @@ __all__ = [
     "get_input_data_version_tag",
     "get_input_event_pointer_tag",
     "make_new_backfill_id",
+    "replace_web_server",
     "snapshot_from_execution_plan",
     "trigger_hook",
 ]
+
+
+def replace_web_server(module: str) -> None:
+    """Let `dagster dev`, run in this process, start a module of ours where it starts Dagster's web server."""
+    from dagster._cli import dev  # noqa: PLC0415 - takes half a second to import, which only one command needs
+
+    start = dev.open_ipc_subprocess  # type: ignore[attr-defined] # what `dagster dev` imports
+
+    def start_ours(parts: Sequence[str], **options: Any) -> Popen[Any]:  # noqa: ANN401 - of Popen
+        process: Popen[Any] = start([module if part == "dagster_webserver" else part for part in parts], **options)
+        return process
+
+    dev.open_ipc_subprocess = start_ours  # type: ignore[attr-defined]
 
 
 def defer_asset_events(step_context: StepExecutionContext) -> None:

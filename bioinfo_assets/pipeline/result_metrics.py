@@ -1,6 +1,8 @@
 """The metrics and plots of a result, read from the tables that the tools wrote."""
 
 import csv
+import io
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -13,6 +15,7 @@ from bioinfo_assets.genomics.metrics import (
     cutadapt_numbers,
     depth_distribution,
     fastp_numbers,
+    fastp_qualities,
     insert_size_histogram,
     mosdepth_numbers,
     picard_numbers,
@@ -35,8 +38,25 @@ class CoverageCurve:
     rows: tuple[tuple[int, float], ...]
 
 
-Metrics = Mapping[str, float | str | InsertSizeHistogram | CoverageCurve]
-"""By name: a number, a text, or what a plot is drawn from."""
+@dataclass(frozen=True, slots=True)
+class QualityByCycle:
+    """The mean base quality (Phred) of each cycle of the sequencer, from the first on."""
+
+    qualities: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows with a value for each column; a column without a value in a row is left out there."""
+
+    rows: tuple[Mapping[str, float | str], ...]
+
+
+MetricValue = float | str | InsertSizeHistogram | CoverageCurve | QualityByCycle | Table
+"""A number, a text, what a chart is drawn from, or a table."""
+
+Metrics = Mapping[str, MetricValue]
+"""By name."""
 
 
 PARSER_ERRORS: Final = (
@@ -71,7 +91,9 @@ def trimming_metrics(store: Store, record: Record) -> Metrics:
 @_reported
 def read_quality_metrics(store: Store, record: Record) -> Metrics:
     """Reads, base qualities, GC content and the estimated fraction of duplicates, before trimming."""
-    return fastp_numbers(_read_table(store, record, "json"))
+    text = _read_table(store, record, "json")
+    curves = {f"reads{read}_quality": QualityByCycle(fastp_qualities(text, read)) for read in (1, 2)}
+    return {**{name: chart for name, chart in curves.items() if chart.qualities}, **fastp_numbers(text)}
 
 
 @_reported
@@ -122,6 +144,23 @@ def depth_metrics(store: Store, record: Record) -> Metrics:
     summary, genome_length = _read_table(store, record, "summary"), int(record.facts["genome_length"])
     rows = depth_distribution(_read_table(store, record, "distribution"), summary, genome_length)
     return {"coverage": CoverageCurve(rows), **mosdepth_numbers(summary, genome_length), **covered_fractions(rows)}
+
+
+@_reported
+def report_metrics(store: Store, record: Record) -> Metrics:
+    """MultiQC's table of general statistics: a row for each sample."""
+    lines = csv.DictReader(io.StringIO(_read_table(store, record, "table")), delimiter="\t", quoting=csv.QUOTE_NONE)
+    rows = ({column.lower(): _value(text) for column, text in line.items() if text} for line in lines)
+    return {"general_statistics": Table(tuple(rows))}
+
+
+def _value(text: str) -> float | str:
+    """A figure of MultiQC, rounded to what it is read for; a name as it is."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return float(f"{number:.6g}") if math.isfinite(number) else text
 
 
 def _read_table(store: Store, record: Record, key: str) -> str:

@@ -293,6 +293,8 @@ ROWS: Final = (
         tools=("multiqc",),
         scope=COHORT,
         final_files=("report",),
+        page="report",
+        metrics=result_metrics.report_metrics,
     ),
 )
 """In the order in which they are computed."""

@@ -66,7 +66,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncedProject
     """The real assets, run by Dagster; only the tools are not called."""
     folder = tmp_path_factory.mktemp("sync")
     fake = open_fake_project(folder, *NAMES)
-    fake.settings["cram"] = "embedded"
+    fake.settings |= {"cram": "embedded", "read_quality": True}
 
     def open_backend(*_: object) -> FakeTools:
         return FakeTools(folder / "scratch", fake.versions)
@@ -204,7 +204,7 @@ def test_only_the_results_downstream_of_a_recomputed_one_are_stale(
     reported = mutable.sync(empty)
 
     assert set(reported) == ALL
-    assert mutable.real(empty).stale() == {("trimmed_reads", "b")}
+    assert mutable.real(empty).stale() == {("trimmed_reads", "b"), ("read_quality", "b")}
     assert mutable.sync(empty) == []
 
 

@@ -5,6 +5,7 @@ import json
 import signal
 import socket
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -315,11 +316,20 @@ def test_the_confirmation_lets_it_listen_for_others(tmp_path: Path) -> None:
 def test_all_assets_are_shown(page: Page) -> None:
     nodes = page.query("{ assetNodes { assetKey { path } groupName description } }")["assetNodes"]
 
-    assert len(nodes) == 18
+    assert len(nodes) == 19
     assert {node["groupName"] for node in nodes} == {
         "sources", "reference", "reads", "alignment", "metrics", "report",
     }  # fmt: skip
     assert all(node["description"] for node in nodes)
+
+
+def test_files_of_results_are_served_next_to_the_page(page: Page) -> None:
+    """What is in them: `web/test_result_files.py`."""
+    (reads,) = page.output.glob("a/a.1.fastq.gz")
+    with urllib.request.urlopen(f"{page.address}/results/a/{reads.name}", timeout=30) as response:
+        assert response.read() == reads.read_bytes()
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{page.address}/results/.dagster/bioinfo-assets.toml", timeout=30)
 
 
 def test_one_asset_runs_alone_for_one_sample(page: Page) -> None:

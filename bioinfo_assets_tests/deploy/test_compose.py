@@ -218,6 +218,13 @@ def test_a_failure_is_seen_repaired_and_retried(deployment: Deployment, page: Pa
     assert deployment.wait_for_run(launched["run"]["runId"]) == "SUCCESS"
 
 
+def test_files_of_results_are_served_to_who_has_the_password(deployment: Deployment) -> None:
+    path = "/results/multiqc/multiqc_report.html"
+    assert b"multiqc" in deployment.get(path)
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        deployment.get(path, authorized=False)
+
+
 def test_what_is_stale_is_seen(deployment: Deployment, page: Page) -> None:
     """A FASTQ is replaced by one with other reads."""
     bucket, key = deployment.bucket(), "results/samples/tumbler/tumbler_FC1_L1_1.fastq.gz"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._cli import dev
+from dagster_webserver import cli
 
 from bioinfo_assets.orchestration import internals
 
@@ -69,6 +71,18 @@ def test_classes_have_the_expected_members(owner: str, names: list[str]) -> None
 )
 def test_tags_are_spelled_as_stored(name: str, value: str) -> None:
     assert getattr(internals, name) == value
+
+
+def test_dagster_dev_starts_its_web_server_by_the_name_that_is_replaced() -> None:
+    """By `open_ipc_subprocess`, which it calls as a global name, with the module's name as a word of its own."""
+    source = inspect.getsource(dev)
+    assert "webserver_process = open_ipc_subprocess(" in source
+    assert '[sys.executable, "-m", "dagster_webserver"]' in source
+
+
+def test_the_web_server_makes_its_application_by_the_function_that_is_replaced() -> None:
+    source = inspect.getsource(cli.host_dagster_ui_with_workspace_process_context)
+    assert "app = create_app_from_workspace_process_context(" in source
 
 
 def test_every_name_is_imported_by_the_product() -> None:

@@ -1,0 +1,1 @@
+"""What Dagster's web server serves in addition to its page: the files of results."""

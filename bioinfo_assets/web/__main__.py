@@ -1,0 +1,37 @@
+"""Dagster's web server with the files of results.
+
+`python -m bioinfo_assets.web` takes the options of `dagster-webserver`. `DAGSTER_HOME` is the home of the project.
+"""
+
+import sys
+from typing import Any
+
+from dagster_webserver import cli
+from starlette.applications import Starlette
+
+from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.settings import home_from_environment, home_of, load
+from bioinfo_assets.web.result_files import ResultFiles
+
+
+def main() -> None:
+    """Start it."""
+    try:
+        output_path = load(home_from_environment()).output_path
+        files = ResultFiles(OutputLayout(output_path), home_of(output_path))
+    except BioinfoAssetsError as error:
+        sys.exit(f"bioinfo-assets: {error}")
+    create = cli.create_app_from_workspace_process_context  # type: ignore[attr-defined] # what the server imports
+
+    def create_with_results(*arguments: Any, **options: Any) -> Starlette:  # noqa: ANN401 - Dagster's own
+        app = create(*arguments, **options)
+        app.router.routes.insert(0, files.route)  # before Dagster's, the last of which takes any path
+        return app
+
+    cli.create_app_from_workspace_process_context = create_with_results  # type: ignore[attr-defined]
+    cli.main()  # type: ignore[no-untyped-call]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""The demo in Debian's Chromium: reports open from Dagit and are kept apart from it, and pictures show themselves."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from bioinfo_assets.web.result_files import PAGE_START
+from bioinfo_assets_tests.cli.commands import call_process
+from bioinfo_assets_tests.cli.test_dagit import start_server
+
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("browser")]
+
+SAMPLE = "sparrow"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output path of the demo, with the quality of its reads."""
+    output = tmp_path_factory.mktemp("demo") / "out"
+    done = call_process("demo", "--output-path", output, env={**os.environ, "BIOINFO_ASSETS_READ_QUALITY": "true"})
+    assert done.exit_code == 0, done.stderr
+    return output
+
+
+@pytest.fixture(scope="module")
+def address(demo: Path) -> Iterator[str]:
+    server, address = start_server(demo, demo.parent / "dagit.log")
+    yield address
+    server.send_signal(signal.SIGINT)
+    server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        context = browser.new_context(viewport={"width": 1600, "height": 1300})
+        context.set_default_timeout(60_000)
+        yield context.new_page()
+        browser.close()
+
+
+def open_report(page: Page, address: str) -> tuple[Page, list[str]]:
+    """The page that the link in Dagit opens, and the errors of its scripts."""
+    page.goto(f"{address}/assets/multiqc_report?view=overview")
+    link = page.locator("a[href='/results/multiqc/multiqc_report.html']").first
+    with page.context.expect_page() as opened:
+        link.click()
+    report, errors = opened.value, list[str]()
+    report.on("pageerror", lambda error: errors.append(str(error)))
+    report.reload()
+    report.get_by_role("heading", name="General Statistics").wait_for()
+    return report, errors
+
+
+def test_the_report_opens_from_dagit_and_its_plots_are_drawn(page: Page, address: str) -> None:
+    report, errors = open_report(page, address)
+    report.locator(".js-plotly-plot svg").first.wait_for()
+    report.get_by_role("rowheader", name=SAMPLE).first.wait_for()
+    assert errors == []
+    report.close()
+
+
+def test_scripts_of_the_report_cannot_use_dagsters_api(page: Page, address: str) -> None:
+    """An image of a mutation as well: Dagster answers to GET."""
+    assert page.evaluate("fetch('/graphql?query={__typename}').then((answer) => answer.ok)")  # Dagit's own can
+    report, _ = open_report(page, address)
+    attempts = {
+        "fetch": "fetch('/graphql?query={__typename}').then(() => 'reached', () => 'refused')",
+        "image": """new Promise((end) => { const image = new Image(); image.onload = () => end('reached');
+            document.addEventListener('securitypolicyviolation', () => end('refused'));
+            image.src = '/graphql?query={__typename}'; })""",
+        "cookies": "document.cookie === '' ? 'refused' : 'reached'",
+        "opener": "window.opener === null ? 'refused' : 'reached'",
+    }
+    assert {name: report.evaluate(script) for name, script in attempts.items()} == dict.fromkeys(attempts, "refused")
+    report.close()
+
+
+def test_the_storage_of_a_page_works_as_long_as_it_is_open(page: Page, address: str) -> None:
+    report, _ = open_report(page, address)
+    assert "localStorage" in PAGE_START.decode()
+    assert report.evaluate("localStorage.setItem('a', 1), localStorage.getItem('a')") == "1"
+    report.reload()
+    assert report.evaluate("localStorage.getItem('a')") is None
+    report.close()
+
+
+@pytest.mark.parametrize(("asset", "pictures"), [("insert_size_metrics", 1), ("depth", 1), ("read_quality", 2)])
+def test_pictures_show_themselves(page: Page, address: str, asset: str, pictures: int) -> None:
+    page.goto(f"{address}/assets/{asset}?view=partitions&partition={SAMPLE}")
+    images = page.locator("img[src^='data:image/svg']")
+    images.first.wait_for()
+    assert images.count() == pictures
+    assert all(images.nth(number).evaluate("image => image.naturalWidth") > 100 for number in range(pictures))
+
+
+def test_the_general_statistics_are_shown(page: Page, address: str) -> None:
+    page.goto(f"{address}/assets/multiqc_report?view=overview")
+    page.get_by_role("cell", name="general_statistics").first.wait_for()
+    page.get_by_role("cell", name=SAMPLE, exact=True).first.wait_for()
