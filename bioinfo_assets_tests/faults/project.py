@@ -23,10 +23,17 @@ RESULTS: Final = (
     *(ResultKey(asset, sample) for sample in SAMPLES for asset in PER_SAMPLE),
 )
 
+FIRST_OUTPUT: Final = {
+    "reference_genome": "genome.fa",
+    "merged_reads": "{scope}.1.fastq.gz",
+    "trimmed_reads": "{scope}.cutadapt.1.fastq.gz",
+}
+"""By asset, the name of the first file that its job makes, by which the log of starts names it."""
+
 LOGGING_BASH: Final = """#!/bin/bash
 if [[ $1 == */script.sh ]]; then
-  folder=${1%/*}
-  echo "$$ ${folder##*/}" >>"$STARTS"
+  first=$(sed -nE '/^describe_outputs /{n;s/^ *[^ ]+ ([^ ]+) .*/\\1/p}' "$1")
+  echo "$$ $first" >>"$STARTS"
   sleep "0.$((RANDOM % 4))"
 fi
 exec /bin/bash "$@"
@@ -36,41 +43,51 @@ exec /bin/bash "$@"
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The start of a job: its process, and its result's name as ASSET-SCOPE."""
+    """The start of a job: its process, and the first file that it makes."""
 
     pid: int
     name: str
 
 
 def name_of(key: ResultKey) -> str:
-    """A result's name in the log of starts."""
-    return key.asset if key.scope == REFERENCES else f"{key.asset}-{key.scope}"
+    """The name of a result's job in the log of starts."""
+    return FIRST_OUTPUT[key.asset].format(scope=key.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What runs read: a samples file, and the address of a genome."""
+
+    samples_file: Path
+    genome: str
 
 
 @dataclass
 class FaultProject:
-    """A project on this machine, in its own folder.
+    """A project with a folder of its own on this machine.
 
     Attributes:
         folder: Its folder.
-        inputs: The folder with reads and genome, which many projects may share; see `write_inputs`.
-        output: Its output path.
+        inputs: What its runs read, which many projects may share.
+        output: Its output path; by default in the folder.
         variables: Of its commands.
+        options: Of its runs.
+        starts_file: The log of starts; by default in the folder.
     """
 
     folder: Path
-    inputs: Path
+    inputs: Inputs
     output: str = ""
     variables: dict[str, str] = field(default_factory=dict)
+    options: Sequence[object] = ()
+    starts_file: Path = Path()
     _commands: int = 0
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.output = self.output or str(self.folder / "out")
-        tools = self.folder / "tools"
-        tools.mkdir()
-        (tools / "bash").write_text(LOGGING_BASH.replace("$STARTS", str(self.starts_file)))
-        (tools / "bash").chmod(0o755)
+        self.starts_file = self.folder / self.starts_file if self.starts_file.name else self.folder / "starts"
+        tools = write_logging_bash(self.folder / "tools", self.starts_file)
         self.variables = {
             "BIOINFO_ASSETS_TOOL_PATH": f'["{tools}"]',
             "BIOINFO_MACHINE_FOLDER": str(self.folder / "machine"),
@@ -78,12 +95,12 @@ class FaultProject:
         }
 
     @property
-    def starts_file(self) -> Path:
-        return self.folder / "starts"
-
-    @property
     def home(self) -> Path:
         return Path(self.variables.get("DAGSTER_HOME", f"{self.output}/.dagster"))
+
+    @property
+    def scratch(self) -> Path:
+        return Path(self.variables.get("BIOINFO_ASSETS_SCRATCH", f"{self.output}/.scratch"))
 
     @property
     def ledger(self) -> Ledger:
@@ -92,8 +109,8 @@ class FaultProject:
     @property
     def run_arguments(self) -> tuple[object, ...]:
         select = [word for asset in ("reference_genome", *PER_SAMPLE) for word in ("--select", asset)]
-        files = ("--samples-file", self.inputs / "samples.txt", "--reference", self.inputs / "genome.fa")
-        return ("run", *files, "--no-known-sites", "--output-path", self.output, *select)
+        files = ("--samples-file", self.inputs.samples_file, "--reference", self.inputs.genome)
+        return ("run", *files, "--no-known-sites", "--output-path", self.output, *self.options, *select)
 
     def start(self, arguments: Sequence[object] = (), moment: Moment | None = None) -> Host:
         """Start a command, by default the run."""
@@ -113,7 +130,7 @@ class FaultProject:
         """The jobs that were started so far."""
         text = self.starts_file.read_text() if self.starts_file.exists() else ""
         lines = [line.split() for line in text.splitlines(keepends=True) if line.endswith("\n")]
-        return [Start(int(pid), folder.rpartition(".")[0]) for pid, folder in lines]
+        return [Start(int(pid), name) for pid, name in lines]
 
     def starts_by_name(self) -> Counter[str]:
         return Counter(start.name for start in self.starts())
@@ -141,10 +158,23 @@ class FaultProject:
             time.sleep(0.1)
 
 
-def write_inputs(folder: Path) -> Path:
-    """Write reads and a genome; returns the folder."""
+def write_logging_bash(folder: Path, log: Path) -> Path:
+    """Write the bash of jobs into a folder; returns the folder."""
+    folder.mkdir()
+    (folder / "bash").write_text(LOGGING_BASH.replace("$STARTS", str(log)))
+    (folder / "bash").chmod(0o755)
+    return folder
+
+
+def write_inputs(folder: Path, root: str = "") -> Inputs:
+    """Write reads and a genome into a folder, and upload them to `root` if that is given."""
     for lane, sample in enumerate(SAMPLES, start=1):
         write_pair(folder / sample, sample, lane=lane)
     list_folders(folder / "samples.txt", *(folder / sample for sample in SAMPLES))
     (folder / "genome.fa").write_text(">chr22\n" + "ACGTA" * 12 + "\n")
-    return folder
+    if not root:
+        return Inputs(folder / "samples.txt", str(folder / "genome.fa"))
+    for file in folder.rglob("*.f*a*"):
+        Store().put(file, f"{root}/{file.relative_to(folder)}")
+    (folder / "samples.txt").write_text("".join(f"{root}/{sample}\n" for sample in SAMPLES))
+    return Inputs(folder / "samples.txt", f"{root}/genome.fa")

@@ -10,7 +10,7 @@ import pytest
 
 from bioinfo_assets_tests.faults.invariants import check_healed, finished_results
 from bioinfo_assets_tests.faults.kills import Victim, random_strike, run_with
-from bioinfo_assets_tests.faults.project import FaultProject, write_inputs
+from bioinfo_assets_tests.faults.project import FaultProject, Inputs, write_inputs
 from bioinfo_assets_tests.faults.seeds import fixed_seeds, random_of, random_seeds
 
 pytestmark = pytest.mark.xdist_group("faults")  # they share the process that commands are forked from
@@ -20,12 +20,12 @@ OTHER_TRIMMING = "[trimming]\ntruseq = true\n"
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     return write_inputs(tmp_path_factory.mktemp("inputs"))
 
 
 @pytest.fixture(scope="module")
-def computed(tmp_path_factory: pytest.TempPathFactory, inputs: Path) -> FaultProject:
+def computed(tmp_path_factory: pytest.TempPathFactory, inputs: Inputs) -> FaultProject:
     """A project with all results."""
     project = FaultProject(tmp_path_factory.mktemp("computed") / "project", inputs)
     assert project.run().exit_code == 0
@@ -34,7 +34,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory, inputs: Path) -> FaultPro
 
 @pytest.mark.parametrize("victim", [Victim.HOST, Victim.STARTER])
 @pytest.mark.parametrize("seed", fixed_seeds(1))
-def test_the_next_run_heals_what_a_kill_left(tmp_path: Path, inputs: Path, victim: Victim, seed: int) -> None:
+def test_the_next_run_heals_what_a_kill_left(tmp_path: Path, inputs: Inputs, victim: Victim, seed: int) -> None:
     check_round(FaultProject(tmp_path / "project", inputs), victim, seed)
 
 
@@ -42,7 +42,7 @@ def test_the_next_run_heals_what_a_kill_left(tmp_path: Path, inputs: Path, victi
 @pytest.mark.parametrize("victim", Victim)
 @pytest.mark.parametrize("seed", random_seeds())
 def test_the_next_run_heals_what_a_kill_left_at_any_moment(
-    tmp_path: Path, inputs: Path, victim: Victim, seed: int
+    tmp_path: Path, inputs: Inputs, victim: Victim, seed: int
 ) -> None:
     check_round(FaultProject(tmp_path / "project", inputs), victim, seed)
 
