@@ -6,8 +6,10 @@ from random import Random
 
 import pytest
 
+from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets_tests.cloud import IMAGE, Cloud, opened_cloud
 from bioinfo_assets_tests.faults.batch_faults import random_api_fault, random_job_fault
+from bioinfo_assets_tests.faults.hosts import Ended
 from bioinfo_assets_tests.faults.invariants import check_healed, finished_results
 from bioinfo_assets_tests.faults.project import FaultProject, Inputs, write_inputs, write_logging_bash
 from bioinfo_assets_tests.faults.s3_proxy import Weather, proxied
@@ -95,7 +97,8 @@ def test_an_outage_ends_a_run_in_sentences(open_project: Opener, weather: Weathe
     project = open_project("local")
     weather.clear()
     weather.good_requests = rng.randint(0, REQUESTS)
-    check_round(project, weather)
+    struck = check_round(project, weather)
+    assert struck.exit_code != ExitCode.BAD_INPUT or "JOB STATUS" not in struck.text
 
 
 def check_failing_s3(project: FaultProject, weather: Weather, rng: Random) -> None:
@@ -113,7 +116,7 @@ def check_failing_batch(project: FaultProject, cloud: Cloud, weather: Weather, r
     check_round(project, weather, lambda: cloud.simulator.withdraw(*faults, *job_faults))
 
 
-def check_round(project: FaultProject, weather: Weather, withdraw: Callable[[], object] = lambda: None) -> None:
+def check_round(project: FaultProject, weather: Weather, withdraw: Callable[[], object] = lambda: None) -> Ended:
     try:
         struck = project.run()
         print(weather.requests, dict(weather.struck), struck.text)  # noqa: T201 - pytest shows it if the round fails
@@ -123,3 +126,4 @@ def check_round(project: FaultProject, weather: Weather, withdraw: Callable[[], 
     struck.check_it_ended_in_sentences()
     before = finished_results(project)
     check_healed(project, before, project.run())
+    return struck
