@@ -1,8 +1,8 @@
 """AWS as whole runs meet it in tests: Batch is the simulator, whose jobs are processes here, S3 is moto's server."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,12 @@ class Cloud:
 
 @contextmanager
 def opened_cloud(
-    folder: Path, *, tools: Collection[str] = (), path: str = PATH, queues: Sequence[Queue] = (Queue("default"),)
+    folder: Path,
+    *,
+    tools: Collection[str] = (),
+    path: str = PATH,
+    queues: Sequence[Queue] = (Queue("default"),),
+    through: Callable[[str], AbstractContextManager[str]] = nullcontext,
 ) -> Iterator[Cloud]:
     """Starts both; the variables of this process name them meanwhile.
 
@@ -62,17 +67,19 @@ def opened_cloud(
         tools: The tools that images list.
         path: Where jobs find them.
         queues: Of Batch.
+        through: Opens what stands between S3's address and its clients, and gives their address.
     """
     folder.mkdir(parents=True, exist_ok=True)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
+    stack = ExitStack()
+    url = stack.enter_context(through(f"http://{host}:{port}"))
     listed = folder / "tools.tsv"
     listed.write_text("".join(f"{tool}\t{version}\n" for tool, version in tool_versions(tools, PATH).items()))
     machines = container_environment(url, listed) | {"PATH": path}
     simulator = BatchSimulator(folder / "machines", machine_environment=machines, queues=queues, second_s=0.02)
-    with pytest.MonkeyPatch.context() as patch, simulator:
+    with stack, pytest.MonkeyPatch.context() as patch, simulator:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
         environment = {

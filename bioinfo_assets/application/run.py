@@ -11,6 +11,7 @@ from bioinfo_assets.application.dagster_sync_marker import clear_marker, is_sync
 from bioinfo_assets.application.plan import Plan, all_reusable
 from bioinfo_assets.application.preflight import check_inputs
 from bioinfo_assets.application.run_progress import RunProgress
+from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate
 from bioinfo_assets.pipeline.dry_run import PlannedResult
 from bioinfo_assets.pipeline.graph import GRAPH
@@ -44,15 +45,19 @@ class RunOutcome:
     seconds: float
     log: Path | None
 
-    def files(self) -> dict[str, dict[str, list[str]]]:
-        """Return the result files to show, by scope and asset."""
+    def files(self) -> tuple[dict[str, dict[str, list[str]]], str]:
+        """Return the result files to show, by scope and asset, and why they are not shown if they cannot be read."""
         ledger = self.plan.project.ledger
         scopes = (*self.plan.names, REFERENCES, COHORT)
-        return {scope: result_files(ledger, scope, self.plan.assets) for scope in scopes}
+        try:
+            return {scope: result_files(ledger, scope, self.plan.assets) for scope in scopes}, ""
+        except BioinfoAssetsError as error:  # S3 may be away by now: what the run did is reported all the same
+            return {scope: {} for scope in scopes}, f"the files of the results cannot be listed: {error}"
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON document of `run --json`."""
-        files = self.files()
+        files, problem = self.files()
+        warnings = {**self.progress.warnings, **({problem: len(self.plan.result_keys())} if problem else {})}
         return {
             "success": self.success,
             "seconds": round(self.seconds, 1),
@@ -65,7 +70,7 @@ class RunOutcome:
                 {"asset": failure.asset, "sample": failure.sample, "reason": failure.reason}
                 for failure in self.progress.failures
             ],
-            "warnings": [{"reason": reason, "results": count} for reason, count in self.progress.warnings.items()],
+            "warnings": [{"reason": reason, "results": count} for reason, count in warnings.items()],
             "samples": {name: files[name] for name in self.plan.names},
             "reference": files[REFERENCES],
             "report": files[COHORT].get("multiqc_report", []),

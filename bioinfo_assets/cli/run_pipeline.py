@@ -151,7 +151,7 @@ def _print_outcome(outcome: RunOutcome, console: Console) -> None:
     output_path = outcome.plan.project.settings.output_path
     console.print(status_table(outcome.progress))
     console.print(f"{outcome.seconds:.1f} s\n")
-    files = outcome.files()
+    files, problem = outcome.files()
     for scope in (*outcome.plan.names[:MAX_SAMPLES_SHOWN], REFERENCES, COHORT):
         for asset, uris in files[scope].items():
             for uri in uris:
@@ -159,6 +159,8 @@ def _print_outcome(outcome: RunOutcome, console: Console) -> None:
     more = len(outcome.plan.names) - MAX_SAMPLES_SHOWN
     if more > 0:
         console.print(f"and {more} more samples in {output_path}", soft_wrap=True)
+    if problem:
+        console.print(problem, soft_wrap=True)
     console.print(f"\nTo view it in Dagit: {own_command()} dagit --output-path {output_path}", soft_wrap=True)
     for reason, count in outcome.progress.warnings.items():
         results = "1 result is" if count == 1 else f"{count} results are"

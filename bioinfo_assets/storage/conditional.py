@@ -5,12 +5,17 @@ S3 creates an object only if there is none (`If-None-Match: *`), or replaces it 
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from bioinfo_assets.errors import NotFoundError
+from bioinfo_assets.storage.broken_answers import repeated
 from bioinfo_assets.storage.object_files import open_object, translate_store_errors
+
+if TYPE_CHECKING:
+    from obstore import PutResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,7 @@ def read(uri: str) -> VersionedObject | None:
         InputError: it cannot be read.
     """
     try:
-        with translate_store_errors(uri):
-            store, path = open_object(uri)
-            result = obstore.get(store, path)
-            return VersionedObject(bytes(result.bytes()), result.meta["e_tag"] or "")
+        return _read(uri)
     except NotFoundError:
         return None
 
@@ -54,15 +56,28 @@ def write(uri: str, data: bytes, etag: str | None) -> str | None:
         InputError: it cannot be written.
     """
     try:
-        with translate_store_errors(uri):
-            store, path = open_object(uri)
-            try:
-                written = obstore.put(store, path, data, mode="create" if etag is None else {"e_tag": etag})
-            except (AlreadyExistsError, PreconditionError):
-                written = None
+        written = _put(uri, data, etag)
     except NotFoundError:  # the answer to `If-Match` if the object was deleted
         return None
     if written is not None:
         return written["e_tag"] or ""
     current = read(uri)
     return current.etag if current is not None and current.data == data else None
+
+
+@repeated
+def _read(uri: str) -> VersionedObject:
+    with translate_store_errors(uri):
+        store, path = open_object(uri)
+        result = obstore.get(store, path)
+        return VersionedObject(bytes(result.bytes()), result.meta["e_tag"] or "")
+
+
+@repeated
+def _put(uri: str, data: bytes, etag: str | None) -> "PutResult | None":
+    with translate_store_errors(uri):
+        store, path = open_object(uri)
+        try:
+            return obstore.put(store, path, data, mode="create" if etag is None else {"e_tag": etag})
+        except (AlreadyExistsError, PreconditionError):
+            return None

@@ -27,6 +27,7 @@ from tenacity import (
 from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.storage import s3_copy
 from bioinfo_assets.storage.atomic import atomic_write
+from bioinfo_assets.storage.broken_answers import repeated
 from bioinfo_assets.storage.file_stat import FileStat
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ def stat(uri: str) -> FileStat:
     with translate_store_errors(uri):
         store, path = open_object(uri)
         meta = obstore.head(store, path)
-    return _file_stat(meta)
+    return file_stat(meta)
 
 
+@repeated
 def read(uri: str, start: int, length: int | None) -> bytes:
     """Return `length` bytes of a file from `start` on, or all of the rest.
 
@@ -80,6 +82,7 @@ def read(uri: str, start: int, length: int | None) -> bytes:
         return bytes(obstore.get(store, path, options={"range": (start, start + length)}).bytes())
 
 
+@repeated
 def read_up_to(uri: str, max_bytes: int) -> bytes:
     """Return a file's first bytes, with one request, also of an empty file; a larger one is not read to its end.
 
@@ -154,7 +157,7 @@ def copy(source: str, target: str) -> None:
         InputError: it cannot be read or written.
     """
     size = stat(source).size
-    (scheme, bucket), (target_scheme, target_bucket) = _scheme_and_host(source), _scheme_and_host(target)
+    (scheme, bucket), (target_scheme, target_bucket) = scheme_and_host(source), scheme_and_host(target)
     if scheme == target_scheme == "s3":
         if bucket == target_bucket and size < s3_copy.MULTIPART_MIN_SIZE:
             with translate_store_errors(target):
@@ -170,6 +173,7 @@ def copy(source: str, target: str) -> None:
         writer.close()  # the object exists from here on: a copy that breaks off before leaves none
 
 
+@repeated
 def delete(uri: str) -> None:
     """Remove a file if it exists.
 
@@ -181,6 +185,7 @@ def delete(uri: str) -> None:
         obstore.delete(store, path)
 
 
+@repeated
 def delete_many(uris: Sequence[str]) -> None:
     """Remove files of one bucket, many per request where the store supports it.
 
@@ -194,56 +199,8 @@ def delete_many(uris: Sequence[str]) -> None:
         obstore.delete(store, [_key(uri) for uri in uris])
 
 
-def list_files(folder: str, *, recursive: bool) -> Iterator[str]:
-    """Yield the files under a prefix that is taken as a folder.
-
-    Raises:
-        InputError: it cannot be listed, such as that of a web server.
-    """
-    scheme, host = _check_listable(folder)
-    with translate_store_errors(folder):
-        store, prefix = open_object(folder)
-        if recursive:
-            objects = [item for page in obstore.list(store, prefix) for item in page]
-        else:
-            objects = list(obstore.list_with_delimiter(store, prefix)["objects"])
-    yield from (f"{scheme}://{host}/{item['path']}" for item in objects)
-
-
-def scan_files(folder: str) -> Iterator[tuple[str, FileStat]]:
-    """Yield the files under a prefix, each with its `stat`, reading a thousand per request.
-
-    Raises:
-        InputError: it cannot be listed, such as that of a web server.
-    """
-    scheme, host = _check_listable(folder)
-    with translate_store_errors(folder):
-        store, prefix = open_object(folder)
-        for page in obstore.list(store, prefix):
-            yield from ((f"{scheme}://{host}/{item['path']}", _file_stat(item)) for item in page)
-
-
-def list_folders(folder: str) -> Iterator[str]:
-    """Yield the names of the folders in a folder: the next parts of keys that go on after them.
-
-    Raises:
-        InputError: it cannot be listed, such as that of a web server.
-    """
-    _check_listable(folder)
-    with translate_store_errors(folder):
-        store, prefix = open_object(folder)
-        prefixes = obstore.list_with_delimiter(store, prefix)["common_prefixes"]
-    yield from (path.rstrip("/").rpartition("/")[2] for path in prefixes)
-
-
-def _check_listable(folder: str) -> tuple[str, str]:
-    scheme, host = _scheme_and_host(folder)
-    if scheme in {"https", "http"}:
-        raise InputError(f"{folder} cannot be listed: give the addresses of a web server's files one by one")
-    return scheme, host
-
-
-def _file_stat(meta: "ObjectMeta") -> FileStat:
+def file_stat(meta: "ObjectMeta") -> FileStat:
+    """Return size and ETag as a store reports them."""
     etag = meta["e_tag"]
     return FileStat(size=meta["size"], stamp=etag or meta["last_modified"].isoformat(), etag=etag)
 
@@ -265,7 +222,8 @@ def _part_size(size: int) -> int:
     return max(_CHUNK, size // 9_000)
 
 
-def _scheme_and_host(uri: str) -> tuple[str, str]:
+def scheme_and_host(uri: str) -> tuple[str, str]:
+    """Return the scheme of an address, and its bucket or server."""
     parts = urlsplit(uri)
     return parts.scheme, parts.netloc
 
@@ -282,7 +240,7 @@ def _key(uri: str) -> str:
 
 def open_object(uri: str) -> "tuple[ObjectStore, str]":
     """Return the client of a bucket or server, and the path in it."""
-    scheme, host = _scheme_and_host(uri)
+    scheme, host = scheme_and_host(uri)
     settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
     return _client(scheme, host, settings if scheme == "s3" else ()), _key(uri)
 
@@ -322,7 +280,7 @@ def translate_store_errors(uri: str) -> Iterator[None]:
         _check_bucket(uri, error)
         raise NotFoundError(f"{uri} does not exist: check its spelling") from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
-        advice = _ADVICE.get(_scheme_and_host(uri)[0], _ADVICE["https"])
+        advice = _ADVICE.get(scheme_and_host(uri)[0], _ADVICE["https"])
         raise InputError(f"access to {uri} is denied: {advice}") from error
     except BaseError as error:
         _check_bucket(uri, error)
@@ -337,4 +295,4 @@ def _cause(error: BaseError) -> str:
 def _check_bucket(uri: str, error: Exception) -> None:
     """S3 answers a missing bucket like a missing object, except for this code (AWS API, error responses)."""
     if "<Code>NoSuchBucket</Code>" in str(error):
-        raise InputError(f"bucket {_scheme_and_host(uri)[1]} does not exist: create it, or check its name") from error
+        raise InputError(f"bucket {scheme_and_host(uri)[1]} does not exist: create it, or check its name") from error

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from bioinfo_assets.errors import InputError, NotFoundError
-from bioinfo_assets.storage import local_files, object_files
+from bioinfo_assets.storage import local_files, object_files, object_lists
 from bioinfo_assets.storage.address import split_address
 from bioinfo_assets.storage.atomic import atomic_move, remove_parts
 from bioinfo_assets.storage.file_stat import FileStat
@@ -187,7 +187,7 @@ class Store:
         """Return the files of a folder, sorted, without hidden local ones; none if the folder does not exist."""
         path = local_path(folder)
         uris = (
-            object_files.list_files(folder, recursive=recursive)
+            object_lists.list_files(folder, recursive=recursive)
             if path is None
             else local_files.list_files(path, recursive=recursive)
         )
@@ -200,14 +200,14 @@ class Store:
             yield from local_files.scan_files(path)
             return
         prefix_length = len(folder.rstrip("/"))
-        for uri, stat in object_files.scan_files(folder):
+        for uri, stat in object_lists.scan_files(folder):
             if "/." not in uri[prefix_length:]:
                 yield uri, stat
 
     def folders(self, folder: str) -> tuple[str, ...]:
         """Return the names of the folders in a folder, sorted, without hidden ones; none if it does not exist."""
         path = local_path(folder)
-        names = object_files.list_folders(folder) if path is None else local_files.list_folders(path)
+        names = object_lists.list_folders(folder) if path is None else local_files.list_folders(path)
         return tuple(sorted(name for name in names if not name.startswith(".")))
 
     def digest(self, uri: str, on_bytes: Callable[[int], None] | None = None) -> str:

@@ -1,0 +1,77 @@
+"""The objects of a bucket under a prefix, which is taken as a folder."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+import obstore
+
+from bioinfo_assets.errors import InputError
+from bioinfo_assets.storage.broken_answers import repeated
+from bioinfo_assets.storage.file_stat import FileStat
+from bioinfo_assets.storage.object_files import file_stat, open_object, scheme_and_host, translate_store_errors
+
+if TYPE_CHECKING:
+    from obstore import ListResult, ObjectMeta
+
+_PAGE: Final = 1000
+"""Objects of a page: what S3 lists in a request (Amazon S3 API reference, ListObjectsV2)."""
+
+
+def list_files(folder: str, *, recursive: bool) -> Iterator[str]:
+    """Yield the files under a prefix that is taken as a folder.
+
+    Raises:
+        InputError: it cannot be listed, such as that of a web server.
+    """
+    scheme, host = _check_listable(folder)
+    objects = _objects(folder) if recursive else _in_folder(folder)["objects"]
+    yield from (f"{scheme}://{host}/{item['path']}" for item in objects)
+
+
+def scan_files(folder: str) -> Iterator[tuple[str, FileStat]]:
+    """Yield the files under a prefix, each with its `stat`, reading a thousand per request.
+
+    Raises:
+        InputError: it cannot be listed, such as that of a web server.
+    """
+    scheme, host = _check_listable(folder)
+    yield from ((f"{scheme}://{host}/{item['path']}", file_stat(item)) for item in _objects(folder))
+
+
+def list_folders(folder: str) -> Iterator[str]:
+    """Yield the names of the folders in a folder: the next parts of keys that go on after them.
+
+    Raises:
+        InputError: it cannot be listed, such as that of a web server.
+    """
+    _check_listable(folder)
+    yield from (path.rstrip("/").rpartition("/")[2] for path in _in_folder(folder)["common_prefixes"])
+
+
+def _objects(folder: str) -> "Iterator[ObjectMeta]":
+    """All objects under a prefix; a list that breaks off goes on after the last page."""
+    page = _page(folder, None)
+    while page:
+        yield from page
+        page = _page(folder, page[-1]["path"]) if len(page) == _PAGE else ()
+
+
+@repeated
+def _page(folder: str, after: str | None) -> "Sequence[ObjectMeta]":
+    with translate_store_errors(folder):
+        store, prefix = open_object(folder)
+        return next(iter(obstore.list(store, prefix, offset=after, chunk_size=_PAGE)), ())
+
+
+@repeated
+def _in_folder(folder: str) -> "ListResult[Sequence[ObjectMeta]]":
+    with translate_store_errors(folder):
+        store, prefix = open_object(folder)
+        return obstore.list_with_delimiter(store, prefix)
+
+
+def _check_listable(folder: str) -> tuple[str, str]:
+    scheme, host = scheme_and_host(folder)
+    if scheme in {"https", "http"}:
+        raise InputError(f"{folder} cannot be listed: give the addresses of a web server's files one by one")
+    return scheme, host
