@@ -7,6 +7,7 @@
     OUTPUT/records/samples/history/…           samples that were removed or renamed
     OUTPUT/records/quality/NAME.json           who accepted a sample that failed a quality check
     OUTPUT/resource_usage.html                 where time and money went
+    OUTPUT/igv_session.xml                     all final alignments, for IGV
     OUTPUT/.scratch, OUTPUT/.dagster           where local jobs run; the project's home
 
 A project can be moved: what is stored under the output path is recorded relative to it, everything else by its full
@@ -29,6 +30,9 @@ RECORDS: Final = "records"
 
 RESULTS_URL: Final = "/results"
 """Where the web server has the files below the output path; links in Dagster's metadata begin with it."""
+
+IGV_URL: Final = "/igv"
+"""Where it has a page for each alignment below the output path, which opens that in IGV."""
 
 HISTORY: Final = "history"
 
@@ -150,6 +154,11 @@ class OutputLayout:
         return join(self.output_path, "resource_usage.html")
 
     @property
+    def igv_session(self) -> str:
+        """The session of all final alignments for IGV."""
+        return join(self.output_path, "igv_session.xml")
+
+    @property
     def scratch(self) -> str:
         """Where jobs run unless a setting names another place."""
         return join(self.output_path, ".scratch")
@@ -167,13 +176,13 @@ class OutputLayout:
         """How an address is recorded: relative to the output path if it is under it, otherwise unchanged."""
         return uri[len(self.output_path) + 1 :] if self.contains(uri) else uri
 
-    def url(self, uri: str) -> str | None:
+    def url(self, uri: str, root: str = RESULTS_URL) -> str | None:
         """Where the web server has a file: a link within Dagster's page; None if it is elsewhere.
 
         >>> OutputLayout("/run 7").url("/run 7/multiqc/multiqc_report.html")
         '/results/multiqc/multiqc_report.html'
         """
-        return f"{RESULTS_URL}/{quote(self.relative(uri))}" if self.contains(uri) else None
+        return f"{root}/{quote(self.relative(uri))}" if self.contains(uri) else None
 
     def absolute(self, recorded: str) -> str:
         """The address of what was recorded by `relative`."""

@@ -80,7 +80,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "pipeline",
     },
     "definitions": {"errors", "storage", "launch", "records", "orchestration", "settings", "pipeline", "assets"},
-    "web": {"errors", "layout", "storage", "settings"},
+    "web": {"errors", "layout", "result_key", "genomics", "storage", "records", "settings"},
     "application": {
         "errors",
         "layout",

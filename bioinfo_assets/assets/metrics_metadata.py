@@ -6,7 +6,9 @@ from typing import Final
 import dagster as dg
 
 from bioinfo_assets.assets.charts import curve, histogram
+from bioinfo_assets.layout import IGV_URL, OutputLayout
 from bioinfo_assets.orchestration.metadata import Metadata
+from bioinfo_assets.pipeline.asset_spec import AssetSpec
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.pipeline.result_metrics import (
     CoverageCurve,
@@ -42,14 +44,22 @@ def coverage_chart(sample: str, distribution: Sequence[tuple[int, float]]) -> st
 
 
 def metrics_metadata(ledger: Ledger, record: Record) -> Metadata:
-    """The metrics of a result, and a link to its page; none of an imported one: its files may be other programs'."""
+    """The links and metrics of a result; no metrics of an imported one, whose files may be other programs'."""
     spec = GRAPH.get(record.asset)
-    if spec is None or record.imported:
+    if spec is None:
         return {}
-    metrics = spec.metrics(ledger.store, record) if spec.metrics else {}
+    metrics = {} if record.imported or spec.metrics is None else spec.metrics(ledger.store, record)
     values = {name: _metadata_value(record.scope, value) for name, value in metrics.items()}
-    url = ledger.layout.url(record.file(spec.page).uri) if spec.page else None
-    return {"page": dg.MetadataValue.url(url), **values} if url else values
+    return {**_links(ledger.layout, spec, record), **values}
+
+
+def _links(layout: OutputLayout, spec: AssetSpec, record: Record) -> Metadata:
+    """The links to what the web server has of a result below the output path."""
+    links = {
+        "page": layout.url(record.file(spec.page).uri) if spec.page else None,
+        "igv": layout.url(record.file(spec.alignment).uri, IGV_URL) if spec.alignment else None,
+    }
+    return {name: dg.MetadataValue.url(url) for name, url in links.items() if url is not None}
 
 
 def _metadata_value(sample: str, value: MetricValue) -> dg.MetadataValue:

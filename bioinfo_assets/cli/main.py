@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "samples": "samples",
     "jobs": "jobs",
     "doctor": "doctor",
+    "igv": "igv",
     "dagit": "dagit",
 }
 """By command: its module, which contains a function or a group of commands of the same name."""

@@ -41,6 +41,7 @@ class AssetSpec:
         intermediate_files: Keys of the files to show where only intermediates were selected.
         report_files: Keys of the files that MultiQC reads.
         page: Key of the file that Dagit links as a page; empty if there is none.
+        alignment: Key of the file with alignments that Dagit links for IGV; empty if there is none.
         bulk_files: Keys of the large files of an intermediate, which its retention may release. Small ones stay: the
             report and Dagit read them.
         enabled: Whether the settings ask for it; the others of the graph are then computed without it.
@@ -64,6 +65,7 @@ class AssetSpec:
     intermediate_files: tuple[str, ...] = ()
     report_files: tuple[str, ...] = ()
     page: str = ""
+    alignment: str = ""
     bulk_files: tuple[str, ...] = ()
     enabled: Callable[[Settings], bool] = _always
     how_to_enable: str = ""

@@ -11,7 +11,10 @@ from starlette.applications import Starlette
 
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.settings import home_from_environment, home_of, load
+from bioinfo_assets.storage.store import Store
+from bioinfo_assets.web.igv_links import IgvLinks
 from bioinfo_assets.web.result_files import ResultFiles
 
 
@@ -20,13 +23,14 @@ def main() -> None:
     try:
         output_path = load(home_from_environment()).output_path
         files = ResultFiles(OutputLayout(output_path), home_of(output_path))
+        links = IgvLinks(Ledger(Store(), output_path))
     except BioinfoAssetsError as error:
         sys.exit(f"bioinfo-assets: {error}")
     create = cli.create_app_from_workspace_process_context  # type: ignore[attr-defined] # what the server imports
 
     def create_with_results(*arguments: Any, **options: Any) -> Starlette:  # noqa: ANN401 - Dagster's own
         app = create(*arguments, **options)
-        app.router.routes.insert(0, files.route)  # before Dagster's, the last of which takes any path
+        app.router.routes[:0] = [files.route, links.route]  # before Dagster's, the last of which takes any path
         return app
 
     cli.create_app_from_workspace_process_context = create_with_results  # type: ignore[attr-defined]

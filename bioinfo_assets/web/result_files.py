@@ -87,7 +87,7 @@ class ResultFiles:
         return response
 
     def _response(self, path: str, request: Request) -> Response:
-        if not _is_plain(path):
+        if not is_plain(path):
             raise NotFoundError(path)
         uri, media_type = f"{self.layout.output_path}/{path}", media_type_of(path)
         file = None if local_path(uri) is None else self._local(path)
@@ -106,16 +106,16 @@ class ResultFiles:
         except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError before Python 3.13
             raise NotFoundError(path) from error
         is_inside = file.is_relative_to(root) and not file.is_relative_to(self.home.resolve())
-        if not is_inside or not _is_plain(file.relative_to(root).as_posix()) or not stat.S_ISREG(mode):
+        if not is_inside or not is_plain(file.relative_to(root).as_posix()) or not stat.S_ISREG(mode):
             raise NotFoundError(path)
         return file
 
-    def _remote(self, uri: str, media_type: str, wanted: str) -> Response:
+    def _remote(self, uri: str, media_type: str, byte_range: str) -> Response:
         """A remote file, or a range of it; several ranges at once are not supported, so all of it is sent."""
         size = self.store.stat(uri).size
-        span = range_of(wanted, size)
+        span = range_of(byte_range, size)
         headers = {"Accept-Ranges": "bytes", "Content-Length": str(len(span))}
-        if wanted and not span:
+        if byte_range and not span:
             return PlainTextResponse("the file has no such range\n", 416, {"Content-Range": f"bytes */{size}"})
         if len(span) < size:
             headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{size}"
@@ -127,7 +127,7 @@ class ResultFiles:
             yield self.store.read_bytes(uri, start, min(_CHUNK, span.stop - start))
 
 
-def _is_plain(path: str) -> bool:
+def is_plain(path: str) -> bool:
     """Whether a path is one of a file within a folder: no part of it is hidden, leads upwards, or is empty."""
     return "\0" not in path and all(part and not part.startswith(".") for part in path.split("/"))
 

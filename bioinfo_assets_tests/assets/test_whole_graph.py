@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from bioinfo_assets.cli.verify import verify
@@ -197,13 +198,17 @@ def test_dagit_shows_metrics_and_plots(complete: RealProject) -> None:
         insert_sizes = complete.metadata("insert_size_metrics", sample)
         text = complete.file("insert_size_metrics", sample, "metrics").read_text()
         assert insert_sizes["median_insert_size"] == picard_numbers(text)["median_insert_size"]
-        assert str(insert_sizes["insert_size_histogram"]).startswith("![Insert sizes of")
-        assert "data:image/png;base64," in str(complete.metadata("depth", sample)["coverage"])
+        assert str(insert_sizes["insert_size_histogram"]).startswith(f"![Insert sizes of {sample}](data:image/svg+xml,")
+        assert str(complete.metadata("depth", sample)["coverage"]).startswith(f"![Coverage of {sample}](data:image/svg")
+        assert complete.metadata("read_quality", sample)["reads"] == 2 * int(
+            complete.record("merged_reads", sample).facts["pairs"]
+        )
         recalibrated = complete.metadata("recalibrated_bam", sample)
         assert recalibrated["recalibration"] == "recalibrated"
         assert float(str(recalibrated["wall_s"])) > 0
         assert "engine apply -i" in str(recalibrated["command"])
         assert {"bioinfo-assets-engine", "samtools"} <= complete.record("recalibrated_bam", sample).tools.keys()
+        assert recalibrated["igv"] == f"/igv/{sample}/{sample}.recalib.bam"
         assert recalibrated["tools"] == dict(complete.record("recalibrated_bam", sample).tools)
 
 
@@ -218,6 +223,12 @@ def test_too_few_observations_for_recalibration_cause_a_warning(complete: RealPr
 def test_the_report_has_a_row_for_every_sample(complete: RealProject) -> None:
     table = complete.file("multiqc_report", COHORT, "table").read_text().splitlines()
     assert {line.split("\t")[0] for line in table[1:]} == set(complete.samples)
+    metadata = complete.metadata("multiqc_report")
+    assert metadata["page"] == "/results/multiqc/multiqc_report.html"
+    shown = metadata["general_statistics"]
+    assert isinstance(shown, dg.TableMetadataValue)
+    assert [record.data["sample"] for record in shown.records] == [line.split("\t")[0] for line in table[1:]]
+    assert {str(column.name) for column in shown.schema.columns} == set(table[0].lower().split("\t"))
 
 
 def test_nothing_is_stale_and_a_second_run_runs_no_job(complete: RealProject) -> None:

@@ -160,6 +160,7 @@ JSON_SOURCES = [
     "cli/crate.py",
     "cli/diff.py",
     "cli/gc.py",
+    "cli/igv.py",
     "cli/import_.py",
     "cli/log.py",
     "cli/provenance_view.py",

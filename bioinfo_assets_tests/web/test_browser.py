@@ -99,6 +99,20 @@ def test_pictures_show_themselves(page: Page, address: str, asset: str, pictures
     assert all(images.nth(number).evaluate("image => image.naturalWidth") > 100 for number in range(pictures))
 
 
+def test_the_link_of_an_alignment_goes_on_to_igv(page: Page, address: str) -> None:
+    """None is running here: what it would be asked for is compared."""
+    page.goto(f"{address}/assets/recalibrated_bam?view=partitions&partition={SAMPLE}")
+    with page.context.expect_page() as opened:
+        page.locator(f"a[href='/igv/{SAMPLE}/{SAMPLE}.recalib.bam']").first.click()
+    with opened.value.expect_event("request", lambda request: "60151" in request.url) as request_to_igv:
+        opened.value.reload()
+    assert request_to_igv.value.url == (
+        f"http://localhost:60151/load?file={address}/results/{SAMPLE}/{SAMPLE}.recalib.bam"
+        f"&genome={address}/results/references/simulated.fa&name={SAMPLE}"
+    )
+    opened.value.close()
+
+
 def test_the_general_statistics_are_shown(page: Page, address: str) -> None:
     page.goto(f"{address}/assets/multiqc_report?view=overview")
     page.get_by_role("cell", name="general_statistics").first.wait_for()

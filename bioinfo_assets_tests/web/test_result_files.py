@@ -1,22 +1,17 @@
 """The files of results over HTTP: by a real server, from a folder and from S3, and what is not served."""
 
-import http.client
 import os
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 
 from bioinfo_assets.layout import RESULTS_URL, OutputLayout
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets.web.result_files import PAGE_START, ResultFiles
 from bioinfo_assets_tests.servers import s3, s3_server
-from bioinfo_assets_tests.waiting import wait_until
+from bioinfo_assets_tests.web.server import Server
 
 __all__ = ["s3", "s3_server"]  # fixtures
 
@@ -24,48 +19,8 @@ BYTES: Final = bytes(range(256)) * 20
 PAGE: Final = b"<!DOCTYPE html><html><head><title>x</title></head></html>"
 
 
-@dataclass(frozen=True)
-class Reply:
-    """A response: its status, its headers by name in lower case, and its content."""
-
-    status: int
-    headers: dict[str, str]
-    content: bytes
-
-
-class Server:
-    """A server of one project at a time; paths are sent as they are."""
-
-    def __init__(self) -> None:
-        self.app = Starlette()
-        self._server = uvicorn.Server(uvicorn.Config(self._call, port=0, interface="asgi3", log_level="warning"))
-        self._thread = threading.Thread(target=self._server.run)
-
-    async def _call(self, scope: object, receive: object, send: object) -> None:
-        await self.app(scope, receive, send)  # type: ignore[arg-type]
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        wait_until(lambda: self._server.started, what="the server")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-
-    def serve(self, output_path: str, home: Path) -> None:
-        self.app = Starlette(routes=[ResultFiles(OutputLayout(output_path), home).route])
-
-    def get(self, path: str, wanted: str = "", method: str = "GET", body: bytes | None = None) -> Reply:
-        port = self._server.servers[0].sockets[0].getsockname()[1]
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        try:
-            connection.request(method, path, body, {"Range": f"bytes={wanted}"} if wanted else {})
-            response = connection.getresponse()
-            headers = {name.lower(): value for name, value in response.getheaders()}
-            return Reply(response.status, headers, response.read())
-        finally:
-            connection.close()
+def serve(server: Server, output_path: str, home: Path) -> None:
+    server.serve([ResultFiles(OutputLayout(output_path), home).route])
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +43,7 @@ def output(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(server: Server, output: Path) -> Server:
     """The server of that project."""
-    server.serve(str(output), output / ".dagster")
+    serve(server, str(output), output / ".dagster")
     return server
 
 
@@ -96,13 +51,13 @@ def client(server: Server, output: Path) -> Server:
 def anywhere(request: pytest.FixtureRequest, server: Server, output: Path) -> Server:
     """The server of a project in a folder, or of one in S3."""
     if request.param == "folder":
-        server.serve(str(output), output / ".dagster")
+        serve(server, str(output), output / ".dagster")
         return server
     bucket, store = request.getfixturevalue("s3"), Store()
     for file in ("a/a.bam", "multiqc/multiqc_report.html", ".dagster/settings.toml"):
         store.write_bytes(f"{bucket}/results/{file}", (output / file).read_bytes())
     store.write_bytes(f"{bucket}/secret.txt", b"of somebody else")
-    server.serve(f"{bucket}/results", output / ".dagster")
+    serve(server, f"{bucket}/results", output / ".dagster")
     return server
 
 
@@ -112,8 +67,8 @@ def test_a_file_is_served_whole_or_in_part(anywhere: Server) -> None:
     whole = anywhere.get("/results/a/a.bam")
     assert (whole.status, whole.content) == (200, BYTES)
     assert whole.headers["accept-ranges"] == "bytes"
-    for wanted, first, last in (("1000-1999", 1000, 1999), ("5000-", 5000, size - 1), ("-7", size - 7, size - 1)):
-        part = anywhere.get("/results/a/a.bam", wanted)
+    for byte_range, first, last in (("1000-1999", 1000, 1999), ("5000-", 5000, size - 1), ("-7", size - 7, size - 1)):
+        part = anywhere.get("/results/a/a.bam", byte_range)
         assert (part.status, part.content) == (206, BYTES[first : last + 1])
         assert part.headers["content-range"] == f"bytes {first}-{last}/{size}"
     assert anywhere.get("/results/a/a.bam", f"{size}-").status == 416
@@ -177,9 +132,9 @@ def test_the_home_is_not_served_wherever_it_is(server: Server, output: Path) -> 
     home = output / "home"
     home.mkdir()
     (home / "bioinfo-assets.toml").write_text("")
-    server.serve(str(output), home)
+    serve(server, str(output), home)
     assert server.get("/results/home/bioinfo-assets.toml").status == 404
-    server.serve(str(output), output / ".dagster")
+    serve(server, str(output), output / ".dagster")
     assert server.get("/results/home/bioinfo-assets.toml").status == 200
 
 
@@ -191,7 +146,7 @@ def test_nothing_is_written(client: Server, output: Path, method: str) -> None:
 
 def test_a_store_that_refuses_is_one_sentence(server: Server, s3: str, tmp_path: Path) -> None:
     """The bucket does not exist."""
-    server.serve(f"{s3}-of-nobody/results", tmp_path)
+    serve(server, f"{s3}-of-nobody/results", tmp_path)
     reply = server.get("/results/a/a.bam")
     assert reply.status in {404, 502}
     assert reply.content.count(b"\n") == 1
