@@ -66,12 +66,14 @@ def check_inputs(plan: Plan) -> None:
         if not plan.names:
             raise InputError(f"there are no samples in {project.settings.output_path}: give --samples-file")
         _check_samples(project, plan.new, [key.scope for key in plan.keys_of("merged_reads")])
-    contigs = check_reference(project) if {"reference_genome", "known_sites"} & set(assets) else None
+    contigs = check_reference(project) if {"reference_genome", "known_sites", "contamination"} & set(assets) else None
     if "reference_index" in assets:
         for uri in project.index_files.values():
             project.store.stat(uri)
     if "known_sites" in assets:
         check_known_sites(project, contigs)
+    if "contamination" in assets and project.settings.contamination_sites is not None:
+        _check_sites(project, project.settings.contamination_sites, contigs)
     if project.settings.backend == "batch":
         check_batch_resources(project.settings, assets)
     save_tools(check_tools(project, assets), plan.home)
@@ -209,9 +211,13 @@ def check_known_sites(project: Project, contigs: Sequence[Contig] | None) -> Non
     uris = project.settings.known_sites
     check_sources([KnownSites(StoredFile(uri, project.store.stat(uri).size, None), None) for uri in uris])
     for uri in uris:
-        header = vcf_contigs(project.store, uri)
-        if contigs is not None and header:
-            known_sites.check_known_sites(uri, header, contigs)
+        _check_sites(project, uri, contigs)
+
+
+def _check_sites(project: Project, uri: str, contigs: Sequence[Contig] | None) -> None:
+    header = vcf_contigs(project.store, uri)
+    if contigs is not None and header:
+        known_sites.check_known_sites(uri, header, contigs)
 
 
 def _drop_disabled(assets: tuple[str, ...], settings: Settings) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.plan import open_project
@@ -98,7 +98,8 @@ def _accept(project: Project, name: str, samples: Sequence[str], reason: str) ->
 
 def _show(findings: Mapping[str, Sequence[Finding]]) -> None:
     checks = [finding.check for finding in next(iter(findings.values()), ())]
-    table = Table("SAMPLE", *(name.upper().replace("_", " ") for name in checks), box=None, pad_edge=False)
+    columns = [Column(name.upper().replace("_", " "), overflow="fold") for name in checks]
+    table = Table("SAMPLE", *columns, box=None, pad_edge=False)
     for name, found in findings.items():
         cells = [f"[{_STYLES[finding.outcome]}]{finding.outcome.value}[/]" for finding in found]
         table.add_row(name, *cells)

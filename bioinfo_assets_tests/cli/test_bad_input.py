@@ -206,6 +206,18 @@ def test_known_sites_that_do_not_exist(tmp_path: Path) -> None:
     reject_sites(tmp_path, tmp_path / "sites.vcf.gz", "does not exist")
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_common_variants(tmp_path: Path, reads: Path, is_there: bool) -> None:  # noqa: FBT001 - a case
+    vcf = tmp_path / "common.vcf.gz"
+    if is_there:
+        write_vcf(vcf, "##contig=<ID=chr22,length=61>")
+    words = ("60", "61", "chr22") if is_there else ("does not exist",)
+    output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads)
+    (tmp_path / "genome.fa").write_text(">chr22\n" + "ACGTA" * 12 + "\n")
+    files = ("--samples-file", samples_file, "--reference", tmp_path / "genome.fa", "--no-known-sites")
+    check_rejected(run(output, *files, "--contamination-sites", vcf), output, vcf, *words)
+
+
 def test_a_missing_tool(tmp_path: Path, reads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads)
