@@ -104,13 +104,7 @@ def test_a_clock_that_is_set_back(tmp_path: Path, inputs: Inputs, seed: int) -> 
     variables = {**os.environ, **project.variables, **MONOTONIC}
     print(ahead)  # noqa: T201 - pytest shows it if the round fails
     with (project.folder / "ahead.txt").open("wb") as printed:
-        run = subprocess.Popen(
-            command,
-            env={**os.environ, **project.variables, **MONOTONIC},
-            stdout=printed,
-            stderr=printed,
-            start_new_session=True,
-        )
+        run = subprocess.Popen(command, env=variables, stdout=printed, stderr=printed, start_new_session=True)
         after_starts = rng.randint(1, len(RESULTS))
         wait_until(lambda: len(project.starts()) >= after_starts or run.poll() is not None, what="a job to start")
         time.sleep(rng.uniform(0, 2 * MAX_DELAY_S))
