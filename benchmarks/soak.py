@@ -1,9 +1,9 @@
 """A host that works for an hour while AWS fails at fixed rates: what is done, retried, lost or computed twice.
 
-`python -m benchmarks.soak [SECONDS [SEED]]` runs waves of samples on the simulator of Batch and moto's S3, in one process,
-and prints a line for each wave, with the memory, threads and file descriptors of that process, and a summary. Jobs are
-played; records, files, submissions and Dagster's events are real. It exits with 1 if a result was lost or computed
-twice, or if the process grew.
+`python -m benchmarks.soak [SECONDS [SEED]]` runs waves of samples on the simulator of Batch and moto's S3, in one
+process, and prints a line for each wave, with the memory, threads and file descriptors of that process, and a summary.
+Jobs are played; records, files, submissions and Dagster's events are real. It exits with 1 if a result was lost or
+computed twice, or if the process grew.
 """
 
 import gzip
@@ -13,9 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -48,6 +49,9 @@ SETTLED: Final = 3
 
 MAX_GROWTH: Final = 1.25
 """By what factor memory, threads and descriptors may be larger at the end than after those waves."""
+
+ASSETS: Final = tuple(asset for asset in PER_SAMPLE if asset != "recalibrated_cram")
+"""Of each sample; CRAMs are made only if a setting asks for them."""
 
 COMMAND: Final = str(Path(sys.executable).parent / "bioinfo-assets")
 IMAGE: Final = "tools:1"
@@ -122,7 +126,7 @@ class Soak:
         """The results that do not exist, or are not as they were recorded."""
         ledger = Ledger(Store(), OUTPUT)
         lost = []
-        for asset in PER_SAMPLE:
+        for asset in ASSETS:
             for sample in self.samples:
                 record = ledger.read(ResultKey(asset, sample))
                 if record is None or ledger.check_files(record).damage:
@@ -148,14 +152,12 @@ class Soak:
         if len(self.held) <= SETTLED:
             return []
         first, last = self.held[SETTLED], self.held[-1]
-        return [
-            name for name in Held.__slots__ if getattr(last, name) > MAX_GROWTH * getattr(first, name)
-        ]  # fmt: skip
+        return [name for name in Held.__slots__ if getattr(last, name) > MAX_GROWTH * getattr(first, name)]
 
     def _run(self, sheet: Path, names: Sequence[str]) -> int:
         assert self.host.stdin is not None
         assert self.host.stdout is not None
-        selected = [word for asset in PER_SAMPLE for word in ("--select", asset)]
+        selected = [word for asset in ASSETS for word in ("--select", asset)]
         shared = [word for asset in ("*reference_index", "known_sites") for word in ("--select", asset)]
         samples = [word for name in names for word in ("--samples", name)]
         arguments = [
@@ -273,16 +275,17 @@ def _prepare(url: str, templates: Templates) -> None:
     Store().write_bytes(ScratchPaths(f"{OUTPUT}/.scratch").tool_list(IMAGE), lines.encode())
 
 
-def main(seconds: float, seed: int, report: Callable[[str], None]) -> int:
+def main(seconds: float, seed: int) -> int:
     """Work for so many seconds; returns the exit code."""
     began = time.monotonic()
+    report = partial(print, flush=True)
     with tempfile.TemporaryDirectory(prefix="soak-") as name, opened_soak(Path(name), seed) as soak:
         while time.monotonic() - began < seconds or len(soak.held) <= SETTLED:
             soak.run_wave()
             report(f"{time.monotonic() - began:6.0f} s  {soak.line()}")
         lost, grown = soak.lost(), soak.grown()
         report(
-            f"seed {seed}: {len(soak.samples) * len(PER_SAMPLE)} results done, {len(lost)} lost, "
+            f"seed {seed}: {len(soak.samples) * len(ASSETS)} results done, {len(lost)} lost, "
             f"{len(soak.player.twice)} computed twice; grown: {', '.join(grown) or 'nothing'}"
         )
         for text in (*lost, *soak.player.twice):
@@ -296,7 +299,5 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["host"]:
         be_host()
     else:
-        words = [*sys.argv[1:], "3600", "1"][: 2 if len(sys.argv) < 3 else 3]
-        sys.exit(
-            main(float(words[0]), int(sys.argv[2]) if len(sys.argv) > 2 else 1, lambda line: print(line, flush=True))
-        )
+        given = dict(enumerate(sys.argv[1:]))
+        sys.exit(main(float(given.get(0, "3600")), int(given.get(1, "1"))))
