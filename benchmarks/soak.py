@@ -44,8 +44,8 @@ S3_RATE: Final = 0.01
 MAX_RUNS: Final = 5
 """Runs of a wave until all its results are there."""
 
-SETTLED: Final = 3
-"""Waves after which the process has loaded all that it needs: from then on it must not grow."""
+SETTLED: Final = 8
+"""Waves after which the process has loaded all that it needs, such as 64 fonts of matplotlib: it must not grow then."""
 
 MAX_GROWTH: Final = 1.25
 """By what factor memory, threads and descriptors may be larger at the end than after those waves."""
@@ -280,7 +280,7 @@ def main(seconds: float, seed: int) -> int:
     began = time.monotonic()
     report = partial(print, flush=True)
     with tempfile.TemporaryDirectory(prefix="soak-") as name, opened_soak(Path(name), seed) as soak:
-        while time.monotonic() - began < seconds or len(soak.held) <= SETTLED:
+        while time.monotonic() - began < seconds:
             soak.run_wave()
             report(f"{time.monotonic() - began:6.0f} s  {soak.line()}")
         lost, grown = soak.lost(), soak.grown()

@@ -84,12 +84,12 @@ def test_a_disk_that_fills_up_ends_a_run_in_sentences(
 
 def fill(disk: Path, rng: Random) -> None:
     """Fill a disk up to a few bytes, as another program does."""
-    left = rng.randint(0, MAX_LEFT)
+    left, written = rng.randint(0, MAX_LEFT), 0
     with (disk / "filler").open("wb", buffering=0) as file:
         with suppress(OSError):  # ENOSPC
             while True:
-                file.write(bytes(MAX_LEFT))
-        file.truncate(max(0, file.tell() - left))
+                written += file.write(bytes(MAX_LEFT))
+        file.truncate(max(0, written - left))
 
 
 @pytest.mark.parametrize("seed", random_seeds())

@@ -70,7 +70,7 @@ def check_two_runs(project: FaultProject, rng: Random) -> None:
     second = project.start()
     ended = [first.wait(), second.wait()]
     print(ended)  # noqa: T201 - pytest shows it if the round fails
-    assert [one.exit_code for one in ended] == [0, 0]
+    assert [run.exit_code for run in ended] == [0, 0]
     before = finished_results(project)
     assert len(before.records) == len(RESULTS)
     check_healed(project, before, project.run())
