@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-gatk install-for-tests demo dagit docs test test-long soak fuzz fuzz-engine audit sbom genome-shaped coverage check benchmark clean login \
+.PHONY: help install install-gatk install-for-tests demo dagit docs test test-long faults soak fuzz fuzz-engine audit sbom genome-shaped coverage check benchmark clean login \
 	create-repo build build-local build-deployment deployment push bash bash-local smoke-aws
 
 help: ## show this list
@@ -36,10 +36,16 @@ test-long: install-for-tests ## run the tests that take minutes each and are not
 	@docker/tools/install.sh docker/tools/debian-gatk.txt docker/tools/debian-test.txt docker/tools/debian-long.txt
 	TESTS_NEED_DOCKER=yes uv run --frozen pytest -m long
 
-ROUNDS ?= 50## rounds of each kind of fault in `make soak`
+ROUNDS ?= 50## rounds of each kind of fault in `make faults`
 
-soak: install-for-tests ## strike runs with faults at random moments, again and again (hours; FAULTS_SEED=N repeats a round)
+faults: install-for-tests ## strike runs with faults at random moments, again and again (hours; FAULTS_SEED=N repeats a round)
+	@docker/tools/install.sh docker/tools/debian-gatk.txt docker/tools/debian-test.txt docker/tools/debian-long.txt
 	FAULTS_ROUNDS='$(ROUNDS)' uv run --frozen pytest -m long bioinfo_assets_tests/faults
+
+SOAK ?= 3600## seconds of `make soak`
+
+soak: install-for-tests ## work for an hour while AWS, which is simulated, fails at fixed rates: nothing is lost, nothing grows
+	uv run --frozen python -m benchmarks.soak '$(SOAK)'
 
 fuzz: install ## give each parser of outside text a hundred thousand inputs that nobody meant (ten minutes)
 	uv run --frozen python -m bioinfo_assets_tests.fuzzing

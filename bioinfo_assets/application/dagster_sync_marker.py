@@ -7,7 +7,7 @@ the output path, since Dagster shows its addresses, and the number of materializ
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,7 @@ from bioinfo_assets.application.plan import Plan
 from bioinfo_assets.pipeline.code_versions import code_versions
 from bioinfo_assets.pipeline.graph import result_key
 from bioinfo_assets.records.record import Record
-from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE
+from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, ResultKey
 from bioinfo_assets.storage.atomic import atomic_write
 
 FILE_NAME: Final = Path("history", "last-synced")
@@ -43,9 +43,17 @@ def clear_marker(plan: Plan) -> None:
     (plan.home / FILE_NAME).unlink(missing_ok=True)
 
 
-def write_marker(plan: Plan) -> None:
-    """Write the marker: Dagster has the current results of a plan."""
-    records = (plan.project.ledger.read(key) for key in plan.result_keys())
+def write_marker(plan: Plan, reported: Mapping[ResultKey, str]) -> None:
+    """Write the marker: Dagster has the current results of a plan.
+
+    Args:
+        plan: The plan.
+        reported: The data versions of the results that Dagster has. If another process has published or imported
+            others meanwhile, there is no marker, and the next run reports those.
+    """
+    records = [plan.project.ledger.read(key) for key in plan.result_keys()]
+    if any(record is not None and record.data_version != reported.get(record.key) for record in records):
+        return
     file = plan.home / FILE_NAME
     file.parent.mkdir(exist_ok=True)  # it does not exist if Dagster's database is elsewhere
     with suppress(sqlite3.Error):  # without a marker, the next run asks Dagster

@@ -131,7 +131,7 @@ def run(plan: Plan, reusable: Sequence[PlannedResult] | None, show: ProgressView
                 progress.end()
         success = all(result.success for result in results) and not progress.failures
         if success:
-            write_marker(plan)
+            write_marker(plan, progress.data_versions)
     run_ids = tuple(result.run_id for result in results)
     return RunOutcome(plan, progress, run_ids, success, time.monotonic() - started, log)
 

@@ -43,6 +43,7 @@ class RunProgress:
     totals: Mapping[str, int]
     _is_over: bool = False
     _states: dict[ResultKey, JobState] = field(default_factory=dict)
+    _data_versions: dict[ResultKey, str] = field(default_factory=dict)
     _counts: Counter[tuple[str, JobState]] = field(default_factory=Counter)
     _failures: list[Failure] = field(default_factory=list)
     _warnings: Counter[str] = field(default_factory=Counter)
@@ -55,6 +56,7 @@ class RunProgress:
             if previous is not None:
                 self._counts[update.key.asset, previous] -= 1
             self._states[update.key] = update.state
+            self._data_versions[update.key] = update.data_version
             self._counts[update.key.asset, update.state] += 1
             if update.state is JobState.FAILED:
                 self._failures.append(Failure(update.key.asset, update.key.partition_key, update.reason))
@@ -81,6 +83,12 @@ class RunProgress:
         """What needs attention although jobs were done, with the number of results that it is true of."""
         with self._lock:
             return dict(self._warnings)
+
+    @property
+    def data_versions(self) -> Mapping[ResultKey, str]:
+        """The data version of each result that was computed or reused; empty for the others."""
+        with self._lock:
+            return dict(self._data_versions)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return, by asset, the number of jobs in each state; jobs that have not started are pending."""

@@ -75,7 +75,7 @@ def report_to_dagster(state: RecordedState, on_result: Callable[[int, ResultKey]
         with open_instance(plan.home) as instance:
             for count, key in enumerate(events.sync(instance, project), start=1):
                 on_result(count, key)
-    write_marker(plan)
+    write_marker(plan, {item.key: item.record.data_version for item in state.results if item.record is not None})
     return count
 
 

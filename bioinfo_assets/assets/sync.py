@@ -193,9 +193,14 @@ class _Sync:
         for key, result in results.items():
             # A result that Dagster has is reported again after an event of an earlier version of it.
             recorded = self._missing.get(key) or self.current.recorded(result)
-            if recorded is not None:
+            if recorded is not None and self._is_current(recorded.record):
                 self.instance.report_runless_asset_event(self._materialization(key, recorded, provenance))
                 yield key
+
+    def _is_current(self, record: Record) -> bool:
+        """Whether a result is still the one that was read; a run that has replaced it meanwhile reports it itself."""
+        current = self.state.project.ledger.read(record.key)
+        return current is not None and current.data_version == record.data_version
 
     def _report_cohort(self, asset: str) -> None:
         """Report the cohort, all of whose results Dagster has by now; before it, what a stale report was made of."""

@@ -21,11 +21,19 @@ class JobState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JobUpdate:
-    """A change of state, with a sentence if the job failed, or was done and needs somebody's attention."""
+    """A change of state.
+
+    Attributes:
+        key: The result.
+        state: Its job's state.
+        reason: A sentence if the job failed, or was done and needs somebody's attention.
+        data_version: Of a result that is done or cached, as Dagster gets it.
+    """
 
     key: ResultKey
     state: JobState
     reason: str = ""
+    data_version: str = ""
 
 
 Listener = Callable[[JobUpdate], None]

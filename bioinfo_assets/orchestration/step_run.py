@@ -160,7 +160,7 @@ class StepRun:
                 if result.committed.reused:
                     self._cancel_ahead(key)  # they read the files that were not published
                 state = JobState.CACHED if result.committed.reused else JobState.DONE
-                notify(JobUpdate(key, state, result.warning))
+                notify(JobUpdate(key, state, result.warning, result.committed.record.data_version))
                 yield key, result
         except UnreachableError:
             raise
@@ -235,7 +235,7 @@ class StepRun:
         origin = found.committed.record.copied_from
         how = f"copied from {origin}" if origin else "outputs present and unchanged"
         self.dagit.show(key, f"CACHED: {how}")
-        notify(JobUpdate(key, JobState.CACHED, found.warning))
+        notify(JobUpdate(key, JobState.CACHED, found.warning, found.committed.record.data_version))
         return key, found
 
     def _run(self, key: ResultKey, decision: ReuseDecision) -> None:

@@ -9,9 +9,12 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.application.dagster_runs import open_instance
+from bioinfo_assets.application.sync import read_recorded_state, report_to_dagster
 from bioinfo_assets.launch.backend_config import open_backend
+from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.pipeline.asset_spec import ALIGNER
 from bioinfo_assets.pipeline.graph import GRAPH
+from bioinfo_assets.result_key import COHORT
 from bioinfo_assets.settings import save
 from bioinfo_assets_tests.cli.commands import CommandResult, call, call_process, list_folders, write_pair
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, FakeTools, open_fake_project
@@ -115,6 +118,35 @@ def test_a_run_after_a_change_uses_dagster(project: FakeProject, monkeypatch: py
 
     assert len(run_to_json(project)["runs"]) == 1
     assert {job.key.scope for job in backend.submitted} == {"b", "multiqc"}
+
+
+def replace_report(project: FakeProject) -> None:
+    """Replace the report by one of another content, as another process does."""
+    record = project.record("multiqc_report", COHORT)
+    others = tuple(file.model_copy(update={"content": "0" * 64}) for file in record.outputs)
+    project.project.ledger.write(record.model_copy(update={"outputs": others}))
+
+
+def test_a_result_that_is_replaced_meanwhile_is_left_to_whoever_replaces_it(project: FakeProject) -> None:
+    """Its event would come after that of the newer one, and hide it."""
+    state = read_recorded_state(str(project.folder / "out"))
+    replace_report(project)
+    assert report_to_dagster(state, lambda *_: None) == ALL - 1
+    assert materialized(project, "multiqc_report") == set()
+    assert len(run_to_json(project)["runs"]) == 1  # the state of that moment is not taken for the current one
+    assert materialized(project, "multiqc_report") == {None}
+
+
+def test_a_result_that_is_replaced_while_a_run_reuses_it_is_reported_by_the_next_run(project: FakeProject) -> None:
+    def replace(update: JobUpdate) -> None:
+        if (update.key.asset, update.state) == ("multiqc_report", JobState.CACHED):
+            replace_report(project)
+
+    with listen(replace):
+        assert len(run_to_json(project)["runs"]) == 1
+    assert len(run_to_json(project)["runs"]) == 1
+    assert sync_to_json(project)["synced"] == 0
+    assert run_to_json(project)["runs"] == []
 
 
 def test_samples_without_results_become_partitions(tmp_path: Path) -> None:

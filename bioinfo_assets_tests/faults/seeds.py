@@ -10,7 +10,7 @@ SEED_VARIABLE: Final = "FAULTS_SEED"
 """The environment variable with the seed of the one round that is repeated."""
 
 ROUNDS_VARIABLE: Final = "FAULTS_ROUNDS"
-"""The environment variable with the number of rounds of the long form; 5 by default, 50 in `make soak`."""
+"""The environment variable with the number of rounds of the long form; 5 by default, 50 in `make faults`."""
 
 
 def fixed_seeds(count: int) -> Sequence[int]:
