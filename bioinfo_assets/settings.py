@@ -125,6 +125,10 @@ class Settings(BackendConfig, AutomationSettings, BaseSettings):
         default=False,
         description="Whether fastp measures the quality of reads before trimming, for Dagit and the report.",
     )
+    genome_metrics: bool = Field(
+        default=False,
+        description="Whether Picard collects WGS metrics, GC bias and base qualities by cycle of each final BAM.",
+    )
     depth_as_text: bool = Field(
         default=False, description="Publish depth as plain text instead of bgzipped and indexed."
     )

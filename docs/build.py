@@ -235,6 +235,7 @@ class Sizes:
             "read_quality": resources.for_read_quality(self.reads),
             "contamination": resources.for_contamination(self.bam, COMMON_VARIANTS),
             "alignment_metrics": resources.for_picard_metrics(self.bam, self.fasta),
+            "genome_metrics": resources.for_picard_metrics(self.bam, self.fasta),
             "insert_size_metrics": resources.for_picard_metrics(self.bam, 0),
             "depth": resources.for_depth(self.bam, self.fasta, plain_text=False),
             "multiqc_report": resources.for_report(60_000 * self.samples, self.samples),

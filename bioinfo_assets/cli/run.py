@@ -103,6 +103,13 @@ def run(  # noqa: PLR0913 - each parameter is an option
         bool | None,
         typer.Option("--read-quality/--no-read-quality", help="Measure the quality of reads before trimming (fastp)."),
     ] = None,
+    genome_metrics: Annotated[
+        bool | None,
+        typer.Option(
+            "--genome-metrics/--no-genome-metrics",
+            help="Collect Picard's WGS metrics, GC bias and base qualities by cycle; needs `make install-gatk`.",
+        ),
+    ] = None,
     truseq: Annotated[
         bool | None,
         typer.Option("--truseq/--no-truseq", help="Cut Illumina's TruSeq adapters.", rich_help_panel=TRIMMING_PANEL),
@@ -216,6 +223,7 @@ def run(  # noqa: PLR0913 - each parameter is an option
         "depth_as_text": depth_as_text,
         "cram": cram,
         "read_quality": read_quality,
+        "genome_metrics": genome_metrics,
         "trimming": _trimming(adapters, truseq=truseq, poly_g=poly_g, max_n=max_n),
         "backend": backend,
         "jobs": job_options(image, queue),

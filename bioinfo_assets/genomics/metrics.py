@@ -20,11 +20,11 @@ def picard_numbers(text: str) -> Numbers:
     """Read a sample's metrics from a Picard metrics file; an empty file has none.
 
     Supported are AlignmentSummaryMetrics, read for all reads together (PAIR, or UNPAIRED without pairs);
-    InsertSizeMetrics, for the orientation of most pairs; and DuplicationMetrics, summed over libraries. Undefined
-    values are omitted.
+    InsertSizeMetrics, for the orientation of most pairs; DuplicationMetrics, summed over libraries; WgsMetrics; and
+    GcBiasSummaryMetrics, of all reads. Undefined values are omitted.
 
     Raises:
-        ValueError: The text is not one of these three, or is truncated.
+        ValueError: The text is not one of these, or is truncated.
     """
     if not text:
         return {}
@@ -36,6 +36,10 @@ def picard_numbers(text: str) -> Numbers:
             return _insert_size_numbers(text)
         case "DuplicationMetrics":
             return _duplication_numbers(text)
+        case "WgsMetrics":
+            return _wgs_numbers(text)
+        case "GcBiasSummaryMetrics":
+            return _gc_bias_numbers(text)
         case other:
             raise ValueError(f"{other} is not a supported table of Picard")
 
@@ -209,6 +213,34 @@ def _insert_size_numbers(text: str) -> Numbers:
 
     with picard.PicardReader[picard.InsertSizeMetrics](io.StringIO(text)) as reader:
         return _numbers(max(reader, key=lambda row: row.read_pairs))
+
+
+def _wgs_numbers(text: str) -> Numbers:
+    from captainslog import picard  # noqa: PLC0415 - as above
+
+    with picard.PicardReader[picard.WgsMetrics](io.StringIO(text)) as reader:
+        return _numbers(next(iter(reader)))
+
+
+def _gc_bias_numbers(text: str) -> Numbers:
+    from captainslog import picard  # noqa: PLC0415 - as above
+
+    with picard.PicardReader[picard.GcBiasSummaryMetrics](io.StringIO(text)) as reader:
+        return _numbers(next(row for row in reader if row.reads_used is picard.ReadsUsed.ALL))
+
+
+def qualities_by_cycle(text: str) -> tuple[float, ...]:
+    r"""Read the mean quality (Phred) of each cycle, those of second reads last, from Picard's MeanQualityByCycle.
+
+    >>> qualities_by_cycle("## HISTOGRAM\tjava.lang.Integer\nCYCLE\tMEAN_QUALITY\n1\t30.5\n2\t29\n\n")
+    (30.5, 29.0)
+    """
+    if not text:
+        return ()
+    from captainslog import picard  # noqa: PLC0415 - as above
+
+    with picard.PicardHistogramReader[picard.MeanQualityByCycle](io.StringIO(text)) as reader:
+        return tuple(row.mean_quality for row in reader)
 
 
 def _duplication_numbers(text: str) -> Numbers:

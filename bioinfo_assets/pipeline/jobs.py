@@ -26,6 +26,7 @@ from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
+from bioinfo_assets.steps.genome_metrics import genome_metrics as collect_genome_metrics
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.steps.read_quality import measure_read_quality
 from bioinfo_assets.steps.reads import merge_reads
@@ -177,6 +178,11 @@ def alignment_metrics(upstream: Upstream, sample: str) -> Job:
     """Collect a sample's alignment summary."""
     bam, engine = _final_bam(upstream, sample), upstream.engine_of("alignment_metrics")
     return metrics.alignment_metrics(sample, bam, upstream.reference, upstream.project.layout, engine)
+
+
+def genome_metrics(upstream: Upstream, sample: str) -> Job:
+    """Collect a sample's coverage, GC bias and base qualities by cycle."""
+    return collect_genome_metrics(sample, _final_bam(upstream, sample), upstream.reference, upstream.project.layout)
 
 
 def insert_size_metrics(upstream: Upstream, sample: str) -> Job:

@@ -19,6 +19,7 @@ from bioinfo_assets.genomics.metrics import (
     insert_size_histogram,
     mosdepth_numbers,
     picard_numbers,
+    qualities_by_cycle,
 )
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.storage.store import Store
@@ -122,6 +123,15 @@ def insert_size_metrics(store: Store, record: Record) -> Metrics:
     rows = insert_size_histogram(text)
     plots = {"insert_size_histogram": InsertSizeHistogram(rows)} if rows else {}
     return {**plots, **picard_numbers(text)}
+
+
+@_reported
+def genome_metrics(store: Store, record: Record) -> Metrics:
+    """Picard's WGS metrics and GC bias, and base qualities by cycle."""
+    qualities = qualities_by_cycle(_read_table(store, record, "qualities"))
+    tables = (picard_numbers(_read_table(store, record, key)) for key in ("wgs", "gc_summary"))
+    numbers = {name: value for table in tables for name, value in table.items()}
+    return {"quality_by_cycle": QualityByCycle(qualities), **numbers} if qualities else numbers
 
 
 @_reported

@@ -31,6 +31,7 @@ from bioinfo_assets.steps import (
     contamination,
     cram,
     duplicates,
+    genome_metrics,
     known_sites,
     metrics,
     read_quality,
@@ -218,6 +219,25 @@ _BEFORE_REPORT: Final = (
         final_files=("metrics",),
         report_files=("metrics",),
         metrics=result_metrics.alignment_metrics,
+    ),
+    AssetSpec(
+        name="genome_metrics",
+        description=(
+            "How evenly the genome is covered: Picard's coverage with what is left out of it, bias by GC content, and "
+            "base qualities by cycle."
+        ),
+        group="metrics",
+        kinds=frozenset({"picard"}),
+        version=genome_metrics.VERSION,
+        build=jobs.genome_metrics,
+        upstream=(RECALIBRATED_BAM, *_INDEXED),
+        settings=("genome_metrics",),
+        tools=("picard", "Rscript"),
+        final_files=("wgs",),
+        report_files=("wgs", "gc_summary", "gc_detail", "qualities"),
+        metrics=result_metrics.genome_metrics,
+        enabled=lambda settings: settings.genome_metrics,
+        how_to_enable="genome metrics are not set: give --genome-metrics",
     ),
     AssetSpec(
         name="insert_size_metrics",

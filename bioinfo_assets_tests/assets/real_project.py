@@ -15,7 +15,7 @@ from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.internals import InMemoryJob
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
-from bioinfo_assets.pipeline.graph import ASSETS, PARTITIONED
+from bioinfo_assets.pipeline.graph import ASSETS, PARTITIONED, enabled_assets
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.samples import read_samples_file, sample_names, save_sample
@@ -61,6 +61,11 @@ class RealProject:
         for sample in self.samples:
             for event in observe_upstream(self.instance, sources, {RAW_READS}, sample):
                 self.instance.report_runless_asset_event(event)
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Those that the settings ask for."""
+        return enabled_assets(self.project.settings)
 
     @property
     def samples(self) -> tuple[str, ...]:

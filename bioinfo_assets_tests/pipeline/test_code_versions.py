@@ -21,6 +21,7 @@ VERSION_TEXTS = {
     "Rscript": "Rscript (R) version {}",
     "bioinfo-assets-engine": "{}",
     "fastp": "fastp {}",
+    "picard": "Version:{}",
     "gatk": "The Genome Analysis Toolkit (GATK) v{}",
     "cutadapt": "{}",
     "multiqc": "multiqc, version {}",
@@ -42,14 +43,15 @@ ASSETS_BY_TOOL = {
         *("merged_reads", "aligned_bam", "marked_bam"),
         *("recalibrated_bam", "alignment_metrics", "insert_size_metrics"),
     },
-    "Rscript": {"insert_size_metrics"},
+    "Rscript": {"genome_metrics", "insert_size_metrics"},
+    "picard": {"genome_metrics"},
     "mosdepth": {"depth"},
     "multiqc": {"multiqc_report"},
 }
 """The assets whose jobs call each tool."""
 
 ASSETS_BY_ORIGINAL = {
-    "picard": {"marked_bam", "alignment_metrics", "insert_size_metrics"},
+    "picard": {"marked_bam", "alignment_metrics", "genome_metrics", "insert_size_metrics"},
     "gatk": {"recalibrated_bam", "contamination"},
 }
 """The assets whose jobs call the tools that the native engine follows, if these are the engine."""

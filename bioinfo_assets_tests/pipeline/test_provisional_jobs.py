@@ -38,7 +38,7 @@ def build_all(fake: FakeProject, *, planned: bool) -> Mapping[str, Job]:
 @pytest.fixture
 def fake(tmp_path: Path) -> FakeProject:
     fake = open_fake_project(tmp_path, "a")
-    fake.settings |= {"cram": "embedded", "read_quality": True}
+    fake.settings |= {"cram": "embedded", "read_quality": True, "genome_metrics": True}
     fake.run()
     return fake
 

@@ -16,6 +16,7 @@ from bioinfo_assets.steps.contamination import estimate_contamination
 from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.engine import Engine
+from bioinfo_assets.steps.genome_metrics import genome_metrics
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
 from bioinfo_assets.steps.read_quality import measure_read_quality
@@ -77,6 +78,7 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
         "read_quality": measure_read_quality("expt", reads(), layout),
         "alignment_metrics": alignment_metrics("expt", marked, reference(), layout, Engine.GATK),
         "alignment_metrics.native": alignment_metrics("expt", marked, reference(), layout, Engine.NATIVE),
+        "genome_metrics": genome_metrics("expt", bam("recalib.bam"), reference(), layout),
         "insert_size_metrics": insert_size_metrics("expt", marked, layout, Engine.GATK),
         "insert_size_metrics.native": insert_size_metrics("expt", marked, layout, Engine.NATIVE),
         "depth": depth("expt", marked, layout, genome=size),
