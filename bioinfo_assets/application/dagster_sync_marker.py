@@ -1,8 +1,8 @@
 """A marker of what Dagster's history contains, so that an up-to-date run need not open it.
 
-After each run, the project's home holds one digest of the plan's records and code versions, the sources' observations,
-the output path, since Dagster shows its addresses, and the number of materializations in Dagster's database, which
-`dagster asset wipe` changes. The next run of another plan replaces it.
+After each run, the project's home holds one digest of the plan's records, with the code versions and what is upstream
+of their assets, the sources' observations, the output path, since Dagster shows its addresses, and the number of
+materializations in Dagster's database, which `dagster asset wipe` changes. The next run of another plan replaces it.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Final
 
 from bioinfo_assets.application.plan import Plan
 from bioinfo_assets.pipeline.code_versions import code_versions
-from bioinfo_assets.pipeline.graph import result_key
+from bioinfo_assets.pipeline.graph import GRAPH, result_key
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, ResultKey
 from bioinfo_assets.storage.atomic import atomic_write
@@ -73,8 +73,9 @@ def _digest(plan: Plan, records: Iterable[Record]) -> str:
 def _results(plan: Plan, records: Iterable[Record]) -> Iterator[str]:
     versions = code_versions(plan.project)
     for record in records:
-        version = versions[record.asset]
-        yield f"{record.asset}\t{record.scope}\t{record.fingerprint}\t{record.data_version}\t{version}"
+        # Dagster calls a result stale if its asset has got another one upstream, as in a new release.
+        version, upstream = versions[record.asset], ",".join(GRAPH[record.asset].upstream)
+        yield f"{record.asset}\t{record.scope}\t{record.fingerprint}\t{record.data_version}\t{version}\t{upstream}"
 
 
 def _sources(plan: Plan) -> Iterator[str]:

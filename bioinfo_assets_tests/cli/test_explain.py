@@ -7,15 +7,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from bioinfo_assets.application import dagster_sync_marker
 from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
+from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets_tests.cli.commands import CommandResult, call, list_folders, write_pair
 
 pytestmark = pytest.mark.xdist_group("explain")  # they share a project
@@ -285,6 +287,18 @@ def test_results_are_reported_to_dagster_if_the_marker_is_missing(mutable: Reads
     assert counts(document) == {"cached": 4}
     assert len(document["runs"]) == 1
     assert Path(document["log"]).exists()
+    assert mutable.run_to_json()["runs"] == []
+
+
+def test_results_are_reported_again_after_a_release_with_another_graph(
+    mutable: ReadsProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise Dagit would call them stale for their new upstream, and no run would ever change that."""
+    other = replace(GRAPH["trimmed_reads"], upstream=(*GRAPH["trimmed_reads"].upstream, "known_sites"))
+    monkeypatch.setattr(dagster_sync_marker, "GRAPH", {**GRAPH, other.name: other})
+    document = mutable.run_to_json()
+    assert counts(document) == {"cached": 4}
+    assert len(document["runs"]) == 1
     assert mutable.run_to_json()["runs"] == []
 
 
