@@ -14,9 +14,10 @@ from bioinfo_assets.assets.sync import ProjectState, sync
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.orchestration.partitions import add_samples, set_samples
 from bioinfo_assets.pipeline.code_versions import code_versions
-from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SHARED, SOURCES
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, SHARED, SOURCES, enabled_assets
 from bioinfo_assets.pipeline.project import Sources
 from bioinfo_assets.result_key import COHORT, REFERENCES, ResultKey
+from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.assets.real_project import RealProject
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, FakeTools, open_fake_project
 
@@ -27,10 +28,17 @@ Place = tuple[str, str | None]
 DEPTH = dg.AssetKey("depth")
 NAMES = ("a", "b")
 REPORT = ResultKey("multiqc_report", COHORT)
+OPTIONAL = {"cram": "embedded", "read_quality": True}
+"""Settings by which optional assets are computed, too."""
+OF_A_SAMPLE = tuple(
+    asset
+    for asset in enabled_assets(Settings(output_path="/out", known_sites=("sites.vcf.gz",)).model_copy(update=OPTIONAL))
+    if GRAPH[asset].scope is None
+)
 ALL = {
     REPORT,
     *(ResultKey(asset, REFERENCES) for asset in SHARED),
-    *(ResultKey(asset, name) for asset in PER_SAMPLE for name in NAMES),
+    *(ResultKey(asset, name) for asset in OF_A_SAMPLE for name in NAMES),
 }
 
 
@@ -66,7 +74,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncedProject
     """The real assets, run by Dagster; only the tools are not called."""
     folder = tmp_path_factory.mktemp("sync")
     fake = open_fake_project(folder, *NAMES)
-    fake.settings |= {"cram": "embedded", "read_quality": True}
+    fake.settings |= OPTIONAL
 
     def open_backend(*_: object) -> FakeTools:
         return FakeTools(folder / "scratch", fake.versions)
@@ -231,7 +239,7 @@ def test_only_results_that_dagster_lacks_are_reported(mutable: SyncedProject, em
 
     # Fake outputs are derived from their inputs, so that everything downstream has changed, too.
     assert set(reported) == {ResultKey(asset, scope) for asset, scope in recomputed}
-    assert set(reported) == {REPORT, *(ResultKey(asset, "b") for asset in PER_SAMPLE)}
+    assert set(reported) == {REPORT, *(ResultKey(asset, "b") for asset in OF_A_SAMPLE)}
     assert mutable.real(empty).stale() == set()
 
 
@@ -256,7 +264,7 @@ def test_a_run_after_a_sync_reuses_results_and_leaves_nothing_stale(
     assert real.run()
 
     computed = {update.key for update in real.updates if update.state is JobState.DONE}
-    assert computed == {REPORT, *(ResultKey(asset, "b") for asset in PER_SAMPLE)}
+    assert computed == {REPORT, *(ResultKey(asset, "b") for asset in OF_A_SAMPLE)}
     assert real.stale() == set()
 
 

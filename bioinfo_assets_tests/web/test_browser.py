@@ -51,6 +51,7 @@ def open_report(page: Page, address: str) -> tuple[Page, list[str]]:
     with page.context.expect_page() as opened:
         link.click()
     report, errors = opened.value, list[str]()
+    report.get_by_role("heading", name="General Statistics").wait_for()
     report.on("pageerror", lambda error: errors.append(str(error)))
     report.reload()
     report.get_by_role("heading", name="General Statistics").wait_for()
@@ -102,10 +103,11 @@ def test_pictures_show_themselves(page: Page, address: str, asset: str, pictures
 def test_the_link_of_an_alignment_goes_on_to_igv(page: Page, address: str) -> None:
     """None is running here: what it would be asked for is compared."""
     page.goto(f"{address}/assets/recalibrated_bam?view=partitions&partition={SAMPLE}")
-    with page.context.expect_page() as opened:
+    with (
+        page.context.expect_event("request", lambda request: "60151" in request.url) as request_to_igv,
+        page.context.expect_page() as opened,
+    ):
         page.locator(f"a[href='/igv/{SAMPLE}/{SAMPLE}.recalib.bam']").first.click()
-    with opened.value.expect_event("request", lambda request: "60151" in request.url) as request_to_igv:
-        opened.value.reload()
     assert request_to_igv.value.url == (
         f"http://localhost:60151/load?file={address}/results/{SAMPLE}/{SAMPLE}.recalib.bam"
         f"&genome={address}/results/references/simulated.fa&name={SAMPLE}"
