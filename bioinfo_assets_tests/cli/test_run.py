@@ -12,13 +12,17 @@ import pytest
 
 from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets.pipeline.asset_spec import ALIGNER
-from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET
+from bioinfo_assets.pipeline.graph import GRAPH, PER_SAMPLE, SHARED_SCOPES_BY_ASSET, enabled_assets
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.canaries import SECRETS, leaks, texts_in
 from bioinfo_assets_tests.cli.commands import CommandResult, call, call_process, list_folders, take_lanes, write_pair
 from bioinfo_assets_tests.data_sets import na12878
 
 pytestmark = pytest.mark.xdist_group("command line")  # they share an expensive run
+
+
+ENABLED = enabled_assets(Settings(output_path="/out", known_sites=("sites.vcf.gz",), cram="external"))
+"""The assets that the options of the run ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def test_all_jobs_succeed(completed: CompletedRun) -> None:
 
 def test_each_asset_has_a_job_for_each_sample(completed: CompletedRun) -> None:
     done = {asset: counts["done"] for asset, counts in completed.document["jobs"].items()}
-    assert done == {asset: 2 if asset in PER_SAMPLE else 1 for asset in ASSETS}
+    assert done == {asset: 2 if asset in PER_SAMPLE else 1 for asset in ENABLED}
 
 
 def test_with_json_progress_goes_to_stderr(completed: CompletedRun) -> None:
@@ -131,7 +135,7 @@ def test_dagsters_own_log_is_in_a_file(completed: CompletedRun) -> None:
     assert "RUN_SUCCESS" in Path(completed.document["log"]).read_text()
 
 
-@pytest.mark.parametrize("asset", ASSETS)
+@pytest.mark.parametrize("asset", ENABLED)
 def test_the_tools_checked_before_a_run_are_those_of_its_jobs(completed: CompletedRun, asset: str) -> None:
     record = completed.output / SHARED_SCOPES_BY_ASSET.get(asset, "one") / "records" / f"{asset}.json"
     used = set(json.loads(record.read_text())["tools"])

@@ -16,10 +16,11 @@ import dagster as dg
 import pytest
 import tomli_w
 
-from bioinfo_assets.pipeline.graph import ASSETS, PER_SAMPLE, SHARED_SCOPES_BY_ASSET
+from bioinfo_assets.pipeline.graph import PER_SAMPLE, SHARED_SCOPES_BY_ASSET, enabled_assets
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.settings import Settings
 from bioinfo_assets.storage.store import Store, join
 from bioinfo_assets_tests.cli.commands import COMMAND
 from bioinfo_assets_tests.container_engine import engine, tools_image
@@ -30,9 +31,11 @@ __all__ = ["account", "engine", "tools_image"]
 pytestmark = pytest.mark.xdist_group("docker")
 
 SAMPLES = ("sparrow", "tumbler")
+ENABLED = enabled_assets(Settings(output_path="/out", known_sites=("sites.vcf.gz",), cram="embedded"))
+"""The assets that the settings ask for."""
 RESULTS = [
     (asset, scope)
-    for asset in ASSETS
+    for asset in ENABLED
     for scope in (SAMPLES if asset in PER_SAMPLE else (SHARED_SCOPES_BY_ASSET[asset],))
 ]
 FILES_WITH_TIMES = MappingProxyType(
@@ -130,8 +133,8 @@ def local_ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
 def test_every_asset_is_computed_by_a_job_on_batch(first_run: subprocess.CompletedProcess[str]) -> None:
     assert first_run.returncode == 0, first_run.stderr
     counts = json.loads(first_run.stdout)["jobs"]
-    assert {asset: row["done"] for asset, row in counts.items() if asset in ASSETS} == {
-        asset: 2 if asset in PER_SAMPLE else 1 for asset in ASSETS
+    assert {asset: row["done"] for asset, row in counts.items() if asset in ENABLED} == {
+        asset: 2 if asset in PER_SAMPLE else 1 for asset in ENABLED
     }
     # One reads the image's tool versions. Merging and trimming need the same machine, so they are one job.
     assert count_submitted_jobs() == len(RESULTS) + 1 - len(SAMPLES)
