@@ -28,9 +28,10 @@ from benchmarks.played_jobs import Player, Templates, compute_templates
 from benchmarks.soak_faults import api_faults, job_faults
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.tools import TOOLS
-from bioinfo_assets.pipeline.graph import PER_SAMPLE
+from bioinfo_assets.pipeline.graph import PER_SAMPLE, enabled_assets
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.settings import Settings
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.faults.s3_proxy import Weather, proxied
 from bioinfo_assets_tests.simulator import BatchSimulator
@@ -50,12 +51,13 @@ SETTLED: Final = 8
 MAX_GROWTH: Final = 1.25
 """By what factor memory, threads and descriptors may be larger at the end than after those waves."""
 
-ASSETS: Final = tuple(asset for asset in PER_SAMPLE if asset != "recalibrated_cram")
-"""Of each sample; CRAMs are made only if a setting asks for them."""
+OUTPUT: Final = "s3://soak/project"
+
+ASSETS: Final = tuple(asset for asset in enabled_assets(Settings(output_path=OUTPUT)) if asset in PER_SAMPLE)
+"""Of each sample, by default."""
 
 COMMAND: Final = str(Path(sys.executable).parent / "bioinfo-assets")
 IMAGE: Final = "tools:1"
-OUTPUT: Final = "s3://soak/project"
 
 
 @dataclass(frozen=True, slots=True)
