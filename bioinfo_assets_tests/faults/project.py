@@ -1,5 +1,6 @@
 """A project of a few samples on this machine, whose jobs take tenths of a second, and what runs of it leave."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -93,6 +94,10 @@ class FaultProject:
             "BIOINFO_MACHINE_FOLDER": str(self.folder / "machine"),
             **self.variables,
         }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, **self.variables}
 
     @property
     def home(self) -> Path:
