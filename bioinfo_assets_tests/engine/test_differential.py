@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from bioinfo_assets_tests.engine.awkward_reads import Generator, Inputs, write_inputs
@@ -92,6 +92,7 @@ TEMPLATES: Final = st.lists(st.tuples(SEEDS, st.sampled_from([0, 0, 0, 1, 2, 5, 
 
 @differential
 @given(genome=st.integers(0, 3), umis=st.booleans(), chosen=TEMPLATES)
+@example(genome=0, umis=False, chosen=[(280, 0), (280, 0)])  # duplicates of which none has a place on a flow cell
 def test_marking(sanitized: Path, java: Java, genome: int, umis: bool, chosen: list[tuple[int, int]]) -> None:  # noqa: FBT001 - hypothesis passes it
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

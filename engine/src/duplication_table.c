@@ -123,7 +123,7 @@ static void write_libraries(FILE *stream, const duplication *counts)
     const library_counts **sorted = allocate(counts->count, sizeof *sorted);
     for (size_t i = 0; i < counts->count; i++)
         sorted[i] = &counts->libraries[i];
-    qsort(sorted, counts->count, sizeof *sorted, compare_names);
+    sort_array(sorted, counts->count, sizeof *sorted, compare_names);
     for (size_t i = 0; i < counts->count; i++)
         write_library(stream, sorted[i]);
     free(sorted);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
+
 static const flow_cell_place NOWHERE = {.x = -1, .y = -1, .tile = NO_TILE};
 
 /* Digits up to the first other character, with Java's overflow; false if there are none. */
@@ -99,7 +101,7 @@ static uint32_t root_of(uint32_t *roots, uint32_t at)
 size_t count_optical(flow_cell_place *places, size_t count, int distance, uint32_t *roots)
 {
     size_t joined = 0;
-    qsort(places, count, sizeof *places, compare_places);
+    sort_array(places, count, sizeof *places, compare_places);
     for (uint32_t i = 0; i < count; i++)
         roots[i] = i;
     for (uint32_t i = 0; i < count; i++) {

@@ -55,7 +55,7 @@ void sort_histogram(histogram *of)
     for (khiter_t place = 0; large && place < kh_end(large); place++)
         if (kh_exist(large, place))
             of->bins[of->bin_count++] = (histogram_bin){kh_key(large, place), kh_val(large, place)};
-    qsort(of->bins, of->bin_count, sizeof *of->bins, by_value);
+    sort_array(of->bins, of->bin_count, sizeof *of->bins, by_value);
 }
 
 double histogram_sum(const histogram *of)
@@ -107,7 +107,7 @@ double histogram_median_deviation(const histogram *of)
         double distance = fabs((double)of->bins[i].value - median);
         distances[i] = (histogram_bin){(int64_t)(2 * distance), of->bins[i].count};
     }
-    qsort(distances, of->bin_count, sizeof *distances, by_value);
+    sort_array(distances, of->bin_count, sizeof *distances, by_value);
     double result = median_of(distances, of->bin_count, of->total, 0.5);
     free(distances);
     return result;

@@ -108,7 +108,7 @@ void write_as_htsjdk(bam1_t *record, const char *file)
         record->core.bin = 0; /* the SAM specification has 4680 */
     if (!count)
         return;
-    qsort(tags, count, sizeof *tags, compare);
+    sort_array(tags, count, sizeof *tags, compare);
     size_t before = (size_t)bam_get_l_aux(record);
     uint8_t *sorted = allocate(before + 3 * count, 1); /* an integer grows by three bytes at most */
     uint8_t *end = sorted;

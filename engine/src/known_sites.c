@@ -172,7 +172,7 @@ static void join_overlapping(known_sites *sites)
     size_t made = 0;
     if (!sites->site_count)
         return;
-    qsort(sites->sites, sites->site_count, sizeof *sites->sites, by_start);
+    sort_array(sites->sites, sites->site_count, sizeof *sites->sites, by_start);
     for (size_t i = 0; i < sites->site_count; i++) {
         const site *next = &sites->sites[i];
         site *last = made ? &sites->sites[made - 1] : NULL;

@@ -42,6 +42,12 @@ void *grow(void *array, size_t *capacity, size_t needed, size_t size)
     return resize(array, larger, size);
 }
 
+void sort_array(void *array, size_t count, size_t size, int (*compare)(const void *, const void *))
+{
+    if (count > 1)
+        qsort(array, count, size, compare);
+}
+
 char *copy_text(const char *text)
 {
     size_t size = strlen(text) + 1;

@@ -1,4 +1,4 @@
-/* Memory, or the end of the program: no caller sees a null pointer. */
+/* Memory, or the end of the program: no caller sees a null pointer; and sorting. */
 #ifndef MEMORY_H
 #define MEMORY_H
 
@@ -12,6 +12,9 @@ void *resize(void *memory, size_t count, size_t size);
 
 /* The array with room for at least `needed` elements; its capacity at least doubles when it grows. */
 void *grow(void *array, size_t *capacity, size_t needed, size_t size);
+
+/* Sorts an array as qsort does, which must not be given a null pointer even if it has nothing to sort. */
+void sort_array(void *array, size_t count, size_t size, int (*compare)(const void *, const void *));
 
 char *copy_text(const char *text);
 

@@ -29,7 +29,7 @@ static void make_quantized(uint8_t map[QUALITIES], int *levels, int count)
         map[quality] = (uint8_t)quality;
     if (!count)
         return;
-    qsort(levels, count, sizeof *levels, by_value);
+    sort_array(levels, count, sizeof *levels, by_value);
     int before = count == 1 ? levels[0] : LEAST_QUALITY;
     for (int i = 0; count > 1 && i < count; i++) {
         double low = correct_probability(before), high = correct_probability(levels[i]);

@@ -43,7 +43,7 @@ recalibration_model *new_model(const read_groups *groups)
         group->name = copy_text(name_of(&groups->groups[i]));
         model->groups[model->count++] = group;
     }
-    qsort(model->groups, model->count, sizeof(recalibration_group *), by_name);
+    sort_array(model->groups, model->count, sizeof(recalibration_group *), by_name);
     for (int i = 0; i < groups->count; i++)
         model->of_read_group[i] = index_of(model, name_of(&groups->groups[i]));
     return model;

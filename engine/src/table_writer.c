@@ -185,7 +185,7 @@ static void add_covariates(table_source *source, const recalibration_group *grou
             snprintf(row->value, sizeof row->value, "%d", cycle - MOST_CYCLES);
         }
     if (source->count > from)
-        qsort(source->rows + from, source->count - from, sizeof *source->rows, by_value);
+        sort_array(source->rows + from, source->count - from, sizeof *source->rows, by_value);
 }
 
 static void fill_covariate(const void *source, size_t row, report_row *cells)
