@@ -33,6 +33,7 @@ from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.optional_asset_settings import OptionalAssetSettings
 from bioinfo_assets.quality_settings import AtLeast, AtMost, QualitySettings
 from bioinfo_assets.retention_settings import KEEP, RetentionSettings
 from bioinfo_assets.storage.address import check_addresses
@@ -73,8 +74,8 @@ class StepOptions(JobOptions):
     engine: EngineName | None = Field(default=None, description="The engine of this asset, instead of the project's.")
 
 
-class Settings(BackendConfig, AutomationSettings, BaseSettings):
-    """The settings of a project. Those of `BackendConfig` and `AutomationSettings` are among them."""
+class Settings(BackendConfig, AutomationSettings, OptionalAssetSettings, BaseSettings):
+    """The settings of a project. Those of its other bases are among them."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=False
@@ -121,20 +122,8 @@ class Settings(BackendConfig, AutomationSettings, BaseSettings):
         description="Whether the final alignment is also written as CRAM and checked against the BAM: `embedded`, with "
         "the parts of the reference that it needs; `external`, for readers that have the reference or find it by M5.",
     )
-    read_quality: bool = Field(
-        default=False,
-        description="Whether fastp measures the quality of reads before trimming, for Dagit and the report.",
-    )
-    genome_metrics: bool = Field(
-        default=False,
-        description="Whether Picard collects WGS metrics, GC bias and base qualities by cycle of each final BAM.",
-    )
     depth_as_text: bool = Field(
         default=False, description="Publish depth as plain text instead of bgzipped and indexed."
-    )
-    contamination_sites: str | None = Field(
-        default=None,
-        description="A bgzipped VCF of common variants with their frequencies (`AF`), to estimate contamination from.",
     )
     retention: RetentionSettings = Field(default=RetentionSettings(), description="How long large files are kept.")
     quality: QualitySettings = Field(default=QualitySettings(), description="The limits of quality control.")
