@@ -106,11 +106,13 @@ def test_a_clock_that_is_set_back(tmp_path: Path, inputs: Inputs, seed: int) -> 
     with (project.folder / "ahead.txt").open("wb") as printed:
         run = subprocess.Popen(command, env=variables, stdout=printed, stderr=printed, start_new_session=True)
         after_starts = rng.randint(1, len(RESULTS))
-        wait_until(lambda: len(project.starts()) >= after_starts or run.poll() is not None, what="a job to start")
-        time.sleep(rng.uniform(0, 2 * MAX_DELAY_S))
-        if run.poll() is None:
-            os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
+        try:
+            wait_until(lambda: len(project.starts()) >= after_starts or run.poll() is not None, what="a job to start")
+            time.sleep(rng.uniform(0, 2 * MAX_DELAY_S))
+        finally:
+            with suppress(ProcessLookupError):  # it is over
+                os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
     project.wait_until_idle()
     before = finished_results(project)
     check_healed(project, before, project.run())
