@@ -6,8 +6,9 @@ what has changed. No other module of the project imports from `dagster._core` or
 """
 
 from collections.abc import Sequence
+from shutil import which
 from subprocess import Popen
-from typing import Any
+from typing import Any, Final
 
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
@@ -141,14 +142,23 @@ __all__ = [
 ]
 
 
+_END_WITH_PARENT: Final = ("setpriv", "--pdeathsig", "TERM", "--")
+"""Begins a command that the kernel ends when its parent is killed (prctl(2), PR_SET_PDEATHSIG; util-linux)."""
+
+
 def replace_web_server(module: str) -> None:
-    """Let `dagster dev`, run in this process, start a module of ours where it starts Dagster's web server."""
+    """Let `dagster dev`, run in this process, start a module of ours where it starts Dagster's web server.
+
+    Web server and daemon end with this process, also if it is killed: a second daemon next to one that goes on would
+    launch what is queued as well.
+    """
     from dagster._cli import dev  # noqa: PLC0415 - takes half a second to import, which only one command needs
 
     start = dev.open_ipc_subprocess  # type: ignore[attr-defined] # what `dagster dev` imports
 
     def start_ours(parts: Sequence[str], **options: Any) -> Popen[Any]:  # noqa: ANN401 - of Popen
-        process: Popen[Any] = start([module if part == "dagster_webserver" else part for part in parts], **options)
+        command = [module if part == "dagster_webserver" else part for part in parts]
+        process: Popen[Any] = start([*(_END_WITH_PARENT if which(_END_WITH_PARENT[0]) else ()), *command], **options)
         return process
 
     dev.open_ipc_subprocess = start_ours  # type: ignore[attr-defined]

@@ -45,6 +45,8 @@ def test_a_run_heals_what_killed_services_left(tmp_path: Path, inputs: Inputs, v
         services = psutil.Process(dagit.pid).children(recursive=True)
         strike(dagit, services, victim, rng)
         time.sleep(rng.uniform(0, MAX_DELAY_S))
+    if victim == "the command":
+        wait_until(lambda: not any(is_service(process) for process in services), what="web server and daemon to end")
     end(services)
     project.wait_until_idle(timeout_s=120)
     before = finished_results(project)
@@ -68,8 +70,17 @@ def strike(dagit: DagitServer, services: list[psutil.Process], victim: str, rng:
             process.kill()
 
 
+def is_service(process: psutil.Process) -> bool:
+    """Whether a process is a web server or daemon that is alive."""
+    try:
+        words = process.cmdline()
+        return process.is_running() and {"bioinfo_assets.web", "dagster._daemon"} & {*words} != set()
+    except psutil.NoSuchProcess:
+        return False
+
+
 def end(services: list[psutil.Process]) -> None:
-    """End what is left, as a person does: without the command, web server and daemon go on."""
+    """End what is left, as a person does."""
     for process in services:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
