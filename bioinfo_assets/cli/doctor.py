@@ -25,7 +25,7 @@ from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch import backend as launch_backend
 from bioinfo_assets.launch.backend_config import batch_scratch, open_backend, tool_folders
 from bioinfo_assets.launch.tools import TOOLS, tool_versions
-from bioinfo_assets.pipeline.graph import GRAPH
+from bioinfo_assets.pipeline.graph import GRAPH, enabled_assets
 from bioinfo_assets.pipeline.largest_job import largest_job
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.storage.store import Store
@@ -131,7 +131,7 @@ def _check_this_machine(settings: Settings) -> list[ToolCheck]:
 
 def _optional_tools(settings: Settings) -> frozenset[str]:
     """The tools that jobs use only with other settings, or if they are installed."""
-    called = {tool for spec in GRAPH.values() for tool in spec.tools_of(settings)}
+    called = {tool for asset in enabled_assets(settings) for tool in GRAPH[asset].tools_of(settings)}
     possible = {tool for spec in GRAPH.values() for tool in (*spec.tools, *spec.native_tools)}
     java = frozenset[str]() if called & JAVA_TOOLS else frozenset({JAVA})
     return frozenset({"bwa-mem2", "bwa-mem3"} - {settings.aligner} | possible - called) | java

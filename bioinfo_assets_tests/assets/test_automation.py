@@ -15,6 +15,8 @@ from bioinfo_assets.orchestration.beta_features import accept_beta_features
 from bioinfo_assets.pipeline.graph import ASSETS
 from bioinfo_assets_tests.assets.real_project import RealProject, open_real_project, write_reads
 
+pytestmark = pytest.mark.xdist_group("automation")  # they share a project
+
 READS = ("merged_reads", "trimmed_reads")
 
 
@@ -22,14 +24,13 @@ class Automation:
     """Evaluations of the conditions, one tick after the other."""
 
     def __init__(self, project: RealProject) -> None:
-        self.project = project
+        self._definitions, self._instance = project.definitions, project.instance
         self._cursor: dg.AssetDaemonCursor | None = None
 
     def tick(self) -> Mapping[str, Collection[str | None]]:
         """By asset, the samples that are requested; None for an asset without partitions."""
-        definitions, instance = self.project.definitions, self.project.instance
         with accept_beta_features():
-            result = dg.evaluate_automation_conditions(definitions, instance, cursor=self._cursor)
+            result = dg.evaluate_automation_conditions(self._definitions, self._instance, cursor=self._cursor)
         self._cursor = result.cursor
         requested = {asset: result.get_requested_partitions(dg.AssetKey(asset)) for asset in ASSETS}
         return {asset: partitions for asset, partitions in requested.items() if partitions}
@@ -39,8 +40,7 @@ class Automation:
 def two_samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealProject]:
     """Each test changes it, and looks from then on only."""
     folder = tmp_path_factory.mktemp("automation")
-    (folder / "home").mkdir()
-    with dg.instance_for_test(temp_dir=str(folder / "home")) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:  # a tick reads the partitions some 400 times
         project = open_real_project(folder, instance, run_tags={"cost-center": "4711"})
         for sample in ("a", "b"):
             write_reads(folder / "fastq", sample, 1)

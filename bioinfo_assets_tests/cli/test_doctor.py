@@ -16,14 +16,22 @@ def test_all_tools_are_found_on_this_machine() -> None:
     assert all(check["version"] for check in checks.values() if not check["optional"])
     assert checks["gatk"]["version"].startswith("4.6.")
     optional = {name for name, check in checks.items() if check["optional"]}
-    assert optional == {"bwa-mem2", "bwa-mem3", "gatk", "picard", "java"}
+    assert optional == {"bwa-mem2", "bwa-mem3", "gatk", "picard", "java", "fastp"}
 
 
 def test_with_gatk_as_engine_java_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOINFO_ASSETS_ENGINE", "gatk")
     checks = {check["name"]: check for check in json.loads(call("doctor", "--json").stdout)}
     optional = {name for name, check in checks.items() if check["optional"]}
-    assert optional == {"bwa-mem2", "bwa-mem3", "bioinfo-assets-engine"}
+    assert optional == {"bwa-mem2", "bwa-mem3", "bioinfo-assets-engine", "fastp"}
+
+
+def test_a_tool_of_an_asset_that_the_settings_ask_for_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIOINFO_ASSETS_CONTAMINATION_SITES", "/common.vcf.gz")
+    checks = {check["name"]: check for check in json.loads(call("doctor", "--json").stdout)}
+    assert not checks["gatk"]["optional"]
+    assert not checks["java"]["optional"]
+    assert checks["fastp"]["optional"]
 
 
 def test_the_aligner_of_the_settings_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:

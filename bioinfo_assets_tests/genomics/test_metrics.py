@@ -120,7 +120,7 @@ def test_the_empty_files_of_a_sample_without_pairs_have_no_metrics() -> None:
     assert insert_size_histogram("") == ()
 
 
-@pytest.mark.parametrize("text", ["words\n", "## METRICS CLASS\tpicard.analysis.GcBiasSummaryMetrics\n"])
+@pytest.mark.parametrize("text", ["words\n", "## METRICS CLASS\tpicard.analysis.QualityYieldMetrics\n"])
 def test_an_unsupported_table_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="is not a supported table"):
         picard_numbers(text)
