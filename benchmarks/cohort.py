@@ -4,7 +4,6 @@ The command line runs in a process of its own, against the simulator of Batch an
 job: it fetches the package as a container would, and uploads outputs and report.
 """
 
-import gzip
 import json
 import math
 import os
@@ -28,8 +27,7 @@ from rich.table import Table
 from benchmarks.cohort_backfill import backfill_all
 from benchmarks.host_usage import HostUsage
 from benchmarks.played_jobs import Player, Templates
-from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
-from bioinfo_assets.launch.tools import TOOLS
+from benchmarks.tiny_cohort import shared_options, upload_samples, upload_shared, write_tool_list
 from bioinfo_assets.pipeline.graph import PER_SAMPLE
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.result_key import ResultKey
@@ -169,12 +167,13 @@ def measure(
     folder.mkdir(parents=True)
     player = Player(S3_URL, templates)
     with services(folder, player, {}, requests_per_s) as (simulator, environment):
-        sheet = _upload(folder, templates.data, samples)
+        upload_shared(templates.data, "cohort")
+        sheet = upload_samples(folder, "cohort", (f"sample{number:05d}" for number in range(samples)))
         projects = [
             Project(f"s3://cohort/run{number}", folder / f"home{number}", environment) for number in range(runs)
         ]
         for project in projects:
-            project.write_tool_list()
+            write_tool_list(project.output, IMAGE)
         if by_backfill:
             shared = ("--select", "*reference_index", "--select", "known_sites")
             subprocess.run(
@@ -238,14 +237,9 @@ class Project:
         """The command that runs the whole pipeline."""
         return [
             *(COMMAND, "run", "--samples-file", str(sheet), "--output-path", self.output),
-            *("--reference", "s3://cohort/data/genome.fa.gz", "--known-sites", "s3://cohort/data/known.vcf.gz"),
+            *shared_options("cohort"),
             *("--backend", "batch", "--queue", "default", "--image", IMAGE, "--json"),
         ]
-
-    def write_tool_list(self) -> None:
-        """Write what a job would find in the image."""
-        lines = "".join(f"{name}\t1\n" for name in TOOLS)
-        Store().write_bytes(ScratchPaths(f"{self.output}/.scratch").tool_list(IMAGE), lines.encode())
 
     def run(self, sheet: Path, used: HostUsage) -> int:
         """Run the whole pipeline; return the number of results."""
@@ -308,22 +302,3 @@ def table(measured: Sequence[CohortFigures]) -> Table:
             f"{figures.load:.1f}",
         )
     return shown
-
-
-def _upload(folder: Path, data: Path, samples: int) -> Path:
-    """Upload a genome, known sites and small FASTQs of each sample; return the samplesheet."""
-    store = Store()
-    for source, name in ((data / "simulated.fa.gz", "genome.fa.gz"), (data / "simulated.snps.vcf.gz", "known.vcf.gz")):
-        store.put(source, f"s3://cohort/data/{name}")
-    rows = ["patient,sample,lane,fastq_1,fastq_2"]
-    for number in range(samples):
-        name = f"sample{number:05d}"
-        files = []
-        for read in (1, 2):
-            text = f"@M1:7:FC1:1:1101:{number}:2000 {read}:N:0:ACGT\n{'ACGT' * 9}\n+\n{'F' * 36}\n"
-            files.append(f"s3://cohort/data/{name}_{read}.fastq.gz")
-            store.write_bytes(files[-1], gzip.compress(text.encode(), mtime=0))
-        rows.append(f"{name},{name},1,{files[0]},{files[1]}")
-    sheet = folder / "samples.csv"
-    sheet.write_text("\n".join(rows) + "\n")
-    return sheet

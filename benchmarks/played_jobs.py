@@ -158,7 +158,7 @@ def compute_templates(folder: Path, command: str) -> Templates:
             if record and scope == TEMPLATE_SAMPLE:
                 names[Path(record.outputs[0].uri).name.removeprefix(TEMPLATE_SAMPLE)] = asset
             for file in record.outputs if record else ():
-                if file.size <= MAX_TEMPLATE_BYTES and scope != "multiqc":
+                if file.size <= MAX_TEMPLATE_BYTES:
                     found[asset, file.key] = Path(file.uri).read_bytes()
     by_end = dict(sorted(names.items(), key=lambda item: -len(item[0])))  # `.cutadapt.1.fastq.gz` before `.1.fastq.gz`
     return Templates(found, facts, by_end, output / "data")

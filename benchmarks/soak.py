@@ -6,7 +6,6 @@ Jobs are played; records, files, submissions and Dagster's events are real. It e
 computed twice, or if the process grew.
 """
 
-import gzip
 import json
 import os
 import subprocess
@@ -24,10 +23,9 @@ from typing import Final
 import boto3
 import psutil
 
-from benchmarks.played_jobs import Player, Templates, compute_templates
+from benchmarks.played_jobs import Player, compute_templates
 from benchmarks.soak_faults import api_faults, job_faults
-from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
-from bioinfo_assets.launch.tools import TOOLS
+from benchmarks.tiny_cohort import shared_options, upload_samples, upload_shared, write_tool_list
 from bioinfo_assets.pipeline.graph import PER_SAMPLE, enabled_assets
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.result_key import ResultKey
@@ -51,7 +49,8 @@ SETTLED: Final = 8
 MAX_GROWTH: Final = 1.25
 """By what factor memory, threads and descriptors may be larger at the end than after those waves."""
 
-OUTPUT: Final = "s3://soak/project"
+BUCKET: Final = "soak"
+OUTPUT: Final = f"s3://{BUCKET}/project"
 
 ASSETS: Final = tuple(asset for asset in enabled_assets(Settings(output_path=OUTPUT)) if asset in PER_SAMPLE)
 """Of each sample, by default."""
@@ -62,10 +61,7 @@ IMAGE: Final = "tools:1"
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a process holds: resident memory in MiB, threads, and file descriptors.
-
-    The fonts that matplotlib holds open are not counted: it keeps at most 64 (matplotlib/font_manager.py, `_get_font`).
-    """
+    """What a process holds: resident memory in MiB, threads, and file descriptors."""
 
     memory_mib: float
     threads: int
@@ -75,8 +71,7 @@ class Held:
     def by(cls, pid: int) -> "Held":
         """What a process holds now."""
         process = psutil.Process(pid)
-        fonts = sum(file.path.endswith(".ttf") for file in process.open_files())
-        return cls(process.memory_info().rss / 2**20, process.num_threads(), process.num_fds() - fonts)
+        return cls(process.memory_info().rss / 2**20, process.num_threads(), process.num_fds())
 
 
 @dataclass
@@ -121,7 +116,7 @@ class Soak:
         """Add samples, and run them until all their results are there."""
         names = [f"sample{len(self.samples) + number:05d}" for number in range(WAVE)]
         self.samples += names
-        sheet = _upload(self.folder, names)
+        sheet = upload_samples(self.folder, BUCKET, names)
         for _ in range(MAX_RUNS):
             if self._run(sheet, names) == 0:
                 break
@@ -168,7 +163,7 @@ class Soak:
         samples = [word for name in names for word in ("--samples", name)]
         arguments = [
             *("run", "--samples-file", str(sheet), "--output-path", OUTPUT, "--json"),
-            *("--reference", "s3://soak/data/genome.fa.gz", "--known-sites", "s3://soak/data/known.vcf.gz"),
+            *shared_options(BUCKET),
             *("--backend", "batch", "--queue", "default", "--image", IMAGE, *samples, *selected, *shared),
         ]
         self.host.stdin.write(json.dumps(arguments) + "\n")
@@ -191,26 +186,14 @@ def be_host() -> None:
         print(result.exit_code, flush=True)
 
 
-def _upload(folder: Path, names: Sequence[str]) -> Path:
-    """Upload small FASTQs of each sample; return the samplesheet."""
-    rows = ["patient,sample,lane,fastq_1,fastq_2"]
-    for name in names:
-        files = [f"s3://soak/data/{name}_{read}.fastq.gz" for read in (1, 2)]
-        for read, file in enumerate(files, start=1):
-            text = f"@M1:7:FC1:1:1101:{name[6:]}:2000 {read}:N:0:ACGT\n{'ACGT' * 9}\n+\n{'F' * 36}\n"
-            Store().write_bytes(file, gzip.compress(text.encode(), mtime=0))
-        rows.append(f"{name},{name},1,{files[0]},{files[1]}")
-    sheet = folder / "samples.csv"
-    sheet.write_text("\n".join(rows) + "\n")
-    return sheet
-
-
 @contextmanager
 def opened_soak(folder: Path, seed: int) -> Iterator[Soak]:
     """Start S3, Batch, and the host."""
     templates = compute_templates(folder / "templates", COMMAND)
     with _s3(folder) as url:
-        _prepare(url, templates)
+        boto3.client("s3", endpoint_url=url).create_bucket(Bucket=BUCKET)
+        upload_shared(templates.data, BUCKET)
+        write_tool_list(OUTPUT, IMAGE)
         weather = Weather(Random(seed), S3_RATE)  # noqa: S311 - reproducible, and not for cryptography
         player = CountingPlayer(url, templates)
         with (
@@ -270,15 +253,6 @@ def _s3(folder: Path) -> Iterator[str]:
     finally:
         server.kill()
         server.wait()
-
-
-def _prepare(url: str, templates: Templates) -> None:
-    """Upload what samples share, and what a job would find in the image."""
-    boto3.client("s3", endpoint_url=url).create_bucket(Bucket="soak")
-    for source, name in (("simulated.fa.gz", "genome.fa.gz"), ("simulated.snps.vcf.gz", "known.vcf.gz")):
-        Store().put(templates.data / source, f"s3://soak/data/{name}")
-    lines = "".join(f"{name}\t1\n" for name in TOOLS)
-    Store().write_bytes(ScratchPaths(f"{OUTPUT}/.scratch").tool_list(IMAGE), lines.encode())
 
 
 def main(seconds: float, seed: int) -> int:

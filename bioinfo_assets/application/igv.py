@@ -11,13 +11,8 @@ _ALIGNMENTS = ((RECALIBRATED_BAM, "bam"), (RECALIBRATED_CRAM, "cram"))
 """By preference: the assets with final alignments, and the keys of their files."""
 
 
-def final_tracks(ledger: Ledger, samples: Sequence[str]) -> tuple[Track, ...]:
-    """The final alignment of each sample that has one: its BAM, or the CRAM if the BAM was released."""
-    found = (_track(ledger, sample) for sample in samples)
-    return tuple(track for track in found if track is not None)
-
-
 def _track(ledger: Ledger, sample: str) -> Track | None:
+    """The final alignment of a sample, if it has one: its BAM, or the CRAM if the BAM was released."""
     for asset, key in _ALIGNMENTS:
         record = ledger.read(ResultKey(asset, sample))
         if record is not None and not record.file(key).is_released:
@@ -36,7 +31,8 @@ def write_session(ledger: Ledger, samples: Sequence[str]) -> tuple[str, tuple[Tr
     """
     layout = ledger.layout
     genome = ledger.read(ResultKey("reference_genome", REFERENCES))
-    tracks = final_tracks(ledger, samples)
+    found = (_track(ledger, sample) for sample in samples)
+    tracks = tuple(track for track in found if track is not None)
     if genome is None or not tracks:
         raise InputError(f"there is no final alignment in {layout.output_path} yet: run the pipeline first")
     relative = [Track(track.sample, layout.relative(track.uri)) for track in tracks]

@@ -12,7 +12,7 @@ import dagster as dg
 
 from bioinfo_assets.assets.materialize_stale import materialize_stale
 from bioinfo_assets.orchestration.beta_features import accept_beta_features
-from bioinfo_assets.pipeline.graph import GRAPH, enabled_assets
+from bioinfo_assets.pipeline.graph import GRAPH, OVER_SAMPLES, enabled_assets
 from bioinfo_assets.result_key import COHORT_SOURCE
 from bioinfo_assets.settings import Settings
 
@@ -51,16 +51,12 @@ def automated(settings: Settings) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
         if asset not in enabled:
             return spec
         condition = _condition(asset, left_out)
-        if _is_over_samples(asset) and days is not None:
+        if asset in OVER_SAMPLES and days is not None:
             policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=days))
             return spec.replace_attributes(automation_condition=condition, freshness_policy=policy)
         return spec.replace_attributes(automation_condition=condition)
 
     return add
-
-
-def _is_over_samples(asset: str) -> bool:
-    return COHORT_SOURCE in GRAPH[asset].upstream
 
 
 def _condition(asset: str, left_out: dg.AssetSelection) -> dg.AutomationCondition[Any]:
@@ -72,7 +68,7 @@ def _condition(asset: str, left_out: dg.AssetSelection) -> dg.AutomationConditio
         changed = dg.AutomationCondition.data_version_changed()
         missing: dg.AutomationCondition[Any]
         reason: dg.AutomationCondition[Any]
-        if _is_over_samples(asset):
+        if asset in OVER_SAMPLES:
             cohort = dg.AssetSelection.assets(COHORT_SOURCE)
             reason = dg.AutomationCondition.any_deps_match(changed).allow(cohort)
             missing = dg.AutomationCondition.any_deps_missing().allow(cohort)

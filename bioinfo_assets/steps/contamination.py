@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from bioinfo_assets.genomics.uri import file_name
 from bioinfo_assets.launch.job import Input, Job, StoredFile
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
@@ -36,7 +37,9 @@ def estimate_contamination(sample: str, bam: IndexedBam, sites: StoredFile, layo
     return Job(
         key=ResultKey("contamination", sample),
         version=VERSION,
-        script=render("contamination", "java", bam=local, vcf=vcf, source=sites.uri, pileups=pileups, table=table),
+        script=render(
+            "contamination", "java", bam=local, vcf=vcf, source=file_name(sites.uri), pileups=pileups, table=table
+        ),
         inputs=(*bam.inputs(local), Input(vcf, sites, shared=True)),
         outputs=(
             sample_output(layout, "table", sample, "contamination.table"),

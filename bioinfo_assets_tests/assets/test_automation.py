@@ -130,7 +130,9 @@ def test_runs_are_labelled(two_samples: RealProject) -> None:
     """Whoever starts them: a run, a backfill or a sensor."""
     output_path = str(two_samples.folder / "output")
     expected = {"bioinfo-assets/output-path": output_path, "bioinfo-assets/reference": "none", "cost-center": "4711"}
-    for run in two_samples.instance.get_runs():
+    runs = two_samples.instance.get_runs()
+    assert runs
+    for run in runs:
         assert expected.items() <= run.tags.items()
 
 

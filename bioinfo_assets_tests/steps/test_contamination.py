@@ -3,6 +3,7 @@
 import random
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,8 +122,15 @@ def test_variants_without_frequencies_are_a_failure(
 ) -> None:
     sites = people.write_vcf(tmp_path / "sites.vcf.gz", header="")
     assert bench.failure(job(tmp_path, bam, sites)) == (
-        f"{sites.uri} has no allele frequencies (INFO field AF): give variants that have, such as those of gnomAD"
+        "sites.vcf.gz has no allele frequencies (INFO field AF): give variants that have, such as those of gnomAD"
     )
+
+
+def test_the_place_of_the_variants_does_not_count(people: People, bam: IndexedBam, tmp_path: Path) -> None:
+    """A project that was moved with them reuses its results: the script is part of what decides that."""
+    sites = people.write_vcf(tmp_path / "sites.vcf.gz")
+    moved = replace(sites, uri="/elsewhere/sites.vcf.gz")
+    assert job(tmp_path, bam, moved).script == job(tmp_path, bam, sites).script
 
 
 @pytest.mark.parametrize(
@@ -143,5 +151,5 @@ def test_a_file_that_is_no_vcf_is_a_failure(bench: Bench, bam: IndexedBam, tmp_p
     text = tmp_path / "sites.vcf.gz"
     text.write_text("chr1\t100\n")
     assert bench.failure(job(tmp_path, bam, stored(text))) == (
-        f"{text} is not a bgzipped VCF: give common variants as .vcf.gz"
+        f"{text.name} is not a bgzipped VCF: give common variants as .vcf.gz"
     )

@@ -1,6 +1,6 @@
 bam=expt.recalib.bam
 vcf=common_variants.vcf.gz
-source=/data/common.vcf.gz
+source=common.vcf.gz
 pileups=expt.pileups.table
 table=expt.contamination.table
 
