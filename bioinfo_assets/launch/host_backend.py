@@ -113,7 +113,7 @@ class HostBackend(ABC):
         with self._changed:
             self._share.open()
             self._jobs.update({own.job_id: own for own in (first, *later)})
-            self._pool.enqueue(first.job_id, granted)
+            self._pool.enqueue(first.job_id, job.key.scope, granted)
             self._start_admitted()
         return first.submission
 

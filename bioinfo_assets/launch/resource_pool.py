@@ -1,7 +1,6 @@
 """This machine's CPUs and memory, and how jobs share them."""
 
 import os
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,29 +31,44 @@ def available_memory_mib() -> int:
     return min(limits) // _MIB
 
 
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """A job in the queue.
+
+    Attributes:
+        turn: Of its scope: jobs of a scope that came earlier go first.
+        resources: What it needs.
+    """
+
+    turn: int
+    resources: Resources
+
+
 def _always(_job_id: str, _resources: Resources) -> bool:
     return True
 
 
 @dataclass(slots=True)
 class ResourcePool:
-    """CPUs and memory shared among jobs in the order of their submission; not thread-safe by itself.
+    """CPUs and memory shared among jobs, in the order in which samples came; not thread-safe by itself.
 
-    The first job in the queue is never overtaken by a smaller one, so that a big job is not starved.
+    A sample whose first job was submitted earlier goes first with all its jobs, so that results are finished one sample
+    after the other. The first job in the queue is never overtaken by a smaller one, so that a big job is not starved.
 
     >>> pool = ResourcePool(cpus=2, memory_mib=4096)
-    >>> for job, cpus in ("a", 1), ("b", 2), ("c", 1):
-    ...     pool.enqueue(job, Resources(cpus=cpus, memory_mib=512))
+    >>> for job, sample, cpus in ("merge a", "a", 1), ("merge b", "b", 2), ("align a", "a", 2):
+    ...     pool.enqueue(job, sample, Resources(cpus=cpus, memory_mib=512))
     >>> pool.next_admitted(), pool.next_admitted()
-    ('a', None)
-    >>> pool.release("a")
+    ('merge a', None)
+    >>> pool.release("merge a")
     >>> pool.next_admitted()
-    'b'
+    'align a'
     """
 
     cpus: int
     memory_mib: int
-    _waiting: OrderedDict[str, Resources] = field(default_factory=OrderedDict)
+    _waiting: dict[str, _Queued] = field(default_factory=dict)
+    _turns: dict[str, int] = field(default_factory=dict)
     _held: dict[str, Resources] = field(default_factory=dict)
 
     def clamp(self, job: Job) -> Resources:
@@ -70,14 +84,14 @@ class ResourcePool:
             )
         return Resources(cpus=min(job.resources.cpus, self.cpus), memory_mib=job.resources.memory_mib)
 
-    def enqueue(self, job_id: str, resources: Resources) -> None:
-        """Put a job at the end of the queue."""
-        self._waiting[job_id] = resources
+    def enqueue(self, job_id: str, scope: str, resources: Resources) -> None:
+        """Put a job into the queue, after the others of its sample or shared scope."""
+        self._waiting[job_id] = _Queued(self._turns.setdefault(scope, len(self._turns)), resources)
 
     @property
     def waiting(self) -> str | None:
         """The first job in the queue; None if there is none."""
-        return next(iter(self._waiting), None)
+        return min(self._waiting, key=lambda job_id: self._waiting[job_id].turn, default=None)
 
     def next_admitted(self, may_hold: Callable[[str, Resources], bool] = _always) -> str | None:
         """Return the first job in the queue if there are resources for it, which it then holds.
@@ -85,14 +99,15 @@ class ResourcePool:
         Args:
             may_hold: Asked last, whether the machine has them too.
         """
-        if not self._waiting:
+        job_id = self.waiting
+        if job_id is None:
             return None
-        job_id, resources = next(iter(self._waiting.items()))
+        resources = self._waiting[job_id].resources
         cpus = self.cpus - sum(held.cpus for held in self._held.values())
         memory_mib = self.memory_mib - sum(held.memory_mib for held in self._held.values())
         if resources.cpus > cpus or resources.memory_mib > memory_mib or not may_hold(job_id, resources):
             return None
-        self._held[job_id] = self._waiting.pop(job_id)
+        self._held[job_id] = self._waiting.pop(job_id).resources
         return job_id
 
     def release(self, job_id: str) -> None:

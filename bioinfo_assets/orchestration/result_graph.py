@@ -2,7 +2,7 @@
 
 >>> keys = {asset: [ResultKey(asset, "a"), ResultKey(asset, "b")] for asset in ("reads", "bam")}
 >>> graph = ResultGraph(keys, {"bam": ["reads"]})
->>> [key.label for key in graph.first()]
+>>> [key.label for key in graph.pop_first(5)]
 ['reads of a', 'reads of b']
 >>> [key.label for key in graph.finish(ResultKey("reads", "b"), is_done=True).ready]
 ['bam of b']
@@ -10,7 +10,7 @@
 ['bam of a']
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -73,11 +73,16 @@ class ResultGraph:
             if unfinished:
                 takes_what_exists = key.asset in self._shared and not self._shared.issuperset(self._parents[key.asset])
                 self._waiting[key] = _Waiting(unfinished, takes_what_exists=takes_what_exists)
-        self._first = tuple(key for own in self._keys.values() for key in own if key not in self._waiting)
+        self._first = deque(key for own in self._keys.values() for key in own if key not in self._waiting)
 
-    def first(self) -> Sequence[ResultKey]:
-        """The results that wait for no other."""
-        return self._first
+    @property
+    def has_first(self) -> bool:
+        """Whether `pop_first` has more."""
+        return bool(self._first)
+
+    def pop_first(self, limit: int) -> Sequence[ResultKey]:
+        """Return the next of the results that wait for no other, at most `limit`; each is returned once."""
+        return [self._first.popleft() for _ in range(min(limit, len(self._first)))]
 
     def blocked_by(self, keys: Sequence[ResultKey]) -> Sequence[ResultKey]:
         """The results that are computed from the last of these, and wait for these only: none of them has ended."""

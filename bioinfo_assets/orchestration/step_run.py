@@ -49,6 +49,9 @@ MAX_CHANGES_PER_TURN: Final = 200
 MAX_CONCURRENT_RESULTS: Final = 16
 """Results of a step that are checked or published at the same time: in S3 each takes tenths of a second."""
 
+MAX_QUEUED_RESULTS: Final = 4 * MAX_CONCURRENT_RESULTS
+"""Results of a step that are checked or published, or wait for it, before another sample is begun."""
+
 StepEvents = Iterator[dg.AssetMaterialization | dg.Output[None]]
 """What the body of assets yields."""
 
@@ -110,9 +113,10 @@ class StepRun:
         with ThreadPoolExecutor(MAX_CONCURRENT_RESULTS, thread_name_prefix=f"{self.context.step.key} records") as pool:
             self._pool = pool
             try:
-                self._begin(self.graph.first())
-                while self._checking or self._planning or self._running or self._publishing or self._fused.holds_any:
+                while self.graph.has_first or self._queued or self._running or self._fused.holds_any:
                     raise_if_interrupted()
+                    # A few at a time, so that results of samples that were begun are not behind all the others.
+                    self._begin(self.graph.pop_first(MAX_QUEUED_RESULTS - self._queued))
                     self.dagit.show_poll_problem(self.session.watcher.problem)
                     changed = list(self._changed_keys())
                     with event_batch(self.context.instance) as stored:
@@ -132,6 +136,11 @@ class StepRun:
             yield self._changed.get(timeout=POLL_INTERVAL_S)
             for _ in range(MAX_CHANGES_PER_TURN):
                 yield self._changed.get_nowait()
+
+    @property
+    def _queued(self) -> int:
+        """How many results are in the pool, or wait for it."""
+        return len(self._checking) + len(self._planning) + len(self._publishing)
 
     def _begin(self, keys: Iterable[ResultKey], needed_by: ResultKey | None = None) -> None:
         for key in keys:

@@ -15,18 +15,20 @@ def test_this_machine_has_resources() -> None:
     assert available_memory_mib() >= 256
 
 
-@given(st.lists(RESOURCES, max_size=30))
-def test_jobs_are_admitted_in_order_and_never_exceed_the_pool(requests: list[Resources]) -> None:
+@given(st.lists(st.tuples(st.sampled_from("abcde"), RESOURCES), max_size=30))
+def test_jobs_are_admitted_sample_by_sample_and_never_exceed_the_pool(requests: list[tuple[str, Resources]]) -> None:
     pool = ResourcePool(cpus=4, memory_mib=16_000)
     granted: dict[str, Resources] = {}
-    for number, resources in enumerate(requests):
-        job = Job(ResultKey("a", f"s{number}"), "1", "true", resources=resources)
+    scopes: dict[str, list[str]] = {}
+    for number, (scope, resources) in enumerate(requests):
+        job = Job(ResultKey(f"asset{number}", scope), "1", "true", resources=resources)
         if resources.memory_mib > 16_000:
             with pytest.raises(ResourceError):
                 pool.clamp(job)
         else:
             granted[str(number)] = pool.clamp(job)
-            pool.enqueue(str(number), granted[str(number)])
+            pool.enqueue(str(number), scope, granted[str(number)])
+            scopes.setdefault(scope, []).append(str(number))
     order: list[str] = []
     running: list[str] = []
     while len(order) < len(granted):
@@ -36,13 +38,13 @@ def test_jobs_are_admitted_in_order_and_never_exceed_the_pool(requests: list[Res
         assert sum(granted[job_id].cpus for job_id in running) <= 4
         assert sum(granted[job_id].memory_mib for job_id in running) <= 16_000
         pool.release(running.pop(0))
-    assert order == list(granted)
+    assert order == [job_id for own in scopes.values() for job_id in own]
 
 
 def test_a_waiting_job_can_be_taken_out() -> None:
     pool = ResourcePool(cpus=1, memory_mib=100)
     for job_id in ("a", "b", "c"):
-        pool.enqueue(job_id, Resources(cpus=1, memory_mib=100))
+        pool.enqueue(job_id, "expt", Resources(cpus=1, memory_mib=100))
     assert pool.next_admitted() == "a"
     pool.release("b")
     pool.release("a")

@@ -5,6 +5,7 @@ import threading
 import dagster as dg
 import pytest
 
+from bioinfo_assets.orchestration import step_run
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.result_key import COHORT, ResultKey
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
@@ -56,6 +57,34 @@ def test_a_sample_goes_on_while_another_is_still_at_the_step_before(flow: Flow) 
         result = flow.finish()
     assert result.success
     assert flow.toy.read("c", "parity") == "0"
+
+
+def test_the_samples_that_came_first_go_first_on_a_machine_that_cannot_run_all(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_run, "MAX_CONCURRENT_RESULTS", 1)  # jobs are submitted in the order of samples
+    flow.toy.gates["b"] = flow.toy.gates.pop("c")
+    flow.toy.configure(cpus=1)
+    flow.start()
+    try:
+        wait_until(lambda: flow.state("parity", "a") is JobState.PENDING)
+        assert flow.state("product", "c") is JobState.PENDING
+    finally:
+        assert flow.finish().success
+    assert flow.toy.record("a", "parity").started < flow.toy.record("c", "product").started
+
+
+def test_a_sample_that_was_begun_goes_on_before_another_is_begun(
+    toy: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.run()
+    monkeypatch.setattr(step_run, "MAX_QUEUED_RESULTS", 1)
+    updates: list[JobUpdate] = []
+    with listen(updates.append):
+        toy.run(keys=["product", "parity"])
+
+    labels = [update.key.label for update in updates if update.state is JobState.CACHED]
+    assert labels == [f"{asset} of {sample}" for sample in "abc" for asset in ("product", "parity")]
 
 
 def test_the_report_follows_the_last_sample(flow: Flow) -> None:
