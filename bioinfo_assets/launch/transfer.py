@@ -90,7 +90,7 @@ def publish_lock(uri: str) -> Iterator[PublishLock]:
 
 def _publish_file(store: Store, file: OutputFile, uri: str) -> FileStat:
     if local_path(file.path) is None:
-        store.copy(file.path, uri)
+        store.copy(file.path, uri, file.size)
     else:
         store.move(file.path, uri)
     stat = store.stat(uri)

@@ -293,7 +293,7 @@ def _file_record(file: OutputFile, uri: str, published: FileStat | None) -> File
 def _copy(store: Store, file: FileRecord, uri: str) -> FileRecord | None:
     """The file at its new place; None if it changed while it was copied, or may not be read."""
     try:
-        store.copy(file.uri, uri)
+        store.copy(file.uri, uri, file.size)
     except InputError:
         if not _is_readable(store, file.uri):
             return None

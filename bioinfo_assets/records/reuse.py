@@ -143,13 +143,14 @@ def decide_reuse(
         InputError: an imported result is damaged, or `build` found something wrong.
         ResourceError: a tool of the job is missing.
     """
-    imported = imported_result(ledger, key)
+    record = ledger.read(key)
+    imported = imported_result(ledger, record)
     if imported is not None:
         return ReuseDecision(ReuseAction.REUSE, record=imported)
     job = build()
     tools = tool_versions(job)
     fingerprint = fingerprint_of(job, tools)
-    existing, reason = _compare(ledger, job, tools, fingerprint)
+    existing, reason = _compare(ledger, record, job, tools, fingerprint)
     if existing is not None and existing.released is not None and needed_by is not None:
         existing, reason = None, reason_to_restore(needed_by)
     if existing is not None:
@@ -159,28 +160,26 @@ def decide_reuse(
     return ReuseDecision(action, reason, shared, job, tools, fingerprint, problem)
 
 
-def imported_result(ledger: Ledger, key: ResultKey) -> Record | None:
-    """The record of an imported result: no job computes it, and none may replace it.
+def imported_result(ledger: Ledger, record: Record | None) -> Record | None:
+    """The record of a result if it was imported: no job computes it, and none may replace it.
 
     Raises:
         InputError: its files have changed since the import.
     """
-    record = ledger.read(key)
     if record is None or not record.imported:
         return None
     checked = ledger.check_files(record)
     if checked.damage:
-        raise InputError(f"the imported {key.label} is damaged: {checked.damage}; import it again")
+        raise InputError(f"the imported {record.key.label} is damaged: {checked.damage}; import it again")
     ledger.refresh_stamps(record, checked.record)
     return checked.record
 
 
-def _compare(ledger: Ledger, job: Job, tools: Mapping[str, str], fingerprint: str) -> tuple[Record | None, str]:
+def _compare(
+    ledger: Ledger, record: Record | None, job: Job, tools: Mapping[str, str], fingerprint: str
+) -> tuple[Record | None, str]:
     """The record of a job's result if it is up to date and intact; otherwise None and the reason."""
-    while True:
-        record = ledger.read(job.key)
-        if record is None:
-            return None, NOT_COMPUTED
+    while record is not None:
         if record.fingerprint != fingerprint:
             return None, f"changed: {difference(record, job, tools) or 'outputs'}"
         checked = ledger.check_files(record)
@@ -188,7 +187,8 @@ def _compare(ledger: Ledger, job: Job, tools: Mapping[str, str], fingerprint: st
             return None, checked.damage
         if ledger.refresh_stamps(record, checked.record):
             return checked.record, ""
-        # Another process has published meanwhile: compare with its record.
+        record = ledger.read(job.key)  # another process has published meanwhile
+    return None, NOT_COMPUTED
 
 
 def _find_shared(cache: SharedCache | None, fingerprint: str) -> tuple[Record | None, str]:

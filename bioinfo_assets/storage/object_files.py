@@ -149,19 +149,23 @@ def write(uri: str, data: bytes | Path) -> None:
         obstore.put(store, path, data, chunk_size=_part_size(size))
 
 
-def copy(source: str, target: str) -> None:
+def copy(source: str, target: str, size: int | None = None) -> None:
     """Copy within S3 on the server's side, and between kinds of stores through this machine.
+
+    Args:
+        source: The file.
+        target: Its new address.
+        size: Its bytes if they are known, which saves a request.
 
     Raises:
         NotFoundError: the source does not exist.
         InputError: it cannot be read or written.
     """
-    size = stat(source).size
+    size = stat(source).size if size is None else size
     (scheme, bucket), (target_scheme, target_bucket) = scheme_and_host(source), scheme_and_host(target)
     if scheme == target_scheme == "s3":
         if bucket == target_bucket and size < s3_copy.MULTIPART_MIN_SIZE:
-            with translate_store_errors(target):
-                obstore.copy(open_object(source)[0], _key(source), _key(target))
+            _copy_in_bucket(source, target)
             return
         s3_copy.copy(bucket, _key(source), target_bucket, _key(target))
         return
@@ -171,6 +175,15 @@ def copy(source: str, target: str) -> None:
         for chunk in chunks(source):
             writer.write(chunk)
         writer.close()  # the object exists from here on: a copy that breaks off before leaves none
+
+
+def _copy_in_bucket(source: str, target: str) -> None:
+    with translate_store_errors(target):
+        try:
+            obstore.copy(open_object(source)[0], _key(source), _key(target))
+        except FileNotFoundError as error:
+            with translate_store_errors(source):
+                raise error from None
 
 
 @repeated

@@ -138,15 +138,21 @@ class Store:
         self.copy(source, uri)
         self.delete(source)
 
-    def copy(self, source: str, uri: str) -> None:
-        """Copy a file: on the server's side within S3, otherwise through this machine."""
+    def copy(self, source: str, uri: str, size: int | None = None) -> None:
+        """Copy a file: on the server's side within S3, otherwise through this machine.
+
+        Args:
+            source: The file.
+            uri: Its new address.
+            size: Its bytes if they are known, which saves a request.
+        """
         from_path, to_path = local_path(source), local_path(uri)
         if from_path is not None:
             self.put(from_path, uri)
         elif to_path is not None:
             self.fetch(source, to_path)
         else:
-            object_files.copy(source, uri)
+            object_files.copy(source, uri, size)
 
     def delete(self, uri: str) -> None:
         """Remove a file if it exists."""

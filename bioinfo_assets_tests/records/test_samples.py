@@ -198,7 +198,7 @@ def test_an_import_is_not_used_for_a_later_sample_of_the_same_name(
 
     end(ledger)
 
-    assert imported_result(ledger, ResultKey("recalibrated_bam", "toy")) is None
+    assert imported_result(ledger, ledger.read(ResultKey("recalibrated_bam", "toy"))) is None
     history = ledger.store.list(f"{ledger.output_path}/toy/records/history")
     assert [uri.rpartition("/")[2].partition(".")[0] for uri in history] == ["recalibrated_bam"]
     assert bam.exists()

@@ -158,7 +158,7 @@ def test_an_original_that_is_damaged_while_it_is_copied_is_not_used(
     """It was intact when the cache was read."""
 
     class Racing(Store):
-        def copy(self, source: str, uri: str) -> None:
+        def copy(self, source: str, uri: str, size: int | None = None) -> None:
             if when == "before":
                 damage(Path(source))
             super().copy(source, uri)
@@ -178,7 +178,7 @@ def test_an_original_without_read_permission_is_not_copied(two: Two) -> None:
     """Another user's folder can be listed, but the file in it cannot be read."""
 
     class Closed(Store):
-        def copy(self, source: str, uri: str) -> None:
+        def copy(self, source: str, uri: str, size: int | None = None) -> None:
             raise InputError(f"{source} may not be read")
 
         def read_bytes(self, uri: str, start: int = 0, length: int | None = None) -> bytes:

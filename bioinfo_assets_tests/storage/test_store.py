@@ -284,6 +284,17 @@ class TestS3:
         assert etag is not None
         assert etag.strip('"').endswith("-3")
 
+    def test_a_copy_of_known_size_is_one_request(self, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        STORE.write_bytes(f"{s3}/x", b"abc")
+        monkeypatch.delattr("obstore.head")
+        STORE.copy(f"{s3}/x", f"{s3}/y", size=3)
+        assert STORE.read_bytes(f"{s3}/y") == b"abc"
+
+    def test_a_missing_source_of_a_copy_is_named(self, s3: str) -> None:
+        for size in (None, 3):
+            with pytest.raises(NotFoundError, match=r"^s3://genomes/x does not exist: check its spelling$"):
+                STORE.copy(f"{s3}/x", f"{s3}/y", size)
+
     def test_a_copy_to_a_missing_bucket_is_reported(self, s3: str) -> None:
         STORE.write_bytes(f"{s3}/x", b"abc")
         with pytest.raises(InputError, match=r"s3://genomes/x could not be copied to s3://missing/x: .*NoSuchBucket"):
