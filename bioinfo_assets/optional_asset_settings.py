@@ -18,3 +18,7 @@ class OptionalAssetSettings(BaseModel):
         default=None,
         description="A bgzipped VCF of common variants with their frequencies (`AF`), to estimate contamination from.",
     )
+    haplotype_map: str | None = Field(
+        default=None,
+        description="A haplotype map of Picard: common variants by which samples are recognized as one person's.",
+    )

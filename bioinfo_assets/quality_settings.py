@@ -8,6 +8,7 @@ from pydantic_settings import NoDecode
 
 CHECKS: Final = (
     *("intact_bam", "reads_accounted_for", "insert_size", "mapped", "duplicates", "coverage", "sex", "contamination"),
+    "identity",
 )
 """The quality checks of a sample."""
 
@@ -71,6 +72,8 @@ def _check_names(value: Any) -> Any:  # noqa: ANN401 - whatever the file or the 
         if name not in CHECKS:
             raise PydanticCustomError("check", "there is no check {name}: the checks are {checks}",
                                       {"name": name, "checks": ", ".join(CHECKS)})  # fmt: skip
+        if name == "identity":
+            raise PydanticCustomError("check", "identity cannot stop a sample: the report finds it out at the end")
     return names
 
 

@@ -234,6 +234,7 @@ class Sizes:
             "recalibrated_cram": resources.for_cram(self.bam, self.fasta),
             "read_quality": resources.for_read_quality(self.reads),
             "contamination": resources.for_contamination(self.bam, COMMON_VARIANTS),
+            "fingerprint": resources.for_fingerprint(self.bam, self.fasta),
             "alignment_metrics": resources.for_picard_metrics(self.bam, self.fasta),
             "genome_metrics": resources.for_picard_metrics(self.bam, self.fasta),
             "insert_size_metrics": resources.for_picard_metrics(self.bam, 0),

@@ -74,6 +74,8 @@ def check_inputs(plan: Plan) -> None:
         check_known_sites(project, contigs)
     if "contamination" in assets and project.settings.contamination_sites is not None:
         _check_sites(project, project.settings.contamination_sites, contigs)
+    if "fingerprint" in assets and project.settings.haplotype_map is not None:
+        _check_haplotype_map(project, project.settings.haplotype_map)
     if project.settings.backend == "batch":
         check_batch_resources(project.settings, assets)
     save_tools(check_tools(project, assets), plan.home)
@@ -113,8 +115,9 @@ def check_backend(settings: Settings, assets: Collection[str]) -> None:
         )
     if any(settings.options_of(asset).queue is None for asset in assets):
         raise InputError("no job queue is set for AWS Batch: give --queue, or set `queue` in [jobs]")
-    files = (settings.reference, settings.reference_alt, settings.reference_index, settings.contamination_sites)
-    for uri in (*files, *settings.known_sites):
+    files = (settings.reference, settings.reference_alt, settings.reference_index)
+    resources = (settings.contamination_sites, settings.haplotype_map)
+    for uri in (*files, *resources, *settings.known_sites):
         if uri is not None:
             check_is_remote(uri)
 
@@ -218,6 +221,11 @@ def _check_sites(project: Project, uri: str, contigs: Sequence[Contig] | None) -
     header = vcf_contigs(project.store, uri)
     if contigs is not None and header:
         known_sites.check_known_sites(uri, header, contigs)
+
+
+def _check_haplotype_map(project: Project, uri: str) -> None:
+    if project.store.read_bytes(uri, 0, 3) not in {b"@HD", b"@SQ"}:
+        raise InputError(f"{uri} is no haplotype map: give a text that begins with the reference's contigs (@SQ)")
 
 
 def _drop_disabled(assets: tuple[str, ...], settings: Settings) -> tuple[str, ...]:

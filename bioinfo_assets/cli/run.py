@@ -60,6 +60,14 @@ def run(  # noqa: PLR0913 - each parameter is an option
             show_default="not estimated",
         ),
     ] = None,
+    haplotype_map: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="A haplotype map, by which samples are recognized as one person's (Picard).",
+            show_default="not compared",
+        ),
+    ] = None,
     select: Annotated[
         list[str] | None,
         typer.Option(
@@ -217,6 +225,7 @@ def run(  # noqa: PLR0913 - each parameter is an option
         "reference_index": _absolute(reference_index),
         "known_sites": sites,
         "contamination_sites": _absolute(contamination_sites),
+        "haplotype_map": _absolute(haplotype_map),
         "platform": platform,
         "aligner": aligner,
         "optical_distance": optical_distance,

@@ -93,18 +93,23 @@ class Sample:
         lanes: Its lanes; at least one, unless the sample was imported.
         imported: Whether results of it were imported, so that it may have no FASTQs.
         sex: Its sex by the samplesheet, or None; quality control compares it with the depths of X and Y.
+        patient: Whose it is by the samplesheet, or None; samples of one patient should have the same genotypes.
 
     Raises:
-        InputError: There is no lane, a lane is twice in one library, or a FASTQ is used twice.
+        InputError: There is no lane, a lane is twice in one library, a FASTQ is used twice, or the patient has a
+            control character.
     """
 
     name: str
     lanes: tuple[Lane, ...]
     imported: bool = False
     sex: Sex | None = None
+    patient: str | None = None
 
     def __post_init__(self) -> None:
         check_sample_name(self.name)
+        if self.patient is not None and not self.patient.isprintable():
+            raise InputError(f"patient {self.patient!r} of sample {self.name} has a control character: remove it")
         if not self.lanes and not self.imported:
             raise InputError(f"sample {self.name} has no FASTQs: give it at least one pair, or leave it out")
         object.__setattr__(self, "lanes", tuple(sorted(self.lanes, key=_lane_order)))

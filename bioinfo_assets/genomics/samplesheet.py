@@ -37,6 +37,7 @@ class SheetRow:
         lane: The samplesheet's label of the lane, such as `lane_1`, `L001` or `1`, or None.
         flowcell: The samplesheet's flow cell, or None; it is used where neither read names nor file names have one.
         sex: The samplesheet's sex of the sample, or None.
+        patient: The samplesheet's patient, or None.
     """
 
     sample: str
@@ -46,6 +47,7 @@ class SheetRow:
     lane: str | None = None
     flowcell: str | None = None
     sex: Sex | None = None
+    patient: str | None = None
 
 
 def is_samplesheet(text: str) -> bool:
@@ -192,6 +194,7 @@ def _row(values: Mapping[str, str], where: str, source: str) -> SheetRow:
         lane=values.get("lane") or None,
         flowcell=values.get("flowcell") or (labelled["flowcell"] if labelled else None),
         sex=parse_sex(values.get("sex", ""), where),
+        patient=values.get("patient") or None,
     )
 
 

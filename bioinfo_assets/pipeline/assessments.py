@@ -21,6 +21,7 @@ from bioinfo_assets.records.bam_files import read_bam_header
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import (
     ALIGNED_BAM,
+    COHORT,
     MARKED_BAM,
     MERGED_READS,
     RECALIBRATED_BAM,
@@ -29,6 +30,7 @@ from bioinfo_assets.result_key import (
     TRIMMED_READS,
     ResultKey,
 )
+from bioinfo_assets.steps.fingerprint import LOD_THRESHOLD
 from bioinfo_assets.storage.store import Store
 
 MAX_HETEROZYGOUS_RATIO: Final = 1.3
@@ -224,6 +226,44 @@ def assess_sex(results: SampleResults, record: Record) -> Assessment:
     if depths.karyotype != given:
         return Assessment(Outcome.FAIL, f"{words}, but {given} in the samplesheet", figures)
     return Assessment(Outcome.PASS, f"{words}, as in the samplesheet", figures)
+
+
+def assess_identity(results: SampleResults, record: Record) -> Assessment:
+    """Whether the lanes of a sample are one person's, and whether it is whose the samplesheet states.
+
+    Other samples are compared with it when the report is made.
+    """
+    figures = _numbers(results, record, result_metrics.fingerprint_metrics)
+    if not figures["sites"]:
+        return Assessment(Outcome.UNKNOWN, "no reads at the variants of the haplotype map")
+    lod = figures.get("lowest_lane_lod")
+    if lod is not None and lod < LOD_THRESHOLD:
+        words = f"read groups {record.facts['lowest_lanes']} are of two people (LOD {lod:.4g})"
+        return Assessment(Outcome.FAIL, words, figures)
+    report = results.project.ledger.read(ResultKey("multiqc_report", COHORT))
+    own = record.file("fingerprint")
+    if report is None or not any((item.uri, item.content) == (own.uri, own.content) for item in report.inputs):
+        return Assessment(Outcome.UNKNOWN, "not compared with the other samples yet: the report does it", figures)
+    pairs = _unexpected_pairs(results.project.store, report.file("identity").uri, report.data_version)
+    found = pairs.get(results.sample, ())
+    if not found:
+        words = f"as the samplesheet states, by {figures['sites']:.0f} variants"
+        return Assessment(Outcome.PASS, words, figures)
+    return Assessment(Outcome.FAIL, "; ".join(found), figures)
+
+
+@lru_cache(maxsize=4)  # of thousands of samples, each of which is looked up in it
+def _unexpected_pairs(store: Store, table: str, _: str) -> Mapping[str, Sequence[str]]:
+    """By sample, a sentence for each other one that is unexpectedly the same person, or is not."""
+    sentences: dict[str, list[str]] = {}
+    for line in store.read_small(table).decode().splitlines()[1:]:
+        first, second, found, lod = line.split("\t")
+        for sample, other in ((first, second), (second, first)):
+            words = "is the same person's, but the samplesheet does not have one patient for both"
+            if found != "one person":
+                words = "is another person's, but the samplesheet has one patient for both"
+            sentences.setdefault(sample, []).append(f"{other} {words} (LOD {float(lod):.4g})")
+    return sentences
 
 
 def _assess_figures(assessment: Sequence[tuple[str, float | None, AtLeast | AtMost]]) -> Assessment:

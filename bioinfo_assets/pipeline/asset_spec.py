@@ -1,7 +1,8 @@
 """What a row of the graph states about an asset."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from bioinfo_assets.launch.job import Job
@@ -34,6 +35,7 @@ class AssetSpec:
         upstream: The assets and sources that it is computed from.
         settings: The settings that shape it.
         tools: The tools that its job calls.
+        optional_tools: By setting, the tools that its job calls too if that is set.
         native_tools: Those with the native engine; empty if the engine is nothing to it.
         scope: The shared scope of its record; None for an asset with one result per sample.
         final_files: Keys of the files to show after a run; empty for an intermediate.
@@ -58,6 +60,7 @@ class AssetSpec:
     upstream: tuple[str, ...]
     settings: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+    optional_tools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     native_tools: tuple[str, ...] = ()
     scope: str | None = None
     final_files: tuple[str, ...] = ()
@@ -74,4 +77,6 @@ class AssetSpec:
     def tools_of(self, settings: Settings) -> tuple[str, ...]:
         """The tools that its job calls with these settings."""
         is_native = Engine(settings.engine_of(self.name)) is Engine.NATIVE
-        return self.native_tools if is_native and self.native_tools else self.tools
+        tools = self.native_tools if is_native and self.native_tools else self.tools
+        optional = [own for name, own in self.optional_tools.items() if getattr(settings, name)]
+        return (*tools, *chain.from_iterable(optional))

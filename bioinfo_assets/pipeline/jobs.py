@@ -26,6 +26,7 @@ from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
+from bioinfo_assets.steps.fingerprint import Comparison, take_fingerprint
 from bioinfo_assets.steps.genome_metrics import genome_metrics as collect_genome_metrics
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.steps.read_quality import measure_read_quality
@@ -197,6 +198,12 @@ def contamination(upstream: Upstream, sample: str) -> Job:
     return estimate_contamination(sample, _final_bam(upstream, sample), sites, upstream.project.layout)
 
 
+def fingerprint(upstream: Upstream, sample: str) -> Job:
+    """Take the genotypes by which a sample is recognized."""
+    haplotypes, layout = upstream.sources.haplotype_map, upstream.project.layout
+    return take_fingerprint(sample, _final_bam(upstream, sample), upstream.reference, haplotypes, layout)
+
+
 def depth(upstream: Upstream, sample: str) -> Job:
     """Measure a sample's coverage."""
     project, bam = upstream.project, _final_bam(upstream, sample)
@@ -217,7 +224,17 @@ def multiqc_report(upstream: Upstream, report_files: Mapping[str, tuple[str, ...
         for sample, record in upstream.records[asset].records.items():
             outputs = record.files
             files[sample] += [outputs[key] for key in keys if key in outputs and outputs[key].size > 0]
-    return multiqc(files, upstream.project.layout, quality_table(upstream.project, sorted(files)))
+    quality = quality_table(upstream.project, sorted(files))
+    return multiqc(files, upstream.project.layout, quality, _comparison(upstream, report_files))
+
+
+def _comparison(upstream: Upstream, report_files: Mapping[str, tuple[str, ...]]) -> Comparison | None:
+    """How to compare the fingerprints of all samples that have one; None if none has."""
+    samples = upstream.records["fingerprint"].records if "fingerprint" in report_files else ()
+    if not samples:
+        return None
+    patients = {name: upstream.sources.sample(name).patient for name in samples}
+    return Comparison(upstream.sources.haplotype_map, patients)
 
 
 def vcf_contigs(store: Store, uri: str) -> Mapping[str, int | None]:

@@ -208,6 +208,17 @@ class Project:
             raise InputError("no common variants are set: give --contamination-sites")
         return self._external_file(uri)
 
+    def haplotype_map(self) -> StoredFile:
+        """The variants by which samples are recognized.
+
+        Raises:
+            InputError: none are set, or the file is missing.
+        """
+        uri = self.settings.haplotype_map
+        if uri is None:
+            raise InputError("no haplotype map is set: give --haplotype-map")
+        return self._external_file(uri)
+
     def _adapter(self, adapter: str | None) -> Adapter | None:
         """A sequence unchanged; a path or address as the file."""
         if adapter is None or not ("/" in adapter or adapter.startswith("file:")):
@@ -306,6 +317,15 @@ class Sources:
             InputError: none are set, or the file is missing.
         """
         return self.project.contamination_sites()
+
+    @cached_property
+    def haplotype_map(self) -> StoredFile:
+        """The variants by which samples are recognized.
+
+        Raises:
+            InputError: none are set, or the file is missing.
+        """
+        return self.project.haplotype_map()
 
     @cached_property
     def trimming(self) -> Trimming:

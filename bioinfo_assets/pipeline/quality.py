@@ -17,6 +17,7 @@ from bioinfo_assets.pipeline.assessments import (
     assess_contamination,
     assess_coverage,
     assess_duplicates,
+    assess_identity,
     assess_insert_size,
     assess_intact_bam,
     assess_mapped,
@@ -77,7 +78,8 @@ class QualityCheck:
     enabled: Callable[[Settings], bool] = _always
 
 
-INTACT_BAM: Final = "intact_bam"
+NOT_IN_REPORT: Final = frozenset({"intact_bam", "identity"})
+"""The checks that the report's table leaves out: one reads each BAM, the other reads the report."""
 
 QUALITY_CHECKS: Final[Mapping[str, QualityCheck]] = {
     check.name: check
@@ -107,6 +109,13 @@ QUALITY_CHECKS: Final[Mapping[str, QualityCheck]] = {
             "Hardly any of the sample is another person's.",
             assess_contamination,
             enabled=lambda settings: settings.contamination_sites is not None,
+        ),
+        QualityCheck(
+            "identity",
+            "fingerprint",
+            "The lanes are one person's, and no sample is somebody else's than the samplesheet states.",
+            assess_identity,
+            enabled=lambda settings: settings.haplotype_map is not None,
         ),
     )
 }
@@ -152,10 +161,9 @@ def check_samples(project: Project, samples: Sequence[str]) -> dict[str, list[Fi
 def quality_table(project: Project, samples: Sequence[str]) -> dict[str, dict[str, str]]:
     """The outcomes of samples for the report, by sample and then by check; overall first.
 
-    Without the check of the BAM itself, which is read for it. The records are read one by one: those of ten thousand
-    samples take hundreds of megabytes.
+    The records are read one by one: those of ten thousand samples take hundreds of megabytes.
     """
-    checks = [check for check in enabled_checks(project.settings) if check.name != INTACT_BAM]
+    checks = [check for check in enabled_checks(project.settings) if check.name not in NOT_IN_REPORT]
     table = {}
     for sample in samples:
         found = [check_sample(project, check, sample) for check in checks]

@@ -8,6 +8,7 @@ from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.graph import GRAPH, OVER_SAMPLES, REPORT_FILES, SOURCES, result_key
 from bioinfo_assets.records.record import InputRecord, Observation, Record
 from bioinfo_assets.result_key import COHORT, COHORT_SOURCE, REFERENCE_SOURCE, ResultKey
+from bioinfo_assets.steps.fingerprint import MAP_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ class CurrentState:
 
     def _superseded_inputs(self, key: ResultKey, record: Record) -> dict[ResultKey, str]:
         if key.asset in OVER_SAMPLES:
-            differs = {(item.uri, item.content) for item in record.inputs} != set(self.reported.items())
+            # Another input is the haplotype map, which is no result.
+            results = {(item.uri, item.content) for item in record.inputs if item.local != MAP_NAME}
+            differs = results != set(self.reported.items())
             return {ResultKey(COHORT_SOURCE, COHORT): _digest(record.inputs)} if differs else {}
         parents = [result_key(parent, key.scope) for parent in observable_parents(key.asset)]
         computed = {uri for parent in parents if parent.asset not in SOURCES for uri in self.contents.get(parent, {})}

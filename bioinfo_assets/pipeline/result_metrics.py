@@ -149,6 +149,13 @@ def contamination_metrics(store: Store, record: Record) -> Metrics:
 
 
 @_reported
+def fingerprint_metrics(_: Store, record: Record) -> Metrics:
+    """The variants with reads, and how likely the two read groups that agree least are one person's."""
+    lod = record.facts.get("lowest_lane_lod")
+    return {"sites": int(record.facts["sites"]), **({"lowest_lane_lod": float(lod)} if lod else {})}
+
+
+@_reported
 def depth_metrics(store: Store, record: Record) -> Metrics:
     """Coverage figures, and the fraction of the genome with at least each depth; contigs without reads count too."""
     summary, genome_length = _read_table(store, record, "summary"), int(record.facts["genome_length"])

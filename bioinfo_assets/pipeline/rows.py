@@ -31,6 +31,7 @@ from bioinfo_assets.steps import (
     contamination,
     cram,
     duplicates,
+    fingerprint,
     genome_metrics,
     known_sites,
     metrics,
@@ -274,6 +275,25 @@ _BEFORE_REPORT: Final = (
         how_to_enable="no common variants are set: give --contamination-sites",
     ),
     AssetSpec(
+        name="fingerprint",
+        description=(
+            "The sample's genotypes at common variants, by which it is recognized.\n\nIts lanes are compared by them "
+            "here, and all samples with each other in the report."
+        ),
+        group="metrics",
+        kinds=frozenset({"picard"}),
+        version=fingerprint.VERSION,
+        build=jobs.fingerprint,
+        upstream=(RECALIBRATED_BAM, *_INDEXED),
+        settings=("haplotype_map",),
+        tools=("picard", "samtools"),
+        final_files=("lanes",),
+        report_files=("fingerprint",),
+        metrics=result_metrics.fingerprint_metrics,
+        enabled=lambda settings: settings.haplotype_map is not None,
+        how_to_enable="no haplotype map is set: give --haplotype-map",
+    ),
+    AssetSpec(
         name="depth",
         description=(
             "How many reads cover each position of the genome, and a summary of the coverage.\n\nThe table counts both "
@@ -312,7 +332,9 @@ ROWS: Final = (
         version=report.VERSION,
         build=_multiqc_report,
         upstream=(*(spec.name for spec in _REPORTED), COHORT_SOURCE),
+        settings=("haplotype_map",),
         tools=("multiqc",),
+        optional_tools={"haplotype_map": ("picard",)},
         scope=COHORT,
         final_files=("report",),
         page="report",

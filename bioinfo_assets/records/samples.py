@@ -135,12 +135,15 @@ def samples_of(store: Store, rows: Iterable[SheetRow], known: KnownLanes | None 
     """
     lanes: dict[str, list[Lane]] = defaultdict(list)
     rows = tuple(rows)
-    sexes = {row.sample: row.sex for row in rows}
+    given = {row.sample: row for row in rows}
     with ThreadPoolExecutor(MAX_CONCURRENT_READS) as pool:
         checked = pool.map(lambda row: (known.find(row) if known else None) or _read_lane(store, row), rows)
         for row, lane in zip(rows, checked, strict=True):
             lanes[row.sample].append(lane)
-    samples = tuple(Sample(name, tuple(found), sex=sexes[name]) for name, found in sorted(lanes.items()))
+    samples = tuple(
+        Sample(name, tuple(found), sex=given[name].sex, patient=given[name].patient)
+        for name, found in sorted(lanes.items())
+    )
     check_distinct_reads(samples)
     return samples
 
@@ -153,7 +156,7 @@ def save_sample(ledger: Ledger, sample: Sample) -> bool:
     """
     uri = ledger.layout.sample_file(sample.name)
     recorded = _with_addresses(sample, ledger.layout.relative)
-    absent = {name for name in ("imported", "sex") if not getattr(sample, name)}
+    absent = {name for name in ("imported", "sex", "patient") if not getattr(sample, name)}
     data = _SAMPLE.dump_json(recorded, indent=2, exclude=absent) + b"\n"
     if ledger.store.exists(uri) and ledger.store.read_bytes(uri) == data:
         return False

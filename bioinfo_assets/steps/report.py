@@ -10,6 +10,7 @@ from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
+from bioinfo_assets.steps.fingerprint import MAP_NAME, Comparison
 from bioinfo_assets.steps.script import render
 
 VERSION: Final = "1"
@@ -19,15 +20,17 @@ def multiqc(
     metrics: Mapping[str, Sequence[StoredFile]],
     layout: OutputLayout,
     quality: Mapping[str, Mapping[str, str]] | None = None,
+    comparison: Comparison | None = None,
 ) -> Job:
     """Summarize the samples' logs and metrics files; MultiQC ignores those that it does not support.
 
-    Only the table of general statistics has content: the page and `multiqc_data.json` have paths and times in them.
+    Only the tables have content: the page and `multiqc_data.json` have paths and times in them.
 
     Args:
         metrics: The files of each sample by its name.
         layout: Where results are published.
         quality: By sample, the outcome of each quality check, for a table of its own.
+        comparison: How to compare the samples' fingerprints, which are among their files; None if there are none.
 
     Raises:
         InputError: There is no sample.
@@ -36,17 +39,27 @@ def multiqc(
         raise InputError("there is no sample to report on: materialize the metrics of at least one")
     sample_of = {file_name(file.uri): sample for sample in sorted(metrics) for file in metrics[sample]}
     files = {file_name(file.uri): file for sample in sorted(metrics) for file in metrics[sample]}
+    config = json.dumps(_config(sample_of) | _quality_table(quality or {}), indent=1)
+    inputs = [Input(name, file) for name, file in files.items()]
+    outputs = []
+    script, tools = render("multiqc", config=config), ["multiqc"]
+    if comparison is not None:
+        script = render("multiqc", "java", "sample_identity", **comparison.variables(), config=config)
+        tools.append("picard")
+        inputs.append(Input(MAP_NAME, comparison.haplotypes))
+        outputs.append(Output("identity", "sample_identity.tsv", layout.report("sample_identity.tsv")))
     return Job(
         key=ResultKey("multiqc_report", "multiqc"),
         version=VERSION,
-        script=render("multiqc", config=json.dumps(_config(sample_of) | _quality_table(quality or {}), indent=1)),
-        inputs=tuple(Input(name, file) for name, file in files.items()),
+        script=script,
+        inputs=tuple(inputs),
         outputs=(
             Output("report", "multiqc_report.html", layout.report("multiqc_report.html"), canonical.DERIVED_FILE),
             Output("data", "multiqc_data.json", layout.report("multiqc_data.json"), canonical.DERIVED_FILE),
             Output("table", "multiqc_general_stats.txt", layout.report("multiqc_general_stats.txt")),
+            *outputs,
         ),
-        tools=("multiqc",),
+        tools=tuple(tools),
         parameters={"samples": tuple(sorted(metrics))},
         resources=resources.for_report(sum(file.size for file in files.values()), len(metrics)),
     )

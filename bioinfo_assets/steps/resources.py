@@ -154,6 +154,11 @@ def for_contamination(bam: int, sites: int) -> Resources:
     return _for_single_jvm(bam, 0, max_mib=on_machine_of(4), disk=bam + 30 * sites)
 
 
+def for_fingerprint(bam: int, fasta: int) -> Resources:
+    """For Picard on the reads at the places of a haplotype map."""
+    return _for_single_jvm(bam, fasta, max_mib=on_machine_of(4), disk=bam)
+
+
 def for_depth(bam: int, genome: int, *, plain_text: bool) -> Resources:
     """For depth and coverage.
 

@@ -97,7 +97,8 @@ def test_new_samples_are_started_with_what_they_need(instance: dg.DagsterInstanc
     data = backfill.asset_backfill_data
     assert data is not None
     target = data.target_subset
-    enabled = {*PER_SAMPLE} - {"recalibrated_cram", "read_quality", "contamination", "genome_metrics"}
+    optional = {"recalibrated_cram", "read_quality", "contamination", "fingerprint", "genome_metrics"}
+    enabled = {*PER_SAMPLE} - optional
     assert {key.path[-1] for key in target.partitions_subsets_by_asset_key} == enabled
     assert {key.path[-1] for key in target.non_partitioned_asset_keys} >= {"reference_genome", "multiqc_report"}
     assert {name for own in target.partitions_subsets_by_asset_key.values() for name in own.get_partition_keys()} == {

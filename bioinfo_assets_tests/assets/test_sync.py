@@ -28,7 +28,7 @@ Place = tuple[str, str | None]
 DEPTH = dg.AssetKey("depth")
 NAMES = ("a", "b")
 REPORT = ResultKey("multiqc_report", COHORT)
-OPTIONAL = {"cram": "embedded", "read_quality": True}
+OPTIONAL = {"cram": "embedded", "read_quality": True, "haplotype_map": "map.txt"}
 """Settings by which optional assets are computed, too."""
 OF_A_SAMPLE = tuple(
     asset
@@ -74,7 +74,8 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncedProject
     """The real assets, run by Dagster; only the tools are not called."""
     folder = tmp_path_factory.mktemp("sync")
     fake = open_fake_project(folder, *NAMES)
-    fake.settings |= OPTIONAL
+    (folder / "map.txt").write_text("@SQ\tSN:chrM\tLN:16\n")
+    fake.settings |= OPTIONAL | {"haplotype_map": str(folder / "map.txt")}
 
     def open_backend(*_: object) -> FakeTools:
         return FakeTools(folder / "scratch", fake.versions)

@@ -218,6 +218,17 @@ def test_common_variants(tmp_path: Path, reads: Path, is_there: bool) -> None:  
     check_rejected(run(output, *files, "--contamination-sites", vcf), output, vcf, *words)
 
 
+@pytest.mark.parametrize(("text", "words"), [("rs1 A G\n", "is no haplotype map"), (None, "does not exist")])
+def test_a_haplotype_map(tmp_path: Path, reads: Path, text: str | None, words: str) -> None:
+    haplotypes = tmp_path / "map.txt"
+    if text is not None:
+        haplotypes.write_text(text)
+    output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads)
+    (tmp_path / "genome.fa").write_text(">chr22\n" + "ACGTA" * 12 + "\n")
+    files = ("--samples-file", samples_file, "--reference", tmp_path / "genome.fa", "--no-known-sites")
+    check_rejected(run(output, *files, "--haplotype-map", haplotypes), output, haplotypes, words)
+
+
 def test_a_missing_tool(tmp_path: Path, reads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     output, samples_file = tmp_path / "out", list_folders(tmp_path / "samples.txt", reads)

@@ -26,8 +26,8 @@ p1,XX,1,tumour,lane_1,s3://bucket/t_1.fastq.gz,s3://bucket/t_2.fastq.gz
 
 def test_a_samplesheet_of_sarek_is_parsed() -> None:
     assert parse_samplesheet(SAREK, SHEET) == (
-        SheetRow("normal", "/data/reads/n_1.fastq.gz", "/data/reads/n_2.fastq.gz", lane="lane_1", sex="XX"),
-        SheetRow("tumour", "s3://bucket/t_1.fastq.gz", "s3://bucket/t_2.fastq.gz", lane="lane_1", sex="XX"),
+        SheetRow("normal", "/data/reads/n_1.fastq.gz", "/data/reads/n_2.fastq.gz", None, "lane_1", None, "XX", "p1"),
+        SheetRow("tumour", "s3://bucket/t_1.fastq.gz", "s3://bucket/t_2.fastq.gz", None, "lane_1", None, "XX", "p1"),
     )
 
 

@@ -32,7 +32,7 @@ ASSETS_BY_TOOL = {
     "bwa": {"reference_index", "aligned_bam"},
     "samtools": {
         *("reference_index", "aligned_bam", "marked_bam", "recalibrated_bam", "recalibrated_cram", "depth"),
-        "contamination",
+        *("contamination", "fingerprint"),
     },
     "bgzip": {"known_sites", "merged_reads", "aligned_bam", "marked_bam", "recalibrated_bam", "depth"},
     "tabix": {"known_sites", "depth", "contamination"},
@@ -44,14 +44,14 @@ ASSETS_BY_TOOL = {
         *("recalibrated_bam", "alignment_metrics", "insert_size_metrics"),
     },
     "Rscript": {"genome_metrics", "insert_size_metrics"},
-    "picard": {"genome_metrics"},
+    "picard": {"fingerprint", "genome_metrics"},
     "mosdepth": {"depth"},
     "multiqc": {"multiqc_report"},
 }
 """The assets whose jobs call each tool."""
 
 ASSETS_BY_ORIGINAL = {
-    "picard": {"marked_bam", "alignment_metrics", "genome_metrics", "insert_size_metrics"},
+    "picard": {"marked_bam", "alignment_metrics", "fingerprint", "genome_metrics", "insert_size_metrics"},
     "gatk": {"recalibrated_bam", "contamination"},
 }
 """The assets whose jobs call the tools that the native engine follows, if these are the engine."""
@@ -125,6 +125,7 @@ def test_a_code_version_depends_on_tools_and_their_versions(tmp_path: Path) -> N
         ({"reference_index": "/ref/genome.fa", "aligner": "bwa"}, {"reference_index"}),
         ({"known_sites": ("/ref/other.vcf.gz",)}, {"known_sites", "recalibrated_bam"}),
         ({"trimming": {"truseq": True}}, {"trimmed_reads"}),
+        ({"haplotype_map": "/ref/map.txt"}, {"fingerprint", "multiqc_report"}),
         ({"jobs": {"vcpus": 2}, "cache": "/cache", "steps": {"depth": {"vcpus": 1}}}, set()),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -148,6 +149,11 @@ def test_each_asset_has_the_tools_that_its_job_calls(tmp_path: Path, engine: str
         called |= ASSETS_BY_ORIGINAL
     used = {asset: set(tools_of(project, FakeTools(tmp_path, {}), asset)) for asset in ASSETS}
     assert used == {asset: {tool for tool, assets in called.items() if asset in assets} for asset in ASSETS}
+
+
+def test_the_report_compares_fingerprints_if_there_are_any(tmp_path: Path) -> None:
+    project = Project(settings_in(tmp_path, haplotype_map="/ref/map.txt"))
+    assert tools_of(project, FakeTools(tmp_path, {}), "multiqc_report").keys() == {"multiqc", "picard"}
 
 
 def test_the_automatic_aligner_is_the_installed_one(tmp_path: Path) -> None:

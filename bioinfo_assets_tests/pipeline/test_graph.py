@@ -64,6 +64,7 @@ def test_assets_that_the_settings_can_leave_out_have_advice_for_whoever_selects_
         "read_quality": True,
         "genome_metrics": True,
         "contamination_sites": "/x.gz",
+        "haplotype_map": "/map.txt",
     }
     assert enabled_assets(bare.model_copy(update=everything)) == ASSETS
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from pydantic import ValidationError
 
 from bioinfo_assets.assets.quality_checks import quality_results
 from bioinfo_assets.assets.up_to_date import report_after_run
@@ -26,11 +27,13 @@ from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, check_sampl
 from bioinfo_assets.quality_settings import CHECKS
 from bioinfo_assets.records.accepted_quality import read_acceptances
 from bioinfo_assets.records.provisional import provisional_record
-from bioinfo_assets.records.record import Record
+from bioinfo_assets.records.record import InputRecord, Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.samples import save_sample
+from bioinfo_assets.result_key import COHORT
 from bioinfo_assets.settings import Settings, save
 from bioinfo_assets.steps.reference import Aligner
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.small_project import call_command, parse_json
 from bioinfo_assets_tests.pipeline import fake_project
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, open_fake_project
@@ -388,7 +391,7 @@ def test_a_mistake_is_reported_in_a_sentence(blocking: FakeProject, arguments: l
 def test_dagit_shows_a_check_with_all_samples(blocking: FakeProject) -> None:
     blocking.run()
     results = {result.check_name: result for result in quality_results(blocking.project)}
-    assert set(results) == set(CHECKS) - {"contamination"}
+    assert set(results) == set(CHECKS) - {"contamination", "identity"}
     duplicates = results["duplicates"]
     assert duplicates.asset_key == dg.AssetKey("marked_bam")
     assert not duplicates.passed
@@ -455,8 +458,82 @@ def test_contamination(
     assert message in finding.message
 
 
+def record_fingerprint(own: Project, folder: Path, **facts: str) -> None:
+    fingerprint = folder / "expt.fingerprint"
+    fingerprint.write_text("genotypes\n")
+    record(own, "fingerprint", fingerprint, facts={"sites": "2000", **facts})
+
+
+def record_report(own: Project, folder: Path, *pairs: str) -> None:
+    """Record a report that was made of the sample's fingerprint, with these lines of unexpected pairs."""
+    table = folder / "sample.identity"
+    table.write_text("\n".join(["SAMPLE_1\tSAMPLE_2\tFOUND\tLOD", *pairs]) + "\n")
+    own_file = folder / "expt.fingerprint"
+    read = InputRecord(local=own_file.name, uri=str(own_file), size=1, content=Store().digest(str(own_file)))
+    record_result(own.ledger, "multiqc_report", COHORT, str(table), inputs=(read,))
+
+
+def test_a_sample_that_is_whose_the_samplesheet_states(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_fingerprint(own, tmp_path, lowest_lane_lod="75.5", lowest_lanes="g1 and g2")
+    record_report(own, tmp_path, "a\tb\tone person\t80.25")
+    finding = check(own, "identity")
+    assert (finding.outcome, finding.message) == (Outcome.PASS, "as the samplesheet states, by 2000 variants")
+    assert finding.figures == {"sites": 2000, "lowest_lane_lod": 75.5}
+
+
+def test_a_sample_that_is_somebody_elses(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_fingerprint(own, tmp_path)
+    record_report(own, tmp_path, "a\texpt\tone person\t83.8125", "expt\tz\ttwo people\t-209.804")
+    finding = check(own, "identity")
+    assert (finding.outcome, finding.message) == (
+        Outcome.FAIL,
+        (
+            "a is the same person's, but the samplesheet does not have one patient for both (LOD 83.81); "
+            "z is another person's, but the samplesheet has one patient for both (LOD -209.8)"
+        ),
+    )
+
+
+def test_lanes_of_two_people(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_fingerprint(own, tmp_path, lowest_lane_lod="-109.07", lowest_lanes="g1 and g2")
+    finding = check(own, "identity")
+    assert (finding.outcome, finding.message) == (
+        Outcome.FAIL,
+        "read groups g1 and g2 are of two people (LOD -109.1)",
+    )
+
+
+def test_a_fingerprint_that_the_report_does_not_have_yet(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_fingerprint(own, tmp_path)
+    assert check(own, "identity").message.startswith("not compared with the other samples yet")
+    record_report(own, tmp_path)
+    assert check(own, "identity").outcome is Outcome.PASS
+    (tmp_path / "expt.fingerprint").write_text("others\n")
+    record(own, "fingerprint", tmp_path / "expt.fingerprint", facts={"sites": "2000"})
+    assert check(own, "identity").outcome is Outcome.UNKNOWN
+
+
+def test_no_reads_at_the_variants_of_the_map(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_fingerprint(own, tmp_path, sites="0")
+    finding = check(own, "identity")
+    assert (finding.outcome, finding.message) == (Outcome.UNKNOWN, "no reads at the variants of the haplotype map")
+
+
+def test_identity_cannot_stop_a_sample(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="identity cannot stop a sample: the report finds it out at the end"):
+        project(tmp_path, blocking=["identity"])
+
+
 def test_a_check_that_the_settings_do_not_ask_for_is_not_shown(tmp_path: Path) -> None:
     own = project(tmp_path)
-    assert {finding.check for finding in check_samples(own, ["expt"])["expt"]} == set(CHECKS) - {"contamination"}
-    other = Project(own.settings.model_copy(update={"contamination_sites": "/common.vcf.gz"}))
+    assert {finding.check for finding in check_samples(own, ["expt"])["expt"]} == set(CHECKS) - {
+        *("contamination", "identity"),
+    }
+    given = {"contamination_sites": "/common.vcf.gz", "haplotype_map": "/map.txt"}
+    other = Project(own.settings.model_copy(update=given))
     assert {finding.check for finding in check_samples(other, ["expt"])["expt"]} == set(CHECKS)

@@ -16,6 +16,7 @@ from bioinfo_assets.steps.contamination import estimate_contamination
 from bioinfo_assets.steps.cram import compress
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.engine import Engine
+from bioinfo_assets.steps.fingerprint import Comparison, take_fingerprint
 from bioinfo_assets.steps.genome_metrics import genome_metrics
 from bioinfo_assets.steps.known_sites import KnownSites, fetch_known_sites
 from bioinfo_assets.steps.metrics import alignment_metrics, depth, insert_size_metrics
@@ -75,6 +76,7 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
         "recalibrated_cram": compress("expt", bam("recalib.bam"), reference(), layout, embedded=True),
         "recalibrated_cram.external": compress("expt", bam("recalib.bam"), reference(), layout, embedded=False),
         "contamination": estimate_contamination("expt", bam("recalib.bam"), somewhere("/data/common.vcf.gz"), layout),
+        "fingerprint": take_fingerprint("expt", bam("recalib.bam"), reference(), somewhere("/data/map.txt"), layout),
         "read_quality": measure_read_quality("expt", reads(), layout),
         "alignment_metrics": alignment_metrics("expt", marked, reference(), layout, Engine.GATK),
         "alignment_metrics.native": alignment_metrics("expt", marked, reference(), layout, Engine.NATIVE),
@@ -83,6 +85,11 @@ def jobs(layout: OutputLayout, size: int = 1000) -> Mapping[str, Job]:
         "insert_size_metrics.native": insert_size_metrics("expt", marked, layout, Engine.NATIVE),
         "depth": depth("expt", marked, layout, genome=size),
         "multiqc_report": multiqc({"expt": [somewhere("/results/expt/expt.alignment_metrics.txt")]}, layout),
+        "multiqc_report.identity": multiqc(
+            {"expt": [somewhere("/results/expt/expt.fingerprint.vcf")]},
+            layout,
+            comparison=Comparison(somewhere("/data/map.txt"), {"expt": "it's", "other": None}),
+        ),
     }
 
 
