@@ -16,6 +16,9 @@ from bioinfo_assets.launch.machine_share import FOLDER_VARIABLE
 
 HERE = Path(__file__).parent
 
+# The helpers of tests assert too: without this, one that fails does not show what was compared.
+pytest.register_assert_rewrite(*(f"{HERE.name}.{path.stem}" for path in HERE.iterdir() if path.stem != "conftest"))
+
 ENGINE_GROUPS = {
     **dict.fromkeys(("test_table", "test_apply", "test_metrics"), "recalibration"),
     **dict.fromkeys(("test_mark", "test_aligned"), "marking"),
