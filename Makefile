@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-gatk install-for-tests demo dagit docs test test-long faults soak fuzz fuzz-engine audit sbom genome-shaped coverage check benchmark clean login \
+.PHONY: help install install-gatk install-for-tests demo dagit docs test test-long faults soak fuzz fuzz-engine screenshots audit sbom genome-shaped coverage check benchmark clean login \
 	create-repo build build-local build-deployment deployment push bash bash-local smoke-aws
 
 help: ## show this list
@@ -53,6 +53,9 @@ fuzz: install ## give each parser of outside text a hundred thousand inputs that
 fuzz-engine: install-for-tests ## search for an hour for inputs on which the engine crashes, or differs from GATK and Picard
 	ENGINE_FUZZ_SECONDS=300 ENGINE_FUZZ_EXAMPLES=2000 uv run --frozen pytest -m 'long or not long' \
 		bioinfo_assets_tests/engine/test_fuzz.py bioinfo_assets_tests/engine/test_differential.py
+
+screenshots: install-for-tests ## take the documentation's pictures of Dagit again, before a release
+	SCREENSHOTS='$(CURDIR)/docs/images' uv run --frozen pytest bioinfo_assets_tests/web/test_pages_in_browser.py
 
 genome-shaped: install-for-tests ## run each step after alignment on a human genome's contigs, in containers (an hour)
 	TESTS_NEED_DOCKER=yes uv run --frozen pytest -m genome_shaped -s bioinfo_assets_tests/genome_shaped

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from bioinfo_assets.errors import InputError
@@ -40,28 +41,28 @@ def multiqc(
     sample_of = {file_name(file.uri): sample for sample in sorted(metrics) for file in metrics[sample]}
     files = {file_name(file.uri): file for sample in sorted(metrics) for file in metrics[sample]}
     config = json.dumps(_config(sample_of) | _quality_table(quality or {}), indent=1)
-    inputs = [Input(name, file) for name, file in files.items()]
-    outputs = []
-    script, tools = render("multiqc", config=config), ["multiqc"]
-    if comparison is not None:
-        script = render("multiqc", "java", "sample_identity", **comparison.variables(), config=config)
-        tools.append("picard")
-        inputs.append(Input(MAP_NAME, comparison.haplotypes))
-        outputs.append(Output("identity", "sample_identity.tsv", layout.report("sample_identity.tsv")))
-    return Job(
+    job = Job(
         key=ResultKey("multiqc_report", "multiqc"),
         version=VERSION,
-        script=script,
-        inputs=tuple(inputs),
+        script=render("multiqc", config=config),
+        inputs=tuple(Input(name, file) for name, file in files.items()),
         outputs=(
             Output("report", "multiqc_report.html", layout.report("multiqc_report.html"), canonical.DERIVED_FILE),
             Output("data", "multiqc_data.json", layout.report("multiqc_data.json"), canonical.DERIVED_FILE),
             Output("table", "multiqc_general_stats.txt", layout.report("multiqc_general_stats.txt")),
-            *outputs,
         ),
-        tools=tuple(tools),
+        tools=("multiqc",),
         parameters={"samples": tuple(sorted(metrics))},
         resources=resources.for_report(sum(file.size for file in files.values()), len(metrics)),
+    )
+    if comparison is None:
+        return job
+    return replace(
+        job,
+        script=render("multiqc", "java", "sample_identity", **comparison.variables(), config=config),
+        inputs=(*job.inputs, Input(MAP_NAME, comparison.haplotypes)),
+        outputs=(*job.outputs, Output("identity", "sample_identity.tsv", layout.report("sample_identity.tsv"))),
+        tools=("multiqc", "picard"),
     )
 
 

@@ -48,6 +48,13 @@ def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 150
 
 
+def test_every_picture_is_taken_by_a_browser_test_and_shown_in_a_page() -> None:
+    tests = (CLONE / "bioinfo_assets_tests/web/test_pages_in_browser.py").read_text()
+    taken = set(re.findall(r'take_screenshot\(page, "(\w+)"\)', tests))
+    shown = set(re.findall(r"\]\((?:\.\./)*images/(\w+)\.png\)", "".join(PAGES.values())))
+    assert taken == shown == {path.stem for path in (CLONE / "docs/images").iterdir()}
+
+
 def test_every_command_has_an_example() -> None:
     """`demo` is run by make."""
     assert {shlex.split(line)[1] for _page, line in COMMAND_LINES} - {"--version"} == set(COMMANDS) - {"demo"}

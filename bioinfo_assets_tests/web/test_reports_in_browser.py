@@ -1,47 +1,12 @@
-"""The demo in Debian's Chromium: reports open from Dagit and are kept apart from it, and pictures show themselves."""
-
-import os
-import signal
-from collections.abc import Iterator
-from pathlib import Path
+"""Reports of the demo in a browser: they open from Dagit and are kept apart from it, and pictures show themselves."""
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from bioinfo_assets.web.result_files import PAGE_START
-from bioinfo_assets_tests.cli.commands import call_process
-from bioinfo_assets_tests.cli.test_dagit import start_server
+from bioinfo_assets_tests.web.demo_server import SAMPLE
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("browser")]
-
-SAMPLE = "sparrow"
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The output path of the demo, with the quality of its reads."""
-    output = tmp_path_factory.mktemp("demo") / "out"
-    done = call_process("demo", "--output-path", output, env={**os.environ, "BIOINFO_ASSETS_READ_QUALITY": "true"})
-    assert done.exit_code == 0, done.stderr
-    return output
-
-
-@pytest.fixture(scope="module")
-def address(demo: Path) -> Iterator[str]:
-    server, address = start_server(demo, demo.parent / "dagit.log")
-    yield address
-    server.send_signal(signal.SIGINT)
-    server.wait(30)
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1600, "height": 1300})
-        context.set_default_timeout(60_000)
-        yield context.new_page()
-        browser.close()
+pytestmark = pytest.mark.xdist_group("browser")
 
 
 def open_report(page: Page, address: str) -> tuple[Page, list[str]]:

@@ -1,0 +1,52 @@
+"""The demo, served by the real command, and a real browser."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from bioinfo_assets_tests.cli.commands import call_process
+from bioinfo_assets_tests.cli.test_dagit import Page as Dagit
+from bioinfo_assets_tests.cli.test_dagit import start_server
+
+SETTINGS = {"BIOINFO_ASSETS_READ_QUALITY": "true", "BIOINFO_ASSETS_QUALITY": '{"duplicates": {"fail": 0.001}}'}
+"""So that there are plots of the reads, and samples that fail a check."""
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output path of the demo."""
+    output = tmp_path_factory.mktemp("demo") / "out"
+    done = call_process("demo", "--output-path", output, env={**os.environ, **SETTINGS})
+    assert done.exit_code == 0, done.stderr
+    return output
+
+
+@pytest.fixture(scope="session")
+def dagit(demo: Path) -> Iterator[Dagit]:
+    """The server of the demo."""
+    log = demo.parent / "dagit.log"
+    server, address = start_server(demo, log)
+    yield Dagit(address, demo, log)
+    server.send_signal(signal.SIGINT)
+    server.wait(30)
+
+
+@pytest.fixture(scope="session")
+def address(dagit: Dagit) -> str:
+    """The address of the page."""
+    return dagit.address
+
+
+@pytest.fixture(scope="session")
+def page() -> Iterator[Page]:
+    """A page in Debian's Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        context = browser.new_context(viewport={"width": 1600, "height": 1000})
+        context.set_default_timeout(60_000)
+        yield context.new_page()
+        browser.close()
