@@ -6,7 +6,7 @@ from bioinfo_assets.assets.automation import automate, automated, materialize_st
 from bioinfo_assets.assets.failure_message import post_failures
 from bioinfo_assets.assets.materialize_stale import materialize_stale
 from bioinfo_assets.assets.new_samples import add_new_samples
-from bioinfo_assets.assets.pipeline_assets import PIPELINE
+from bioinfo_assets.assets.pipeline_assets import assets_left_out, pipeline_assets
 from bioinfo_assets.assets.quality_checks import quality
 from bioinfo_assets.assets.sensors import make_report_after_backfill, monitor_runs, observe_cohort, observe_sources
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
@@ -16,7 +16,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import job_launcher
 from bioinfo_assets.pipeline.code_versions import code_versions
-from bioinfo_assets.pipeline.graph import ASSETS
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, enabled_assets
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings, home_from_environment, load
 
@@ -24,17 +24,23 @@ from bioinfo_assets.settings import Settings, home_from_environment, load
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Dagster's definitions of a project with these settings."""
     project = Project(settings)
-    versions = code_versions(project)
-    versioned = PIPELINE.map_asset_specs(lambda spec: spec.replace_attributes(code_version=versions[spec.key.path[-1]]))
+    versions, enabled = code_versions(project), enabled_assets(settings)
+    pipeline = pipeline_assets([GRAPH[name] for name in enabled])
+    versioned = pipeline.map_asset_specs(lambda spec: spec.replace_attributes(code_version=versions[spec.key.path[-1]]))
     definitions = dg.Definitions(
-        assets=[*SOURCE_ASSETS, resource_usage, versioned.map_asset_specs(automated(settings))],
+        assets=[
+            *SOURCE_ASSETS,
+            resource_usage,
+            versioned.map_asset_specs(automated(settings)),
+            *assets_left_out(settings),
+        ],
         asset_checks=[up_to_date, quality],
         jobs=[
             materialize_stale,
             check_job,
             dg.define_asset_job(
                 "align_samples",
-                selection=dg.AssetSelection.assets(*ASSETS),
+                selection=dg.AssetSelection.assets(*enabled),
                 description="From FASTQs to metrics and the report, for the selected samples.",
             ),
         ],

@@ -12,6 +12,7 @@ from typing import Final
 from uuid import uuid4
 
 import dagster as dg
+from sqlalchemy.exc import DBAPIError
 
 from bioinfo_assets.application.plan import Plan
 from bioinfo_assets.application.run_progress import Failure, RunProgress
@@ -19,7 +20,7 @@ from bioinfo_assets.assets.sources import report_cohort
 from bioinfo_assets.assets.up_to_date import report_after_run
 from bioinfo_assets.assets.usage import report_usage
 from bioinfo_assets.definitions import build_definitions
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.orchestration.code_location import create_run, job_origin
 from bioinfo_assets.orchestration.event_log import open_fast
 from bioinfo_assets.orchestration.executor import CANCELLED_BY_INTERRUPT
@@ -64,7 +65,8 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
 
     Raises:
         InputError: its dagster.yaml is malformed, or its database is damaged.
-        ResourceError: the disk of the home is full, or fills up while the instance is open.
+        ResourceError: the disk of the home is full, or fills up while the instance is open; or the server of its
+            database does not answer.
     """
     config = home / "dagster.yaml"
     if not config.exists() or config.read_bytes() in _EARLIER_INSTANCES:
@@ -79,7 +81,7 @@ def _load(home: Path, config: Path) -> dg.DagsterInstance:
         with file_lock(home / _OPENING):
             return open_fast(home)
     except Exception as error:  # a malformed file raises errors of YAML, of text encoding, or Dagster's own
-        if any(isinstance(cause, OSError | sqlite3.Error) for cause in _causes(error)):
+        if any(isinstance(cause, OSError | sqlite3.Error | DBAPIError) for cause in _causes(error)):
             raise
         message = " ".join(str(error).split())[:200]
         raise InputError(f"{config} is not what Dagster expects ({message}): correct it, or remove it") from error
@@ -87,7 +89,7 @@ def _load(home: Path, config: Path) -> dg.DagsterInstance:
 
 @contextmanager
 def _translate_database_errors(home: Path) -> Iterator[None]:
-    """Raise a full disk that SQLite reports as a `ResourceError`, and a damaged file as an `InputError`."""
+    """Raise what a database reports as this project's errors: a full disk, a damaged file, a server that is away."""
     try:
         yield
     except Exception as error:
@@ -98,7 +100,19 @@ def _translate_database_errors(home: Path) -> Iterator[None]:
                 f"Dagster's database in {home} is damaged: move its folders history and schedules away, and the next "
                 "run, or `sync`, reports all results again"
             ) from error
+        if any(map(_is_from_server, _causes(error))):
+            raise ResourceError(
+                f"Dagster's database, which {home / 'dagster.yaml'} names, does not answer or ended a connection: run "
+                "it again once it answers; results that are finished are kept"
+            ) from error
         raise
+
+
+def _is_from_server(error: BaseException) -> bool:
+    """Whether a database other than SQLite failed to do something: its server is away, or refuses."""
+    if isinstance(error, DBAPIError):
+        return not isinstance(error.orig, sqlite3.Error)
+    return type(error).__name__ == "DagsterPostgresException"  # its package need not be installed
 
 
 def _is_damaged(error: sqlite3.Error) -> bool:

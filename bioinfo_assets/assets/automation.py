@@ -39,7 +39,7 @@ materialize_stale_nightly = dg.ScheduleDefinition(
 def automated(settings: Settings) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
     """Give an asset its automation condition, and the report its freshness policy.
 
-    An asset that the settings leave out has none. Only the report can be too old: the other results are as good as on
+    Only the report can be too old: the other results are as good as on
     their first day while nothing upstream changes.
     """
     enabled = enabled_assets(settings)
@@ -48,8 +48,6 @@ def automated(settings: Settings) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
 
     def add(spec: dg.AssetSpec) -> dg.AssetSpec:
         asset = spec.key.path[-1]
-        if asset not in enabled:
-            return spec
         condition = _condition(asset, left_out)
         if asset in OVER_SAMPLES and days is not None:
             policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=days))

@@ -5,6 +5,7 @@ before it have ended, for all their partitions; within one op, each sample goes 
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,19 @@ OWNERS: Final = ["team:sequencing"]
 
 MAX_SAMPLES_PER_RUN: Final = 1000
 """A backfill of more samples becomes several runs."""
+
+
+def assets_left_out(settings: Settings) -> list[dg.AssetSpec]:
+    """The assets that the settings do not ask for: the graph shows them, and nobody can have them computed.
+
+    Otherwise a backfill of everything would fail for want of them.
+    """
+    left_out = (spec for spec in GRAPH.values() if not spec.enabled(settings))
+    return [_asset_spec(replace(spec, description=_how_to_enable(spec))) for spec in left_out]
+
+
+def _how_to_enable(spec: AssetSpec) -> str:
+    return f"{spec.description}\n\n**Not computed in this project**: {spec.how_to_enable}."
 
 
 def pipeline_assets(specs: Collection[AssetSpec]) -> dg.AssetsDefinition:
@@ -98,9 +112,8 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
 
     if not project.settings.known_sites:
         context.log.info("no known sites are set: base qualities will not be recalibrated")
-    omitted = [spec.name for spec in specs if not spec.enabled(project.settings)]
     try:
-        yield from launcher.materialize(context, {spec.name: builder(spec) for spec in specs}, omitted)
+        yield from launcher.materialize(context, {spec.name: builder(spec) for spec in specs})
     except dg.Failure:  # of some results; the others may be up to date by now
         _report_up_to_date(context, project)
         raise
@@ -118,4 +131,4 @@ def _report_up_to_date(context: dg.AssetExecutionContext, project: Project) -> N
 
 
 PIPELINE: Final = pipeline_assets(GRAPH.values())
-"""All of them, in the order of the graph."""
+"""All that can be computed, in the order of the graph; a project has those of them that its settings ask for."""

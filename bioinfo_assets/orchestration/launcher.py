@@ -197,7 +197,6 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         self,
         context: dg.AssetExecutionContext,
         builders: Mapping[str, JobBuilder],
-        omitted: Collection[str] = (),
     ) -> StepEvents:
         """Materialize the selected assets of a step: one job for every partition of the run, or one without partitions.
 
@@ -205,9 +204,8 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
             context: Of the assets' body.
             builders: How each asset is computed, in the order of the graph; those that the run does not select, and
                 those upstream that other steps compute, included.
-            omitted: Assets that are left out on purpose.
         """
-        plan = self._plan(context, builders, omitted)
+        plan = self._plan(context, builders)
         step_context = context.get_step_execution_context()
         keys = [key for own in plan.keys.values() for key in own]
         partitions = list(dict.fromkeys(key.partition_key for key in keys if key.partition_key is not None))
@@ -246,16 +244,14 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         )
         return reduce(JobOptions.then, layers)
 
-    def _plan(
-        self, context: dg.AssetExecutionContext, builders: Mapping[str, JobBuilder], omitted: Collection[str]
-    ) -> StepPlan:
+    def _plan(self, context: dg.AssetExecutionContext, builders: Mapping[str, JobBuilder]) -> StepPlan:
         layer = context.get_step_execution_context().job_def.asset_layer
         selected = [name for name in builders if dg.AssetKey(name) in context.selected_asset_keys]
         is_partitioned = {name: layer.get(dg.AssetKey(name)).is_partitioned for name in builders}
         keys = {}
         for name in selected:
             scopes = context.partition_keys if is_partitioned[name] else [builders[name].scope]
-            keys[name] = [] if name in omitted else [ResultKey(name, scope) for scope in scopes]
+            keys[name] = [ResultKey(name, scope) for scope in scopes]
         return StepPlan(
             keys=keys,
             builders=builders,

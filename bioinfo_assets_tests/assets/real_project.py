@@ -75,11 +75,11 @@ class RealProject:
     def definitions(self) -> dg.Definitions:
         return build_definitions(self.project.settings)
 
-    def run(self, assets: Collection[str] = ASSETS, samples: Collection[str] = ()) -> bool:
-        """Materialize assets for a range of samples; return whether the run succeeded."""
+    def run(self, assets: Collection[str] = (), samples: Collection[str] = ()) -> bool:
+        """Materialize assets, by default all, for a range of samples; return whether the run succeeded."""
         job = self.definitions.resolve_job_def("align_samples")
         chosen = sorted(samples or self.samples)
-        keys = frozenset(map(dg.AssetKey, assets))
+        keys = frozenset(map(dg.AssetKey, assets or self.assets))
         tags = range_tags(chosen[0], chosen[-1])
         run = self.instance.create_run_for_job(job_def=job, asset_selection=keys, tags=tags)
         self.updates.clear()

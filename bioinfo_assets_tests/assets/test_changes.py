@@ -9,7 +9,7 @@ from bioinfo_assets.assets.sensors import observe_sources
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.code_versions import code_version
-from bioinfo_assets.pipeline.graph import ASSETS, SOURCES
+from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, SOURCES
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.retention_settings import RetentionSettings
 from bioinfo_assets_tests.assets.real_project import RealProject, open_real_project, write_reads
@@ -134,6 +134,16 @@ def test_the_sensor_adds_partitions_and_observes_new_files_once(two_samples: Rea
     observed = [(event.asset_key.path[-1], event.partition) for event in first.asset_events]
     assert sorted(observed, key=str) == [("known_sites_source", None)] + [("raw_reads", name) for name in "abc"]
     assert not second.asset_events
+
+
+def test_assets_that_the_settings_leave_out_are_shown_and_cannot_be_materialized(project: RealProject) -> None:
+    """A backfill of everything that the page offers would wait for them, and fail."""
+    graph = build_definitions(project.project.settings).resolve_asset_graph()
+    left_out = set(ASSETS) - set(project.assets)
+    assert left_out
+    assert {key.path[-1] for key in graph.materializable_asset_keys} == set(project.assets)
+    for asset in left_out:
+        assert GRAPH[asset].how_to_enable in (graph.get(dg.AssetKey(asset)).description or "")
 
 
 def test_every_asset_has_a_description_a_group_and_kinds(project: RealProject) -> None:

@@ -303,6 +303,16 @@ def test_a_malformed_dagster_yaml(tmp_path: Path, reads: Path, text: bytes) -> N
     assert result.stderr.count("\n") == 1
 
 
+def test_a_database_whose_server_does_not_answer(tmp_path: Path, reads: Path) -> None:
+    samples_file, config = list_folders(tmp_path / "samples.txt", reads), tmp_path / "out" / ".dagster" / "dagster.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text("storage:\n  postgres:\n    postgres_url: postgresql+psycopg2://me@127.0.0.1:1/dagster\n")
+    result = run(tmp_path / "out", "--samples-file", samples_file, "--select", "merged_reads")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"bioinfo-assets: Dagster's database, which {config} names, does not answer")
+    assert result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("data", [b"", b"AGATCGGAAGAGC\n", b"\x1f\x8b"])
 def test_an_adapter_file_that_is_not_a_fasta(tmp_path: Path, reads: Path, data: bytes) -> None:
     adapters, output = tmp_path / "adapters.fa", tmp_path / "out"
