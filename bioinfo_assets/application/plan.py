@@ -170,9 +170,10 @@ def _select_with_dagster(expression: str) -> set[str]:
 
 
 @contextmanager
-def dry_run(plan: Plan) -> Iterator[DryRun]:
-    """Open a dry run of a plan."""
-    with open_dry_run(plan.project, plan.assets, plan.names, plan.new, plan.superseded) as trial:
+def dry_run(plan: Plan, *, states_only: bool = False) -> Iterator[DryRun]:
+    """Open a dry run of a plan, which may be of interest for the states of results only (see `DryRun`)."""
+    project, choice = plan.project, (plan.assets, plan.names, plan.new, plan.superseded)
+    with open_dry_run(project, *choice, states_only=states_only) as trial:
         yield trial
 
 

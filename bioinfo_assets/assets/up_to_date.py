@@ -57,7 +57,7 @@ _COLUMNS: Final = dg.TableSchema(
 
 def states_by_asset(project: Project) -> dict[str, list[ResultState]]:
     """The states of all results, by asset in the order of the graph; none of an asset that the settings leave out."""
-    with open_dry_run(project) as trial:
+    with open_dry_run(project, states_only=True) as trial:
         states = result_states(trial)
     by_asset: dict[str, list[ResultState]] = {asset: [] for asset in ASSETS}
     for state in states:

@@ -30,7 +30,7 @@ def status(*, output_path: OutputPath, json: Json = False) -> None:
     purpose, by the setting `retention`. The exit code is 0 in each of these cases.
     """
     plan = plan_everything(absolute_path(output_path))
-    with dry_run(plan) as trial:
+    with dry_run(plan, states_only=True) as trial:
         results = list(_by_scope(result_states(trial)))
     if trial.unknown_tools:
         typer.echo(f"current tool versions are unknown: {trial.unknown_tools}", err=True)

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
+from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.pipeline.blocking import build_job, check_not_blocked
@@ -66,6 +67,18 @@ class PlannedResult:
     is_stale: bool = False
 
 
+_NO_PART_OF_A_STATE: Final = {"script": "", "inputs": (), "tools": {}, "accounting": Accounting()}
+
+
+def _state_of(planned: PlannedResult) -> PlannedResult:
+    """A planned result without what its state does not depend on."""
+    if planned.record is None:
+        return planned
+    record = planned.record.model_copy(update=_NO_PART_OF_A_STATE)
+    decision = None if planned.action is PlannedAction.REUSE else planned.decision
+    return replace(planned, record=record, decision=decision)
+
+
 @dataclass
 class DryRun:
     """A dry run of a project.
@@ -78,6 +91,8 @@ class DryRun:
         all_samples: The samples of a report.
         sources: The external files as they are now.
         superseded: By sample, the assets that an import makes unnecessary.
+        states_only: Whether results are kept without scripts, inputs, and the jobs of those that are reused: of ten
+            thousand samples these take more than a gigabyte.
         unknown_tools: Why the versions of tools are unknown; results then count as computed with the current ones.
     """
 
@@ -88,6 +103,7 @@ class DryRun:
     all_samples: Sequence[str]
     sources: Sources
     superseded: Mapping[str, Collection[str]] = field(default_factory=dict)
+    states_only: bool = False
     unknown_tools: str = ""
     _records: dict[str, dict[str, Record]] = field(default_factory=dict)
     _tools: dict[tuple[tuple[str, ...], str | None], Mapping[str, str]] = field(default_factory=dict)
@@ -129,7 +145,7 @@ class DryRun:
             lost = next(self._lost_upstream(planned), None)
             if lost is not None:
                 return replace(planned, action=PlannedAction.BLOCKED, reason=reason_not_restored(lost))
-        return planned
+        return _state_of(planned) if self.states_only else planned
 
     def _plan_one(self, key: ResultKey, upstream: Upstream) -> PlannedResult:
         record = None

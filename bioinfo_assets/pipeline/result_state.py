@@ -67,6 +67,8 @@ def open_dry_run(
     names: Sequence[str] | None = None,
     new: Sequence[Sample] = (),
     superseded: Mapping[str, Collection[str]] | None = None,
+    *,
+    states_only: bool = False,
 ) -> Iterator[DryRun]:
     """Open a dry run of a project.
 
@@ -76,6 +78,7 @@ def open_dry_run(
         names: For which samples; all if None.
         new: Samples that are not saved yet.
         superseded: By sample, the assets that an import makes unnecessary; looked up if None.
+        states_only: Whether only the states of results are of interest (see `DryRun`).
     """
     saved = sample_names(project.ledger)
     chosen = tuple(saved if names is None else names)
@@ -90,6 +93,7 @@ def open_dry_run(
             tuple(dict.fromkeys([*saved, *samples])),
             Sources(project, samples),
             superseded_by_sample(project, (), chosen) if superseded is None else superseded,
+            states_only,
         )
     finally:
         backend.close()

@@ -12,6 +12,7 @@ from bioinfo_assets.launch.backend_config import open_backend
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.project import Sources
+from bioinfo_assets.pipeline.result_state import State, result_states
 from bioinfo_assets.records.samples import remove_samples, save_sample
 from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.steps import duplicates, reads, recalibration, reference, trimming
@@ -244,6 +245,20 @@ def test_a_changed_file_is_damage(computed: FakeProject, change: Callable[[bytes
     assert with_action(plan, PlannedAction.DEPENDS_ON_UPSTREAM) == {REPORT}
     assert not stale(plan)
     assert run_planned(computed, plan) == {("alignment_metrics", "c")}
+
+
+def test_states_are_the_same_without_what_they_do_not_depend_on(computed: FakeProject) -> None:
+    """A stale result, a damaged one, a missing one, a blocked one, and what is downstream of each."""
+    computed.write_reads("a", pairs=3)
+    (computed.folder / "out" / "b" / "b.mark_dup.bam").write_bytes(b"damaged")
+    (computed.folder / "out" / "c" / "records" / "depth.json").unlink()
+    computed.versions["cutadapt"] = "2"
+    with computed.dry_run() as full, computed.dry_run() as slim:
+        slim.states_only = True
+        assert result_states(slim) == result_states(full)
+        assert {state.state for state in result_states(full)} == {*State} - {State.RELEASED}
+        records = [planned.record for planned in slim.planned_results() if planned.record is not None]
+        assert not any(record.script or record.inputs for record in records)
 
 
 def test_a_result_that_is_outdated_and_damaged_is_stale(computed: FakeProject) -> None:
