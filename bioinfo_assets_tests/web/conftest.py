@@ -41,7 +41,7 @@ def address(dagit: Dagit) -> str:
     return dagit.address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     """A page in Debian's Chromium."""
     with sync_playwright() as playwright:

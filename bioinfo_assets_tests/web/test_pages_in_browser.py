@@ -1,5 +1,6 @@
 """What Dagit's pages show of a project: quality, runs of the command line, and what is out of date."""
 
+import getpass
 import gzip
 import re
 from pathlib import Path
@@ -52,6 +53,27 @@ def test_a_run_of_the_command_line_can_be_started_again(page: Page, dagit: Dagit
     page.get_by_text("materialized", exact=False).first.wait_for()
 
 
+def test_a_sample_that_was_accepted_is_shown_with_who_and_why(page: Page, dagit: Dagit) -> None:
+    words = ("--accept", "duplicates", "--samples", SAMPLE, "--reason", "a library of little DNA")
+    assert call_process("qc", "--output-path", dagit.output, *words).exit_code == 0
+    open_page(page, dagit, "/assets/marked_bam?view=checks&checkDetail=duplicates")
+    page.get_by_text("Execute", exact=True).first.click()
+    page.get_by_text(re.compile(f"accepted by {getpass.getuser()} on .*: a library of little DNA")).first.wait_for()
+    page.get_by_text(re.compile(f"1 of 2 fail: {OTHER}")).first.wait_for()
+
+
+def test_the_page_of_a_run_that_failed_names_sample_and_reason(page: Page, dagit: Dagit) -> None:
+    fastq = reads_of(dagit.output / "data", OTHER)
+    data = fastq.read_bytes()
+    fastq.write_bytes(data[: len(data) // 2])
+    words = ("--samples", OTHER, "--select", "merged_reads")
+    assert call_process("run", "--output-path", dagit.output, *words).exit_code == 1
+    fastq.write_bytes(data)
+    open_page(page, dagit, "/runs")
+    page.locator("a[href^='/runs/']").first.click()
+    page.get_by_text(f"merged_reads of {OTHER}: {fastq.name} is not a complete gzip file").first.wait_for()
+
+
 def test_the_launchpad_explains_its_options(page: Page, dagit: Dagit) -> None:
     open_page(page, dagit, "/locations/bioinfo_assets/jobs/align_samples/playground")
     page.get_by_text("options set here are those of", exact=False).first.wait_for()
@@ -68,15 +90,20 @@ def status(dagit: Dagit) -> str:
     return call_process("status", "--output-path", dagit.output).stdout
 
 
+def reads_of(folder: Path, sample: str) -> Path:
+    (fastq,) = folder.rglob(f"{sample}_FC1_L1_1.fastq.gz")
+    return fastq
+
+
 def change_reads(folder: Path, sample: str) -> None:
     """Replace the first base of a FASTQ."""
-    (fastq,) = folder.rglob(f"{sample}_FC1_L1_1.fastq.gz")
+    fastq = reads_of(folder, sample)
     header, bases, rest = gzip.decompress(fastq.read_bytes()).split(b"\n", 2)
     first = bases[:1].translate(bytes.maketrans(b"ACGTN", b"CATGA"))
     fastq.write_bytes(gzip.compress(b"\n".join((header, first + bases[1:], rest))))
 
 
-def test_what_is_out_of_date_is_shown_and_brought_up_to_date_by_one_job(page: Page, dagit: Dagit) -> None:
+def test_what_is_out_of_date_is_shown(page: Page, dagit: Dagit) -> None:
     change_reads(dagit.output / "data", OTHER)
     run_job(dagit, check_job.name)
     assert "stale" in status(dagit)
@@ -84,6 +111,9 @@ def test_what_is_out_of_date_is_shown_and_brought_up_to_date_by_one_job(page: Pa
     page.get_by_text(f"1 of 2 out of date: {OTHER}").first.wait_for()
     take_screenshot(page, "out_of_date")
 
+
+@pytest.mark.long  # Dagster's daemon looks for backfills twice a minute
+def test_what_is_out_of_date_is_brought_up_to_date_by_one_job(page: Page, dagit: Dagit) -> None:
     open_page(page, dagit, f"/locations/bioinfo_assets/jobs/{materialize_stale.name}/playground")
     page.get_by_role("button", name="Launch Run").first.click()
     wait_until(lambda: "stale" not in status(dagit), what="the stale results to be computed")
