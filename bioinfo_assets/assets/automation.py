@@ -39,8 +39,7 @@ materialize_stale_nightly = dg.ScheduleDefinition(
 def automated(settings: Settings) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
     """Give an asset its automation condition, and the report its freshness policy.
 
-    Only the report can be too old: the other results are as good as on
-    their first day while nothing upstream changes.
+    Only the report can be too old: the other results are as good as on their first day while nothing upstream changes.
     """
     enabled = enabled_assets(settings)
     left_out = dg.AssetSelection.assets(*(asset for asset in GRAPH if asset not in enabled))

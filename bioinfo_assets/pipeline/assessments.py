@@ -18,6 +18,7 @@ from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_metrics import Metrics
 from bioinfo_assets.quality_settings import AtLeast, AtMost
 from bioinfo_assets.records.bam_files import read_bam_header
+from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import (
     ALIGNED_BAM,
@@ -36,6 +37,9 @@ from bioinfo_assets.storage.store import Store
 MAX_HETEROZYGOUS_RATIO: Final = 1.3
 """GATK's estimate of contamination is too low from a fifth on: two people in equal parts seem to be one. In reads of
 two simulated people the ratio is below it up to a tenth, and above it from a fifth on (steps/test_contamination.py)."""
+
+
+_REPORT: Final = ResultKey("multiqc_report", COHORT)
 
 
 class Outcome(StrEnum):
@@ -240,30 +244,42 @@ def assess_identity(results: SampleResults, record: Record) -> Assessment:
     if lod is not None and lod < LOD_THRESHOLD:
         words = f"read groups {record.facts['lowest_lanes']} are of two people (LOD {lod:.4g})"
         return Assessment(Outcome.FAIL, words, figures)
-    report = results.project.ledger.read(ResultKey("multiqc_report", COHORT))
-    own = record.file("fingerprint")
-    if report is None or not any((item.uri, item.content) == (own.uri, own.content) for item in report.inputs):
+    ledger, own = results.project.ledger, record.file("fingerprint")
+    report = ledger.store.find(ledger.uri(_REPORT))
+    compared, unexpected = (frozenset[object](), {}) if report is None else _comparison(ledger, report.stamp)
+    if (own.uri, own.content) not in compared:
         return Assessment(Outcome.UNKNOWN, "not compared with the other samples yet: the report does it", figures)
-    pairs = _unexpected_pairs(results.project.store, report.file("identity").uri, report.data_version)
-    found = pairs.get(results.sample, ())
+    found = unexpected.get(results.sample, ())
     if not found:
         words = f"as the samplesheet states, by {figures['sites']:.0f} variants"
         return Assessment(Outcome.PASS, words, figures)
     return Assessment(Outcome.FAIL, "; ".join(found), figures)
 
 
-@lru_cache(maxsize=4)  # of thousands of samples, each of which is looked up in it
-def _unexpected_pairs(store: Store, table: str, _: str) -> Mapping[str, Sequence[str]]:
-    """By sample, a sentence for each other one that is unexpectedly the same person, or is not."""
+@lru_cache(maxsize=2)  # of thousands of samples, each of which is looked up in it
+def _comparison(ledger: Ledger, _: str) -> tuple[frozenset[object], Mapping[str, Sequence[str]]]:
+    """What the report has compared.
+
+    Args:
+        ledger: The project's records.
+        _: The stamp of the report's record.
+
+    Returns:
+        The addresses and contents of fingerprints; and by sample, a sentence for each other one that is unexpectedly
+        the same person's, or is not.
+    """
+    report = ledger.read(_REPORT)
+    if report is None or "identity" not in report.files:
+        return frozenset(), {}
     sentences: dict[str, list[str]] = {}
-    for line in store.read_small(table).decode().splitlines()[1:]:
+    for line in ledger.store.read_small(report.file("identity").uri).decode().splitlines()[1:]:
         first, second, found, lod = line.split("\t")
         for sample, other in ((first, second), (second, first)):
             words = "is the same person's, but the samplesheet does not have one patient for both"
             if found != "one person":
                 words = "is another person's, but the samplesheet has one patient for both"
             sentences.setdefault(sample, []).append(f"{other} {words} (LOD {float(lod):.4g})")
-    return sentences
+    return frozenset((item.uri, item.content) for item in report.inputs), sentences
 
 
 def _assess_figures(assessment: Sequence[tuple[str, float | None, AtLeast | AtMost]]) -> Assessment:
