@@ -44,10 +44,10 @@ def assets_left_out(settings: Settings) -> list[dg.AssetSpec]:
     Otherwise a backfill of everything would fail for want of them.
     """
     left_out = (spec for spec in GRAPH.values() if not spec.enabled(settings))
-    return [_asset_spec(replace(spec, description=_how_to_enable(spec))) for spec in left_out]
+    return [_asset_spec(replace(spec, description=_description_left_out(spec))) for spec in left_out]
 
 
-def _how_to_enable(spec: AssetSpec) -> str:
+def _description_left_out(spec: AssetSpec) -> str:
     return f"{spec.description}\n\n**Not computed in this project**: {spec.how_to_enable}."
 
 

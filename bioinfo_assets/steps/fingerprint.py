@@ -46,6 +46,7 @@ def take_fingerprint(
         script=render(
             "fingerprint",
             "java",
+            sample=sample,
             bam=local,
             map=MAP_NAME,
             fasta=reference.name,

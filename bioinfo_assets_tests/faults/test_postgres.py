@@ -1,6 +1,7 @@
 """Dagster's database in PostgreSQL: its server is killed while a run uses it; the next run heals what that left."""
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,12 +31,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
 
 
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[Postgres]:
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)  # the server has a user of its own
-    server = Postgres(tmp_path / "postgres")
-    yield server
-    server.stop()
+def postgres() -> Iterator[Postgres]:
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:  # that of pytest is closed to the server's user
+        Path(folder).chmod(0o755)
+        server = Postgres(Path(folder) / "server")
+        yield server
+        server.stop()
 
 
 def project_with(postgres: Postgres, folder: Path, inputs: Inputs) -> FaultProject:

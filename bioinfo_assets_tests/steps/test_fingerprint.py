@@ -40,7 +40,8 @@ def write_map(
         f"{contig}\t{place + 1}\ts{place}\t{people.bases[place]}\t{other}\t{people.frequency}\t\t\n"
         for place, other in people.alternatives.items()
     ]
-    path.write_text(f"@HD\tVN:1.6\n@SQ\tSN:{contig}\tLN:{length}\n{COLUMNS}{''.join(rows[:variants])}")
+    others = "@SQ\tSN:alt\tLN:500\n"  # as in a map for a reference with more contigs
+    path.write_text(f"@HD\tVN:1.6\n{others}@SQ\tSN:{contig}\tLN:{length}\n{COLUMNS}{''.join(rows[:variants])}")
     return stored(path)
 
 
@@ -60,7 +61,7 @@ def write_reference(people: People, folder: Path) -> IndexedReference:
 
 def write_bam(people: People, path: Path, sample: str) -> IndexedBam:
     groups = SAMPLES[sample]
-    return people.write_bam(path, sample, list(groups), groups.__getitem__, reads=10_000)
+    return people.write_bam(path, f"{sample} of another lab", list(groups), groups.__getitem__, reads=10_000)
 
 
 @pytest.fixture(scope="module")

@@ -103,17 +103,25 @@ def change_reads(folder: Path, sample: str) -> None:
     fastq.write_bytes(gzip.compress(b"\n".join((header, first + bases[1:], rest))))
 
 
-def test_what_is_out_of_date_is_shown(page: Page, dagit: Dagit) -> None:
+@pytest.fixture(scope="module")
+def outdated(dagit: Dagit) -> Dagit:
+    """The server, after a FASTQ has changed."""
     change_reads(dagit.output / "data", OTHER)
     run_job(dagit, check_job.name)
     assert "stale" in status(dagit)
+    return dagit
+
+
+def test_what_is_out_of_date_is_shown(page: Page, outdated: Dagit) -> None:
+    dagit = outdated
     open_page(page, dagit, "/assets/depth?view=checks&checkDetail=up_to_date")
     page.get_by_text(f"1 of 2 out of date: {OTHER}").first.wait_for()
     take_screenshot(page, "out_of_date")
 
 
 @pytest.mark.long  # Dagster's daemon looks for backfills twice a minute
-def test_what_is_out_of_date_is_brought_up_to_date_by_one_job(page: Page, dagit: Dagit) -> None:
+def test_what_is_out_of_date_is_brought_up_to_date_by_one_job(page: Page, outdated: Dagit) -> None:
+    dagit = outdated
     open_page(page, dagit, f"/locations/bioinfo_assets/jobs/{materialize_stale.name}/playground")
     page.get_by_role("button", name="Launch Run").first.click()
     wait_until(lambda: "stale" not in status(dagit), what="the stale results to be computed")

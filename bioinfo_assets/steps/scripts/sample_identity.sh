@@ -1,14 +1,19 @@
 # Compares the fingerprints of all samples: keeps the pairs that are one person's, or two, against what is expected.
 paste <(printf '%s\n' "${samples[@]}") <(printf '%s\n' "${people[@]}") > people.tsv
 printf '%s.fingerprint.vcf\n' "${samples[@]}" > fingerprints.list
+# Picard compares the lists of contigs by their order; the map's may be longer (see fingerprint.sh).
+{
+    sed -nE 's/^##contig=<ID=([^,]+),length=([0-9]+).*/@SQ\tSN:\1\tLN:\2/p' "${samples[0]}.fingerprint.vcf"
+    grep -v '^@' "$map"
+} > fitted.txt
 JAVA_TOOL_OPTIONS=$(jvm 75) picard CrosscheckFingerprints --INPUT fingerprints.list --OUTPUT crosscheck.txt \
-    --HAPLOTYPE_MAP "$map" --SAMPLE_INDIVIDUAL_MAP people.tsv --CROSSCHECK_BY SAMPLE --LOD_THRESHOLD "$threshold" \
+    --HAPLOTYPE_MAP fitted.txt --SAMPLE_INDIVIDUAL_MAP people.tsv --CROSSCHECK_BY SAMPLE --LOD_THRESHOLD "$threshold" \
     --OUTPUT_ERRORS_ONLY true --CALCULATE_TUMOR_AWARE_RESULTS false \
     --EXIT_CODE_WHEN_MISMATCH 0 --EXIT_CODE_WHEN_NO_VALID_CHECKS 0
 [[ -e crosscheck.txt ]] || : > crosscheck.txt # Picard writes none if everything is as expected
 awk -F '\t' '
     $1 == "LEFT_GROUP_VALUE" { for (i = 1; i <= NF; i++) column[$i] = i; next }
-    !column["RESULT"] || NF < column["LOD_SCORE"] || !($1 < $2) { next }
+    !column["RESULT"] || NF < column["LOD_SCORE"] || !($1 "" < $2 "") { next }
     $column["RESULT"] == "UNEXPECTED_MATCH" { print $1 "\t" $2 "\tone person\t" $column["LOD_SCORE"] }
     $column["RESULT"] == "UNEXPECTED_MISMATCH" { print $1 "\t" $2 "\ttwo people\t" $column["LOD_SCORE"] }
     ' crosscheck.txt | LC_ALL=C sort > pairs.tsv
