@@ -30,7 +30,7 @@ docs: install ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 uv run --frozen mkdocs build --strict
 
 test: install-for-tests ## run the tests, with the real tools
-	uv run --frozen pytest -n 4 --dist loadgroup
+	uv run --frozen pytest -n 5 --dist loadgroup
 
 test-long: install-for-tests ## run the tests that take minutes each and are not part of `make test`
 	@docker/tools/install.sh docker/tools/debian-gatk.txt docker/tools/debian-test.txt docker/tools/debian-long.txt
@@ -62,7 +62,7 @@ genome-shaped: install-for-tests ## run each step after alignment on a human gen
 
 coverage: install-for-tests ## run the tests and list the branches of the product that none of them takes
 	uv run --frozen coverage erase
-	uv run --frozen coverage run -m pytest -n 4 --dist loadgroup
+	uv run --frozen coverage run -m pytest -n 5 --dist loadgroup
 	uv run --frozen coverage combine --quiet
 	uv run --frozen coverage report --show-missing
 
@@ -71,7 +71,7 @@ check: install-for-tests ## run lint, format, type and lock checks, doctests and
 	uv run --frozen ruff check
 	uv run --frozen ruff format --check
 	uv run --frozen mypy && uv run --frozen mypy docker/tools/bwa-mem3
-	uv run --frozen pytest -n 4 --dist loadgroup
+	uv run --frozen pytest -n 5 --dist loadgroup
 
 # Vulnerabilities that do not concern this project: `--ignore ID`, or `--ignore-until-fixed ID`, each with a line on why.
 accepted-vulnerabilities =

@@ -1,6 +1,5 @@
 """Sync rebuilds from the records what Dagster has lost: the same results, and the same staleness."""
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,13 +102,8 @@ def empty() -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def mutable(computed: SyncedProject, tmp_path: Path) -> Iterator[SyncedProject]:
     """The project, whose inputs, settings and records are restored after the test."""
-    fake, backup = computed.fake, tmp_path / "backup"
-    shutil.copytree(fake.folder, backup)
-    settings, versions = dict(fake.settings), dict(fake.versions)
-    yield computed
-    shutil.rmtree(fake.folder)
-    shutil.copytree(backup, fake.folder)
-    fake.settings, fake.versions = settings, versions
+    with computed.fake.restored(tmp_path / "backup"):
+        yield computed
     computed.observe_sources()
     assert computed.real().stale() == set(), "the project was not restored"
 

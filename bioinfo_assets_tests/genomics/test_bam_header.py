@@ -81,7 +81,7 @@ def test_a_truncated_header_needs_more_bytes() -> None:
     data = bam(HEADER[0], *contigs)
     needed = next(
         length
-        for length in range(64, len(data) + 64, 64)
+        for length in range(1024, len(data) + 1024, 1024)
         if parse_bam_header("/x.bam", data[:length], complete=False) is not None
     )
     header = parse_bam_header("/x.bam", data[:needed], complete=False)

@@ -6,6 +6,7 @@ derived from the script, parameters and inputs of its job, but not from the tool
 
 import gzip
 import json
+import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -77,10 +78,32 @@ class FakeProject:
     folder: Path
     settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str | None] = field(default_factory=dict)
+    _parsed: tuple[str, Settings] | None = field(default=None, init=False)
 
     @property
     def project(self) -> Project:
-        return Project(Settings(**{"output_path": str(self.folder / "out"), "aligner": "bwa", **self.settings}))
+        """A new one, with the settings as they are now; these are parsed when they change, which takes a job's time."""
+        text = repr(self.settings)
+        if self._parsed is None or self._parsed[0] != text:
+            settings = {"output_path": str(self.folder / "out"), "aligner": "bwa", **self.settings}
+            self._parsed = text, Settings(**settings)
+        return Project(self._parsed[1])
+
+    @contextmanager
+    def restored(self, backup: Path) -> Iterator[None]:
+        """Afterwards the project is as it was before, so that the next test need not compute it again.
+
+        Args:
+            backup: A new folder.
+        """
+        shutil.copytree(self.folder, backup)
+        settings, versions = dict(self.settings), dict(self.versions)
+        try:
+            yield
+        finally:
+            shutil.rmtree(self.folder)
+            shutil.copytree(backup, self.folder)
+            self.settings, self.versions = settings, versions
 
     @property
     def samples(self) -> tuple[str, ...]:

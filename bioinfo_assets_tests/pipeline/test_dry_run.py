@@ -46,11 +46,18 @@ def project(tmp_path: Path) -> FakeProject:
     return open_fake_project(tmp_path, "a", "b", "c")
 
 
-@pytest.fixture
-def computed(project: FakeProject) -> FakeProject:
-    """Three samples with all results."""
+@pytest.fixture(scope="session")
+def computed_once(tmp_path_factory: pytest.TempPathFactory) -> FakeProject:
+    project = open_fake_project(tmp_path_factory.mktemp("computed"), "a", "b", "c")
     assert len(project.run()) == 3 * 8 + 3 + 1
     return project
+
+
+@pytest.fixture
+def computed(computed_once: FakeProject, tmp_path: Path) -> Iterator[FakeProject]:
+    """Three samples with all results."""
+    with computed_once.restored(tmp_path / "backup"):
+        yield computed_once
 
 
 def run_planned(project: FakeProject, plan: dict[Place, PlannedResult]) -> set[Place]:
