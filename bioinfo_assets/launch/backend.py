@@ -240,8 +240,8 @@ class Backend(Protocol):
             job: The job.
             fingerprint: Identifies the job's result across processes and machines. A backend whose jobs outlive the
                 process that submitted them adopts one of the same fingerprint instead of starting it a second time.
-            is_published: Asked just before such a backend starts the job: whether another process has published its
-                result meanwhile. Then the job is cancelled.
+            is_published: Asked just before the job starts: whether another process has published its result meanwhile.
+                Then the job is cancelled.
             followers: Jobs that run after it, one after the other, with the same CPUs and memory, as one job of the
                 backend. Each reads the outputs of those before it from their working folders, is polled, cancelled and
                 discarded by an id of its own, and has its own log and report. If one does not succeed, those after it

@@ -42,6 +42,8 @@ _MACHINE_INTERVAL_S: Final = 0.25
 
 _STAGING: Final = Status(State.QUEUED, "staging its inputs")
 _WAITING_FOR_OTHERS: Final = Status(State.QUEUED, "queued: other runs use the CPUs or memory of this machine")
+_COMPUTED_BY_ANOTHER: Final = Status(State.QUEUED, "queued: another run on this machine computes its result")
+_PUBLISHED: Final = Status(State.CANCELLED, "another run has published its result", outcome=Outcome.NOT_RUN)
 _WAITING_IN_TURN: Final = Status(State.QUEUED, "queued: runs after the step before it, in the same job")
 _CANCELLED: Final = Status(State.CANCELLED, "cancelled before it started", outcome=Outcome.KILLED)
 
@@ -49,8 +51,8 @@ _CANCELLED: Final = Status(State.CANCELLED, "cancelled before it started", outco
 class HostBackend(ABC):
     """Runs jobs on this machine.
 
-    Jobs are started in the order of their submission, as CPUs and memory become free. No job outlives the process that
-    holds this object, however that ends.
+    Jobs are started in the order of their submission, as CPUs and memory become free. While another run of this machine
+    computes a job's result, others overtake it. No job outlives the process that holds this object, however that ends.
 
     Args:
         scratch: The folder for attempts; as large as the inputs, outputs and temporary files of running jobs.
@@ -72,6 +74,7 @@ class HostBackend(ABC):
             memory_mib=max(self._pool.memory_mib, available_memory_mib()),
             folder=machine_folder(),
         )
+        self._set_aside: list[HostJob] = []
         self._retry: threading.Timer | None = None
         self._changed = threading.Condition()
         self._jobs: dict[str, HostJob] = {}
@@ -93,7 +96,7 @@ class HostBackend(ABC):
         self,
         job: Job,
         fingerprint: str = "",  # noqa: ARG002 - its jobs end with it
-        is_published: IsPublished = never_published,  # noqa: ARG002 - as above
+        is_published: IsPublished = never_published,
         followers: Sequence[Job] = (),
     ) -> Submission:
         """Queue a job, which starts as soon as there are resources for it, and for those that run after it.
@@ -107,7 +110,7 @@ class HostBackend(ABC):
             HostJob(own, self._new_attempt(own), granted, unpublished=unpublished_outputs(own, followers[number:]))
             for number, own in enumerate([job, *followers])
         ]
-        first.followers = tuple(later)
+        first.followers, first.is_published = tuple(later), is_published
         for follower in later:
             follower.status = _WAITING_IN_TURN
         with self._changed:
@@ -147,7 +150,7 @@ class HostBackend(ABC):
             job.is_cancelled = True
             if job.script is not None:
                 job.script.terminate()
-            elif job.status in (WAITING, _WAITING_FOR_OTHERS):
+            elif job.status in (WAITING, _WAITING_FOR_OTHERS, _COMPUTED_BY_ANOTHER):
                 self._finish(job, job.followers, _CANCELLED)
                 self._release(job_id)
 
@@ -167,6 +170,7 @@ class HostBackend(ABC):
             if not job.status.state.is_over:
                 raise ValueError(f"job {job_id} is not over and cannot be discarded")
             del self._jobs[job_id]
+            self._share.end_claim(job_id)
         for folder in (job.attempt.work, job.attempt.tmp) if keep_log else (job.attempt.root,):
             shutil.rmtree(folder)
 
@@ -198,26 +202,42 @@ class HostBackend(ABC):
             return not job.is_cancelled
 
     def _start_admitted(self) -> None:
-        while (job_id := self._pool.next_admitted(self._may_hold)) is not None:
+        while (job_id := self._next_admitted()) is not None:
             self._jobs[job_id].status = _STAGING
             threading.Thread(target=self._run, args=(self._jobs[job_id],), name=job_id, daemon=True).start()
         if self._pool.waiting is None:
             self._share.stop_waiting()
+
+    def _next_admitted(self) -> str | None:
+        """The first job in the queue whose result no other run computes, if there are resources for it."""
+        while (job_id := self._pool.waiting) is not None and not self._share.claim(self._jobs[job_id].results):
+            self._pool.release(job_id)
+            self._jobs[job_id].status = _COMPUTED_BY_ANOTHER
+            self._set_aside.append(self._jobs[job_id])
+            self._ask_later()
+        return self._pool.next_admitted(self._may_hold)
 
     def _may_hold(self, job_id: str, resources: Resources) -> bool:
         """Whether a job gets resources that the runs of this machine share; if not, it asks again in a moment."""
         if self._share.try_hold(job_id, resources):
             return True
         self._jobs[job_id].status = _WAITING_FOR_OTHERS
+        self._ask_later()
+        return False
+
+    def _ask_later(self) -> None:
         if self._retry is None:
             self._retry = threading.Timer(_MACHINE_INTERVAL_S, self._ask_again)
             self._retry.daemon = True
             self._retry.start()
-        return False
 
     def _ask_again(self) -> None:
         with self._changed:
             self._retry = None
+            set_aside, self._set_aside = self._set_aside, []
+            for job in set_aside:
+                if not job.status.state.is_over:
+                    self._pool.enqueue(job.job_id, job.job.key.scope, job.granted)
             self._start_admitted()
 
     def _finish(self, job: HostJob, followers: Sequence[HostJob], status: Status) -> None:
@@ -248,6 +268,8 @@ class HostBackend(ABC):
     def _run_one(self, job: HostJob, followers: Sequence[HostJob]) -> Status:
         """Run a job to its end, and give its outputs to those after it before whoever waits for it can move them."""
         try:
+            if job.is_published():
+                return _PUBLISHED
             process_exit = self._run_script(job)
             if process_exit is None:
                 return _CANCELLED

@@ -9,7 +9,16 @@ from typing import Final, Protocol
 
 from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch.accounting import Accounting
-from bioinfo_assets.launch.backend import JobReport, Outcome, State, Status, Submission, Usage
+from bioinfo_assets.launch.backend import (
+    IsPublished,
+    JobReport,
+    Outcome,
+    State,
+    Status,
+    Submission,
+    Usage,
+    never_published,
+)
 from bioinfo_assets.launch.failure import (
     FULL_DISK,
     FailureEvidence,
@@ -101,6 +110,7 @@ class HostJob:
     granted: Resources
     followers: "tuple[HostJob, ...]" = ()
     unpublished: frozenset[str] = frozenset()
+    is_published: IsPublished = never_published
     submitted: float = field(default_factory=time.monotonic)
     queued_s: float | None = None
     staging_s: float | None = None
@@ -114,6 +124,12 @@ class HostJob:
     def job_id(self) -> str:
         """Its id: no two attempts have the same folder."""
         return self.attempt.root.name
+
+    @property
+    def results(self) -> dict[str, str]:
+        """By id, its result and those of its followers: where the first file of each is published."""
+        jobs = (self, *self.followers)
+        return {job.job_id: job.job.outputs[0].uri for job in jobs if job.job.outputs}
 
     @property
     def submission(self) -> Submission:

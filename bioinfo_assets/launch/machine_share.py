@@ -1,14 +1,14 @@
-"""How the runs of this machine share its CPUs and memory, whoever started them: the page, or a command line.
+"""How the runs of this machine share its CPUs and memory, and the work on common results, whoever started them.
 
 Each backend has a file in a folder of the user. It is locked while the backend is open, and states what its jobs
-hold and since when the first of its queue has waited. A file that nobody has locked belongs to a process that died:
-what it held is free. There is no server, and nothing to clean up after a crash.
+hold, which results they compute, and since when the first of its queue has waited. A file that nobody has locked
+belongs to a process that died: what it held is free. There is no server, and nothing to clean up after a crash.
 """
 
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,12 +36,14 @@ class _Use:
         memory_mib: Memory.
         waiting_since: Since when the first job of its queue has waited; 0 if none does.
         last_request: When it asked for the last time.
+        results: Those that its jobs compute, and that are not published yet.
     """
 
     cpus: int = 0
     memory_mib: int = 0
     waiting_since: float = 0.0
     last_request: float = 0.0
+    results: Sequence[str] = ()
 
     def waits_longer_than(self, since: float, now: float) -> bool:
         """Whether its first job has waited since before a time, and is still asked for."""
@@ -65,9 +67,35 @@ class MachineShare:
     memory_mib: int
     folder: Path
     _held: dict[str, Resources] = field(default_factory=dict)
+    _claimed: dict[str, str] = field(default_factory=dict)
     _waiting_since: float = 0.0
     _file: Path | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
+
+    def claim(self, results: Mapping[str, str]) -> bool:
+        """Claim the results of jobs that are about to start; return False if another backend has claimed one of them.
+
+        Args:
+            results: By the id of each job: its result. They are claimed until `end_claim`.
+
+        Raises:
+            InputError: the folder cannot be written to.
+            ResourceError: its disk is full.
+        """
+        if results.keys() <= self._claimed.keys():
+            return True
+        own = self.open()
+        with self._all_locked():
+            if any(not set(results.values()).isdisjoint(use.results) for use in self._others(own)):
+                return False
+            self._claimed.update(results)
+            self._write(own)
+        return True
+
+    def end_claim(self, job_id: str) -> None:
+        """Let others compute a job's result: it is published, or the job has failed."""
+        if self._claimed.pop(job_id, None) is not None:
+            self._update()
 
     def try_hold(self, job_id: str, resources: Resources) -> bool:
         """Hold resources for a job and return True if they are free; otherwise wait in turn, until it is asked again.
@@ -107,6 +135,7 @@ class MachineShare:
             self._file.unlink(missing_ok=True)
         self._stack.close()
         self._held.clear()
+        self._claimed.clear()
         self._waiting_since, self._file = 0.0, None
 
     def open(self) -> Path:
@@ -154,7 +183,8 @@ class MachineShare:
     def _write(self, file: Path) -> None:
         cpus = sum(held.cpus for held in self._held.values())
         memory_mib = sum(held.memory_mib for held in self._held.values())
-        file.write_text(json.dumps([cpus, memory_mib, self._waiting_since, time.time()]), encoding="ascii")
+        results = list(self._claimed.values())
+        file.write_text(json.dumps([cpus, memory_mib, self._waiting_since, time.time(), results]), encoding="ascii")
 
 
 def machine_folder() -> Path:

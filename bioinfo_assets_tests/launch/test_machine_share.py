@@ -1,4 +1,4 @@
-"""What the jobs of several processes hold of one machine: never more than it has, and in turn."""
+"""What the jobs of several processes hold of one machine: never more than it has, in turn, and no result twice."""
 
 import subprocess
 import sys
@@ -9,13 +9,13 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch import machine_share
-from bioinfo_assets.launch.backend import State
+from bioinfo_assets.launch.backend import Outcome, State
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.launch.machine_share import FOLDER_VARIABLE, MachineShare, machine_folder
 from bioinfo_assets.launch.resource_pool import available_cpus
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.contract import job, wait_for_end, wait_for_status
+from bioinfo_assets_tests.launch.contract import TEXT, job, run, wait_for_end, wait_for_status
 
 ONE, TWO, THREE = (Resources(cpus=cpus, memory_mib=100) for cpus in (1, 2, 3))
 
@@ -25,10 +25,11 @@ from pathlib import Path
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.launch.machine_share import MachineShare
 share = MachineShare(4, 1000, Path(sys.argv[1]))
+share.claim({"job": "/out/depth.txt"})
 print(share.try_hold("job", Resources(cpus=3, memory_mib=100)), flush=True)
 time.sleep(1000)
 """
-"""A process that holds three of four CPUs."""
+"""A process that holds three of four CPUs, and computes a result."""
 
 
 def share(folder: Path) -> MachineShare:
@@ -92,10 +93,66 @@ def test_what_a_killed_process_held_is_free(tmp_path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"True\n"
         assert not own.try_hold("a", TWO)
+        assert not own.claim({"a": "/out/depth.txt"})
         holder.kill()
         holder.wait()
     assert own.try_hold("a", TWO)
+    assert own.claim({"a": "/out/depth.txt"})
     assert len(list(tmp_path.glob("*.use"))) == 1
+
+
+def test_a_result_is_claimed_by_one_backend_until_its_job_is_discarded(tmp_path: Path) -> None:
+    first, second = share(tmp_path), share(tmp_path)
+    assert first.claim({"a": "/out/a.txt", "b": "/out/b.txt"})
+    assert first.claim({"a": "/out/a.txt", "b": "/out/b.txt"})
+    assert not second.claim({"c": "/out/b.txt", "d": "/out/d.txt"})
+    assert first.claim({"e": "/out/d.txt"})  # the refused claim claimed nothing
+    first.end_claim("b")
+    assert second.claim({"c": "/out/b.txt"})
+    assert not second.claim({"f": "/out/a.txt"})
+    first.close()
+    assert second.claim({"f": "/out/a.txt"})
+
+
+@pytest.mark.parametrize("is_published", [True, False], ids=["published", "failed"])
+def test_a_job_waits_while_another_run_computes_its_result_and_others_overtake_it(
+    tmp_path: Path, *, is_published: bool
+) -> None:
+    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+    assert other.claim({"theirs": TEXT.uri})
+    backend = LocalBackend(tmp_path, Store())
+    try:
+        waiting = backend.submit(job("greets", outputs=(TEXT,)), is_published=lambda: is_published).job_id
+        status = wait_for_status(backend, waiting, lambda status: "another run" in status.reason)
+        assert status.state is State.QUEUED
+        assert run(backend, job("prints")).state is State.SUCCEEDED
+        assert backend.poll([waiting])[waiting] == status
+        other.end_claim("theirs")
+        ended = wait_for_end(backend, waiting)
+        expected = (State.CANCELLED, Outcome.NOT_RUN) if is_published else (State.SUCCEEDED, Outcome.SUCCEEDED)
+        assert (ended.state, ended.outcome) == expected
+        assert not other.claim({"again": TEXT.uri})  # nobody may compute it before it is published
+        backend.discard(waiting)
+        assert other.claim({"again": TEXT.uri})
+    finally:
+        backend.close()
+        other.close()
+
+
+def test_a_job_whose_result_another_run_computes_can_be_cancelled(tmp_path: Path) -> None:
+    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+    assert other.claim({"theirs": TEXT.uri})
+    backend = LocalBackend(tmp_path, Store())
+    try:
+        waiting = backend.submit(job("greets", outputs=(TEXT,))).job_id
+        backend.cancel(waiting)
+        assert wait_for_end(backend, waiting).state is State.CANCELLED
+        backend.discard(waiting)
+        other.end_claim("theirs")
+        assert run(backend, job("prints")).state is State.SUCCEEDED
+    finally:
+        backend.close()
+        other.close()
 
 
 def test_a_job_waits_for_the_jobs_of_other_runs_and_its_status_states_it(tmp_path: Path) -> None:
