@@ -92,6 +92,7 @@ def test_no_input_crashes(fuzzers: Callable[[str], Path], prepared: Prepared, tm
         "-max_len=65536",
         "-timeout=20",
         "-detect_leaks=0",
+        "-print_funcs=0",  # names of functions take a second of the symbolizer for each target
         f"-artifact_prefix={found}/",
     ]
     # What a failed run had allocated is not freed: in a long search, new processes begin when memory is used up.
