@@ -272,7 +272,8 @@ try_to_reserve() {
 clean_disk() {
   local alive
   for alive in "$disk"/job.*/alive; do
-    [[ ! -e $alive ]] || flock -n "$alive" rm -rf "${alive%/alive}" || true
+    # A job may end, and remove its folder, just now: that is not for the log of this one.
+    [[ ! -e $alive ]] || flock -n "$alive" rm -rf "${alive%/alive}" 2>/dev/null || true
   done
   find "$cache" -type f ! -name '*.lock' -mtime +7 -delete 2>/dev/null || true
 }

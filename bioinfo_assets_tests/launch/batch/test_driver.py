@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -305,6 +306,18 @@ class TestDisk:
             # The folder of a running job is left alone.
             assert run_job(backend, job("prints")).state is State.SUCCEEDED
             assert wait_for_end(backend, first).state is State.SUCCEEDED
+
+    def test_a_lock_of_another_job_that_cannot_be_opened_is_not_in_the_log(
+        self, scratch: str, simulator: BatchSimulator, disk: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """So it is when that job ends just then. A socket exists and cannot be opened, whoever runs this."""
+        (disk / "job.ended").mkdir()
+        monkeypatch.chdir(disk / "job.ended")  # the address of a socket is short
+        with socket.socket(socket.AF_UNIX) as alive, batch_backend(scratch, disk=str(disk)) as backend:
+            alive.bind("alive")
+            job_id = backend.submit(job("prints")).job_id
+            assert wait_for_end(backend, job_id).state is State.SUCCEEDED
+            assert backend.read_log(job_id, Stream.STDERR, 0) == b"err\n"
 
 
 class TestUploadRequests:
