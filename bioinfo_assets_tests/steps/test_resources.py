@@ -46,9 +46,13 @@ def test_small_inputs_need_one_cpu_a_gibibyte_and_little_disk(small: Resources) 
 
 
 @pytest.mark.parametrize(("reads_mib", "cpus"), [(1, 1), (9, 1), (10, 2), (59, 2), (60, 3), (100_000, 32)])
-def test_alignment_gets_a_second_cpu_before_other_steps(reads_mib: int, cpus: int) -> None:
+def test_alignment_gets_cpus_by_the_size_of_the_reads(reads_mib: int, cpus: int) -> None:
     assert alignment(reads_mib * resources.MIB, Aligner.BWA).cpus == cpus
-    assert resources.for_trimming(min(reads_mib, 199) * resources.MIB).cpus == 1
+
+
+def test_alignment_gets_a_second_cpu_before_trimming() -> None:
+    reads = 100 * resources.MIB
+    assert resources.for_trimming(reads).cpus == 1 < alignment(reads, Aligner.BWA).cpus
 
 
 def test_marking_duplicates_of_a_small_bam_needs_at_most_two_gibibytes() -> None:
