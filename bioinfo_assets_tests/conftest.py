@@ -1,6 +1,7 @@
 """Settings of all tests: signal handlers, and which tests share a worker."""
 
 import functools
+import gc
 import os
 import signal
 import sys
@@ -65,6 +66,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("steps"))
         if item.path.is_relative_to(HERE / "engine"):
             item.add_marker(pytest.mark.xdist_group(f"engine: {ENGINE_GROUPS.get(item.path.stem, item.path.stem)}"))
+
+
+def pytest_collection_finish() -> None:
+    """Spend no time on what stays until the end: some six thousand tests, and the packages that they import."""
+    gc.collect()
+    gc.freeze()
+    if "dagster" in sys.modules:
+        # A test of the engine does without Dagster.
+        from bioinfo_assets_tests.dagster_databases import copy_empty_databases  # noqa: PLC0415
+
+        copy_empty_databases()
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ Each entry of the lists names a better word. A use that is right all the same go
 """
 
 import ast
+import functools
 import io
 import re
 import tokenize
@@ -184,13 +185,18 @@ PATTERNS: Final = {re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE): better for 
 NAME_PATTERNS: Final = {re.compile(pattern): better for pattern, better in NAMES.items()}
 
 
+@functools.cache  # most names occur in many places
+def dialect_in(words: str) -> tuple[tuple[str, str], ...]:
+    """The words that do not belong there, each with what to write instead."""
+    return tuple((match[0], better) for pattern, better in PATTERNS.items() for match in pattern.finditer(words))
+
+
 @pytest.mark.parametrize("name", [*PYTHON, *OTHERS])
 def test_words_are_those_of_the_field(name: str) -> None:
     findings = [
-        f"{name}:{text.line}: {match[0]!r}: write {better}"
+        f"{name}:{text.line}: {found!r}: write {better}"
         for text in texts_of(name)
-        for pattern, better in PATTERNS.items()
-        for match in pattern.finditer(text.words)
+        for found, better in dialect_in(text.words)
     ]
     assert findings == []
 
@@ -225,5 +231,5 @@ def _documents(document: str) -> list[str]:
 
 def test_a_name_is_read_as_its_words() -> None:
     source = 'def is_well(subject: str) -> None:\n    """Tells it."""\n    # beside it\n    ErrorsAreTold()\n'
-    found = {match[0].strip() for text in texts_of_python(source) for p in PATTERNS for match in p.finditer(text.words)}
+    found = {word.strip() for text in texts_of_python(source) for word, _ in dialect_in(text.words)}
     assert {"is well", "subject", "Tells", "beside", "Told"} <= found
