@@ -237,6 +237,7 @@ class HostBackend(ABC):
             set_aside, self._set_aside = self._set_aside, []
             for job in set_aside:
                 if not job.status.state.is_over:
+                    job.status = WAITING
                     self._pool.enqueue(job.job_id, job.job.key.scope, job.granted)
             self._start_admitted()
 

@@ -139,6 +139,21 @@ def test_a_job_waits_while_another_run_computes_its_result_and_others_overtake_i
         other.close()
 
 
+def test_a_job_that_nobody_else_computes_any_longer_states_that_it_waits_for_cpus(tmp_path: Path) -> None:
+    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+    assert other.claim({"theirs": TEXT.uri})
+    backend = LocalBackend(tmp_path, Store(), cpus=1)
+    try:
+        backend.submit(job("sleeps"))
+        waiting = backend.submit(job("greets", outputs=(TEXT,))).job_id
+        wait_for_status(backend, waiting, lambda status: "another run" in status.reason)
+        other.end_claim("theirs")
+        assert wait_for_status(backend, waiting, lambda status: "free CPUs" in status.reason).state is State.QUEUED
+    finally:
+        backend.close()
+        other.close()
+
+
 def test_a_job_whose_result_another_run_computes_can_be_cancelled(tmp_path: Path) -> None:
     other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
     assert other.claim({"theirs": TEXT.uri})
