@@ -1,7 +1,6 @@
 """Runs of assets in this process, on the project's Dagster instance, where Dagit shows them."""
 
 import logging
-import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -55,9 +54,6 @@ _EARLIER_INSTANCES: Final = tuple(text.encode() for text in (_FIRST_INSTANCE, _S
 _OPENING: Final = ".opening.lock"
 """Held while the instance is opened: two processes that create its tables at once leave a broken database."""
 
-_SQLITE_MIN_FREE_BYTES: Final = 128 * 1024
-"""SQLite's shared-memory file of a write-ahead log grows in steps of 32 KiB (sqlite.org/walformat)."""
-
 
 @contextmanager
 def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
@@ -93,7 +89,7 @@ def _translate_database_errors(home: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if any(isinstance(cause, sqlite3.Error) and _is_full_disk(cause, home) for cause in _causes(error)):
+        if any(isinstance(cause, sqlite3.Error) and _is_full_disk(cause) for cause in _causes(error)):
             raise disk_full_error(home) from error
         if any(isinstance(cause, sqlite3.Error) and _is_damaged(cause) for cause in _causes(error)):
             raise InputError(
@@ -120,12 +116,9 @@ def _is_damaged(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
-def _is_full_disk(error: sqlite3.Error, home: Path) -> bool:
-    """Whether SQLite reports SQLITE_FULL, or SQLITE_IOERR (as for its memory-mapped files) while the disk is full."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the upper bits are the extended code (sqlite.org/rescode)
-    return code == sqlite3.SQLITE_FULL or (
-        code == sqlite3.SQLITE_IOERR and shutil.disk_usage(home).free < _SQLITE_MIN_FREE_BYTES
-    )
+def _is_full_disk(error: sqlite3.Error) -> bool:
+    """Whether SQLite reports SQLITE_FULL, or that the memory-mapped file of its write-ahead log cannot grow."""
+    return getattr(error, "sqlite_errorcode", 0) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -248,7 +248,7 @@ def test_an_output_path_below_a_file(tmp_path: Path, reads: Path) -> None:
 
 if can_mount():
 
-    @pytest.fixture(params=[64, 400, 500, 600, 700])
+    @pytest.fixture(params=[64, 400, 500, 600, 650, 700])
     def full_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
         """A disk of this many KiB."""
         folder = tmp_path / "full"
