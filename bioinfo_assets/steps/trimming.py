@@ -138,7 +138,7 @@ def trim_reads(sample: str, reads: ReadFiles, trimming: Trimming, layout: Output
             )
             for key, suffix in _SUFFIXES.items()
         ),
-        tools=("cutadapt",),
+        tools=("cutadapt", "bgzip"),
         parameters=dict(_parameters(trimming)),
         resources=resources.for_trimming(reads.size),
     )

@@ -32,13 +32,15 @@ def test_records_and_metrics_are_those_of_picard(engine: Engine, both: MarkedTem
     assert made.table() == both.by_picard.table()
 
 
-def test_index_md5_and_order(both: MarkedTemplates, tmp_path: Path) -> None:
+def test_index_md5_order_and_count(both: MarkedTemplates, tmp_path: Path) -> None:
     templates = both.templates
-    made = templates.by_engine(build(sanitized=False), tmp_path)
+    made = templates.by_engine(build(sanitized=False), tmp_path, "-c", str(tmp_path / "counts"))
     assert Path(f"{made.bam}.md5").read_text() == hashlib.md5(made.bam.read_bytes()).hexdigest()  # noqa: S324 - that is what the file has
     subprocess.run(["samtools", "index", "-o", tmp_path / "again.bai", made.bam], check=True)
     assert (tmp_path / "again.bai").read_bytes() == Path(f"{made.bam}.bai").read_bytes()
-    assert samtools("view", "-c", str(made.bam)) == samtools("view", "-c", str(templates.sam))
+    (records,) = samtools("view", "-c", str(templates.sam))
+    assert samtools("view", "-c", str(made.bam)) == [records]
+    assert (tmp_path / "counts").read_text() == f"records\t{records}\n"
     head = samtools("view", "-H", "--no-PG", str(made.bam))
     assert "SO:coordinate" in head[0]
     programs = [line for line in head if line.startswith("@PG\tID:bioinfo-assets-engine")]

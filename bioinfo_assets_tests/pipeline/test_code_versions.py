@@ -34,7 +34,9 @@ ASSETS_BY_TOOL = {
         *("reference_index", "aligned_bam", "marked_bam", "recalibrated_bam", "recalibrated_cram", "depth"),
         *("contamination", "fingerprint"),
     },
-    "bgzip": {"known_sites", "merged_reads", "aligned_bam", "marked_bam", "recalibrated_bam", "depth"},
+    "bgzip": {
+        *("known_sites", "merged_reads", "trimmed_reads", "aligned_bam", "marked_bam", "recalibrated_bam", "depth"),
+    },
     "tabix": {"known_sites", "depth", "contamination"},
     "gatk": {"contamination"},
     "fastp": {"read_quality"},

@@ -17,7 +17,7 @@ typedef struct {
 static const subcommand SUBCOMMANDS[] = {
     {"merge", run_merge, "-1 FASTQ.gz -2 FASTQ.gz [-@ THREADS] [--] READS1 READS2 NAME1 NAME2 READ_GROUP [of the next lane ...]"},
     {"aligned", run_aligned, "-i SAM [-n NAME] -d DICT -o BAM -c COUNTS [-l LEVEL] [-@ THREADS]"},
-    {"mark", run_mark, "-i BAM -s SET -m METRICS [-d PIXELS] [-u] [-M MEBIBYTES] [-T FOLDER] [-@ THREADS]"},
+    {"mark", run_mark, "-i BAM -s SET -m METRICS [-c COUNTS] [-d PIXELS] [-u] [-M MEBIBYTES] [-T FOLDER] [-@ THREADS]"},
     {"finish", run_finish, "-i BAM -s SET -r FASTA -o BAM [-l LEVEL] [-@ THREADS]"},
     {"table", run_table, "-i BAM -r FASTA -k VCF.gz [-k VCF.gz ...] -o TABLE [-@ THREADS]"},
     {"apply", run_apply, "-i BAM -t TABLE -o BAM [-q QUALITY ...] [-w] [-l LEVEL] [-@ THREADS]"},

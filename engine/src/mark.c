@@ -17,7 +17,7 @@
 static const char METHOD[] = "duplicates by the method of Picard 3.4 MarkDuplicates";
 
 typedef struct {
-    const char *input, *set, *metrics, *folder;
+    const char *input, *set, *metrics, *counts, *folder;
     int distance, memory, threads;
     bool umis;
 } mark_options;
@@ -35,11 +35,12 @@ static mark_options parse(int argc, char **argv)
 {
     const char *folder = getenv("TMPDIR");
     mark_options options = {.folder = folder && *folder ? folder : "/tmp", .distance = 2500, .memory = 1024, .threads = 1};
-    for (int option; (option = getopt(argc, argv, "i:s:m:d:uM:T:@:")) != -1;)
+    for (int option; (option = getopt(argc, argv, "i:s:m:c:d:uM:T:@:")) != -1;)
         switch (option) {
         case 'i': options.input = optarg; break;
         case 's': options.set = optarg; break;
         case 'm': options.metrics = optarg; break;
+        case 'c': options.counts = optarg; break;
         case 'd': options.distance = whole_number("-d", optarg, 0, 1 << 30); break;
         case 'u': options.umis = true; break;
         case 'M': options.memory = whole_number("-M", optarg, 1, 1 << 20); break;
@@ -155,6 +156,13 @@ static void pass_on(marking *mark, bam_writer *writer)
     }
 }
 
+static void write_count(uint64_t records, const char *name)
+{
+    FILE *stream = open_text(name);
+    fprintf(stream, "records\t%ju\n", (uintmax_t)records);
+    close_text(stream, name);
+}
+
 static void write_results(marking *mark)
 {
     duplicate_set *set = duplicate_set_new(templates_read(mark->stream));
@@ -162,6 +170,8 @@ static void write_results(marking *mark)
     find_duplicates(mark->finder, set, mark->counts);
     write_duplicates(set, mark->options->set);
     write_duplication(mark->counts, mark->options->metrics, mark->options->input);
+    if (mark->options->counts)
+        write_count(mark->records, mark->options->counts);
     publish_outputs();
     duplicate_set_free(set);
 }

@@ -87,9 +87,9 @@ count_records() {
 
 printf '%s\n' "${read_groups[@]}" > read_groups.sam
 
-# Count the reads while the aligner runs. In a subshell, because bash loses gzip's status if a background pipeline ends
+# Count the reads while the aligner runs. In a subshell, because bash loses bgzip's status if a background pipeline ends
 # before `wait`.
-(gzip -dc "$reads1" | wc -l > lines.txt) &
+(bgzip -dc "$reads1" | wc -l > lines.txt) &
 counting=$!
 
 # The aligner's log is shown while it runs, and searched below.

@@ -79,7 +79,6 @@ engine_failed() { # subcommand, exit code
 }
 
 require_contigs "$aligned" "$dictionary"
-records=$(samtools view -c -@ "$JOB_CPUS" "$aligned")
 
 umis=()
 if has_umis "$aligned" "$sample"; then
@@ -88,10 +87,11 @@ fi
 
 # In the aligner's order all records of a read are adjacent. The sort writes nothing until `mark` has ended, so that `finish`
 # finds the whole set of duplicates.
-engine mark -i "$aligned" -s duplicates.set -m "$metrics" -d "$optical_distance" "${umis[@]}" \
+engine mark -i "$aligned" -s duplicates.set -m "$metrics" -c counts.tsv -d "$optical_distance" "${umis[@]}" \
     -M $((JOB_MEMORY_MIB / 4)) -T "$TMPDIR" -@ "$JOB_CPUS" |
     samtools sort -u --no-PG -@ "$JOB_CPUS" -m "$((JOB_MEMORY_MIB / 3 / JOB_CPUS + 1))M" -T "$TMPDIR/sort" - |
     engine finish -i - -s duplicates.set -r "$fasta" -o "$marked" -@ "$JOB_CPUS"
+read -r _ records < counts.tsv
 
 require_intact "$marked"
 require_contigs "$marked" "$dictionary"
