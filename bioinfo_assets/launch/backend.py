@@ -273,6 +273,9 @@ class Backend(Protocol):
     def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
         """Return what the job has printed on that stream from `offset` bytes on."""
 
+    def end_claim(self, job_id: str) -> None:
+        """Let other runs compute a job's result, which this one could not publish; its files stay in scratch."""
+
     def discard(self, job_id: str, *, keep_log: bool = False) -> None:
         """Forget a finished job and free its scratch, once its outputs are published or not needed.
 

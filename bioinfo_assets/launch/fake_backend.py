@@ -139,6 +139,9 @@ class FakeBackend:
         behaviour = self._jobs[job_id].behaviour
         return (behaviour.stdout if stream is Stream.STDOUT else behaviour.stderr)[offset:]
 
+    def end_claim(self, job_id: str) -> None:
+        """Do nothing: it claims no results."""
+
     def discard(self, job_id: str, *, keep_log: bool = False) -> None:
         """Forget a job and its files; it has no log in scratch to keep."""
         if self._jobs[job_id].final is None:

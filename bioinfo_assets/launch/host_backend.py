@@ -74,7 +74,7 @@ class HostBackend(ABC):
             memory_mib=max(self._pool.memory_mib, available_memory_mib()),
             folder=machine_folder(),
         )
-        self._set_aside: list[HostJob] = []
+        self._set_aside: dict[str, HostJob] = {}
         self._retry: threading.Timer | None = None
         self._changed = threading.Condition()
         self._jobs: dict[str, HostJob] = {}
@@ -150,7 +150,7 @@ class HostBackend(ABC):
             job.is_cancelled = True
             if job.script is not None:
                 job.script.terminate()
-            elif job.status in (WAITING, _WAITING_FOR_OTHERS, _COMPUTED_BY_ANOTHER):
+            elif self._pool.is_waiting(job_id) or job_id in self._set_aside:
                 self._finish(job, job.followers, _CANCELLED)
                 self._release(job_id)
 
@@ -162,6 +162,11 @@ class HostBackend(ABC):
         with path.open("rb") as file:
             file.seek(offset)
             return file.read()
+
+    def end_claim(self, job_id: str) -> None:
+        """Let other runs of this machine compute a job's result."""
+        with self._changed:
+            self._share.end_claim(job_id)
 
     def discard(self, job_id: str, *, keep_log: bool = False) -> None:
         """Forget a finished job and free its scratch; with `keep_log`, its script, logs and report stay."""
@@ -202,9 +207,15 @@ class HostBackend(ABC):
             return not job.is_cancelled
 
     def _start_admitted(self) -> None:
-        while (job_id := self._next_admitted()) is not None:
-            self._jobs[job_id].status = _STAGING
-            threading.Thread(target=self._run, args=(self._jobs[job_id],), name=job_id, daemon=True).start()
+        """Start the jobs for which there are resources; if the machine cannot be asked now, it is in a moment."""
+        try:
+            while (job_id := self._next_admitted()) is not None:
+                self._jobs[job_id].status = _STAGING
+                threading.Thread(target=self._run, args=(self._jobs[job_id],), name=job_id, daemon=True).start()
+        except (BioinfoAssetsError, OSError) as error:
+            if self._pool.waiting is not None:
+                self._jobs[self._pool.waiting].status = Status(State.QUEUED, f"queued: {error}")
+            self._ask_later()
         if self._pool.waiting is None:
             self._share.stop_waiting()
 
@@ -213,7 +224,7 @@ class HostBackend(ABC):
         while (job_id := self._pool.waiting) is not None and not self._share.claim(self._jobs[job_id].results):
             self._pool.release(job_id)
             self._jobs[job_id].status = _COMPUTED_BY_ANOTHER
-            self._set_aside.append(self._jobs[job_id])
+            self._set_aside[job_id] = self._jobs[job_id]
             self._ask_later()
         return self._pool.next_admitted(self._may_hold)
 
@@ -234,22 +245,24 @@ class HostBackend(ABC):
     def _ask_again(self) -> None:
         with self._changed:
             self._retry = None
-            set_aside, self._set_aside = self._set_aside, []
-            for job in set_aside:
-                if not job.status.state.is_over:
-                    job.status = WAITING
-                    self._pool.enqueue(job.job_id, job.job.key.scope, job.granted)
+            set_aside, self._set_aside = self._set_aside, {}
+            for job_id, job in set_aside.items():
+                job.status = WAITING
+                self._pool.enqueue(job_id, job.job.key.scope, job.granted)
             self._start_admitted()
 
     def _finish(self, job: HostJob, followers: Sequence[HostJob], status: Status) -> None:
-        """End a job; if it has not succeeded, those after it too."""
+        """End a job; if it has not succeeded, those after it too, and others may compute all their results."""
         job.script, job.status = None, status
         if status.state is not State.SUCCEEDED:
             for follower in followers:
                 follower.status = not_run(job.job)
+            for own in (job, *followers):
+                self._share.end_claim(own.job_id)
         self._changed.notify_all()
 
     def _release(self, job_id: str) -> None:
+        self._set_aside.pop(job_id, None)
         self._pool.release(job_id)
         self._share.release(job_id)
         self._start_admitted()

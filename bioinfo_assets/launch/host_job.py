@@ -30,6 +30,7 @@ from bioinfo_assets.launch.failure import (
 from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.scratch import Attempt
 from bioinfo_assets.launch.script import ScriptReport, output_files, read_script_report
+from bioinfo_assets.storage.store import local_path
 
 WAITING: Final = Status(State.QUEUED, "queued: waiting for free CPUs or memory on this host")
 _STDERR_TAIL: Final = 64 * 1024  # bytes in which the cause of a failure is looked for
@@ -127,9 +128,11 @@ class HostJob:
 
     @property
     def results(self) -> dict[str, str]:
-        """By id, its result and those of its followers: where the first file of each is published."""
-        jobs = (self, *self.followers)
-        return {job.job_id: job.job.outputs[0].uri for job in jobs if job.job.outputs}
+        """By id, its result and those of its followers: where the first file of each is published, by whatever path."""
+        uris = {job.job_id: job.job.outputs[0].uri for job in (self, *self.followers) if job.job.outputs}
+        return {
+            job_id: uri if (path := local_path(uri)) is None else str(path.resolve()) for job_id, uri in uris.items()
+        }
 
     @property
     def submission(self) -> Submission:

@@ -6,6 +6,7 @@ belongs to a process that died: what it held is free. There is no server, and no
 """
 
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -15,13 +16,20 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.file_lock import file_lock, is_held
 
+_log = logging.getLogger(__name__)
+
 FOLDER_VARIABLE: Final = "BIOINFO_MACHINE_FOLDER"
 """The environment variable that names another folder, for example one of a group of users."""
+
+_LOCK: Final = "lock"
+
+_BLOCK: Final = 4096
+"""Bytes by which a file grows: usual file systems overwrite a block that they have given."""
 
 TICKET_TIMEOUT_S: Final = 30.0
 """Seconds after which a process that waits and no longer asks, such as a suspended one, loses its turn."""
@@ -88,8 +96,9 @@ class MachineShare:
         with self._all_locked():
             if any(not set(results.values()).isdisjoint(use.results) for use in self._others(own)):
                 return False
-            self._claimed.update(results)
-            self._write(own)
+            claimed = {**self._claimed, **results}
+            self._write(own, self._held, claimed, self._waiting_since)
+            self._claimed = claimed
         return True
 
     def end_claim(self, job_id: str) -> None:
@@ -112,10 +121,10 @@ class MachineShare:
             is_granted = self._is_free(resources, others) and not any(
                 use.waits_longer_than(since, now) for use in others
             )
-            if is_granted:
-                self._held[job_id] = resources
-            self._waiting_since = 0.0 if is_granted else since
-            self._write(own)
+            held = {**self._held, job_id: resources} if is_granted else self._held
+            waiting_since = 0.0 if is_granted else since
+            self._write(own, held, self._claimed, waiting_since)
+            self._held, self._waiting_since = held, waiting_since
             return is_granted
 
     def release(self, job_id: str) -> None:
@@ -148,13 +157,23 @@ class MachineShare:
         if self._file is None:
             with translate_disk_errors(self.folder):
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = self.folder / f"{os.getpid()}-{uuid4().hex[:8]}.use"
+            file = self.folder / f"{os.getpid()}-{uuid4().hex[:8]}.use"
             with self._all_locked():  # another process may take a file that nobody has locked yet for one of a dead one
-                self._stack.enter_context(file_lock(self._file))
+                self._stack.enter_context(file_lock(file))
+                self._share_with_users(file)
+                self._write(file, self._held, self._claimed, self._waiting_since)
+            self._file = file
         return self._file
 
+    def _share_with_users(self, file: Path) -> None:
+        """Let whoever may write to the folder lock and read its files, whatever the umask."""
+        mode = self.folder.stat().st_mode & 0o666
+        file.chmod(mode)
+        with suppress(PermissionError):  # another user's
+            (self.folder / _LOCK).chmod(mode)
+
     def _all_locked(self) -> AbstractContextManager[None]:
-        return file_lock(self.folder / "lock")
+        return file_lock(self.folder / _LOCK)
 
     def _others(self, own: Path) -> list[_Use]:
         """What the other backends of this machine hold; the files of processes that died are removed."""
@@ -165,7 +184,8 @@ class MachineShare:
             if is_held(file):
                 uses.append(_read(file))
             else:
-                file.unlink(missing_ok=True)
+                with suppress(PermissionError):  # another user's, in a folder where only its owner removes a file
+                    file.unlink(missing_ok=True)
         return uses
 
     def _is_free(self, resources: Resources, others: Sequence[_Use]) -> bool:
@@ -176,15 +196,25 @@ class MachineShare:
         return cpus <= self.cpus and memory_mib <= self.memory_mib
 
     def _update(self) -> None:
-        if self._file is not None:
+        """State what the jobs hold now that it is less; if that fails, others learn of it with the next change."""
+        if self._file is None:
+            return
+        try:
             with self._all_locked():
-                self._write(self._file)
+                self._write(self._file, self._held, self._claimed, self._waiting_since)
+        except (BioinfoAssetsError, OSError) as error:
+            _log.warning("other runs wait longer than they need to: %s", error)
 
-    def _write(self, file: Path) -> None:
-        cpus = sum(held.cpus for held in self._held.values())
-        memory_mib = sum(held.memory_mib for held in self._held.values())
-        results = list(self._claimed.values())
-        file.write_text(json.dumps([cpus, memory_mib, self._waiting_since, time.time(), results]), encoding="ascii")
+    def _write(
+        self, file: Path, held: Mapping[str, Resources], claimed: Mapping[str, str], waiting_since: float
+    ) -> None:
+        """Write in place, and at least as many bytes as before: a disk that is full since has room for them."""
+        cpus = sum(resources.cpus for resources in held.values())
+        memory_mib = sum(resources.memory_mib for resources in held.values())
+        data = json.dumps([cpus, memory_mib, waiting_since, time.time(), list(claimed.values())]).encode("ascii")
+        size = max(file.stat().st_size, -(-len(data) // _BLOCK) * _BLOCK)
+        with translate_disk_errors(self.folder), file.open("r+b") as handle:
+            handle.write(data.ljust(size))
 
 
 def machine_folder() -> Path:

@@ -110,6 +110,10 @@ class ResourcePool:
         self._held[job_id] = self._waiting.pop(job_id).resources
         return job_id
 
+    def is_waiting(self, job_id: str) -> bool:
+        """Whether a job is in the queue."""
+        return job_id in self._waiting
+
     def release(self, job_id: str) -> None:
         """Take a job out, whether it waited or held resources."""
         self._waiting.pop(job_id, None)

@@ -114,6 +114,7 @@ def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committ
             committed = _publish(ledger, backend.name, submitted, status.report, lock)
     except BioinfoAssetsError as error:
         # Hours of work may be in scratch: it is left there for a person, until the next run removes it.
+        backend.end_claim(submission.job_id)
         raise JobError(
             f"{error}; the files of {job.name} are kept in {submission.scratch} until the next run"
         ) from error

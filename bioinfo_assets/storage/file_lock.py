@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bioinfo_assets.storage.atomic import translate_disk_errors
@@ -26,7 +26,7 @@ def file_lock(path: Path, *, wait: bool = True) -> Iterator[None]:
     """
     with translate_disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = _open(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -34,12 +34,24 @@ def file_lock(path: Path, *, wait: bool = True) -> Iterator[None]:
         os.close(handle)
 
 
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except PermissionError:
+        # Another user's file can be locked too, except on NFS. If there is none, the folder cannot be written to.
+        with suppress(OSError):
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        raise
+
+
 def is_held(path: Path) -> bool:
-    """Return whether anybody holds a lock file; False if it does not exist."""
+    """Return whether anybody holds a lock file; False if it does not exist, True if only its owner may know."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
+    except PermissionError:
+        return True
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,9 +1,14 @@
 """What the jobs of several processes hold of one machine: never more than it has, in turn, and no result twice."""
 
+import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -14,8 +19,10 @@ from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.launch.machine_share import FOLDER_VARIABLE, MachineShare, machine_folder
 from bioinfo_assets.launch.resource_pool import available_cpus
+from bioinfo_assets.storage.atomic import disk_full_error
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.contract import TEXT, job, run, wait_for_end, wait_for_status
+from bioinfo_assets_tests.launch.mounts import can_mount
 
 ONE, TWO, THREE = (Resources(cpus=cpus, memory_mib=100) for cpus in (1, 2, 3))
 
@@ -101,6 +108,74 @@ def test_what_a_killed_process_held_is_free(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.use"))) == 1
 
 
+@pytest.mark.skipif(not can_mount(), reason="file systems cannot be mounted here")
+def test_a_disk_that_is_full_since_changes_nothing(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], check=True)
+    try:
+        first, second = share(tmp_path), share(tmp_path)
+        first.open()
+        second.open()
+        with pytest.raises(OSError, match="No space"):
+            (tmp_path / "filler").write_bytes(bytes(1 << 20))
+        assert first.claim({"a": "/out/a.txt"})
+        assert not second.claim({"b": "/out/a.txt"})
+        assert first.try_hold("a", THREE)
+        assert not second.try_hold("b", TWO)
+        first.release("a")
+        first.end_claim("a")
+        assert second.claim({"b": "/out/a.txt"})
+        assert second.try_hold("b", TWO)
+        first.close()
+        second.close()
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_what_could_not_be_stated_is_not_held(tmp_path: Path) -> None:
+    own = share(tmp_path)
+    path = own.open()
+    path.unlink()
+    path.mkdir()  # so that it cannot be written
+    with pytest.raises((InputError, OSError)):
+        own.try_hold("a", THREE)
+    with pytest.raises((InputError, OSError)):
+        own.claim({"a": "/out/a.txt"})
+    path.rmdir()
+    path.touch()
+    assert own.claim({"a": "/out/a.txt"})
+    assert own.try_hold("a", THREE)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_group_shares_a_folder_whatever_the_umask() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        own, umask = share(folder), os.umask(0o077)
+        try:
+            assert own.try_hold("a", THREE)
+        finally:
+            os.umask(umask)
+        assert as_nobody(lambda: not share(folder).try_hold("b", TWO))
+        assert as_nobody(lambda: share(folder).try_hold("b", ONE))
+        assert own.try_hold("c", ONE)  # what nobody held ended with its process
+        own.close()
+
+
+def as_nobody(check: Callable[[], bool]) -> bool:
+    """Whether something is so for another user, in a process of its own."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            os._exit(0 if check() else 1)
+        finally:
+            os._exit(2)
+    return os.waitpid(child, 0)[1] == 0
+
+
 def test_a_result_is_claimed_by_one_backend_until_its_job_is_discarded(tmp_path: Path) -> None:
     first, second = share(tmp_path), share(tmp_path)
     assert first.claim({"a": "/out/a.txt", "b": "/out/b.txt"})
@@ -131,7 +206,8 @@ def test_a_job_waits_while_another_run_computes_its_result_and_others_overtake_i
         ended = wait_for_end(backend, waiting)
         expected = (State.CANCELLED, Outcome.NOT_RUN) if is_published else (State.SUCCEEDED, Outcome.SUCCEEDED)
         assert (ended.state, ended.outcome) == expected
-        assert not other.claim({"again": TEXT.uri})  # nobody may compute it before it is published
+        if not is_published:
+            assert not other.claim({"again": TEXT.uri})  # nobody may compute it before it is published
         backend.discard(waiting)
         assert other.claim({"again": TEXT.uri})
     finally:
@@ -152,6 +228,58 @@ def test_a_job_that_nobody_else_computes_any_longer_states_that_it_waits_for_cpu
     finally:
         backend.close()
         other.close()
+
+
+def test_others_may_compute_what_failed_or_could_not_be_published(tmp_path: Path) -> None:
+    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+    backend = LocalBackend(tmp_path, Store())
+    try:
+        failed = backend.submit(job("greets", "exit 1", outputs=(TEXT,))).job_id
+        assert wait_for_end(backend, failed).state is State.FAILED
+        assert other.claim({"theirs": TEXT.uri})
+        other.end_claim("theirs")
+        backend.discard(failed)
+        succeeded = backend.submit(job("greets", outputs=(TEXT,))).job_id
+        assert wait_for_end(backend, succeeded).state is State.SUCCEEDED
+        assert not other.claim({"theirs": TEXT.uri})
+        backend.end_claim(succeeded)
+        assert other.claim({"theirs": TEXT.uri})
+    finally:
+        backend.close()
+        other.close()
+
+
+def test_a_result_is_the_same_by_another_path(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+    assert other.claim({"theirs": str(tmp_path / "real" / "greeting.txt")})
+    backend = LocalBackend(tmp_path, Store())
+    try:
+        by_link = replace(TEXT, uri=str(tmp_path / "link" / "greeting.txt"))
+        job_id = backend.submit(job("greets", outputs=(by_link,))).job_id
+        wait_for_status(backend, job_id, lambda status: "another run" in status.reason)
+    finally:
+        backend.close()
+        other.close()
+
+
+def test_jobs_wait_while_the_machine_cannot_be_asked_and_can_be_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = LocalBackend(tmp_path, Store())
+    try:
+        with monkeypatch.context() as full:
+            full.setattr(MachineShare, "try_hold", Mock(side_effect=disk_full_error("/tmp")))  # noqa: S108 - in a message
+            first, second = (backend.submit(job("prints")).job_id for _ in range(2))
+            wait_for_status(
+                backend, first, lambda status: status.reason.startswith("queued: no space is left for /tmp")
+            )
+            backend.cancel(first)
+            assert wait_for_end(backend, first).state is State.CANCELLED
+        assert wait_for_end(backend, second).state is State.SUCCEEDED
+    finally:
+        backend.close()
 
 
 def test_a_job_whose_result_another_run_computes_can_be_cancelled(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 from bioinfo_assets.errors import BioinfoAssetsError, JobError, ResourceError
 from bioinfo_assets.launch.backend import JobReport
 from bioinfo_assets.launch.job import Input, Job, Output, Resources
+from bioinfo_assets.launch.machine_share import MachineShare, machine_folder
+from bioinfo_assets.launch.resource_pool import available_cpus
 from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets.launch.transfer import publish
 from bioinfo_assets.records import commit as commit_module
@@ -204,6 +206,19 @@ def test_files_that_cannot_be_published_stay_in_scratch(project: GreetingProject
         sentence.split("the files of greeting-expt are kept in ")[1].split(" until the next run", maxsplit=1)[0]
     )
     assert (kept / "work" / "greeting.txt").read_text() == "hello world"
+
+
+def test_another_run_may_compute_what_could_not_be_published(project: GreetingProject) -> None:
+    """Two runs that each wait for what the other could not publish would wait for ever."""
+    project.greeting.parent.parent.mkdir(parents=True)
+    project.greeting.parent.write_text("a file where the sample's folder should be")
+    with pytest.raises(JobError):
+        project.run(project.job())
+    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+    try:
+        assert other.claim({"theirs": str(project.greeting)})
+    finally:
+        other.close()
 
 
 def test_a_missing_tool_is_an_error_before_anything_runs(project: GreetingProject) -> None:

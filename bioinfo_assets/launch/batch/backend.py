@@ -192,6 +192,9 @@ class BatchBackend:
         number = job.parts.first + part
         return self._logs.read(job_id, state.log_stream, stream, offset, is_over=is_over, part=number)
 
+    def end_claim(self, job_id: str) -> None:
+        """Do nothing: whoever computes the result adopts the job, which has left its outputs."""
+
     def discard(self, job_id: str, *, keep_log: bool = False) -> None:
         """Forget a job that is over and free its scratch; to keep the log, package and reports are kept.
 
