@@ -1,10 +1,11 @@
 """The active jobs of a project on AWS Batch, whichever run submitted them: list, terminate, read logs."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ class ActiveJob:
         scope: Sample or shared folder; empty for an array.
         size: Number of jobs in the array; 1 for a single job.
         run_id: The run that waits for it.
+        other_runs: Of an array, the runs that may wait for some of its jobs too: the one that submitted it, and those
+            that have adopted one.
         status: Batch's status.
         reason: Why it waits, or why its last attempt ended; empty if Batch gives no reason.
         created: When it was submitted.
@@ -55,6 +58,7 @@ class ActiveJob:
     log_stream: str
     links: Mapping[str, str]
     children: Mapping[str, int] = field(default_factory=dict)
+    other_runs: tuple[str, ...] = ()
 
 
 def active_jobs(
@@ -74,22 +78,23 @@ def active_jobs(
     """
     claims = Claims(store or Store(), ScratchPaths(scratch))
     scratch_tag = tag_value(claims.paths.root)
+    adopted = cache(claims.adopted_indexes)
     ids = (job["jobId"] for job in client.active(queue, prefix))
     while chunk := list(islice(ids, MAX_DESCRIBED_JOBS)):
         details = client.describe(chunk)
         for batch_id in chunk:
             detail = details.get(batch_id)
             if detail is not None and detail["status"] in ACTIVE and _tag(detail, "scratch") == scratch_tag:
-                yield _active_job(detail, claims, client.region)
+                is_array = "arrayProperties" in detail
+                indexes = adopted().get(detail["jobName"], ()) if is_array else ()
+                yield _active_job(detail, claims, client.region, indexes)
 
 
 def orphans(jobs: Iterable[ActiveJob], is_over: Callable[[str], bool]) -> Iterator[ActiveJob]:
-    """The jobs whose run is over, so that no run waits for them; `is_over` is called once for each run."""
-    is_run_over: dict[str, bool] = {}
+    """The jobs all of whose runs are over, so that none waits for them; `is_over` is called once for each run."""
+    is_run_over = cache(is_over)
     for job in jobs:
-        if job.run_id not in is_run_over:
-            is_run_over[job.run_id] = is_over(job.run_id)
-        if is_run_over[job.run_id]:
+        if all(map(is_run_over, (job.run_id, *job.other_runs))):
             yield job
 
 
@@ -137,16 +142,20 @@ def _describe(client: Client, batch_id: str) -> "JobDetailTypeDef":
     return detail
 
 
-def _active_job(detail: "JobDetailTypeDef", claims: Claims, region: str) -> ActiveJob:
+def _active_job(detail: "JobDetailTypeDef", claims: Claims, region: str, adopted_indexes: Sequence[int]) -> ActiveJob:
     array = detail.get("arrayProperties", {})
-    note = claims.read_note(detail["jobName"])
+    note, submitter = claims.read_note(detail["jobName"]), _tag(detail, "run")
+    run_id = note.run_id if note is not None else submitter
+    adopters = (claims.read_note(detail["jobName"], index) for index in adopted_indexes)
+    runs = {submitter, *(adopter.run_id for adopter in adopters if adopter is not None)} if array else set()
     return ActiveJob(
         batch_id=detail["jobId"],
         name=detail["jobName"],
         asset=_tag(detail, "asset"),
         scope=_tag(detail, "scope"),
         size=array.get("size", 1),
-        run_id=note.run_id if note is not None else _tag(detail, "run"),
+        run_id=run_id,
+        other_runs=tuple(sorted(runs - {run_id})),
         status=detail["status"],
         reason=detail.get("statusReason", ""),
         created=_time(detail["createdAt"]),

@@ -1,6 +1,6 @@
 """Claims on jobs in scratch, by which a job of a dead process or of another run is adopted instead of run twice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -131,6 +131,15 @@ class Claims:
     def write_note(self, name: str, note: SubmissionNote, index: int | None = None) -> None:
         """Write the note of a submission, or of one job of its array."""
         self.store.write_bytes(self.paths.submission_note(name, index), note.model_dump_json().encode())
+
+    def adopted_indexes(self) -> Mapping[str, Sequence[int]]:
+        """By name of an array: the jobs of it that have a note of their own, because a run has adopted them."""
+        indexes: dict[str, list[int]] = {}
+        for uri in self.store.list(self.paths.submissions):
+            name, _, index = uri.rpartition("/")[2].removesuffix(".json").rpartition(".")
+            if index.isdecimal():
+                indexes.setdefault(name, []).append(int(index))
+        return indexes
 
     def _read(self, uri: str, model: type[Model]) -> Model | None:
         try:

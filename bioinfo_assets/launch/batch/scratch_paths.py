@@ -71,9 +71,14 @@ class ScratchPaths:
         """The claim of a fingerprint."""
         return join(self.root, "claims", f"{fingerprint}.json")
 
+    @property
+    def submissions(self) -> str:
+        """The folder of the notes of submissions."""
+        return join(self.root, "submissions")
+
     def submission_note(self, name: str, index: int | None = None) -> str:
         """The note of a submission; with an index, of one job of its array."""
-        return join(self.root, "submissions", f"{name}.json" if index is None else f"{name}.{index}.json")
+        return join(self.submissions, f"{name}.json" if index is None else f"{name}.{index}.json")
 
     def tool_list(self, image: str) -> str:
         """The list of an image's tools."""

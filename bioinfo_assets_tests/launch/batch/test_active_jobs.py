@@ -119,6 +119,22 @@ class TestOrphans:
         assert sorted(orphan.scope for orphan in found) == ["s0", "s1"]
         assert sorted(runs) == ["alive", "dead"]
 
+    def test_an_array_is_no_orphan_while_any_of_the_runs_that_wait_for_its_jobs_goes_on(
+        self, client: Client, scratch: str
+    ) -> None:
+        fingerprints = [f"{n}d" * 32 for n in range(5)]
+        with batch_backend(scratch, "submitter") as first:
+            ids = [first.submit(job("sleeps", scope=f"s{n}"), fingerprints[n]).job_id for n in range(5)]
+            for job_id in ids:
+                wait_for_running(first, job_id)
+            with batch_backend(scratch, "adopter") as second:
+                wait_for_running(second, second.submit(job("sleeps", scope="s1"), fingerprints[1]).job_id)
+                (array,) = active_jobs(client, "default", scratch)
+                assert (array.size, {array.run_id, *array.other_runs}) == (5, {"submitter", "adopter"})
+                assert list(orphans([array], lambda run_id: run_id == "adopter")) == []
+                assert list(orphans([array], lambda run_id: run_id == "submitter")) == []
+                assert list(orphans([array], lambda _: True)) == [array]
+
 
 class TestTerminate:
     def test_the_run_shows_the_reason_of_the_termination(
