@@ -14,7 +14,7 @@ from bioinfo_assets.launch.backend import JobReport, Stream, Usage
 from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.launch.local_backend import LocalBackend, Supervisors
 from bioinfo_assets.launch.scratch import Attempt
-from bioinfo_assets.launch.transfer import publish
+from bioinfo_assets.launch.transfer import HELD_BY_PROCESS, publish
 from bioinfo_assets.storage.store import Store
 
 REPOSITORY: Final = Path(__file__).parents[1]
@@ -65,7 +65,7 @@ class Bench:
             if status.report is None or status.reason:
                 log = backend.read_log(submission.job_id, Stream.STDERR, 0).decode()
                 raise RuntimeError(f"{job.name}: {status.reason}\n{log}")
-            publish(Store(), job, status.report)
+            publish(Store(), job, status.report, HELD_BY_PROCESS)
             backend.discard(submission.job_id)
         return Figures.of(status.report.usage), _output_files(job, status.report)
 

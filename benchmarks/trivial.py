@@ -17,7 +17,7 @@ import dagster as dg
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.job import Job, Output
 from bioinfo_assets.launch.local_backend import LocalBackend
-from bioinfo_assets.launch.transfer import publish
+from bioinfo_assets.launch.transfer import HELD_BY_PROCESS, publish
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.launcher import JobLauncher, job_launcher
 from bioinfo_assets.orchestration.step_plan import JobBuilder
@@ -42,7 +42,7 @@ def run_job(job: Job, folder: Path) -> None:
             time.sleep(0.01)
         if status.report is None or not status.report.files:
             raise RuntimeError(status.reason)
-        publish(Store(), job, status.report)
+        publish(Store(), job, status.report, HELD_BY_PROCESS)
         backend.discard(job_id)
 
 
@@ -57,7 +57,7 @@ def without_dagster(steps: int, folder: Path) -> None:
             status = backend.poll([job_id])[job_id]
             if status.report is None or not status.report.files:
                 raise RuntimeError(status.reason)
-            publish(Store(), job, status.report)
+            publish(Store(), job, status.report, HELD_BY_PROCESS)
 
 
 def our_assets(steps: int, folder: Path) -> dg.Definitions:

@@ -22,20 +22,26 @@ from bioinfo_assets.storage.store import FileStat, Store, local_path
 _MAX_CONCURRENT_MOVES: Final = 4  # a few streams use up the bandwidth of a network or disk
 
 
-def publish(store: Store, job: Job, report: JobReport) -> Mapping[str, FileStat]:
+def publish(store: Store, job: Job, report: JobReport, lock: "PublishLock") -> Mapping[str, FileStat]:
     """Put a job's outputs in their published places, each of them atomically.
 
     Local files are moved. Those in S3 are copied: whoever discards the job deletes all that it left in a few calls.
 
-    The caller holds `publish_lock`, so temporary files next to those places were left by a killed process: they are
-    removed.
+    Temporary files next to those places were left by a killed process: they are removed.
+
+    Args:
+        store: Where the files are.
+        job: Its outputs are published.
+        report: Where the job has left them.
+        lock: The `publish_lock` that the caller holds. It is checked before each file: what another process has
+            published since it was lost is not replaced.
 
     Returns:
         The published files, by output key; without those that are not published (see `Output.only_for`).
 
     Raises:
         InputError: a place cannot be written to.
-        ResourceError: a disk is full.
+        ResourceError: a disk is full, or the lock was lost.
         JobError: a published file differs in size from the job's output.
     """
     uris = {output.key: output.uri for output in job.outputs}
@@ -43,7 +49,7 @@ def publish(store: Store, job: Job, report: JobReport) -> Mapping[str, FileStat]
         store.remove_parts(uri)
     with ThreadPoolExecutor(_MAX_CONCURRENT_MOVES) as pool:
         moves = {
-            file.key: pool.submit(_publish_file, store, file, uris[file.key])
+            file.key: pool.submit(_publish_file, store, file, uris[file.key], lock)
             for file in report.files
             if file.is_published
         }
@@ -61,11 +67,13 @@ class PublishLock(Protocol):
         """
 
 
-class _FileLock:
-    """The operating system holds it until this process releases it or ends."""
-
+class _HeldByProcess:
     def check(self) -> None:
         """Do nothing: it is held."""
+
+
+HELD_BY_PROCESS: Final[PublishLock] = _HeldByProcess()
+"""A lock that the operating system holds until this process releases it or ends, or of a place that no other knows."""
 
 
 @contextmanager
@@ -85,10 +93,11 @@ def publish_lock(uri: str) -> Iterator[PublishLock]:
             yield held
         return
     with file_lock(path.with_name(f".{path.name}.lock")):
-        yield _FileLock()
+        yield HELD_BY_PROCESS
 
 
-def _publish_file(store: Store, file: OutputFile, uri: str) -> FileStat:
+def _publish_file(store: Store, file: OutputFile, uri: str, lock: PublishLock) -> FileStat:
+    lock.check()
     if local_path(file.path) is None:
         store.copy(file.path, uri, file.size)
     else:

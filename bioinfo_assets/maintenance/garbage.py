@@ -246,15 +246,17 @@ def _contains_only(ledger: Ledger, folder: str, items: Sequence[GarbageItem]) ->
 
 def _delete_in_scope(collector: _Collector, scope: str, items: Sequence[GarbageItem]) -> Iterator[GarbageItem]:
     ledger = collector.ledger
-    with ledger.publishing(scope):
+    with ledger.publishing(scope) as lock:
         samples = {scope} if has_sample(ledger, scope) else set()
         current = collector.items_in(read_scope_folder(ledger, scope, samples))
         for item in items:
             if item not in current:
                 raise InputError(f"{item.uri} changed since it was listed: run `gc --dry-run` again")
+            lock.check()
             if item.record is not None:
                 ledger.withdraw(item.record)
             for uri in item.files:
+                lock.check()
                 ledger.store.delete(uri)
             yield item
     _remove_empty_folders(ledger, scope, (uri for item in items for uri in item.files))

@@ -174,7 +174,7 @@ def register(ledger: Ledger, checked: CheckedImport, on_bytes: Callable[[int], N
         _ensure_sample(ledger, request.sample)
         return Imported(current, is_new=False)
     record = _record(checked, datetime.now(UTC), _hash_files(ledger, checked, on_bytes))
-    with ledger.publishing(request.sample):
+    with ledger.publishing(request.sample) as lock:
         previous = ledger.read(record.key)
         is_same = previous is not None and (previous.fingerprint, _uris(previous)) == (
             record.fingerprint,
@@ -182,7 +182,8 @@ def register(ledger: Ledger, checked: CheckedImport, on_bytes: Callable[[int], N
         )
         if previous is not None and is_same:  # the same bytes, written again
             record = previous.model_copy(update={"outputs": record.outputs, "warnings": record.warnings})
-        elif previous is not None:
+        lock.check()
+        if previous is not None and not is_same:
             ledger.withdraw(previous)
         ledger.write(record)
     _ensure_sample(ledger, request.sample)

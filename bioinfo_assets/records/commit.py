@@ -221,7 +221,7 @@ def _publish(
     if current is not None:
         return current
     began = time.monotonic()
-    published = publish(ledger.store, job, report)
+    published = publish(ledger.store, job, report, lock)
     report = _with_upload(report, job, time.monotonic() - began)
     ledger.store.remove_parts(ledger.uri(job.key))
     record = _record(backend_name, submitted, report, published)

@@ -32,14 +32,15 @@ class HeldLock:
         token: Names the holder.
         etag: Of the object as the holder wrote it.
         lease_s: Seconds after which a lock that is not renewed is free.
+        written_at: When the holder began to write it: whoever waits may have seen it from that moment on.
     """
 
-    def __init__(self, uri: str, token: str, etag: str, lease_s: float) -> None:
+    def __init__(self, uri: str, token: str, etag: str, lease_s: float, written_at: float) -> None:
         self._uri = uri
         self._token = token
         self._etag = etag
         self._lease_s = lease_s
-        self._renewed_at = time.monotonic()
+        self._renewed_at = written_at
         self._renewals = 0
         self._is_lost = False
         self._released = threading.Event()
@@ -52,7 +53,7 @@ class HeldLock:
         Raises:
             ResourceError: it was not renewed in time, so that another may hold it.
         """
-        if self._is_lost or time.monotonic() - self._renewed_at > self._lease_s:
+        if self._is_lost or _now() - self._renewed_at > self._lease_s:
             raise ResourceError(f"the lock {self._uri} was lost because S3 could not be reached in time: run it again")
 
     def release(self) -> None:
@@ -67,6 +68,7 @@ class HeldLock:
         pause_s = self._lease_s / _RENEWALS_PER_LEASE
         while not self._released.wait(pause_s):
             pause_s = self._lease_s / _RENEWALS_PER_LEASE
+            written_at = _now()
             try:
                 etag = conditional.write(self._uri, _content(self._token, self._renewals + 1), self._etag)
             except BioinfoAssetsError:
@@ -75,7 +77,7 @@ class HeldLock:
             if etag is None:
                 self._is_lost = True
                 return
-            self._etag, self._renewed_at = etag, time.monotonic()
+            self._etag, self._renewed_at = etag, written_at
             self._renewals += 1
 
 
@@ -99,14 +101,20 @@ def _acquire(uri: str, lease_s: float) -> HeldLock:
     while True:
         current = conditional.read(uri)
         if current is not None and current.etag != seen:
-            seen, seen_at = current.etag, time.monotonic()
-        is_free = current is None or current.data == _RELEASED or time.monotonic() - seen_at > lease_s
+            seen, seen_at = current.etag, _now()
+        is_free = current is None or current.data == _RELEASED or _now() - seen_at > lease_s
         if is_free:
+            written_at = _now()
             etag = conditional.write(uri, _content(token, 0), None if current is None else current.etag)
             if etag is not None:
-                return HeldLock(uri, token, etag, lease_s)
+                return HeldLock(uri, token, etag, lease_s, written_at)
         else:
             time.sleep(min(POLL_INTERVAL_S, lease_s / 10))
+
+
+def _now() -> float:
+    """Seconds, including those in which this machine was suspended: its locks were not renewed meanwhile."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _content(token: str, renewals: int) -> bytes:

@@ -6,14 +6,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from bioinfo_assets.errors import JobError
+from bioinfo_assets.errors import JobError, ResourceError
 from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.job import Output
 from bioinfo_assets.launch.local_backend import LocalBackend
-from bioinfo_assets.launch.transfer import publish, publish_lock
+from bioinfo_assets.launch.transfer import HELD_BY_PROCESS, PublishLock, publish, publish_lock
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.contract import job, report_of, run
 
@@ -35,7 +36,7 @@ def test_outputs_are_published_with_the_bytes_that_were_reported(backend: LocalB
     greeting = job("greets", outputs=outputs)
     status = run(backend, greeting)
     assert status.state is State.SUCCEEDED
-    publish(Store(), greeting, report_of(status))
+    publish(Store(), greeting, report_of(status), HELD_BY_PROCESS)
     assert Store().list(results, recursive=True) == (f"{results}/b", f"{results}/expt/a.txt")
     digests = {file.key: file.sha256 for file in report_of(status).files}
     for output in outputs:
@@ -47,7 +48,23 @@ def test_a_file_of_another_size_than_reported_is_refused(backend: LocalBackend, 
     report = report_of(run(backend, greeting))
     wrong = replace(report, files=(replace(report.files[0], size=7),))
     with pytest.raises(JobError, match=r"a\.txt has 6 bytes, but the job's output had 7"):
-        publish(Store(), greeting, wrong)
+        publish(Store(), greeting, wrong, HELD_BY_PROCESS)
+
+
+def test_what_another_process_published_since_the_lock_was_lost_is_not_replaced(
+    backend: LocalBackend, tmp_path: Path
+) -> None:
+    outputs = tuple(Output(key, f"greeting.{key}", str(tmp_path / "results" / key)) for key in ("txt", "md5"))
+    greeting = job("greets", outputs=outputs)
+    report = report_of(run(backend, greeting))
+    theirs = tmp_path / "results" / "md5"
+    theirs.parent.mkdir()
+    theirs.write_text("theirs")
+    lost = Mock(spec=PublishLock, check=Mock(side_effect=ResourceError("the lock was lost")))
+    with pytest.raises(ResourceError, match="the lock was lost"):
+        publish(Store(), greeting, report, lost)
+    assert theirs.read_text() == "theirs"
+    assert list(theirs.parent.iterdir()) == [theirs]
 
 
 KILLED_WHILE_WRITING = """
@@ -67,7 +84,7 @@ def test_temporary_files_of_killed_writers_are_removed_and_nothing_else(backend:
     (place.parent / ".a.txt.lock").touch()
     assert len(list(place.parent.glob(".a.txt.*.part"))) == 3
     greeting = job("greets", outputs=(Output("text", "greeting.txt", str(place)),))
-    publish(Store(), greeting, report_of(run(backend, greeting)))
+    publish(Store(), greeting, report_of(run(backend, greeting)), HELD_BY_PROCESS)
     left = sorted(path.name for path in place.parent.iterdir())
     assert left[1:] == [".a.txt.lock", "a.txt"]
     assert left[0].startswith(".a.txt.fai.")  # it may be in use: its own publisher removes it

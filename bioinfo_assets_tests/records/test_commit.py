@@ -16,7 +16,7 @@ from bioinfo_assets.launch.job import Input, Job, Output, Resources
 from bioinfo_assets.launch.machine_share import MachineShare, machine_folder
 from bioinfo_assets.launch.resource_pool import available_cpus
 from bioinfo_assets.launch.tools import tool_versions
-from bioinfo_assets.launch.transfer import publish
+from bioinfo_assets.launch.transfer import PublishLock, publish
 from bioinfo_assets.records import commit as commit_module
 from bioinfo_assets.records.commit import commit, submit
 from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction
@@ -232,8 +232,8 @@ def test_a_host_that_is_killed_while_publishing_leaves_no_result(
     """Killed after the files are published and before the record is written: without a record nothing is reused."""
     project.run(project.job())
 
-    def die(store: Store, job: Job, report: JobReport) -> None:
-        publish(store, job, report)
+    def die(store: Store, job: Job, report: JobReport, lock: PublishLock) -> None:
+        publish(store, job, report, lock)
         raise SystemExit("killed")
 
     monkeypatch.setattr(commit_module, "publish", die)

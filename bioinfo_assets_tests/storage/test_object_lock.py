@@ -103,3 +103,18 @@ class TestLock:
             with pytest.raises(ResourceError, match=r"publish\.lock was lost because S3 could not be reached"):
                 held.check()
         assert Store().read_bytes(uri) == b"of another, after this host had slept\n"
+
+    def test_a_lock_is_held_from_the_moment_at_which_others_may_have_seen_it(
+        self, uri: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The answer of S3 may come late: whoever waits counts from before it."""
+        write = conditional.write
+
+        def write_with_late_answer(target: str, data: bytes, etag: str | None) -> str | None:
+            new = write(target, data, etag)
+            time.sleep(0.4)
+            return new
+
+        monkeypatch.setattr(conditional, "write", write_with_late_answer)
+        with object_lock(uri, lease_s=0.3) as held, pytest.raises(ResourceError, match="was lost"):
+            held.check()
