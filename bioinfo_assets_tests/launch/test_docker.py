@@ -271,15 +271,20 @@ class TestNothingIsLeft:
     def test_a_container_that_a_killed_host_had_not_started_is_removed_by_the_next(
         self, backend: DockerBackend, client: docker.DockerClient, tmp_path: Path, image: str
     ) -> None:
+        """One that runs may belong to a host whose folder this one does not see."""
         living = HostScratch(tmp_path / "living")
-        for host in (tmp_path / "scratch" / "host.dead", living.root):
+        unseen = tmp_path / "scratch" / "host.unseen"
+        for host in (tmp_path / "scratch" / "host.dead", living.root, unseen):
             labels = {"bioinfo-assets.machine": socket.gethostname(), "bioinfo-assets.host": str(host)}
-            client.api.create_container(image, ["true"], labels=labels)
+            created = client.api.create_container(image, ["sleep", "1000"], labels=labels)
+            if host == unseen:
+                client.api.start(created["Id"])
         backend.tool_versions([])
         left = containers_of(client, tmp_path)
         for container in left:
-            client.api.remove_container(container["Id"])
-        assert [container["Labels"]["bioinfo-assets.host"] for container in left] == [str(living.root)]
+            client.api.remove_container(container["Id"], force=True)
+        hosts = {container["Labels"]["bioinfo-assets.host"] for container in left}
+        assert hosts == {str(living.root), str(unseen)}
         living.close()
 
     def test_a_job_whose_container_was_killed_from_outside_was_killed(

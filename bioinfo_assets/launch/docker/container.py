@@ -142,11 +142,15 @@ class Container:
 def remove_orphans(client: DockerClient) -> None:
     """Remove containers that hosts of this machine had created, but not started, when they were killed.
 
+    One that runs ends with its host. Whether that is alive cannot always be seen: it may be another user's, or in a
+    container of its own.
+
     Raises:
         ResourceError: the engine does not answer.
     """
     with translate_engine_errors():
-        for container in client.api.containers(all=True, filters={"label": f"{_MACHINE}={socket.gethostname()}"}):
+        filters = {"label": f"{_MACHINE}={socket.gethostname()}", "status": "created"}
+        for container in client.api.containers(all=True, filters=filters):
             if not host_is_alive(Path(container["Labels"][_HOST])):
                 with suppress(APIError):  # another host removes it at the same time
                     client.api.remove_container(container["Id"], force=True)
