@@ -13,6 +13,7 @@ from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
 from bioinfo_assets.storage import conditional
+from bioinfo_assets.storage.clock import seconds_since_boot
 
 LEASE_S: Final = 60.0
 """Seconds after which a lock that is not renewed is free."""
@@ -53,7 +54,7 @@ class HeldLock:
         Raises:
             ResourceError: it was not renewed in time, so that another may hold it.
         """
-        if self._is_lost or _now() - self._renewed_at > self._lease_s:
+        if self._is_lost or seconds_since_boot() - self._renewed_at > self._lease_s:
             raise ResourceError(f"the lock {self._uri} was lost because S3 could not be reached in time: run it again")
 
     def release(self) -> None:
@@ -68,7 +69,7 @@ class HeldLock:
         pause_s = self._lease_s / _RENEWALS_PER_LEASE
         while not self._released.wait(pause_s):
             pause_s = self._lease_s / _RENEWALS_PER_LEASE
-            written_at = _now()
+            written_at = seconds_since_boot()
             try:
                 etag = conditional.write(self._uri, _content(self._token, self._renewals + 1), self._etag)
             except BioinfoAssetsError:
@@ -101,20 +102,15 @@ def _acquire(uri: str, lease_s: float) -> HeldLock:
     while True:
         current = conditional.read(uri)
         if current is not None and current.etag != seen:
-            seen, seen_at = current.etag, _now()
-        is_free = current is None or current.data == _RELEASED or _now() - seen_at > lease_s
+            seen, seen_at = current.etag, seconds_since_boot()
+        is_free = current is None or current.data == _RELEASED or seconds_since_boot() - seen_at > lease_s
         if is_free:
-            written_at = _now()
+            written_at = seconds_since_boot()
             etag = conditional.write(uri, _content(token, 0), None if current is None else current.etag)
             if etag is not None:
                 return HeldLock(uri, token, etag, lease_s, written_at)
         else:
             time.sleep(min(POLL_INTERVAL_S, lease_s / 10))
-
-
-def _now() -> float:
-    """Seconds, including those in which this machine was suspended: its locks were not renewed meanwhile."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _content(token: str, renewals: int) -> bytes:

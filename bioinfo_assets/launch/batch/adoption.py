@@ -104,8 +104,8 @@ class Claims:
         except ValidationError:
             return ClaimVersion(None, found.etag)
 
-    def try_to_claim(self, fingerprint: str, claim: Claim, previous: ClaimVersion | None) -> bool:
-        """Write the claim of a fingerprint unless another run was faster; return whether it is ours.
+    def try_to_claim(self, fingerprint: str, claim: Claim, previous: ClaimVersion | None) -> ClaimVersion | None:
+        """Write the claim of a fingerprint unless another run was faster; return it as it is there, None if it was.
 
         Args:
             fingerprint: Of the result.
@@ -114,7 +114,8 @@ class Claims:
         """
         data = claim.model_dump_json().encode()
         etag = None if previous is None else previous.etag
-        return conditional.write(self.paths.claim(fingerprint), data, etag) is not None
+        written = conditional.write(self.paths.claim(fingerprint), data, etag)
+        return None if written is None else ClaimVersion(claim, written)
 
     def write(self, fingerprint: str, claim: Claim) -> None:
         """Write the claim of a fingerprint, replacing any earlier one."""
@@ -123,6 +124,12 @@ class Claims:
     def delete(self, fingerprint: str) -> None:
         """Delete the claim of a fingerprint."""
         self.store.delete(self.paths.claim(fingerprint))
+
+    def delete_of(self, fingerprint: str, budget: str) -> None:
+        """Delete the claim of a fingerprint, unless another run has taken it over."""
+        claim = self.read(fingerprint)
+        if claim is not None and claim.budget == budget:
+            self.delete(fingerprint)
 
     def read_note(self, name: str, index: int | None = None) -> SubmissionNote | None:
         """Read the note of a submission; with an index, that of one adopted job of its array."""
@@ -156,12 +163,14 @@ class PreviousSubmission:
 
     Attributes:
         submission: The submission.
+        is_known: Whether there is a note of it, Batch lists it, or its outputs are still in scratch.
         is_usable: Whether it is queued or running, or its outputs are still in scratch.
         spent: Attempts used up before it. If it is not usable, its own are included.
         reason: Why it failed for good; empty if that is not known.
     """
 
     submission: BatchSubmission
+    is_known: bool
     is_usable: bool
     spent: int
     reason: str
@@ -209,7 +218,7 @@ class Adoption:
             submitted=claim.submitted,
             batch_id=batch_id,
         )
-        return PreviousSubmission(submission, is_usable, spent, claim.reason)
+        return PreviousSubmission(submission, is_usable or bool(batch_id), is_usable, spent, claim.reason)
 
     def is_active(self, claim: Claim) -> bool:
         """Whether the job of a claim waits or runs."""

@@ -3,16 +3,28 @@
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
-from bioinfo_assets.launch.batch.adoption import Adoption, Claim, Claims, ClaimVersion
+from bioinfo_assets.launch.batch.adoption import Adoption, Claim, Claims, ClaimVersion, PreviousSubmission
 from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, RunIdentity
 from bioinfo_assets.launch.batch.job_package import check_inputs
+from bioinfo_assets.storage.clock import seconds_since_boot
 
 PREPARATION_TIMEOUT_S: Final = 300.0
 """Seconds after which a run that has claimed jobs and not submitted them has died; ten thousand take two minutes."""
+
+SUBMISSION_TIMEOUT_S: Final = 420.0
+"""Seconds after which a run that was about to call SubmitJob has died: it repeats the call for 300 of them, and looks a
+minute for the job if there was no answer."""
+
+RENEWAL_AGE_S: Final = 60.0
+"""Seconds after which a claim is renewed before its job is submitted: a run that was suspended may have lost it."""
+
+_MAX_CLOCK_SKEW_S: Final = 3600.0
+"""How far the clocks of two hosts may differ."""
 
 
 class Preparation(Enum):
@@ -39,6 +51,7 @@ class JobPreparer:
         self._run = run
         self._error_timeout_s = error_timeout_s
         self._pending: dict[str, tuple[str, float]] = {}
+        self._own: dict[str, tuple[ClaimVersion, float]] = {}
 
     def prepare(self, job: BatchJob) -> Preparation:
         """Claim a job for this run, adopt it, end it, or postpone it."""
@@ -85,46 +98,67 @@ class JobPreparer:
         """
         found = self._claims.find(job.fingerprint)
         claim = None if found is None else found.claim
-        if found is not None and self._is_being_submitted(job, found):
+        if found is not None and claim is not None and not claim.name and self._is_waited_for(job, found):
             return False
         if claim is not None and claim.followers != job.parts.identities():
             if not job.is_published() and self._adoption.is_active(claim):
                 return False  # it has other parts, or none: its end is waited for, as the result is computed once
             claim = None
         has_ended = claim is not None and job.state.has_ended(claim.name)
-        if not has_ended and self._adopt_or_reject(job, claim):
-            return True
-        pending = self.claim_of(job, BatchSubmission.pending(job.state.folder), job.state.spent, "")
-        if not self._claims.try_to_claim(job.fingerprint, pending, found):
+        previous = None if has_ended else self._adoption.find_previous(claim, job.parts.jobs)
+        if previous is not None and claim is not None and found is not None:
+            if not previous.is_known and _is_recent(claim) and self._is_waited_for(job, found):
+                return False
+            if self._adopt_or_reject(job, claim, previous):
+                return True
+        if not self._claim(job, found):
             return False
         try:
             is_published = job.is_published()  # by a run that had the claim before, and deleted it
         except BaseException:
-            self._claims.delete(job.fingerprint)
+            self._claims.delete_of(job.fingerprint, self._run.budget)
             raise
         if is_published:
             job.cancel("another run has published its result")
-            self._claims.delete(job.fingerprint)
+            self._claims.delete_of(job.fingerprint, self._run.budget)
         return True
 
-    def _is_being_submitted(self, job: BatchJob, found: ClaimVersion) -> bool:
-        """Whether another run has claimed the job, not submitted it yet, and not died; no clocks are compared."""
-        if found.claim is None or found.claim.name or found.claim.budget == self._run.budget:
+    def _claim(self, job: BatchJob, previous: ClaimVersion | None) -> bool:
+        """Claim a job for this run, for the first time or again; return False if another run has claimed it."""
+        pending = self.claim_of(job, BatchSubmission.pending(job.state.folder), job.state.spent, "")
+        written_at = seconds_since_boot()
+        own = self._claims.try_to_claim(job.fingerprint, pending, previous)
+        if own is None:
+            return False
+        self._own[job.fingerprint] = own, written_at
+        return True
+
+    def renew(self, job: BatchJob) -> bool:
+        """Renew the claim of a job that is submitted now, if it is old; return False if another run has taken it over.
+
+        Raises:
+            BioinfoAssetsError: S3 cannot be reached or refuses.
+        """
+        own, written_at = self._own.pop(job.fingerprint, (None, 0.0))
+        if own is None or seconds_since_boot() - written_at < RENEWAL_AGE_S:
+            return True
+        return self._claim(job, own)
+
+    def _is_waited_for(self, job: BatchJob, found: ClaimVersion) -> bool:
+        """Whether another run has claimed the job, and not died before it submitted it; no clocks are compared."""
+        if found.claim is None or found.claim.budget == self._run.budget or found.claim.reason:
             return False
         etag, seen_at = self._pending.get(job.fingerprint, ("", 0.0))
         if etag != found.etag:
             self._pending[job.fingerprint] = found.etag, time.monotonic()
             return True
-        return time.monotonic() - seen_at <= PREPARATION_TIMEOUT_S
+        return time.monotonic() - seen_at <= (SUBMISSION_TIMEOUT_S if found.claim.name else PREPARATION_TIMEOUT_S)
 
-    def _adopt_or_reject(self, job: BatchJob, claim: Claim | None) -> bool:
+    def _adopt_or_reject(self, job: BatchJob, claim: Claim, previous: PreviousSubmission) -> bool:
         """Adopt a claimed submission, or end the job if no attempts are left; return whether it did either."""
-        previous = self._adoption.find_previous(claim, job.parts.jobs)
-        if previous is None:
-            return False
         adopted = self._adoption.try_adopt(previous)
         if adopted is not None:
-            job.adopt(adopted, previous.spent, claim.part if claim is not None else 0)
+            job.adopt(adopted, previous.spent, claim.part)
             return True
         if previous.spent >= job.state.max_attempts:
             reason = previous.reason or "it failed in every attempt"
@@ -136,9 +170,10 @@ class JobPreparer:
     def release(self, jobs: Iterable[BatchJob]) -> None:
         """Delete the claims of jobs that are not submitted, so that no run waits for them."""
         for job in jobs:
-            if job.fingerprint and job.state.submission is None:
+            submission = job.state.submission
+            if job.fingerprint and (submission is None or not submission.batch_id):
                 with suppress(BioinfoAssetsError):  # then it is seen to be abandoned
-                    self._claims.delete(job.fingerprint)
+                    self._claims.delete_of(job.fingerprint, self._run.budget)
 
     def claim_of(self, job: BatchJob, submission: BatchSubmission, spent: int, reason: str, part: int = 0) -> Claim:
         """The claim of a job's part, as it is written with a submission."""
@@ -154,3 +189,8 @@ class JobPreparer:
             followers=job.parts.identities(part),
             part=job.parts.first + part,
         )
+
+
+def _is_recent(claim: Claim) -> bool:
+    """Whether the run that wrote a claim may still be calling SubmitJob, whatever its clock."""
+    return (datetime.now(UTC) - claim.submitted).total_seconds() < _MAX_CLOCK_SKEW_S

@@ -108,17 +108,24 @@ class Submitter:
         """Submit a group; errors end its jobs.
 
         Returns:
-            The jobs that could not be submitted for the moment, and have to be grouped again.
+            The jobs that could not be submitted for the moment, or that another run has taken over: they have to be
+            grouped again.
         """
+        lost: list[BatchJob] = []
         try:
-            self._submit(jobs)
+            held = list(self._writers.map(self._preparer.renew, jobs))
+            lost = [job for job, is_held in zip(jobs, held, strict=True) if not is_held]
+            jobs = [job for job, is_held in zip(jobs, held, strict=True) if is_held]
+            if jobs:
+                self._submit(jobs)
         except UnreachableError as error:
-            return [job for job in jobs if self._preparer.postpone_or_fail(job, error) is Preparation.POSTPONED]
+            kept = [job for job in jobs if self._preparer.postpone_or_fail(job, error) is Preparation.POSTPONED]
+            return [*lost, *kept]
         except BioinfoAssetsError as error:
             self._preparer.release(jobs)
             for job in jobs:
                 job.fail(str(error))
-        return ()
+        return lost
 
     def release(self, jobs: Iterable[BatchJob]) -> None:
         """Delete the claims of jobs that are not submitted, so that no run waits for them."""

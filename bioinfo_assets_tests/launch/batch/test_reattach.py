@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,8 +17,9 @@ from bioinfo_assets.launch.batch import backend as backend_module
 from bioinfo_assets.launch.batch import poller as poller_module
 from bioinfo_assets.launch.batch.adoption import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport
-from bioinfo_assets.launch.batch.batch_job import JobState
+from bioinfo_assets.launch.batch.batch_job import BatchJob, JobState
 from bioinfo_assets.launch.batch.poller import Progress
+from bioinfo_assets.launch.batch.preparation import JobPreparer
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.storage.store import Store
@@ -33,6 +35,7 @@ from bioinfo_assets_tests.simulator import (
     AnswerLost,
     BatchSimulator,
     Delays,
+    Denied,
     ErrorAnswer,
     Expired,
     OutOfMemory,
@@ -363,6 +366,45 @@ class TestTwoHostsAtOnce:
         monkeypatch.setattr(preparation, "PREPARATION_TIMEOUT_S", 1.0)
         assert claims_of(scratch).try_to_claim(FINGERPRINT, old_claim(""), None)
         assert run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
+
+    def test_a_run_that_may_be_calling_submit_job_is_waited_for(
+        self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Throttled, it repeats the call for minutes, and Batch lists no job of that name yet."""
+        claim = old_claim("bioinfo-assets-being-submitted").model_copy(update={"submitted": datetime.now(UTC)})
+        claims_of(scratch).write(FINGERPRINT, claim)
+        job_id = backend.submit(job("greets", outputs=(TEXT,)), FINGERPRINT).job_id
+        wait_for_status(backend, job_id, lambda status: status.reason == "another run is submitting the same job")
+        assert simulator.count("SubmitJob") == 0
+        monkeypatch.setattr(preparation, "SUBMISSION_TIMEOUT_S", 0.5)  # it has died
+        assert wait_for_end(backend, job_id).state is State.SUCCEEDED
+
+    def test_a_run_that_was_suspended_does_not_submit_what_another_has_taken_over(
+        self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        claims, renew, taken_over = claims_of(scratch), JobPreparer.renew, threading.Event()
+        theirs = old_claim("").model_copy(update={"submitted": datetime.now(UTC)})
+
+        def renew_after_suspension(preparer: JobPreparer, own: BatchJob) -> bool:
+            if not taken_over.is_set():
+                claims.write(FINGERPRINT, theirs)
+                taken_over.set()
+            return renew(preparer, own)
+
+        monkeypatch.setattr(preparation, "RENEWAL_AGE_S", 0.0)
+        monkeypatch.setattr(JobPreparer, "renew", renew_after_suspension)
+        job_id = backend.submit(job("greets", outputs=(TEXT,)), FINGERPRINT).job_id
+        wait_for_status(backend, job_id, lambda status: status.reason == "another run is submitting the same job")
+        assert (simulator.count("SubmitJob"), claims.read(FINGERPRINT)) == (0, theirs)
+        claims.delete(FINGERPRINT)
+        assert wait_for_end(backend, job_id).state is State.SUCCEEDED
+
+    def test_a_job_that_batch_rejects_leaves_no_claim(
+        self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions
+    ) -> None:
+        simulator.inject(Denied(action="SubmitJob"))
+        assert run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.FAILED
+        assert claims_of(scratch).find(FINGERPRINT) is None
 
     def test_a_job_whose_result_was_published_meanwhile_is_not_submitted(
         self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions
