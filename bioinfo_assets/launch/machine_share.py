@@ -140,8 +140,6 @@ class MachineShare:
 
     def close(self) -> None:
         """Give back everything."""
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
         self._stack.close()
         self._held.clear()
         self._claimed.clear()
@@ -158,11 +156,12 @@ class MachineShare:
             with translate_disk_errors(self.folder):
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = self.folder / f"{os.getpid()}-{uuid4().hex[:8]}.use"
-            with self._all_locked():  # another process may take a file that nobody has locked yet for one of a dead one
-                self._stack.enter_context(file_lock(file))
+            with self._all_locked(), ExitStack() as stack:  # others take a file that nobody has locked for a dead one's
+                stack.enter_context(file_lock(file))
+                stack.callback(file.unlink, missing_ok=True)
                 self._share_with_users(file)
                 self._write(file, self._held, self._claimed, self._waiting_since)
-            self._file = file
+                self._file, self._stack = file, stack.pop_all()
         return self._file
 
     def _share_with_users(self, file: Path) -> None:
@@ -208,12 +207,16 @@ class MachineShare:
     def _write(
         self, file: Path, held: Mapping[str, Resources], claimed: Mapping[str, str], waiting_since: float
     ) -> None:
-        """Write in place, and at least as many bytes as before: a disk that is full since has room for them."""
+        """Write in place, and at least as many bytes as before: a disk that is full since has room for them.
+
+        If it has no room for more, the file is as before.
+        """
         cpus = sum(resources.cpus for resources in held.values())
         memory_mib = sum(resources.memory_mib for resources in held.values())
         data = json.dumps([cpus, memory_mib, waiting_since, time.time(), list(claimed.values())]).encode("ascii")
         size = max(file.stat().st_size, -(-len(data) // _BLOCK) * _BLOCK)
         with translate_disk_errors(self.folder), file.open("r+b") as handle:
+            os.posix_fallocate(handle.fileno(), 0, size)
             handle.write(data.ljust(size))
 
 

@@ -136,11 +136,11 @@ def copy_shared_result(ledger: Ledger, decision: ReuseDecision) -> Committed | N
     if origin is None or targets.keys() != {file.key for file in origin.outputs}:
         return None
     with ledger.publishing(job.key.scope) as lock:
-        current = withdraw_previous(ledger, decision, reads_inputs=False)
+        current = withdraw_previous(ledger, decision, lock, reads_inputs=False)
         if current is not None:
             return current
         with ThreadPoolExecutor(MAX_CONCURRENT_COPIES) as pool:
-            copies = list(pool.map(lambda file: _copy(ledger.store, file, targets[file.key]), origin.outputs))
+            copies = list(pool.map(lambda file: _copy(ledger.store, file, targets[file.key], lock), origin.outputs))
         files = tuple(file for file in copies if file is not None)
         if len(files) < len(copies):
             return None
@@ -158,12 +158,15 @@ def copy_shared_result(ledger: Ledger, decision: ReuseDecision) -> Committed | N
     return Committed(record, reused=True)
 
 
-def withdraw_previous(ledger: Ledger, decision: ReuseDecision, *, reads_inputs: bool = True) -> Committed | None:
+def withdraw_previous(
+    ledger: Ledger, decision: ReuseDecision, lock: PublishLock, *, reads_inputs: bool = True
+) -> Committed | None:
     """Withdraw the result that a new one is about to replace.
 
     Args:
         ledger: The project's records.
         decision: The decision to compute or copy the new one.
+        lock: The lock of its scope.
         reads_inputs: Whether the new one was computed from the job's inputs here, which then must still be as they
             were. A copy was not: the files upstream of it may have been released.
 
@@ -172,6 +175,7 @@ def withdraw_previous(ledger: Ledger, decision: ReuseDecision, *, reads_inputs: 
 
     Raises:
         InputError: an input of the new result has changed meanwhile.
+        ResourceError: the lock was lost.
     """
     job = decision.required_job
     previous = ledger.read(job.key)
@@ -181,8 +185,9 @@ def withdraw_previous(ledger: Ledger, decision: ReuseDecision, *, reads_inputs: 
         if not item.file.is_released:  # the machine that ran the job had it
             check_unchanged(item.file, ledger.store)
     if previous is not None:
+        lock.check()
         ledger.withdraw(previous)
-        _delete_obsolete_files(ledger, previous, job)
+        _delete_obsolete_files(ledger, previous, job, lock)
     return None
 
 
@@ -217,7 +222,7 @@ def _publish(
     ledger: Ledger, backend_name: str, submitted: SubmittedJob, report: JobReport, lock: PublishLock
 ) -> Committed:
     job = submitted.job
-    current = withdraw_previous(ledger, submitted.decision)
+    current = withdraw_previous(ledger, submitted.decision, lock)
     if current is not None:
         return current
     began = time.monotonic()
@@ -240,11 +245,12 @@ def _with_upload(report: JobReport, job: Job, seconds: float) -> JobReport:
     return replace(report, accounting=report.accounting.model_copy(update=update))
 
 
-def _delete_obsolete_files(ledger: Ledger, previous: Record, job: Job) -> None:
+def _delete_obsolete_files(ledger: Ledger, previous: Record, job: Job, lock: PublishLock) -> None:
     """Delete files that only the previous result has: a table next to a BAM that it does not describe misleads."""
     current = {output.uri for output in job.outputs}
     for file in previous.outputs:
         if file.uri not in current and ledger.layout.contains(file.uri):
+            lock.check()
             ledger.store.delete(file.uri)
 
 
@@ -291,8 +297,9 @@ def _file_record(file: OutputFile, uri: str, published: FileStat | None) -> File
     )
 
 
-def _copy(store: Store, file: FileRecord, uri: str) -> FileRecord | None:
+def _copy(store: Store, file: FileRecord, uri: str, lock: PublishLock) -> FileRecord | None:
     """The file at its new place; None if it changed while it was copied, or may not be read."""
+    lock.check()
     try:
         store.copy(file.uri, uri, file.size)
     except InputError:

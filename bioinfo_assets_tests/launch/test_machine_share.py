@@ -5,14 +5,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch import machine_share
 from bioinfo_assets.launch.backend import Outcome, State
 from bioinfo_assets.launch.job import Resources
@@ -37,6 +38,31 @@ print(share.try_hold("job", Resources(cpus=3, memory_mib=100)), flush=True)
 time.sleep(1000)
 """
 """A process that holds three of four CPUs, and computes a result."""
+
+
+@pytest.fixture
+def other() -> Iterator[MachineShare]:
+    """What another run holds of this machine."""
+    held = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+    yield held
+    held.close()
+
+
+@pytest.fixture
+def backend(tmp_path: Path) -> Iterator[LocalBackend]:
+    local = LocalBackend(tmp_path, Store())
+    yield local
+    local.close()
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """A disk of 64 KiB in a folder."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 def share(folder: Path) -> MachineShare:
@@ -110,14 +136,16 @@ def test_what_a_killed_process_held_is_free(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not can_mount(), reason="file systems cannot be mounted here")
 def test_a_disk_that_is_full_since_changes_nothing(tmp_path: Path) -> None:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], check=True)
-    try:
+    with small_disk(tmp_path):
         first, second = share(tmp_path), share(tmp_path)
         first.open()
         second.open()
+        filler, long_path = tmp_path / "filler", {"long": f"/out/{'x' * 5000}"}
         with pytest.raises(OSError, match="No space"):
-            (tmp_path / "filler").write_bytes(bytes(1 << 20))
+            filler.write_bytes(bytes(1 << 20))
         assert first.claim({"a": "/out/a.txt"})
+        with pytest.raises(ResourceError, match="no space is left"):
+            first.claim(long_path)  # which needs more room
         assert not second.claim({"b": "/out/a.txt"})
         assert first.try_hold("a", THREE)
         assert not second.try_hold("b", TWO)
@@ -125,10 +153,26 @@ def test_a_disk_that_is_full_since_changes_nothing(tmp_path: Path) -> None:
         first.end_claim("a")
         assert second.claim({"b": "/out/a.txt"})
         assert second.try_hold("b", TWO)
+        filler.unlink()
+        assert first.claim(long_path)
+        assert not second.claim(long_path)
         first.close()
         second.close()
-    finally:
-        subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.skipif(not can_mount(), reason="file systems cannot be mounted here")
+def test_a_backend_that_cannot_take_part_leaves_nothing(tmp_path: Path) -> None:
+    with small_disk(tmp_path):
+        with pytest.raises(OSError, match="No space"):
+            (tmp_path / "filler").write_bytes(bytes(1 << 20))
+        own = share(tmp_path)
+        for _ in range(3):
+            with pytest.raises(ResourceError, match="no space is left"):
+                own.open()
+        assert list(tmp_path.glob("*.use")) == []
+        (tmp_path / "filler").unlink()
+        assert own.try_hold("a", THREE)
+        own.close()
 
 
 def test_what_could_not_be_stated_is_not_held(tmp_path: Path) -> None:
@@ -191,140 +235,97 @@ def test_a_result_is_claimed_by_one_backend_until_its_job_is_discarded(tmp_path:
 
 @pytest.mark.parametrize("is_published", [True, False], ids=["published", "failed"])
 def test_a_job_waits_while_another_run_computes_its_result_and_others_overtake_it(
-    tmp_path: Path, *, is_published: bool
+    backend: LocalBackend, other: MachineShare, *, is_published: bool
 ) -> None:
-    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
     assert other.claim({"theirs": TEXT.uri})
-    backend = LocalBackend(tmp_path, Store())
-    try:
-        waiting = backend.submit(job("greets", outputs=(TEXT,)), is_published=lambda: is_published).job_id
-        status = wait_for_status(backend, waiting, lambda status: "another run" in status.reason)
-        assert status.state is State.QUEUED
-        assert run(backend, job("prints")).state is State.SUCCEEDED
-        assert backend.poll([waiting])[waiting] == status
-        other.end_claim("theirs")
-        ended = wait_for_end(backend, waiting)
-        expected = (State.CANCELLED, Outcome.NOT_RUN) if is_published else (State.SUCCEEDED, Outcome.SUCCEEDED)
-        assert (ended.state, ended.outcome) == expected
-        if not is_published:
-            assert not other.claim({"again": TEXT.uri})  # nobody may compute it before it is published
-        backend.discard(waiting)
-        assert other.claim({"again": TEXT.uri})
-    finally:
-        backend.close()
-        other.close()
+    waiting = backend.submit(job("greets", outputs=(TEXT,)), is_published=lambda: is_published).job_id
+    status = wait_for_status(backend, waiting, lambda status: "another run" in status.reason)
+    assert status.state is State.QUEUED
+    assert run(backend, job("prints")).state is State.SUCCEEDED
+    assert backend.poll([waiting])[waiting] == status
+    other.end_claim("theirs")
+    ended = wait_for_end(backend, waiting)
+    expected = (State.CANCELLED, Outcome.NOT_RUN) if is_published else (State.SUCCEEDED, Outcome.SUCCEEDED)
+    assert (ended.state, ended.outcome) == expected
+    if not is_published:
+        assert not other.claim({"again": TEXT.uri})  # nobody may compute it before it is published
+    backend.discard(waiting)
+    assert other.claim({"again": TEXT.uri})
 
 
-def test_a_job_that_nobody_else_computes_any_longer_states_that_it_waits_for_cpus(tmp_path: Path) -> None:
-    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+def test_a_job_that_nobody_else_computes_any_longer_states_that_it_waits_for_cpus(
+    other: MachineShare, tmp_path: Path
+) -> None:
     assert other.claim({"theirs": TEXT.uri})
-    backend = LocalBackend(tmp_path, Store(), cpus=1)
-    try:
-        backend.submit(job("sleeps"))
-        waiting = backend.submit(job("greets", outputs=(TEXT,))).job_id
-        wait_for_status(backend, waiting, lambda status: "another run" in status.reason)
+    with closing(LocalBackend(tmp_path, Store(), cpus=1)) as small:
+        small.submit(job("sleeps"))
+        waiting = small.submit(job("greets", outputs=(TEXT,))).job_id
+        wait_for_status(small, waiting, lambda status: "another run" in status.reason)
         other.end_claim("theirs")
-        assert wait_for_status(backend, waiting, lambda status: "free CPUs" in status.reason).state is State.QUEUED
-    finally:
-        backend.close()
-        other.close()
+        assert wait_for_status(small, waiting, lambda status: "free CPUs" in status.reason).state is State.QUEUED
 
 
-def test_others_may_compute_what_failed_or_could_not_be_published(tmp_path: Path) -> None:
-    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
-    backend = LocalBackend(tmp_path, Store())
-    try:
-        failed = backend.submit(job("greets", "exit 1", outputs=(TEXT,))).job_id
-        assert wait_for_end(backend, failed).state is State.FAILED
-        assert other.claim({"theirs": TEXT.uri})
-        other.end_claim("theirs")
-        backend.discard(failed)
-        succeeded = backend.submit(job("greets", outputs=(TEXT,))).job_id
-        assert wait_for_end(backend, succeeded).state is State.SUCCEEDED
-        assert not other.claim({"theirs": TEXT.uri})
-        backend.end_claim(succeeded)
-        assert other.claim({"theirs": TEXT.uri})
-    finally:
-        backend.close()
-        other.close()
+def test_others_may_compute_what_failed_or_could_not_be_published(backend: LocalBackend, other: MachineShare) -> None:
+    failed = backend.submit(job("greets", "exit 1", outputs=(TEXT,))).job_id
+    assert wait_for_end(backend, failed).state is State.FAILED
+    assert other.claim({"theirs": TEXT.uri})
+    other.end_claim("theirs")
+    backend.discard(failed)
+    succeeded = backend.submit(job("greets", outputs=(TEXT,))).job_id
+    assert wait_for_end(backend, succeeded).state is State.SUCCEEDED
+    assert not other.claim({"theirs": TEXT.uri})
+    backend.end_claim(succeeded)
+    assert other.claim({"theirs": TEXT.uri})
 
 
-def test_a_result_is_the_same_by_another_path(tmp_path: Path) -> None:
+def test_a_result_is_the_same_by_another_path(backend: LocalBackend, other: MachineShare, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
     assert other.claim({"theirs": str(tmp_path / "real" / "greeting.txt")})
-    backend = LocalBackend(tmp_path, Store())
-    try:
-        by_link = replace(TEXT, uri=str(tmp_path / "link" / "greeting.txt"))
-        job_id = backend.submit(job("greets", outputs=(by_link,))).job_id
-        wait_for_status(backend, job_id, lambda status: "another run" in status.reason)
-    finally:
-        backend.close()
-        other.close()
+    by_link = replace(TEXT, uri=str(tmp_path / "link" / "greeting.txt"))
+    job_id = backend.submit(job("greets", outputs=(by_link,))).job_id
+    wait_for_status(backend, job_id, lambda status: "another run" in status.reason)
 
 
 def test_jobs_wait_while_the_machine_cannot_be_asked_and_can_be_cancelled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backend: LocalBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backend = LocalBackend(tmp_path, Store())
-    try:
-        with monkeypatch.context() as full:
-            full.setattr(MachineShare, "try_hold", Mock(side_effect=disk_full_error("/tmp")))  # noqa: S108 - in a message
-            first, second = (backend.submit(job("prints")).job_id for _ in range(2))
-            wait_for_status(
-                backend, first, lambda status: status.reason.startswith("queued: no space is left for /tmp")
-            )
-            backend.cancel(first)
-            assert wait_for_end(backend, first).state is State.CANCELLED
-        assert wait_for_end(backend, second).state is State.SUCCEEDED
-    finally:
-        backend.close()
+    with monkeypatch.context() as full:
+        full.setattr(MachineShare, "try_hold", Mock(side_effect=disk_full_error("/tmp")))  # noqa: S108 - in a message
+        first, second = (backend.submit(job("prints")).job_id for _ in range(2))
+        wait_for_status(backend, first, lambda status: status.reason.startswith("queued: no space is left for /tmp"))
+        backend.cancel(first)
+        assert wait_for_end(backend, first).state is State.CANCELLED
+    assert wait_for_end(backend, second).state is State.SUCCEEDED
 
 
-def test_a_job_whose_result_another_run_computes_can_be_cancelled(tmp_path: Path) -> None:
-    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+def test_a_job_whose_result_another_run_computes_can_be_cancelled(backend: LocalBackend, other: MachineShare) -> None:
     assert other.claim({"theirs": TEXT.uri})
-    backend = LocalBackend(tmp_path, Store())
-    try:
-        waiting = backend.submit(job("greets", outputs=(TEXT,))).job_id
-        backend.cancel(waiting)
-        assert wait_for_end(backend, waiting).state is State.CANCELLED
-        backend.discard(waiting)
-        other.end_claim("theirs")
-        assert run(backend, job("prints")).state is State.SUCCEEDED
-    finally:
-        backend.close()
-        other.close()
+    waiting = backend.submit(job("greets", outputs=(TEXT,))).job_id
+    backend.cancel(waiting)
+    assert wait_for_end(backend, waiting).state is State.CANCELLED
+    backend.discard(waiting)
+    other.end_claim("theirs")
+    assert run(backend, job("prints")).state is State.SUCCEEDED
 
 
-def test_a_job_waits_for_the_jobs_of_other_runs_and_its_status_states_it(tmp_path: Path) -> None:
-    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+def test_a_job_waits_for_the_jobs_of_other_runs_and_its_status_states_it(
+    backend: LocalBackend, other: MachineShare
+) -> None:
     assert other.try_hold("theirs", Resources(cpus=available_cpus(), memory_mib=1))
-    backend = LocalBackend(tmp_path, Store())
-    try:
-        job_id = backend.submit(job("prints")).job_id
-        status = wait_for_status(backend, job_id, lambda status: "other runs" in status.reason)
-        assert status.state is State.QUEUED
-        other.release("theirs")
-        assert wait_for_end(backend, job_id).state is State.SUCCEEDED
-        assert other.try_hold("all again", Resources(cpus=available_cpus(), memory_mib=1))
-    finally:
-        backend.close()
-        other.close()
+    job_id = backend.submit(job("prints")).job_id
+    status = wait_for_status(backend, job_id, lambda status: "other runs" in status.reason)
+    assert status.state is State.QUEUED
+    other.release("theirs")
+    assert wait_for_end(backend, job_id).state is State.SUCCEEDED
+    assert other.try_hold("all again", Resources(cpus=available_cpus(), memory_mib=1))
 
 
-def test_a_waiting_job_can_be_cancelled(tmp_path: Path) -> None:
-    other = MachineShare(available_cpus(), 1_000_000_000, machine_folder())
+def test_a_waiting_job_can_be_cancelled(backend: LocalBackend, other: MachineShare) -> None:
     assert other.try_hold("theirs", Resources(cpus=available_cpus(), memory_mib=1))
-    backend = LocalBackend(tmp_path, Store())
-    try:
-        job_id = backend.submit(job("prints")).job_id
-        backend.cancel(job_id)
-        assert wait_for_end(backend, job_id).state is State.CANCELLED
-    finally:
-        backend.close()
-        other.close()
+    job_id = backend.submit(job("prints")).job_id
+    backend.cancel(job_id)
+    assert wait_for_end(backend, job_id).state is State.CANCELLED
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

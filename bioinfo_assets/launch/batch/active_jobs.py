@@ -85,9 +85,7 @@ def active_jobs(
         for batch_id in chunk:
             detail = details.get(batch_id)
             if detail is not None and detail["status"] in ACTIVE and _tag(detail, "scratch") == scratch_tag:
-                is_array = "arrayProperties" in detail
-                indexes = adopted().get(detail["jobName"], ()) if is_array else ()
-                yield _active_job(detail, claims, client.region, indexes)
+                yield _active_job(detail, claims, client.region, adopted)
 
 
 def orphans(jobs: Iterable[ActiveJob], is_over: Callable[[str], bool]) -> Iterator[ActiveJob]:
@@ -142,15 +140,16 @@ def _describe(client: Client, batch_id: str) -> "JobDetailTypeDef":
     return detail
 
 
-def _active_job(detail: "JobDetailTypeDef", claims: Claims, region: str, adopted_indexes: Sequence[int]) -> ActiveJob:
-    array = detail.get("arrayProperties", {})
-    note, submitter = claims.read_note(detail["jobName"]), _tag(detail, "run")
+def _active_job(
+    detail: "JobDetailTypeDef", claims: Claims, region: str, adopted: Callable[[], Mapping[str, Sequence[int]]]
+) -> ActiveJob:
+    array, name, submitter = detail.get("arrayProperties", {}), detail["jobName"], _tag(detail, "run")
+    note = claims.read_note(name)
     run_id = note.run_id if note is not None else submitter
-    adopters = (claims.read_note(detail["jobName"], index) for index in adopted_indexes)
-    runs = {submitter, *(adopter.run_id for adopter in adopters if adopter is not None)} if array else set()
+    runs = {submitter, *_adopters(claims, name, adopted().get(name, ()))} if array else set()
     return ActiveJob(
         batch_id=detail["jobId"],
-        name=detail["jobName"],
+        name=name,
         asset=_tag(detail, "asset"),
         scope=_tag(detail, "scope"),
         size=array.get("size", 1),
@@ -164,6 +163,14 @@ def _active_job(detail: "JobDetailTypeDef", claims: Claims, region: str, adopted
         links=links_of(detail, region, log_group_of(detail)),
         children={status: count for status, count in array.get("statusSummary", {}).items() if count},
     )
+
+
+def _adopters(claims: Claims, name: str, indexes: Iterable[int]) -> Iterator[str]:
+    """The runs that have adopted these jobs of an array."""
+    for index in indexes:
+        note = claims.read_note(name, index)
+        if note is not None:
+            yield note.run_id
 
 
 def _tag(detail: "JobDetailTypeDef", name: str) -> str:

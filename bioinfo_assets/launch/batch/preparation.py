@@ -98,7 +98,7 @@ class JobPreparer:
         """
         found = self._claims.find(job.fingerprint)
         claim = None if found is None else found.claim
-        if found is not None and claim is not None and not claim.name and self._is_waited_for(job, found):
+        if claim is not None and not claim.name and self._is_waited_for(job, found):
             return False
         if claim is not None and claim.followers != job.parts.identities():
             if not job.is_published() and self._adoption.is_active(claim):
@@ -106,7 +106,7 @@ class JobPreparer:
             claim = None
         has_ended = claim is not None and job.state.has_ended(claim.name)
         previous = None if has_ended else self._adoption.find_previous(claim, job.parts.jobs)
-        if previous is not None and claim is not None and found is not None:
+        if previous is not None and claim is not None:
             if not previous.is_known and _is_recent(claim) and self._is_waited_for(job, found):
                 return False
             if self._adopt_or_reject(job, claim, previous):
@@ -144,9 +144,9 @@ class JobPreparer:
             return True
         return self._claim(job, own)
 
-    def _is_waited_for(self, job: BatchJob, found: ClaimVersion) -> bool:
+    def _is_waited_for(self, job: BatchJob, found: ClaimVersion | None) -> bool:
         """Whether another run has claimed the job, and not died before it submitted it; no clocks are compared."""
-        if found.claim is None or found.claim.budget == self._run.budget or found.claim.reason:
+        if found is None or found.claim is None or found.claim.budget == self._run.budget or found.claim.reason:
             return False
         etag, seen_at = self._pending.get(job.fingerprint, ("", 0.0))
         if etag != found.etag:
