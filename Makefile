@@ -47,7 +47,7 @@ SOAK ?= 3600## seconds of `make soak`
 soak: install-for-tests ## work for an hour while AWS, which is simulated, fails at fixed rates: nothing is lost, nothing grows
 	uv run --frozen python -m benchmarks.soak '$(SOAK)'
 
-fuzz: install ## give each parser of outside text a hundred thousand inputs that nobody meant (ten minutes)
+fuzz: install ## give each parser of outside text a hundred thousand malformed inputs (ten minutes)
 	uv run --frozen python -m bioinfo_assets_tests.fuzzing
 
 fuzz-engine: install-for-tests ## search for an hour for inputs on which the engine crashes, or differs from GATK and Picard
@@ -153,7 +153,7 @@ push: ## push the image to ECR, and print the setting `image` for it
 	@image='$(image)' && $(DOCKER) push "$$image" && printf '\nimage = "%s"\n' "$$($(DOCKER) image inspect \
 		--format '{{range .RepoDigests}}{{println .}}{{end}}' "$$image" | grep -F "$${image%:*}@")"
 
-smoke-aws: install ## try on your AWS account what is assumed of AWS, for some dollars: it asks first (deploy/README.md)
+smoke-aws: install ## test on your AWS account, for a few dollars, what is assumed about AWS: it asks first (deploy/README.md)
 	@uv run --frozen python -m smoke_aws $(SMOKE)
 
 bash: ## open a shell in the image from ECR

@@ -93,7 +93,9 @@ class Settings(BackendConfig, AutomationSettings, OptionalAssetSettings, BaseSet
         description="A ready-made index of `aligner`: the path or address of its files without their suffixes.",
     )
     known_sites: Annotated[tuple[str, ...], NoDecode, _split_by(",")] = Field(
-        default=(), description="Bgzipped VCFs of known variants for base recalibration; none: no recalibration."
+        default=(),
+        description="Bgzipped VCFs of known variants for base recalibration; none: no recalibration. `run` has "
+        "defaults.",
     )
     aligner: Literal["auto", "bwa", "bwa-mem2", "bwa-mem3"] = Field(
         default="auto",

@@ -23,6 +23,7 @@ from bioinfo_assets.cli.main import app
 from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.pipeline import jobs, rows
+from bioinfo_assets.pipeline.asset_spec import ALIGNER
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.provenance.usage.totals import UsageTotal
 from bioinfo_assets.records.record import FileRecord, Observation, Record
@@ -166,12 +167,18 @@ def assets() -> str:
             spec.description,
             ", ".join(f"`{name}`" for name in spec.upstream),
             ", ".join(f"`{name}`" for name in spec.settings),
-            ", ".join(f"`{name}`" if name.islower() else "the aligner" for name in spec.tools),
+            _tools(spec.native_tools or spec.tools),
+            _tools(spec.tools) if spec.native_tools else "",
             "all samples" if spec.scope else "each sample",
         )
         for spec in GRAPH.values()
     ]
-    return _table(("asset", "what it is", "computed from", "settings", "tools", "one for"), rows)
+    columns = ("asset", "what it is", "computed from", "settings", "tools", 'tools, `engine = "gatk"`', "one for")
+    return _table(columns, rows)
+
+
+def _tools(names: Iterable[str]) -> str:
+    return ", ".join("the aligner" if name == ALIGNER else f"`{name}`" for name in names)
 
 
 def example_step() -> str:

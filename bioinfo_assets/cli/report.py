@@ -44,7 +44,7 @@ def report(
     page: Annotated[bool, typer.Option("--page/--no-page", help="Write the HTML page with the timeline.")] = True,
     csv: Annotated[bool, typer.Option("--csv", help="Print one line for each result, as CSV.")] = False,
     sample_prices_: Annotated[
-        bool, typer.Option("--sample-prices", help="Print a sample of a table of prices, and do nothing else.")
+        bool, typer.Option("--sample-prices", help="Print an example of a table of prices, and do nothing else.")
     ] = False,
     json: Json = False,
 ) -> None:

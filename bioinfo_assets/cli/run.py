@@ -171,13 +171,15 @@ def run(  # noqa: PLR0913 - each parameter is an option
     cpus: Annotated[
         int | None,
         typer.Option(
-            help="CPUs that all jobs on this machine share.", show_default="all", rich_help_panel=BACKEND_PANEL
+            help="CPUs of this machine that the jobs of this run may use together.",
+            show_default="all",
+            rich_help_panel=BACKEND_PANEL,
         ),
     ] = None,
     memory_mib: Annotated[
         int | None,
         typer.Option(
-            help="Memory that all jobs on this machine share, in MiB.",
+            help="Memory of this machine that the jobs of this run may use together, in MiB.",
             show_default="all",
             rich_help_panel=BACKEND_PANEL,
         ),

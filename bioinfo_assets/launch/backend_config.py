@@ -29,9 +29,15 @@ class BackendConfig(BaseModel):
         default=None,
         description="Where jobs work: a folder, or for AWS Batch `s3://BUCKET/FOLDER`; `.scratch` in the output path.",
     )
-    cpus: int | None = Field(default=None, ge=1, description="CPUs of this machine that jobs share; all by default.")
+    cpus: int | None = Field(
+        default=None,
+        ge=1,
+        description="CPUs of this machine that the jobs of one run may use together; all by default.",
+    )
     memory_mib: int | None = Field(
-        default=None, ge=1, description="Memory of this machine in MiB that jobs share; all by default."
+        default=None,
+        ge=1,
+        description="Memory of this machine in MiB that the jobs of one run may use together; all by default.",
     )
     tool_path: tuple[str, ...] = Field(default=(), description="Folders with tools, searched before `PATH`.")
     jobs: JobOptions = Field(default=JobOptions(), description="Options of all jobs.")

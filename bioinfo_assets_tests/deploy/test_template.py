@@ -16,7 +16,8 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES as EC2_INSTANCE_TYPES
 from bioinfo_assets.launch.batch.checks import check_batch
 from bioinfo_assets.launch.batch.submission_request import MAX_TIMEOUT_S
 from bioinfo_assets.pipeline.largest_job import largest_job
-from bioinfo_assets.settings import Settings
+from bioinfo_assets.settings import Settings, load
+from bioinfo_assets_tests.container_engine import CLONE
 from bioinfo_assets_tests.deploy.iam import as_list
 from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, TEMPLATE, Cloud, cloud, template
 
@@ -383,6 +384,19 @@ class TestSettings:
         assert settings.jobs.execution_role == outputs["ExecutionRoleArn"]
         assert settings.jobs.image == f"{outputs['RepositoryUri']}:0.1.0"
         assert settings.batch.log_group == outputs["LogGroupName"]
+
+    def test_the_example_for_a_group_has_all_of_them_and_known_sites(self, outputs: dict[str, str]) -> None:
+        lines = (CLONE / "deploy" / "compose" / "settings.env.example").read_text().splitlines()
+        example = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+        printed = tomllib.loads(outputs["Settings"])
+        names = {"backend", "scratch"} | {f"{table}__{name}" for table in ("jobs", "batch") for name in printed[table]}
+        assert {f"BIOINFO_ASSETS_{name.upper()}" for name in names} <= example.keys()
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in example.items():
+                environment.setenv(name, value)
+            settings = load(None)
+        assert settings.known_sites
+        assert settings.batch.scratch_volume == printed["batch"]["scratch_volume"]
 
     @pytest.mark.usefixtures("host")
     def test_the_doctor_finds_no_problem_once_the_image_is_pushed(self, cloud: Cloud, outputs: dict[str, str]) -> None:

@@ -1,1 +1,1 @@
-"""Every parser of outside text, on inputs that nobody meant: hypothesis in the suite, atheris by `make fuzz`."""
+"""Every parser of outside text, on malformed input: hypothesis in the suite, atheris by `make fuzz`."""
