@@ -140,7 +140,7 @@ def record() -> str:
 
 def file_record() -> str:
     """The fields of a published or observed file in a record."""
-    return _described(FileRecord)
+    return _described_fields(FileRecord)
 
 
 def accounting() -> str:
@@ -150,8 +150,7 @@ def accounting() -> str:
 
 def usage_total() -> str:
     """The fields of a total of `report`."""
-    documented = _documented(UsageTotal)
-    return _table(("field", "meaning"), ((f"`{field.name}`", documented[field.name]) for field in fields(UsageTotal)))
+    return _described_fields(UsageTotal)
 
 
 def observation() -> str:
@@ -328,6 +327,12 @@ def _fields(model: type[BaseModel], prefix: str = "", skip: Collection[str] = ()
 def _described(model: type[BaseModel]) -> str:
     rows = [(f"`{name}`", text or "the version of this format") for name, text in describe_fields(model).items()]
     return _table(("field", "meaning"), rows)
+
+
+def _described_fields(described: type) -> str:
+    """The fields of a dataclass, by its docstring."""
+    documented = _documented(described)
+    return _table(("field", "meaning"), ((f"`{field.name}`", documented[field.name]) for field in fields(described)))
 
 
 def _format_default(value: object) -> str:

@@ -19,7 +19,7 @@ from bioinfo_assets.storage.file_lock import file_lock
 from bioinfo_assets.storage.object_lock import object_lock
 from bioinfo_assets.storage.store import FileStat, Store, local_path
 
-_MAX_CONCURRENT_MOVES: Final = 4  # a few streams use up the bandwidth of a network or disk
+_MAX_CONCURRENT_MOVES: Final = 4  # a few streams use up the bandwidth of a network
 
 
 def publish(store: Store, job: Job, report: JobReport, lock: "PublishLock") -> Mapping[str, FileStat]:
@@ -47,12 +47,11 @@ def publish(store: Store, job: Job, report: JobReport, lock: "PublishLock") -> M
     uris = {output.key: output.uri for output in job.outputs}
     for uri in uris.values():
         store.remove_parts(uri)
+    files = [file for file in report.files if file.is_published]
+    if all(local_path(uri) is not None for uri in uris.values()):
+        return {file.key: _publish_file(store, file, uris[file.key], lock) for file in files}  # by renames
     with ThreadPoolExecutor(_MAX_CONCURRENT_MOVES) as pool:
-        moves = {
-            file.key: pool.submit(_publish_file, store, file, uris[file.key], lock)
-            for file in report.files
-            if file.is_published
-        }
+        moves = {file.key: pool.submit(_publish_file, store, file, uris[file.key], lock) for file in files}
     return {key: move.result() for key, move in moves.items()}
 
 

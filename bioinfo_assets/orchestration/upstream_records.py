@@ -12,7 +12,7 @@ from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import ResultKey
 
 MAX_NEWEST_RECORDS: Final = 2000
-"""Records that are kept as they are: some 20 KB each. Those of ten thousand samples under way would take gigabytes."""
+"""Records that are kept as they are: some KB each, so that those of ten thousand samples under way take hundreds of MB."""
 
 MAX_DICTIONARY: Final = 32 * 1024
 """Bytes that zlib looks back."""
@@ -85,7 +85,7 @@ class UpstreamRecords:
 
     def add(self, record: Record) -> None:
         """Add a result of this step."""
-        self._computed.add(record)
+        self._computed.add(record.without_provenance())
 
     def forget(self, scope: str) -> None:
         """Forget the results of a sample, which nothing else of this step is computed from."""

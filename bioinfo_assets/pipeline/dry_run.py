@@ -11,7 +11,6 @@ from enum import Enum
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
-from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.pipeline.blocking import build_job, check_not_blocked
@@ -67,16 +66,12 @@ class PlannedResult:
     is_stale: bool = False
 
 
-_NO_PART_OF_A_STATE: Final = {"script": "", "inputs": (), "tools": {}, "accounting": Accounting()}
-
-
 def _state_of(planned: PlannedResult) -> PlannedResult:
     """A planned result without what its state does not depend on."""
     if planned.record is None:
         return planned
-    record = planned.record.model_copy(update=_NO_PART_OF_A_STATE)
     decision = None if planned.action is PlannedAction.REUSE else planned.decision
-    return replace(planned, record=record, decision=decision)
+    return replace(planned, record=planned.record.without_provenance(), decision=decision)
 
 
 @dataclass

@@ -309,7 +309,7 @@ def _copy(store: Store, file: FileRecord, uri: str, lock: PublishLock) -> FileRe
     source, target = store.find(file.uri), store.stat(uri)
     if source is None or source.stamp != file.stamp or target.size != file.size:
         return None
-    return file.model_copy(update={"uri": uri, "stamp": target.stamp})
+    return replace(file, uri=uri, stamp=target.stamp)
 
 
 def _is_readable(store: Store, uri: str) -> bool:

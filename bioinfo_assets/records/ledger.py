@@ -4,7 +4,7 @@ The record of a replaced result is not lost: it moves to the history of its scop
 """
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -109,8 +109,11 @@ class Ledger:
             damage = self._damage(file, stat)
             if stat is None or damage:
                 return CheckedRecord(record, damage)
-            files.append(file.model_copy(update={"stamp": stat.stamp}))
-        return CheckedRecord(record.model_copy(update={"outputs": tuple(files)}), "")
+            files.append(file if file.stamp == stat.stamp else replace(file, stamp=stat.stamp))
+        outputs = tuple(files)
+        return CheckedRecord(
+            record if outputs == record.outputs else record.model_copy(update={"outputs": outputs}), ""
+        )
 
     def refresh_stamps(self, before: Record, checked: Record) -> bool:
         """Record the current stamps of an intact result, so that its bytes are not read the next time.

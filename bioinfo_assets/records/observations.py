@@ -5,6 +5,7 @@ A file is read once: while its size and stamp are unchanged, the digest of the l
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -58,7 +59,7 @@ def observe(
 def _observe_file(store: Store, key: str, uri: str, known: FileRecord | None) -> FileRecord:
     stat = store.stat(uri)
     if known is not None and (known.size, known.stamp) == (stat.size, stat.stamp):
-        return known.model_copy(update={"key": key})
+        return replace(known, key=key)
     content = store.content_of(uri)
     sha256 = content.removeprefix("sha256:") if content.startswith("sha256:") else None
     return FileRecord(key=key, uri=uri, size=stat.size, sha256=sha256, content=content, stamp=stat.stamp)

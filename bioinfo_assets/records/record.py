@@ -8,6 +8,7 @@ under the output path are named relative to it (see `layout`), so that a project
 import getpass
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Literal
@@ -25,7 +26,8 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class FileRecord(_Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
     """A file as it was published or observed.
 
     Attributes:
@@ -54,7 +56,8 @@ class FileRecord(_Frozen):
         return StoredFile(self.uri, self.size, self.content, self.stamp, self.sha256 or "", is_released)
 
 
-class InputRecord(_Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRecord:
     """A file that a job read: the local name its script used, and which version of which file it was."""
 
     local: str
@@ -180,6 +183,13 @@ class Record(_Frozen):
     def files(self) -> dict[str, StoredFile]:
         """The outputs by key, ready to be another job's inputs."""
         return {file.key: file.stored for file in self.outputs}
+
+    def without_provenance(self) -> "Record":
+        """The record without script, inputs, tools and accounting, which no other job is built from.
+
+        In a cohort of ten thousand samples these take gigabytes.
+        """
+        return self.model_copy(update={"script": "", "inputs": (), "tools": {}, "accounting": Accounting()})
 
     def file(self, key: str) -> StoredFile:
         """One output by its key.

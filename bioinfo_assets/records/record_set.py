@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from bioinfo_assets.errors import InputError
@@ -20,7 +21,7 @@ class RecordSet:
 
     Attributes:
         asset: The asset.
-        records: The intact results, by scope.
+        records: The intact results, by scope, without their provenance: a report reads those of all samples.
         problems: By scope, a sentence for each result that is not intact.
     """
 
@@ -31,11 +32,14 @@ class RecordSet:
     @classmethod
     def read(cls, ledger: Ledger, asset: str, scopes: Iterable[str]) -> "RecordSet":
         """Read the records of these scopes, and check that their files are still as they were published."""
-        scopes = tuple(scopes)
-        with ThreadPoolExecutor(MAX_CONCURRENT_READS) as pool:
-            found = dict(
-                zip(scopes, pool.map(lambda scope: _read(ledger, ResultKey(asset, scope)), scopes), strict=True)
-            )
+        keys = [ResultKey(asset, scope) for scope in scopes]
+        if len(keys) == 1:  # a job of one sample: threads take longer to start than a record to read
+            found = {keys[0].scope: _read(ledger, keys[0])}
+        else:
+            with ThreadPoolExecutor(MAX_CONCURRENT_READS) as pool:
+                found = {
+                    key.scope: read for key, read in zip(keys, pool.map(partial(_read, ledger), keys), strict=True)
+                }
         records = {scope: result for scope, result in found.items() if isinstance(result, Record)}
         problems = {scope: result for scope, result in found.items() if isinstance(result, str)}
         return cls(asset, records, problems)
@@ -72,4 +76,4 @@ def _read(ledger: Ledger, key: ResultKey) -> Record | str | None:
     if record is None:
         return None
     checked = ledger.check_files(record)
-    return f"{checked.damage}: materialize {key.label} again" if checked.damage else checked.record
+    return f"{checked.damage}: materialize {key.label} again" if checked.damage else checked.record.without_provenance()

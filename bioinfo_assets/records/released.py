@@ -5,7 +5,7 @@ them has to run and reads a released file, the result is computed again first.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bioinfo_assets.errors import InputError
@@ -93,7 +93,7 @@ def release(ledger: Ledger, item: Releasable, now: datetime) -> bool:
     with ledger.publishing(record.scope) as lock:
         if any(ledger.read(known.key) != known for known in (record, *item.dependents)):
             return False
-        outputs = (file.model_copy(update={"released": now}) if file.uri in gone else file for file in record.outputs)
+        outputs = (replace(file, released=now) if file.uri in gone else file for file in record.outputs)
         lock.check()
         ledger.write(record.model_copy(update={"outputs": tuple(outputs)}))
         for uri in gone:

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
+from typing import Final
 
 from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.storage.atomic import atomic_copy, atomic_write, translate_disk_errors
 from bioinfo_assets.storage.file_stat import FileStat
+
+_CHUNK_BYTES: Final = 64 * 1024
 
 
 def stat(path: Path) -> FileStat:
@@ -19,7 +22,7 @@ def stat(path: Path) -> FileStat:
     """
     with _translate_path_errors(path):
         status = path.stat()
-    if not path.is_file():
+    if not S_ISREG(status.st_mode):
         raise InputError(f"{path} is not a file: give the path of a file")
     return FileStat(size=status.st_size, stamp=str(status.st_mtime_ns))
 
@@ -33,6 +36,19 @@ def read(path: Path, start: int, length: int | None) -> bytes:
     with _translate_path_errors(path), path.open("rb") as file:
         file.seek(start)
         return file.read(-1 if length is None else length)
+
+
+def read_up_to(path: Path, max_bytes: int) -> bytes:
+    """Return a file's first bytes, in memory of the size of the file rather than of the limit.
+
+    Raises:
+        NotFoundError: the file does not exist.
+    """
+    data = bytearray()
+    with _translate_path_errors(path), path.open("rb", buffering=0) as file:
+        while len(data) < max_bytes and (chunk := file.read(min(_CHUNK_BYTES, max_bytes - len(data)))):
+            data += chunk
+    return bytes(data)
 
 
 def write(path: Path, data: bytes) -> None:

@@ -98,7 +98,7 @@ class Store:
         if path is None:
             data = object_files.read_up_to(uri, max_bytes + 1)
         elif local_files.stat(path).size <= max_bytes:  # a device is refused here
-            data = local_files.read(path, 0, max_bytes + 1)
+            data = local_files.read_up_to(path, max_bytes + 1)
         if data is None or len(data) > max_bytes:
             raise InputError(f"{uri} is larger than {max_bytes >> 20} MiB, so it is not what belongs there: replace it")
         return data

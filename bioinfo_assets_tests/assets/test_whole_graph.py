@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -309,9 +310,7 @@ def forge_insert_sizes(project: RealProject, sample: str) -> None:
     store = project.project.store
     stat, sha256 = store.stat(str(path)), store.digest(str(path)).removeprefix("sha256:")
     outputs = tuple(
-        file.model_copy(
-            update={"size": stat.size, "stamp": stat.stamp, "sha256": sha256, "content": f"sha256:{sha256}"}
-        )
+        replace(file, size=stat.size, stamp=stat.stamp, sha256=sha256, content=f"sha256:{sha256}")
         if file.key == "metrics"
         else file
         for file in record.outputs

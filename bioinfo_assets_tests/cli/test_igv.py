@@ -1,5 +1,6 @@
 """The session of all final alignments for IGV."""
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
@@ -56,7 +57,7 @@ def test_a_session_of_chosen_samples(project: FakeProject) -> None:
 def test_a_released_bam_is_replaced_by_its_cram(project: FakeProject) -> None:
     project_record = project.record("recalibrated_bam", "a")
     outputs = tuple(
-        file.model_copy(update={"released": project_record.finished}) if file.key == "bam" else file
+        replace(file, released=project_record.finished) if file.key == "bam" else file
         for file in project_record.outputs
     )
     ledger = project.project.ledger

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_a_run_after_a_change_uses_dagster(project: FakeProject, monkeypatch: py
 def replace_report(project: FakeProject) -> None:
     """Replace the report by one of another content, as another process does."""
     record = project.record("multiqc_report", COHORT)
-    others = tuple(file.model_copy(update={"content": "0" * 64}) for file in record.outputs)
+    others = tuple(replace(file, content="0" * 64) for file in record.outputs)
     project.project.ledger.write(record.model_copy(update={"outputs": others}))
 
 

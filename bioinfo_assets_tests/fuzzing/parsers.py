@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -205,8 +205,7 @@ def _tables(**contents: bytes) -> Record:
     """The record of a result with these files, by their keys."""
     record = Record.model_validate_json(_RECORD, context=OutputLayout(str(FOLDER)))
     files = (
-        record.outputs[0].model_copy(update={"key": key, "uri": str(_file(f"{key}.txt", content))})
-        for key, content in contents.items()
+        replace(record.outputs[0], key=key, uri=str(_file(f"{key}.txt", content))) for key, content in contents.items()
     )
     return record.model_copy(update={"outputs": tuple(files), "facts": {"genome_length": "1000"}})
 

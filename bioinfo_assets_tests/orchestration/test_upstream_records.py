@@ -38,7 +38,7 @@ def test_old_and_new_records_are_as_they_were_added(records: list[Record]) -> No
     assert [computed.get(record.key) for record in records] == records
 
 
-def test_records_under_way_take_a_fifth_of_their_memory_at_most(records: list[Record]) -> None:
+def test_records_under_way_take_a_quarter_of_their_memory_at_most(records: list[Record]) -> None:
     def memory_of(keep: list[Record] | ComputedRecords) -> int:
         tracemalloc.start()
         try:
@@ -49,7 +49,7 @@ def test_records_under_way_take_a_fifth_of_their_memory_at_most(records: list[Re
         finally:
             tracemalloc.stop()
 
-    assert memory_of(ComputedRecords()) < memory_of([]) / 5
+    assert memory_of(ComputedRecords()) < memory_of([]) / 4
 
 
 def test_a_later_record_of_the_same_result_replaces_one_that_was_compressed(records: list[Record]) -> None:

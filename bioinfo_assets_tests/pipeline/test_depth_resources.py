@@ -1,5 +1,6 @@
 """The job `depth` asks for memory by the reference's size, which is neither its input nor part of its fingerprint."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from bioinfo_assets.launch.job import Job
@@ -26,7 +27,7 @@ def test_memory_and_disk_grow_with_the_reference_and_the_fingerprint_does_not_ch
     small = depth_job(fake.project)
     project = fake.project
     genome = fake.record("reference_genome", "references")
-    large = genome.outputs[0].model_copy(update={"size": HUMAN})
+    large = replace(genome.outputs[0], size=HUMAN)
     project.ledger.write(genome.model_copy(update={"outputs": (large,)}))
     human = depth_job(project)
     assert small.resources.memory_mib < 2 * 1024

@@ -1,6 +1,7 @@
 """The causes of the differences between two results."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,7 @@ def test_other_contents_with_the_same_recipe_are_a_difference(fake: FakeProject)
     record = fake.record("depth", "a")
     first, *others = record.outputs
     changed = record.model_copy(
-        update={"outputs": (first.model_copy(update={"content": "sha256:other"}), *others), "fingerprint": "0" * 64}
+        update={"outputs": (replace(first, content="sha256:other"), *others), "fingerprint": "0" * 64}
     )
     comparison = compare(fake, record, changed.model_copy(update={"fingerprint": record.fingerprint}))
     comparer = Comparer(Lineage(fake.project.ledger), Lineage(fake.project.ledger))

@@ -1,5 +1,6 @@
 """The lineage of a result is read from the records next to the data, version by version."""
 
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -108,10 +109,7 @@ def test_an_input_of_unknown_origin_has_a_note(pipeline: SmallPipeline) -> None:
 def test_an_imported_bam_outside_of_the_output_path_has_its_record(pipeline: SmallPipeline) -> None:
     theirs = pipeline.write_source("theirs.bam")
     record = pipeline.add_result("marked_bam", "expt", "x", text="x")
-    outputs = tuple(
-        file.model_copy(update={"uri": theirs, "content": pipeline.ledger.store.digest(theirs)})
-        for file in record.outputs
-    )
+    outputs = tuple(replace(file, uri=theirs, content=pipeline.ledger.store.digest(theirs)) for file in record.outputs)
     pipeline.ledger.write(record.model_copy(update={"outputs": outputs, "imported": True}))
     pipeline.add_result("coverage", "expt", "expt.coverage.txt", theirs)
     (file,) = producer_of(Lineage(pipeline.ledger).of_file(pipeline.output("expt", "expt.coverage.txt"))).inputs

@@ -1,5 +1,6 @@
 """What jobs used, added up from their records; every expected figure is calculated by hand in its test."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ class TestTotals:
     def test_a_released_file_takes_no_space(self, ledger: Ledger) -> None:
         record = record_job(ledger, "aligned_bam", "a", stored=100)
         record_job(ledger, "depth", "a", stored=10)
-        released = record.outputs[0].model_copy(update={"released": record.finished})
+        released = replace(record.outputs[0], released=record.finished)
         ledger.write(record.model_copy(update={"outputs": (released,)}))
         assert report_of(ledger).cohort.stored_bytes == 10
 
@@ -106,7 +107,7 @@ class TestTotals:
 
     def test_files_outside_of_the_output_path_are_not_stored_in_it(self, ledger: Ledger) -> None:
         record = record_job(ledger, "depth", "a", stored=70)
-        elsewhere = record.outputs[0].model_copy(update={"uri": f"{ledger.output_path}-2/a.bam"})
+        elsewhere = replace(record.outputs[0], uri=f"{ledger.output_path}-2/a.bam")
         ledger.write(record.model_copy(update={"outputs": (elsewhere,)}))
         assert report_of(ledger).cohort.stored_bytes == 0
 

@@ -169,7 +169,7 @@ def test_a_result_is_copied_from_the_cache_although_its_inputs_were_released(pro
     shout = project.run(shout_job(project)).record
     original = project.folder / "elsewhere" / "expt" / "expt.shout.txt"
     STORE.copy(shout.outputs[0].uri, str(original))
-    file = shout.outputs[0].model_copy(update={"uri": str(original), "stamp": STORE.stat(str(original)).stamp})
+    file = replace(shout.outputs[0], uri=str(original), stamp=STORE.stat(str(original)).stamp)
     cache.add(shout.model_copy(update={"outputs": (file,)}))
     release_greeting(project, greeting)
     project.ledger.withdraw(shout)

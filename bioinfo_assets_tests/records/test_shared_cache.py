@@ -230,7 +230,7 @@ def test_a_record_that_is_stored_under_another_fingerprint_is_not_used(two: Two)
 def test_a_record_with_other_files_than_the_job_writes_is_not_used(two: Two) -> None:
     """A record whose fingerprint was edited by hand."""
     shared = two.share()
-    renamed = tuple(file.model_copy(update={"key": "table"}) for file in shared.outputs)
+    renamed = tuple(replace(file, key="table") for file in shared.outputs)
     two.cache.add(shared.model_copy(update={"outputs": renamed}))
 
     assert two.copy() is None

@@ -119,8 +119,9 @@ class JobPreparer:
             self._claims.delete_of(job.fingerprint, self._run.budget)
             raise
         if is_published:
-            job.cancel("another run has published its result")
+            # In this order: a job that is over is not prepared again, and would keep its claim if S3 failed now.
             self._claims.delete_of(job.fingerprint, self._run.budget)
+            job.cancel("another run has published its result")
         return True
 
     def _claim(self, job: BatchJob, previous: ClaimVersion | None) -> bool:
