@@ -12,7 +12,7 @@ from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import ResultKey
 
 MAX_NEWEST_RECORDS: Final = 2000
-"""Records that are kept as they are: some KB each, so that those of ten thousand samples under way take hundreds of MB."""
+"""Records that are kept as they are, some KB each: those of ten thousand samples under way take hundreds of MB."""
 
 MAX_DICTIONARY: Final = 32 * 1024
 """Bytes that zlib looks back."""

@@ -42,7 +42,6 @@ def _quote(value: Value | Sequence[Value]) -> str:
     return f"({' '.join(_quote(item) for item in value)})"
 
 
-@cache
 def read_script(name: str) -> str:
     """Read a file of `scripts/`."""
     return (_SCRIPTS / name).read_text(encoding="utf-8")
