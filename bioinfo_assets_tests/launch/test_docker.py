@@ -15,7 +15,7 @@ import pytest
 from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch.backend import Outcome, State, Stream
 from bioinfo_assets.launch.docker.backend import DockerBackend
-from bioinfo_assets.launch.docker.container import _container_user
+from bioinfo_assets.launch.docker.container import _container_user, wait_until_removed
 from bioinfo_assets.launch.docker.engine import translate_engine_errors
 from bioinfo_assets.launch.docker.images import image_reference
 from bioinfo_assets.launch.job import Input, JobOptions, Resources, StoredFile
@@ -244,6 +244,16 @@ class TestIsolation:
     def test_whoever_runs_a_rootless_engine_is_root_within_it(self) -> None:
         assert _container_user({"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}) == "0:0"
         assert _container_user({"SecurityOptions": ["name=seccomp,profile=default"]}) == f"{os.getuid()}:{os.getgid()}"
+
+
+class TestContainersThatAreOver:
+    def test_one_that_the_engine_cannot_remove_is_not_waited_for_for_ever(self) -> None:
+        wait_until_removed(lambda: "dead", timeout_s=0.2)
+
+    def test_one_that_runs_is_waited_for_however_long_it_takes(self) -> None:
+        statuses = iter(["running"] * 10 + ["removing", None])
+        wait_until_removed(lambda: next(statuses), timeout_s=0.2)  # ten checks take half a second
+        assert next(statuses, "all were read") == "all were read"
 
 
 class TestNothingIsLeft:

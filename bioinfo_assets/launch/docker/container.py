@@ -5,7 +5,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +40,9 @@ _NOT_EXECUTABLE: Final = frozenset({400, 404})
 _OVER: Final = frozenset({"exited", "dead", "removing", None})
 _CHECK_INTERVAL_S: Final = 10.0
 _REMOVAL_INTERVAL_S: Final = 0.05
+
+REMOVAL_TIMEOUT_S: Final = 60.0
+"""How long a container that is over may take to be removed; one with a busy mount is never removed (status `dead`)."""
 
 
 class Container:
@@ -83,8 +86,7 @@ class Container:
             ResourceError: the engine does not answer any more.
         """
         report, problems = self._read_output()
-        while self._status() is not None:
-            time.sleep(_REMOVAL_INTERVAL_S)
+        wait_until_removed(self._status)
         if report:
             return ProcessExit.from_report(report, self._image)
         finished = datetime.now(UTC)
@@ -137,6 +139,20 @@ class Container:
                 return str(self._client.api.inspect_container(self._id)["State"]["Status"])
             except NotFound:
                 return None
+
+
+def wait_until_removed(status: Callable[[], str | None], timeout_s: float = REMOVAL_TIMEOUT_S) -> None:
+    """Wait until the engine has removed a container, or failed to remove it although it is over.
+
+    Args:
+        status: The container's status; None once it is removed.
+        timeout_s: Seconds after which a container that is over is waited for no longer.
+    """
+    running_at = time.monotonic()
+    while (current := status()) is not None and time.monotonic() - running_at < timeout_s:
+        if current not in _OVER:
+            running_at = time.monotonic()
+        time.sleep(_REMOVAL_INTERVAL_S)
 
 
 def remove_orphans(client: DockerClient) -> None:
