@@ -106,6 +106,11 @@ class OutputLayout:
         """A file of one sample, named by the sample and what it is."""
         return join(self.output_path, sample, f"{sample}.{suffix}")
 
+    def is_sample_file(self, uri: str) -> bool:
+        """Whether an address is one of those that `sample` returns for any sample."""
+        scope, _, name = self.relative(uri).partition("/") if self.contains(uri) else ("", "", "")
+        return bool(scope) and "/" not in name and name.startswith(f"{scope}.")
+
     def report(self, name: str) -> str:
         """A file about all samples."""
         return join(self.output_path, COHORT, name)

@@ -18,7 +18,14 @@ from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, enabled_assets
 from bioinfo_assets.pipeline.jobs import vcf_contigs
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import superseded_by_sample
-from bioinfo_assets.records.samples import KnownLanes, check_reads, load_sample, read_samples_file, sample_names
+from bioinfo_assets.records.samples import (
+    KnownLanes,
+    check_are_sources,
+    check_reads,
+    load_sample,
+    read_samples_file,
+    sample_names,
+)
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.known_sites import KnownSites, check_sources
 from bioinfo_assets.storage.atomic import disk_full_error
@@ -257,6 +264,7 @@ def _check_samples(project: Project, new: Sequence[Sample], names: Sequence[str]
     new_samples = {sample.name: sample for sample in new}
     samples = [new_samples.get(name) or load_sample(project.ledger, name) for name in names]
     check_distinct_reads(samples)
+    check_are_sources(project.layout, samples)
     for sample in samples:
         read_groups_of(sample, project.settings.platform)
         if project.settings.backend == "batch":

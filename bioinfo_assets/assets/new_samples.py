@@ -15,7 +15,14 @@ from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import State
-from bioinfo_assets.records.samples import KnownLanes, past_samples, read_samples_file, sample_names, save_sample
+from bioinfo_assets.records.samples import (
+    KnownLanes,
+    check_are_sources,
+    past_samples,
+    read_samples_file,
+    sample_names,
+    save_sample,
+)
 from bioinfo_assets.storage.store import local_path
 
 INTERVAL_S: Final = 300
@@ -63,6 +70,7 @@ def new_samples(project: Project, samples_file: str) -> list[Sample]:
     """
     known = {*sample_names(project.ledger), *(past.sample.name for past in past_samples(project.ledger))}
     found = read_samples_file(project.store, samples_file, KnownLanes(project.ledger))
+    check_are_sources(project.layout, found)
     return [sample for sample in found if sample.name not in known and _is_at_rest(sample)]
 
 

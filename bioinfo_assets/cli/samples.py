@@ -16,6 +16,7 @@ from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import (
     PastSample,
+    check_are_sources,
     load_sample,
     past_samples,
     read_samples_file,
@@ -46,6 +47,7 @@ def add(
     """
     ledger = _ledger(output_path)
     new_samples = read_samples_file(ledger.store, absolute_path(samples_file))
+    check_are_sources(ledger.layout, new_samples)
     existing = set(sample_names(ledger))
     for sample in new_samples:
         changed = save_sample(ledger, sample)

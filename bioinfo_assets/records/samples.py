@@ -8,7 +8,6 @@ recorded relative to it.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -26,10 +25,11 @@ from bioinfo_assets.genomics.samplesheet import (
     parse_folder_list,
     parse_samplesheet,
 )
-from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.layout import OutputLayout
+from bioinfo_assets.records.ledger import DamagedRecordError, Ledger
 from bioinfo_assets.records.record import FileRecord, Record, user_name
 from bioinfo_assets.result_key import RAW_READS, ResultKey
-from bioinfo_assets.storage.store import Store, join
+from bioinfo_assets.storage.store import Store, join, local_path
 
 MAX_CONCURRENT_READS: Final = 16
 """FASTQs whose first records are read at the same time; they wait for the network more than for a processor."""
@@ -148,6 +148,29 @@ def samples_of(store: Store, rows: Iterable[SheetRow], known: KnownLanes | None 
     return samples
 
 
+def check_are_sources(layout: OutputLayout, samples: Iterable[Sample]) -> None:
+    """Check that no FASTQ of samples is where jobs publish results, which would replace it.
+
+    Raises:
+        InputError: one is.
+    """
+    for sample in samples:
+        for uri in (uri for lane in sample.lanes for uri in (lane.read1, lane.read2)):
+            if _is_result(layout, uri):
+                raise InputError(
+                    f"{uri} is where this project's results are published, which would replace it: move it elsewhere, "
+                    "or choose another output path"
+                )
+
+
+def _is_result(layout: OutputLayout, uri: str) -> bool:
+    path, output = local_path(uri), local_path(layout.output_path)
+    if path is None or output is None:
+        return layout.is_sample_file(uri)
+    # A link to a file is replaced itself, and the file is not.
+    return OutputLayout(str(output.resolve())).is_sample_file(str(path.parent.resolve() / path.name))
+
+
 def save_sample(ledger: Ledger, sample: Sample) -> bool:
     """Save a sample.
 
@@ -219,9 +242,9 @@ def remove_samples(ledger: Ledger, names: Sequence[str]) -> None:
     """
     samples = [load_sample(ledger, name) for name in dict.fromkeys(names)]
     for sample in samples:
+        _withdraw_imports(ledger, sample.name)
         _save_past(ledger, PastSample(end="removed", at=datetime.now(UTC), by=user_name(), sample=sample))
         ledger.store.delete(ledger.layout.sample_file(sample.name))
-        _withdraw_imports(ledger, sample.name)
 
 
 def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
@@ -245,10 +268,10 @@ def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
     sample = replace(before, name=new, lanes=tuple(lanes))
     # In this order, a process that is killed in between leaves one sample too many, never one too few.
     past = PastSample(end="renamed", new_name=new, at=datetime.now(UTC), by=user_name(), sample=before)
+    _withdraw_imports(ledger, old)
     _save_past(ledger, past)
     save_sample(ledger, sample)
     ledger.store.delete(ledger.layout.sample_file(old))
-    _withdraw_imports(ledger, old)
     return sample
 
 
@@ -264,13 +287,18 @@ def past_samples(ledger: Ledger) -> tuple[PastSample, ...]:
 
 
 def _withdraw_imports(ledger: Ledger, name: str) -> None:
-    """Move the records of imports to the history: no job would replace them for a later sample of that name."""
+    """Move the records of imports to the history: no job would replace them for a later sample of that name.
+
+    This comes before the end of a sample: if it fails, the sample is still there, and can be removed again.
+    """
     for uri in ledger.store.list(ledger.layout.records(name)):
         if uri.endswith(".json"):
-            with suppress(InputError):  # not a record, and no import
+            try:
                 record = ledger.read_any(uri)
-                if isinstance(record, Record) and record.imported:
-                    ledger.withdraw(record)
+            except DamagedRecordError:
+                continue  # no import
+            if isinstance(record, Record) and record.imported:
+                ledger.withdraw(record)
 
 
 def _load_past(ledger: Ledger, uri: str) -> PastSample:

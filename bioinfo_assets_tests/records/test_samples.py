@@ -11,6 +11,7 @@ from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.reuse import imported_result
 from bioinfo_assets.records.samples import (
+    check_are_sources,
     check_reads,
     load_sample,
     past_samples,
@@ -202,6 +203,47 @@ def test_an_import_is_not_used_for_a_later_sample_of_the_same_name(
     history = ledger.store.list(f"{ledger.output_path}/toy/records/history")
     assert [uri.rpartition("/")[2].partition(".")[0] for uri in history] == ["recalibrated_bam"]
     assert bam.exists()
+
+
+@pytest.mark.parametrize(
+    "end", [lambda ledger: remove_samples(ledger, ["toy"]), lambda ledger: rename_sample(ledger, "toy", "boy")]
+)
+def test_a_sample_whose_import_cannot_be_withdrawn_stays(
+    ledger: Ledger, end: Callable[[Ledger], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later sample of its name would get the import for its own result."""
+    bam = Path(ledger.output_path).parent / "theirs.bam"
+    bam.write_bytes(b"bam")
+    record_result(ledger, "recalibrated_bam", "toy", str(bam), imported=True)
+
+    def fail(*_: object) -> None:
+        raise InputError("the folder cannot be written to")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "move", fail)
+        with pytest.raises(InputError, match="cannot be written to"):
+            end(ledger)
+    assert sample_names(ledger) == ("expt", "toy")
+    assert past_samples(ledger) == ()
+
+    end(ledger)
+    assert imported_result(ledger, ledger.read(ResultKey("recalibrated_bam", "toy"))) is None
+
+
+@pytest.mark.parametrize("name", ["toy.1.fastq.gz", "toy.cutadapt.2.fastq.gz"])
+def test_a_fastq_that_a_result_would_replace_is_refused(ledger: Ledger, tmp_path: Path, name: str) -> None:
+    (tmp_path / "link").symlink_to(ledger.output_path)
+    for output in (ledger.output_path, str(tmp_path / "link")):
+        own = f"{output}/toy/{name}"
+        sample = Sample("other", (Lane("FC1", 1, own, f"{output}/toy/toy_2.fastq.gz", "other"),))
+        with pytest.raises(InputError, match=f"{own} is where this project's results are published"):
+            check_are_sources(ledger.layout, [sample])
+
+
+def test_other_fastqs_in_a_samples_folder_are_accepted(ledger: Ledger) -> None:
+    folder = f"{ledger.output_path}/toy"
+    lane = Lane("FC1", 1, f"{folder}/toy_FC1_L1_1.fastq.gz", f"{folder}/raw/toy.2.fastq.gz", "toy")
+    check_are_sources(ledger.layout, [Sample("toy", (lane,))])
 
 
 def test_a_sample_without_lanes_that_was_not_imported_is_invalid(ledger: Ledger) -> None:
