@@ -279,6 +279,8 @@ class Backend(Protocol):
     def discard(self, job_id: str, *, keep_log: bool = False) -> None:
         """Forget a finished job and free its scratch, once its outputs are published or not needed.
 
+        What cannot be freed is logged: how the job ended does not depend on it.
+
         Args:
             job_id: The job.
             keep_log: Leave its script, logs and report, for people to read after a failure.

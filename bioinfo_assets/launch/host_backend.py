@@ -3,7 +3,6 @@
 A subclass implements how a script is started (`HostBackend._start`); everything else is here.
 """
 
-import shutil
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -29,7 +28,7 @@ from bioinfo_assets.launch.host_job import WAITING, HostJob, NotStartedError, Pr
 from bioinfo_assets.launch.job import Job, Resources
 from bioinfo_assets.launch.machine_share import MachineShare, machine_folder
 from bioinfo_assets.launch.resource_pool import ResourcePool, available_cpus, available_memory_mib
-from bioinfo_assets.launch.scratch import Attempt, HostScratch, new_attempt
+from bioinfo_assets.launch.scratch import Attempt, HostScratch, new_attempt, remove_folder
 from bioinfo_assets.launch.script import render
 from bioinfo_assets.launch.transfer import link_outputs, stage
 from bioinfo_assets.storage.atomic import translate_disk_errors
@@ -177,7 +176,7 @@ class HostBackend(ABC):
             del self._jobs[job_id]
             self._share.end_claim(job_id)
         for folder in (job.attempt.work, job.attempt.tmp) if keep_log else (job.attempt.root,):
-            shutil.rmtree(folder)
+            remove_folder(folder)
 
     def close(self, *, leave_jobs: bool = False) -> None:  # noqa: ARG002 - its jobs end with this process
         """End all running jobs and free the inputs that jobs shared."""

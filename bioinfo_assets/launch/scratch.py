@@ -5,6 +5,8 @@ remote input that its jobs share, and `SCRATCH/host.X/ASSET-SCOPE.X/` an attempt
 """
 
 import hashlib
+import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +19,8 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.file_lock import file_lock, is_held
+
+_log = logging.getLogger(__name__)
 
 _HOST_PREFIX: Final = "host."
 _ALIVE: Final = ".alive"
@@ -132,6 +136,21 @@ class HostScratch:
         if [path.name for path in self.root.iterdir()] == [_ALIVE]:
             shutil.rmtree(self.root)
         self._life.close()
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a job's folder, with folders that its script has made read-only; what cannot be removed is logged."""
+    try:
+        try:
+            shutil.rmtree(folder)
+        except PermissionError:
+            for parent, names, _ in os.walk(folder):
+                for path in (Path(parent, name) for name in names):
+                    if not path.is_symlink():
+                        path.chmod(0o700)
+            shutil.rmtree(folder)
+    except OSError as error:
+        _log.warning("%s could not be removed: %s", folder, error)
 
 
 def host_is_alive(root: Path) -> bool:

@@ -13,6 +13,9 @@ from bioinfo_assets.storage.file_stat import FileStat
 
 _CHUNK_BYTES: Final = 64 * 1024
 
+_LOST_AND_FOUND: Final = "lost+found"
+"""The folder of ext4 in the root of a disk, which only root can read."""
+
 
 def stat(path: Path) -> FileStat:
     """Return size and modification time.
@@ -80,9 +83,13 @@ def delete(path: Path) -> None:
 
 
 def list_files(folder: Path, *, recursive: bool) -> Iterator[str]:
-    """Yield the files of a folder, without those with a leading dot (locks and temporary files)."""
-    for parent, list_folders, names in os.walk(folder):
-        list_folders[:] = [name for name in list_folders if recursive and not name.startswith(".")]
+    """Yield the files of a folder, without those with a leading dot (locks and temporary files).
+
+    Raises:
+        InputError: the folder, or one in it, exists and cannot be read. It does not count as empty.
+    """
+    for parent, list_folders, names in os.walk(folder, onerror=_raise_unless_missing):
+        list_folders[:] = [name for name in list_folders if recursive and name[0] != "." and name != _LOST_AND_FOUND]
         yield from (f"{parent}/{name}" for name in names if not name.startswith("."))
 
 
@@ -97,9 +104,13 @@ def scan_files(folder: Path) -> Iterator[tuple[str, FileStat]]:
 
 def list_folders(folder: Path) -> Iterator[str]:
     """Yield the names of the folders in a folder, without those with a leading dot."""
-    if folder.is_dir():
-        with _translate_path_errors(folder), os.scandir(folder) as entries:
-            yield from (entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    with suppress(NotFoundError), _translate_path_errors(folder), os.scandir(folder) as entries:
+        yield from (entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    with suppress(NotFoundError), _translate_path_errors(Path(error.filename)):
+        raise error
 
 
 @contextmanager

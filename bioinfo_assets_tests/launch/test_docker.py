@@ -7,17 +7,21 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import docker
 import pytest
+from docker.errors import ImageNotFound
+from urllib3.exceptions import ProtocolError
 
 from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch.backend import Outcome, State, Stream
 from bioinfo_assets.launch.docker.backend import DockerBackend
 from bioinfo_assets.launch.docker.container import _container_user, wait_until_removed
 from bioinfo_assets.launch.docker.engine import translate_engine_errors
-from bioinfo_assets.launch.docker.images import image_reference
+from bioinfo_assets.launch.docker.images import Images, image_reference
+from bioinfo_assets.launch.host_job import NotStartedError
 from bioinfo_assets.launch.job import Input, JobOptions, Resources, StoredFile
 from bioinfo_assets.launch.scratch import HostScratch
 from bioinfo_assets.storage.store import Store
@@ -254,6 +258,38 @@ class TestContainersThatAreOver:
         statuses = iter(["running"] * 10 + ["removing", None])
         wait_until_removed(lambda: next(statuses), timeout_s=0.2)  # ten checks take half a second
         assert next(statuses, "all were read") == "all were read"
+
+
+class TestPullsThatBreak:
+    """By a stand-in for the engine, which cannot be made to break off."""
+
+    @staticmethod
+    def pull(lines: Callable[[], Iterator[dict[str, Any]]]) -> str:
+        def find(_: str) -> None:
+            raise ImageNotFound("no such image")
+
+        client = SimpleNamespace(api=SimpleNamespace(pull=lambda *_, **__: lines()), images=SimpleNamespace(get=find))
+        images = Images(cast("docker.DockerClient", client))
+        problems = []
+        for _ in range(2):  # the first one leaves nothing behind that the second would wait for
+            with pytest.raises(NotStartedError) as caught:
+                images.pull("tools:1", lambda _: True)
+            problems.append(str(caught.value))
+        assert len(set(problems)) == 1
+        return problems[0]
+
+    def test_an_engine_that_ends_in_the_middle_is_reported(self) -> None:
+        def lines() -> Iterator[dict[str, Any]]:
+            yield {"status": "Downloading", "id": "layer", "progressDetail": {"current": 1, "total": 9}}
+            raise ProtocolError("Connection broken")
+
+        assert "the image tools:1 is not on this machine and cannot be pulled (Connection broken)" in self.pull(lines)
+
+    def test_a_layer_of_which_nothing_has_come_yet_is_progress(self) -> None:
+        def lines() -> Iterator[dict[str, Any]]:
+            yield {"status": "Downloading", "id": "layer", "progressDetail": {"total": 9}}
+
+        assert "the pulled image has another name" in self.pull(lines)
 
 
 class TestNothingIsLeft:

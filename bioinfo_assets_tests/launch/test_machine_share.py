@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from bioinfo_assets.storage.atomic import disk_full_error
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.contract import TEXT, job, run, wait_for_end, wait_for_status
 from bioinfo_assets_tests.launch.mounts import can_mount
+from bioinfo_assets_tests.other_user import as_nobody, needs_root
 
 ONE, TWO, THREE = (Resources(cpus=cpus, memory_mib=100) for cpus in (1, 2, 3))
 
@@ -190,7 +191,7 @@ def test_what_could_not_be_stated_is_not_held(tmp_path: Path) -> None:
     assert own.try_hold("a", THREE)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@needs_root
 def test_a_group_shares_a_folder_whatever_the_umask() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -204,20 +205,6 @@ def test_a_group_shares_a_folder_whatever_the_umask() -> None:
         assert as_nobody(lambda: share(folder).try_hold("b", ONE))
         assert own.try_hold("c", ONE)  # what nobody held ended with its process
         own.close()
-
-
-def as_nobody(check: Callable[[], bool]) -> bool:
-    """Whether something is so for another user, in a process of its own."""
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-            os._exit(0 if check() else 1)
-        finally:
-            os._exit(2)
-    return os.waitpid(child, 0)[1] == 0
 
 
 def test_a_result_is_claimed_by_one_backend_until_its_job_is_discarded(tmp_path: Path) -> None:

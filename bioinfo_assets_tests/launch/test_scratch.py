@@ -1,13 +1,16 @@
+import logging
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.scratch import HostScratch, dead_hosts, new_attempt, remove_dead_host
+from bioinfo_assets.launch.scratch import HostScratch, dead_hosts, new_attempt, remove_dead_host, remove_folder
 from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets_tests.other_user import as_nobody, needs_root
 
 JOB = Job(ResultKey("aligned_bam", "expt"), "1", "true")
 
@@ -72,3 +75,26 @@ def test_the_folder_of_a_dead_host_is_listed_and_can_be_removed(tmp_path: Path) 
 
 def test_an_unused_scratch_has_no_dead_hosts(tmp_path: Path) -> None:
     assert list(dead_hosts(tmp_path / "scratch")) == []
+
+
+@needs_root
+def test_a_folder_that_a_script_has_made_read_only_is_removed() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        unpacked = Path(name, "work", "unpacked", "deep")
+
+        def unpack_and_remove() -> bool:
+            unpacked.mkdir(parents=True)
+            (unpacked / "file").touch()
+            for folder in (unpacked, unpacked.parent):
+                folder.chmod(0o555)
+            remove_folder(Path(name, "work"))
+            return not list(Path(name).iterdir())
+
+        assert as_nobody(unpack_and_remove)
+
+
+def test_a_folder_that_cannot_be_removed_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        remove_folder(tmp_path / "none")
+    assert f"{tmp_path / 'none'} could not be removed" in caplog.text

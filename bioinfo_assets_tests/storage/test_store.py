@@ -1,5 +1,6 @@
 import hashlib
 import os
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,41 @@ from hypothesis import strategies as st
 from bioinfo_assets.errors import InputError, NotFoundError, ResourceError
 from bioinfo_assets.storage.store import Store, join, local_path
 from bioinfo_assets_tests.launch.mounts import can_mount
+from bioinfo_assets_tests.other_user import as_nobody, needs_root
 from bioinfo_assets_tests.servers import WebServer
 
 STORE = Store()
+
+
+def test_a_folder_that_cannot_be_read_does_not_count_as_empty(tmp_path: Path) -> None:
+    (tmp_path / "good").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match="loop cannot be read"):
+        STORE.list(str(tmp_path / "loop"))
+    with pytest.raises(InputError, match="loop cannot be read"):
+        STORE.folders(str(tmp_path / "loop"))
+
+
+@needs_root
+def test_a_folder_of_another_user_does_not_count_as_empty() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        Path(name, "private").mkdir(mode=0o700)
+        Path(name, "lost+found").mkdir(mode=0o700)
+        Path(name, "public").touch()
+
+        def is_refused(folder: str, *, recursive: bool = False) -> bool:
+            try:
+                STORE.list(folder, recursive=recursive)
+            except InputError as error:
+                return "private is not readable for this user" in str(error)
+            return False
+
+        assert as_nobody(lambda: is_refused(f"{name}/private"))
+        assert as_nobody(lambda: is_refused(name, recursive=True))
+        assert as_nobody(lambda: STORE.list(name) == (f"{name}/public",))
+        Path(name, "private").rmdir()
+        assert as_nobody(lambda: STORE.list(name, recursive=True) == (f"{name}/public",))
 
 
 @pytest.fixture(params=["local", "s3"])

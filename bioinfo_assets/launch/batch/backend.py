@@ -5,6 +5,7 @@ in a few calls and classifies those that have ended. Jobs outlive this process i
 one with the same fingerprints; a process that ends normally terminates its jobs.
 """
 
+import logging
 import secrets
 import threading
 import time
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
 
 __all__ = ["BatchBackend", "BatchConfig", "RunIdentity"]
+
+_log = logging.getLogger(__name__)
 
 DEFAULTS: Final = BatchConfig()
 """The settings of a user who sets none."""
@@ -209,7 +212,14 @@ class BatchBackend:
             if is_last:
                 del self._jobs[job.job_id]
         self._logs.forget(job_id)
-        if not is_last or not self._terminator.is_ours(job):
+        if is_last:
+            try:
+                self._free_scratch(job)
+            except BioinfoAssetsError as error:  # how the job ended is known, and does not depend on it
+                _log.warning("the scratch of job %s could not be freed: %s", job_id, error)
+
+    def _free_scratch(self, job: BatchJob) -> None:
+        if not self._terminator.is_ours(job):
             return
         marks = self._store.list(self._paths.parts_of(job.state.folder)) if job.parts.are_several else ()
         if job.parts.keeps_log:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from docker import DockerClient
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.images import Image
 from docker.utils import parse_repository_tag
-from requests.exceptions import RequestException
 
 from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch.backend import Outcome
@@ -36,7 +35,7 @@ class _Pull:
             self.problem = " ".join(str(line["error"]).split())
         layer, detail = line.get("id", ""), line.get("progressDetail") or {}
         if line.get("status") == "Downloading" and "total" in detail:
-            self.layers[layer] = (detail["current"], detail["total"])
+            self.layers[layer] = (detail.get("current", 0), detail["total"])  # the engine leaves 0 out
         elif line.get("status") == "Download complete" and layer in self.layers:
             self.layers[layer] = (self.layers[layer][1], self.layers[layer][1])
 
@@ -126,17 +125,18 @@ class Images:
             return self._pulls[name]
 
     def _run_pull(self, name: str, pull: _Pull) -> None:
-        repository, tag = parse_repository_tag(name)
         try:
+            repository, tag = parse_repository_tag(name)
             for line in self._client.api.pull(repository, tag or "latest", stream=True, decode=True):
                 pull.update(line)
         except APIError as error:
             pull.problem = error_message(error)
-        except (DockerException, RequestException) as error:
-            pull.problem = str(error)
-        with self._lock:
-            del self._pulls[name]
-        pull.is_over.set()
+        except Exception as error:  # noqa: BLE001 - of docker, requests, urllib3 or JSON: jobs wait for the end of the pull
+            pull.problem = str(error) or repr(error)
+        finally:
+            with self._lock:
+                del self._pulls[name]
+            pull.is_over.set()
 
     def _read_tool_list(self, name: str, image_id: str) -> Mapping[str, str]:
         with translate_engine_errors():

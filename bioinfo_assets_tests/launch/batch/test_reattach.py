@@ -546,6 +546,18 @@ class TestWhenS3Fails:
         monkeypatch.setattr(poller_module, "read_report", flaky)
         assert run_job(backend, job("greets", outputs=(TEXT,))).state is State.SUCCEEDED
 
+    def test_a_job_is_over_although_its_scratch_cannot_be_freed(
+        self, backend: BackendWithOptions, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(*_: object, **__: object) -> tuple[str, ...]:
+            raise BioinfoAssetsError("S3 is busy")
+
+        job_id = backend.submit(job("greets", outputs=(TEXT,))).job_id
+        assert wait_for_end(backend, job_id).state is State.SUCCEEDED
+        monkeypatch.setattr(Store, "list", fail)
+        backend.discard(job_id)
+        assert f"the scratch of job {job_id} could not be freed: S3 is busy" in caplog.text
+
     def test_a_defect_in_polling_one_job_leaves_the_others_alone(
         self, simulator: BatchSimulator, backend: BackendWithOptions, monkeypatch: pytest.MonkeyPatch
     ) -> None:
