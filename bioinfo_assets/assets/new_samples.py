@@ -1,5 +1,6 @@
 """New samples come by themselves: Dagit reads a samples file every few minutes, adds what is new, and may start it."""
 
+import json
 import time
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -39,7 +40,9 @@ UP_TO_DATE: Final = frozenset({State.CURRENT, State.RELEASED})
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Adds new samples of the samples file in the setting `watch`; with `launch_new_samples` starts them.",
 )
-def add_new_samples(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SkipReason:
+def add_new_samples(
+    context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]
+) -> dg.SensorResult | dg.SkipReason:
     """Add the samples that the project has not yet; those that it has are left alone, also if their rows differ."""
     project = current_project(project)
     if project.settings.watch is None:
@@ -48,16 +51,27 @@ def add_new_samples(context: dg.SensorEvaluationContext, project: dg.ResourcePar
         new = new_samples(project, project.settings.watch)
     except BioinfoAssetsError as error:
         return dg.SkipReason(f"no sample was added: {error}")
-    for sample in new:
-        save_sample(project.ledger, sample)
-    names = [sample.name for sample in new]
-    if not names:
-        return dg.SkipReason("there is no new sample")
-    context.instance.add_dynamic_partitions(str(samples.name), names)
-    added = f"added: {', '.join(names)}"
-    if not project.settings.launch_new_samples:
-        return dg.SkipReason(added)
-    return dg.SkipReason(f"{added}; backfill {launch(context.instance, project, names)} is requested")
+    names = _saved_by_a_failed_tick(context, project)
+    try:
+        for sample in new:
+            save_sample(project.ledger, sample)
+            names.append(sample.name)
+        if not names:
+            return dg.SkipReason("there is no new sample")
+        context.instance.add_dynamic_partitions(str(samples.name), names)
+        outcome = f"added: {', '.join(names)}"
+        if project.settings.launch_new_samples:
+            outcome += f"; backfill {launch(context.instance, project, names)} is requested"
+    except BioinfoAssetsError as error:
+        outcome = f"added: {', '.join(names) or 'none'}; the next time goes on, because {error}"
+        return dg.SensorResult(skip_reason=outcome, cursor=json.dumps(names))
+    return dg.SensorResult(skip_reason=outcome, cursor=json.dumps([]))
+
+
+def _saved_by_a_failed_tick(context: dg.SensorEvaluationContext, project: Project) -> list[str]:
+    """The samples of this sensor that are still to be started: saved as they are, they count as known."""
+    names = json.loads(context.cursor) if context.cursor else []
+    return sorted({*names}.intersection(sample_names(project.ledger)) if names else [])
 
 
 def new_samples(project: Project, samples_file: str) -> list[Sample]:

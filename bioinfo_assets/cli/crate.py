@@ -90,5 +90,6 @@ def _report_scope(ledger: Ledger, names: tuple[str, ...] | None) -> tuple[str, .
     record = ledger.read(ResultKey("multiqc_report", COHORT))
     if record is None:
         return ()
-    reported = {file_name(folder_of(item.uri)) for item in record.inputs}
+    uris = (item.uri for item in record.inputs if ledger.layout.is_sample_file(item.uri))  # not the haplotype map
+    reported = {file_name(folder_of(uri)) for uri in uris}
     return (COHORT,) if names is None or reported <= set(names) else ()

@@ -120,6 +120,18 @@ def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     return result
 
 
+def test_a_damaged_sample_does_not_keep_the_sensor_from_the_others(
+    two_samples: RealProject, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = two_samples.project.ledger
+    ledger.store.write_bytes(ledger.layout.sample_file("bad"), b"{}")
+    context = dg.build_sensor_context(instance=two_samples.instance, resources={"project": two_samples.project})
+    result = evaluate(context)
+    (added,) = result.dynamic_partitions_requests or ()
+    assert "bad" in added.partition_keys
+    assert "a" in {event.partition for event in result.asset_events}
+
+
 def test_the_sensor_adds_partitions_and_observes_new_files_once(two_samples: RealProject) -> None:
     context = dg.build_sensor_context(instance=two_samples.instance, resources={"project": two_samples.project})
     write_reads(two_samples.folder / "fastq", "c", 1)

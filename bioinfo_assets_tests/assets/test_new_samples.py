@@ -10,6 +10,7 @@ import pytest
 
 from bioinfo_assets.assets import new_samples
 from bioinfo_assets.assets.new_samples import MIN_AGE_S, add_new_samples
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.graph import PER_SAMPLE
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import ResultState, State
@@ -39,9 +40,17 @@ def write_reads(folder: Path, sample: str, age_s: float = MIN_AGE_S + 60) -> Non
 
 
 def tick(instance: dg.DagsterInstance, project: Project) -> str:
-    skipped = add_new_samples(dg.build_sensor_context(instance), project=project)
-    assert isinstance(skipped, dg.SkipReason)
-    return skipped.skip_message or ""
+    return tick_from("", instance, project)[0]
+
+
+def tick_from(cursor: str, instance: dg.DagsterInstance, project: Project) -> tuple[str, str]:
+    """A tick with the cursor of the one before; returns the reason and the new cursor."""
+    result = add_new_samples(dg.build_sensor_context(instance, cursor=cursor), project=project)
+    if isinstance(result, dg.SkipReason):  # Dagster then keeps the cursor
+        return result.skip_message or "", cursor
+    assert isinstance(result, dg.SensorResult)
+    assert isinstance(result.skip_reason, dg.SkipReason)
+    return result.skip_reason.skip_message or "", result.cursor or ""
 
 
 def test_samples_of_the_file_become_partitions(instance: dg.DagsterInstance, tmp_path: Path) -> None:
@@ -104,6 +113,33 @@ def test_new_samples_are_started_with_what_they_need(instance: dg.DagsterInstanc
     assert {name for own in target.partitions_subsets_by_asset_key.values() for name in own.get_partition_keys()} == {
         "old"
     }
+
+
+@pytest.mark.parametrize("failing", ["states_by_asset", "save_sample"])
+def test_what_a_failed_tick_has_added_is_started_by_the_next(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    project = open_project(tmp_path, launch_new_samples=True)
+    write_reads(tmp_path, "young")
+    real, calls = getattr(new_samples, failing), []
+
+    def fail_at_the_end(*args: object) -> object:
+        calls.append(args)
+        if failing == "save_sample" and len(calls) == 1:
+            return real(*args)
+        raise InputError("S3 does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(new_samples, failing, fail_at_the_end)
+        reason, cursor = tick_from("", instance, project)
+    assert reason.endswith("the next time goes on, because S3 does not answer")
+    assert not instance.get_backfills()
+
+    reason, cursor = tick_from(cursor, instance, project)
+    (backfill,) = instance.get_backfills()
+    assert reason == f"added: old, young; backfill {backfill.backfill_id} is requested"
+    assert backfill.title == "new samples: old, young"
+    assert tick_from(cursor, instance, project)[0] == "there is no new sample"
 
 
 def test_a_report_that_is_up_to_date_so_far_follows(

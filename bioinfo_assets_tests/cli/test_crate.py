@@ -73,6 +73,20 @@ def test_a_crate_of_all_reported_samples_contains_the_report(ledger: Ledger, tmp
     }
 
 
+def test_a_haplotype_map_is_no_sample_that_the_report_is_on(ledger: Ledger, tmp_path: Path) -> None:
+    report = ledger.read(ResultKey("multiqc_report", "multiqc"))
+    assert report is not None
+    for folder in (tmp_path / "maps", Path(ledger.output_path) / "maps"):
+        folder.mkdir()
+        uri = str(folder / "hg38.haplotype_database.txt")
+        Path(uri).write_text("map")
+        haplotypes = InputRecord(local="haplotype_map.txt", uri=uri, size=3, content=None)
+        ledger.write(report.model_copy(update={"inputs": (*report.inputs, haplotypes)}))
+        where = ("--output-path", ledger.output_path, "--to", folder / "crate")
+        assert call_command(crate, *where, "--samples", "toy", "--samples", "expt").exit_code == 0
+        assert "multiqc_report of multiqc" in runs_in((folder / "crate" / "ro-crate-metadata.json").read_text())
+
+
 def test_the_crate_has_the_license_of_the_option(ledger: Ledger, tmp_path: Path) -> None:
     license_url = "https://spdx.org/licenses/CC0-1.0"
     call_command(crate, "--output-path", ledger.output_path, "--to", tmp_path / "crate", "--license", license_url)
