@@ -209,14 +209,23 @@ class HostBackend(ABC):
         """Start the jobs for which there are resources; if the machine cannot be asked now, it is in a moment."""
         try:
             while (job_id := self._next_admitted()) is not None:
-                self._jobs[job_id].status = _STAGING
-                threading.Thread(target=self._run, args=(self._jobs[job_id],), name=job_id, daemon=True).start()
+                self._start_thread(self._jobs[job_id])
         except (BioinfoAssetsError, OSError) as error:
             if self._pool.waiting is not None:
                 self._jobs[self._pool.waiting].status = Status(State.QUEUED, f"queued: {error}")
             self._ask_later()
         if self._pool.waiting is None:
             self._share.stop_waiting()
+
+    def _start_thread(self, job: HostJob) -> None:
+        job.status = _STAGING
+        try:
+            threading.Thread(target=self._run, args=(job,), name=job.job_id, daemon=True).start()
+        except RuntimeError as error:  # the limit of processes: no thread could wait for it either
+            reason = f"step {job.job.key.label} cannot be started ({error}): raise the limit of processes (ulimit -u)"
+            self._finish(job, job.followers, Status(State.FAILED, reason, outcome=Outcome.FAILED))
+            self._pool.release(job.job_id)
+            self._share.release(job.job_id)
 
     def _next_admitted(self) -> str | None:
         """The first job in the queue whose result no other run computes, if there are resources for it."""

@@ -152,6 +152,9 @@ class MachineShare:
             InputError: the folder cannot be written to.
             ResourceError: its disk is full.
         """
+        if self._file is not None and not self._file.exists():  # somebody has emptied the folder, as of old files
+            self._stack.close()
+            self._file = None
         if self._file is None:
             with translate_disk_errors(self.folder):
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -228,6 +228,27 @@ class TestResourcePool:
             thread.join()
         assert {wait_for_end(backend, job_id).state for job_id in job_ids} == {State.SUCCEEDED}
 
+    def test_a_job_for_which_there_is_no_thread_fails_and_the_next_one_runs(
+        self, backend: LocalBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = threading.Thread.start
+        refused: list[threading.Thread] = []
+
+        def start(thread: threading.Thread) -> None:
+            if not refused and thread.name.startswith("writes"):
+                refused.append(thread)
+                raise RuntimeError("can't start new thread")
+            real(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", start)
+        everything = Resources(cpus=2)
+        status = run(backend, job("writes", "true", resources=everything))
+        assert status.state is State.FAILED
+        assert status.reason.endswith(
+            "cannot be started (can't start new thread): raise the limit of processes (ulimit -u)"
+        )
+        assert run(backend, job("writes", "true", resources=everything)).state is State.SUCCEEDED
+
 
 class TestUsage:
     def test_peak_memory_is_the_jobs_own_and_not_the_hosts(self, tmp_path: Path) -> None:

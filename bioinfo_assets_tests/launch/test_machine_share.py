@@ -1,6 +1,7 @@
 """What the jobs of several processes hold of one machine: never more than it has, in turn, and no result twice."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -174,6 +175,19 @@ def test_a_backend_that_cannot_take_part_leaves_nothing(tmp_path: Path) -> None:
         (tmp_path / "filler").unlink()
         assert own.try_hold("a", THREE)
         own.close()
+
+
+def test_what_is_held_is_stated_again_where_somebody_has_emptied_the_folder(tmp_path: Path) -> None:
+    own = share(tmp_path / "machine")
+    assert own.claim({"a": "/out/a.txt"})
+    assert own.try_hold("a", TWO)
+    shutil.rmtree(tmp_path / "machine")
+    assert own.try_hold("b", ONE)
+    other = share(tmp_path / "machine")
+    assert not other.try_hold("c", TWO)
+    assert not other.claim({"c": "/out/a.txt"})
+    own.close()
+    assert other.try_hold("c", TWO)
 
 
 def test_what_could_not_be_stated_is_not_held(tmp_path: Path) -> None:

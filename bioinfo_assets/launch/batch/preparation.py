@@ -57,6 +57,8 @@ class JobPreparer:
         """Claim a job for this run, adopt it, end it, or postpone it."""
         try:
             if job.state.termination_reason:
+                if job.fingerprint in self._own:  # it was postponed since
+                    self.release([job])
                 job.cancel("cancelled before it started")
                 return Preparation.DONE
             is_first = job.parts.current == 0  # if not, it is submitted again, and its first result is published

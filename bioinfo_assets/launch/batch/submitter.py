@@ -187,6 +187,7 @@ class Submitter:
             job.prepare(self._next_submission(job, name, index, len(jobs)), request.resources)
         list(self._writers.map(self._write, jobs))
         if all(job.state.termination_reason for job in jobs):
+            self.release(jobs)
             for job in jobs:
                 job.cancel("cancelled before it started")
             return

@@ -457,6 +457,26 @@ class TestTwoHostsAtOnce:
                 backend.submit(job("greets", scope=f"s{n}", outputs=(TEXT,)), OTHERS[n])
         assert [n for n in range(8) if (claim := claims_of(scratch).read(OTHERS[n])) and not claim.name] == []
 
+    def test_no_claim_is_left_by_a_job_that_is_cancelled_while_it_is_submitted(
+        self, simulator: BatchSimulator, scratch: str, backend: BackendWithOptions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real, is_written, goes_on = Store.write_bytes, threading.Event(), threading.Event()
+
+        def write(store: Store, uri: str, data: bytes) -> None:
+            if "/claims/" not in uri:
+                is_written.set()
+                assert goes_on.wait(30)
+            real(store, uri, data)
+
+        monkeypatch.setattr(Store, "write_bytes", write)
+        job_id = backend.submit(job("greets", outputs=(TEXT,)), FINGERPRINT).job_id
+        assert is_written.wait(30)
+        backend.cancel(job_id)
+        goes_on.set()
+        assert wait_for_end(backend, job_id).state is State.CANCELLED
+        assert simulator.count("SubmitJob") == 0
+        assert claims_of(scratch).find(FINGERPRINT) is None
+
 
 class TestUnreachable:
     def test_a_job_is_submitted_once_credentials_are_valid_again(
