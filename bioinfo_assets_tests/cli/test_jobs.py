@@ -11,7 +11,9 @@ import tomli_w
 
 from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets.launch.backend import Stream
-from bioinfo_assets.storage.store import join
+from bioinfo_assets.launch.batch.active_jobs import save_queue
+from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
+from bioinfo_assets.storage.store import Store, join
 from bioinfo_assets_tests.cli.commands import call
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend
 from bioinfo_assets_tests.launch.batch.conftest import max_running, scratch, second_s, simulator
@@ -81,6 +83,16 @@ def test_jobs_are_listed_with_asset_sample_and_run(output_path: str, sleeper: st
     )
     result = call("jobs", "list", "--output-path", output_path)
     assert [sleeper, "prints", "expt", "RUNNING"] == result.stdout.splitlines()[1].split()[:4]
+
+
+def test_jobs_in_a_queue_that_the_settings_do_not_name_are_listed(
+    output_path: str, sleeper: str, scratch: str, tmp_path: Path
+) -> None:
+    """It was set in Dagit's launchpad, or in settings that have changed since."""
+    settings = tmp_path / "home" / "bioinfo-assets.toml"
+    settings.write_text(settings.read_text().replace('queue = "default"\n', ""))
+    save_queue(Store(), ScratchPaths(scratch), "deleted-since", "bioinfo-assets")
+    assert [active["batch_id"] for active in listed(output_path)] == [sleeper]
 
 
 def test_a_log_is_read(output_path: str, sleeper: str) -> None:

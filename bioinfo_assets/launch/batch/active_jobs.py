@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.batch.adoption import Claims
@@ -86,6 +88,27 @@ def active_jobs(
             detail = details.get(batch_id)
             if detail is not None and detail["status"] in ACTIVE and _tag(detail, "scratch") == scratch_tag:
                 yield _active_job(detail, claims, client.region, adopted)
+
+
+_QUEUE: Final = TypeAdapter(tuple[str, str])
+
+
+def save_queue(store: Store, paths: ScratchPaths, queue: str, prefix: str) -> None:
+    """Write down to which queue a run submits jobs: the settings may name another one when jobs are looked for."""
+    store.write_bytes(paths.queue(queue, prefix), _QUEUE.dump_json((queue, prefix)))
+
+
+def saved_queues(store: Store, scratch: str) -> Iterator[tuple[str, str]]:
+    """The queues of a project to which runs have submitted jobs, each with the prefix of their names.
+
+    Raises:
+        InputError: one of the files is damaged.
+    """
+    for uri in store.list(ScratchPaths(scratch).queues):
+        try:
+            yield _QUEUE.validate_json(store.read_small(uri))
+        except ValidationError as error:
+            raise InputError(f"{uri} does not name a job queue: delete it") from error
 
 
 def orphans(jobs: Iterable[ActiveJob], is_over: Callable[[str], bool]) -> Iterator[ActiveJob]:

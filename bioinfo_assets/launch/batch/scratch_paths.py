@@ -11,6 +11,7 @@
     SCRATCH/claims/FINGERPRINT.json              the submission that computes a result
     SCRATCH/submissions/NAME.json                Batch's id of a submission, and the run that waits for it
     SCRATCH/images/SHA256.tsv                    the tools of a container image
+    SCRATCH/queues/SHA256.json                   a queue to which jobs were submitted, with the prefix of their names
 
 `driver.sh` writes into the attempt's folder and spells its last parts again.
 """
@@ -79,6 +80,15 @@ class ScratchPaths:
     def submission_note(self, name: str, index: int | None = None) -> str:
         """The note of a submission; with an index, of one job of its array."""
         return join(self.submissions, f"{name}.json" if index is None else f"{name}.{index}.json")
+
+    @property
+    def queues(self) -> str:
+        """The folder of the job queues to which jobs were submitted."""
+        return join(self.root, "queues")
+
+    def queue(self, name: str, prefix: str) -> str:
+        """The file of one of them."""
+        return join(self.queues, f"{sha256(f'{name} {prefix}'.encode()).hexdigest()}.json")
 
     def tool_list(self, image: str) -> str:
         """The list of an image's tools."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, UnreachableError
+from bioinfo_assets.launch.batch.active_jobs import save_queue
 from bioinfo_assets.launch.batch.adoption import Adoption, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, JobState, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
@@ -85,6 +86,7 @@ class Submitter:
         self.claims = Claims(store, paths)
         self._adoption = Adoption(client, store, self.claims, run, config.visibility_grace_s)
         self._preparer = JobPreparer(self.claims, self._adoption, run, config.poll_error_timeout_s)
+        self._saved_queues: set[tuple[str, str]] = set()
         self._writers = ThreadPoolExecutor(MAX_CONCURRENT_WRITES, thread_name_prefix="batch packages")
 
     def close(self) -> None:
@@ -191,6 +193,9 @@ class Submitter:
             for job in jobs:
                 job.cancel("cancelled before it started")
             return
+        if (queue := (options.queue, options.prefix)) not in self._saved_queues:
+            save_queue(self._store, self._paths, *queue)
+            self._saved_queues.add(queue)
         batch_id = self._client.submit(arguments)
         for job in jobs:
             own_index = job.submission.index
