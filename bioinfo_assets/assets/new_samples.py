@@ -17,7 +17,6 @@ from bioinfo_assets.pipeline.graph import OVER_SAMPLES
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import State
 from bioinfo_assets.records.samples import (
-    KnownLanes,
     check_are_sources,
     past_samples,
     read_samples_file,
@@ -83,9 +82,9 @@ def new_samples(project: Project, samples_file: str) -> list[Sample]:
         InputError: The file or one of its FASTQs is wrong.
     """
     known = {*sample_names(project.ledger), *(past.sample.name for past in past_samples(project.ledger))}
-    found = read_samples_file(project.store, samples_file, KnownLanes(project.ledger))
+    found = read_samples_file(project.store, samples_file, without=known)
     check_are_sources(project.layout, found)
-    return [sample for sample in found if sample.name not in known and _is_at_rest(sample)]
+    return [sample for sample in found if _is_at_rest(sample)]
 
 
 def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str]) -> str:

@@ -1,7 +1,7 @@
 """Sensors: they observe the sources, so that Dagit shows what is out of date, and watch over runs."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -67,20 +67,10 @@ def _observe_all(
         except BioinfoAssetsError as error:
             context.log.warning("%s", error)
     sources = Sources(project)
-    sources.observe_reads(_with_fastqs(context, project, names))
+    sources.observe_existing_reads(names)
     for problem in sources.problems.values():
         context.log.warning("%s", problem)
     yield from sources.reads.values()
-
-
-def _with_fastqs(context: dg.SensorEvaluationContext, project: Project, names: Iterable[str]) -> Iterator[str]:
-    """The samples that have FASTQs, which an imported one may not have."""
-    for name in names:
-        try:
-            if project.sample(name).lanes:
-                yield name
-        except BioinfoAssetsError as error:
-            context.log.warning("%s", error)
 
 
 @dg.sensor(

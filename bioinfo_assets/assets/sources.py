@@ -84,7 +84,7 @@ def raw_reads(context: dg.OpExecutionContext, project: dg.ResourceParam[Project]
     records (reads in pairs, qualities in Phred+33, the same lane for both reads).
     """
     sources = Sources(project)
-    sources.observe_reads(name for name in sample_names(project.ledger) if project.sample(name).lanes)
+    sources.observe_existing_reads(sample_names(project.ledger))
     for problem in sources.problems.values():
         context.log.warning("%s", problem)
     for reads in sources.reads.values():

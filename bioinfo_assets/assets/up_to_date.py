@@ -227,7 +227,13 @@ def with_upstream(assets: Collection[str]) -> frozenset[str]:
 def outdated_results(
     by_asset: Mapping[str, Sequence[ResultState]], assets: Collection[str] = ()
 ) -> dict[str, list[ResultState]]:
-    """The results of assets that are out of date, with those that they are computed from; of all assets if none."""
+    """The results of assets that are out of date, with those that they are computed from; of all assets if none.
+
+    A result that is up to date is among them if its files were released and have to be computed again for another one.
+    """
     chosen = with_upstream(assets) if assets else frozenset(by_asset)
-    outdated = {asset: [state for state in states if state.is_out_of_date] for asset, states in by_asset.items()}
+    outdated = {
+        asset: [state for state in states if state.is_out_of_date or state.is_needed_again]
+        for asset, states in by_asset.items()
+    }
     return {asset: states for asset, states in outdated.items() if states and asset in chosen}

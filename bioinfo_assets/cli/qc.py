@@ -92,6 +92,7 @@ def _accept(project: Project, name: str, samples: Sequence[str], reason: str) ->
             at=datetime.now(UTC),
             reason=reason.strip(),
             finding=finding.message,
+            samples=finding.samples,
         )
         add_acceptances(project.ledger, finding.sample, [acceptance])
 

@@ -66,11 +66,19 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What a check found: the outcome, why in words with the figures, and the figures by name."""
+    """What a check found.
+
+    Attributes:
+        outcome: The outcome.
+        message: Why, in words with the figures.
+        figures: The figures by name.
+        samples: Other samples that the outcome follows from, each with what it is to this one.
+    """
 
     outcome: Outcome
     message: str
     figures: Mapping[str, float] = field(default_factory=dict)
+    samples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -249,15 +257,15 @@ def assess_identity(results: SampleResults, record: Record) -> Assessment:
     compared, unexpected = (frozenset[object](), {}) if report is None else _comparison(ledger, report.stamp)
     if (own.uri, own.content) not in compared:
         return Assessment(Outcome.UNKNOWN, "not compared with the other samples yet: the report does it", figures)
-    found = unexpected.get(results.sample, ())
+    found = unexpected.get(results.sample, {})
     if not found:
         words = f"as the samplesheet states, by {figures['sites']:.0f} variants"
         return Assessment(Outcome.PASS, words, figures)
-    return Assessment(Outcome.FAIL, "; ".join(found), figures)
+    return Assessment(Outcome.FAIL, "; ".join(found.values()), figures, tuple(found))
 
 
 @lru_cache(maxsize=2)  # of thousands of samples, each of which is looked up in it
-def _comparison(ledger: Ledger, _: str) -> tuple[frozenset[object], Mapping[str, Sequence[str]]]:
+def _comparison(ledger: Ledger, _: str) -> tuple[frozenset[object], Mapping[str, Mapping[str, str]]]:
     """What the report has compared.
 
     Args:
@@ -265,20 +273,20 @@ def _comparison(ledger: Ledger, _: str) -> tuple[frozenset[object], Mapping[str,
         _: The stamp of the report's record.
 
     Returns:
-        The addresses and contents of fingerprints; and by sample, a sentence for each other one that is unexpectedly
-        the same person's, or is not.
+        The addresses and contents of fingerprints; and by sample, a sentence for each other one (with what it is) that
+        is unexpectedly the same person's, or is not.
     """
     report = ledger.read(_REPORT)
     if report is None or "identity" not in report.files:
         return frozenset(), {}
-    sentences: dict[str, list[str]] = {}
+    sentences: dict[str, dict[str, str]] = {}
     for line in ledger.store.read_small(report.file("identity").uri).decode().splitlines()[1:]:
         first, second, found, lod = line.split("\t")
         for sample, other in ((first, second), (second, first)):
             words = "is the same person's, but the samplesheet does not have one patient for both"
             if found != "one person":
                 words = "is another person's, but the samplesheet has one patient for both"
-            sentences.setdefault(sample, []).append(f"{other} {words} (LOD {float(lod):.4g})")
+            sentences.setdefault(sample, {})[f"{other}: {found}"] = f"{other} {words} (LOD {float(lod):.4g})"
     return frozenset((item.uri, item.content) for item in report.inputs), sentences
 
 

@@ -280,6 +280,15 @@ class Sources:
             except BioinfoAssetsError as problem:
                 self._problems[name] = problem
 
+    def observe_existing_reads(self, names: Iterable[str]) -> None:
+        """Observe samples as `observe_reads` does, but for those without FASTQs, as imported ones may be."""
+        for name in names:
+            try:
+                if self.sample(name).lanes:
+                    self.observe_reads([name])
+            except BioinfoAssetsError as problem:
+                self._problems[name] = problem
+
     def use_recorded_reads(self, name: str) -> None:
         """Take a sample's FASTQs as they were last observed, so that nothing is read or recorded."""
         observation = self.project.ledger.read_observation(ResultKey(RAW_READS, name))

@@ -44,6 +44,7 @@ class Finding:
         figures: The figures by name, for tables.
         data_version: Of the result that was checked; empty if there is none.
         acceptance: Who accepted the failure, if anybody has.
+        samples: Other samples that it follows from, each with what it is to this one.
     """
 
     check: str
@@ -53,6 +54,7 @@ class Finding:
     figures: Mapping[str, float] = field(default_factory=dict)
     data_version: str = ""
     acceptance: Acceptance | None = None
+    samples: tuple[str, ...] = ()
 
 
 def _always(_: Settings) -> bool:
@@ -142,7 +144,13 @@ def check_sample(project: Project, check: QualityCheck, sample: str, record: Rec
     except result_metrics.PARSER_ERRORS as problem:
         return Finding(check.name, sample, Outcome.UNKNOWN, f"the metrics of {check.asset} cannot be read: {problem}")
     finding = Finding(
-        check.name, sample, assessment.outcome, assessment.message, assessment.figures, record.data_version
+        check.name,
+        sample,
+        assessment.outcome,
+        assessment.message,
+        assessment.figures,
+        record.data_version,
+        samples=assessment.samples,
     )
     return _accepted(project, finding) if assessment.outcome is Outcome.FAIL else finding
 
@@ -179,7 +187,8 @@ def overall(findings: Sequence[Finding]) -> Outcome:
 def _accepted(project: Project, finding: Finding) -> Finding:
     """A failure, or the same as accepted."""
     for acceptance in reversed(read_acceptances(project.ledger, finding.sample)):
-        if (acceptance.check, acceptance.data_version) == (finding.check, finding.data_version):
+        is_same = (acceptance.check, acceptance.data_version) == (finding.check, finding.data_version)
+        if is_same and set(finding.samples) <= set(acceptance.samples):
             message = f"{finding.message}; accepted by {acceptance.by} on {acceptance.at:%Y-%m-%d}: {acceptance.reason}"
             return replace(finding, outcome=Outcome.ACCEPTED, message=message, acceptance=acceptance)
     return finding

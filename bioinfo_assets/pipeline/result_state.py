@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend_config import open_backend
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
@@ -46,6 +47,7 @@ class ResultState:
         finished: When its job ended.
         reason: Why it is stale or damaged, or why it cannot be computed.
         released: When its files were released; None if they are kept.
+        is_needed_again: Whether its files were released, and a job that has to run reads them, or may.
     """
 
     key: ResultKey
@@ -53,6 +55,7 @@ class ResultState:
     finished: datetime | None = None
     reason: str = ""
     released: datetime | None = None
+    is_needed_again: bool = False
 
     @property
     def is_out_of_date(self) -> bool:
@@ -114,8 +117,15 @@ def superseded_assets(project: Project, sample: Sample) -> frozenset[str]:
 def superseded_by_sample(project: Project, new: Sequence[Sample], names: Sequence[str]) -> Mapping[str, frozenset[str]]:
     """Return the superseded assets of each sample that has any; new samples have none."""
     new_names = {sample.name for sample in new}
-    superseded = {name: superseded_assets(project, project.sample(name)) for name in names if name not in new_names}
+    superseded = {name: _superseded_or_none(project, name) for name in names if name not in new_names}
     return {name: assets for name, assets in superseded.items() if assets}
+
+
+def _superseded_or_none(project: Project, name: str) -> frozenset[str]:
+    try:
+        return superseded_assets(project, project.sample(name))
+    except BioinfoAssetsError:
+        return frozenset()  # its results are blocked for the same reason, and those of other samples are not
 
 
 def _result_state(ledger: Ledger, planned: PlannedResult) -> ResultState:
@@ -123,7 +133,11 @@ def _result_state(ledger: Ledger, planned: PlannedResult) -> ResultState:
     record = planned.record
     if record is None:
         return ResultState(planned.key, state, None, reason)
-    return ResultState(planned.key, state, record.finished, reason, record.released)
+    is_needed_again = record.released is not None and planned.action in {
+        PlannedAction.RUN,
+        PlannedAction.DEPENDS_ON_UPSTREAM,
+    }
+    return ResultState(planned.key, state, record.finished, reason, record.released, is_needed_again)
 
 
 def _state(ledger: Ledger, planned: PlannedResult) -> tuple[State, str]:

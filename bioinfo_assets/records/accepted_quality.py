@@ -20,6 +20,7 @@ class Acceptance(BaseModel):
         at: When.
         reason: Why.
         finding: What the check reported.
+        samples: Other samples that it followed from: the decision does not hold for any others.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,6 +32,7 @@ class Acceptance(BaseModel):
     at: datetime
     reason: str
     finding: str
+    samples: tuple[str, ...] = ()
 
 
 _ACCEPTANCES: Final = TypeAdapter(tuple[Acceptance, ...])

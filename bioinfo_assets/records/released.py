@@ -97,5 +97,6 @@ def release(ledger: Ledger, item: Releasable, now: datetime) -> bool:
         lock.check()
         ledger.write(record.model_copy(update={"outputs": tuple(outputs)}))
         for uri in gone:
+            lock.check()  # since it was lost, a run may have computed them again; what stays is garbage
             ledger.store.delete(uri)
     return True

@@ -6,7 +6,7 @@ recorded relative to it.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -103,20 +103,24 @@ def _matches(row: SheetRow, lane: Lane) -> bool:
     )
 
 
-def read_samples_file(store: Store, samples_file: str, known: KnownLanes | None = None) -> tuple[Sample, ...]:
+def read_samples_file(
+    store: Store, samples_file: str, known: KnownLanes | None = None, without: Collection[str] = ()
+) -> tuple[Sample, ...]:
     """Read a samplesheet or a list of folders, and check the first records of every FASTQ.
 
     Args:
         store: Files by URI.
         samples_file: The file.
         known: Lanes that need no second check.
+        without: Samples that are left out unread, of a file that is read again and again: the FASTQs of old ones may be
+            in an archive by now.
 
     Raises:
         InputError: the file or one of its FASTQs is wrong; the sentence names it.
     """
     text = _read_text(store, samples_file)
     if is_samplesheet(text):
-        return samples_of(store, parse_samplesheet(text, samples_file), known)
+        return samples_of(store, _leave_out(parse_samplesheet(text, samples_file), without), known)
     files = {folder: store.list(folder) for folder in parse_folder_list(text, samples_file)}
     for folder, uris in files.items():
         if not uris:
@@ -124,7 +128,11 @@ def read_samples_file(store: Store, samples_file: str, known: KnownLanes | None 
     rows = pair_up(uri for uris in files.values() for uri in uris)
     if not rows:
         raise InputError(f"{samples_file}: none of its folders has FASTQs named SAMPLE_FLOWCELL_LANE_READ.fastq.gz")
-    return samples_of(store, rows, known)
+    return samples_of(store, _leave_out(rows, without), known)
+
+
+def _leave_out(rows: Iterable[SheetRow], without: Collection[str]) -> list[SheetRow]:
+    return [row for row in rows if row.sample not in without]
 
 
 def samples_of(store: Store, rows: Iterable[SheetRow], known: KnownLanes | None = None) -> tuple[Sample, ...]:

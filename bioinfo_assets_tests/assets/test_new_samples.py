@@ -89,6 +89,33 @@ def test_a_sample_that_was_removed_does_not_come_back(instance: dg.DagsterInstan
     assert sample_names(project.ledger) == ()
 
 
+@pytest.mark.parametrize("is_removed", [False, True], ids=["finished", "removed"])
+def test_fastqs_of_an_old_sample_may_be_in_an_archive(
+    instance: dg.DagsterInstance, tmp_path: Path, *, is_removed: bool
+) -> None:
+    project = open_project(tmp_path)
+    tick(instance, project)
+    if is_removed:
+        remove_samples(project.ledger, ["old"])
+    (pair,) = load_pairs(tmp_path, "old")
+    sheet = tmp_path / "samples.csv"
+    sheet.write_text(f"patient,sample,lane,fastq_1,fastq_2\np,old,1,{pair[0]},{pair[1]}\n")
+    for path in pair:
+        path.unlink()
+    watching = Project(project.settings.model_copy(update={"watch": str(sheet)}))
+    assert tick(instance, watching) == "there is no new sample"
+    write_reads(tmp_path, "fresh")
+    ((read1, read2),) = load_pairs(tmp_path, "fresh")
+    with sheet.open("a") as file:
+        file.write(f"p,fresh,1,{read1},{read2}\n")
+    assert tick(instance, watching) == "added: fresh"
+
+
+def load_pairs(folder: Path, sample: str) -> list[tuple[Path, Path]]:
+    first = sorted((folder / "fastq").glob(f"{sample}_*_1.fastq.gz"))
+    return [(path, path.with_name(path.name.replace("_1.fastq", "_2.fastq"))) for path in first]
+
+
 def test_a_wrong_file_adds_nothing_and_is_the_reason_of_the_tick(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     project = open_project(tmp_path)
     (tmp_path / "samples.txt").write_text("/no/such/folder\n")

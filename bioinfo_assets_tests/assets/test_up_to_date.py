@@ -14,6 +14,7 @@ from bioinfo_assets.assets.up_to_date import (
     check_job,
     check_up_to_date,
     report_up_to_date,
+    states_by_asset,
     up_to_date,
 )
 from bioinfo_assets.cli.status import status
@@ -25,6 +26,7 @@ from bioinfo_assets.settings import save
 from bioinfo_assets.steps import duplicates, trimming
 from bioinfo_assets_tests.cli.small_project import call_command, parse_json
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, FakeTools, open_fake_project
+from bioinfo_assets_tests.pipeline.test_released import CHAIN, release_results
 
 MANY = 300
 READS = ("merged_reads", "trimmed_reads")
@@ -253,6 +255,31 @@ def test_the_job_requests_exactly_what_is_out_of_date(
     target = backfill.asset_backfill_data.target_subset
     requested = {(item.asset_key.path[-1], item.partition_key) for item in target.iterate_asset_partitions()}
     assert requested == {(asset, None if asset == "multiqc_report" else "b") for asset in expected}
+
+
+def test_the_job_requests_released_results_that_others_are_computed_from(
+    computed: FakeProject, instance: dg.DagsterInstance
+) -> None:
+    add_samples(instance, computed.samples)
+    release_results(computed, *CHAIN)
+    computed.settings["quantized_quals"] = (10, 20)
+    assert materialize_stale.execute_in_process(instance=instance, resources={"project": computed.project}).success
+    (backfill,) = instance.get_backfills()
+    assert backfill.asset_backfill_data is not None
+    target = backfill.asset_backfill_data.target_subset
+    requested = {(item.asset_key.path[-1], item.partition_key) for item in target.iterate_asset_partitions()}
+    assert {asset for asset, sample in requested if sample == "a"} >= {*CHAIN, "recalibrated_bam", "depth"}
+    assert not {asset for asset, sample in requested if sample == "b"} & {*CHAIN}
+
+
+def test_a_damaged_sample_does_not_keep_the_checks_from_the_others(
+    computed: FakeProject, instance: dg.DagsterInstance
+) -> None:
+    ledger = computed.project.ledger
+    ledger.store.write_bytes(ledger.layout.sample_file("bad"), b"{}")
+    computed.write_reads("b", pairs=2)
+    by_asset = states_by_asset(computed.project)
+    assert {state.key.scope for state in by_asset["depth"] if state.is_out_of_date} == {"b"}
 
 
 def test_the_job_requests_nothing_if_all_is_up_to_date(computed: FakeProject, instance: dg.DagsterInstance) -> None:

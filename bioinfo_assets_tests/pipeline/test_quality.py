@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, check_sample, check_samples
 from bioinfo_assets.quality_settings import CHECKS
-from bioinfo_assets.records.accepted_quality import read_acceptances
+from bioinfo_assets.records.accepted_quality import Acceptance, add_acceptances, read_acceptances
 from bioinfo_assets.records.provisional import provisional_record
 from bioinfo_assets.records.record import InputRecord, Record
 from bioinfo_assets.records.record_set import RecordSet
@@ -494,6 +495,28 @@ def test_a_sample_that_is_somebody_elses(tmp_path: Path) -> None:
             "z is another person's, but the samplesheet has one patient for both (LOD -209.8)"
         ),
     )
+
+
+def test_an_accepted_sample_fails_again_if_it_is_like_yet_another(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_fingerprint(own, tmp_path)
+    record_report(own, tmp_path, "a\texpt\tone person\t83.8125")
+    finding = check(own, "identity")
+    accepted = Acceptance(
+        check=finding.check,
+        data_version=finding.data_version,
+        by="lab",
+        at=datetime.now(UTC),
+        reason="twins",
+        finding=finding.message,
+        samples=finding.samples,
+    )
+    add_acceptances(own.ledger, "expt", [accepted])
+    assert check(own, "identity").outcome is Outcome.ACCEPTED
+    record_report(own, tmp_path, "a\texpt\tone person\t82.5")  # the same pair, with more reads of the other one
+    assert check(own, "identity").outcome is Outcome.ACCEPTED
+    record_report(own, tmp_path, "a\texpt\tone person\t83.8125", "c\texpt\tone person\t90.5")
+    assert check(own, "identity").outcome is Outcome.FAIL
 
 
 def test_lanes_of_two_people(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """Releasing a result: the record states it first, then the files go; a job that reads them needs it again."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch.job import Input, Job, Output
 from bioinfo_assets.records.commit import commit, copy_shared_result, submit
 from bioinfo_assets.records.ledger import CheckedRecord, Ledger
@@ -59,6 +60,22 @@ def test_large_files_go_and_the_record_keeps_their_digests(project: GreetingProj
     ]
     assert not project.greeting.exists()
     assert Path(after.file("letters").uri).read_text().strip() == "11"
+
+
+def test_files_stay_that_a_run_may_have_computed_again_since_the_lock_was_lost(
+    project: GreetingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, checks = greet(project), iter([True])
+
+    class Lost:
+        def check(self) -> None:
+            if not next(checks, False):
+                raise ResourceError("the lock was lost")
+
+    monkeypatch.setattr(Ledger, "publishing", lambda *_: nullcontext(Lost()))
+    with pytest.raises(ResourceError, match="the lock was lost"):
+        release_greeting(project, record)
+    assert project.greeting.exists()
 
 
 def test_a_released_result_is_reused_and_not_damaged(project: GreetingProject) -> None:
