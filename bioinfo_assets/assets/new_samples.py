@@ -1,11 +1,12 @@
 """New samples come by themselves: Dagit reads a samples file every few minutes, adds what is new, and may start it."""
 
-import json
 import time
 from collections.abc import Collection, Sequence
+from hashlib import sha256
 from typing import Final
 
 import dagster as dg
+from pydantic import TypeAdapter, ValidationError
 
 from bioinfo_assets.assets.check_events import current_project
 from bioinfo_assets.assets.up_to_date import states_by_asset
@@ -23,15 +24,20 @@ from bioinfo_assets.records.samples import (
     sample_names,
     save_sample,
 )
-from bioinfo_assets.storage.store import local_path
+from bioinfo_assets.storage.store import Store, local_path
 
 INTERVAL_S: Final = 300
 """Seconds between two readings of the samples file."""
 
 MIN_AGE_S: Final = 600
-"""Seconds since the last write to a sample's FASTQs on a disk: until then somebody may be copying them."""
+"""Seconds for which the FASTQs of a sample have to be the same: until then somebody may be copying its lanes."""
 
 UP_TO_DATE: Final = frozenset({State.CURRENT, State.RELEASED})
+
+Seen = tuple[str, float]
+"""A digest of a sample's FASTQs by address, size and stamp, and when they were first seen like that."""
+
+_CURSOR: Final = TypeAdapter(dict[str, Seen])
 
 
 @dg.sensor(
@@ -42,39 +48,71 @@ UP_TO_DATE: Final = frozenset({State.CURRENT, State.RELEASED})
 def add_new_samples(
     context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]
 ) -> dg.SensorResult | dg.SkipReason:
-    """Add the samples that the project has not yet; those that it has are left alone, also if their rows differ."""
+    """Add the samples that the project has not yet; those that it has are left alone, also if their rows differ.
+
+    A sample is in the cursor from when it was first seen until it was added, and started if the settings ask for it. So
+    a tick that fails in between, or whose process is killed, leaves it to the next one.
+    """
     project = current_project(project)
     if project.settings.watch is None:
         return dg.SkipReason("the setting `watch` names no samples file")
+    before = _read_cursor(context.cursor)
     try:
-        new = new_samples(project, project.settings.watch)
+        found = {sample.name: sample for sample in new_samples(project, project.settings.watch)}
+        seen = {name: _seen(project.store, sample, before.get(name)) for name, sample in found.items()}
+        saved = {name: before[name] for name in before.keys() & set(sample_names(project.ledger))}
+        incomplete = {name: own for name, own in seen.items() if not _is_complete(found[name], own)}
     except BioinfoAssetsError as error:
         return dg.SkipReason(f"no sample was added: {error}")
-    names = _saved_by_a_failed_tick(context, project)
+    names = [*sorted(saved), *(name for name in found if name not in incomplete)]
     try:
-        for sample in new:
-            save_sample(project.ledger, sample)
-            names.append(sample.name)
-        if not names:
-            return dg.SkipReason("there is no new sample")
-        context.instance.add_dynamic_partitions(str(samples.name), names)
-        outcome = f"added: {', '.join(names)}"
-        if project.settings.launch_new_samples:
-            outcome += f"; backfill {launch(context.instance, project, names)} is requested"
+        for name in names:
+            if name in found:
+                save_sample(project.ledger, found[name])
+        outcome = _start(context.instance, project, names) if names else "there is no new sample"
     except BioinfoAssetsError as error:
-        outcome = f"added: {', '.join(names) or 'none'}; the next time goes on, because {error}"
-        return dg.SensorResult(skip_reason=outcome, cursor=json.dumps(names))
-    return dg.SensorResult(skip_reason=outcome, cursor=json.dumps([]))
+        outcome = f"not added yet: {', '.join(names)}, because {error}"
+        return dg.SensorResult(skip_reason=outcome, cursor=_CURSOR.dump_json({**seen, **saved}).decode())
+    if incomplete:
+        outcome += f"; may still be copied: {', '.join(incomplete)}"
+    return dg.SensorResult(skip_reason=outcome, cursor=_CURSOR.dump_json(incomplete).decode())
 
 
-def _saved_by_a_failed_tick(context: dg.SensorEvaluationContext, project: Project) -> list[str]:
-    """The samples of this sensor that are still to be started: saved as they are, they count as known."""
-    names = json.loads(context.cursor) if context.cursor else []
-    return sorted({*names}.intersection(sample_names(project.ledger)) if names else [])
+def _start(instance: dg.DagsterInstance, project: Project, names: Sequence[str]) -> str:
+    """Add the partitions of saved samples, and request their results if the settings ask for it; return it in words."""
+    instance.add_dynamic_partitions(str(samples.name), names)
+    outcome = f"added: {', '.join(names)}"
+    if project.settings.launch_new_samples:
+        outcome += f"; backfill {launch(instance, project, names)} is requested"
+    return outcome
+
+
+def _read_cursor(text: str | None) -> dict[str, Seen]:
+    try:
+        return _CURSOR.validate_json(text or "{}")
+    except ValidationError:  # of an older version
+        return {}
+
+
+def _seen(store: Store, sample: Sample, before: Seen | None) -> Seen:
+    """The FASTQs of a sample, and since when they are these."""
+    uris = sorted(uri for lane in sample.lanes for uri in (lane.read1, lane.read2))
+    lines = [f"{uri} {stat.size} {stat.stamp}" for uri, stat in zip(uris, map(store.stat, uris), strict=True)]
+    digest = sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return before if before is not None and before[0] == digest else (digest, time.time())
+
+
+def _is_complete(sample: Sample, seen: Seen) -> bool:
+    """Whether nobody seems to be copying FASTQs of a sample; rsync gives a file its name when all of it is there."""
+    paths = (local_path(uri) for lane in sample.lanes for uri in (lane.read1, lane.read2))
+    folders = {path.parent for path in paths if path is not None}
+    hidden = (path for folder in folders for path in folder.glob(".*") if path.is_file())
+    now = time.time()
+    return now - seen[1] >= MIN_AGE_S and all(now - path.stat().st_mtime >= MIN_AGE_S for path in hidden)
 
 
 def new_samples(project: Project, samples_file: str) -> list[Sample]:
-    """The samples of a file that the project never had, and whose FASTQs nobody is writing.
+    """The samples of a file that the project never had.
 
     One that was removed or renamed would otherwise come back, as long as the file has it.
 
@@ -84,7 +122,7 @@ def new_samples(project: Project, samples_file: str) -> list[Sample]:
     known = {*sample_names(project.ledger), *(past.sample.name for past in past_samples(project.ledger))}
     found = read_samples_file(project.store, samples_file, without=known)
     check_are_sources(project.layout, found)
-    return [sample for sample in found if _is_at_rest(sample)]
+    return list(found)
 
 
 def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str]) -> str:
@@ -101,9 +139,3 @@ def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str
             partitions[asset] = chosen
     partitions |= {asset: [None] for asset in OVER_SAMPLES}  # up to date until the samples have results
     return request_backfill(instance, partitions, title=f"new samples: {', '.join(sorted(names))}")
-
-
-def _is_at_rest(sample: Sample) -> bool:
-    """Whether no FASTQ of a sample was written to lately; uploads to S3 appear when they are complete."""
-    paths = [path for lane in sample.lanes for uri in (lane.read1, lane.read2) if (path := local_path(uri))]
-    return all(path.stat().st_mtime < time.time() - MIN_AGE_S for path in paths)

@@ -12,7 +12,7 @@ from typing import Final
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Observation
 from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets.storage.store import Store
+from bioinfo_assets.storage.store import FileStat, Store
 
 MAX_CONCURRENT_READS: Final = 4
 """Files read at the same time; more do not help a disk."""
@@ -33,7 +33,7 @@ def observe(
         key: The source.
         files: The files' addresses, by key.
         notes: Further facts about them.
-        check: Validates the files when one is new or was rewritten, before that is recorded.
+        check: Validates the files when one is new or was rewritten, before they are read as a whole and recorded.
 
     Raises:
         InputError: a file is missing or cannot be read, or `check` failed.
@@ -41,14 +41,22 @@ def observe(
     previous = ledger.read_observation(key)
     known = previous.by_uri() if previous else {}
     with ThreadPoolExecutor(MAX_CONCURRENT_READS) as pool:
-        records = pool.map(
-            lambda item: _observe_file(ledger.store, item[0], item[1], known.get(item[1])), files.items()
-        )
-        found = tuple(records)
-    if previous is not None and previous.files == found and dict(previous.notes) == dict(notes or {}):
-        return previous
-    if check is not None:
-        check()
+        stats = dict(zip(files.values(), pool.map(ledger.store.stat, files.values()), strict=True))
+        unchanged = {uri: known[uri] for uri, stat in stats.items() if uri in known and _is_unchanged(known[uri], stat)}
+
+        def record_of(item: tuple[str, str]) -> FileRecord:
+            name, uri = item
+            if uri in unchanged:
+                return replace(unchanged[uri], key=name)
+            return _read_file(ledger.store, name, uri, stats[uri])
+
+        if previous is not None and unchanged.keys() == stats.keys():
+            is_same = previous.files == tuple(map(record_of, files.items()))
+            if is_same and dict(previous.notes) == dict(notes or {}):
+                return previous
+        if check is not None:
+            check()
+        found = tuple(pool.map(record_of, files.items()))
     observation = Observation(
         asset=key.asset, scope=key.scope, files=found, notes=dict(notes or {}), observed=datetime.now(UTC)
     )
@@ -56,10 +64,11 @@ def observe(
     return observation
 
 
-def _observe_file(store: Store, key: str, uri: str, known: FileRecord | None) -> FileRecord:
-    stat = store.stat(uri)
-    if known is not None and (known.size, known.stamp) == (stat.size, stat.stamp):
-        return replace(known, key=key)
+def _is_unchanged(known: FileRecord, stat: FileStat) -> bool:
+    return (known.size, known.stamp) == (stat.size, stat.stamp)
+
+
+def _read_file(store: Store, key: str, uri: str, stat: FileStat) -> FileRecord:
     content = store.content_of(uri)
     sha256 = content.removeprefix("sha256:") if content.startswith("sha256:") else None
     return FileRecord(key=key, uri=uri, size=stat.size, sha256=sha256, content=content, stamp=stat.stamp)

@@ -1,5 +1,6 @@
 """Dagit adds the new samples of a samples file by itself, and starts them if the settings ask for it."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.assets import new_samples
-from bioinfo_assets.assets.new_samples import MIN_AGE_S, add_new_samples
+from bioinfo_assets.assets.new_samples import add_new_samples
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.graph import PER_SAMPLE
 from bioinfo_assets.pipeline.project import Project
@@ -34,9 +35,14 @@ def open_project(folder: Path, **settings: object) -> Project:
     return Project(Settings(output_path=str(folder / "out"), reference="/genome.fa", **settings))  # type: ignore[arg-type]
 
 
-def write_reads(folder: Path, sample: str, age_s: float = MIN_AGE_S + 60) -> None:
-    for path in write_pair(folder / "fastq", sample):
-        os.utime(path, (time.time() - age_s,) * 2)
+def write_reads(folder: Path, sample: str, lane: int = 1) -> None:
+    write_pair(folder / "fastq", sample, lane=lane)
+
+
+@pytest.fixture(autouse=True)
+def min_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples are complete when they are seen, unless a test sets another age."""
+    monkeypatch.setattr(new_samples, "MIN_AGE_S", 0)
 
 
 def tick(instance: dg.DagsterInstance, project: Project) -> str:
@@ -63,20 +69,48 @@ def test_samples_of_the_file_become_partitions(instance: dg.DagsterInstance, tmp
     assert not instance.get_backfills()
 
 
-def test_reads_that_somebody_may_be_writing_wait(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+def test_a_sample_waits_until_its_fastqs_stay_the_same(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = open_project(tmp_path)
-    write_reads(tmp_path, "fresh", age_s=5)
-    assert tick(instance, project) == "added: old"
-    write_reads(tmp_path, "fresh")
-    assert tick(instance, project) == "added: fresh"
+    monkeypatch.setattr(new_samples, "MIN_AGE_S", 60)
+    waits = ("there is no new sample; may still be copied: old", "")
+    reason, cursor = tick_from("", instance, project)
+    assert reason == waits[0]
+    write_reads(tmp_path, "old", lane=2)
+    reason, cursor = tick_from(sooner(cursor, 61), instance, project)
+    assert reason == waits[0]
+    reason, cursor = tick_from(sooner(cursor, 59), instance, project)
+    assert reason == waits[0]
+    reason, cursor = tick_from(sooner(cursor, 2), instance, project)
+    assert (reason, cursor) == ("added: old", "{}")
+    assert [lane.number for lane in load_sample(project.ledger, "old").lanes] == [1, 2]
+
+
+def test_a_sample_waits_for_a_lane_that_rsync_is_writing(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = open_project(tmp_path)
+    monkeypatch.setattr(new_samples, "MIN_AGE_S", 60)
+    _, cursor = tick_from("", instance, project)
+    partial = tmp_path / "fastq" / ".old_FC1_L2_1.fastq.gz.Ab12Cd"
+    partial.touch()
+    reason, cursor = tick_from(sooner(cursor, 61), instance, project)
+    assert reason == "there is no new sample; may still be copied: old"
+    os.utime(partial, (time.time() - 61,) * 2)  # of a copy that was broken off
+    assert tick_from(cursor, instance, project)[0] == "added: old"
+
+
+def sooner(cursor: str, seconds: float) -> str:
+    """A cursor as if its samples had been seen so much sooner."""
+    return json.dumps({name: (digest, at - seconds) for name, (digest, at) in json.loads(cursor).items()})
 
 
 def test_a_known_sample_is_left_alone(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     project = open_project(tmp_path)
     tick(instance, project)
     before = load_sample(project.ledger, "old")
-    for path in write_pair(tmp_path / "fastq", "old", lane=2):
-        os.utime(path, (0, 0))
+    write_reads(tmp_path, "old", lane=2)
     assert tick(instance, project) == "there is no new sample"
     assert load_sample(project.ledger, "old") == before
 
@@ -142,24 +176,31 @@ def test_new_samples_are_started_with_what_they_need(instance: dg.DagsterInstanc
     }
 
 
-@pytest.mark.parametrize("failing", ["states_by_asset", "save_sample"])
+@pytest.mark.parametrize("failing", ["states_by_asset", "save_sample", "request_backfill"])
 def test_what_a_failed_tick_has_added_is_started_by_the_next(
     instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     project = open_project(tmp_path, launch_new_samples=True)
     write_reads(tmp_path, "young")
+    monkeypatch.setattr(new_samples, "MIN_AGE_S", 60)
+    _, cursor = tick_from("", instance, project)
+    monkeypatch.setattr(new_samples, "MIN_AGE_S", 0)
     real, calls = getattr(new_samples, failing), []
 
-    def fail_at_the_end(*args: object) -> object:
+    def fail_at_the_end(*args: object, **_: object) -> object:
         calls.append(args)
         if failing == "save_sample" and len(calls) == 1:
             return real(*args)
-        raise InputError("S3 does not answer")
+        raise InputError("S3 does not answer") if failing != "request_backfill" else RuntimeError("database is locked")
 
     with monkeypatch.context() as patch:
         patch.setattr(new_samples, failing, fail_at_the_end)
-        reason, cursor = tick_from("", instance, project)
-    assert reason.endswith("the next time goes on, because S3 does not answer")
+        if failing == "request_backfill":  # an error of Dagster's: it keeps the cursor of the tick before
+            with pytest.raises(RuntimeError):
+                tick_from(cursor, instance, project)
+        else:
+            reason, cursor = tick_from(cursor, instance, project)
+            assert reason == "not added yet: old, young, because S3 does not answer"
     assert not instance.get_backfills()
 
     reason, cursor = tick_from(cursor, instance, project)

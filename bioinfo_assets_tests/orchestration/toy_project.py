@@ -194,8 +194,9 @@ class ToyProject:
         return record
 
     def scratch(self) -> tuple[str, ...]:
-        """All files in scratch."""
-        return Store().list(join(self.output, ".scratch"), recursive=True)
+        """All files in scratch, but for the names of queues."""
+        files = Store().list(join(self.output, ".scratch"), recursive=True)
+        return tuple(uri for uri in files if "/queues/" not in uri)
 
     def run(
         self,

@@ -81,6 +81,24 @@ def test_files_that_fail_validation_are_not_recorded(tmp_path: Path) -> None:
     assert ledger.read_observation(ResultKey("raw_reads", "a")) is None
 
 
+def test_files_that_fail_validation_are_not_read_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sensor would read hundreds of gigabytes again every five minutes."""
+    ledger = Ledger(Store(), str(tmp_path / "output"))
+    file = tmp_path / "a.fastq.gz"
+    file.write_bytes(b"reads")
+    observe(ledger, ResultKey("raw_reads", "a"), {"1": str(file)})
+    file.write_bytes(b"other reads")
+    read: list[str] = []
+    monkeypatch.setattr(Store, "content_of", lambda _, uri: read.append(uri))
+
+    def refuse() -> None:
+        raise InputError("a.fastq.gz has no reads")
+
+    with pytest.raises(InputError, match="has no reads"):
+        observe(ledger, ResultKey("raw_reads", "a"), {"1": str(file)}, check=refuse)
+    assert read == []
+
+
 def test_a_missing_source_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.fastq\.gz"):
         observe_reads(tmp_path, tmp_path / "gone.fastq.gz")
