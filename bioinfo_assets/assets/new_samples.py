@@ -106,9 +106,12 @@ def _is_complete(sample: Sample, seen: Seen) -> bool:
     """Whether nobody seems to be copying FASTQs of a sample; rsync gives a file its name when all of it is there."""
     paths = (local_path(uri) for lane in sample.lanes for uri in (lane.read1, lane.read2))
     folders = {path.parent for path in paths if path is not None}
-    hidden = (path for folder in folders for path in folder.glob(".*") if path.is_file())
-    now = time.time()
-    return now - seen[1] >= MIN_AGE_S and all(now - path.stat().st_mtime >= MIN_AGE_S for path in hidden)
+    last_change = time.time() - MIN_AGE_S
+    try:
+        hidden = [path.stat().st_mtime for folder in folders for path in folder.glob(".*") if path.is_file()]
+    except FileNotFoundError:
+        return False  # it has got its name just now
+    return all(changed <= last_change for changed in (seen[1], *hidden))
 
 
 def new_samples(project: Project, samples_file: str) -> list[Sample]:
