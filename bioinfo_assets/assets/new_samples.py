@@ -34,10 +34,10 @@ MIN_AGE_S: Final = 600
 
 UP_TO_DATE: Final = frozenset({State.CURRENT, State.RELEASED})
 
-Seen = tuple[str, float]
+FirstSeen = tuple[str, float]
 """A digest of a sample's FASTQs by address, size and stamp, and when they were first seen like that."""
 
-_CURSOR: Final = TypeAdapter(dict[str, Seen])
+_CURSOR: Final = TypeAdapter(dict[str, FirstSeen])
 
 
 @dg.sensor(
@@ -59,7 +59,7 @@ def add_new_samples(
     before = _read_cursor(context.cursor)
     try:
         found = {sample.name: sample for sample in new_samples(project, project.settings.watch)}
-        seen = {name: _seen(project.store, sample, before.get(name)) for name, sample in found.items()}
+        seen = {name: _observe(project.store, sample, before.get(name)) for name, sample in found.items()}
         saved = {name: before[name] for name in before.keys() & set(sample_names(project.ledger))}
         incomplete = {name: own for name, own in seen.items() if not _is_complete(found[name], own)}
     except BioinfoAssetsError as error:
@@ -87,14 +87,14 @@ def _start(instance: dg.DagsterInstance, project: Project, names: Sequence[str])
     return outcome
 
 
-def _read_cursor(text: str | None) -> dict[str, Seen]:
+def _read_cursor(text: str | None) -> dict[str, FirstSeen]:
     try:
         return _CURSOR.validate_json(text or "{}")
     except ValidationError:  # of an older version
         return {}
 
 
-def _seen(store: Store, sample: Sample, before: Seen | None) -> Seen:
+def _observe(store: Store, sample: Sample, before: FirstSeen | None) -> FirstSeen:
     """The FASTQs of a sample, and since when they are these."""
     uris = sorted(uri for lane in sample.lanes for uri in (lane.read1, lane.read2))
     lines = [f"{uri} {stat.size} {stat.stamp}" for uri, stat in zip(uris, map(store.stat, uris), strict=True)]
@@ -102,7 +102,7 @@ def _seen(store: Store, sample: Sample, before: Seen | None) -> Seen:
     return before if before is not None and before[0] == digest else (digest, time.time())
 
 
-def _is_complete(sample: Sample, seen: Seen) -> bool:
+def _is_complete(sample: Sample, seen: FirstSeen) -> bool:
     """Whether nobody seems to be copying FASTQs of a sample; rsync gives a file its name when all of it is there."""
     paths = (local_path(uri) for lane in sample.lanes for uri in (lane.read1, lane.read2))
     folders = {path.parent for path in paths if path is not None}
