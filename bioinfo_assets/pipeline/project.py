@@ -1,7 +1,6 @@
 """A project: its settings, its records, and the external files that its settings name."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
@@ -192,18 +191,10 @@ class Project:
 
     def active_jobs(self, client: "Client") -> "Iterator[ActiveJob]":
         """The project's unfinished jobs on AWS Batch, in all queues that its settings name or its runs have used."""
-        from bioinfo_assets.launch.batch.active_jobs import (  # noqa: PLC0415 - boto3 takes a while to import
-            active_jobs,
-            saved_queues,
-        )
+        from bioinfo_assets.launch.batch.active_jobs import jobs_in  # noqa: PLC0415 - boto3 takes a while to import
 
         scratch = batch_scratch(self.settings, self.settings.output_path)
-        for queue, prefix in self.settings.queues:
-            yield from active_jobs(client, queue, scratch, prefix)
-        for queue, prefix in saved_queues(self.store, scratch):
-            if (queue, prefix) not in self.settings.queues:
-                with suppress(InputError):  # the queue was deleted since, and with it its jobs
-                    yield from active_jobs(client, queue, scratch, prefix)
+        return jobs_in(client, self.store, scratch, self.settings.queues)
 
     def contamination_sites(self) -> StoredFile:
         """The common variants that contamination is estimated from.

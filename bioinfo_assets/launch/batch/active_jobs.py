@@ -1,8 +1,8 @@
 """The active jobs of a project on AWS Batch, whichever run submitted them: list, terminate, read logs."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -88,6 +88,20 @@ def active_jobs(
             detail = details.get(batch_id)
             if detail is not None and detail["status"] in ACTIVE and _tag(detail, "scratch") == scratch_tag:
                 yield _active_job(detail, claims, client.region, adopted)
+
+
+def jobs_in(client: Client, store: Store, scratch: str, queues: Collection[tuple[str, str]]) -> Iterator[ActiveJob]:
+    """List the active jobs of a project in queues, each with the prefix of its jobs' names, and in those of past runs.
+
+    Raises:
+        BioinfoAssetsError: Batch cannot be reached, or one of the given queues does not exist.
+    """
+    for queue, prefix in queues:
+        yield from active_jobs(client, queue, scratch, prefix)
+    for queue, prefix in saved_queues(store, scratch):
+        if (queue, prefix) not in queues:
+            with suppress(InputError):  # the queue was deleted since, and with it its jobs
+                yield from active_jobs(client, queue, scratch, prefix)
 
 
 _QUEUE: Final = TypeAdapter(tuple[str, str])
