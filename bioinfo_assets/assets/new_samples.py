@@ -96,16 +96,15 @@ def _read_cursor(text: str | None) -> dict[str, FirstSeen]:
 
 def _observe(store: Store, sample: Sample, before: FirstSeen | None) -> FirstSeen:
     """The FASTQs of a sample, and since when they are these."""
-    uris = sorted(uri for lane in sample.lanes for uri in (lane.read1, lane.read2))
-    lines = [f"{uri} {stat.size} {stat.stamp}" for uri, stat in zip(uris, map(store.stat, uris), strict=True)]
+    stats = [(uri, store.stat(uri)) for uri in sample.fastqs]
+    lines = [f"{uri} {stat.size} {stat.stamp}" for uri, stat in stats]
     digest = sha256("\n".join(lines).encode()).hexdigest()[:16]
     return before if before is not None and before[0] == digest else (digest, time.time())
 
 
 def _is_complete(sample: Sample, seen: FirstSeen) -> bool:
     """Whether nobody seems to be copying FASTQs of a sample; rsync gives a file its name when all of it is there."""
-    paths = (local_path(uri) for lane in sample.lanes for uri in (lane.read1, lane.read2))
-    folders = {path.parent for path in paths if path is not None}
+    folders = {path.parent for uri in sample.fastqs if (path := local_path(uri)) is not None}
     last_change = time.time() - MIN_AGE_S
     try:
         hidden = [path.stat().st_mtime for folder in folders for path in folder.glob(".*") if path.is_file()]

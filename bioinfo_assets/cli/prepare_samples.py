@@ -64,7 +64,7 @@ def _copy_samples(store: Store, fastqs: Sequence[str], project: str, *, source: 
         raise InputError(f"there are no FASTQs named SAMPLE_FLOWCELL_LANE_READ.fastq.gz in {source}")
     source_by_target: dict[str, str] = {}
     for sample in samples:
-        for uri in (uri for lane in sample.lanes for uri in (lane.read1, lane.read2)):
+        for uri in sample.fastqs:
             target = join(project, "samples", sample.name, file_name(uri))
             other = source_by_target.setdefault(target, uri)
             if other != uri:

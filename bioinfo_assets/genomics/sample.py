@@ -113,10 +113,15 @@ class Sample:
         if not self.lanes and not self.imported:
             raise InputError(f"sample {self.name} has no FASTQs: give it at least one pair, or leave it out")
         object.__setattr__(self, "lanes", tuple(sorted(self.lanes, key=_lane_order)))
-        uris = [uri for lane in self.lanes for uri in (lane.read1, lane.read2)]
+        uris = self.fastqs
         if repeated := next((uri for uri in uris if uris.count(uri) > 1), None):
             raise InputError(f"sample {self.name} uses {repeated} twice: give each FASTQ once")
         self._check_lanes()
+
+    @property
+    def fastqs(self) -> tuple[str, ...]:
+        """The FASTQs of all lanes, in order."""
+        return tuple(uri for lane in self.lanes for uri in (lane.read1, lane.read2))
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -143,7 +148,7 @@ def check_distinct_reads(samples: Iterable[Sample]) -> None:
     """
     owners: dict[str, str] = {}
     for sample in samples:
-        for uri in (uri for lane in sample.lanes for uri in (lane.read1, lane.read2)):
+        for uri in sample.fastqs:
             if owners.setdefault(uri, sample.name) != sample.name:
                 raise InputError(
                     f"samples {owners[uri]} and {sample.name} both have the reads of {uri}: "

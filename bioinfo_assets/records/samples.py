@@ -163,7 +163,7 @@ def check_are_sources(layout: OutputLayout, samples: Iterable[Sample]) -> None:
         InputError: one is.
     """
     for sample in samples:
-        for uri in (uri for lane in sample.lanes for uri in (lane.read1, lane.read2)):
+        for uri in sample.fastqs:
             if _is_result(layout, uri):
                 raise InputError(
                     f"{uri} is where this project's results are published, which would replace it: move it elsewhere, "
