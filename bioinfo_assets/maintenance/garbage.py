@@ -21,6 +21,7 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.parallel import imap_bounded
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.samples import has_sample, past_samples, sample_names
+from bioinfo_assets.storage.atomic import abandoned_parts
 from bioinfo_assets.storage.store import local_path
 
 AssetScopes = Mapping[str, str | None]
@@ -29,6 +30,10 @@ AssetScopes = Mapping[str, str | None]
 NO_RECORD: Final = "no record names it"
 RELEASED: Final = "its result was released, and no longer needs it"
 DEAD_SCRATCH: Final = "scratch of a run that has ended"
+UNFINISHED: Final = "left by a process that was killed while it wrote a file"
+
+MIN_AGE_S: Final = 24 * 3600
+"""Seconds for which nothing was written to a temporary file that is garbage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class GarbageItem:
 
     Attributes:
         uri: What to select to delete it: a result's record, a file, or a folder of scratch.
-        scope: The scope whose folder it is in; empty for scratch.
+        scope: The scope whose folder it is in; empty for scratch and unfinished files.
         reason: Why nothing needs it.
         size: Bytes that deleting it frees.
         files: The files to delete; none for an imported result, whose files belong to somebody else.
@@ -93,7 +98,7 @@ def find_garbage(ledger: Ledger, assets: AssetScopes, scratch: Path | None = Non
         for item in items
         if (recorded_elsewhere if item.record is None else needed_elsewhere).isdisjoint(item.files)
     ]
-    return Garbage((*items, *_dead_scratch(scratch)), tuple(problems))
+    return Garbage((*items, *_dead_scratch(scratch), *_unfinished_files(ledger)), tuple(problems))
 
 
 def select_items(ledger: Ledger, garbage: Garbage, paths: Sequence[str]) -> tuple[GarbageItem, ...]:
@@ -122,7 +127,10 @@ def delete_items(ledger: Ledger, assets: AssetScopes, garbage: Garbage, paths: S
             yield from _delete_in_scope(collector, scope, tuple(group))
             continue
         for item in group:
-            remove_dead_host(Path(item.uri))
+            if item.reason == DEAD_SCRATCH:
+                remove_dead_host(Path(item.uri))
+            else:
+                ledger.store.delete(item.uri)
             yield item
 
 
@@ -214,6 +222,13 @@ def _dead_scratch(scratch: Path | None) -> Iterator[GarbageItem]:
         files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
         size = sum(path.stat().st_size for path in files)
         yield GarbageItem(str(root), "", DEAD_SCRATCH, size, tuple(map(str, files)))
+
+
+def _unfinished_files(ledger: Ledger) -> Iterator[GarbageItem]:
+    root = local_path(ledger.output_path)  # a lifecycle rule of the bucket removes those of uploads
+    for file in abandoned_parts(root, MIN_AGE_S) if root else ():
+        if not file.is_relative_to(ledger.layout.scratch):
+            yield GarbageItem(str(file), "", UNFINISHED, file.stat().st_size, (str(file),))
 
 
 def _select(ledger: Ledger, garbage: Garbage, path: str) -> list[GarbageItem]:

@@ -5,8 +5,9 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,9 @@ _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NOT_WRITABLE: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EISDIR}
 )
+
+_PART: Final = r"[a-z0-9_]{8}\.part"
+"""How the name of a temporary file ends, as mkstemp makes it."""
 
 
 def disk_full_error(folder: Path | str) -> ResourceError:
@@ -74,11 +78,21 @@ def remove_parts(path: Path) -> None:
     Raises:
         InputError: the folder cannot be written to.
     """
-    part = re.compile(re.escape(f".{path.name[:100]}.") + r"[a-z0-9_]{8}\.part")  # as mkstemp names them
+    part = re.compile(re.escape(f".{path.name[:100]}.") + _PART)
     with translate_disk_errors(path.parent):
         for file in path.parent.iterdir() if path.parent.is_dir() else ():
             if part.fullmatch(file.name):
                 file.unlink(missing_ok=True)
+
+
+def abandoned_parts(folder: Path, min_age_s: float) -> Iterator[Path]:
+    """Yield the temporary files in a folder and its subfolders that no process has written to for so many seconds."""
+    part = re.compile(r"\..+\." + _PART)
+    for root, _, names in os.walk(folder):
+        for file in (Path(root, name) for name in names if part.fullmatch(name)):
+            with suppress(FileNotFoundError):  # it is finished by now
+                if time.time() - file.stat().st_mtime >= min_age_s:
+                    yield file
 
 
 def atomic_copy(source: Path, target: Path) -> None:

@@ -1,5 +1,7 @@
 """Garbage collection finds what no current asset needs, and deletes only what is selected."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,21 @@ def test_files_that_no_record_names_are_garbage(ledger: Ledger, tmp_path: Path) 
     (tmp_path / "out" / "expt" / "notes.txt").write_bytes(b"12345")
     (item,) = find_garbage(ledger, ASSETS).items
     assert (item.uri, item.reason, item.size) == (str(tmp_path / "out/expt/notes.txt"), "no record names it", 5)
+
+
+def test_a_file_that_a_killed_process_left_unfinished_is_garbage_after_a_day(ledger: Ledger, tmp_path: Path) -> None:
+    begun_today, older = (tmp_path / "out" / "expt" / f".expt.bam.{name}.part" for name in ("abcd1234", "k_l9zz00"))
+    for file in (begun_today, older):
+        file.write_bytes(b"half")
+    os.utime(older, (time.time() - 90_000,) * 2)
+
+    garbage = find_garbage(ledger, ASSETS)
+
+    assert [(item.uri, item.reason, item.size) for item in garbage.items] == [
+        (str(older), "left by a process that was killed while it wrote a file", 4)
+    ]
+    assert delete(ledger, f"expt/{older.name}", garbage=garbage) == [f"expt/{older.name}"]
+    assert (begun_today.exists(), older.exists()) == (True, False)
 
 
 def test_a_results_size_is_that_of_its_files(ledger: Ledger, tmp_path: Path) -> None:
