@@ -243,7 +243,7 @@ class BatchBackend:
         self._dispatcher.close()
         with self._poll_lock:
             if not leave_jobs:
-                self._terminator.terminate([job for job in remaining if job.state.is_active], ())
+                self._terminator.terminate_at_end([job for job in remaining if job.state.is_active])
             for job in remaining:
                 job.cancel("left running" if leave_jobs else "cancelled because its run is ending")
             self._pool.shutdown()

@@ -17,6 +17,9 @@ from bioinfo_assets.launch.batch.submitter import Submitter
 
 _log = logging.getLogger(__name__)
 
+LAST_PAUSES_S: Final = (1.0, 4.0)
+"""Seconds before each further try to terminate the jobs of a run that ends."""
+
 
 class JobTerminator:
     """Terminates submitted jobs.
@@ -69,6 +72,16 @@ class JobTerminator:
             calls.setdefault(parent if parent in arrays else job.submission.batch_id, []).append(job)
         succeeded = list(self._pool.map(lambda call: self._terminate(*call, is_array=call[0] in arrays), calls.items()))
         return [job for done, group in zip(succeeded, calls.values(), strict=True) if not done for job in group]
+
+    def terminate_at_end(self, jobs: Sequence[BatchJob]) -> None:
+        """Terminate jobs whose run ends; what still runs after some tries is left to `jobs reap` and the sensor."""
+        left = list(jobs)
+        for pause_s in (0.0, *LAST_PAUSES_S):
+            time.sleep(pause_s)
+            left = self.terminate(left, ())
+            if not left:
+                return
+        _log.warning("%d jobs still run on AWS Batch: `bioinfo-assets jobs reap` terminates them", len(left))
 
     def _complete_arrays(self, jobs: Sequence[BatchJob], continuing: set[str]) -> set[str]:
         """The arrays all of whose jobs this process waits for, none of which continues or is another run's."""

@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from bioinfo_assets.launch.backend import Outcome, State, Status
+from bioinfo_assets.launch.batch import dispatch
 from bioinfo_assets.launch.job import Input, JobOptions, StoredFile
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
@@ -318,6 +319,25 @@ class TestTermination:
         simulator.inject(ErrorAnswer(action="TerminateJob", status=400, code="ClientException", times=2))
         backend.cancel(job_id)
         assert wait_for_end(backend, job_id).state is State.CANCELLED
+
+    def test_a_termination_that_batch_refuses_while_the_run_ends_is_repeated(
+        self, simulator: BatchSimulator, scratch: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(dispatch, "LAST_PAUSES_S", (0.05, 0.05))
+        with batch_backend(scratch) as backend:
+            wait_for_running(backend, backend.submit(job("sleeps")).job_id)
+            simulator.inject(ErrorAnswer(action="TerminateJob", status=400, code="ClientException", times=2))
+        wait_until(lambda: [detail["status"] for detail in simulator.job_details()] == ["FAILED"])
+
+    def test_jobs_that_cannot_be_terminated_are_counted_with_the_command_for_it(
+        self, simulator: BatchSimulator, scratch: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(dispatch, "LAST_PAUSES_S", (0.05, 0.05))
+        with batch_backend(scratch) as backend:
+            wait_for_running(backend, backend.submit(job("sleeps")).job_id)
+            simulator.inject(ErrorAnswer(action="TerminateJob", status=400, code="ClientException", times=3))
+        assert "1 jobs still run on AWS Batch: `bioinfo-assets jobs reap` terminates them" in caplog.messages
+        terminate_in_console(simulator, "the end of the test")
 
 
 def terminate_in_console(simulator: BatchSimulator, reason: str) -> None:
