@@ -6,9 +6,10 @@ from bioinfo_assets.assets.automation import automate, automated, materialize_st
 from bioinfo_assets.assets.failure_message import post_failures
 from bioinfo_assets.assets.materialize_stale import materialize_stale
 from bioinfo_assets.assets.new_samples import add_new_samples
+from bioinfo_assets.assets.observe_sources import observe_sources, read_sources
 from bioinfo_assets.assets.pipeline_assets import assets_left_out, pipeline_assets
 from bioinfo_assets.assets.quality_checks import quality
-from bioinfo_assets.assets.sensors import make_report_after_backfill, monitor_runs, observe_cohort, observe_sources
+from bioinfo_assets.assets.sensors import make_report_after_backfill, monitor_runs, observe_cohort
 from bioinfo_assets.assets.sources import SOURCE_ASSETS
 from bioinfo_assets.assets.up_to_date import check_job, check_up_to_date, up_to_date
 from bioinfo_assets.assets.usage import observe_resource_usage, resource_usage
@@ -38,6 +39,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         jobs=[
             materialize_stale,
             check_job,
+            read_sources,
             dg.define_asset_job(
                 "align_samples",
                 selection=dg.AssetSelection.assets(*enabled),

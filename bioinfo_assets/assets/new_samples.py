@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import TypeAdapter, ValidationError
 
 from bioinfo_assets.assets.check_events import current_project
+from bioinfo_assets.assets.observe_sources import budget_of_tick
 from bioinfo_assets.assets.up_to_date import states_by_asset
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.genomics.sample import Sample
@@ -134,7 +135,7 @@ def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str
         The id of the backfill.
     """
     partitions: dict[str, Sequence[str | None]] = {}
-    for asset, states in states_by_asset(project).items():
+    for asset, states in states_by_asset(project, budget_of_tick()).items():
         keys = [state.key.partition_key for state in states if state.state not in UP_TO_DATE]
         chosen = [key for key in keys if key is None or key in names]
         if chosen:

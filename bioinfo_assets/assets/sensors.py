@@ -1,4 +1,4 @@
-"""Sensors: they observe the sources, so that Dagit shows what is out of date, and watch over runs."""
+"""Sensors: they observe the cohort, make the report after a backfill with failures, and watch over runs."""
 
 import time
 from collections.abc import Iterator
@@ -11,16 +11,9 @@ from bioinfo_assets.assets.sources import cohort_observation
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.backfills import FAILED_BACKFILLS, was_left_out
 from bioinfo_assets.orchestration.internals import BulkActionsFilter
-from bioinfo_assets.orchestration.partitions import samples
-from bioinfo_assets.orchestration.provenance import new_observations
 from bioinfo_assets.orchestration.run_liveness import report_dead_runs
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES
-from bioinfo_assets.pipeline.project import Project, Sources
-from bioinfo_assets.records.record import Observation
-from bioinfo_assets.records.samples import sample_names
-
-SOURCES_INTERVAL_S: Final = 300
-"""Seconds between two observations of the sources. Files that were not rewritten are not read again."""
+from bioinfo_assets.pipeline.project import Project
 
 COHORT_INTERVAL_S: Final = 30
 """Seconds between two checks whether results of samples have changed."""
@@ -33,44 +26,6 @@ REPORT_INTERVAL_S: Final = 30
 
 MAX_BACKFILL_AGE_S: Final = 24 * 3600
 """Backfills that were requested longer ago are not looked at."""
-
-
-@dg.sensor(
-    minimum_interval_seconds=SOURCES_INTERVAL_S,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Adds a partition for every sample, and observes FASTQs, reference and known sites by checksum.",
-)
-def observe_sources(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
-    """Keep the partitions equal to the samples, and report sources that have changed."""
-    # In this order: a sample is saved before its partition is added, so a new one is not taken for removed.
-    known = set(context.instance.get_dynamic_partitions(str(samples.name)))
-    names = sample_names(project.ledger)
-    new = [name for name in names if name not in known]
-    removed = sorted(known.difference(names))
-    observations = list(_observe_all(context, project, names))
-    return dg.SensorResult(
-        dynamic_partitions_requests=[
-            *([samples.build_add_request(new)] if new else []),
-            *([samples.build_delete_request(removed)] if removed else []),
-        ],
-        asset_events=list(new_observations(context.instance, observations)),
-    )
-
-
-def _observe_all(
-    context: dg.SensorEvaluationContext, project: Project, names: tuple[str, ...]
-) -> Iterator[Observation]:
-    """The observations of all sources; one that cannot be read is named in the sensor's log."""
-    for observe in (project.observe_reference, project.observe_known_sites):
-        try:
-            yield observe()
-        except BioinfoAssetsError as error:
-            context.log.warning("%s", error)
-    sources = Sources(project)
-    sources.observe_existing_reads(names)
-    for problem in sources.problems.values():
-        context.log.warning("%s", problem)
-    yield from sources.reads.values()
 
 
 @dg.sensor(

@@ -1,12 +1,13 @@
 """The sources: FASTQs, the genome, known variants. They are observed by checksum, never computed."""
 
 import inspect
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
 import dagster as dg
 
+from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.beta_features import accept_beta_features
 from bioinfo_assets.orchestration.internals import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
 from bioinfo_assets.orchestration.metadata import files_table
@@ -14,6 +15,7 @@ from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.orchestration.provenance import newest_versions, observation_event, versions_of_partitions
 from bioinfo_assets.pipeline.graph import REPORT_FILES
 from bioinfo_assets.pipeline.project import Project, Sources
+from bioinfo_assets.records.observations import ReadBudget
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import COHORT_SOURCE, KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE
@@ -83,12 +85,11 @@ def raw_reads(context: dg.OpExecutionContext, project: dg.ResourceParam[Project]
     They are not computed here. They are checked before each run: by the checksum of their contents, and by their first
     records (reads in pairs, qualities in Phred+33, the same lane for both reads).
     """
-    sources = Sources(project)
-    sources.observe_existing_reads(sample_names(project.ledger))
-    for problem in sources.problems.values():
-        context.log.warning("%s", problem)
-    for reads in sources.reads.values():
-        context.log_event(observation_event(reads))
+    for outcome in observe_samples(project, sample_names(project.ledger)):
+        if isinstance(outcome, Observation):
+            context.log_event(observation_event(outcome))
+        else:
+            context.log.warning("%s", outcome)
     with accept_beta_features():
         return dg.DataVersionsByPartition({})  # Dagster's own events for these would have no list of files
 
@@ -113,6 +114,19 @@ def cohort(context: dg.OpExecutionContext) -> dg.ObserveResult:
 
 
 SOURCE_ASSETS: Final = (raw_reads, reference_source, known_sites_source, cohort)
+
+
+def observe_samples(
+    project: Project, names: Iterable[str], budget: ReadBudget | None = None
+) -> Iterator[Observation | BioinfoAssetsError]:
+    """Observe the FASTQs of samples: each observation, or why there is none; neither for an imported sample."""
+    for name in names:
+        try:
+            sample = project.sample(name)
+            if sample.lanes:
+                yield project.observe_reads(sample, budget)
+        except BioinfoAssetsError as problem:
+            yield problem
 
 
 def observe_upstream(

@@ -13,11 +13,13 @@ from typing import Final
 import dagster as dg
 
 from bioinfo_assets.assets.check_events import MAX_NAMED, MAX_ROWS, current_project, report_check
+from bioinfo_assets.assets.observe_sources import budget_of_tick
 from bioinfo_assets.assets.quality_checks import quality, report_quality
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.pipeline.graph import ASSETS, upstream_of
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import ResultState, State, open_dry_run, result_states
+from bioinfo_assets.records.observations import ReadBudget
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.storage.store import local_path
 
@@ -55,9 +57,12 @@ _COLUMNS: Final = dg.TableSchema(
 )
 
 
-def states_by_asset(project: Project) -> dict[str, list[ResultState]]:
-    """The states of all results, by asset in the order of the graph; none of an asset that the settings leave out."""
-    with open_dry_run(project, states_only=True) as trial:
+def states_by_asset(project: Project, budget: ReadBudget | None = None) -> dict[str, list[ResultState]]:
+    """The states of all results, by asset in the order of the graph; none of an asset that the settings leave out.
+
+    Results of sources that the budget does not allow to read count as they did before.
+    """
+    with open_dry_run(project, states_only=True, budget=budget) as trial:
         states = result_states(trial)
     by_asset: dict[str, list[ResultState]] = {asset: [] for asset in ASSETS}
     for state in states:
@@ -94,7 +99,7 @@ def report_up_to_date(instance: dg.DagsterInstance, project: Project) -> dict[st
         BioinfoAssetsError: the records cannot be read.
     """
     passed = {}
-    for asset, states in states_by_asset(project).items():
+    for asset, states in states_by_asset(project, budget_of_tick()).items():
         result = check_result(asset, states)
         passed[asset] = result.passed
         report_check(instance, result)

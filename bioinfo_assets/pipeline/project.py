@@ -14,7 +14,7 @@ from bioinfo_assets.launch.backend_config import batch_scratch
 from bioinfo_assets.launch.job import JobOptions, StoredFile
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observations import observe
+from bioinfo_assets.records.observations import ReadBudget, observe
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import check_reads, load_sample
 from bioinfo_assets.records.shared_cache import SharedCache
@@ -85,11 +85,12 @@ class Project:
         """
         return load_sample(self.ledger, name)
 
-    def observe_reads(self, sample: Sample) -> Observation:
+    def observe_reads(self, sample: Sample, budget: ReadBudget | None = None) -> Observation:
         """Observe a sample's FASTQs, and check their first records.
 
         Raises:
             InputError: one of them is missing or wrong.
+            UnreadSourceError: they have to be read, and the budget does not allow it.
         """
         if not sample.lanes:
             raise InputError(f"sample {sample.name} has no FASTQs: it was imported")
@@ -105,13 +106,15 @@ class Project:
             files,
             notes,
             check=partial(check_reads, self.store, sample),
+            budget=budget,
         )
 
-    def observe_reference(self) -> Observation:
+    def observe_reference(self, budget: ReadBudget | None = None) -> Observation:
         """Observe the reference's FASTA, its `.alt` file if there is one, and the files of a ready-made index.
 
         Raises:
             InputError: no reference is set, or it is missing.
+            UnreadSourceError: they have to be read, and the budget does not allow it.
         """
         fasta = self.settings.reference
         if fasta is None:
@@ -121,7 +124,7 @@ class Project:
         if alt is not None:
             files["alt"] = alt
         files |= {f"{_INDEX_KEY}{suffix}": uri for suffix, uri in self.index_files.items()}
-        return observe(self.ledger, ResultKey("reference_source", REFERENCES), files)
+        return observe(self.ledger, ResultKey("reference_source", REFERENCES), files, budget=budget)
 
     @property
     def index_files(self) -> Mapping[str, str]:
@@ -138,14 +141,15 @@ class Project:
             if file.key.startswith(_INDEX_KEY)
         }
 
-    def observe_known_sites(self) -> Observation:
+    def observe_known_sites(self, budget: ReadBudget | None = None) -> Observation:
         """Observe the known sites' VCFs. Indexes next to them are not used: each VCF is indexed by its job.
 
         Raises:
             InputError: one of them is missing.
+            UnreadSourceError: they have to be read, and the budget does not allow it.
         """
         files = {self.ledger.layout.relative(uri): uri for uri in self.settings.known_sites}
-        return observe(self.ledger, ResultKey("known_sites_source", REFERENCES), files)
+        return observe(self.ledger, ResultKey("known_sites_source", REFERENCES), files, budget=budget)
 
     def known_sites(self, observation: Observation) -> tuple[KnownSites, ...]:
         """The observed known sites, in the order of the settings."""
@@ -246,10 +250,12 @@ class Sources:
     Attributes:
         project: The project.
         new: Samples that are not saved yet, or were changed, by name.
+        budget: How many bytes of new or rewritten files may be read; any number if None.
     """
 
     project: Project
     new: Mapping[str, Sample] = field(default_factory=dict)
+    budget: ReadBudget | None = None
     _observations: dict[str, Observation] = field(default_factory=dict)
     _problems: dict[str, BioinfoAssetsError] = field(default_factory=dict)
 
@@ -267,16 +273,7 @@ class Sources:
             if name in self._observations or name in self._problems:
                 continue
             try:
-                self._observations[name] = self.project.observe_reads(self.sample(name))
-            except BioinfoAssetsError as problem:
-                self._problems[name] = problem
-
-    def observe_existing_reads(self, names: Iterable[str]) -> None:
-        """Observe samples as `observe_reads` does, but for those without FASTQs, as imported ones may be."""
-        for name in names:
-            try:
-                if self.sample(name).lanes:
-                    self.observe_reads([name])
+                self._observations[name] = self.project.observe_reads(self.sample(name), self.budget)
             except BioinfoAssetsError as problem:
                 self._problems[name] = problem
 
@@ -310,12 +307,12 @@ class Sources:
     @cached_property
     def reference(self) -> Observation:
         """The reference's FASTA, and its `.alt` file if there is one."""
-        return self.project.observe_reference()
+        return self.project.observe_reference(self.budget)
 
     @cached_property
     def known_sites(self) -> Observation:
         """The known sites."""
-        return self.project.observe_known_sites()
+        return self.project.observe_known_sites(self.budget)
 
     @cached_property
     def contamination_sites(self) -> StoredFile:

@@ -16,6 +16,7 @@ from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.graph import PER_SAMPLE, enabled_assets, superseded_by_imports
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.observations import ReadBudget
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import ResultKey
 
@@ -72,6 +73,7 @@ def open_dry_run(
     superseded: Mapping[str, Collection[str]] | None = None,
     *,
     states_only: bool = False,
+    budget: ReadBudget | None = None,
 ) -> Iterator[DryRun]:
     """Open a dry run of a project.
 
@@ -82,6 +84,7 @@ def open_dry_run(
         new: Samples that are not saved yet.
         superseded: By sample, the assets that an import makes unnecessary; looked up if None.
         states_only: Whether only the states of results are of interest (see `DryRun`).
+        budget: How many bytes of new or rewritten sources may be read; any number if None.
     """
     saved = sample_names(project.ledger)
     chosen = tuple(saved if names is None else names)
@@ -94,7 +97,7 @@ def open_dry_run(
             enabled_assets(project.settings) if assets is None else assets,
             chosen,
             tuple(dict.fromkeys([*saved, *samples])),
-            Sources(project, samples),
+            Sources(project, samples, budget),
             superseded_by_sample(project, (), chosen) if superseded is None else superseded,
             states_only,
         )

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Final
 
+from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Observation
 from bioinfo_assets.result_key import ResultKey
@@ -18,6 +20,30 @@ MAX_CONCURRENT_READS: Final = 4
 """Files read at the same time; more do not help a disk."""
 
 
+class UnreadSourceError(BioinfoAssetsError):
+    """Files of a source are new or were rewritten, and are too large to be read now."""
+
+
+class ReadBudget:
+    """How many bytes of sources may still be read; those of a store that knows digests itself cost nothing.
+
+    Args:
+        max_bytes: How many at the beginning.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+        self._lock = Lock()
+
+    def take(self, size: int) -> bool:
+        """Whether so many bytes may be read, which are then taken off."""
+        with self._lock:
+            if size > self._left:
+                return False
+            self._left -= size
+            return True
+
+
 def observe(
     ledger: Ledger,
     key: ResultKey,
@@ -25,6 +51,7 @@ def observe(
     notes: Mapping[str, str] | None = None,
     *,
     check: Callable[[], None] | None = None,
+    budget: ReadBudget | None = None,
 ) -> Observation:
     """Observe files and record their digests; nothing is written if nothing has changed.
 
@@ -34,9 +61,11 @@ def observe(
         files: The files' addresses, by key.
         notes: Further facts about them.
         check: Validates the files when one is new or was rewritten, before they are read as a whole and recorded.
+        budget: How much may be read; anything if None.
 
     Raises:
         InputError: a file is missing or cannot be read, or `check` failed.
+        UnreadSourceError: files have to be read, and the budget does not allow it.
     """
     previous = ledger.read_observation(key)
     known = previous.by_uri() if previous else {}
@@ -56,6 +85,9 @@ def observe(
                 return previous
         if check is not None:
             check()
+        unread = sum(stat.size for uri, stat in stats.items() if uri not in unchanged and stat.etag is None)
+        if budget is not None and not budget.take(unread):
+            raise UnreadSourceError(f"files of {key.label} are new or were rewritten, and have not been read yet")
         found = tuple(pool.map(record_of, files.items()))
     observation = Observation(
         asset=key.asset, scope=key.scope, files=found, notes=dict(notes or {}), observed=datetime.now(UTC)

@@ -4,12 +4,18 @@ import gzip
 
 import dagster as dg
 import pytest
+from dagster._core.execution.api import execute_run
 
-from bioinfo_assets.assets.sensors import observe_sources
+from bioinfo_assets.assets import observe_sources as module
+from bioinfo_assets.assets.observe_sources import observe_sources
+from bioinfo_assets.assets.up_to_date import states_by_asset
 from bioinfo_assets.definitions import build_definitions
+from bioinfo_assets.orchestration.internals import InMemoryJob
 from bioinfo_assets.orchestration.job_updates import JobState
+from bioinfo_assets.orchestration.provenance import versions_of_partitions
 from bioinfo_assets.pipeline.code_versions import code_version
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, SOURCES
+from bioinfo_assets.pipeline.result_state import State
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.retention_settings import RetentionSettings
 from bioinfo_assets_tests.assets.real_project import RealProject, open_real_project, write_reads
@@ -146,6 +152,48 @@ def test_the_sensor_adds_partitions_and_observes_new_files_once(two_samples: Rea
     observed = [(event.asset_key.path[-1], event.partition) for event in first.asset_events]
     assert sorted(observed, key=str) == [("known_sites_source", None)] + [("raw_reads", name) for name in "abc"]
     assert not second.asset_events
+
+
+@pytest.fixture
+def no_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if each file had more than a gigabyte."""
+    monkeypatch.setattr(module, "MAX_BYTES_IN_TICK", 0)
+
+
+@pytest.mark.usefixtures("no_budget")
+def test_files_too_large_for_a_tick_are_read_by_one_run(two_samples: RealProject) -> None:
+    instance = two_samples.instance
+    context = dg.build_sensor_context(instance=instance, resources={"project": two_samples.project})
+    job = two_samples.definitions.resolve_job_def("read_sources")
+
+    first = evaluate(context)
+    run = instance.create_run_for_job(job_def=job)
+    while_it_waits = evaluate(context)
+    execute_run(InMemoryJob(job), run, instance)
+    after = evaluate(context)
+
+    assert [len(tick.run_requests or ()) for tick in (first, while_it_waits, after)] == [1, 0, 0]
+    assert "raw_reads" not in {event.asset_key.path[-1] for event in first.asset_events}
+    versions = versions_of_partitions(instance, dg.AssetKey("raw_reads"), None)
+    assert sorted(versions) == ["a", "b"]
+    assert not after.asset_events
+
+
+@pytest.mark.usefixtures("no_budget")
+def test_results_of_files_that_are_not_read_yet_count_as_before(two_samples: RealProject) -> None:
+    """The check does not read them either; it sees what has changed once the run has read them."""
+    assert two_samples.run(READS)
+    write_reads(two_samples.folder / "fastq", "b", 1, pairs=7)
+    states = states_by_asset(two_samples.project, module.budget_of_tick())
+    assert {state.state for state in states["merged_reads"]} == {State.CURRENT}
+    assert [state.reason for state in states["merged_reads"] if state.reason] == [
+        "files of raw_reads of b are new or were rewritten, and have not been read yet"
+    ]
+
+    two_samples.observe_reads()
+
+    states = states_by_asset(two_samples.project, module.budget_of_tick())
+    assert [state.key.scope for state in states["merged_reads"] if state.state is State.STALE] == ["b"]
 
 
 def test_assets_that_the_settings_leave_out_are_shown_and_cannot_be_materialized(project: RealProject) -> None:

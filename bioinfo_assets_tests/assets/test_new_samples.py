@@ -223,7 +223,7 @@ def test_a_report_that_is_up_to_date_so_far_follows(
         ],
         "multiqc_report": [ResultState(ResultKey("multiqc_report", "multiqc"), State.CURRENT)],
     }
-    monkeypatch.setattr(new_samples, "states_by_asset", lambda _: states)
+    monkeypatch.setattr(new_samples, "states_by_asset", lambda *_: states)
     instance.add_dynamic_partitions("samples", ["new", "old"])
     backfill = instance.get_backfill(new_samples.launch(instance, project, ["new"]))
     assert backfill is not None

@@ -8,7 +8,7 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observations import observe
+from bioinfo_assets.records.observations import ReadBudget, UnreadSourceError, observe
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
@@ -97,6 +97,25 @@ def test_files_that_fail_validation_are_not_read_as_a_whole(tmp_path: Path, monk
     with pytest.raises(InputError, match="has no reads"):
         observe(ledger, ResultKey("raw_reads", "a"), {"1": str(file)}, check=refuse)
     assert read == []
+
+
+def test_no_more_is_read_than_a_budget_allows(tmp_path: Path) -> None:
+    ledger = Ledger(Store(), str(tmp_path / "output"))
+    budget = ReadBudget(10)
+
+    def observe_within_budget(name: str, data: bytes) -> Observation:
+        file = tmp_path / name
+        if not file.exists():
+            file.write_bytes(data)
+        return observe(ledger, ResultKey("raw_reads", name), {"1": str(file)}, budget=budget)
+
+    first = observe_within_budget("a", b"6bytes")
+    with pytest.raises(UnreadSourceError, match="raw_reads of b"):
+        observe_within_budget("b", b"5more")
+    observe_within_budget("c", b"four")
+
+    assert ledger.read_observation(ResultKey("raw_reads", "b")) is None
+    assert observe_within_budget("a", b"") == first, "what was read before costs nothing"
 
 
 def test_a_missing_source_is_named_in_the_error(tmp_path: Path) -> None:
