@@ -14,8 +14,10 @@ A project can be moved: what is stored under the output path is recorded relativ
 address.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Final
 from urllib.parse import quote
 
@@ -111,6 +113,11 @@ class OutputLayout:
         scope, _, name = self.relative(uri).partition("/") if self.contains(uri) else ("", "", "")
         return bool(scope) and "/" not in name and name.startswith(f"{scope}.")
 
+    def is_result_file(self, uri: str) -> bool:
+        """Whether an address is one where results may be published."""
+        scope, _, name = self.relative(uri).partition("/") if self.contains(uri) else ("", "", "")
+        return self.is_sample_file(uri) or (scope in {REFERENCES, COHORT} and "/" not in name)
+
     def report(self, name: str) -> str:
         """A file about all samples."""
         return join(self.output_path, COHORT, name)
@@ -167,6 +174,16 @@ class OutputLayout:
     def scratch(self) -> str:
         """Where jobs run unless a setting names another place."""
         return join(self.output_path, ".scratch")
+
+    @property
+    def project_name(self) -> str:
+        """A name for what projects keep in a place that they share: the folder's name, and a digest of its address.
+
+        >>> OutputLayout("s3://bucket/a/run 7").project_name, OutputLayout("s3://bucket/b/run 7").project_name
+        ('run_7.ca7f122c8151', 'run_7.146a07b6a11c')
+        """
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", self.output_path.rpartition("/")[2])
+        return f"{name}.{sha256(self.output_path.encode()).hexdigest()[:12]}"
 
     @property
     def home(self) -> str:

@@ -16,6 +16,7 @@ from typing import Final
 from bioinfo_assets.application.plan import Plan
 from bioinfo_assets.pipeline.code_versions import code_versions
 from bioinfo_assets.pipeline.graph import GRAPH, result_key
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, ResultKey
 from bioinfo_assets.storage.atomic import atomic_write
@@ -51,7 +52,8 @@ def write_marker(plan: Plan, reported: Mapping[ResultKey, str]) -> None:
         reported: The data versions of the results that Dagster has. If another process has published or imported
             others meanwhile, there is no marker, and the next run reports those.
     """
-    records = [plan.project.ledger.read(key) for key in plan.result_keys()]
+    ledger = plan.project.ledger
+    records = list(map_reads(ledger, ledger.read, plan.result_keys()))
     if any(record is not None and record.data_version != reported.get(record.key) for record in records):
         return
     file = plan.home / FILE_NAME
@@ -80,8 +82,9 @@ def _results(plan: Plan, records: Iterable[Record]) -> Iterator[str]:
 
 def _sources(plan: Plan) -> Iterator[str]:
     shared = [result_key(source, "") for source in (REFERENCE_SOURCE, KNOWN_SITES_SOURCE)]
-    for key in [*shared, *(result_key(RAW_READS, name) for name in plan.names)]:
-        observation = plan.project.ledger.read_observation(key)
+    keys = [*shared, *(result_key(RAW_READS, name) for name in plan.names)]
+    ledger = plan.project.ledger
+    for key, observation in zip(keys, map_reads(ledger, ledger.read_observation, keys), strict=True):
         if observation is not None:
             yield f"{key.asset}\t{key.scope}\t{observation.data_version}\t{observation.observed.isoformat()}"
 

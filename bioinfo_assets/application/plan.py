@@ -15,6 +15,7 @@ from bioinfo_assets.pipeline.dry_run import DryRun, PlannedResult
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, enabled_assets, result_key
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import open_dry_run, superseded_by_sample
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import HOME_VARIABLE, Settings
@@ -183,7 +184,7 @@ def all_reusable(plan: Plan) -> list[PlannedResult] | None:
     The existence of all records is checked first, which is cheap.
     """
     ledger = plan.project.ledger
-    if not all(ledger.store.exists(ledger.uri(key)) for key in plan.result_keys()):
+    if not all(map_reads(ledger, lambda key: ledger.store.exists(ledger.uri(key)), plan.result_keys())):
         return None
     with dry_run(plan) as trial:
         results = trial.reusable_results()

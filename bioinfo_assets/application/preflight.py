@@ -18,14 +18,16 @@ from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, enabled_assets
 from bioinfo_assets.pipeline.jobs import vcf_contigs
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import superseded_by_sample
+from bioinfo_assets.records.observations import are_unchanged, check_are_sources
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.samples import (
     KnownLanes,
-    check_are_sources,
     check_reads,
     load_sample,
     read_samples_file,
     sample_names,
 )
+from bioinfo_assets.result_key import RAW_READS, ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.known_sites import KnownSites, check_sources
 from bioinfo_assets.storage.atomic import disk_full_error
@@ -73,6 +75,8 @@ def check_inputs(plan: Plan) -> None:
         if not plan.names:
             raise InputError(f"there are no samples in {project.settings.output_path}: give --samples-file")
         _check_samples(project, plan.new, [key.scope for key in plan.keys_of("merged_reads")])
+    files = (project.settings.reference, project.settings.reference_alt, *project.index_files.values())
+    check_are_sources(project.layout, filter(None, (*files, *project.settings.known_sites)))
     contigs = check_reference(project) if {"reference_genome", "known_sites", "contamination"} & set(assets) else None
     if "reference_index" in assets:
         for uri in project.index_files.values():
@@ -262,14 +266,21 @@ def _sample_names(request: Request, project: Project, new: Sequence[Sample]) -> 
 
 def _check_samples(project: Project, new: Sequence[Sample], names: Sequence[str]) -> None:
     new_samples = {sample.name: sample for sample in new}
-    samples = [new_samples.get(name) or load_sample(project.ledger, name) for name in names]
+
+    def load(name: str) -> Sample:
+        if name in new_samples:  # whose reads were checked with the samples file
+            return new_samples[name]
+        sample = load_sample(project.ledger, name)
+        # What was observed and not rewritten was checked before, and may be in an archive by now.
+        if not sample.lanes or not are_unchanged(project.ledger, ResultKey(RAW_READS, name), sample.fastqs):
+            check_reads(project.store, sample)
+        return sample
+
+    samples = list(map_reads(project.ledger, load, names))
     check_distinct_reads(samples)
-    check_are_sources(project.layout, samples)
+    check_are_sources(project.layout, (uri for sample in samples for uri in sample.fastqs))
     for sample in samples:
         read_groups_of(sample, project.settings.platform)
         if project.settings.backend == "batch":
-            for lane in sample.lanes:
-                check_is_remote(lane.read1)
-                check_is_remote(lane.read2)
-        if sample.name not in new_samples:  # the reads of new samples were checked with the samples file
-            check_reads(project.store, sample)
+            for uri in sample.fastqs:
+                check_is_remote(uri)

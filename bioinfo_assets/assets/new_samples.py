@@ -3,6 +3,8 @@
 import time
 from collections.abc import Collection, Sequence
 from hashlib import sha256
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 import dagster as dg
@@ -12,17 +14,18 @@ from bioinfo_assets.assets.check_events import current_project
 from bioinfo_assets.assets.observe_sources import budget_of_tick
 from bioinfo_assets.assets.up_to_date import states_by_asset
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.genomics.sample import Sample
+from bioinfo_assets.genomics.sample import Sample, check_distinct_reads
 from bioinfo_assets.orchestration.backfills import request_backfill
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import State
+from bioinfo_assets.records.observations import check_are_sources
 from bioinfo_assets.records.samples import (
-    check_are_sources,
     past_samples,
-    read_samples_file,
+    read_rows,
     sample_names,
+    samples_of,
     save_sample,
 )
 from bioinfo_assets.storage.store import Store, local_path
@@ -59,7 +62,7 @@ def add_new_samples(
         return dg.SkipReason("the setting `watch` names no samples file")
     before = _read_cursor(context.cursor)
     try:
-        found = {sample.name: sample for sample in new_samples(project, project.settings.watch)}
+        found, problems = new_samples(project, project.settings.watch)
         seen = {name: _observe(project.store, sample, before.get(name)) for name, sample in found.items()}
         saved = {name: before[name] for name in before.keys() & set(sample_names(project.ledger))}
         incomplete = {name: own for name, own in seen.items() if not _is_complete(found[name], own)}
@@ -76,6 +79,8 @@ def add_new_samples(
         return dg.SensorResult(skip_reason=outcome, cursor=_CURSOR.dump_json({**seen, **saved}).decode())
     if incomplete:
         outcome += f"; may still be copied: {', '.join(incomplete)}"
+    for name, problem in problems.items():
+        outcome += f"; {name} waits: {problem}"
     return dg.SensorResult(skip_reason=outcome, cursor=_CURSOR.dump_json(incomplete).decode())
 
 
@@ -114,18 +119,29 @@ def _is_complete(sample: Sample, seen: FirstSeen) -> bool:
     return all(changed <= last_change for changed in (seen[1], *hidden))
 
 
-def new_samples(project: Project, samples_file: str) -> list[Sample]:
-    """The samples of a file that the project never had.
+def new_samples(project: Project, samples_file: str) -> tuple[dict[str, Sample], dict[str, BioinfoAssetsError]]:
+    """The samples of a file that the project never had, and why others cannot be added yet, by name.
 
-    One that was removed or renamed would otherwise come back, as long as the file has it.
+    One that was removed or renamed would otherwise come back, as long as the file has it. FASTQs of those that the
+    project has or had are not read: they may be in an archive by now.
 
     Raises:
-        InputError: The file or one of its FASTQs is wrong.
+        InputError: The file is wrong, or a FASTQ belongs to two samples.
     """
     known = {*sample_names(project.ledger), *(past.sample.name for past in past_samples(project.ledger))}
-    found = read_samples_file(project.store, samples_file, without=known)
-    check_are_sources(project.layout, found)
-    return list(found)
+    by_sample = attrgetter("sample")
+    rows = [row for row in read_rows(project.store, samples_file) if row.sample not in known]
+    found: dict[str, Sample] = {}
+    problems: dict[str, BioinfoAssetsError] = {}
+    for name, own in groupby(sorted(rows, key=by_sample), by_sample):
+        try:
+            (found[name],) = samples_of(project.store, own)
+            check_are_sources(project.layout, found[name].fastqs)
+        except BioinfoAssetsError as problem:
+            found.pop(name, None)
+            problems[name] = problem
+    check_distinct_reads(found.values())
+    return found, problems
 
 
 def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str]) -> str:

@@ -1,6 +1,9 @@
 """Observes the sources, so that Dagit shows what is out of date: by a sensor, and by a run where much is to be read."""
 
+import time
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import dagster as dg
@@ -8,7 +11,7 @@ import dagster as dg
 from bioinfo_assets.assets.check_events import current_project
 from bioinfo_assets.assets.sources import observe_samples
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.orchestration.partitions import samples
+from bioinfo_assets.orchestration.partitions import set_samples
 from bioinfo_assets.orchestration.provenance import new_observations, report_observations
 from bioinfo_assets.orchestration.run_liveness import NOT_OVER
 from bioinfo_assets.pipeline.project import Project
@@ -19,8 +22,14 @@ from bioinfo_assets.records.samples import sample_names
 INTERVAL_S: Final = 300
 """Seconds between two observations of the sources. Files that were not rewritten are not read again."""
 
+LONG_INTERVAL_S: Final = 3600
+"""The same in a project of many samples."""
+
+MAX_SAMPLES_IN_TICK: Final = 1000
+"""With more samples a sensor leaves the work to a run: Dagster ends its tick after a minute."""
+
 MAX_BYTES_IN_TICK: Final = 1 << 30
-"""Bytes of new or rewritten files that a sensor reads itself: a few seconds, and Dagster ends a tick after a minute."""
+"""Bytes of new or rewritten files that a sensor reads itself, which takes it a few seconds."""
 
 
 def budget_of_tick() -> ReadBudget:
@@ -42,13 +51,18 @@ def observe_all(
 
 @dg.op(required_resource_keys={"project"})
 def read_new_files(context: dg.OpExecutionContext) -> None:
-    """Read the files of sources that are new or were rewritten, and report each source as soon as it is read."""
+    """Read the files of sources that are new or were rewritten, and report each of them as soon as it is read."""
     project = current_project(context.resources.project)
+    began = datetime.now(UTC)
+    unchanged = []
     for outcome in observe_all(project, sample_names(project.ledger)):
-        if isinstance(outcome, Observation):
+        if not isinstance(outcome, Observation):
+            context.log.warning("%s", outcome)
+        elif outcome.observed >= began:
             report_observations(context.instance, [outcome])
         else:
-            context.log.warning("%s", outcome)
+            unchanged.append(outcome)
+    report_observations(context.instance, unchanged)
 
 
 @dg.job(
@@ -69,13 +83,15 @@ def read_sources() -> None:
 def observe_sources(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
     """Keep the partitions equal to the samples, and report sources that have changed.
 
-    Where there is more to read than a tick has time for, a run is requested, unless there is one already.
+    Where there is more to do than a tick has time for, a run is requested, unless there is one already.
     """
-    # In this order: a sample is saved before its partition is added, so a new one is not taken for removed.
-    known = set(context.instance.get_dynamic_partitions(str(samples.name)))
-    names = sample_names(project.ledger)
-    new = [name for name in names if name not in known]
-    removed = sorted(known.difference(names))
+    names = set_samples(context.instance, partial(sample_names, project.ledger))
+    is_reading = _is_reading(context.instance)
+    if len(names) > MAX_SAMPLES_IN_TICK:
+        last, now = float(context.cursor or 0), time.time()
+        if is_reading or now < last + LONG_INTERVAL_S:
+            return dg.SensorResult(cursor=context.cursor)
+        return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=str(now))
     outcomes = list(observe_all(project, names, budget_of_tick()))
     for problem in outcomes:
         if isinstance(problem, BioinfoAssetsError):
@@ -83,11 +99,7 @@ def observe_sources(context: dg.SensorEvaluationContext, project: dg.ResourcePar
     has_unread = any(isinstance(outcome, UnreadSourceError) for outcome in outcomes)
     observations = [outcome for outcome in outcomes if isinstance(outcome, Observation)]
     return dg.SensorResult(
-        run_requests=[dg.RunRequest()] if has_unread and not _is_reading(context.instance) else [],
-        dynamic_partitions_requests=[
-            *([samples.build_add_request(new)] if new else []),
-            *([samples.build_delete_request(removed)] if removed else []),
-        ],
+        run_requests=[dg.RunRequest()] if has_unread and not is_reading else [],
         asset_events=list(new_observations(context.instance, observations)),
     )
 

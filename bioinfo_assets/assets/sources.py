@@ -16,6 +16,7 @@ from bioinfo_assets.orchestration.provenance import newest_versions, observation
 from bioinfo_assets.pipeline.graph import REPORT_FILES
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.observations import ReadBudget
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import COHORT_SOURCE, KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE
@@ -120,13 +121,15 @@ def observe_samples(
     project: Project, names: Iterable[str], budget: ReadBudget | None = None
 ) -> Iterator[Observation | BioinfoAssetsError]:
     """Observe the FASTQs of samples: each observation, or why there is none; neither for an imported sample."""
-    for name in names:
+
+    def observe_sample(name: str) -> Observation | BioinfoAssetsError | None:
         try:
             sample = project.sample(name)
-            if sample.lanes:
-                yield project.observe_reads(sample, budget)
+            return project.observe_reads(sample, budget) if sample.lanes else None
         except BioinfoAssetsError as problem:
-            yield problem
+            return problem
+
+    yield from filter(None, map_reads(project.ledger, observe_sample, names))
 
 
 def observe_upstream(

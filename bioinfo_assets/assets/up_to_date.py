@@ -13,7 +13,7 @@ from typing import Final
 import dagster as dg
 
 from bioinfo_assets.assets.check_events import MAX_NAMED, MAX_ROWS, current_project, report_check
-from bioinfo_assets.assets.observe_sources import budget_of_tick
+from bioinfo_assets.assets.observe_sources import LONG_INTERVAL_S, MAX_SAMPLES_IN_TICK, budget_of_tick
 from bioinfo_assets.assets.quality_checks import quality, report_quality
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.pipeline.graph import ASSETS, upstream_of
@@ -30,17 +30,11 @@ CHECK: Final = "up_to_date"
 MAX_SAMPLES_AFTER_RUN: Final = 300
 """With more samples the check after a run is left to the sensor: it takes 17 ms of CPU for each."""
 
-MAX_SAMPLES_IN_SENSOR: Final = 1000
-"""With more samples the sensor requests a run of the checks: Dagster ends the evaluation of a sensor after a minute."""
-
 CHECK_INTERVAL_S: Final = 60
 """Seconds between two looks whether a run has ended."""
 
 INTERVAL_S: Final = 300
 """Seconds after which the files are checked although no run has ended."""
-
-LONG_INTERVAL_S: Final = 3600
-"""The same in a project of many samples."""
 
 MAX_LOAD: Final = 50
 """The checks of a large project are so many times their own duration apart."""
@@ -191,7 +185,7 @@ def check_up_to_date(
     now = time.time()
     if ended <= last_end and now < due:
         return dg.SkipReason("no run has ended")
-    if len(sample_names(project.ledger)) > MAX_SAMPLES_IN_SENSOR:
+    if len(sample_names(project.ledger)) > MAX_SAMPLES_IN_TICK:
         return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=f"{ended} {now + LONG_INTERVAL_S}")
     try:
         current = current_project(project)

@@ -66,7 +66,7 @@ def dagit(
     address = page_address(host, port)
     with _only_server(home, address):
         workspace = _prepare_home(home)
-        _serve_results_too()
+        _serve_results_too(behind_authentication=behind_authentication)
         typer.echo(f"Dagit starts at {address}; Ctrl-C ends it")
         sys.stdout.flush()
         os.environ[HOME_VARIABLE] = str(home)
@@ -160,11 +160,11 @@ def _prepare_home(home: Path) -> Path:
         return write_workspace(home)
 
 
-def _serve_results_too() -> None:
+def _serve_results_too(*, behind_authentication: bool) -> None:
     """Let `dagster dev` start the web server that also has the files of results."""
     from bioinfo_assets.orchestration.internals import replace_web_server  # noqa: PLC0415 - as above
 
-    replace_web_server(_WEB_SERVER)
+    replace_web_server(_WEB_SERVER, *(("--behind-authentication",) if behind_authentication else ()))
 
 
 def _announce(address: str) -> None:

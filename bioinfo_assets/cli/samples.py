@@ -14,9 +14,9 @@ from bioinfo_assets.cli.exit_codes import FriendlyErrorsGroup
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.observations import check_are_sources
 from bioinfo_assets.records.samples import (
     PastSample,
-    check_are_sources,
     load_sample,
     past_samples,
     read_samples_file,
@@ -47,7 +47,7 @@ def add(
     """
     ledger = _ledger(output_path)
     new_samples = read_samples_file(ledger.store, absolute_path(samples_file))
-    check_are_sources(ledger.layout, new_samples)
+    check_are_sources(ledger.layout, (uri for sample in new_samples for uri in sample.fastqs))
     existing = set(sample_names(ledger))
     for sample in new_samples:
         changed = save_sample(ledger, sample)

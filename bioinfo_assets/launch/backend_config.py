@@ -12,7 +12,7 @@ from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.layout import OutputLayout
-from bioinfo_assets.storage.store import Store
+from bioinfo_assets.storage.store import Store, join
 
 BackendName = Literal["local", "docker", "batch"]
 
@@ -93,15 +93,19 @@ def tool_folders(config: BackendConfig) -> tuple[Path, ...]:
 
 
 def batch_scratch(config: BackendConfig, output_path: str) -> str:
-    """The scratch folder of jobs on AWS Batch: the configured one in S3, or the one in the output path.
+    """The scratch folder of a project's jobs on AWS Batch: in the configured one, or the one in the output path.
+
+    Projects have folders of their own in a configured one. A job is known there by the fingerprint of its result, and
+    projects with the same samples or the same reference would take each other's jobs for their own.
 
     Raises:
         InputError: neither is in S3.
     """
-    scratch = config.scratch or OutputLayout(output_path).scratch
+    layout = OutputLayout(output_path)
+    scratch = join(config.scratch, layout.project_name) if config.scratch else layout.scratch
     if not scratch.startswith("s3://"):
         raise InputError(
-            f"jobs on AWS Batch cannot work in {scratch}: set scratch, or the output path, to s3://BUCKET/FOLDER"
+            f"jobs on AWS Batch cannot work in {config.scratch or scratch}: set scratch, or the output path, to s3://BUCKET/FOLDER"
         )
     return scratch
 

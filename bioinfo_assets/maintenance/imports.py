@@ -5,7 +5,7 @@ Everything that the steps downstream rely on is checked first, by the files' fir
 
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from threading import Event
@@ -104,12 +104,14 @@ class CheckedImport:
         files: Address, size and stamp of each file, by key.
         warnings: Sentences for the user.
         existing: The record, if these files are already imported and unchanged.
+        replace: Whether it may replace a result that a job computed.
     """
 
     request: Import
     files: Mapping[str, tuple[str, FileStat]]
     warnings: tuple[str, ...]
     existing: Record | None = None
+    replace: bool = False
 
     @property
     def size(self) -> int:
@@ -141,11 +143,7 @@ def check_import(ledger: Ledger, request: Import, *, replace: bool = False) -> C
         _check_location(ledger, uri, request.sample)
         ledger.store.stat(uri)
     previous = ledger.read(ResultKey(request.asset, request.sample))
-    if previous is not None and not previous.imported and not replace:
-        raise InputError(
-            f"a job computed {request.asset} of {request.sample} on {previous.finished:%Y-%m-%d}: give --replace to "
-            "replace it by these files"
-        )
+    _check_may_replace(previous, may_replace=replace)
     warnings: list[str] = []
     if request.asset in READS:
         _check_reads(ledger, request)
@@ -153,7 +151,15 @@ def check_import(ledger: Ledger, request: Import, *, replace: bool = False) -> C
         uris = _check_bam(ledger, request, uris, warnings)
     files = {key: (uri, ledger.store.stat(uri)) for key, uri in uris.items()}
     is_current = previous is not None and previous.imported and _describes(previous, request, files)
-    return CheckedImport(request, files, tuple(warnings), previous if is_current else None)
+    return CheckedImport(request, files, tuple(warnings), previous if is_current else None, replace)
+
+
+def _check_may_replace(previous: Record | None, *, may_replace: bool) -> None:
+    if previous is not None and not previous.imported and not may_replace:
+        raise InputError(
+            f"a job computed {previous.key.label} on {previous.finished:%Y-%m-%d}: give --replace to replace it by "
+            "these files"
+        )
 
 
 def register(ledger: Ledger, checked: CheckedImport, on_bytes: Callable[[int], None] | None = None) -> Imported:
@@ -165,7 +171,7 @@ def register(ledger: Ledger, checked: CheckedImport, on_bytes: Callable[[int], N
         on_bytes: Called, from any thread, with the number of bytes just read.
 
     Raises:
-        InputError: a file was written to meanwhile.
+        InputError: a file was written to meanwhile, or a job has computed the result meanwhile.
     """
     request = checked.request
     if checked.existing is not None:
@@ -176,6 +182,7 @@ def register(ledger: Ledger, checked: CheckedImport, on_bytes: Callable[[int], N
     record = _record(checked, datetime.now(UTC), _hash_files(ledger, checked, on_bytes))
     with ledger.publishing(request.sample) as lock:
         previous = ledger.read(record.key)
+        _check_may_replace(previous, may_replace=checked.replace)
         is_same = previous is not None and (previous.fingerprint, _uris(previous)) == (
             record.fingerprint,
             _uris(record),
@@ -338,8 +345,9 @@ def _record(checked: CheckedImport, started: datetime, files: tuple[FileRecord, 
 
 
 def _ensure_sample(ledger: Ledger, name: str) -> None:
-    if not has_sample(ledger, name):
-        save_sample(ledger, Sample(name, (), imported=True))
+    """Add the sample, or note that results of it were imported."""
+    sample = load_sample(ledger, name) if has_sample(ledger, name) else Sample(name, (), imported=True)
+    save_sample(ledger, replace(sample, imported=True))
 
 
 def _uris(record: Record) -> set[str]:

@@ -146,18 +146,23 @@ _END_WITH_PARENT: Final = ("setpriv", "--pdeathsig", "TERM", "--")
 """Begins a command that the kernel ends when its parent is killed (prctl(2), PR_SET_PDEATHSIG; util-linux)."""
 
 
-def replace_web_server(module: str) -> None:
+def replace_web_server(module: str, *arguments: str) -> None:
     """Let `dagster dev`, run in this process, start a module of ours where it starts Dagster's web server.
 
     Web server and daemon end with this process, also if it is killed: a second daemon next to one that goes on would
     launch what is queued as well.
+
+    Args:
+        module: The module, which takes the options of Dagster's server.
+        arguments: What it gets before these.
     """
     from dagster._cli import dev  # noqa: PLC0415 - takes half a second to import, which only one command needs
 
     start = dev.open_ipc_subprocess  # type: ignore[attr-defined] # what `dagster dev` imports
 
     def start_ours(parts: Sequence[str], **options: Any) -> Popen[Any]:  # noqa: ANN401 - of Popen
-        command = [module if part == "dagster_webserver" else part for part in parts]
+        ours = {"dagster_webserver": (module, *arguments)}
+        command = [word for part in parts for word in ours.get(part, (part,))]
         process: Popen[Any] = start([*(_END_WITH_PARENT if which(_END_WITH_PARENT[0]) else ()), *command], **options)
         return process
 

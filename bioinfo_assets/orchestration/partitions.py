@@ -19,8 +19,8 @@ def add_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
         instance.add_dynamic_partitions(str(samples.name), new)
 
 
-def set_samples(instance: dg.DagsterInstance, read_names: Callable[[], Sequence[str]]) -> None:
-    """Make the partitions equal to a project's samples; events of removed samples stay in the event log.
+def set_samples(instance: dg.DagsterInstance, read_names: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """Make the partitions equal to a project's samples, and return these; events of removed ones stay in the event log.
 
     Args:
         instance: Dagster's.
@@ -32,6 +32,7 @@ def set_samples(instance: dg.DagsterInstance, read_names: Callable[[], Sequence[
     add_samples(instance, names)
     for removed in known.difference(names):
         instance.delete_dynamic_partition(str(samples.name), removed)
+    return names
 
 
 def ranges(all_keys: Sequence[str], selected: Collection[str]) -> Iterator[tuple[str, str]]:

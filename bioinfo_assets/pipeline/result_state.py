@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.genomics.sample import Sample
@@ -17,6 +18,7 @@ from bioinfo_assets.pipeline.graph import PER_SAMPLE, enabled_assets, superseded
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import ReadBudget
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import ResultKey
 
@@ -120,8 +122,9 @@ def superseded_assets(project: Project, sample: Sample) -> frozenset[str]:
 def superseded_by_sample(project: Project, new: Sequence[Sample], names: Sequence[str]) -> Mapping[str, frozenset[str]]:
     """Return the superseded assets of each sample that has any; new samples have none."""
     new_names = {sample.name for sample in new}
-    superseded = {name: _superseded_or_none(project, name) for name in names if name not in new_names}
-    return {name: assets for name, assets in superseded.items() if assets}
+    saved = [name for name in names if name not in new_names]
+    superseded = zip(saved, map_reads(project.ledger, partial(_superseded_or_none, project), saved), strict=True)
+    return {name: assets for name, assets in superseded if assets}
 
 
 def _superseded_or_none(project: Project, name: str) -> frozenset[str]:

@@ -3,18 +3,19 @@
 A file is read once: while its size and stamp are unchanged, the digest of the last observation is used.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Final
 
-from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Observation
 from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets.storage.store import FileStat, Store
+from bioinfo_assets.storage.store import FileStat, Store, local_path
 
 MAX_CONCURRENT_READS: Final = 4
 """Files read at the same time; more do not help a disk."""
@@ -44,6 +45,28 @@ class ReadBudget:
             return True
 
 
+def check_are_sources(layout: OutputLayout, uris: Iterable[str]) -> None:
+    """Check that no source is where jobs publish results, which would replace it, and with the next one delete it.
+
+    Raises:
+        InputError: one is.
+    """
+    for uri in uris:
+        if _is_result(layout, uri):
+            raise InputError(
+                f"{uri} is where this project's results are published, which would replace it: move it elsewhere, or "
+                "choose another output path"
+            )
+
+
+def _is_result(layout: OutputLayout, uri: str) -> bool:
+    path, output = local_path(uri), local_path(layout.output_path)
+    if path is None or output is None:
+        return layout.is_result_file(uri)
+    # A link to a file is replaced itself, and the file is not.
+    return OutputLayout(str(output.resolve())).is_result_file(str(path.parent.resolve() / path.name))
+
+
 def observe(
     ledger: Ledger,
     key: ResultKey,
@@ -64,9 +87,10 @@ def observe(
         budget: How much may be read; anything if None.
 
     Raises:
-        InputError: a file is missing or cannot be read, or `check` failed.
+        InputError: a file is missing, cannot be read, or is where results are published; or `check` failed.
         UnreadSourceError: files have to be read, and the budget does not allow it.
     """
+    check_are_sources(ledger.layout, files.values())
     previous = ledger.read_observation(key)
     known = previous.by_uri() if previous else {}
     with ThreadPoolExecutor(MAX_CONCURRENT_READS) as pool:
@@ -94,6 +118,18 @@ def observe(
     )
     ledger.write(observation)
     return observation
+
+
+def are_unchanged(ledger: Ledger, key: ResultKey, uris: Iterable[str]) -> bool:
+    """Whether a source was observed with these files, and none of them was rewritten or removed since."""
+    observation = ledger.read_observation(key)
+    known = observation.by_uri() if observation else {}
+
+    def is_unchanged(uri: str) -> bool:
+        stat = ledger.store.find(uri) if uri in known else None
+        return stat is not None and _is_unchanged(known[uri], stat)
+
+    return all(map(is_unchanged, uris))
 
 
 def _is_unchanged(known: FileRecord, stat: FileStat) -> bool:

@@ -1,13 +1,19 @@
-"""Work in threads over more items than memory should hold at the same time."""
+"""Work in threads over many items."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
-from typing import TypeVar
+from typing import Final, TypeVar
+
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.storage.store import local_path
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+MAX_CONCURRENT_READS: Final = 16
+"""Small files that are read at the same time; they wait for the network more than for a processor."""
 
 
 def imap_bounded(
@@ -34,3 +40,13 @@ def imap_bounded(
         if stopped is not None:
             stopped.set()
         pool.shutdown(cancel_futures=True)
+
+
+def map_reads(ledger: Ledger, read: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Read something of a project for each item: in S3 in threads, since each read takes hundredths of a second there.
+
+    On a disk, threads take longer to start than a record to read.
+    """
+    if local_path(ledger.output_path) is not None:
+        return map(read, items)
+    return imap_bounded(read, items, MAX_CONCURRENT_READS)

@@ -4,15 +4,12 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.parallel import MAX_CONCURRENT_READS
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import SHARED_SCOPES, ResultKey
-
-MAX_CONCURRENT_READS: Final = 16
-"""Records read at the same time: in S3 each takes tenths of a second."""
 
 
 @dataclass(frozen=True, slots=True)

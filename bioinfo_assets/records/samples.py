@@ -6,7 +6,7 @@ recorded relative to it.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.genomics.fastq import check_pair, lane_of, trailing_number
 from bioinfo_assets.genomics.fastq_head import HEAD_BYTES, FastqHead, read_head
 from bioinfo_assets.genomics.sample import Lane, Sample, check_distinct_reads, check_sample_name
@@ -25,14 +25,11 @@ from bioinfo_assets.genomics.samplesheet import (
     parse_folder_list,
     parse_samplesheet,
 )
-from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import DamagedRecordError, Ledger
+from bioinfo_assets.records.parallel import MAX_CONCURRENT_READS
 from bioinfo_assets.records.record import FileRecord, Record, user_name
 from bioinfo_assets.result_key import RAW_READS, ResultKey
-from bioinfo_assets.storage.store import Store, join, local_path
-
-MAX_CONCURRENT_READS: Final = 16
-"""FASTQs whose first records are read at the same time; they wait for the network more than for a processor."""
+from bioinfo_assets.storage.store import Store, join
 
 _SAMPLE: Final = TypeAdapter(Sample)
 
@@ -103,24 +100,29 @@ def _matches(row: SheetRow, lane: Lane) -> bool:
     )
 
 
-def read_samples_file(
-    store: Store, samples_file: str, known: KnownLanes | None = None, without: Collection[str] = ()
-) -> tuple[Sample, ...]:
+def read_samples_file(store: Store, samples_file: str, known: KnownLanes | None = None) -> tuple[Sample, ...]:
     """Read a samplesheet or a list of folders, and check the first records of every FASTQ.
 
     Args:
         store: Files by URI.
         samples_file: The file.
         known: Lanes that need no second check.
-        without: Samples that are left out unread, of a file that is read again and again: the FASTQs of old ones may be
-            in an archive by now.
 
     Raises:
         InputError: the file or one of its FASTQs is wrong; the sentence names it.
     """
+    return samples_of(store, read_rows(store, samples_file), known)
+
+
+def read_rows(store: Store, samples_file: str) -> tuple[SheetRow, ...]:
+    """Read a samplesheet or a list of folders; no FASTQ is read.
+
+    Raises:
+        InputError: the file is wrong, or a FASTQ in a folder has no mate; the sentence names it.
+    """
     text = _read_text(store, samples_file)
     if is_samplesheet(text):
-        return samples_of(store, _leave_out(parse_samplesheet(text, samples_file), without), known)
+        return tuple(parse_samplesheet(text, samples_file))
     files = {folder: store.list(folder) for folder in parse_folder_list(text, samples_file)}
     for folder, uris in files.items():
         if not uris:
@@ -128,11 +130,7 @@ def read_samples_file(
     rows = pair_up(uri for uris in files.values() for uri in uris)
     if not rows:
         raise InputError(f"{samples_file}: none of its folders has FASTQs named SAMPLE_FLOWCELL_LANE_READ.fastq.gz")
-    return samples_of(store, _leave_out(rows, without), known)
-
-
-def _leave_out(rows: Iterable[SheetRow], without: Collection[str]) -> list[SheetRow]:
-    return [row for row in rows if row.sample not in without]
+    return rows
 
 
 def samples_of(store: Store, rows: Iterable[SheetRow], known: KnownLanes | None = None) -> tuple[Sample, ...]:
@@ -156,43 +154,30 @@ def samples_of(store: Store, rows: Iterable[SheetRow], known: KnownLanes | None 
     return samples
 
 
-def check_are_sources(layout: OutputLayout, samples: Iterable[Sample]) -> None:
-    """Check that no FASTQ of samples is where jobs publish results, which would replace it.
-
-    Raises:
-        InputError: one is.
-    """
-    for sample in samples:
-        for uri in sample.fastqs:
-            if _is_result(layout, uri):
-                raise InputError(
-                    f"{uri} is where this project's results are published, which would replace it: move it elsewhere, "
-                    "or choose another output path"
-                )
-
-
-def _is_result(layout: OutputLayout, uri: str) -> bool:
-    path, output = local_path(uri), local_path(layout.output_path)
-    if path is None or output is None:
-        return layout.is_sample_file(uri)
-    # A link to a file is replaced itself, and the file is not.
-    return OutputLayout(str(output.resolve())).is_sample_file(str(path.parent.resolve() / path.name))
-
-
 def save_sample(ledger: Ledger, sample: Sample) -> bool:
-    """Save a sample.
+    """Save a sample; results of it that were imported before stay so.
 
     Returns:
         Whether anything changed.
     """
     uri = ledger.layout.sample_file(sample.name)
+    before = ledger.store.read_small(uri) if ledger.store.exists(uri) else b""
+    if not sample.imported and _was_imported(before):
+        sample = replace(sample, imported=True)
     recorded = _with_addresses(sample, ledger.layout.relative)
     absent = {name for name in ("imported", "sex", "patient") if not getattr(sample, name)}
     data = _SAMPLE.dump_json(recorded, indent=2, exclude=absent) + b"\n"
-    if ledger.store.exists(uri) and ledger.store.read_bytes(uri) == data:
+    if before == data:
         return False
     ledger.store.write_bytes(uri, data)
     return True
+
+
+def _was_imported(data: bytes) -> bool:
+    try:
+        return _SAMPLE.validate_json(data).imported
+    except (ValidationError, InputError):  # there is none, or a damaged one is replaced
+        return False
 
 
 def load_sample(ledger: Ledger, name: str) -> Sample:
@@ -202,10 +187,12 @@ def load_sample(ledger: Ledger, name: str) -> Sample:
         InputError: there is no such sample.
     """
     uri = ledger.layout.sample_file(name)
-    if not ledger.store.exists(uri):
-        raise InputError(f"there is no sample {name!r} under {ledger.output_path}: add it with `samples add`")
     try:
         return _with_addresses(_SAMPLE.validate_json(ledger.store.read_small(uri)), ledger.layout.absolute)
+    except NotFoundError as error:
+        raise InputError(
+            f"there is no sample {name!r} under {ledger.output_path}: add it with `samples add`"
+        ) from error
     except ValidationError as error:
         raise InputError(f"{uri} is not a sample of this project: add {name} again with `samples add`") from error
 
@@ -273,7 +260,7 @@ def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
             f"import the result as {new}"
         )
     lanes = (replace(lane, library=new) if lane.library == old else lane for lane in before.lanes)
-    sample = replace(before, name=new, lanes=tuple(lanes))
+    sample = replace(before, name=new, lanes=tuple(lanes), imported=False)
     # In this order, a process that is killed in between leaves one sample too many, never one too few.
     past = PastSample(end="renamed", new_name=new, at=datetime.now(UTC), by=user_name(), sample=before)
     _withdraw_imports(ledger, old)

@@ -94,7 +94,7 @@ class ResultFiles:
         if media_type == "text/html":
             return Response(PAGE_START + self.store.read_small(str(file or uri)), media_type=media_type)
         if file is None:
-            return self._remote(uri, media_type, request.headers.get("range", ""))
+            return self._remote(uri, media_type, request.headers.get("range", ""), is_head=request.method == "HEAD")
         return FileResponse(file, media_type=media_type)
 
     def _local(self, path: str) -> Path:
@@ -110,7 +110,7 @@ class ResultFiles:
             raise NotFoundError(path)
         return file
 
-    def _remote(self, uri: str, media_type: str, byte_range: str) -> Response:
+    def _remote(self, uri: str, media_type: str, byte_range: str, *, is_head: bool) -> Response:
         """A remote file, or a range of it; several ranges at once are not supported, so all of it is sent."""
         size = self.store.stat(uri).size
         span = range_of(byte_range, size)
@@ -120,6 +120,8 @@ class ResultFiles:
         if len(span) < size:
             headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{size}"
         status = 206 if len(span) < size else 200
+        if is_head:  # of a streaming response Starlette would read all, and send none of it
+            return Response(None, status, headers, media_type)
         return StreamingResponse(self._chunks(uri, span), status, headers, media_type)
 
     def _chunks(self, uri: str, span: range) -> Iterator[bytes]:

@@ -133,8 +133,7 @@ def test_a_damaged_sample_does_not_keep_the_sensor_from_the_others(
     ledger.store.write_bytes(ledger.layout.sample_file("bad"), b"{}")
     context = dg.build_sensor_context(instance=two_samples.instance, resources={"project": two_samples.project})
     result = evaluate(context)
-    (added,) = result.dynamic_partitions_requests or ()
-    assert "bad" in added.partition_keys
+    assert "bad" in two_samples.instance.get_dynamic_partitions("samples")
     assert "a" in {event.partition for event in result.asset_events}
 
 
@@ -148,7 +147,7 @@ def test_the_sensor_adds_partitions_and_observes_new_files_once(two_samples: Rea
         two_samples.instance.report_runless_asset_event(event)
     second = evaluate(context)
 
-    assert [request.partition_keys for request in first.dynamic_partitions_requests or ()] == [["c"]]
+    assert two_samples.instance.get_dynamic_partitions("samples") == ["a", "b", "c"]
     observed = [(event.asset_key.path[-1], event.partition) for event in first.asset_events]
     assert sorted(observed, key=str) == [("known_sites_source", None)] + [("raw_reads", name) for name in "abc"]
     assert not second.asset_events
@@ -177,6 +176,25 @@ def test_files_too_large_for_a_tick_are_read_by_one_run(two_samples: RealProject
     versions = versions_of_partitions(instance, dg.AssetKey("raw_reads"), None)
     assert sorted(versions) == ["a", "b"]
     assert not after.asset_events
+
+
+def test_a_project_of_many_samples_is_observed_by_a_run_each_hour(
+    two_samples: RealProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its partitions do not wait for that."""
+    monkeypatch.setattr(module, "MAX_SAMPLES_IN_TICK", 2)
+    write_reads(two_samples.folder / "fastq", "c", 1)
+    two_samples.save_samples([two_samples.folder / "fastq"])
+
+    def tick(cursor: str | None) -> dg.SensorResult:
+        resources = {"project": two_samples.project}
+        return evaluate(dg.build_sensor_context(two_samples.instance, cursor=cursor, resources=resources))
+
+    first = tick(None)
+    assert two_samples.instance.get_dynamic_partitions("samples") == ["a", "b", "c"]
+    hour_ago = str(float(first.cursor or 0) - module.LONG_INTERVAL_S)
+    assert [len(tick(cursor).run_requests or ()) for cursor in (first.cursor, hour_ago)] == [0, 1]
+    assert (len(first.run_requests or ()), first.asset_events) == (1, [])
 
 
 @pytest.mark.usefixtures("no_budget")

@@ -145,6 +145,27 @@ def test_fastqs_of_an_old_sample_may_be_in_an_archive(
     assert tick(instance, watching) == "added: fresh"
 
 
+def test_a_sample_with_a_missing_fastq_waits_and_the_others_do_not(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """A samplesheet may name lanes that the sequencer has not written yet."""
+    project = open_project(tmp_path)
+    write_reads(tmp_path, "late")
+    pairs = {name: load_pairs(tmp_path, name)[0] for name in ("old", "late")}
+    sheet = tmp_path / "samples.csv"
+    rows = "".join(f"p,{name},1,{read1},{read2}\n" for name, (read1, read2) in pairs.items())
+    sheet.write_text("patient,sample,lane,fastq_1,fastq_2\n" + rows)
+    missing = pairs["late"][1]
+    data = missing.read_bytes()
+    missing.unlink()
+    watching = Project(project.settings.model_copy(update={"watch": str(sheet)}))
+    outcome = tick(instance, watching)
+    assert outcome.startswith("added: old; late waits: ")
+    assert str(missing) in outcome
+    missing.write_bytes(data)
+    assert tick(instance, watching) == "added: late"
+
+
 def load_pairs(folder: Path, sample: str) -> list[tuple[Path, Path]]:
     first = sorted((folder / "fastq").glob(f"{sample}_*_1.fastq.gz"))
     return [(path, path.with_name(path.name.replace("_1.fastq", "_2.fastq"))) for path in first]

@@ -206,7 +206,7 @@ def test_the_sensor_leaves_many_samples_to_a_run(
     computed: FakeProject, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dagster ends the evaluation of a sensor after a minute; a run of the checks does not start another one."""
-    monkeypatch.setattr("bioinfo_assets.assets.up_to_date.MAX_SAMPLES_IN_SENSOR", 2)
+    monkeypatch.setattr("bioinfo_assets.assets.up_to_date.MAX_SAMPLES_IN_TICK", 2)
     resources = {"project": computed.project}
     first = check_up_to_date(dg.build_sensor_context(instance, resources=resources))
     assert isinstance(first, dg.SensorResult)

@@ -1,5 +1,6 @@
 """The backend that a configuration selects, and its scratch."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,12 +54,23 @@ def test_the_poll_interval_of_batch_can_be_set() -> None:
     [
         ("s3://bucket/run", None, "s3://bucket/run/.scratch"),
         ("s3://bucket/run/", None, "s3://bucket/run/.scratch"),
-        ("s3://bucket/run", "s3://other/scratch", "s3://other/scratch"),
-        ("/data/run", "s3://other/scratch", "s3://other/scratch"),
+        ("s3://bucket/run", "s3://other/scratch", "s3://other/scratch/run."),
+        ("s3://bucket/run 7/", "s3://other/scratch/", "s3://other/scratch/run_7."),
+        ("s3://bucket", "s3://other/scratch", "s3://other/scratch/bucket."),
+        ("/data/run", "s3://other/scratch", "s3://other/scratch/run."),
     ],
 )
 def test_the_scratch_of_batch_is_in_s3(output_path: str, scratch: str | None, place: str) -> None:
-    assert batch_scratch(BackendConfig(backend="batch", scratch=scratch), output_path) == place
+    found = batch_scratch(BackendConfig(backend="batch", scratch=scratch), output_path)
+    assert re.fullmatch(re.escape(place) + (r"[0-9a-f]{12}" if scratch else ""), found)
+
+
+def test_projects_do_not_share_their_scratch() -> None:
+    """They would adopt, and free, the jobs of each other that compute the same result."""
+    config = BackendConfig(backend="batch", scratch="s3://bucket/scratch")
+    first, other = (batch_scratch(config, f"s3://bucket/{lab}/run7") for lab in ("a", "b"))
+    assert first != other
+    assert first == batch_scratch(config, "s3://bucket/a/run7/")
 
 
 @pytest.mark.parametrize(

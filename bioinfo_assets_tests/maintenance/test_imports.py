@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.maintenance.imports import IMPORTABLE, Import, Imported, check_import, register
 from bioinfo_assets.pipeline.graph import ASSETS
+from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.pipeline.result_state import superseded_by_sample
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import load_sample, sample_names, save_sample
 from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.files import IndexedBam, ReadFiles
 from bioinfo_assets_tests.records.external_files import record_reference_index, write_bam, write_reads
 from bioinfo_assets_tests.records.recorded_results import STORE, record_result
@@ -85,7 +89,20 @@ def test_an_existing_sample_keeps_its_lanes(ledger: Ledger, tmp_path: Path) -> N
     sample = Sample("expt", (Lane("FC1", 1, "/r/1.fastq.gz", "/r/2.fastq.gz", "expt"),))
     save_sample(ledger, sample)
     do_import(ledger, "marked_bam", write_bam(tmp_path / "x.bam"))
-    assert load_sample(ledger, "expt") == sample
+    assert load_sample(ledger, "expt") == replace(sample, imported=True)
+
+
+def test_what_only_an_imported_result_would_need_is_not_computed(ledger: Ledger, tmp_path: Path) -> None:
+    """Whether the sample has FASTQs, and whether they were added before or after the import."""
+    project = Project(Settings(output_path=ledger.output_path))
+    sample = Sample("expt", (Lane("FC1", 1, "/r/1.fastq.gz", "/r/2.fastq.gz", "expt"),))
+    save_sample(ledger, sample)
+    assert superseded_by_sample(project, (), ["expt"]) == {}
+    do_import(ledger, "marked_bam", write_bam(tmp_path / "x.bam"))
+    upstream = {"merged_reads", "trimmed_reads", "aligned_bam"}
+    assert superseded_by_sample(project, (), ["expt"])["expt"] >= upstream
+    save_sample(ledger, sample)
+    assert superseded_by_sample(project, (), ["expt"])["expt"] >= upstream
 
 
 def test_the_index_may_have_either_name_or_be_given(ledger: Ledger, tmp_path: Path) -> None:
@@ -151,6 +168,17 @@ def test_a_result_that_a_job_computed_is_replaced_only_on_request(ledger: Ledger
     assert do_import(ledger, "marked_bam", bam, replace=True).is_new
     assert len(STORE.list(f"{ledger.output_path}/expt/records/history")) == 1
     assert STORE.exists(own)
+
+
+def test_a_result_that_a_job_publishes_during_an_import_is_not_replaced(ledger: Ledger, tmp_path: Path) -> None:
+    request = Import("marked_bam", "expt", (str(write_bam(tmp_path / "x.bam")),))
+    checked = check_import(ledger, request)
+    own = f"{ledger.output_path}/expt/expt.bam"
+    STORE.write_bytes(own, b"computed here")
+    computed = record_result(ledger, "marked_bam", "expt", own)
+    with pytest.raises(InputError, match=r"a job computed marked_bam of expt on .*--replace"):
+        register(ledger, checked)
+    assert ledger.read(ResultKey("marked_bam", "expt")) == computed
 
 
 def test_a_bam_in_s3_is_imported_from_there(ledger: Ledger, tmp_path: Path, s3: str) -> None:

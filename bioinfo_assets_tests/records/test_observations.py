@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.observations import ReadBudget, UnreadSourceError, observe
+from bioinfo_assets.records.observations import (
+    ReadBudget,
+    UnreadSourceError,
+    are_unchanged,
+    check_are_sources,
+    observe,
+)
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
@@ -121,3 +128,43 @@ def test_no_more_is_read_than_a_budget_allows(tmp_path: Path) -> None:
 def test_a_missing_source_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.fastq\.gz"):
         observe_reads(tmp_path, tmp_path / "gone.fastq.gz")
+
+
+RESULTS = ["toy/toy.1.fastq.gz", "toy/toy.cutadapt.2.fastq.gz", "references/genome.fa", "multiqc/multiqc_report.html"]
+
+
+@pytest.mark.parametrize("place", RESULTS)
+def test_a_source_that_a_result_would_replace_is_refused(tmp_path: Path, place: str) -> None:
+    ledger = Ledger(Store(), str(tmp_path / "output"))
+    (tmp_path / "link").symlink_to(tmp_path / "output")
+    for output in (tmp_path / "output", tmp_path / "link"):
+        file = output / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"of the user")
+        with pytest.raises(InputError, match=f"{file} is where this project's results are published"):
+            observe(ledger, ResultKey("reference_source", "references"), {"fasta": str(file)})
+    with pytest.raises(InputError, match="is where this project's results are published"):
+        check_are_sources(OutputLayout("s3://bucket/run"), [f"s3://bucket/run/{place}"])
+
+
+@pytest.mark.parametrize(
+    "place", ["toy/toy_FC1_L1_1.fastq.gz", "toy/raw/toy.2.fastq.gz", "references/hg38/genome.fa", "a.fa"]
+)
+def test_a_source_elsewhere_in_the_output_path_is_accepted(place: str) -> None:
+    for output in ("/data/run", "s3://bucket/run"):
+        check_are_sources(OutputLayout(output), [f"{output}/{place}"])
+
+
+def test_sources_are_unchanged_until_one_is_rewritten_removed_or_added(tmp_path: Path) -> None:
+    ledger, key = Ledger(Store(), str(tmp_path / "output")), ResultKey("raw_reads", "expt")
+    file, other = tmp_path / "a.fastq.gz", tmp_path / "b.fastq.gz"
+    file.write_bytes(b"reads")
+    other.write_bytes(b"reads")
+    assert not are_unchanged(ledger, key, [str(file)])
+    observe_reads(tmp_path, file)
+    assert are_unchanged(ledger, key, [str(file)])
+    assert not are_unchanged(ledger, key, [str(file), str(other)])
+    os.utime(file, (1, 1))
+    assert not are_unchanged(ledger, key, [str(file)])
+    file.unlink()
+    assert not are_unchanged(ledger, key, [str(file)])

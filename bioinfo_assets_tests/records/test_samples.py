@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.reuse import imported_result
 from bioinfo_assets.records.samples import (
-    check_are_sources,
     check_reads,
     load_sample,
     past_samples,
@@ -230,20 +230,14 @@ def test_a_sample_whose_import_cannot_be_withdrawn_stays(
     assert imported_result(ledger, ledger.read(ResultKey("recalibrated_bam", "toy"))) is None
 
 
-@pytest.mark.parametrize("name", ["toy.1.fastq.gz", "toy.cutadapt.2.fastq.gz"])
-def test_a_fastq_that_a_result_would_replace_is_refused(ledger: Ledger, tmp_path: Path, name: str) -> None:
-    (tmp_path / "link").symlink_to(ledger.output_path)
-    for output in (ledger.output_path, str(tmp_path / "link")):
-        own = f"{output}/toy/{name}"
-        sample = Sample("other", (Lane("FC1", 1, own, f"{output}/toy/toy_2.fastq.gz", "other"),))
-        with pytest.raises(InputError, match=f"{own} is where this project's results are published"):
-            check_are_sources(ledger.layout, [sample])
-
-
-def test_other_fastqs_in_a_samples_folder_are_accepted(ledger: Ledger) -> None:
-    folder = f"{ledger.output_path}/toy"
-    lane = Lane("FC1", 1, f"{folder}/toy_FC1_L1_1.fastq.gz", f"{folder}/raw/toy.2.fastq.gz", "toy")
-    check_are_sources(ledger.layout, [Sample("toy", (lane,))])
+def test_a_sample_that_is_added_again_stays_imported(ledger: Ledger) -> None:
+    """What an imported result makes unnecessary is not computed."""
+    sample = load_sample(ledger, "toy")
+    save_sample(ledger, replace(sample, imported=True))
+    assert not save_sample(ledger, sample)
+    assert load_sample(ledger, "toy").imported
+    rename_sample(ledger, "toy", "child")
+    assert not load_sample(ledger, "child").imported, "its results are those of the old name"
 
 
 def test_a_sample_without_lanes_that_was_not_imported_is_invalid(ledger: Ledger) -> None:

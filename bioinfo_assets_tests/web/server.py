@@ -2,8 +2,9 @@
 
 import http.client
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 import uvicorn
@@ -50,12 +51,20 @@ class Server:
     def serve(self, routes: Sequence[Route]) -> None:
         self.app = Starlette(routes=list(routes))
 
-    def get(self, path: str, byte_range: str = "", method: str = "GET", body: bytes | None = None) -> Reply:
+    def get(
+        self,
+        path: str,
+        byte_range: str = "",
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Reply:
         connection = http.client.HTTPConnection(self.address, timeout=20)
         try:
-            connection.request(method, path, body, {"Range": f"bytes={byte_range}"} if byte_range else {})
+            own = {"Range": f"bytes={byte_range}"} if byte_range else {}
+            connection.request(method, path, body, {**own, **headers})
             response = connection.getresponse()
-            headers = {name.lower(): value for name, value in response.getheaders()}
-            return Reply(response.status, headers, response.read())
+            fields = {name.lower(): value for name, value in response.getheaders()}
+            return Reply(response.status, fields, response.read())
         finally:
             connection.close()

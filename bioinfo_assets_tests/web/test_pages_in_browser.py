@@ -3,6 +3,8 @@
 import getpass
 import gzip
 import re
+import urllib.error
+import urllib.request
 from pathlib import Path
 from urllib.parse import quote
 
@@ -72,6 +74,14 @@ def test_the_page_of_a_run_that_failed_names_sample_and_reason(page: Page, dagit
     open_page(page, dagit, "/runs")
     page.locator("a[href^='/runs/']").first.click()
     page.get_by_text(f"merged_reads of {OTHER}: {fastq.name} is not a complete gzip file").first.wait_for()
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Host": "evil.example"}], ids=str)
+def test_a_request_that_a_page_of_another_site_makes_is_refused(dagit: Dagit, headers: dict[str, str]) -> None:
+    """Pages here work because they are of the same site, API and subscriptions included."""
+    request = urllib.request.Request(f"{dagit.address}/graphql?query=%7Bversion%7D", headers=headers)
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(request, timeout=20)
 
 
 def test_the_launchpad_explains_its_options(page: Page, dagit: Dagit) -> None:

@@ -76,6 +76,17 @@ def test_a_file_is_served_whole_or_in_part(anywhere: Server) -> None:
     assert (head.status, head.headers["content-length"], head.content) == (200, str(size), b"")
 
 
+def test_a_head_request_reads_nothing_in_s3(server: Server, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """IGV asks for the size of a BAM before it reads parts of it."""
+    Store().write_bytes(f"{s3}/results/a/a.bam", BYTES)
+    serve(server, f"{s3}/results", Path("/nowhere"))
+    monkeypatch.setattr(ResultFiles, "_chunks", lambda *_: pytest.fail("it was read"))
+    whole = server.get("/results/a/a.bam", method="HEAD")
+    assert (whole.status, whole.headers["content-length"]) == (200, str(len(BYTES)))
+    part = server.get("/results/a/a.bam", "10-19", method="HEAD")
+    assert (part.status, part.headers["content-length"]) == (206, "10")
+
+
 def test_a_page_has_an_origin_of_its_own_and_loads_nothing(anywhere: Server) -> None:
     reply = anywhere.get("/results/multiqc/multiqc_report.html")
     assert reply.content == PAGE_START + PAGE

@@ -7,6 +7,6 @@ case ${1-} in
 code) exec dagster code-server start --host 0.0.0.0 --port 4000 --module-name bioinfo_assets.definitions \
     --location-name bioinfo_assets --inject-env-vars-from-instance ;;
 daemon) exec dagster-daemon run --workspace "$workspace" ;;
-web) exec python -m bioinfo_assets.web --host 0.0.0.0 --port 3000 --workspace "$workspace" ;;
+web) exec python -m bioinfo_assets.web --behind-authentication --host 0.0.0.0 --port 3000 --workspace "$workspace" ;;
 *) exec "$@" ;;
 esac
