@@ -45,7 +45,8 @@ HOME_VARIABLE: Final = "DAGSTER_HOME"
 PREFIX: Final = "BIOINFO_ASSETS_"
 
 _PATHS: Final = (
-    *("reference", "reference_alt", "reference_index", "contamination_sites", "haplotype_map", "scratch", "cache"),
+    *("reference", "reference_alt", "reference_index", "contamination_sites", "haplotype_map"),
+    *("watch", "scratch", "cache"),
 )
 _LISTS_OF_PATHS: Final = ("known_sites", "tool_path")
 _ADAPTERS: Final = ("three_prime_1", "three_prime_2", "five_prime_1", "five_prime_2")

@@ -174,6 +174,7 @@ class TestAMovedProject:
     SETTINGS = (
         ("reference", "data/genome.fa"),
         ("known_sites", ["data/sites.vcf.gz", "/elsewhere/sites.vcf.gz", "s3://bucket/sites.vcf.gz"]),
+        ("watch", "data/samples.csv"),
     )
 
     @pytest.fixture
@@ -183,6 +184,7 @@ class TestAMovedProject:
             output_path=str(project),
             reference=f"{project}/data/genome.fa",
             known_sites=(f"{project}/data/sites.vcf.gz", "/elsewhere/sites.vcf.gz", "s3://bucket/sites.vcf.gz"),
+            watch=f"{project}/data/samples.csv",
             trimming=TrimmingSettings(three_prime_1=f"{project}/data/adapters.fa", three_prime_2="ACGT"),
         )
         save(settings, project / ".dagster")
@@ -201,6 +203,7 @@ class TestAMovedProject:
         for settings in (load(moved / ".dagster"), load(moved / ".dagster", output_path=str(moved))):
             assert settings.output_path == str(moved)
             assert settings.reference == f"{moved}/data/genome.fa"
+            assert settings.watch == f"{moved}/data/samples.csv"
             assert settings.known_sites == (
                 f"{moved}/data/sites.vcf.gz",
                 "/elsewhere/sites.vcf.gz",

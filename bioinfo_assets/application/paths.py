@@ -1,22 +1,37 @@
 """Paths as a user types them, made absolute for settings and records."""
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Final
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import is_remote
+
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+"""How an address begins that has a scheme (RFC 3986, 3.1), such as `S3://` or `s3:/`; no path does, but for a joke."""
 
 
 def absolute_path(path: str) -> str:
     """Return a local path as an absolute one, and a remote address unchanged.
+
+    Raises:
+        InputError: It begins like an address of an unknown kind, or with the home of an unknown user.
 
     >>> absolute_path("s3://bucket/run7"), absolute_path("/data/run7/../run8/")
     ('s3://bucket/run7', '/data/run8')
     """
     if is_remote(path):
         return path
-    return os.path.abspath(Path(path.removeprefix("file://")).expanduser())  # noqa: PTH100 - Path keeps `..`
+    local = path.removeprefix("file://")
+    if _ADDRESS.match(local):
+        raise InputError(f"{path} is no address that can be read: begin it with s3://, or give a path")
+    try:
+        return os.path.abspath(Path(local).expanduser())  # noqa: PTH100 - Path keeps `..`
+    except RuntimeError as error:
+        raise InputError(f"{path} begins with the home of a user who does not exist: correct it") from error
 
 
 def absolute_adapter(adapter: str) -> str:

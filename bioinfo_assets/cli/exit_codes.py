@@ -25,8 +25,8 @@ class ExitCode(IntEnum):
 
 
 EXIT_CODES: Final = (
-    "Exit codes: 0 success; 1 jobs failed, or there are findings (diff, doctor, qc, verify); 2 invalid input, nothing "
-    "was run; 3 some results are blocked (run --explain); 130 interrupted."
+    "Exit codes: 0 success; 1 jobs failed, or there are findings (diff, doctor, qc, verify); 2 invalid input, or a "
+    "tool, disk space or a service is missing; 3 some results are blocked (run --explain); 130 interrupted."
 )
 
 

@@ -15,7 +15,7 @@ from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.plan import plan_everything
 from bioinfo_assets.application.retention import ended_retentions, has_retention
 from bioinfo_assets.cli.options import Json, OutputPath
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.genomics.uri import is_remote
 from bioinfo_assets.launch.backend_config import default_scratch
 from bioinfo_assets.maintenance.garbage import RELEASED, Garbage, GarbageItem, delete_items, find_garbage, select_items
@@ -91,9 +91,11 @@ def gc(
     for problem in garbage.problems:
         typer.echo(f"warning: {problem}", err=True)
     selected = [absolute_path(path) for path in paths or ()]
+    if selected and not dry_run:
+        _delete(delete_items(ledger, assets, garbage, selected), json=json)
+        return
     if selected:
-        items = select_items(ledger, garbage, selected) if dry_run else delete_items(ledger, assets, garbage, selected)
-        rows = list(map(_Row.of_garbage, items))
+        rows = list(map(_Row.of_garbage, select_items(ledger, garbage, selected)))
     elif dry_run:
         rows = [
             *map(_Row.of_garbage, garbage.items),
@@ -102,6 +104,19 @@ def gc(
     else:
         rows = list(_release_all(ledger, garbage, now))
     _print_rows(rows, "can be deleted" if dry_run else "deleted", json=json)
+
+
+def _delete(items: Iterable[GarbageItem], *, json: bool) -> None:
+    """Delete garbage, and print what was deleted, also if the rest of it was refused."""
+    rows: list[_Row] = []
+    try:
+        for item in items:
+            rows.append(_Row.of_garbage(item))  # noqa: PERF401 - what came before an error has to be known
+    except BioinfoAssetsError:
+        if rows:
+            _print_rows(rows, "deleted", json=json)
+        raise
+    _print_rows(rows, "deleted", json=json)
 
 
 def _ended(ledger: Ledger, now: datetime, *, required: bool = False) -> tuple[Releasable, ...]:

@@ -13,7 +13,7 @@ from bioinfo_assets.application.simulated_data import provide_simulated_data
 from bioinfo_assets.cli.options import OutputPath
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.samplesheet import pair_up
-from bioinfo_assets.genomics.uri import file_name
+from bioinfo_assets.genomics.uri import file_name, folder_of
 from bioinfo_assets.records.samples import samples_of
 from bioinfo_assets.storage.store import Store, join, local_path
 
@@ -34,14 +34,22 @@ def prepare_samples(
 ) -> None:
     """Copy FASTQs to DIR/samples/SAMPLE/, and list the folders in DIR/samples.txt."""
     project, store = absolute_path(output_path), Store()
+    samples_file = join(project, "samples.txt")
     with _examples(source) as (folder, references):
         fastqs = store.list(folder, recursive=True)
-        sample_folders = _copy_samples(store, fastqs, project, source=folder)
-        copies = [_copy(store, uri, join(project, "samples", file_name(uri))) for uri in references]
-    samples_file = join(project, "samples.txt")
-    store.write_bytes(samples_file, "".join(f"{sample_folder}\n" for sample_folder in sample_folders).encode())
+        targets = _targets(store, fastqs, project, source=folder)
+        copies = {join(project, "samples", file_name(uri)): uri for uri in references}
+        sample_folders = list(dict.fromkeys(map(folder_of, targets)))
+        text = "".join(f"{sample_folder}\n" for sample_folder in sample_folders).encode()
+        if store.exists(samples_file) and store.read_small(samples_file) != text:
+            raise InputError(f"{samples_file} exists and lists other samples: choose another output path")
+        for target, uri in (targets | copies).items():
+            _check_is_free(store, target, uri)
+        for target, uri in (targets | copies).items():
+            _copy(store, uri, target)
+    store.write_bytes(samples_file, text)
     typer.echo(f"{len(sample_folders)} samples in {samples_file}")
-    options = _reference_options(copies)
+    options = _reference_options(list(copies))
     typer.echo(f"Next: {own_command()} run --samples-file {samples_file} --output-path {project}{options}")
 
 
@@ -57,8 +65,8 @@ def _examples(source: str | None) -> Iterator[tuple[str, Sequence[str]]]:
         yield f"{folder}/samples", (str(data.reference), *sites)
 
 
-def _copy_samples(store: Store, fastqs: Sequence[str], project: str, *, source: str) -> list[str]:
-    """Check and copy the FASTQs of every sample; return the samples' folders."""
+def _targets(store: Store, fastqs: Sequence[str], project: str, *, source: str) -> dict[str, str]:
+    """Check the FASTQs of every sample; return each by where it is copied to, in order of the samples."""
     samples = samples_of(store, pair_up(fastqs))
     if not samples:
         raise InputError(f"there are no FASTQs named SAMPLE_FLOWCELL_LANE_READ.fastq.gz in {source}")
@@ -69,21 +77,28 @@ def _copy_samples(store: Store, fastqs: Sequence[str], project: str, *, source: 
             other = source_by_target.setdefault(target, uri)
             if other != uri:
                 raise InputError(f"{other} and {uri} have the same name and would be copied to one folder: rename one")
-    for target, uri in source_by_target.items():
-        _copy(store, uri, target)
-    return [join(project, "samples", sample.name) for sample in samples]
+    return source_by_target
 
 
-def _copy(store: Store, uri: str, target: str) -> str:
+def _check_is_free(store: Store, target: str, uri: str) -> None:
+    """Check that a copy replaces nothing but the same bytes, as those of an earlier call.
+
+    Raises:
+        InputError: there is another file.
+    """
+    if store.exists(target) and store.digest(target) != store.digest(uri):
+        raise InputError(f"{target} exists and is not a copy of {uri}: choose another output path")
+
+
+def _copy(store: Store, uri: str, target: str) -> None:
     path = local_path(uri)
     if path is not None:
         store.put(path, target)
-        return target
+        return
     with tempfile.TemporaryDirectory(prefix="bioinfo-assets-") as folder:
         download = Path(folder) / file_name(uri)
         store.fetch(uri, download)
         store.put(download, target)
-    return target
 
 
 def _reference_options(uris: Sequence[str]) -> str:

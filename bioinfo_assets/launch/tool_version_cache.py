@@ -1,11 +1,13 @@
 """The versions of this machine's tools, cached in the user's home for all processes.
 
 Some tools take seconds to start, and a run that reuses every result takes less than one. An entry is valid while the
-program's file has the same modification time, size and inode.
+program's file has the same modification time, size and inode. A script may start anything, such as an image that was
+replaced, so each process asks it again; not one next to this Python, which an installation writes with what it starts.
 """
 
 import json
 import os
+import sys
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -18,6 +20,9 @@ from bioinfo_assets.launch.tools import Tool, reported_version, tool_versions
 from bioinfo_assets.storage.atomic import atomic_write
 
 _lock: Final = Lock()
+
+_versions_of_scripts: Final[dict[str, tuple[str, str]]] = {}
+"""By script, its key and version, as this process has asked for it."""
 
 
 def cached_tool_versions(commands: Collection[str], path: str) -> Mapping[str, str]:
@@ -32,6 +37,14 @@ def cached_tool_versions(commands: Collection[str], path: str) -> Mapping[str, s
 def _cached_version(tool: Tool, program: str, path: str) -> str | None:
     stat = os.stat(program)  # noqa: PTH116 - follows links as exec does
     key = "\t".join([*tool.version_arguments, tool.version, *map(str, (stat.st_mtime_ns, stat.st_size, stat.st_ino))])
+    if _may_start_another(program):
+        known = _versions_of_scripts.get(program)
+        if known is not None and known[0] == key:
+            return known[1]
+        version = reported_version(tool, program, path)
+        if version is not None:
+            _versions_of_scripts[program] = key, version
+        return version
     entry = _load().get(program)
     if entry is not None and entry["key"] == key:
         return entry["version"]
@@ -41,6 +54,13 @@ def _cached_version(tool: Tool, program: str, path: str) -> str | None:
             _load()[program] = {"key": key, "version": version}
             _save()
     return version
+
+
+def _may_start_another(program: str) -> bool:
+    if Path(program).parent == Path(sys.executable).parent:
+        return False
+    with open(program, "rb") as file:  # noqa: PTH123 - as above
+        return file.read(2) == b"#!"
 
 
 @lru_cache(maxsize=1)

@@ -1,11 +1,13 @@
 """Paths typed by a user, and the command that starts this program."""
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from bioinfo_assets.application.paths import absolute_adapter, absolute_path, own_command
+from bioinfo_assets.errors import InputError
 
 BIN = Path(sys.executable).parent
 
@@ -20,6 +22,13 @@ def test_a_path_is_relative_to_the_working_directory(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("uri", ["s3://bucket/run7", "gs://bucket/a.vcf.gz", "https://example.org/chr22.fa.gz"])
 def test_an_address_is_unchanged(uri: str) -> None:
     assert absolute_path(uri) == uri
+
+
+@pytest.mark.parametrize("path", ["S3://bucket/run7", "s3:/bucket/run7", "ftp://host/run7", "~nobody-of-this-name/out"])
+def test_what_is_neither_path_nor_address_is_refused(path: str) -> None:
+    """It would become a folder of that name."""
+    with pytest.raises(InputError, match=re.escape(path)):
+        absolute_path(path)
 
 
 def test_an_adapter_is_a_file_if_it_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

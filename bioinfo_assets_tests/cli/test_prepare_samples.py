@@ -1,5 +1,6 @@
 """`prepare-samples`, and the output path of `demo`."""
 
+import gzip
 import shlex
 from pathlib import Path
 
@@ -25,6 +26,26 @@ def test_a_folder_of_samples(tmp_path: Path) -> None:
     folders = (tmp_path / "out" / "samples.txt").read_text().splitlines()
     assert folders == [str(tmp_path / "out" / "samples" / sample) for sample in ("a", "b")]
     assert all(len(list(Path(folder).iterdir())) == 2 for folder in folders)
+
+
+def test_no_file_is_replaced(tmp_path: Path) -> None:
+    """Neither a samples file of the user, nor FASTQs of the same name; the same command again is no mistake."""
+    write_pair(tmp_path / "from" / "a", "a")
+    words = ("prepare-samples", "--output-path", tmp_path / "out", "--from", tmp_path / "from")
+    assert [call(*words).exit_code for _ in range(2)] == [0, 0]
+
+    (reads, *_) = sorted((tmp_path / "out" / "samples" / "a").iterdir())
+    reads.write_bytes(gzip.compress(b"of the user"))
+    refused = call(*words)
+    assert (refused.exit_code, str(reads) in refused.stderr) == (2, True)
+    assert gzip.decompress(reads.read_bytes()) == b"of the user"
+
+    reads.unlink()
+    samples_file = tmp_path / "out" / "samples.txt"
+    samples_file.write_text("/other/folder\n")
+    refused = call(*words)
+    assert (refused.exit_code, f"{samples_file} exists" in refused.stderr) == (2, True)
+    assert not reads.exists()
 
 
 def test_a_folder_without_fastqs(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class TestDefinitions:
     ) -> None:
         assert may_register()
         assert may_register(Image=f"{outputs['RepositoryUri']}@sha256:{'0' * 64}")
-        assert may_register(Privileged="false", User="1000")
+        assert may_register(Privileged="false")
 
     @pytest.mark.parametrize(
         "changed",
@@ -75,6 +75,8 @@ class TestDefinitions:
             {"Privileged": "true"},
             {"User": "root"},
             {"User": "0:0"},
+            {"User": "+0"},
+            {"User": ":0"},
             {"Image": "quay.io/lab/tools:1"},
             {"Image": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/guarded-other:1"},
             {"name": "align-0123"},

@@ -1,5 +1,6 @@
 """All processes run a tool once for its version, and again when its file has changed."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,11 +13,20 @@ from bioinfo_assets_tests.launch.test_tools import program
 
 @pytest.fixture
 def next_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Drop the cache of this process, as if it were the next one of the same user, who has a home of their own."""
+    """Drop the cache of this process, as if it were the next one of the same user, who has a home of their own.
+
+    The programs in `bin` are those of this Python's environment.
+    """
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    tool_version_cache._load.cache_clear()
-    yield tool_version_cache._load.cache_clear
-    tool_version_cache._load.cache_clear()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+
+    def drop() -> None:
+        tool_version_cache._load.cache_clear()
+        tool_version_cache._versions_of_scripts.clear()
+
+    drop()
+    yield drop
+    drop()
 
 
 def logging_program(path: Path, version: str) -> Path:
@@ -51,3 +61,22 @@ def test_a_damaged_cache_is_replaced(tmp_path: Path, next_process: Callable[[], 
     logging_program(tmp_path / "bin" / "cutadapt", "5.2")
     assert cached_tool_versions(["cutadapt"], f"{tmp_path}/bin:/usr/bin:/bin") == {"cutadapt": "5.2"}
     assert '"5.2"' in file.read_text()
+
+
+def test_a_script_is_asked_by_each_process(tmp_path: Path, next_process: Callable[[], None]) -> None:
+    """It may start an image of containers that was replaced, which its own file does not show."""
+    version = tmp_path / "version"
+    script = program(tmp_path / "elsewhere" / "samtools")
+    script.write_text(f"#!/bin/sh\necho samtools $(cat {version})\n")
+    for number in ("1.16.1", "1.22"):
+        version.write_text(number)
+        assert cached_tool_versions(["samtools"], f"{tmp_path}/elsewhere:/usr/bin:/bin") == {"samtools": number}
+        next_process()
+
+
+@pytest.mark.usefixtures("next_process")
+def test_a_script_is_asked_once_in_a_process(tmp_path: Path) -> None:
+    starts = logging_program(tmp_path / "elsewhere" / "cutadapt", "5.2")
+    for _ in range(3):
+        assert cached_tool_versions(["cutadapt"], f"{tmp_path}/elsewhere:/usr/bin:/bin") == {"cutadapt": "5.2"}
+    assert starts.read_text() == "\n"
