@@ -8,8 +8,7 @@ import pytest
 from bioinfo_assets.cli.gc import gc
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.scratch import HostScratch, new_attempt
-from bioinfo_assets.maintenance import garbage
-from bioinfo_assets.maintenance.scope_folder import ScopeFolder
+from bioinfo_assets.maintenance.scope_folder import ScopeFolder, read_scope_folder
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.samples import remove_samples
 from bioinfo_assets.result_key import ResultKey
@@ -65,14 +64,13 @@ def test_what_was_deleted_before_a_refusal_is_listed(
     """The second sample was changed since it was listed."""
     out = tmp_path / "out"
     (out / "toy" / "mine").write_bytes(b"x")
-    read = garbage.read_scope_folder
 
     def change_toy(ledger: Ledger, name: str, samples: Collection[str]) -> ScopeFolder:
         if name == "toy" and not (out / "expt" / "records" / "depth.json").exists():
             (out / "toy" / "mine").write_bytes(b"another size")
-        return read(ledger, name, samples)
+        return read_scope_folder(ledger, name, samples)
 
-    monkeypatch.setattr(garbage, "read_scope_folder", change_toy)
+    monkeypatch.setattr("bioinfo_assets.maintenance.garbage.read_scope_folder", change_toy)
     result = call_command(gc, str(out / "expt"), str(out / "toy" / "mine"), "--output-path", out)
     assert result.exit_code == 2
     assert "depth.json" in result.stdout
