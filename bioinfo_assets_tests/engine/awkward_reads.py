@@ -118,11 +118,16 @@ class Generator:
         alternative = f"{reference[0]}TT" if size == 1 else reference[0]
         if kind < 0.5:
             reference, alternative = reference[0], "A" if reference[0] != "A" else "C"
+            info = (".", ";AC=1", "AC=1;;DB", "DB;")[int(kind * 1000) % 4]
         elif kind < 0.6:
             alternative += f",{reference}GG,*"
         elif kind < 0.65:
             end = min(place + self.random.choice([0, 10, 300]), len(bases))
-            reference, alternative, info = reference[0], "<DEL>", f"SVTYPE=DEL;END={end};AN=2"
+            reference, alternative, info = (
+                reference[0],
+                "<DEL>",
+                f"{';' * (int(kind * 1000) % 2)}SVTYPE=DEL;END={end};AN=2",
+            )
         return f"{contig}\t{place}\t.\t{reference}\t{alternative}\t.\t.\t{info}"
 
     def _operations(self, length: int) -> tuple[tuple[int, str], ...]:

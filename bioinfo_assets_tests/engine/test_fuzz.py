@@ -96,7 +96,7 @@ def test_no_input_crashes(fuzzers: Callable[[str], Path], prepared: Prepared, tm
         f"-artifact_prefix={found}/",
     ]
     # What a failed run had allocated is not freed: in a long search, new processes begin when memory is used up.
-    process = ["-fork=1", "-ignore_ooms=1"] if SECONDS > SHORT else []
+    process = ["-fork=1", "-ignore_ooms=1", "-ignore_timeouts=0"] if SECONDS > SHORT else []
     process += ["-rss_limit_mb=2500", "-seed=1"]
     variables = {**os.environ, "ASAN_OPTIONS": "allocator_may_return_null=1:max_allocation_size_mb=256:detect_leaks=0"}
     command: list[str | Path] = [fuzzers(target), *options, *process, corpus]

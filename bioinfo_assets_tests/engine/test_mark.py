@@ -1,5 +1,6 @@
 """Duplicates, tags and metrics are those of Picard's MarkDuplicates and SetNmMdAndUqTags."""
 
+import contextlib
 import hashlib
 import subprocess
 from itertools import zip_longest
@@ -186,3 +187,18 @@ def test_an_earlier_set_is_gone_when_mark_fails(program: Path, tmp_path: Path) -
 def test_wrong_usage(program: Path, words: list[str]) -> None:
     result = subprocess.run([program, *words], capture_output=True, check=False)
     assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, b"", 1)
+
+
+def test_reads_that_all_have_one_name_are_refused_before_all_are_read(program: Path, tmp_path: Path) -> None:
+    """A template is held in memory, and such a file would be one."""
+    line = f"r\t0\tc1\t101\t60\t50M\t*\t0\t0\t{BASES}\tRG:Z:a\n"
+    command = [program, "mark", "-i", "-", "-s", tmp_path / "set", "-m", tmp_path / "metrics"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as mark:
+        assert mark.stdin is not None
+        assert mark.stderr is not None
+        mark.stdin.write(b"@HD\tVN:1.6\tGO:query\n@SQ\tSN:c1\tLN:9999\n@RG\tID:a\tSM:s\tLB:l\n")
+        with pytest.raises(BrokenPipeError):
+            mark.stdin.writelines(line.encode() for _ in range(1_000_000))
+        assert b"several primary records of r" in mark.stderr.read()
+        with contextlib.suppress(BrokenPipeError):
+            mark.stdin.close()

@@ -1,6 +1,7 @@
 """The steps that the native engine computes: the same contents as GATK and Picard, so nothing after them is stale."""
 
 import hashlib
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Mapping
@@ -135,6 +136,33 @@ def test_the_first_program_of_a_pipe_that_fails_has_the_reason(chain: Chain, ben
     )
     reason = bench.failure(job)
     assert reason.startswith(f"{SAMPLE}.aln.bam ")
+
+
+SORT_FAILS = [
+    ("exit 7", "failed with exit code 7"),
+    ("kill -9 $$", "probably because memory ran out"),
+    ("echo 'samtools sort: failed to write: No space left on device' >&2; exit 1", "ran out of disk space"),
+]
+
+
+@pytest.mark.parametrize(("script", "reason"), SORT_FAILS, ids=["fails", "is killed", "full disk"])
+def test_a_sort_that_fails_has_the_reason(chain: Chain, bench: Bench, tmp_path: Path, script: str, reason: str) -> None:
+    """Not the programs around it, to which its end looks like a damaged BAM and a full disk."""
+    real, fake = shutil.which("samtools"), tmp_path / "bin" / "samtools"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/bash\n[[ $1 == sort ]] || exec {real} "$@"\n{script}\n')
+    fake.chmod(0o755)
+    job = mark_duplicates(
+        SAMPLE,
+        chain.results["aligned_bam"].files["bam"],
+        chain.reference,
+        OutputLayout(str(tmp_path / "out")),
+        optical_distance=OPTICAL_DISTANCE,
+        engine=Engine.NATIVE,
+    )
+    found = replace(bench, tool_path=(fake.parent, *bench.tool_path)).failure(job)
+    assert reason in found
+    assert "check" not in found
 
 
 def test_the_histogram_is_drawn_by_picards_own_script() -> None:

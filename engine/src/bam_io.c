@@ -31,6 +31,8 @@ bam_reader *open_reader(const char *name, htsThreadPool *threads)
     bam_reader *reader = allocate(1, sizeof *reader);
     reader->name = strcmp(name, "-") ? name : "standard input";
     reader->file = sam_open(name, "r");
+    if (!reader->file && errno == ENOEXEC) /* htslib's error for other formats */
+        fail("%s is no BAM: check its name", reader->name);
     if (!reader->file)
         fail("%s cannot be read as a BAM (%s): check its name and that it is one", reader->name, strerror(errno));
     if (hts_check_EOF(reader->file) == 0)

@@ -135,8 +135,8 @@ bam_writer *open_writer(const bam_target *target, sam_hdr_t *header, htsThreadPo
 void write_record(bam_writer *writer, sam_hdr_t *header, const bam1_t *record)
 {
     if (sam_write1(writer->file, header, record) < 0)
-        fail("%s could not be written after %s: check that its input is sorted and the space on its disk",
-             writer->target.name, bam_get_qname(record));
+        fail("%s could not be written after %s: check %sthe space on its disk", writer->target.name, bam_get_qname(record),
+             writer->target.index ? "that its input is sorted and " : "");
 }
 
 void close_writer(bam_writer *writer)

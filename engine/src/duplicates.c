@@ -123,10 +123,10 @@ static void count_pair_set(duplicate_finder *finder, pair_set *set, duplication 
     library_counts *library = &counts->libraries[set->first.library];
     library->pair_duplicates += set->size - 1;
     library->optical_duplicates += optical;
-    count_set(&counts->all, set->size);
-    count_set(&counts->non_optical, set->size - optical);
+    count_value(&counts->all, (int64_t)set->size);
+    count_value(&counts->non_optical, (int64_t)(set->size - optical));
     if (optical)
-        count_set(&counts->optical, optical + 1);
+        count_value(&counts->optical, (int64_t)optical + 1);
 }
 
 static void find_pairs(duplicate_finder *finder, duplicate_set *duplicates, duplication *counts)

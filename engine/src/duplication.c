@@ -33,22 +33,14 @@ duplication *duplication_new(const read_groups *groups)
     return counts;
 }
 
-void count_set(set_sizes *sizes, size_t size)
-{
-    size_t before = sizes->capacity;
-    sizes->sets = grow(sizes->sets, &sizes->capacity, size + 1, sizeof *sizes->sets);
-    memset(sizes->sets + before, 0, (sizes->capacity - before) * sizeof *sizes->sets);
-    sizes->sets[size]++;
-}
-
 void duplication_free(duplication *counts)
 {
     for (size_t i = 0; i < counts->count; i++)
         free(counts->libraries[i].name);
     free(counts->libraries);
     free(counts->of_group);
-    free(counts->all.sets);
-    free(counts->optical.sets);
-    free(counts->non_optical.sets);
+    histogram_free(&counts->all);
+    histogram_free(&counts->optical);
+    histogram_free(&counts->non_optical);
     free(counts);
 }

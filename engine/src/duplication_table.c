@@ -10,7 +10,7 @@
 #include "metrics_file.h"
 #include "output.h"
 
-enum { MOST_COVERAGE = 100, BISECTIONS = 40 };
+enum { MOST_COVERAGE = 100, BISECTIONS = 40, TEN_MILLION = 10000000 };
 
 /* What is left of the Lander-Waterman equation C/X = 1 - exp(-N/X) for a library of x molecules. */
 static double lander_waterman(double x, double unique, double pairs)
@@ -70,45 +70,55 @@ static double expected_yield(const library_summary *summary, int times)
         / (double)(summary->pairs - summary->duplicates);
 }
 
-static uint64_t sets_of(const set_sizes *sizes, size_t size)
+/* A number as Java prints a Double, in whose histogram it is. */
+static void write_size(FILE *stream, int64_t size)
 {
-    return size < sizes->capacity ? sizes->sets[size] : 0;
+    char digits[24];
+    if (size < TEN_MILLION) {
+        fprintf(stream, "%jd.0", (intmax_t)size);
+        return;
+    }
+    int count = snprintf(digits, sizeof digits, "%jd", (intmax_t)size), last = count - 1;
+    while (last > 1 && digits[last] == '0')
+        last--;
+    fprintf(stream, "%c.%.*sE%d", digits[0], last, digits + 1, count - 1);
 }
 
-static void write_row(FILE *stream, const duplication *counts, size_t size, const library_summary *only, bool in_yield)
+static void write_row(FILE *stream, const histogram *const *sizes, size_t *places, int64_t size, const library_summary *only)
 {
-    const set_sizes *sizes[] = {&counts->all, &counts->optical, &counts->non_optical};
-    const char *end = ""; /* write_metric writes a tab after its number */
-    fprintf(stream, "%zu.0\t", size);
-    if (only)
-        write_metric(stream, in_yield ? expected_yield(only, (int)size) : 0);
+    write_size(stream, size);
+    if (only) {
+        fputc('\t', stream);
+        write_number(stream, size <= MOST_COVERAGE ? expected_yield(only, (int)size) : 0);
+    }
     for (int i = 0; i < 3; i++)
-        if (sizes[i]->capacity) {
-            fprintf(stream, "%s%ju", end, (uintmax_t)sets_of(sizes[i], size));
-            end = "\t";
-        }
+        write_count_of(stream, sizes[i], &places[i], size);
     fputc('\n', stream);
 }
 
-static void write_set_sizes(FILE *stream, const duplication *counts, const library_summary *only)
+static void write_set_sizes(FILE *stream, duplication *counts, const library_summary *only)
 {
-    const set_sizes *sizes[] = {&counts->all, &counts->optical, &counts->non_optical};
+    const histogram *const sizes[] = {&counts->all, &counts->optical, &counts->non_optical};
     static const char *const LABELS[] = {"all_sets", "optical_sets", "non_optical_sets"};
-    if (!only && !counts->all.capacity)
+    size_t places[3] = {0};
+    int64_t last = 0, size = 0;
+    if (!only && !counts->all.total)
         return;
     fprintf(stream, "## HISTOGRAM\tjava.lang.Double\n%s", only ? "BIN\tCoverageMult" : "set_size");
-    size_t end = only ? MOST_COVERAGE + 1 : 0;
-    for (int i = 0; i < 3; i++) {
-        if (sizes[i]->capacity)
+    sort_histogram(&counts->all);
+    sort_histogram(&counts->optical);
+    sort_histogram(&counts->non_optical);
+    for (int i = 0; i < 3; i++)
+        if (sizes[i]->total)
             fprintf(stream, "\t%s", LABELS[i]);
-        end = sizes[i]->capacity > end ? sizes[i]->capacity : end;
-    }
     fputc('\n', stream);
-    for (size_t size = 1; size < end; size++) {
-        bool in_yield = only && size <= MOST_COVERAGE;
-        if (!in_yield && !sets_of(sizes[0], size) && !sets_of(sizes[1], size) && !sets_of(sizes[2], size))
-            continue;
-        write_row(stream, counts, size, only, in_yield);
+    for (;; last = size) {
+        bool any = next_value(3, sizes, places, &size);
+        if (only && last < MOST_COVERAGE && (!any || size > last + 1))
+            size = last + 1; /* a row of the yield without sets of this size */
+        else if (!any)
+            break;
+        write_row(stream, sizes, places, size, only);
     }
 }
 
@@ -129,7 +139,7 @@ static void write_libraries(FILE *stream, const duplication *counts)
     free(sorted);
 }
 
-void write_duplication(const duplication *counts, const char *name, const char *input)
+void write_duplication(duplication *counts, const char *name, const char *input)
 {
     FILE *stream = open_text(name);
     /* MultiQC takes the sample's name from this line. */

@@ -32,7 +32,8 @@ static bool header_value(const char *line, const char *key, kstring_t *text)
             continue;
         const char *value = at + 2 + size;
         text->l = 0;
-        kputsn(value, strcspn(value, ",>"), text);
+        if (kputsn(value, strcspn(value, ",>"), text) < 0)
+            fail("there is no memory for a header line of known sites: give the job more memory");
         return true;
     }
     return false;
@@ -134,15 +135,13 @@ static const char *next_field(const char *field)
 /* INFO's END, or 0. */
 static int64_t end_of_info(const char *info)
 {
-    size_t size = strcspn(info, "\t");
-    for (const char *entry = info; entry && entry < info + size; entry = strpbrk(entry, ";\t")) {
-        entry += entry > info;
+    for (const char *entry = info;; entry++) {
         if (!strncmp(entry, "END=", 4))
             return strtoll(entry + 4, NULL, 10);
-        if (*entry == '\0' || *entry == '\t')
-            break;
+        entry += strcspn(entry, ";\t");
+        if (*entry != ';')
+            return 0;
     }
-    return 0;
 }
 
 /* A site reaches over its REF, or to INFO's END where that is given (VCF specification, sections 1.6.1 and 3). */

@@ -5,7 +5,7 @@
 
 #include "memory.h"
 
-enum { FIELDS = 7, FLOW_CELL = 2, LANE_END = 4 };
+enum { FIELDS = 7, FLOW_CELL = 2, LANE_END = 4, MOST_LANES = 1000 };
 
 static void add(lane_names *lanes, const char *lane, size_t length)
 {
@@ -21,6 +21,8 @@ void note_name(lane_names *lanes, const char *name, size_t length, int is_first)
 {
     size_t starts[FIELDS] = {0}; /* of the fields */
     int fields = 1;
+    if (lanes->count == MOST_LANES)
+        return;
     if (!is_first && (!lanes->last || (lanes->last_length <= length && !memcmp(lanes->last, name, lanes->last_length))))
         return;
     for (size_t i = 0; i < length && fields < FIELDS; i++)

@@ -11,7 +11,8 @@ typedef struct {
     size_t count, capacity;
 } lane_names;
 
-/* Notes a read's name. If the first read's name has another form, no name is looked at. */
+/* Notes a read's name. If the first read's name has another form, no name is looked at; nor is any after a thousand lanes,
+   which no flow cell has: each name is another one then. */
 void note_name(lane_names *lanes, const char *name, size_t length, int is_first);
 void lane_names_free(lane_names *lanes);
 

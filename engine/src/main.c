@@ -38,7 +38,7 @@ int main(int argc, char **argv)
 {
     opterr = 0;                     /* getopt prints nothing either */
     hts_set_log_level(HTS_LOG_OFF); /* the program's own sentences say what is wrong */
-    signal(SIGPIPE, SIG_IGN);       /* a reader that ends early is an error of writing, with its sentence */
+    signal(SIGPIPE, SIG_DFL);       /* if what reads the output has failed, that has the reason */
     if (argc < 2)
         fail_usage("a subcommand is missing: see bioinfo-assets-engine --help");
     if (!strcmp(argv[1], "--help"))

@@ -103,8 +103,7 @@ static void require_one_template(const marking *mark)
         second += (record->core.flag & BAM_FPAIRED) && !(record->core.flag & BAM_FREAD1);
     }
     if (first > 1 || second > 1 || single > 1 || (single && first + second))
-        fail("%s has several primary records of %s that are not reads 1 and 2 of a pair: give each read a name of its own",
-             mark->stream->reader->name, bam_get_qname(mark->stream->records[0]));
+        fail_several_primaries(mark->stream);
 }
 
 static read_end end_of(const marking *mark, const bam1_t *record, int group)

@@ -37,19 +37,21 @@ static void format_number(char text[LONGEST_NUMBER], double value)
         *end = '\0';
 }
 
-void write_metric(FILE *stream, double value)
+void write_number(FILE *stream, double value)
 {
-    char text[LONGEST_NUMBER];
-    if (isnan(value) || isinf(value)) {
-        fputs("?\t", stream);
-        return;
-    }
-    format_number(text, value);
-    fprintf(stream, "%s\t", text);
+    char text[LONGEST_NUMBER] = "?";
+    if (!isnan(value) && !isinf(value))
+        format_number(text, value);
+    fputs(text, stream);
 }
 
-/* The least value that any histogram has at its place, or false if all are at their ends. */
-static bool next_value(int count, const histogram *const *histograms, const size_t *places, int64_t *value)
+void write_metric(FILE *stream, double value)
+{
+    write_number(stream, value);
+    fputc('\t', stream);
+}
+
+bool next_value(int count, const histogram *const *histograms, const size_t *places, int64_t *value)
 {
     bool any = false;
     for (int i = 0; i < count; i++) {
@@ -60,6 +62,14 @@ static bool next_value(int count, const histogram *const *histograms, const size
         any = true;
     }
     return any;
+}
+
+void write_count_of(FILE *stream, const histogram *of, size_t *place, int64_t value)
+{
+    bool here = *place < of->bin_count && of->bins[*place].value == value;
+    if (of->bin_count)
+        fprintf(stream, "\t%" PRId64, here ? of->bins[*place].count : 0);
+    *place += here;
 }
 
 void write_histograms(FILE *stream, const char *bin_label, int count, const char *const *labels,
@@ -76,13 +86,8 @@ void write_histograms(FILE *stream, const char *bin_label, int count, const char
     }
     while (next_value(count, histograms, places, &value)) {
         fprintf(stream, "%" PRId64, value);
-        for (int i = 0; i < count; i++) {
-            const histogram *of = histograms[i];
-            bool here = places[i] < of->bin_count && of->bins[places[i]].value == value;
-            if (of->bin_count)
-                fprintf(stream, "\t%" PRId64, here ? of->bins[places[i]].count : 0);
-            places[i] += here;
-        }
+        for (int i = 0; i < count; i++)
+            write_count_of(stream, histograms[i], &places[i], value);
         fputc('\n', stream);
     }
     fputc('\n', stream);

@@ -12,6 +12,7 @@ typedef struct {
     int64_t matches; /* since the last mismatch or deletion */
     int64_t read_at, reference_at;
     int64_t nm, uq;
+    bool no_memory;
 } comparison;
 
 /* The code of a reference base in a BAM's sequences: 0, which is of '=' there, for what is no IUPAC code. */
@@ -29,8 +30,7 @@ static void compare_bases(comparison *now, uint32_t length)
             now->matches++;
             continue;
         }
-        kputll(now->matches, now->md);
-        kputc(base, now->md);
+        now->no_memory |= kputll(now->matches, now->md) < 0 || kputc(base, now->md) < 0;
         now->matches = 0;
         now->nm++;
         now->uq += qualities[now->read_at];
@@ -39,9 +39,8 @@ static void compare_bases(comparison *now, uint32_t length)
 
 static void add_deletion(comparison *now, uint32_t length)
 {
-    kputll(now->matches, now->md);
-    kputc('^', now->md);
-    kputsn(now->contig + now->reference_at, length, now->md);
+    now->no_memory |= kputll(now->matches, now->md) < 0 || kputc('^', now->md) < 0
+        || kputsn(now->contig + now->reference_at, length, now->md) < 0;
     now->reference_at += length;
     now->matches = 0;
     now->nm += length;
@@ -63,7 +62,7 @@ static void compare(comparison *now)
         default: break;
         }
     }
-    kputll(now->matches, now->md);
+    now->no_memory |= kputll(now->matches, now->md) < 0;
 }
 
 /* Replaces a tag, also one of another type. */
@@ -106,6 +105,8 @@ void set_mismatch_tags(bam1_t *record, const char *bases, int64_t length, kstrin
     ks_clear(text);
     comparison now = {.record = record, .contig = bases, .md = text, .reference_at = record->core.pos};
     compare(&now);
+    if (now.no_memory)
+        fail("there is no memory for the tag MD of %s: give the job more memory", bam_get_qname(record));
     if (!set_text(record, "MD", text) || !set_number(record, "NM", now.nm)
         || (has_qualities && !set_number(record, "UQ", now.uq)))
         fail("the tags NM, MD and UQ of %s in %s cannot be set: check the record's tags", bam_get_qname(record), file);

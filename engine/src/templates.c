@@ -38,14 +38,24 @@ static void add_ahead(template_stream *stream)
     stream->has_ahead = false;
 }
 
+void fail_several_primaries(const template_stream *stream)
+{
+    fail("%s has several primary records of %s that are not reads 1 and 2 of a pair: give each read a name of its own",
+         stream->reader->name, bam_get_qname(stream->records[0]));
+}
+
 bool next_template(template_stream *stream)
 {
+    int primaries = 0;
     stream->count = 0;
     if (!stream->has_ahead && !read_record(stream->reader, stream->ahead))
         return false;
-    do
+    do {
+        primaries += !(stream->ahead->core.flag & (BAM_FSECONDARY | BAM_FSUPPLEMENTARY));
         add_ahead(stream);
-    while ((stream->has_ahead = read_record(stream->reader, stream->ahead))
+        if (primaries > 2)
+            fail_several_primaries(stream);
+    } while ((stream->has_ahead = read_record(stream->reader, stream->ahead))
            && !strcmp(bam_get_qname(stream->ahead), bam_get_qname(stream->records[0])));
     stream->number++;
     if (stream->number == UINT32_MAX)

@@ -16,8 +16,12 @@ typedef struct {
 
 template_stream *template_stream_new(bam_reader *reader);
 
-/* Reads the next template: false after the last. Fails if the records of a template do not follow each other. */
+/* Reads the next template: false after the last. Fails if the records of a template do not follow each other, or if more
+   than two of them are primary: a file all of whose reads have one name is not held in memory. */
 bool next_template(template_stream *stream);
+
+/* Fails for primary records that are not reads 1 and 2 of a pair. */
+_Noreturn void fail_several_primaries(const template_stream *stream);
 
 /* Tells that the mate of a paired, mapped read of this template is not in it. Fails if the template was there before with
    one read, so that the stream is not grouped by name. */

@@ -1,7 +1,6 @@
 # Adds the M5s of the dictionary to the aligner's @SQ lines, counts the records, and fails for those without a read group.
 write_aligned() {
-    bioinfo-assets-engine aligned -i - -n "$sample" -d "$dictionary" -o "$aligned" -c counts.tsv -@ "$JOB_CPUS" \
-        2> engine.aligned.log
+    logged_engine aligned -i - -n "$sample" -d "$dictionary" -o "$aligned" -c counts.tsv -@ "$JOB_CPUS"
 }
 aligned_failed() { engine_failed aligned "$1"; }
 

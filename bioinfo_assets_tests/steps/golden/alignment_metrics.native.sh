@@ -3,16 +3,15 @@ fasta=chr22.fa
 metrics=expt.alignment_metrics.txt
 
 # The project's own program; what it reports as wrong is why the job fails.
-engine() { bioinfo-assets-engine "$@" 2> "engine.$1.log" || engine_failed "$1" $?; }
+engine() { logged_engine "$@" || engine_failed "$1" $?; }
 
-# Ends the job. In a pipe, the first one to fail has the reason, also if it was killed and has no sentence.
+logged_engine() { bioinfo-assets-engine "$@" 2> "engine.$1.log"; }
+
+# Ends the job; a program that was killed has no sentence.
 engine_failed() { # subcommand, exit code
     local reason
-    [[ ! -e $JOB_REPORT/problem ]] || exit 65
-    [[ ! -e killed ]] || exit "$(< killed)"
     reason=$(sed -n '$s/^bioinfo-assets-engine: //p' "engine.$1.log")
     [[ -z $reason ]] || fail "$reason"
-    printf '%s' "$2" > killed
     exit "$2"
 }
 
