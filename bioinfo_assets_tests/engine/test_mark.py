@@ -192,7 +192,7 @@ def test_wrong_usage(program: Path, words: list[str]) -> None:
 def test_reads_that_all_have_one_name_are_refused_before_all_are_read(program: Path, tmp_path: Path) -> None:
     """A template is held in memory, and such a file would be one."""
     line = f"r\t0\tc1\t101\t60\t50M\t*\t0\t0\t{BASES}\tRG:Z:a\n"
-    command = [program, "mark", "-i", "-", "-s", tmp_path / "set", "-m", tmp_path / "metrics"]
+    command: list[str | Path] = [program, "mark", "-i", "-", "-s", tmp_path / "set", "-m", tmp_path / "metrics"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as mark:
         assert mark.stdin is not None
         assert mark.stderr is not None

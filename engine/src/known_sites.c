@@ -144,6 +144,12 @@ static int64_t end_of_info(const char *info)
     }
 }
 
+/* A contig of a BAM has fewer bases than that; what is beyond its end masks nothing. */
+static int32_t within_contig(int64_t place)
+{
+    return place > INT32_MAX ? INT32_MAX : (int32_t)place;
+}
+
 /* A site reaches over its REF, or to INFO's END where that is given (VCF specification, sections 1.6.1 and 3). */
 static site parse_line(const vcf_file *file, const char *line)
 {
@@ -157,7 +163,7 @@ static site parse_line(const vcf_file *file, const char *line)
     int64_t end = fields[7] ? end_of_info(fields[7]) : 0;
     if (end < position)
         end = position + (fields[4] - fields[3] - 1) - 1;
-    return (site){position - 1, end - 1};
+    return (site){within_contig(position - 1), within_contig(end - 1)};
 }
 
 static int by_start(const void *first, const void *second)

@@ -6,7 +6,7 @@
 
 /* Reference positions [start, end], 0-based and both inclusive. */
 typedef struct {
-    int64_t start, end;
+    int32_t start, end; /* there may be tens of millions on a contig */
 } site;
 
 typedef struct known_sites known_sites;
