@@ -31,12 +31,11 @@ static aligned_options parse(int argc, char **argv)
         case 'd': options.dictionary = optarg; break;
         case 'o': options.output = optarg; break;
         case 'c': options.counts = optarg; break;
-        case 'l': options.level = whole_number("-l", optarg, 0, 9); break;
-        case '@': options.threads = whole_number("-@", optarg, 1, 256); break;
-        default: fail_usage("aligned has wrong options: see bioinfo-assets-engine --help");
+        case 'l': options.level = compression_level(optarg); break;
+        case '@': options.threads = thread_count(optarg); break;
+        default: fail_option(argv[0]);
         }
-    if (optind < argc)
-        fail_usage("%s is not an option of aligned: see bioinfo-assets-engine --help", argv[optind]);
+    require_no_words(argc, argv);
     require_option("-i", options.input);
     require_option("-d", options.dictionary);
     require_option("-o", options.output);

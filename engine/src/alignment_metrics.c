@@ -6,6 +6,7 @@
 
 #include "adapters.h"
 #include "alignment_category.h"
+#include "cigar.h"
 #include "error.h"
 #include "memory.h"
 #include "pairs.h"
@@ -72,7 +73,7 @@ static int64_t soft_clip_of_3_prime_end(const bam1_t *record)
     for (int i = 0; i < count; i++) {
         uint32_t element = operations[bam_is_rev(record) ? count - 1 - i : i];
         int operation = bam_cigar_op(element);
-        if (operation != BAM_CSOFT_CLIP && operation != BAM_CHARD_CLIP)
+        if (!is_clip(operation))
             inside = true;
         else if (inside && operation == BAM_CSOFT_CLIP)
             clipped += bam_cigar_oplen(element);

@@ -99,23 +99,22 @@ static apply_options parse(int argc, char **argv)
             options.quantized[options.quantized_count++] = whole_number("-q", optarg, 1, QUALITIES - 1);
             break;
         case 'l':
-            options.level = whole_number("-l", optarg, 0, 9);
+            options.level = compression_level(optarg);
             break;
         case 'w':
             options.drops_malformed = true;
             break;
         case '@':
-            options.threads = whole_number("-@", optarg, 1, 1024);
+            options.threads = thread_count(optarg);
             break;
         default:
-            fail_usage("an option of apply is not valid: see bioinfo-assets-engine --help");
+            fail_option(argv[0]);
         }
     }
     require_option("-i", options.input);
     require_option("-t", options.table);
     require_option("-o", options.output);
-    if (optind < argc)
-        fail_usage("%s is not an option of apply: see bioinfo-assets-engine --help", argv[optind]);
+    require_no_words(argc, argv);
     return options;
 }
 
@@ -124,15 +123,13 @@ int run_apply(int argc, char **argv)
     apply_options options = parse(argc, argv);
     htsThreadPool threads = start_threads(options.threads);
     recalibrator by = {.reads = open_reader(options.input, &threads), .drops_malformed = options.drops_malformed};
-    bool file = strcmp(options.output, "-") != 0;
-    if (file)
+    bam_target target = target_with_index(options.output, options.level);
+    if (target.index)
         require_sorted(by.reads);
     by.groups = read_groups_of(by.reads->header);
     by.model = read_recalibration_table(options.table, by.groups, by.reads->name);
     by.qualities = recalibrate_model(by.model, options.quantized, options.quantized_count);
     add_program(by.reads->header, argc, argv, METHOD);
-    char *index = format_text("%s.bai", options.output), *md5 = format_text("%s.md5", options.output);
-    bam_target target = {options.output, options.level, file ? index : NULL, file ? md5 : NULL};
     bam_writer *writer = open_writer(&target, by.reads->header, &threads);
     rewrite_records(by.reads, writer, &threads, &(batch_work){.change = recalibrate_batch, .context = &by});
     close_writer(writer);
@@ -142,8 +139,7 @@ int run_apply(int argc, char **argv)
     close_reader(by.reads);
     stop_threads(&threads);
     free(options.quantized);
-    free(index);
-    free(md5);
+    free_target(&target);
     publish_outputs();
     return 0;
 }

@@ -32,9 +32,13 @@ void require_sorted(const bam_reader *reader);
 typedef struct {
     const char *name;
     int level;        /* of compression, 0 to 9 */
-    const char *index; /* name of a .bai to write, or null */
-    const char *md5;   /* name of a file for the BAM's MD5, 32 hexadecimal digits without newline, or null */
+    char *index; /* name of a .bai to write, or null */
+    char *md5;   /* name of a file for the BAM's MD5, 32 hexadecimal digits without newline, or null */
 } bam_target;
+
+/* A BAM with NAME.bai and NAME.md5; standard output without. */
+bam_target target_with_index(const char *name, int level);
+void free_target(bam_target *target);
 
 typedef struct bam_writer bam_writer;
 

@@ -92,6 +92,22 @@ static void finish_digester(digester *copy, const char *md5_name)
     close_text(stream, md5_name);
 }
 
+bam_target target_with_index(const char *name, int level)
+{
+    bam_target target = {.name = name, .level = level};
+    if (strcmp(name, "-")) {
+        target.index = format_text("%s.bai", name);
+        target.md5 = format_text("%s.md5", name);
+    }
+    return target;
+}
+
+void free_target(bam_target *target)
+{
+    free(target->index);
+    free(target->md5);
+}
+
 static void require_indexable(const bam_target *target, sam_hdr_t *header)
 {
     for (int i = 0; i < sam_hdr_nref(header); i++)

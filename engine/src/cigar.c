@@ -4,7 +4,7 @@
 
 #include "memory.h"
 
-static bool is_clip(int operation) { return operation == BAM_CSOFT_CLIP || operation == BAM_CHARD_CLIP; }
+bool is_clip(int operation) { return operation == BAM_CSOFT_CLIP || operation == BAM_CHARD_CLIP; }
 
 static int last_operation(const cigar *made)
 {

@@ -5,6 +5,9 @@
 #include <htslib/sam.h>
 #include <stdbool.h>
 
+/* Whether an operation is a soft or a hard clip. */
+bool is_clip(int operation);
+
 typedef struct {
     uint32_t *elements; /* as in a BAM */
     size_t count, capacity;

@@ -37,12 +37,11 @@ static finish_options parse(int argc, char **argv)
         case 's': options.set = optarg; break;
         case 'r': options.reference = optarg; break;
         case 'o': options.output = optarg; break;
-        case 'l': options.level = whole_number("-l", optarg, 0, 9); break;
-        case '@': options.threads = whole_number("-@", optarg, 1, 256); break;
-        default: fail_usage("finish has wrong options: see bioinfo-assets-engine --help");
+        case 'l': options.level = compression_level(optarg); break;
+        case '@': options.threads = thread_count(optarg); break;
+        default: fail_option(argv[0]);
         }
-    if (optind < argc)
-        fail_usage("%s is not an option of finish: see bioinfo-assets-engine --help", argv[optind]);
+    require_no_words(argc, argv);
     require_option("-i", options.input);
     require_option("-s", options.set);
     require_option("-r", options.reference);
@@ -118,10 +117,7 @@ int run_finish(int argc, char **argv)
     bam_reader *reader = open_reader(options.input, &threads);
     require_sorted(reader);
     add_program(reader->header, argc, argv, "NM, MD and UQ by the method of Picard 3.4 SetNmMdAndUqTags");
-    bool is_file = strcmp(options.output, "-");
-    char *index = is_file ? format_text("%s.bai", options.output) : NULL;
-    char *md5 = is_file ? format_text("%s.md5", options.output) : NULL;
-    const bam_target target = {options.output, options.level, index, md5};
+    bam_target target = target_with_index(options.output, options.level);
     bam_writer *writer = open_writer(&target, reader->header, &threads);
     finisher by = {.options = &options, .reader = reader, .fasta = open_reference(options.reference, reader)};
     finish_stream(&by, reader, writer, &threads);
@@ -131,7 +127,6 @@ int run_finish(int argc, char **argv)
     close_reader(reader);
     publish_outputs();
     stop_threads(&threads);
-    free(index);
-    free(md5);
+    free_target(&target);
     return 0;
 }

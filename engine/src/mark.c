@@ -45,11 +45,10 @@ static mark_options parse(int argc, char **argv)
         case 'u': options.umis = true; break;
         case 'M': options.memory = whole_number("-M", optarg, 1, 1 << 20); break;
         case 'T': options.folder = optarg; break;
-        case '@': options.threads = whole_number("-@", optarg, 1, 256); break;
-        default: fail_usage("mark has wrong options: see bioinfo-assets-engine --help");
+        case '@': options.threads = thread_count(optarg); break;
+        default: fail_option(argv[0]);
         }
-    if (optind < argc)
-        fail_usage("%s is not an option of mark: see bioinfo-assets-engine --help", argv[optind]);
+    require_no_words(argc, argv);
     require_option("-i", options.input);
     require_option("-s", options.set);
     require_option("-m", options.metrics);

@@ -46,8 +46,8 @@ static merge_options parse(int argc, char **argv)
         switch (option) {
         case '1': options.outputs[0] = optarg; break;
         case '2': options.outputs[1] = optarg; break;
-        case '@': options.threads = whole_number("-@", optarg, 1, 256); break;
-        default: fail_usage("merge has wrong options: see bioinfo-assets-engine --help");
+        case '@': options.threads = thread_count(optarg); break;
+        default: fail_option(argv[0]);
         }
     require_option("-1", options.outputs[0]);
     require_option("-2", options.outputs[1]);

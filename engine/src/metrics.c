@@ -34,18 +34,17 @@ static metrics_options parse(int argc, char **argv)
             options.inserts = optarg;
             break;
         case '@':
-            options.threads = whole_number("-@", optarg, 1, 1024);
+            options.threads = thread_count(optarg);
             break;
         default:
-            fail_usage("an option of metrics is not valid: see bioinfo-assets-engine --help");
+            fail_option(argv[0]);
         }
     }
     require_option("-i", options.input);
     require_option("-a or -s", options.alignment ? options.alignment : options.inserts);
     if (options.alignment)
         require_option("-r", options.reference);
-    if (optind < argc)
-        fail_usage("%s is not an option of metrics: see bioinfo-assets-engine --help", argv[optind]);
+    require_no_words(argc, argv);
     return options;
 }
 

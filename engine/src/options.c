@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdlib.h>
 
 #include "error.h"
@@ -13,6 +14,21 @@ int whole_number(const char *option, const char *text, int least, int most)
     if (errno || end == text || *end || value < least || value > most)
         fail_usage("%s %s is not valid: give a whole number from %d to %d", option, text, least, most);
     return (int)value;
+}
+
+int thread_count(const char *text) { return whole_number("-@", text, 1, 256); }
+
+int compression_level(const char *text) { return whole_number("-l", text, 0, 9); }
+
+void fail_option(const char *subcommand)
+{
+    fail_usage("%s has wrong options: see bioinfo-assets-engine --help", subcommand);
+}
+
+void require_no_words(int argc, char **argv)
+{
+    if (optind < argc)
+        fail_usage("%s is not an option of %s: see bioinfo-assets-engine --help", argv[optind], argv[0]);
 }
 
 void require_option(const char *option, const char *value)

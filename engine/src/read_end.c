@@ -1,17 +1,14 @@
 #include "read_end.h"
 
-enum { LOWEST_COUNTED_QUALITY = 15, HALF_OF_SHORT = 16383, DISCOUNT_OF_FAILED = -16384 };
+#include "cigar.h"
 
-static bool is_clip(uint32_t operation)
-{
-    return bam_cigar_op(operation) == BAM_CSOFT_CLIP || bam_cigar_op(operation) == BAM_CHARD_CLIP;
-}
+enum { LOWEST_COUNTED_QUALITY = 15, HALF_OF_SHORT = 16383, DISCOUNT_OF_FAILED = -16384 };
 
 static int64_t unclipped_start(const bam1_t *record)
 {
     const uint32_t *cigar = bam_get_cigar(record);
     int64_t position = record->core.pos;
-    for (uint32_t i = 0; i < record->core.n_cigar && is_clip(cigar[i]); i++)
+    for (uint32_t i = 0; i < record->core.n_cigar && is_clip(bam_cigar_op(cigar[i])); i++)
         position -= bam_cigar_oplen(cigar[i]);
     return position;
 }
@@ -20,7 +17,7 @@ static int64_t unclipped_end(const bam1_t *record)
 {
     const uint32_t *cigar = bam_get_cigar(record);
     int64_t position = record->core.pos + bam_cigar2rlen((int)record->core.n_cigar, cigar) - 1;
-    for (uint32_t i = record->core.n_cigar; i > 0 && is_clip(cigar[i - 1]); i--)
+    for (uint32_t i = record->core.n_cigar; i > 0 && is_clip(bam_cigar_op(cigar[i - 1])); i--)
         position += bam_cigar_oplen(cigar[i - 1]);
     return position;
 }

@@ -45,18 +45,17 @@ static table_options parse(int argc, char **argv)
             options.output = optarg;
             break;
         case '@':
-            options.threads = whole_number("-@", optarg, 1, 1024);
+            options.threads = thread_count(optarg);
             break;
         default:
-            fail_usage("an option of table is not valid: see bioinfo-assets-engine --help");
+            fail_option(argv[0]);
         }
     }
     require_option("-i", options.files.reads);
     require_option("-r", options.files.reference);
     require_option("-k", options.files.site_count ? options.files.sites[0] : NULL);
     require_option("-o", options.output);
-    if (optind < argc)
-        fail_usage("%s is not an option of table: see bioinfo-assets-engine --help", argv[optind]);
+    require_no_words(argc, argv);
     return options;
 }
 
