@@ -1,10 +1,12 @@
 """The final alignments of a project for IGV."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.igv import Track, session_xml
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.result_key import RECALIBRATED_BAM, RECALIBRATED_CRAM, REFERENCES, ResultKey
 
 _ALIGNMENTS = ((RECALIBRATED_BAM, "bam"), (RECALIBRATED_CRAM, "cram"))
@@ -31,7 +33,7 @@ def write_session(ledger: Ledger, samples: Sequence[str]) -> tuple[str, tuple[Tr
     """
     layout = ledger.layout
     genome = ledger.read(ResultKey("reference_genome", REFERENCES))
-    found = (_track(ledger, sample) for sample in samples)
+    found = map_reads(ledger, partial(_track, ledger), samples)
     tracks = tuple(track for track in found if track is not None)
     if genome is None or not tracks:
         raise InputError(f"there is no final alignment in {layout.output_path} yet: run the pipeline first")

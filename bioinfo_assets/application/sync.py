@@ -11,6 +11,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.code_versions import code_versions
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedResult
 from bioinfo_assets.pipeline.graph import result_key
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, ResultKey
 from bioinfo_assets.settings import save
@@ -84,5 +85,5 @@ def last_observations(trial: DryRun) -> dict[ResultKey, Observation]:
     ledger = trial.project.ledger
     shared = [result_key(source, "") for source in (REFERENCE_SOURCE, KNOWN_SITES_SOURCE)]
     keys = [*shared, *(result_key(RAW_READS, name) for name in trial.samples)]
-    observations = {key: ledger.read_observation(key) for key in keys}
-    return {key: observation for key, observation in observations.items() if observation is not None}
+    observations = zip(keys, map_reads(ledger, ledger.read_observation, keys), strict=True)
+    return {key: observation for key, observation in observations if observation is not None}

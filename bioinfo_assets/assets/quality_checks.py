@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import dagster as dg
@@ -10,6 +11,7 @@ from bioinfo_assets.assets.check_events import MAX_NAMED, MAX_ROWS, current_proj
 from bioinfo_assets.pipeline.assessments import Outcome
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, QualityCheck, check_sample, enabled_checks
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.samples import sample_names
 
 _COLUMNS: Final = dg.TableSchema(
@@ -25,7 +27,7 @@ def quality_results(project: Project, checks: Sequence[QualityCheck] = ()) -> It
     """What checks report of all samples of a project; all that the settings ask for if none are given."""
     names = sample_names(project.ledger)
     for check in checks or enabled_checks(project.settings):
-        yield _result(check, [check_sample(project, check, name) for name in names])
+        yield _result(check, list(map_reads(project.ledger, partial(check_sample, project, check), names)))
 
 
 def report_quality(instance: dg.DagsterInstance, project: Project) -> None:

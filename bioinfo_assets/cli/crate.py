@@ -14,6 +14,7 @@ from bioinfo_assets.genomics.uri import file_name, folder_of, is_remote
 from bioinfo_assets.pipeline import graph
 from bioinfo_assets.pipeline.graph import PER_SAMPLE
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import COHORT, ResultKey
 from bioinfo_assets.storage.store import Store
@@ -74,9 +75,12 @@ def crate(
 
 def _samples_with_results(ledger: Ledger) -> tuple[str, ...]:
     """The samples that have results; a warning lists the others."""
-    has_results = {
-        name: any(ledger.read(ResultKey(asset, name)) for asset in PER_SAMPLE) for name in sample_names(ledger)
-    }
+    names = sample_names(ledger)
+
+    def has_any(name: str) -> bool:
+        return any(ledger.read(ResultKey(asset, name)) for asset in PER_SAMPLE)
+
+    has_results = dict(zip(names, map_reads(ledger, has_any, names), strict=True))
     if not any(has_results.values()):
         raise InputError(f"no sample under {ledger.output_path} has results: run them first, or check the path")
     without = [name for name, has in has_results.items() if not has]

@@ -3,6 +3,7 @@
 import json as json_module
 import shlex
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -15,6 +16,7 @@ from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import check_are_sources
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.samples import (
     PastSample,
     load_sample,
@@ -69,7 +71,7 @@ def list_(
     if past:
         _list_past(past_samples(ledger), json=json)
         return
-    current = [load_sample(ledger, name) for name in sample_names(ledger)]
+    current = list(map_reads(ledger, partial(load_sample, ledger), sample_names(ledger)))
     if json:
         typer.echo(json_module.dumps({sample.name: _lanes_to_dicts(sample) for sample in current}, indent=2))
         return

@@ -27,6 +27,7 @@ from bioinfo_assets.pipeline.assessments import (
 )
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.accepted_quality import Acceptance, read_acceptances
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import MARKED_BAM, RECALIBRATED_BAM
 from bioinfo_assets.settings import Settings
@@ -163,7 +164,11 @@ def enabled_checks(settings: Settings) -> tuple[QualityCheck, ...]:
 def check_samples(project: Project, samples: Sequence[str]) -> dict[str, list[Finding]]:
     """Check samples; returns the findings of each, in the order of the checks."""
     checks = enabled_checks(project.settings)
-    return {name: [check_sample(project, check, name) for check in checks] for name in samples}
+
+    def check_one(name: str) -> list[Finding]:
+        return [check_sample(project, check, name) for check in checks]
+
+    return dict(zip(samples, map_reads(project.ledger, check_one, samples), strict=True))
 
 
 def quality_table(project: Project, samples: Sequence[str]) -> dict[str, dict[str, str]]:

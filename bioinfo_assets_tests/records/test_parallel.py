@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioinfo_assets.records.parallel import imap_bounded
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.parallel import MAX_CONCURRENT_READS, imap_bounded, map_reads
+from bioinfo_assets.storage.store import Store
 
 
 @given(items=st.lists(st.integers(), max_size=60), threads=st.integers(1, 5))
@@ -54,3 +56,15 @@ def test_closing_the_iterator_leaves_no_thread_running() -> None:
     results.close()
     assert stopped.is_set()
     assert threading.active_count() == before
+
+
+def test_reads_of_a_project_in_s3_wait_together() -> None:
+    """Each of them takes hundredths of a second, and there are thousands."""
+    barrier = threading.Barrier(MAX_CONCURRENT_READS, timeout=20)
+    numbers = range(2 * MAX_CONCURRENT_READS)
+    assert list(map_reads(Ledger(Store(), "s3://bucket/run"), lambda n: (barrier.wait(), n)[1], numbers)) == [*numbers]
+
+
+def test_reads_of_a_local_project_start_no_thread() -> None:
+    own = threading.get_ident()
+    assert set(map_reads(Ledger(Store(), "/data/run"), lambda _: threading.get_ident(), range(3))) == {own}
