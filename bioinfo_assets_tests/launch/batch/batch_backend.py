@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,11 @@ class BackendWithOptions(BatchBackend):
     """The backend as a launcher uses it: every job has options."""
 
     options = OPTIONS
+
+    @property
+    def one_moment(self) -> threading.Condition:
+        """While a test holds it, jobs are only collected: on a busy machine there may be pauses between them."""
+        return self._lock
 
     def submit(
         self,

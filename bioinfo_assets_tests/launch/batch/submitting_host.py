@@ -9,10 +9,11 @@ from bioinfo_assets_tests.launch.contract import TEXT, job
 
 def main(scratch: str, run: str, script: str, *fingerprints: str) -> None:
     with batch_backend(scratch, run) as backend:
-        ids = [
-            backend.submit(job("greets", script, scope=f"s{n}", outputs=(TEXT,)), fingerprint).job_id
-            for n, fingerprint in enumerate(fingerprints)
-        ]
+        with backend.one_moment:
+            ids = [
+                backend.submit(job("greets", script, scope=f"s{n}", outputs=(TEXT,)), fingerprint).job_id
+                for n, fingerprint in enumerate(fingerprints)
+            ]
         while True:
             for status in backend.poll(ids).values():
                 print(status.state.value, flush=True)  # noqa: T201

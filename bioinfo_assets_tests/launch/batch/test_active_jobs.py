@@ -62,7 +62,10 @@ class TestActiveJobs:
     def test_an_array_is_one_entry_with_the_statuses_of_its_jobs(
         self, simulator: BatchSimulator, client: Client, scratch: str, backend: BackendWithOptions
     ) -> None:
-        ids = [backend.submit(job("sleeps", "true" if n == 0 else "sleep 100", scope=f"s{n}")).job_id for n in range(5)]
+        with backend.one_moment:
+            ids = [
+                backend.submit(job("sleeps", "true" if n == 0 else "sleep 100", scope=f"s{n}")).job_id for n in range(5)
+            ]
         wait_for_end(backend, ids[0])
         wait_for_running(backend, ids[4])
         (shown,) = active_jobs(client, "default", scratch)
@@ -124,7 +127,8 @@ class TestOrphans:
     ) -> None:
         fingerprints = [f"{n}d" * 32 for n in range(5)]
         with batch_backend(scratch, "submitter") as first:
-            ids = [first.submit(job("sleeps", scope=f"s{n}"), fingerprints[n]).job_id for n in range(5)]
+            with first.one_moment:
+                ids = [first.submit(job("sleeps", scope=f"s{n}"), fingerprints[n]).job_id for n in range(5)]
             for job_id in ids:
                 wait_for_running(first, job_id)
             with batch_backend(scratch, "adopter") as second:
@@ -163,10 +167,11 @@ class TestReadLog:
     def test_a_job_of_an_array_has_its_own_log(
         self, client: Client, simulator: BatchSimulator, backend: BackendWithOptions
     ) -> None:
-        ids = [
-            backend.submit(job("greets", f"echo {n}; echo >greeting.txt", scope=f"s{n}", outputs=(TEXT,))).job_id
-            for n in range(5)
-        ]
+        with backend.one_moment:
+            ids = [
+                backend.submit(job("greets", f"echo {n}; echo >greeting.txt", scope=f"s{n}", outputs=(TEXT,))).job_id
+                for n in range(5)
+            ]
         for job_id in ids:
             wait_for_end(backend, job_id)
         assert "[stdout] 3" in list(read_log(client, f"{batch_id(simulator)}:3"))
@@ -208,8 +213,9 @@ class TestReadLog:
     def test_an_array_has_no_log_of_its_own(
         self, client: Client, simulator: BatchSimulator, backend: BackendWithOptions
     ) -> None:
-        for n in range(5):
-            backend.submit(job("sleeps", scope=f"s{n}"))
+        with backend.one_moment:
+            for n in range(5):
+                backend.submit(job("sleeps", scope=f"s{n}"))
         wait_until(simulator.job_details, what="the submission")
         array = batch_id(simulator)
         with pytest.raises(

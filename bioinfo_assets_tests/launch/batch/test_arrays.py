@@ -27,7 +27,8 @@ def greets(n: int, script: str = "", **changes: Any) -> Job:
 
 
 def submit(backend: BackendWithOptions, count: int, **changes: Any) -> list[str]:
-    return [backend.submit(greets(n, **changes)).job_id for n in range(count)]
+    with backend.one_moment:
+        return [backend.submit(greets(n, **changes)).job_id for n in range(count)]
 
 
 def wait_for_all(backend: BackendWithOptions, ids: Sequence[str]) -> list[Status]:
@@ -95,7 +96,8 @@ class TestSubmission:
     def test_jobs_of_similar_memory_all_get_the_largest(
         self, simulator: BatchSimulator, backend: BackendWithOptions
     ) -> None:
-        ids = [backend.submit(greets(n, resources=Resources(1, 600 + n))).job_id for n in range(5)]
+        with backend.one_moment:
+            ids = [backend.submit(greets(n, resources=Resources(1, 600 + n))).job_id for n in range(5)]
         wait_for_all(backend, ids)
         needs = simulator.payloads("SubmitJob")[0]["containerOverrides"]["resourceRequirements"]
         assert {"type": "MEMORY", "value": "604"} in needs
@@ -103,7 +105,8 @@ class TestSubmission:
 
 class TestJobOfAnArray:
     def test_a_failure_leaves_the_others_alone(self, simulator: BatchSimulator, backend: BackendWithOptions) -> None:
-        ids = [backend.submit(greets(n, "exit 3" if n == 2 else "")).job_id for n in range(5)]
+        with backend.one_moment:
+            ids = [backend.submit(greets(n, "exit 3" if n == 2 else "")).job_id for n in range(5)]
         states = [status.state for status in wait_for_all(backend, ids)]
         assert states == [State.FAILED if n == 2 else State.SUCCEEDED for n in range(5)]
 
@@ -159,7 +162,8 @@ class TestArray:
 
     def test_closing_the_backend_terminates_an_array_in_one_call(self, simulator: BatchSimulator, scratch: str) -> None:
         with batch_backend(scratch) as backend:
-            ids = [backend.submit(greets(n, "" if n == 0 else "sleep 100")).job_id for n in range(8)]
+            with backend.one_moment:
+                ids = [backend.submit(greets(n, "" if n == 0 else "sleep 100")).job_id for n in range(8)]
             wait_for_end(backend, ids[0])
         assert simulator.count("TerminateJob") == 1
 

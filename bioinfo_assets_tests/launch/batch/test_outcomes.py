@@ -415,7 +415,8 @@ class TestTheService:
     def test_at_most_a_hundred_jobs_are_described_in_one_request(self, simulator: BatchSimulator, scratch: str) -> None:
         simulator.inject(Stuck(status_reason=Stuck.CAPACITY))
         with batch_backend(scratch, config=fast(array_min_size=1000)) as backend:
-            ids = [backend.submit(replace(GREETS, key=ResultKey("greets", f"s{n}"))).job_id for n in range(130)]
+            with backend.one_moment:
+                ids = [backend.submit(replace(GREETS, key=ResultKey("greets", f"s{n}"))).job_id for n in range(130)]
             wait_for_status(backend, ids[-1], lambda status: "CAPACITY" in status.reason)
             wait_until(lambda: max(len(request["jobs"]) for request in simulator.payloads("DescribeJobs")) == 100)
             backend.poll(ids)

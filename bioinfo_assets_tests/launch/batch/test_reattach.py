@@ -114,7 +114,8 @@ class TestLostAnswer:
         self, simulator: BatchSimulator, backend: BackendWithOptions
     ) -> None:
         simulator.inject(AnswerLost(action="SubmitJob"))
-        ids = [backend.submit(job("greets", scope=f"s{n}", outputs=(TEXT,))).job_id for n in range(5)]
+        with backend.one_moment:
+            ids = [backend.submit(job("greets", scope=f"s{n}", outputs=(TEXT,))).job_id for n in range(5)]
         assert {wait_for_end(backend, job_id).state for job_id in ids} == {State.SUCCEEDED}
         assert simulator.count("SubmitJob") == 1
 
@@ -246,7 +247,8 @@ class TestKilledHost:
         wait_until(lambda: count_starts(starts) == 5)
         kill(process)
         with batch_backend(scratch, "next") as backend:
-            ids = [backend.submit(greets(script), OTHERS[n]).job_id for n in range(5)]
+            with backend.one_moment:
+                ids = [backend.submit(greets(script), OTHERS[n]).job_id for n in range(5)]
             wait_for_status(backend, ids[0], lambda status: status.state is State.RUNNING)
             for job_id in ids:
                 backend.cancel(job_id)
@@ -306,7 +308,8 @@ class TestClaim:
     ) -> None:
         wait = f"until [[ -e {starts}.go ]]; do sleep 0.02; done"
         with batch_backend(scratch, "one") as backend:
-            ids = [backend.submit(job("sleeps", wait, scope=f"s{n}"), OTHERS[n]).job_id for n in range(4)]
+            with backend.one_moment:
+                ids = [backend.submit(job("sleeps", wait, scope=f"s{n}"), OTHERS[n]).job_id for n in range(4)]
             bad = backend.submit(job("sleeps", "exit 3", scope="bad"), FINGERPRINT).job_id
             # All five are in one array, although their scripts differ.
             assert wait_for_end(backend, bad).state is State.FAILED
@@ -529,7 +532,8 @@ class TestTwoRunsOfOneResult:
     ) -> None:
         with batch_backend(scratch, "two") as second:
             with batch_backend(scratch, "one") as first:
-                ids = [first.submit(greets(script), OTHERS[n]).job_id for n in range(5)]
+                with first.one_moment:
+                    ids = [first.submit(greets(script), OTHERS[n]).job_id for n in range(5)]
                 wait_for_running(first, ids[0])
                 second_id = second.submit(greets(script), OTHERS[0]).job_id
                 wait_for_running(second, second_id)
