@@ -70,7 +70,7 @@ check: install-for-tests ## run lint, format, type and lock checks, doctests and
 	uv lock --check
 	uv run --frozen ruff check
 	uv run --frozen ruff format --check
-	uv run --frozen mypy && uv run --frozen mypy docker/tools/bwa-mem3
+	uv run --frozen mypy && uv run --frozen mypy docs/build.py docker/tools/bwa-mem3
 	uv run --frozen pytest -n 5 --dist loadgroup
 
 # Vulnerabilities that do not concern this project: `--ignore ID`, or `--ignore-until-fixed ID`, each with a line on why.
