@@ -13,17 +13,18 @@ from bioinfo_assets.assets.sensors import MONITOR_INTERVAL_S, monitor_runs
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job import JobOptions
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.orchestration.run_liveness import end_orphans, mark_jobs_left
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend
-from bioinfo_assets_tests.launch.batch.conftest import max_running, scratch, second_s, simulator
+from bioinfo_assets_tests.launch.batch.conftest import max_running, second_s, simulator
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.launch.contract import job
 from bioinfo_assets_tests.simulator import BatchSimulator
 from bioinfo_assets_tests.waiting import wait_until
 
-__all__ = ["max_running", "s3", "s3_server", "scratch", "second_s", "simulator"]
+__all__ = ["max_running", "s3", "s3_server", "second_s", "simulator"]
 
 GRACE_S = 6.0
 """Longer than an evaluation of the sensor takes on a busy machine."""
@@ -34,7 +35,7 @@ import dagster as dg
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock
 with dg.DagsterInstance.from_config(sys.argv[1]) as instance, hold_run_lock(instance, sys.argv[2]):
     print("locked", flush=True)
-    time.sleep(1000)
+    time.sleep(150)
 """
 """A process that holds the lock of a run."""
 
@@ -49,9 +50,15 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def project(s3: str, scratch: str, simulator: BatchSimulator) -> Project:
+def scratch(s3: str) -> str:
+    """The scratch of the project in `s3/results`."""
+    return OutputLayout(f"{s3}/results").scratch
+
+
+@pytest.fixture
+def project(s3: str, simulator: BatchSimulator) -> Project:
     jobs, batch = JobOptions(queue="default"), BatchConfig(orphan_grace_s=GRACE_S)
-    return Project(Settings(output_path=f"{s3}/results", backend="batch", scratch=scratch, jobs=jobs, batch=batch))
+    return Project(Settings(output_path=f"{s3}/results", backend="batch", jobs=jobs, batch=batch))
 
 
 def start_run(instance: dg.DagsterInstance) -> str:

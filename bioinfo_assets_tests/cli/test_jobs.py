@@ -13,22 +13,27 @@ from bioinfo_assets.application.dagster_runs import open_instance
 from bioinfo_assets.launch.backend import Stream
 from bioinfo_assets.launch.batch.active_jobs import save_queue
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
+from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.storage.store import Store, join
 from bioinfo_assets_tests.cli.commands import call
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend
-from bioinfo_assets_tests.launch.batch.conftest import max_running, scratch, second_s, simulator
+from bioinfo_assets_tests.launch.batch.conftest import max_running, second_s, simulator
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
 from bioinfo_assets_tests.launch.contract import job
 from bioinfo_assets_tests.simulator import BatchSimulator
 from bioinfo_assets_tests.waiting import wait_until
 
-__all__ = ["max_running", "s3", "s3_server", "scratch", "second_s", "simulator"]
+__all__ = ["max_running", "s3", "s3_server", "second_s", "simulator"]
 
 
 @pytest.fixture
-def output_path(
-    simulator: BatchSimulator, s3: str, scratch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> str:
+def scratch(s3: str) -> str:
+    """The scratch of the project in `s3/results`."""
+    return OutputLayout(f"{s3}/results").scratch
+
+
+@pytest.fixture
+def output_path(simulator: BatchSimulator, s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The output path of a project on Batch."""
     home = tmp_path / "home"
     home.mkdir()
@@ -36,7 +41,6 @@ def output_path(
     settings = {
         "output_path": output_path,
         "backend": "batch",
-        "scratch": scratch,
         "jobs": {"queue": "default", "image": "tools:1"},
     }
     (home / "bioinfo-assets.toml").write_text(tomli_w.dumps(settings))

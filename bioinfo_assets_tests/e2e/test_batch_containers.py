@@ -174,7 +174,8 @@ def test_a_record_names_backend_and_image_and_has_the_cost(project: Project, too
 
 @pytest.mark.usefixtures("first_run")
 def test_only_tool_versions_and_queues_are_left_in_scratch(project: Project) -> None:
-    scratch = join(project.output_path.rpartition("/")[0], "scratch")
+    layout = project.ledger.layout
+    scratch = join(project.output_path.rpartition("/")[0], "scratch", layout.project_name)
     remaining = [uri.removeprefix(f"{scratch}/") for uri in Store().list(scratch, recursive=True)]
     assert {uri.partition("/")[0] for uri in remaining} == {"images", "queues"}
 
