@@ -2,7 +2,8 @@
 
 Some tools take seconds to start, and a run that reuses every result takes less than one. An entry is valid while the
 program's file has the same modification time, size and inode. A script may start anything, such as an image that was
-replaced, so each process asks it again; not one next to this Python, which an installation writes with what it starts.
+replaced, so each process asks it again; not one next to this Python or in the clone's `.tools/bin`, which `make
+install` writes with what it starts.
 """
 
 import json
@@ -57,7 +58,8 @@ def _cached_version(tool: Tool, program: str, path: str) -> str | None:
 
 
 def _may_start_another(program: str) -> bool:
-    if Path(program).parent == Path(sys.executable).parent:
+    environment = Path(sys.executable).parent
+    if Path(program).parent in {environment, environment.parents[1] / ".tools" / "bin"}:
         return False
     with open(program, "rb") as file:  # noqa: PTH123 - as above
         return file.read(2) == b"#!"
