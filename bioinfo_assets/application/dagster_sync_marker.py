@@ -15,10 +15,10 @@ from typing import Final
 
 from bioinfo_assets.application.plan import Plan
 from bioinfo_assets.pipeline.code_versions import code_versions
-from bioinfo_assets.pipeline.graph import GRAPH, result_key
+from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.record import Record
-from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, ResultKey
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.atomic import atomic_write
 
 FILE_NAME: Final = Path("history", "last-synced")
@@ -81,12 +81,8 @@ def _results(plan: Plan, records: Iterable[Record]) -> Iterator[str]:
 
 
 def _sources(plan: Plan) -> Iterator[str]:
-    shared = [result_key(source, "") for source in (REFERENCE_SOURCE, KNOWN_SITES_SOURCE)]
-    keys = [*shared, *(result_key(RAW_READS, name) for name in plan.names)]
-    ledger = plan.project.ledger
-    for key, observation in zip(keys, map_reads(ledger, ledger.read_observation, keys), strict=True):
-        if observation is not None:
-            yield f"{key.asset}\t{key.scope}\t{observation.data_version}\t{observation.observed.isoformat()}"
+    for source in plan.project.last_observations(plan.names):
+        yield f"{source.asset}\t{source.scope}\t{source.data_version}\t{source.observed.isoformat()}"
 
 
 def _materializations(plan: Plan) -> Iterator[str]:

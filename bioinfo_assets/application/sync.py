@@ -10,10 +10,8 @@ from bioinfo_assets.application.plan import Plan, dry_run, plan_everything
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.code_versions import code_versions
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedResult
-from bioinfo_assets.pipeline.graph import result_key
-from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.record import Observation
-from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, ResultKey
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import save
 from bioinfo_assets.storage.atomic import translate_disk_errors
 
@@ -82,8 +80,4 @@ def report_to_dagster(state: RecordedState, on_result: Callable[[int, ResultKey]
 
 def last_observations(trial: DryRun) -> dict[ResultKey, Observation]:
     """Return the observations of the sources, as updated by a dry run."""
-    ledger = trial.project.ledger
-    shared = [result_key(source, "") for source in (REFERENCE_SOURCE, KNOWN_SITES_SOURCE)]
-    keys = [*shared, *(result_key(RAW_READS, name) for name in trial.samples)]
-    observations = zip(keys, map_reads(ledger, ledger.read_observation, keys), strict=True)
-    return {key: observation for key, observation in observations if observation is not None}
+    return {observation.key: observation for observation in trial.project.last_observations(trial.samples)}

@@ -37,19 +37,20 @@ def prepare_samples(
     samples_file = join(project, "samples.txt")
     with _examples(source) as (folder, references):
         fastqs = store.list(folder, recursive=True)
-        targets = _targets(store, fastqs, project, source=folder)
-        copies = {join(project, "samples", file_name(uri)): uri for uri in references}
-        sample_folders = list(dict.fromkeys(map(folder_of, targets)))
+        reads = _targets(store, fastqs, project, source=folder)
+        others = {join(project, "samples", file_name(uri)): uri for uri in references}
+        copies = reads | others
+        sample_folders = list(dict.fromkeys(map(folder_of, reads)))
         text = "".join(f"{sample_folder}\n" for sample_folder in sample_folders).encode()
         if store.exists(samples_file) and store.read_small(samples_file) != text:
             raise InputError(f"{samples_file} exists and lists other samples: choose another output path")
-        for target, uri in (targets | copies).items():
+        for target, uri in copies.items():
             _check_is_free(store, target, uri)
-        for target, uri in (targets | copies).items():
+        for target, uri in copies.items():
             _copy(store, uri, target)
     store.write_bytes(samples_file, text)
     typer.echo(f"{len(sample_folders)} samples in {samples_file}")
-    options = _reference_options(list(copies))
+    options = _reference_options(list(others))
     typer.echo(f"Next: {own_command()} run --samples-file {samples_file} --output-path {project}{options}")
 
 

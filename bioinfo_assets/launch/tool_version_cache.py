@@ -22,9 +22,6 @@ from bioinfo_assets.storage.atomic import atomic_write
 
 _lock: Final = Lock()
 
-_versions_of_scripts: Final[dict[str, tuple[str, str]]] = {}
-"""By script, its key and version, as this process has asked for it."""
-
 
 def cached_tool_versions(commands: Collection[str], path: str) -> Mapping[str, str]:
     """Return the version of each command as it is found on `path`, running only programs that are not in the cache.
@@ -38,14 +35,6 @@ def cached_tool_versions(commands: Collection[str], path: str) -> Mapping[str, s
 def _cached_version(tool: Tool, program: str, path: str) -> str | None:
     stat = os.stat(program)  # noqa: PTH116 - follows links as exec does
     key = "\t".join([*tool.version_arguments, tool.version, *map(str, (stat.st_mtime_ns, stat.st_size, stat.st_ino))])
-    if _may_start_another(program):
-        known = _versions_of_scripts.get(program)
-        if known is not None and known[0] == key:
-            return known[1]
-        version = reported_version(tool, program, path)
-        if version is not None:
-            _versions_of_scripts[program] = key, version
-        return version
     entry = _load().get(program)
     if entry is not None and entry["key"] == key:
         return entry["version"]
@@ -57,24 +46,26 @@ def _cached_version(tool: Tool, program: str, path: str) -> str | None:
     return version
 
 
-def _may_start_another(program: str) -> bool:
-    environment = Path(sys.executable).parent
-    if Path(program).parent in {environment, environment.parents[1] / ".tools" / "bin"}:
-        return False
-    with open(program, "rb") as file:  # noqa: PTH123 - as above
-        return file.read(2) == b"#!"
-
-
 @lru_cache(maxsize=1)
 def _load() -> dict[str, dict[str, str]]:
-    """The cache by path of program, read once per process; a damaged file counts as an empty one."""
+    """The cache by path of program, read once per process, without scripts; a damaged file counts as an empty one."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         entries = json.loads(_file().read_text(encoding="utf-8"))
         return {
             str(program): {field: str(entry[field]) for field in ("key", "version")}
             for program, entry in entries.items()
+            if not _may_start_another(Path(program))
         }
     return {}
+
+
+def _may_start_another(program: Path) -> bool:
+    """Whether a program is a script that may start another version than before."""
+    environment = Path(sys.executable).parent
+    if not program.exists() or program.parent in {environment, environment.parents[1] / ".tools" / "bin"}:
+        return False
+    with program.open("rb") as file:
+        return file.read(2) == b"#!"
 
 
 def _save() -> None:

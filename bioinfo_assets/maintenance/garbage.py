@@ -226,9 +226,9 @@ def _dead_scratch(scratch: Path | None) -> Iterator[GarbageItem]:
 
 def _unfinished_files(ledger: Ledger) -> Iterator[GarbageItem]:
     root = local_path(ledger.output_path)  # a lifecycle rule of the bucket removes those of uploads
-    for file in abandoned_parts(root, MIN_AGE_S) if root else ():
+    for file, size in abandoned_parts(root, MIN_AGE_S) if root else ():
         if not file.is_relative_to(ledger.layout.scratch):
-            yield GarbageItem(str(file), "", UNFINISHED, file.stat().st_size, (str(file),))
+            yield GarbageItem(str(file), "", UNFINISHED, size, (str(file),))
 
 
 def _select(ledger: Ledger, garbage: Garbage, path: str) -> list[GarbageItem]:

@@ -1,4 +1,4 @@
-"""Checks of files to import, by their first and last bytes: BAMs, their indexes, and FASTQs."""
+"""Checks of files to import, by their places, and their first and last bytes: BAMs, their indexes, and FASTQs."""
 
 import shlex
 from collections.abc import Collection, Sequence
@@ -7,7 +7,29 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.bam_header import BamHeader, contig_difference, count_indexed_contigs
 from bioinfo_assets.genomics.fastq import HEAD_BYTES, FastqHead, check_pair, read_group_ids, read_head
 from bioinfo_assets.genomics.reference import Contig
-from bioinfo_assets.storage.store import Store
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.storage.store import Store, local_path
+
+
+def check_location(ledger: Ledger, uri: str, sample: str) -> None:
+    """Check that a file is not among results, where the next job would overwrite it, nor a link to one.
+
+    Raises:
+        InputError: it is.
+    """
+    scope = _scope_of(ledger, uri)
+    if scope and (scope == sample or ledger.store.list(ledger.layout.records(scope))):
+        raise InputError(f"{uri} is among this project's own results, where jobs write: move it elsewhere first")
+
+
+def _scope_of(ledger: Ledger, uri: str) -> str:
+    """The scope in whose folder a file is, links followed; empty if it is outside of the output path."""
+    path, output = local_path(uri), local_path(ledger.output_path)  # raises an InputError for an unsupported address
+    if ledger.layout.contains(uri):
+        return ledger.layout.relative(uri).partition("/")[0]
+    if path is None or output is None or output.resolve() not in path.resolve().parents:
+        return ""
+    return path.resolve().relative_to(output.resolve()).parts[0]
 
 
 def check_sample_of(uri: str, header: BamHeader, sample: str) -> None:

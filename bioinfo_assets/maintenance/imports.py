@@ -140,7 +140,7 @@ def check_import(ledger: Ledger, request: Import, *, replace: bool = False) -> C
     """
     uris = _files_by_key(request)
     for uri in uris.values():
-        _check_location(ledger, uri, request.sample)
+        imported_files.check_location(ledger, uri, request.sample)
         ledger.store.stat(uri)
     previous = ledger.read(ResultKey(request.asset, request.sample))
     _check_may_replace(previous, may_replace=replace)
@@ -211,23 +211,6 @@ def _files_by_key(request: Import) -> dict[str, str]:
         index = " and its index (.bai)" if request.asset in SORTED_BAMS else ""
         raise InputError(f"{request.asset} is one BAM{index}, not {', '.join(request.files)}: give only these")
     return {"bam": bams[0], **({"bai": indexes[0]} if indexes else {})}
-
-
-def _check_location(ledger: Ledger, uri: str, sample: str) -> None:
-    """Check that a file is not among results, where the next job would overwrite it, nor a link to one."""
-    scope = _scope_of(ledger, uri)
-    if scope and (scope == sample or ledger.store.list(ledger.layout.records(scope))):
-        raise InputError(f"{uri} is among this project's own results, where jobs write: move it elsewhere first")
-
-
-def _scope_of(ledger: Ledger, uri: str) -> str:
-    """The scope in whose folder a file is, links followed; empty if it is outside of the output path."""
-    path, output = local_path(uri), local_path(ledger.output_path)  # raises an InputError for an unsupported address
-    if ledger.layout.contains(uri):
-        return ledger.layout.relative(uri).partition("/")[0]
-    if path is None or output is None or output.resolve() not in path.resolve().parents:
-        return ""
-    return path.resolve().relative_to(output.resolve()).parts[0]
 
 
 def _describes(record: Record, request: Import, files: Mapping[str, tuple[str, FileStat]]) -> bool:

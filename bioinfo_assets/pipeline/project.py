@@ -15,10 +15,11 @@ from bioinfo_assets.launch.job import JobOptions, StoredFile
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import ReadBudget, observe
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.records.samples import check_reads, load_sample
 from bioinfo_assets.records.shared_cache import SharedCache
-from bioinfo_assets.result_key import RAW_READS, REFERENCES, ResultKey
+from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, RAW_READS, REFERENCE_SOURCE, REFERENCES, ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.known_sites import KnownSites
 from bioinfo_assets.steps.reads import LaneFiles
@@ -150,6 +151,12 @@ class Project:
         """
         files = {self.ledger.layout.relative(uri): uri for uri in self.settings.known_sites}
         return observe(self.ledger, ResultKey("known_sites_source", REFERENCES), files, budget=budget)
+
+    def last_observations(self, samples: Iterable[str]) -> "Iterator[Observation]":
+        """The sources as they were last observed: reference, known sites, and the FASTQs of samples."""
+        shared = [ResultKey(source, REFERENCES) for source in (REFERENCE_SOURCE, KNOWN_SITES_SOURCE)]
+        keys = [*shared, *(ResultKey(RAW_READS, name) for name in samples)]
+        return filter(None, map_reads(self.ledger, self.ledger.read_observation, keys))
 
     def known_sites(self, observation: Observation) -> tuple[KnownSites, ...]:
         """The observed known sites, in the order of the settings."""

@@ -125,11 +125,13 @@ def are_unchanged(ledger: Ledger, key: ResultKey, uris: Iterable[str]) -> bool:
     observation = ledger.read_observation(key)
     known = observation.by_uri() if observation else {}
 
-    def is_unchanged(uri: str) -> bool:
-        stat = ledger.store.find(uri) if uri in known else None
-        return stat is not None and _is_unchanged(known[uri], stat)
+    return all(is_unchanged(ledger.store, known.get(uri)) for uri in uris)
 
-    return all(map(is_unchanged, uris))
+
+def is_unchanged(store: Store, known: FileRecord | None) -> bool:
+    """Whether a file was observed, and neither rewritten nor removed since."""
+    stat = store.find(known.uri) if known is not None else None
+    return known is not None and stat is not None and _is_unchanged(known, stat)
 
 
 def _is_unchanged(known: FileRecord, stat: FileStat) -> bool:

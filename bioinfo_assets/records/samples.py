@@ -26,6 +26,7 @@ from bioinfo_assets.genomics.samplesheet import (
     parse_samplesheet,
 )
 from bioinfo_assets.records.ledger import DamagedRecordError, Ledger
+from bioinfo_assets.records.observations import is_unchanged
 from bioinfo_assets.records.parallel import MAX_CONCURRENT_READS
 from bioinfo_assets.records.record import FileRecord, Record, user_name
 from bioinfo_assets.result_key import RAW_READS, ResultKey
@@ -74,7 +75,8 @@ class KnownLanes:
         sample, files = self._load(row.sample)
         for lane in sample.lanes if sample else ():
             if (lane.read1, lane.read2) == (row.read1, row.read2) and _matches(row, lane):
-                return lane if all(self._is_unchanged(files.get(uri)) for uri in (row.read1, row.read2)) else None
+                known = (files.get(uri) for uri in (row.read1, row.read2))
+                return lane if all(is_unchanged(self.ledger.store, file) for file in known) else None
         return None
 
     def _load(self, name: str) -> tuple[Sample | None, dict[str, FileRecord]]:
@@ -83,12 +85,6 @@ class KnownLanes:
             observation = self.ledger.read_observation(ResultKey(RAW_READS, name)) if sample else None
             self._cache[name] = sample, observation.by_uri() if observation else {}
         return self._cache[name]
-
-    def _is_unchanged(self, file: FileRecord | None) -> bool:
-        if file is None:
-            return False
-        stat = self.ledger.store.find(file.uri)
-        return stat is not None and (stat.size, stat.stamp) == (file.size, file.stamp)
 
 
 def _matches(row: SheetRow, lane: Lane) -> bool:

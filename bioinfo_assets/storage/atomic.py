@@ -85,14 +85,18 @@ def remove_parts(path: Path) -> None:
                 file.unlink(missing_ok=True)
 
 
-def abandoned_parts(folder: Path, min_age_s: float) -> Iterator[Path]:
-    """Yield the temporary files in a folder and its subfolders that no process has written to for so many seconds."""
+def abandoned_parts(folder: Path, min_age_s: float) -> Iterator[tuple[Path, int]]:
+    """Yield the temporary files in a folder and its subfolders to which nothing was written for so many seconds.
+
+    Each comes with its size.
+    """
     part = re.compile(r"\..+\." + _PART)
     for root, _, names in os.walk(folder):
         for file in (Path(root, name) for name in names if part.fullmatch(name)):
             with suppress(FileNotFoundError):  # it is finished by now
-                if time.time() - file.stat().st_mtime >= min_age_s:
-                    yield file
+                stat = file.stat()
+                if time.time() - stat.st_mtime >= min_age_s:
+                    yield file, stat.st_size
 
 
 def atomic_copy(source: Path, target: Path) -> None:

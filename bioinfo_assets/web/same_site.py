@@ -30,17 +30,17 @@ class SameSiteOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, by 403 and a sentence if it is refused."""
-        if scope["type"] in {"http", "websocket"}:
-            headers = Headers(scope=scope)
-            if not self._any_host and not _is_this_machine(headers.get("host", "")):
-                response = PlainTextResponse("this page is at 127.0.0.1 or localhost, and has no other name\n", 403)
-                await response(scope, receive, send)
-                return
-            if _can_change_something(scope) and not _is_same_site(headers):
-                response = PlainTextResponse("the page of another site sent this request\n", 403)
-                await response(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        problem = self._problem(scope) if scope["type"] in {"http", "websocket"} else ""
+        answer = PlainTextResponse(f"{problem}\n", 403) if problem else self._app
+        await answer(scope, receive, send)
+
+    def _problem(self, scope: Scope) -> str:
+        headers = Headers(scope=scope)
+        if not self._any_host and not _is_this_machine(headers.get("host", "")):
+            return "this page is at 127.0.0.1 or localhost, and has no other name"
+        if _can_change_something(scope) and not _is_same_site(headers):
+            return "the page of another site sent this request"
+        return ""
 
 
 def _is_this_machine(host: str) -> bool:

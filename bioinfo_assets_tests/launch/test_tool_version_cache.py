@@ -19,14 +19,9 @@ def next_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
     """
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
-
-    def drop() -> None:
-        tool_version_cache._load.cache_clear()
-        tool_version_cache._versions_of_scripts.clear()
-
-    drop()
-    yield drop
-    drop()
+    tool_version_cache._load.cache_clear()
+    yield tool_version_cache._load.cache_clear
+    tool_version_cache._load.cache_clear()
 
 
 def logging_program(path: Path, version: str) -> Path:

@@ -11,9 +11,17 @@ from playwright.sync_api import Page, sync_playwright
 from bioinfo_assets_tests.cli.commands import call_process
 from bioinfo_assets_tests.cli.test_dagit import Page as Dagit
 from bioinfo_assets_tests.cli.test_dagit import start_server
+from bioinfo_assets_tests.web.server import Server
 
 SETTINGS = {"BIOINFO_ASSETS_READ_QUALITY": "true", "BIOINFO_ASSETS_QUALITY": '{"duplicates": {"fail": 0.001}}'}
 """So that there are plots of the reads, and samples that fail a check."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server without routes."""
+    with Server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The page that opens an alignment in IGV: by a real server, of a project in a folder and of one in S3."""
 
 import re
-from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -19,12 +18,6 @@ from bioinfo_assets_tests.servers import s3, s3_server
 from bioinfo_assets_tests.web.server import Server
 
 __all__ = ["s3", "s3_server"]  # fixtures
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server() as server:
-        yield server
 
 
 @pytest.fixture(params=["folder", "S3"])

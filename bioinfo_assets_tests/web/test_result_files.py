@@ -1,7 +1,6 @@
 """The files of results over HTTP: by a real server, from a folder and from S3, and what is not served."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -21,12 +20,6 @@ PAGE: Final = b"<!DOCTYPE html><html><head><title>x</title></head></html>"
 
 def serve(server: Server, output_path: str, home: Path) -> None:
     server.serve([ResultFiles(OutputLayout(output_path), home).route])
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server() as server:
-        yield server
 
 
 @pytest.fixture

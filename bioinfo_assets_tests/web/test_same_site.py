@@ -1,6 +1,6 @@
 """What pages of other sites make a browser send is refused; what user, programs and the page itself send is not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 from starlette.applications import Starlette
@@ -21,12 +21,6 @@ def app(*, any_host: bool) -> Starlette:
     starlette = Starlette(routes=routes)
     starlette.add_middleware(SameSiteOnly, any_host=any_host)
     return starlette
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server() as server:
-        yield server
 
 
 @pytest.fixture
