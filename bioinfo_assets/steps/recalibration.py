@@ -87,12 +87,7 @@ def recalibrate(
             "known_sites": tuple(names),
             "static_quantized_quals": recalibration.quantized_quals,
         },
-        resources=resources.for_recalibration(
-            marked.bam.size,
-            reference.fasta.size,
-            sum(sites.vcf.size for sites in recalibration.known_sites),
-            recalibration.engine,
-        ),
+        resources=resources.for_recalibration(marked.bam.size, reference.fasta.size, recalibration.engine),
     )
 
 

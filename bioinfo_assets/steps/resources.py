@@ -117,16 +117,15 @@ def for_duplicate_marking(bam: int, fasta: int) -> Resources:
     )
 
 
-def for_recalibration(bam: int, fasta: int, sites: int, engine: Engine) -> Resources:
-    """For base recalibration with VCFs of this size: the BAM and the new one are on disk.
+def for_recalibration(bam: int, fasta: int, engine: Engine) -> Resources:
+    """For base recalibration: the BAM and the new one are on disk.
 
-    The native engine has up to four contigs with their known sites in memory: those of a human genome are a quarter of
-    it. A site takes 25 bytes of a bgzipped dbSNP, and 8 of memory, or 16 while the array of its contig grows.
+    The native engine has up to four contigs in memory: those of a human genome are a quarter of it.
     """
     if engine is Engine.NATIVE:
         return _resources(
             cpus=_cpus(bam, per_cpu=500 * MIB, max_cpus=4),
-            memory_mib=_memory_mib(MIN_MIB, fasta / 4 + sites / 5, max_mib=on_machine_of(8)),
+            memory_mib=_memory_mib(MIN_MIB, fasta / 4, max_mib=on_machine_of(8)),
             disk_mib=_disk_mib(2.5 * bam),
         )
     return _for_single_jvm(bam, fasta, max_mib=on_machine_of(8), disk=2.5 * bam)

@@ -11,8 +11,6 @@ HUMAN_FASTA = 3_200_000_000
 HUMAN_INDEX = {Aligner.BWA: 5_600_000_000, Aligner.BWA_MEM2: 17_300_000_000, Aligner.BWA_MEM3: 17_300_000_000}
 """The size of the aligner's index of GRCh38."""
 HUMAN_READS, HUMAN_BAM = 60 * GIB, 50 * GIB
-DBSNP, RECENT_DBSNP = 1_500_000_000, 16_000_000_000
-"""The sizes of dbSNP 138 as Broad publishes it, and of build 151, bgzipped."""
 
 
 def indexing(fasta: int, aligner: Aligner) -> Resources:
@@ -32,8 +30,8 @@ def alignment(reads: int, aligner: Aligner) -> Resources:
         resources.for_trimming(1_000_000),
         indexing(17_000, Aligner.BWA),
         resources.for_alignment(30_000, 1_000_000, Aligner.BWA.thread_mib),
-        resources.for_recalibration(1_000_000, 17_000, 1_000, Engine.GATK),
-        resources.for_recalibration(1_000_000, 17_000, 1_000, Engine.NATIVE),
+        resources.for_recalibration(1_000_000, 17_000, Engine.GATK),
+        resources.for_recalibration(1_000_000, 17_000, Engine.NATIVE),
         resources.for_copying(1_000_000),
         resources.for_cram(1_000_000, 17_000),
         resources.for_picard_metrics(1_000_000, 17_000),
@@ -88,9 +86,8 @@ def test_a_human_genome_gets_the_memory_that_its_tools_need() -> None:
         (alignment(HUMAN_READS, Aligner.BWA), 16),
         (alignment(HUMAN_READS, Aligner.BWA_MEM2), 64),
         (resources.for_duplicate_marking(HUMAN_BAM, HUMAN_FASTA), 16),
-        (resources.for_recalibration(HUMAN_BAM, HUMAN_FASTA, DBSNP, Engine.GATK), 8),
-        (resources.for_recalibration(HUMAN_BAM, HUMAN_FASTA, DBSNP, Engine.NATIVE), 4),
-        (resources.for_recalibration(HUMAN_BAM, HUMAN_FASTA, RECENT_DBSNP, Engine.NATIVE), 8),
+        (resources.for_recalibration(HUMAN_BAM, HUMAN_FASTA, Engine.GATK), 8),
+        (resources.for_recalibration(HUMAN_BAM, HUMAN_FASTA, Engine.NATIVE), 2),
         (resources.for_picard_metrics(HUMAN_BAM, HUMAN_FASTA), 4),
         (resources.for_depth(HUMAN_BAM, HUMAN_FASTA, plain_text=False), 16),
     ],

@@ -12,15 +12,19 @@ typedef struct {
     const char *name;
     htsFile *file;
     tbx_t *index;
+    hts_itr_t *lines; /* of the contig; null after the last one */
+    kstring_t line;
+    site next; /* that of the line */
 } vcf_file;
 
+/* Sites of a contig are read as its records are: those that are in memory are window[first] to window[end - 1]. */
 struct known_sites {
     int count;
     vcf_file *files;
     sam_hdr_t *header;
     int contig;
-    site *sites;
-    size_t site_count, capacity;
+    site *window;
+    size_t first, end, capacity;
 };
 
 /* The value of KEY in a header line like ##contig=<ID=chr1,length=248956422>, in `text`; false if there is none. */
@@ -117,11 +121,14 @@ known_sites *open_known_sites(const char *const *names, int count, const bam_rea
 void close_known_sites(known_sites *sites)
 {
     for (int i = 0; i < sites->count; i++) {
-        tbx_destroy(sites->files[i].index);
-        hts_close(sites->files[i].file);
+        vcf_file *file = &sites->files[i];
+        hts_itr_destroy(file->lines);
+        ks_free(&file->line);
+        tbx_destroy(file->index);
+        hts_close(file->file);
     }
     free(sites->files);
-    free(sites->sites);
+    free(sites->window);
     free(sites);
 }
 
@@ -166,58 +173,82 @@ static site parse_line(const vcf_file *file, const char *line)
     return (site){within_contig(position - 1), within_contig(end - 1)};
 }
 
-static int by_start(const void *first, const void *second)
+static void read_site(vcf_file *file)
 {
-    const site *a = first, *b = second;
-    return (a->start > b->start) - (a->start < b->start);
-}
-
-static void join_overlapping(known_sites *sites)
-{
-    size_t made = 0;
-    if (!sites->site_count)
-        return;
-    sort_array(sites->sites, sites->site_count, sizeof *sites->sites, by_start);
-    for (size_t i = 0; i < sites->site_count; i++) {
-        const site *next = &sites->sites[i];
-        site *last = made ? &sites->sites[made - 1] : NULL;
-        if (last && next->start <= last->end)
-            last->end = next->end > last->end ? next->end : last->end;
-        else
-            sites->sites[made++] = *next;
-    }
-    sites->site_count = made;
-}
-
-static void read_contig(known_sites *sites, const vcf_file *file)
-{
-    int contig = tbx_name2id(file->index, sam_hdr_tid2name(sites->header, sites->contig));
-    if (contig < 0)
-        return;
-    hts_itr_t *lines = tbx_itr_queryi(file->index, contig, 0, HTS_POS_MAX);
-    kstring_t line = KS_INITIALIZE;
-    int result;
-    if (!lines)
-        fail("%s.tbi is damaged: make it again with tabix -p vcf", file->name);
-    while ((result = tbx_itr_next(file->file, file->index, lines, &line)) >= 0) {
-        sites->sites = grow(sites->sites, &sites->capacity, sites->site_count + 1, sizeof *sites->sites);
-        sites->sites[sites->site_count++] = parse_line(file, line.s);
-    }
+    int result = tbx_itr_next(file->file, file->index, file->lines, &file->line);
     if (result < -1)
         fail("%s is truncated or damaged: copy it again", file->name);
-    tbx_itr_destroy(lines);
-    ks_free(&line);
+    if (result < 0) {
+        hts_itr_destroy(file->lines);
+        file->lines = NULL;
+        return;
+    }
+    site read = parse_line(file, file->line.s);
+    if (read.start < file->next.start)
+        fail("%s is not sorted (\"%.60s\"): sort it (bcftools sort) and index it (tabix -p vcf)", file->name,
+             file->line.s);
+    file->next = read;
 }
 
-const site *sites_of_contig(known_sites *sites, int contig, size_t *count)
+static void start_contig(known_sites *sites, int contig)
 {
-    if (contig != sites->contig) {
-        sites->contig = contig;
-        sites->site_count = 0;
-        for (int i = 0; i < sites->count; i++)
-            read_contig(sites, &sites->files[i]);
-        join_overlapping(sites);
+    sites->contig = contig;
+    sites->first = sites->end = 0;
+    for (int i = 0; i < sites->count; i++) {
+        vcf_file *file = &sites->files[i];
+        int number = tbx_name2id(file->index, sam_hdr_tid2name(sites->header, contig));
+        hts_itr_destroy(file->lines);
+        file->lines = NULL;
+        if (number < 0)
+            continue;
+        file->lines = tbx_itr_queryi(file->index, number, 0, HTS_POS_MAX);
+        if (!file->lines)
+            fail("%s.tbi is damaged: make it again with tabix -p vcf", file->name);
+        file->next = (site){INT32_MIN, INT32_MIN};
+        read_site(file);
     }
-    *count = sites->site_count;
-    return sites->sites;
+}
+
+static void add_site(known_sites *sites, site next)
+{
+    site *last = sites->end > sites->first ? &sites->window[sites->end - 1] : NULL;
+    if (last && next.start <= last->end) {
+        last->end = next.end > last->end ? next.end : last->end;
+        return;
+    }
+    if (sites->first > sites->end / 2) {
+        sites->end -= sites->first;
+        memmove(sites->window, sites->window + sites->first, sites->end * sizeof *sites->window);
+        sites->first = 0;
+    }
+    sites->window = grow(sites->window, &sites->capacity, sites->end + 1, sizeof *sites->window);
+    sites->window[sites->end++] = next;
+}
+
+/* The file with the first of the next sites, or null if there are no more. */
+static vcf_file *file_of_next(known_sites *sites)
+{
+    vcf_file *first = NULL;
+    for (int i = 0; i < sites->count; i++) {
+        vcf_file *file = &sites->files[i];
+        if (file->lines && (!first || file->next.start < first->next.start))
+            first = file;
+    }
+    return first;
+}
+
+const site *sites_around(known_sites *sites, int contig, int64_t start, int64_t end, size_t *count)
+{
+    vcf_file *file;
+    if (contig != sites->contig)
+        start_contig(sites, contig);
+    while (sites->first < sites->end && sites->window[sites->first].end < start)
+        sites->first++;
+    while ((file = file_of_next(sites)) && file->next.start < end) {
+        if (file->next.end >= start)
+            add_site(sites, file->next);
+        read_site(file);
+    }
+    *count = sites->end - sites->first;
+    return *count ? &sites->window[sites->first] : NULL;
 }

@@ -76,22 +76,15 @@ static void mask_site(observer *to, const site *known)
 static void mask_known_sites(observer *to, const bam1_t *record)
 {
     size_t count;
-    const site *known = sites_of_contig(to->sites, record->core.tid, &count);
     int64_t whole_end = record->core.pos + bam_cigar2rlen(record->core.n_cigar, bam_get_cigar(record));
     int64_t start = to->read.start, end = reference_end(&to->read);
     start = start > record->core.pos ? start : record->core.pos;
     end = end < whole_end ? end : whole_end;
-    size_t low = 0, high = count;
+    const site *known = sites_around(to->sites, record->core.tid, record->core.pos, end, &count);
     memset(to->masked, 0, to->read.length);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (known[middle].end < start)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < count && known[low].start < end; low++)
-        mask_site(to, &known[low]);
+    for (size_t i = 0; i < count && known[i].start < end; i++)
+        if (known[i].end >= start)
+            mask_site(to, &known[i]);
 }
 
 static void find_mismatches(observer *to, const bam1_t *record)
