@@ -97,7 +97,7 @@ benchmark: install ## measure the figures of docs/benchmarks.md on this machine
 	uv run --frozen python -m benchmarks
 
 clean: ## delete what the commands above wrote into the clone, with tools and environment
-	rm -rf engine/build engine/build-sanitized engine/build-fuzz .tools .venv demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf engine/build engine/build-memory engine/build-threads engine/build-fuzz .tools .venv demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 # The container image with the tools. AWS is queried only for what a target needs and no variable sets.
 AWS ?= $(firstword $(wildcard $(CURDIR)/.venv/bin/aws) aws)## the AWS CLI; default: the one from `make install`

@@ -46,10 +46,10 @@ def table_words(inputs: Inputs, output: Path) -> list[str | Path]:
     return ["table", "-i", inputs.bam, "-r", inputs.reference, *sites, "-o", output]
 
 
-def build(*, sanitized: bool) -> Path:
-    """Make the program if a source is newer; workers wait for each other."""
-    options = ["SANITIZE=1"] if sanitized else []
+def build(sanitizers: str | None = None) -> Path:
+    """Make the program if a source is newer, for `memory` or `threads` with sanitizers; workers wait for each other."""
+    options = [f"SANITIZE={sanitizers}"] if sanitizers else []
     command: list[str | Path] = ["flock", SOURCES / "Makefile", "make", "--silent", f"--directory={SOURCES}", *options]
     made = subprocess.run(command, check=False, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
-    return SOURCES / ("build-sanitized" if sanitized else "build") / "bioinfo-assets-engine"
+    return SOURCES / (f"build-{sanitizers}" if sanitizers else "build") / "bioinfo-assets-engine"

@@ -38,7 +38,7 @@ class Prepared:
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    program = Engine(build(sanitized=False))
+    program = Engine(build())
     folder = tmp_path_factory.mktemp("prepared")
     reads = Generator(1).write(folder, 20)
     sites = gzip.decompress((folder / "sites0.vcf.gz").read_bytes())

@@ -41,7 +41,7 @@ def test_known_sites_do_not_take_memory(tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path, {"chr1": contig}, long_head, [record("first", 0, 60), last], [sites])
     words = table_words(inputs, tmp_path / "table")
     # The contig takes 3 MiB, and 8 bytes for each of the sites would be 10 MiB more.
-    subprocess.run(["prlimit", f"--data={8 << 20}", build(sanitized=False), *words], check=True)
+    subprocess.run(["prlimit", f"--data={8 << 20}", build(), *words], check=True)
 
 
 def test_known_sites_that_are_not_sorted_are_refused(program: Path, tmp_path: Path) -> None:
