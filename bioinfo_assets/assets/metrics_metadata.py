@@ -1,6 +1,6 @@
 """The metrics of a result as Dagster's metadata: numbers that Dagit plots over samples and time, charts and tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import dagster as dg
@@ -65,7 +65,8 @@ def _links(layout: OutputLayout, spec: AssetSpec, record: Record) -> Metadata:
 def _metadata_value(sample: str, value: MetricValue) -> dg.MetadataValue:
     match value:
         case Table(rows):
-            return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows[:MAX_ROWS]])
+            schema = dg.TableSchema([dg.TableColumn(name, _column_type(rows, name)) for name in rows[0]])
+            return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows[:MAX_ROWS]], schema)
         case InsertSizeHistogram() | CoverageCurve() | QualityByCycle():
             return dg.MetadataValue.md(_chart(sample, value))
         case int():
@@ -74,6 +75,10 @@ def _metadata_value(sample: str, value: MetricValue) -> dg.MetadataValue:
             return dg.MetadataValue.float(value)
         case str():
             return dg.MetadataValue.text(value)
+
+
+def _column_type(rows: Sequence[Mapping[str, object]], name: str) -> str:
+    return "float" if any(isinstance(row[name], float) for row in rows) else "string"
 
 
 def _chart(sample: str, value: InsertSizeHistogram | CoverageCurve | QualityByCycle) -> str:

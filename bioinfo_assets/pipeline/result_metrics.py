@@ -48,9 +48,9 @@ class QualityByCycle:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows with a value for each column; a column without a value in a row is left out there."""
+    """Rows with the same columns; a cell without a value is None."""
 
-    rows: tuple[Mapping[str, float | str], ...]
+    rows: tuple[Mapping[str, float | str | None], ...]
 
 
 MetricValue = float | str | InsertSizeHistogram | CoverageCurve | QualityByCycle | Table
@@ -165,14 +165,20 @@ def depth_metrics(store: Store, record: Record) -> Metrics:
 
 @_reported
 def report_metrics(store: Store, record: Record) -> Metrics:
-    """MultiQC's table of general statistics: a row for each sample."""
-    lines = csv.DictReader(io.StringIO(_read_table(store, record, "table")), delimiter="\t", quoting=csv.QUOTE_NONE)
-    rows = ({column.lower(): _value(text) for column, text in line.items() if text} for line in lines)
-    return {"general_statistics": Table(tuple(rows))}
+    """MultiQC's table of general statistics: a row for each sample, with empty cells where it lacks a result."""
+    lines = csv.reader(io.StringIO(_read_table(store, record, "table")), delimiter="\t", quoting=csv.QUOTE_NONE)
+    sample, *columns = (name.lower() for name in next(lines))
+    rows = [
+        {sample: name, **{column: _value(text) for column, text in zip(columns, values, strict=True)}}
+        for name, *values in lines
+    ]
+    return {"general_statistics": Table(tuple(rows))} if rows else {}
 
 
-def _value(text: str) -> float | str:
-    """A figure of MultiQC, rounded to what it is read for; a name as it is."""
+def _value(text: str) -> float | str | None:
+    """A figure of MultiQC, rounded to what it is read for; None for an empty cell."""
+    if not text:
+        return None
     try:
         number = float(text)
     except ValueError:
