@@ -1,7 +1,7 @@
 """Quality control as checks of assets: one for each kind, with a table of all samples."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -41,23 +41,26 @@ def report_quality(instance: dg.DagsterInstance, project: Project) -> None:
 
 
 def _result(check: QualityCheck, findings: Sequence[Finding]) -> dg.AssetCheckResult:
-    """One check of all samples: an error if one fails, a warning if one is at a limit."""
-    failed = [finding for finding in findings if finding.outcome is Outcome.FAIL]
-    warned = [finding for finding in findings if finding.outcome is Outcome.WARN]
+    """One check of all samples: an error if one fails, a warning if one is at a limit or cannot be assessed."""
+    failed, warned, unknown = (
+        [finding for finding in findings if finding.outcome is outcome]
+        for outcome in (Outcome.FAIL, Outcome.WARN, Outcome.UNKNOWN)
+    )
     counts = Counter(finding.outcome for finding in findings)
-    others = [finding for finding in findings if finding.outcome not in {Outcome.FAIL, Outcome.WARN}]
+    reported = [*failed, *warned, *unknown]
+    others = [finding for finding in findings if finding.outcome in {Outcome.PASS, Outcome.PENDING, Outcome.ACCEPTED}]
     return dg.AssetCheckResult(
         asset_key=dg.AssetKey(check.asset),
         check_name=check.name,
-        passed=not failed and not warned,
+        passed=not reported,
         severity=dg.AssetCheckSeverity.ERROR if failed else dg.AssetCheckSeverity.WARN,
-        description=_sentence(len(findings), failed, warned),
+        description=_sentence(counts, reported),
         metadata={
             **{outcome.value: dg.MetadataValue.int(counts[outcome]) for outcome in Outcome},
             "samples": dg.MetadataValue.table(
                 records=[
                     dg.TableRecord({"sample": item.sample, "outcome": item.outcome.value, "message": item.message})
-                    for item in [*failed, *warned, *others][:MAX_ROWS]
+                    for item in [*reported, *others][:MAX_ROWS]
                 ],
                 schema=_COLUMNS,
             ),
@@ -65,13 +68,16 @@ def _result(check: QualityCheck, findings: Sequence[Finding]) -> dg.AssetCheckRe
     )
 
 
-def _sentence(count: int, failed: Sequence[Finding], warned: Sequence[Finding]) -> str:
-    if not failed and not warned:
-        return f"nothing to report of {count} samples"
-    named = "; ".join(f"{item.sample} ({item.message})" for item in [*failed, *warned][:MAX_NAMED])
-    more = len(failed) + len(warned) - MAX_NAMED
-    parts = [f"{len(failed)} of {count} fail" if failed else "", f"{len(warned)} warn" if warned else ""]
-    return f"{', '.join(filter(None, parts))}: {named}" + (f"; and {more} more" if more > 0 else "")
+def _sentence(counts: Mapping[Outcome, int], reported: Sequence[Finding]) -> str:
+    count = sum(counts.values())
+    if not reported:
+        pending = counts[Outcome.PENDING]
+        return f"nothing to report of {count - pending} samples" + (f"; {pending} have no result" if pending else "")
+    named = "; ".join(f"{item.sample} ({item.message})" for item in reported[:MAX_NAMED])
+    more = f"; and {len(reported) - MAX_NAMED} more" if len(reported) > MAX_NAMED else ""
+    words = {Outcome.FAIL: "fail", Outcome.WARN: "warn", Outcome.UNKNOWN: "cannot be assessed"}
+    parts = [f"{counts[outcome]} of {count} {verb}" for outcome, verb in words.items() if counts[outcome]]
+    return f"{', '.join(parts)}: {named}{more}"
 
 
 @dg.multi_asset_check(

@@ -23,7 +23,8 @@ from bioinfo_assets.records.samples import sample_names
 
 _STYLES: Final = {
     Outcome.PASS: "green",
-    Outcome.UNKNOWN: "dim",
+    Outcome.PENDING: "dim",
+    Outcome.UNKNOWN: "magenta",
     Outcome.WARN: "yellow",
     Outcome.ACCEPTED: "cyan",
     Outcome.FAIL: "bold red",
@@ -92,7 +93,7 @@ def _accept(project: Project, name: str, samples: Sequence[str], reason: str) ->
             at=datetime.now(UTC),
             reason=reason.strip(),
             finding=finding.message,
-            samples=finding.samples,
+            failures=finding.failures,
         )
         add_acceptances(project.ledger, finding.sample, [acceptance])
 
@@ -108,7 +109,7 @@ def _show(findings: Mapping[str, Sequence[Finding]]) -> None:
     console = Console(markup=False, highlight=False)
     for name, found in findings.items():
         for finding in found:
-            if finding.outcome not in {Outcome.PASS, Outcome.UNKNOWN}:
+            if finding.outcome not in {Outcome.PASS, Outcome.PENDING}:
                 console.print(f"{name}: {finding.check}: {finding.message}", soft_wrap=True)
 
 

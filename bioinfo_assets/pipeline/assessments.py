@@ -18,20 +18,18 @@ from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_metrics import Metrics
 from bioinfo_assets.quality_settings import AtLeast, AtMost
 from bioinfo_assets.records.bam_files import read_bam_header
-from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import (
     ALIGNED_BAM,
-    COHORT,
     MARKED_BAM,
     MERGED_READS,
     RECALIBRATED_BAM,
+    RECALIBRATED_CRAM,
     REFERENCE_INDEX,
     REFERENCES,
     TRIMMED_READS,
     ResultKey,
 )
-from bioinfo_assets.steps.fingerprint import LOD_THRESHOLD
 from bioinfo_assets.storage.store import Store
 
 MAX_HETEROZYGOUS_RATIO: Final = 1.3
@@ -39,15 +37,15 @@ MAX_HETEROZYGOUS_RATIO: Final = 1.3
 two simulated people the ratio is below it up to a tenth, and above it from a fifth on (steps/test_contamination.py)."""
 
 
-_REPORT: Final = ResultKey("multiqc_report", COHORT)
-
-
 class Outcome(StrEnum):
     """The outcome of a check, from good to bad; the worst of a sample counts."""
 
     PASS = "pass"  # noqa: S105 - no password
+    PENDING = "pending"
+    """There is no result to check yet."""
+
     UNKNOWN = "unknown"
-    """There is no result to check, or it was imported without the facts that the check needs."""
+    """There is one, but it cannot be assessed: it is damaged, has too few reads, or was imported without its facts."""
 
     WARN = "warn"
     ACCEPTED = "accepted"
@@ -72,18 +70,19 @@ class Assessment:
         outcome: The outcome.
         message: Why, in words with the figures.
         figures: The figures by name.
-        samples: Other samples that the outcome follows from, each with what it is to this one.
+        failures: What failed: figures by name, other samples with what they are to this one, or a damage in words.
+            Whoever accepts a failure accepts these and no others.
     """
 
     outcome: Outcome
     message: str
     figures: Mapping[str, float] = field(default_factory=dict)
-    samples: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class SampleResults:
-    """The results of one sample, for its checks.
+    """The results of one sample, for its checks. Each record is read once.
 
     Attributes:
         project: The project.
@@ -92,10 +91,18 @@ class SampleResults:
 
     project: Project
     sample: str
+    _records: dict[str, Record | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def record(self, asset: str) -> Record | None:
         """The record of one of its results."""
-        return self.project.ledger.read(ResultKey(asset, self.sample))
+        if asset not in self._records:
+            self._records[asset] = self.project.ledger.read(ResultKey(asset, self.sample))
+        return self._records[asset]
+
+
+def fail(message: str, failure: str, figures: Mapping[str, float] | None = None) -> Assessment:
+    """A failure of one thing."""
+    return Assessment(Outcome.FAIL, message, figures or {}, (failure,))
 
 
 def assess_intact_bam(results: SampleResults, record: Record) -> Assessment:
@@ -103,21 +110,27 @@ def assess_intact_bam(results: SampleResults, record: Record) -> Assessment:
     project = results.project
     bam = record.file("bam")
     if bam.is_released:
-        return Assessment(Outcome.PASS, "released; it was intact when it was compared with its CRAM")
+        return _assess_released_bam(bam.content, results.record(RECALIBRATED_CRAM))
     damage = project.ledger.check_files(record).damage
     if damage:
-        return Assessment(Outcome.FAIL, damage)
+        return fail(damage, damage)
     try:
         header = read_bam_header(project.store, bam.uri)
     except InputError as problem:
-        return Assessment(Outcome.FAIL, str(problem))
+        return fail(str(problem), str(problem))
     contigs = _contigs(project)
     if not contigs:
         return Assessment(Outcome.UNKNOWN, "the reference has no index to compare with")
     difference = contig_difference(header.contigs, contigs)
     if difference:
-        return Assessment(Outcome.FAIL, f"not aligned to the reference of this project: {difference}")
+        return fail(f"not aligned to the reference of this project: {difference}", difference)
     return Assessment(Outcome.PASS, f"intact, and aligned to the {len(header.contigs)} contigs of this reference")
+
+
+def _assess_released_bam(content: str | None, cram: Record | None) -> Assessment:
+    if cram is None or content not in {item.content for item in cram.inputs}:
+        return Assessment(Outcome.UNKNOWN, "released, and there is no CRAM that it was compared with")
+    return Assessment(Outcome.PASS, "released; it was intact when it was compared with its CRAM")
 
 
 def _contigs(project: Project) -> tuple[Contig, ...]:
@@ -155,14 +168,14 @@ def assess_reads_accounted_for(results: SampleResults, record: Record) -> Assess
         return Assessment(Outcome.UNKNOWN, f"an earlier version did not count {missing.args[0]}")
     for first, count, second, other in compared:
         if count != other:
-            return Assessment(Outcome.FAIL, f"{count} {first}, but {other} {second}")
+            return fail(f"{count} {first}, but {other} {second}", first)
     figures = {"pairs": pairs, "pairs_kept": kept, "records": final}
     return Assessment(
         Outcome.PASS, f"{pairs} pairs, {pairs - kept} dropped by trimming, {final} final records", figures
     )
 
 
-def _numbers(results: SampleResults, record: Record, read: Callable[[Store, Record], Metrics]) -> Mapping[str, float]:
+def numbers(results: SampleResults, record: Record, read: Callable[[Store, Record], Metrics]) -> Mapping[str, float]:
     """The numbers in the metrics of a result."""
     found = read(results.project.store, record)
     return {name: value for name, value in found.items() if isinstance(value, int | float)}
@@ -171,8 +184,8 @@ def _numbers(results: SampleResults, record: Record, read: Callable[[Store, Reco
 def assess_insert_size(results: SampleResults, record: Record) -> Assessment:
     """Whether there are proper pairs of the expected size."""
     if record.facts.get("has_insert_metrics") == "no":
-        return Assessment(Outcome.FAIL, "there are no proper pairs")
-    median = _numbers(results, record, result_metrics.insert_sizes).get("median_insert_size")
+        return fail("there are no proper pairs", "proper pairs")
+    median = numbers(results, record, result_metrics.insert_sizes).get("median_insert_size")
     quality = results.project.settings.quality
     return _assess_figures(
         [
@@ -184,19 +197,19 @@ def assess_insert_size(results: SampleResults, record: Record) -> Assessment:
 
 def assess_mapped(results: SampleResults, record: Record) -> Assessment:
     """Whether enough reads are aligned."""
-    fraction = _numbers(results, record, result_metrics.alignment_metrics).get("frac_pf_reads_aligned")
+    fraction = numbers(results, record, result_metrics.alignment_metrics).get("frac_pf_reads_aligned")
     return _assess_figures([("aligned reads", fraction, results.project.settings.quality.mapped)])
 
 
 def assess_duplicates(results: SampleResults, record: Record) -> Assessment:
     """Whether not too many reads are duplicates."""
-    fraction = _numbers(results, record, result_metrics.duplication_metrics).get("frac_duplication")
+    fraction = numbers(results, record, result_metrics.duplication_metrics).get("frac_duplication")
     return _assess_figures([("duplicates", fraction, results.project.settings.quality.duplicates)])
 
 
 def assess_coverage(results: SampleResults, record: Record) -> Assessment:
     """Mean depth, and the genome at depths of 10, 20 and 30."""
-    figures = _numbers(results, record, result_metrics.depth_metrics)
+    figures = numbers(results, record, result_metrics.depth_metrics)
     quality = results.project.settings.quality
     return _assess_figures(
         [
@@ -210,11 +223,16 @@ def assess_coverage(results: SampleResults, record: Record) -> Assessment:
 
 def assess_contamination(results: SampleResults, record: Record) -> Assessment:
     """Whether hardly any of the sample is another person's, by GATK's estimate and by the heterozygous sites."""
-    figures = _numbers(results, record, result_metrics.contamination_metrics)
-    if figures["contamination_error"] >= 1:
+    figures = numbers(results, record, result_metrics.contamination_metrics)
+    estimate, error = figures["contamination"], figures["contamination_error"]
+    if not error < 1:  # NaN too
         return Assessment(Outcome.UNKNOWN, "there are no variants with enough reads to see it in")
     limits = results.project.settings.quality.contamination
-    found = _assess_figures([("contamination", figures["contamination"], limits)])
+    smallest = min((limit for limit in (limits.warn, limits.fail) if limit is not None), default=1.0)
+    if error > smallest and not limits.is_broken(estimate, smallest):
+        words = f"contamination {estimate:.4g} has a standard error of {error:.4g}, above the limit of {smallest:g}"
+        return Assessment(Outcome.UNKNOWN, words, {"contamination": estimate})
+    found = _assess_figures([("contamination", estimate, limits)])
     ratio = figures.get("heterozygous_ratio", 1.0)
     if ratio <= MAX_HETEROZYGOUS_RATIO or found.outcome is not Outcome.PASS:
         return found
@@ -236,71 +254,23 @@ def assess_sex(results: SampleResults, record: Record) -> Assessment:
     if given is None:
         return Assessment(Outcome.PASS, f"{words}; the samplesheet does not give it", figures)
     if depths.karyotype != given:
-        return Assessment(Outcome.FAIL, f"{words}, but {given} in the samplesheet", figures)
+        return fail(f"{words}, but {given} in the samplesheet", f"{depths.karyotype} and not {given}", figures)
     return Assessment(Outcome.PASS, f"{words}, as in the samplesheet", figures)
-
-
-def assess_identity(results: SampleResults, record: Record) -> Assessment:
-    """Whether the lanes of a sample are one person's, and whether it is whose the samplesheet states.
-
-    Other samples are compared with it when the report is made.
-    """
-    figures = _numbers(results, record, result_metrics.fingerprint_metrics)
-    if not figures["sites"]:
-        return Assessment(Outcome.UNKNOWN, "no reads at the variants of the haplotype map")
-    lod = figures.get("lowest_lane_lod")
-    if lod is not None and lod < LOD_THRESHOLD:
-        words = f"read groups {record.facts['lowest_lanes']} are of two people (LOD {lod:.4g})"
-        return Assessment(Outcome.FAIL, words, figures)
-    ledger, own = results.project.ledger, record.file("fingerprint")
-    report = ledger.store.find(ledger.uri(_REPORT))
-    compared, unexpected = (frozenset[object](), {}) if report is None else _comparison(ledger, report.stamp)
-    if (own.uri, own.content) not in compared:
-        return Assessment(Outcome.UNKNOWN, "not compared with the other samples yet: the report does it", figures)
-    found = unexpected.get(results.sample, {})
-    if not found:
-        words = f"as the samplesheet states, by {figures['sites']:.0f} variants"
-        return Assessment(Outcome.PASS, words, figures)
-    return Assessment(Outcome.FAIL, "; ".join(found.values()), figures, tuple(found))
-
-
-@lru_cache(maxsize=2)  # of thousands of samples, each of which is looked up in it
-def _comparison(ledger: Ledger, _: str) -> tuple[frozenset[object], Mapping[str, Mapping[str, str]]]:
-    """What the report has compared.
-
-    Args:
-        ledger: The project's records.
-        _: The stamp of the report's record.
-
-    Returns:
-        The addresses and contents of fingerprints; and by sample, a sentence for each other one (with what it is) that
-        is unexpectedly the same person's, or is not.
-    """
-    report = ledger.read(_REPORT)
-    if report is None or "identity" not in report.files:
-        return frozenset(), {}
-    sentences: dict[str, dict[str, str]] = {}
-    for line in ledger.store.read_small(report.file("identity").uri).decode().splitlines()[1:]:
-        first, second, found, lod = line.split("\t")
-        for sample, other in ((first, second), (second, first)):
-            words = "is the same person's, but the samplesheet does not have one patient for both"
-            if found != "one person":
-                words = "is another person's, but the samplesheet has one patient for both"
-            sentences.setdefault(sample, {})[f"{other}: {found}"] = f"{other} {words} (LOD {float(lod):.4g})"
-    return frozenset((item.uri, item.content) for item in report.inputs), sentences
 
 
 def _assess_figures(assessment: Sequence[tuple[str, float | None, AtLeast | AtMost]]) -> Assessment:
     """Assess figures by their limits; the worst counts, and all are named."""
-    outcome, words, figures = Outcome.PASS, [], {}
+    outcomes: dict[str, Outcome] = {}
+    words, figures = [], {}
     for name, value, limits in assessment:
         if value is None:
             return Assessment(Outcome.UNKNOWN, f"there is no {name}")
         figures[name] = value
-        own, text = _assess(name, value, limits)
-        outcome = worst((outcome, own))
+        outcome, text = _assess(name, value, limits)
+        outcomes[name] = worst((outcome, outcomes.get(name, Outcome.PASS)))
         words.append(text)
-    return Assessment(outcome, ", ".join(dict.fromkeys(words)), figures)
+    failures = tuple(name for name, outcome in outcomes.items() if outcome is Outcome.FAIL)
+    return Assessment(worst(outcomes.values()), ", ".join(dict.fromkeys(words)), figures, failures)
 
 
 def _assess(name: str, value: float, limits: AtLeast | AtMost) -> tuple[Outcome, str]:

@@ -7,7 +7,7 @@ from bioinfo_assets.launch.job import Job
 from bioinfo_assets.pipeline.assessments import Outcome
 from bioinfo_assets.pipeline.asset_spec import AssetSpec
 from bioinfo_assets.pipeline.jobs import Upstream
-from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, check_sample
+from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, assess_record
 
 
 def build_job(spec: AssetSpec, upstream: Upstream, scope: str) -> Job:
@@ -27,6 +27,7 @@ def check_not_blocked(spec: AssetSpec, upstream: Upstream, scope: str) -> None:
 
     Raises:
         InputError: it has, and nobody has accepted it.
+        BioinfoAssetsError: the check cannot read what it needs.
     """
     for finding in _blocking_findings(spec, upstream, scope):
         raise InputError(
@@ -44,6 +45,6 @@ def _blocking_findings(spec: AssetSpec, upstream: Upstream, scope: str) -> Itera
             record = upstream.records[check.asset].of(scope)
             if not record.fingerprint:
                 continue  # provisional: checked when its job has run
-            finding = check_sample(upstream.project, check, scope, record)
+            finding = assess_record(upstream.project, check, scope, record)
             if finding.outcome is Outcome.FAIL:
                 yield finding

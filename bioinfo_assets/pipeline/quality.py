@@ -4,11 +4,11 @@ The outcome of a check depends on what it finds in the results of a sample (`ass
 sample that failed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.pipeline import result_metrics
 from bioinfo_assets.pipeline.assessments import (
     Assessment,
@@ -17,7 +17,6 @@ from bioinfo_assets.pipeline.assessments import (
     assess_contamination,
     assess_coverage,
     assess_duplicates,
-    assess_identity,
     assess_insert_size,
     assess_intact_bam,
     assess_mapped,
@@ -25,6 +24,7 @@ from bioinfo_assets.pipeline.assessments import (
     assess_sex,
     worst,
 )
+from bioinfo_assets.pipeline.identity import assess_identity
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.accepted_quality import Acceptance, read_acceptances
 from bioinfo_assets.records.parallel import map_reads
@@ -45,7 +45,7 @@ class Finding:
         figures: The figures by name, for tables.
         data_version: Of the result that was checked; empty if there is none.
         acceptance: Who accepted the failure, if anybody has.
-        samples: Other samples that it follows from, each with what it is to this one.
+        failures: What failed (see `Assessment`).
     """
 
     check: str
@@ -55,7 +55,7 @@ class Finding:
     figures: Mapping[str, float] = field(default_factory=dict)
     data_version: str = ""
     acceptance: Acceptance | None = None
-    samples: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 def _always(_: Settings) -> bool:
@@ -125,35 +125,45 @@ QUALITY_CHECKS: Final[Mapping[str, QualityCheck]] = {
 """By name, in the order in which they are shown."""
 
 
-def check_sample(project: Project, check: QualityCheck, sample: str, record: Record | None = None) -> Finding:
-    """Check one sample.
+def check_sample(project: Project, check: QualityCheck, sample: str) -> Finding:
+    """Check the current result of one sample."""
+    return _check(SampleResults(project, sample), check)
 
-    Args:
-        project: The project.
-        check: The check.
-        sample: The sample.
-        record: The result to check; the current one by default.
+
+def assess_record(project: Project, check: QualityCheck, sample: str, record: Record) -> Finding:
+    """Check a result of one sample.
+
+    Raises:
+        BioinfoAssetsError: it cannot be assessed, because something cannot be read.
     """
-    results = SampleResults(project, sample)
+    return _assess(SampleResults(project, sample), check, record)
+
+
+def _check(results: SampleResults, check: QualityCheck) -> Finding:
     try:
-        record = record or results.record(check.asset)
+        record = results.record(check.asset)
         if record is None:
-            return Finding(check.name, sample, Outcome.UNKNOWN, f"there is no {check.asset} yet")
-        assessment = check.assess(results, record)
+            return Finding(check.name, results.sample, Outcome.PENDING, f"there is no {check.asset} yet")
+        return _assess(results, check, record)
     except BioinfoAssetsError as problem:
-        return Finding(check.name, sample, Outcome.UNKNOWN, str(problem))
+        return Finding(check.name, results.sample, Outcome.UNKNOWN, str(problem))
+
+
+def _assess(results: SampleResults, check: QualityCheck, record: Record) -> Finding:
+    try:
+        found = check.assess(results, record)
     except result_metrics.PARSER_ERRORS as problem:
-        return Finding(check.name, sample, Outcome.UNKNOWN, f"the metrics of {check.asset} cannot be read: {problem}")
+        raise InputError(f"the metrics of {check.asset} cannot be read: {problem}") from problem
     finding = Finding(
         check.name,
-        sample,
-        assessment.outcome,
-        assessment.message,
-        assessment.figures,
+        results.sample,
+        found.outcome,
+        found.message,
+        found.figures,
         record.data_version,
-        samples=assessment.samples,
+        failures=found.failures,
     )
-    return _accepted(project, finding) if assessment.outcome is Outcome.FAIL else finding
+    return _accepted(results.project, finding) if found.outcome is Outcome.FAIL else finding
 
 
 def enabled_checks(settings: Settings) -> tuple[QualityCheck, ...]:
@@ -163,25 +173,28 @@ def enabled_checks(settings: Settings) -> tuple[QualityCheck, ...]:
 
 def check_samples(project: Project, samples: Sequence[str]) -> dict[str, list[Finding]]:
     """Check samples; returns the findings of each, in the order of the checks."""
-    checks = enabled_checks(project.settings)
+    return dict(_check_samples(project, enabled_checks(project.settings), samples))
+
+
+def _check_samples(
+    project: Project, checks: Iterable[QualityCheck], samples: Sequence[str]
+) -> Iterator[tuple[str, list[Finding]]]:
+    """Check samples one by one: the records of ten thousand take hundreds of megabytes."""
 
     def check_one(name: str) -> list[Finding]:
-        return [check_sample(project, check, name) for check in checks]
+        results = SampleResults(project, name)
+        return [_check(results, check) for check in checks]
 
-    return dict(zip(samples, map_reads(project.ledger, check_one, samples), strict=True))
+    return zip(samples, map_reads(project.ledger, check_one, samples), strict=True)
 
 
 def quality_table(project: Project, samples: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The outcomes of samples for the report, by sample and then by check; overall first.
-
-    The records are read one by one: those of ten thousand samples take hundreds of megabytes.
-    """
+    """The outcomes of samples for the report, by sample and then by check; overall first."""
     checks = [check for check in enabled_checks(project.settings) if check.name not in NOT_IN_REPORT]
-    table = {}
-    for sample in samples:
-        found = [check_sample(project, check, sample) for check in checks]
-        table[sample] = {"overall": overall(found).value, **{item.check: item.outcome.value for item in found}}
-    return table
+    return {
+        sample: {"overall": overall(found).value, **{item.check: item.outcome.value for item in found}}
+        for sample, found in _check_samples(project, checks, samples)
+    }
 
 
 def overall(findings: Sequence[Finding]) -> Outcome:
@@ -193,7 +206,7 @@ def _accepted(project: Project, finding: Finding) -> Finding:
     """A failure, or the same as accepted."""
     for acceptance in reversed(read_acceptances(project.ledger, finding.sample)):
         is_same = (acceptance.check, acceptance.data_version) == (finding.check, finding.data_version)
-        if is_same and set(finding.samples) <= set(acceptance.samples):
+        if is_same and set(finding.failures) <= set(acceptance.failures):
             message = f"{finding.message}; accepted by {acceptance.by} on {acceptance.at:%Y-%m-%d}: {acceptance.reason}"
             return replace(finding, outcome=Outcome.ACCEPTED, message=message, acceptance=acceptance)
     return finding

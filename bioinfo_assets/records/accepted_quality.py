@@ -20,7 +20,7 @@ class Acceptance(BaseModel):
         at: When.
         reason: Why.
         finding: What the check reported.
-        samples: Other samples that it followed from: the decision does not hold for any others.
+        failures: What failed: figures by name, other samples, or a damage in words. The decision holds for no others.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,7 +32,7 @@ class Acceptance(BaseModel):
     at: datetime
     reason: str
     finding: str
-    samples: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 _ACCEPTANCES: Final = TypeAdapter(tuple[Acceptance, ...])
@@ -55,7 +55,8 @@ def read_acceptances(ledger: Ledger, sample: str) -> tuple[Acceptance, ...]:
 
 def add_acceptances(ledger: Ledger, sample: str, new: Sequence[Acceptance]) -> None:
     """Add decisions about a sample; earlier ones stay."""
-    everything = (*read_acceptances(ledger, sample), *new)
-    ledger.store.write_bytes(
-        ledger.layout.accepted_quality(sample), _ACCEPTANCES.dump_json(everything, indent=2) + b"\n"
-    )
+    with ledger.publishing(sample):
+        everything = (*read_acceptances(ledger, sample), *new)
+        ledger.store.write_bytes(
+            ledger.layout.accepted_quality(sample), _ACCEPTANCES.dump_json(everything, indent=2) + b"\n"
+        )

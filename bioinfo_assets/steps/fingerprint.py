@@ -64,6 +64,16 @@ def take_fingerprint(
     )
 
 
+def stated_person(sample: str, patient: str | None) -> str:
+    """Whose a sample is by the samplesheet, with its name; whoever has no patient is a person of their own.
+
+    >>> stated_person("a", "P1"), stated_person("P1", None)
+    ('a: patient P1', 'P1: sample P1')
+    """
+    # Prefixes, so that a patient who has the name of another sample is not taken for it.
+    return f"{sample}: patient {patient}" if patient else f"{sample}: sample {sample}"
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What the report needs to compare the fingerprints of its samples.
@@ -76,9 +86,11 @@ class Comparison:
     haplotypes: StoredFile
     patients: Mapping[str, str | None]
 
+    def people(self) -> tuple[str, ...]:
+        """Whose each sample is by the samplesheet."""
+        return tuple(stated_person(name, self.patients[name]) for name in sorted(self.patients))
+
     def variables(self) -> dict[str, Value | Sequence[Value]]:
         """The variables of the script `sample_identity`."""
-        names = sorted(self.patients)
-        # Prefixes, so that a patient who has the name of another sample is not taken for it.
-        people = [f"patient {self.patients[name]}" if self.patients[name] else f"sample {name}" for name in names]
-        return {"map": MAP_NAME, "threshold": LOD_THRESHOLD, "samples": names, "people": people}
+        samples, people = zip(*(line.split(": ", 1) for line in self.people()), strict=True)
+        return {"map": MAP_NAME, "threshold": LOD_THRESHOLD, "samples": samples, "people": people}

@@ -63,6 +63,7 @@ def multiqc(
         inputs=(*job.inputs, Input(MAP_NAME, comparison.haplotypes)),
         outputs=(*job.outputs, Output("identity", "sample_identity.tsv", layout.report("sample_identity.tsv"))),
         tools=("multiqc", "picard"),
+        parameters={**job.parameters, "people": comparison.people()},
     )
 
 
@@ -90,7 +91,8 @@ def _quality_table(quality: Mapping[str, Mapping[str, str]]) -> dict[str, object
         "section_name": "Quality control",
         "description": "Checks of each sample, with limits from the settings of the project.",
         "plot_type": "table",
-        "pconfig": {"id": "quality_control_table", "title": "Quality control", "save_file": False},
+        # Above 500 samples MultiQC would draw the outcomes instead, without names.
+        "pconfig": {"id": "quality_control_table", "title": "Quality control", "save_file": False, "no_violin": True},
         "headers": {name: {"title": name.replace("_", " ").capitalize()} for name in names},
         "data": {sample: dict(outcomes) for sample, outcomes in quality.items()},
     }

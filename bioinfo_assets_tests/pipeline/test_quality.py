@@ -31,7 +31,7 @@ from bioinfo_assets.records.provisional import provisional_record
 from bioinfo_assets.records.record import InputRecord, Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.samples import save_sample
-from bioinfo_assets.result_key import COHORT
+from bioinfo_assets.result_key import COHORT, ResultKey
 from bioinfo_assets.settings import Settings, save
 from bioinfo_assets.steps.reference import Aligner
 from bioinfo_assets.storage.store import Store
@@ -64,6 +64,19 @@ def check(project: Project, name: str) -> Finding:
     return check_sample(project, QUALITY_CHECKS[name], "expt")
 
 
+def accept(project: Project, finding: Finding) -> None:
+    acceptance = Acceptance(
+        check=finding.check,
+        data_version=finding.data_version,
+        by="lab",
+        at=datetime.now(UTC),
+        reason="as agreed",
+        finding=finding.message,
+        failures=finding.failures,
+    )
+    add_acceptances(project.ledger, "expt", [acceptance])
+
+
 def duplicates_table(duplicates: int) -> str:
     """A table as Picard's MarkDuplicates writes it, of 100 pairs of which some are duplicates."""
     columns = {
@@ -92,8 +105,8 @@ def test_settings_and_checks_have_the_same_names() -> None:
     assert {check.asset for check in QUALITY_CHECKS.values()} <= set(GRAPH)
 
 
-def test_a_sample_without_results_is_unknown(tmp_path: Path) -> None:
-    assert {check(project(tmp_path), name).outcome for name in CHECKS} == {Outcome.UNKNOWN}
+def test_a_sample_without_results_is_pending(tmp_path: Path) -> None:
+    assert {check(project(tmp_path), name).outcome for name in CHECKS} == {Outcome.PENDING}
 
 
 def test_an_intact_bam_of_the_reference_passes(tmp_path: Path) -> None:
@@ -125,6 +138,32 @@ def test_a_truncated_bam_fails(tmp_path: Path) -> None:
     assert check(own, "intact_bam").outcome is Outcome.FAIL
     record(own, "recalibrated_bam", bam)  # as if it had been published so
     assert "end-of-file block" in check(own, "intact_bam").message
+
+
+def test_whoever_accepts_a_bam_of_other_contigs_does_not_accept_a_truncated_one(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_reference_index(own.ledger, [("chrM", 16571), ("chr1", 5000)])
+    bam = write_bam(tmp_path / "out" / "expt" / "expt.bam")
+    record(own, "recalibrated_bam", bam)
+    accept(own, check(own, "intact_bam"))
+    assert check(own, "intact_bam").outcome is Outcome.ACCEPTED
+    bam.write_bytes(bam.read_bytes()[:-28])
+    assert check(own, "intact_bam").outcome is Outcome.FAIL
+
+
+def test_a_released_bam_was_intact_if_there_is_a_cram_of_it(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    bam = write_bam(tmp_path / "out" / "expt" / "expt.bam")
+    record(own, "recalibrated_bam", bam)
+    released = own.ledger.read(ResultKey("recalibrated_bam", "expt"))
+    assert released is not None
+    outputs = tuple(replace(file, released=datetime.now(UTC)) for file in released.outputs)
+    own.ledger.write(released.model_copy(update={"outputs": outputs}))
+    assert check(own, "intact_bam").outcome is Outcome.UNKNOWN
+    read = InputRecord(local=bam.name, uri=str(bam), size=1, content=released.file("bam").content)
+    (tmp_path / "expt.cram").write_text("CRAM")
+    record(own, "recalibrated_cram", tmp_path / "expt.cram", inputs=(read,))
+    assert check(own, "intact_bam").outcome is Outcome.PASS
 
 
 def test_all_reads_are_accounted_for(tmp_path: Path) -> None:
@@ -206,6 +245,17 @@ def test_coverage_is_the_mean_and_what_is_covered_deeply(tmp_path: Path) -> None
         {"mean depth": 13.5, "genome at 10x": 0.72, "genome at 20x": 0.09, "genome at 30x": 0.09}
     )
     assert "mean depth 13.5 is below 20" in finding.message
+
+
+def test_whoever_accepts_a_low_mean_does_not_accept_bases_without_reads(tmp_path: Path) -> None:
+    own = project(tmp_path, mean_depth={"fail": 20})
+    (tmp_path / "a.summary").write_text("chrom\tlength\tbases\tmean\tmin\tmax\ntotal\t900\t13500\t15.00\t1\t35\n")
+    (tmp_path / "a.distribution").write_text("total\t15\t0.80\ntotal\t0\t1.00\n")
+    record(own, "depth", tmp_path / "a.summary", tmp_path / "a.distribution", facts={"genome_length": "1000"})
+    accept(own, check(own, "coverage"))
+    assert check(own, "coverage").outcome is Outcome.ACCEPTED
+    stricter = project(tmp_path, mean_depth={"fail": 20}, covered_20x={"fail": 0.5})
+    assert check(stricter, "coverage").outcome is Outcome.FAIL
 
 
 HUMAN = (("chr1", 1000), ("chr2", 500), ("chrX", 400), ("chrY", 200), ("chrM", 10))
@@ -321,19 +371,20 @@ def test_a_blocked_sample_stops_alone(blocking: FakeProject) -> None:
     assert "b is stopped by the check duplicates (duplicates 0.8 is above 0.5)" in plan["recalibrated_bam", "b"].reason
 
 
+def upstream_of_marked(own: Project, sample: str, record: Record) -> Upstream:
+    return Upstream(own, Sources(own), {"marked_bam": RecordSet("marked_bam", {sample: record})}, lambda: Aligner.BWA)
+
+
 def test_a_result_of_the_same_job_is_checked_once_that_has_run(blocking: FakeProject) -> None:
     """A job that runs after another on the same machine is planned before there is anything to check."""
     blocking.run()
     own, spec = blocking.project, GRAPH["recalibrated_bam"]
     decision = blocking.plan()["marked_bam", "b"].decision
     assert decision is not None
-
-    def upstream(record: Record) -> Upstream:
-        return Upstream(own, Sources(own), {"marked_bam": RecordSet("marked_bam", {"b": record})}, lambda: Aligner.BWA)
-
-    check_not_blocked(spec, upstream(provisional_record(decision.required_job)), "b")
+    provisional = provisional_record(decision.required_job)
+    check_not_blocked(spec, upstream_of_marked(own, "b", provisional), "b")
     with pytest.raises(InputError, match="b is stopped by the check duplicates"):
-        check_not_blocked(spec, upstream(blocking.record("marked_bam", "b")), "b")
+        check_not_blocked(spec, upstream_of_marked(own, "b", blocking.record("marked_bam", "b")), "b")
 
 
 def test_an_accepted_sample_goes_on_and_it_is_recorded_who_accepted_it(blocking: FakeProject) -> None:
@@ -367,7 +418,11 @@ def test_the_table_has_all_samples_and_the_exit_code_of_a_failure(blocking: Fake
     found = parse_json(call_command(qc, "--output-path", blocking.folder / "out", "--json"))
     outcomes = {(item["sample"], of["check"]): of["outcome"] for item in found for of in item["checks"]}
     assert [outcomes[sample, "duplicates"] for sample in "abc"] == ["pass", "fail", "pass"]
-    assert [outcomes[sample, "coverage"] for sample in "abc"] == ["unknown"] * 3  # the tools here write no tables
+    assert [outcomes[sample, "coverage"] for sample in "abc"] == [
+        "unknown",
+        "pending",
+        "unknown",
+    ]  # of a and c the tools here wrote no table
 
 
 @pytest.mark.parametrize(
@@ -412,6 +467,30 @@ def test_dagit_shows_a_check_with_all_samples(blocking: FakeProject) -> None:
     ]  # fmt: skip
 
 
+def test_dagit_warns_of_what_cannot_be_assessed(blocking: FakeProject) -> None:
+    """Of the fake tools' tables, only those of duplicates can be read."""
+    before = {result.check_name: result for result in quality_results(blocking.project)}
+    assert (before["mapped"].passed, before["mapped"].description) == (
+        True,
+        "nothing to report of 0 samples; 3 have no result",
+    )
+    blocking.run()
+    mapped = {result.check_name: result for result in quality_results(blocking.project)}["mapped"]
+    assert (mapped.passed, mapped.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert mapped.description is not None
+    assert mapped.description.startswith("2 of 3 cannot be assessed: a (")
+    assert "a: mapped: " in call_command(qc, "--output-path", blocking.folder / "out").stdout
+
+
+def test_a_sample_whose_blocking_check_cannot_be_made_is_stopped(blocking: FakeProject) -> None:
+    blocking.run()
+    record = blocking.record("marked_bam", "a")
+    Path(record.file("metrics").uri).write_text("## METRICS CLASS\tpicard.sam.DuplicationMetrics\nnothing\n")
+    upstream = upstream_of_marked(blocking.project, "a", record)
+    with pytest.raises(InputError, match="a table of marked_bam of a cannot be read"):
+        check_not_blocked(GRAPH["recalibrated_bam"], upstream, "a")
+
+
 def test_the_report_has_a_table_of_all_samples(blocking: FakeProject) -> None:
     """Its job changes with the limits, and with who accepts a sample, so that the report is never older than these."""
     blocking.run()
@@ -445,8 +524,20 @@ def record_contamination(own: Project, folder: Path, estimate: float, error: flo
         (0.11, 0.002, "1.2", Outcome.FAIL, "contamination 0.11 is above 0.05"),
         (0.0, 0.00001, "1.83", Outcome.WARN, "1.83 times as many variants as expected have both alleles"),
         (0.0, 1.0, "", Outcome.UNKNOWN, "there are no variants with enough reads to see it in"),
+        (0.0, float("nan"), "", Outcome.UNKNOWN, "there are no variants with enough reads to see it in"),
+        (0.0, 0.3, "1.0", Outcome.UNKNOWN, "contamination 0 has a standard error of 0.3, above the limit of 0.02"),
+        (0.6, 0.3, "1.0", Outcome.FAIL, "contamination 0.6 is above 0.05"),
     ],
-    ids=["clean", "a little", "much", "two people in equal parts", "no reads"],
+    ids=[
+        "clean",
+        "a little",
+        "much",
+        "two people in equal parts",
+        "no reads",
+        "no number",
+        "few reads",
+        "few but much",
+    ],
 )
 def test_contamination(
     tmp_path: Path, estimate: float, error: float, ratio: str, outcome: Outcome, message: str
@@ -463,15 +554,22 @@ def record_fingerprint(own: Project, folder: Path, **facts: str) -> None:
     fingerprint = folder / "expt.fingerprint"
     fingerprint.write_text("genotypes\n")
     record(own, "fingerprint", fingerprint, facts={"sites": "2000", **facts})
+    save_patient(own, "P1")
+
+
+def save_patient(own: Project, patient: str | None) -> None:
+    lanes = (Lane("FC1", 1, "/a_1.fq.gz", "/a_2.fq.gz", "expt"),)
+    save_sample(own.ledger, Sample("expt", lanes, patient=patient))
 
 
 def record_report(own: Project, folder: Path, *pairs: str) -> None:
-    """Record a report that was made of the sample's fingerprint, with these lines of unexpected pairs."""
+    """Record a report that was made of the sample's fingerprint, with these lines of pairs."""
     table = folder / "sample.identity"
     table.write_text("\n".join(["SAMPLE_1\tSAMPLE_2\tFOUND\tLOD", *pairs]) + "\n")
     own_file = folder / "expt.fingerprint"
     read = InputRecord(local=own_file.name, uri=str(own_file), size=1, content=Store().digest(str(own_file)))
-    record_result(own.ledger, "multiqc_report", COHORT, str(table), inputs=(read,))
+    people = {"people": ("a: sample a", "expt: patient P1")}
+    record_result(own.ledger, "multiqc_report", COHORT, str(table), inputs=(read,), parameters=people)
 
 
 def test_a_sample_that_is_whose_the_samplesheet_states(tmp_path: Path) -> None:
@@ -502,16 +600,7 @@ def test_an_accepted_sample_fails_again_if_it_is_like_yet_another(tmp_path: Path
     record_fingerprint(own, tmp_path)
     record_report(own, tmp_path, "a\texpt\tone person\t83.8125")
     finding = check(own, "identity")
-    accepted = Acceptance(
-        check=finding.check,
-        data_version=finding.data_version,
-        by="lab",
-        at=datetime.now(UTC),
-        reason="twins",
-        finding=finding.message,
-        samples=finding.samples,
-    )
-    add_acceptances(own.ledger, "expt", [accepted])
+    accept(own, finding)
     assert check(own, "identity").outcome is Outcome.ACCEPTED
     record_report(own, tmp_path, "a\texpt\tone person\t82.5")  # the same pair, with more reads of the other one
     assert check(own, "identity").outcome is Outcome.ACCEPTED
@@ -537,7 +626,40 @@ def test_a_fingerprint_that_the_report_does_not_have_yet(tmp_path: Path) -> None
     assert check(own, "identity").outcome is Outcome.PASS
     (tmp_path / "expt.fingerprint").write_text("others\n")
     record(own, "fingerprint", tmp_path / "expt.fingerprint", facts={"sites": "2000"})
-    assert check(own, "identity").outcome is Outcome.UNKNOWN
+    assert check(own, "identity").outcome is Outcome.PENDING
+
+
+def test_a_sample_of_another_patient_than_the_report_compared(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_fingerprint(own, tmp_path)
+    record_report(own, tmp_path)
+    for patient in ("P2", None):
+        save_patient(own, patient)
+        assert check(own, "identity").outcome is Outcome.PENDING
+    save_patient(own, "P1")
+    assert check(own, "identity").outcome is Outcome.PASS
+
+
+def test_a_pair_of_one_patient_with_too_few_reads_is_not_known(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_fingerprint(own, tmp_path)
+    record_report(own, tmp_path, "a\texpt\tinconclusive\t0.7")
+    finding = check(own, "identity")
+    assert (finding.outcome, finding.message) == (
+        Outcome.UNKNOWN,
+        "a is the same patient's, but has too few reads to be compared (LOD 0.7)",
+    )
+
+
+def test_lanes_with_too_few_reads_are_not_known(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_fingerprint(own, tmp_path, lowest_lane_lod="1.5", lowest_lanes="g1 and g2")
+    record_report(own, tmp_path)
+    finding = check(own, "identity")
+    assert (finding.outcome, finding.message) == (
+        Outcome.UNKNOWN,
+        "read groups g1 and g2 have too few reads to be compared (LOD 1.5)",
+    )
 
 
 def test_no_reads_at_the_variants_of_the_map(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ SAMPLES: Mapping[str, Mapping[str, int]] = {
     "normal": {"g1": 0},
     "other": {"g1": 1},
     "mixed": {"g1": 0, "g2": 1},
+    "shallow": {"g1": 0},
 }
 """By sample, the person of each of its read groups."""
 
@@ -61,7 +62,9 @@ def write_reference(people: People, folder: Path) -> IndexedReference:
 
 def write_bam(people: People, path: Path, sample: str) -> IndexedBam:
     groups = SAMPLES[sample]
-    return people.write_bam(path, f"{sample} of another lab", list(groups), groups.__getitem__, reads=10_000)
+    return people.write_bam(
+        path, f"{sample} of another lab", list(groups), groups.__getitem__, reads=30 if sample == "shallow" else 10_000
+    )
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +89,9 @@ def results(people: People, haplotypes: StoredFile, folder: Path) -> Mapping[str
 
 
 def test_every_variant_with_reads_is_counted(people: People, results: Mapping[str, StepResult]) -> None:
-    for result in results.values():
-        assert int(result.report.facts["sites"]) == pytest.approx(len(people.alternatives), rel=0.05)
+    for name in SAMPLES.keys() - {"shallow"}:
+        assert int(results[name].report.facts["sites"]) == pytest.approx(len(people.alternatives), rel=0.05)
+    assert 0 < int(results["shallow"].report.facts["sites"]) < 10
 
 
 def test_the_lanes_of_one_person_are_alike_and_those_of_two_are_not(results: Mapping[str, StepResult]) -> None:
@@ -160,6 +164,16 @@ def test_one_person_under_two_names_and_a_patient_of_two_people_are_found(
     assert float(rows[0][3]) > -LOD_THRESHOLD > LOD_THRESHOLD > float(rows[1][3])
     assert "Sample identity" in page
     assert "normal and tumor" in page
+
+
+def test_samples_of_one_patient_with_too_few_reads_are_inconclusive(
+    results: Mapping[str, StepResult], haplotypes: StoredFile, tmp_path: Path
+) -> None:
+    """That one of them has too few in common with somebody else's is nothing to report."""
+    rows, page = identity(results, haplotypes, {"tumor": "p1", "shallow": "p1", "other": None}, tmp_path)
+    assert [row[:3] for row in rows] == [["shallow", "tumor", "inconclusive"]]
+    assert LOD_THRESHOLD < float(rows[0][3]) < -LOD_THRESHOLD
+    assert "shallow and tumor" in page
 
 
 def test_a_single_sample_is_compared_with_nobody(

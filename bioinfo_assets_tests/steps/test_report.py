@@ -33,6 +33,14 @@ def test_the_table_has_one_row_for_each_sample(bench: Bench, chain: Chain, tmp_p
     assert result.files["report"].uri == str(tmp_path / "out/multiqc/multiqc_report.html")
 
 
+def test_quality_control_of_many_samples_is_a_table(bench: Bench, chain: Chain, tmp_path: Path) -> None:
+    """By default MultiQC draws what more than 500 samples have, without their names."""
+    quality = {f"sample{number}": {"overall": "fail" if number == 7 else "pass"} for number in range(501)}
+    files = {"sample7": copied_metrics(chain, tmp_path, "sample7")}
+    page = bench.run(multiqc(files, OutputLayout(str(tmp_path / "out")), quality)).path("report").read_text()
+    assert 'data-sorting-val="sample500"' in page or ">sample500<" in page
+
+
 def test_the_report_has_mean_depth_and_fraction_of_duplicates(chain: Chain) -> None:
     names, values = (
         line.split("\t") for line in chain.results["multiqc_report"].path("table").read_text().splitlines()
