@@ -13,7 +13,7 @@ from bioinfo_assets.steps.script import read_script, render
 
 ALIGNMENT_VERSION: Final = "1"
 INSERT_SIZE_VERSION: Final = "1"
-DEPTH_VERSION: Final = "1"
+DEPTH_VERSION: Final = "2"
 
 
 def alignment_metrics(

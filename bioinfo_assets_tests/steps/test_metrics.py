@@ -100,10 +100,16 @@ class TestDepth:
         }
         assert dict(depth_distribution(*texts, 400)) == pytest.approx({0: 1.0, 1: 0.025})
 
+    def test_covered_fractions_are_not_rounded_to_hundredths(self, bench: Bench, tmp_path: Path) -> None:
+        """Of 2,345 bases ten are covered."""
+        result = bench.run(depth("expt", one_read(tmp_path, 2345), OutputLayout(str(tmp_path / "out")), genome=17_000))
+        texts = result.path("distribution").read_text(), result.path("summary").read_text()
+        assert dict(depth_distribution(*texts, 2345)) == pytest.approx({0: 1.0, 1: 10 / 2345}, abs=1e-6)
 
-def one_read(folder: Path) -> IndexedBam:
+
+def one_read(folder: Path, length: int = 100) -> IndexedBam:
     path = folder / "expt.recalib.bam"
-    contigs = "@SQ\tSN:chr1\tLN:100\n@SQ\tM5:x\tLN:300\tSN:chr2\n"
+    contigs = f"@SQ\tSN:chr1\tLN:{length}\n@SQ\tM5:x\tLN:300\tSN:chr2\n"
     sam = f"@HD\tVN:1.6\tSO:coordinate\n{contigs}r\t0\tchr1\t5\t60\t10M\t*\t0\t0\t{'A' * 10}\t*\n"
     subprocess.run(["samtools", "view", "-b", "-o", path], input=sam.encode(), check=True)
     subprocess.run(["samtools", "index", path], check=True)

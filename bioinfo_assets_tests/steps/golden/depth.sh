@@ -9,6 +9,8 @@ else
     samtools depth -a -@ "$JOB_CPUS" "$bam" | bgzip -c -@ "$JOB_CPUS" > "$depth"
     tabix -s 1 -b 2 -e 2 "$depth"
 fi
+# By default mosdepth rounds fractions of the genome to hundredths.
+export MOSDEPTH_PRECISION=6
 mosdepth --no-per-base --threads "$JOB_CPUS" "$sample" "$bam"
 
 # mosdepth's own mean is over the contigs with reads only.
