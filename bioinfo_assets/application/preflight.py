@@ -23,6 +23,7 @@ from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.samples import (
     KnownLanes,
     check_reads,
+    check_reads_are_new,
     load_sample,
     read_samples_file,
     sample_names,
@@ -278,6 +279,8 @@ def _check_samples(project: Project, new: Sequence[Sample], names: Sequence[str]
 
     samples = list(map_reads(project.ledger, load, names))
     check_distinct_reads(samples)
+    if new:
+        check_reads_are_new(project.ledger, new)
     check_are_sources(project.layout, (uri for sample in samples for uri in sample.fastqs))
     for sample in samples:
         read_groups_of(sample, project.settings.platform)

@@ -1,7 +1,8 @@
 """New samples come by themselves: Dagit reads a samples file every few minutes, adds what is new, and may start it."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from itertools import groupby
 from operator import attrgetter
@@ -17,11 +18,13 @@ from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.genomics.sample import Sample, check_distinct_reads
 from bioinfo_assets.orchestration.backfills import request_backfill
 from bioinfo_assets.orchestration.partitions import samples
-from bioinfo_assets.pipeline.graph import OVER_SAMPLES
+from bioinfo_assets.pipeline.graph import OVER_SAMPLES, enabled_assets
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import State
 from bioinfo_assets.records.observations import check_are_sources
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.samples import (
+    load_sample,
     past_samples,
     read_rows,
     sample_names,
@@ -126,7 +129,7 @@ def new_samples(project: Project, samples_file: str) -> tuple[dict[str, Sample],
     project has or had are not read: they may be in an archive by now.
 
     Raises:
-        InputError: The file is wrong, or a FASTQ belongs to two samples.
+        InputError: The file is wrong, or a FASTQ belongs to two new samples.
     """
     known = {*sample_names(project.ledger), *(past.sample.name for past in past_samples(project.ledger))}
     by_sample = attrgetter("sample")
@@ -141,7 +144,25 @@ def new_samples(project: Project, samples_file: str) -> tuple[dict[str, Sample],
             found.pop(name, None)
             problems[name] = problem
     check_distinct_reads(found.values())
-    return found, problems
+    return _without_known_reads(project, found, problems)
+
+
+def _without_known_reads(
+    project: Project, found: Mapping[str, Sample], problems: Mapping[str, BioinfoAssetsError]
+) -> tuple[dict[str, Sample], dict[str, BioinfoAssetsError]]:
+    """Take out samples with a FASTQ of one that the project has, as after a name in the file was corrected."""
+    if not found:
+        return {}, dict(problems)
+    saved = map_reads(project.ledger, partial(load_sample, project.ledger), sample_names(project.ledger))
+    owners = {uri: sample for sample in saved for uri in sample.fastqs}
+    new, problems = dict(found), dict(problems)
+    for name, sample in found.items():
+        try:
+            check_distinct_reads([sample, *(owners[uri] for uri in sample.fastqs if uri in owners)])
+        except BioinfoAssetsError as problem:
+            problems[name] = problem
+            del new[name]
+    return new, problems
 
 
 def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str]) -> str:
@@ -151,10 +172,10 @@ def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str
         The id of the backfill.
     """
     partitions: dict[str, Sequence[str | None]] = {}
-    for asset, states in states_by_asset(project, budget_of_tick()).items():
-        keys = [state.key.partition_key for state in states if state.state not in UP_TO_DATE]
-        chosen = [key for key in keys if key is None or key in names]
-        if chosen:
-            partitions[asset] = chosen
+    assets = [asset for asset in enabled_assets(project.settings) if asset not in OVER_SAMPLES]
+    for asset, states in states_by_asset(project, budget_of_tick(), assets, sorted(names)).items():
+        missing = [state.key.partition_key for state in states if state.state not in UP_TO_DATE]
+        if missing:
+            partitions[asset] = missing
     partitions |= {asset: [None] for asset in OVER_SAMPLES}  # up to date until the samples have results
     return request_backfill(instance, partitions, title=f"new samples: {', '.join(sorted(names))}")

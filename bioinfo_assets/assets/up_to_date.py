@@ -51,12 +51,21 @@ _COLUMNS: Final = dg.TableSchema(
 )
 
 
-def states_by_asset(project: Project, budget: ReadBudget | None = None) -> dict[str, list[ResultState]]:
-    """The states of all results, by asset in the order of the graph; none of an asset that the settings leave out.
+def states_by_asset(
+    project: Project,
+    budget: ReadBudget | None = None,
+    assets: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+) -> dict[str, list[ResultState]]:
+    """The states of results, by asset in the order of the graph; none of an asset that the settings leave out.
 
-    Results of sources that the budget does not allow to read count as they did before.
+    Args:
+        project: The project.
+        budget: How much of the sources may be read; results of those that it does not allow count as they did before.
+        assets: Which assets; all by default.
+        names: Of which samples; all by default.
     """
-    with open_dry_run(project, states_only=True, budget=budget) as trial:
+    with open_dry_run(project, assets, names, states_only=True, budget=budget) as trial:
         states = result_states(trial)
     by_asset: dict[str, list[ResultState]] = {asset: [] for asset in ASSETS}
     for state in states:

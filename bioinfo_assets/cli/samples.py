@@ -19,6 +19,7 @@ from bioinfo_assets.records.observations import check_are_sources
 from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.samples import (
     PastSample,
+    check_reads_are_new,
     load_sample,
     past_samples,
     read_samples_file,
@@ -50,6 +51,7 @@ def add(
     ledger = _ledger(output_path)
     new_samples = read_samples_file(ledger.store, absolute_path(samples_file))
     check_are_sources(ledger.layout, (uri for sample in new_samples for uri in sample.fastqs))
+    check_reads_are_new(ledger, new_samples)
     existing = set(sample_names(ledger))
     for sample in new_samples:
         changed = save_sample(ledger, sample)

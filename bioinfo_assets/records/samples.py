@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -27,7 +28,7 @@ from bioinfo_assets.genomics.samplesheet import (
 )
 from bioinfo_assets.records.ledger import DamagedRecordError, Ledger
 from bioinfo_assets.records.observations import is_unchanged
-from bioinfo_assets.records.parallel import MAX_CONCURRENT_READS
+from bioinfo_assets.records.parallel import MAX_CONCURRENT_READS, map_reads
 from bioinfo_assets.records.record import FileRecord, Record, user_name
 from bioinfo_assets.result_key import RAW_READS, ResultKey
 from bioinfo_assets.storage.store import Store, join
@@ -218,6 +219,16 @@ def sample_names(ledger: Ledger) -> tuple[str, ...]:
     """The names of all samples, sorted."""
     files = ledger.store.list(ledger.layout.samples)
     return tuple(sorted(file.rsplit("/", 1)[-1].removesuffix(".json") for file in files if file.endswith(".json")))
+
+
+def check_reads_are_new(ledger: Ledger, new: Sequence[Sample]) -> None:
+    """Check that no FASTQ belongs to two samples: of new ones, and of those of the project that they do not replace.
+
+    Raises:
+        InputError: One does.
+    """
+    others = set(sample_names(ledger)).difference(sample.name for sample in new)
+    check_distinct_reads([*map_reads(ledger, partial(load_sample, ledger), sorted(others)), *new])
 
 
 def has_sample(ledger: Ledger, name: str) -> bool:

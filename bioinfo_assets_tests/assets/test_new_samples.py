@@ -15,8 +15,10 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.graph import PER_SAMPLE
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import ResultState, State
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.samples import load_sample, remove_samples, sample_names
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.result_key import COHORT, ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.cli.commands import list_folders, write_pair
 
@@ -231,6 +233,38 @@ def test_what_a_failed_tick_has_added_is_started_by_the_next(
     assert tick_from(cursor, instance, project)[0] == "there is no new sample"
 
 
+def test_other_samples_are_not_looked_at(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tick has a minute, which reading the records of thousands of samples takes."""
+    project = open_project(tmp_path, launch_new_samples=True)
+    tick(instance, project)
+    write_reads(tmp_path, "new")
+    scopes, read = set(), Ledger.read
+
+    def read_noted(ledger: Ledger, key: ResultKey) -> Record | None:
+        scopes.add(key.scope)
+        return read(ledger, key)
+
+    monkeypatch.setattr(Ledger, "read", read_noted)
+    tick(instance, project)
+    assert len(instance.get_backfills()) == 2
+    assert "new" in scopes
+    assert scopes.isdisjoint({"old", COHORT})
+
+
+def test_fastqs_of_a_sample_are_not_added_under_a_second_name(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """As after somebody corrected the name of a sample that had been added already."""
+    project = open_project(tmp_path)
+    sheet = Path(str(project.settings.watch))
+    fastqs = ",".join(str(tmp_path / "fastq" / f"old_FC1_L1_{end}.fastq.gz") for end in (1, 2))
+    for name in ("old", "corrected"):
+        sheet.write_text(f"sample,fastq_1,fastq_2\n{name},{fastqs}\n")
+        reason = tick(instance, project)
+    assert "corrected waits: samples corrected and old both have the reads of " in reason
+    assert sample_names(project.ledger) == ("old",)
+
+
 def test_a_report_that_is_up_to_date_so_far_follows(
     instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,11 +272,7 @@ def test_a_report_that_is_up_to_date_so_far_follows(
     project = open_project(tmp_path)
     states = {
         "reference_genome": [ResultState(ResultKey("reference_genome", "references"), State.CURRENT)],
-        "depth": [
-            ResultState(ResultKey("depth", "new"), State.MISSING),
-            ResultState(ResultKey("depth", "old"), State.STALE),
-        ],
-        "multiqc_report": [ResultState(ResultKey("multiqc_report", "multiqc"), State.CURRENT)],
+        "depth": [ResultState(ResultKey("depth", "new"), State.MISSING)],
     }
     monkeypatch.setattr(new_samples, "states_by_asset", lambda *_: states)
     instance.add_dynamic_partitions("samples", ["new", "old"])

@@ -121,3 +121,14 @@ def test_bad_names_are_rejected_in_a_sentence(tmp_path: Path) -> None:
         assert result.exit_code == 2
         assert sentence in result.stderr
     assert listed(out) == ["expt", "toy"]
+
+
+def test_the_reads_of_a_sample_are_not_added_under_a_second_name(tmp_path: Path) -> None:
+    fastqs = write_pair(tmp_path / "reads")
+    sheet = tmp_path / "samples.csv"
+    for name in ("expt", "corrected"):
+        sheet.write_text(f"sample,fastq_1,fastq_2\n{name},{fastqs[0]},{fastqs[1]}\n")
+        result = call("samples", "add", sheet, "--output-path", tmp_path / "out")
+    assert result.exit_code == 2
+    assert f"samples expt and corrected both have the reads of {fastqs[0]}" in result.stderr
+    assert call("samples", "list", "--output-path", tmp_path / "out").stdout.count("corrected") == 0
