@@ -7,7 +7,7 @@ import dagster as dg
 from bioinfo_assets.assets.check_events import current_project
 from bioinfo_assets.assets.up_to_date import outdated_results, states_by_asset
 from bioinfo_assets.errors import did_you_mean
-from bioinfo_assets.orchestration.backfills import request_backfill
+from bioinfo_assets.orchestration.backfills import pending_partitions, request_backfill
 from bioinfo_assets.pipeline.graph import ASSETS
 
 JOB: Final = "materialize_stale"
@@ -25,7 +25,10 @@ JOB: Final = "materialize_stale"
     required_resource_keys={"project"},
 )
 def request_stale_results(context: dg.OpExecutionContext) -> None:
-    """Request a backfill of exactly the results that are out of date; Dagster's daemon launches its runs."""
+    """Request a backfill of exactly the results that are out of date; Dagster's daemon launches its runs.
+
+    What a backfill is to compute already is left out: genomes take longer than a night.
+    """
     assets: list[str] = context.op_config["assets"]
     for name in assets:
         if name not in ASSETS:
@@ -38,7 +41,13 @@ def request_stale_results(context: dg.OpExecutionContext) -> None:
     for states in outdated.values():
         for state in states:
             context.log.info("%s: %s", state.key.label, state.reason)
-    partitions = {asset: [state.key.partition_key for state in states] for asset, states in outdated.items()}
+    pending = pending_partitions(context.instance)
+    by_asset = {asset: [state.key.partition_key for state in states] for asset, states in outdated.items()}
+    partitions = {asset: [key for key in keys if key not in pending[asset]] for asset, keys in by_asset.items()}
+    partitions = {asset: keys for asset, keys in partitions.items() if keys}
+    if not partitions:
+        context.log.info("a backfill that has not ended computes all of these")
+        return
     backfill_id = request_backfill(context.instance, partitions, title="what is out of date")
     context.log.info("backfill %s is requested", backfill_id)
     context.add_output_metadata({"backfill": dg.MetadataValue.text(backfill_id)})

@@ -13,7 +13,7 @@ from bioinfo_assets.assets.sources import observe_samples
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.partitions import set_samples
 from bioinfo_assets.orchestration.provenance import new_observations, report_observations
-from bioinfo_assets.orchestration.run_liveness import NOT_OVER
+from bioinfo_assets.orchestration.run_liveness import has_active_run
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.records.observations import ReadBudget, UnreadSourceError
 from bioinfo_assets.records.record import Observation
@@ -86,7 +86,7 @@ def observe_sources(context: dg.SensorEvaluationContext, project: dg.ResourcePar
     Where there is more to do than a tick has time for, a run is requested, unless there is one already.
     """
     names = set_samples(context.instance, partial(sample_names, project.ledger))
-    is_reading = _is_reading(context.instance)
+    is_reading = has_active_run(context.instance, read_sources.name)
     if len(names) > MAX_SAMPLES_IN_TICK:
         last, now = float(context.cursor or 0), time.time()
         if is_reading or now < last + LONG_INTERVAL_S:
@@ -102,9 +102,3 @@ def observe_sources(context: dg.SensorEvaluationContext, project: dg.ResourcePar
         run_requests=[dg.RunRequest()] if has_unread and not is_reading else [],
         asset_events=list(new_observations(context.instance, observations)),
     )
-
-
-def _is_reading(instance: dg.DagsterInstance) -> bool:
-    """Whether a run of `read_sources` is queued or running."""
-    filters = dg.RunsFilter(job_name=read_sources.name, statuses=list(NOT_OVER))
-    return instance.get_runs_count(filters) > 0

@@ -16,6 +16,7 @@ from bioinfo_assets.assets.check_events import MAX_NAMED, MAX_ROWS, current_proj
 from bioinfo_assets.assets.observe_sources import LONG_INTERVAL_S, MAX_SAMPLES_IN_TICK, budget_of_tick
 from bioinfo_assets.assets.quality_checks import quality, report_quality
 from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.orchestration.run_liveness import has_active_run
 from bioinfo_assets.pipeline.graph import ASSETS, upstream_of
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import ResultState, State, open_dry_run, result_states
@@ -29,6 +30,9 @@ CHECK: Final = "up_to_date"
 
 MAX_SAMPLES_AFTER_RUN: Final = 300
 """With more samples the check after a run is left to the sensor: it takes 17 ms of CPU for each."""
+
+MAX_REMOTE_SAMPLES_IN_TICK: Final = 100
+"""With more samples in S3 the sensor leaves the checks to a run: some twenty small files are read for each of them."""
 
 CHECK_INTERVAL_S: Final = 60
 """Seconds between two looks whether a run has ended."""
@@ -194,7 +198,10 @@ def check_up_to_date(
     now = time.time()
     if ended <= last_end and now < due:
         return dg.SkipReason("no run has ended")
-    if len(sample_names(project.ledger)) > MAX_SAMPLES_IN_TICK:
+    limit = MAX_SAMPLES_IN_TICK if local_path(project.ledger.output_path) is not None else MAX_REMOTE_SAMPLES_IN_TICK
+    if len(sample_names(project.ledger)) > limit:
+        if has_active_run(context.instance, check_job.name):
+            return dg.SkipReason("a run of checks is queued or running")
         return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=f"{ended} {now + LONG_INTERVAL_S}")
     try:
         current = current_project(project)

@@ -1,6 +1,7 @@
 """Backfills: how one is requested for some partitions of some assets, and what became of its assets."""
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -8,6 +9,7 @@ import dagster as dg
 
 from bioinfo_assets.orchestration.internals import (
     AssetGraphSubset,
+    BulkActionsFilter,
     BulkActionStatus,
     DefaultPartitionsSubset,
     PartitionBackfill,
@@ -47,6 +49,21 @@ def request_backfill(
         )
     )
     return backfill_id
+
+
+def pending_partitions(instance: dg.DagsterInstance) -> dict[str, set[str | None]]:
+    """By asset, the partitions that backfills have yet to compute; None for an asset without partitions."""
+    pending: dict[str, set[str | None]] = defaultdict(set)
+    for backfill in instance.get_backfills(filters=BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])):
+        data = backfill.asset_backfill_data
+        if data is None:
+            continue
+        subset = data.target_subset - data.materialized_subset - data.failed_and_downstream_subset
+        for key in subset.non_partitioned_asset_keys:
+            pending[key.path[-1]].add(None)
+        for key, own in subset.partitions_subsets_by_asset_key.items():
+            pending[key.path[-1]].update(own.get_partition_keys())
+    return pending
 
 
 def was_left_out(backfill: PartitionBackfill, key: dg.AssetKey) -> bool:

@@ -27,6 +27,11 @@ NOT_OVER: Final = (
 )
 
 
+def has_active_run(instance: dg.DagsterInstance, job_name: str) -> bool:
+    """Whether a run of a job is queued or running."""
+    return instance.get_runs_count(dg.RunsFilter(job_name=job_name, statuses=list(NOT_OVER))) > 0
+
+
 JOBS_LEFT_TAG: Final = "bioinfo-assets/jobs-left"
 """The tag of a run that lost sight of its jobs and left them running."""
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -40,6 +40,8 @@ class SameSiteOnly:
             return "this page is at 127.0.0.1 or localhost, and has no other name"
         if _can_change_something(scope) and not _is_same_site(headers):
             return "the page of another site sent this request"
+        if _is_query_by_get(scope) and "sec-fetch-site" not in headers:
+            return "send queries by POST"
         return ""
 
 
@@ -55,6 +57,13 @@ def _is_this_machine(host: str) -> bool:
 def _can_change_something(scope: Scope) -> bool:
     """Whether it is more than a link to a page: Dagster's API takes mutations by GET too."""
     return scope["type"] == "websocket" or scope["method"] not in {"GET", "HEAD"} or scope["path"].endswith("/graphql")
+
+
+def _is_query_by_get(scope: Scope) -> bool:
+    """Whether it is what an image of another site can ask for: without `Origin`, and with the user's password."""
+    return (
+        scope["type"] == "http" and scope["path"].endswith("/graphql") and "query" in QueryParams(scope["query_string"])
+    )
 
 
 def _is_same_site(headers: Headers) -> bool:

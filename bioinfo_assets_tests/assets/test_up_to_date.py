@@ -218,6 +218,10 @@ def test_the_sensor_leaves_many_samples_to_a_run(
     instance.create_run_for_job(checks, status=dg.DagsterRunStatus.SUCCESS)
     again = check_up_to_date(dg.build_sensor_context(instance, cursor=first.cursor, resources=resources))
     assert isinstance(again, dg.SkipReason)
+    instance.create_run_for_job(checks, status=dg.DagsterRunStatus.STARTED)
+    due = check_up_to_date(dg.build_sensor_context(instance, resources=resources))
+    assert isinstance(due, dg.SkipReason)
+    assert due.skip_message == "a run of checks is queued or running"
 
 
 def test_the_check_can_be_executed_by_itself(computed: FakeProject, instance: dg.DagsterInstance) -> None:
@@ -280,6 +284,20 @@ def test_a_damaged_sample_does_not_keep_the_checks_from_the_others(
     computed.write_reads("b", pairs=2)
     by_asset = states_by_asset(computed.project)
     assert {state.key.scope for state in by_asset["depth"] if state.is_out_of_date} == {"b"}
+
+
+def test_the_job_requests_nothing_twice(computed: FakeProject, instance: dg.DagsterInstance) -> None:
+    """As of genomes that take longer than the day between two runs of its schedule."""
+    add_samples(instance, computed.samples)
+    for changed, titles in (("b", 1), ("b", 1), ("c", 2)):
+        computed.write_reads(changed, pairs=2)
+        assert materialize_stale.execute_in_process(instance=instance, resources={"project": computed.project}).success
+        assert len(instance.get_backfills()) == titles
+    (last, _) = instance.get_backfills()
+    assert last.asset_backfill_data is not None
+    subsets = last.asset_backfill_data.target_subset.partitions_subsets_by_asset_key
+    assert {name for own in subsets.values() for name in own.get_partition_keys()} == {"c"}
+    assert last.asset_backfill_data.target_subset.non_partitioned_asset_keys == set()
 
 
 def test_the_job_requests_nothing_if_all_is_up_to_date(computed: FakeProject, instance: dg.DagsterInstance) -> None:

@@ -82,6 +82,14 @@ def test_requests_of_the_page_the_user_and_programs_are_served(local: Server) ->
         assert post(local, headers) == 200
 
 
+@pytest.mark.parametrize("query", ["query=mutation", "a=b&%71uery=mutation"])
+def test_an_image_of_another_site_cannot_query(proxied: Server, query: str) -> None:
+    """By plain http, browsers send neither `Origin` nor `Sec-Fetch-Site` with the request for an image."""
+    assert proxied.get(f"/graphql?{query}", headers={"Host": "dagit.example.org:8080"}).status == 403
+    assert proxied.get(f"/graphql?{query}", headers={"Sec-Fetch-Site": "same-origin"}).status == 200
+    assert proxied.get("/graphql").status == 200  # the page to try queries in
+
+
 def test_a_link_of_another_page_leads_to_dagit(local: Server) -> None:
     assert local.get("/runs", headers={"Sec-Fetch-Site": "cross-site"}).status == 200
 
