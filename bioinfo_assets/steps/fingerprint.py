@@ -39,7 +39,7 @@ def take_fingerprint(
         layout: Where results are published.
     """
     local = f"{sample}.recalib.bam"
-    fingerprint, lanes = f"{sample}.fingerprint.vcf", f"{sample}.lane_identity.tsv"
+    fingerprint, lanes = fingerprint_name(sample), f"{sample}.lane_identity.tsv"
     return Job(
         key=ResultKey("fingerprint", sample),
         version=VERSION,
@@ -62,6 +62,11 @@ def take_fingerprint(
         tools=("picard", "samtools"),
         resources=resources.for_fingerprint(bam.bam.size, reference.fasta.size),
     )
+
+
+def fingerprint_name(sample: str) -> str:
+    """The file name of a sample's fingerprint."""
+    return f"{sample}.fingerprint.vcf"
 
 
 def stated_person(sample: str, patient: str | None) -> str:

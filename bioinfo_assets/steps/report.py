@@ -11,7 +11,7 @@ from bioinfo_assets.launch.job import Input, Job, Output, StoredFile
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import canonical, resources
-from bioinfo_assets.steps.fingerprint import MAP_NAME, Comparison
+from bioinfo_assets.steps.fingerprint import MAP_NAME, Comparison, fingerprint_name
 from bioinfo_assets.steps.script import render
 
 VERSION: Final = "1"
@@ -38,9 +38,8 @@ def multiqc(
     """
     if not metrics:
         raise InputError("there is no sample to report on: materialize the metrics of at least one")
-    sample_of = {file_name(file.uri): sample for sample in sorted(metrics) for file in metrics[sample]}
-    files = {file_name(file.uri): file for sample in sorted(metrics) for file in metrics[sample]}
-    config = json.dumps(_config(sample_of) | _quality_table(quality or {}), indent=1)
+    files = {_local_name(sample, file_name(file.uri)): file for sample in sorted(metrics) for file in metrics[sample]}
+    config = json.dumps({**_CONFIG, **_quality_table(quality or {})}, indent=1)
     job = Job(
         key=ResultKey("multiqc_report", "multiqc"),
         version=VERSION,
@@ -59,7 +58,14 @@ def multiqc(
         return job
     return replace(
         job,
-        script=render("multiqc", "java", "sample_identity", **comparison.variables(), config=config),
+        script=render(
+            "multiqc",
+            "java",
+            "sample_identity",
+            **comparison.variables(),
+            fingerprints=[_local_name(name, fingerprint_name(name)) for name in sorted(comparison.patients)],
+            config=config,
+        ),
         inputs=(*job.inputs, Input(MAP_NAME, comparison.haplotypes)),
         outputs=(*job.outputs, Output("identity", "sample_identity.tsv", layout.report("sample_identity.tsv"))),
         tools=("multiqc", "picard"),
@@ -67,18 +73,23 @@ def multiqc(
     )
 
 
-def _config(sample_of: Mapping[str, str]) -> dict[str, object]:
-    """MultiQC's settings: no requests to servers, and sample names by file name instead of guesses by suffix."""
-    return {
-        "no_version_check": True,
-        "no_ai": True,
-        "megaqc_upload": False,
-        "plots_force_interactive": True,  # images, the default for many samples, need a browser (kaleido)
-        "use_filename_as_sample_name": True,
-        "fn_clean_sample_names": False,
-        "sample_names_replace_exact": True,
-        "sample_names_replace": dict(sample_of),
-    }
+_SEPARATOR: Final = "+"
+"""Stands between the name of a sample and that of its file; no name of a sample has it."""
+
+_CONFIG: Final[Mapping[str, object]] = {
+    "no_version_check": True,
+    "no_ai": True,
+    "megaqc_upload": False,
+    "plots_force_interactive": True,  # images, the default for many samples, need a browser (kaleido)
+    "use_filename_as_sample_name": True,
+    "fn_clean_exts": [{"type": "truncate", "pattern": _SEPARATOR}],
+    "fn_clean_trim": [],
+}
+"""MultiQC's settings: no requests to servers, and sample names by file name instead of guesses by suffix."""
+
+
+def _local_name(sample: str, name: str) -> str:
+    return f"{sample}{_SEPARATOR}{name}"
 
 
 def _quality_table(quality: Mapping[str, Mapping[str, str]]) -> dict[str, object]:

@@ -1,10 +1,10 @@
 # Compares the fingerprints of all samples: keeps the pairs that are one person's, or two, against what is expected, and
 # those of one patient with too few reads to be compared.
 paste <(printf '%s\n' "${samples[@]}") <(printf '%s\n' "${people[@]}") > people.tsv
-printf '%s.fingerprint.vcf\n' "${samples[@]}" > fingerprints.list
+printf '%s\n' "${fingerprints[@]}" > fingerprints.list
 # Picard compares the lists of contigs by their order; the map's may be longer (see fingerprint.sh).
 {
-    sed -nE 's/^##contig=<ID=([^,]+),length=([0-9]+).*/@SQ\tSN:\1\tLN:\2/p' "${samples[0]}.fingerprint.vcf"
+    sed -nE 's/^##contig=<ID=([^,]+),length=([0-9]+).*/@SQ\tSN:\1\tLN:\2/p' "${fingerprints[0]}"
     grep -v '^@' "$map"
 } > fitted.txt
 JAVA_TOOL_OPTIONS=$(jvm 75) picard CrosscheckFingerprints --INPUT fingerprints.list --OUTPUT crosscheck.txt \

@@ -2,17 +2,20 @@ map=haplotypes.txt
 threshold=-5
 samples=(expt other)
 people=('patient it'"'"'s' 'sample other')
+fingerprints=(expt+expt.fingerprint.vcf other+other.fingerprint.vcf)
 config='{
  "no_version_check": true,
  "no_ai": true,
  "megaqc_upload": false,
  "plots_force_interactive": true,
  "use_filename_as_sample_name": true,
- "fn_clean_sample_names": false,
- "sample_names_replace_exact": true,
- "sample_names_replace": {
-  "expt.fingerprint.vcf": "expt"
- }
+ "fn_clean_exts": [
+  {
+   "type": "truncate",
+   "pattern": "+"
+  }
+ ],
+ "fn_clean_trim": []
 }'
 
 # GATK does not start with a temporary folder whose path has blanks or one of ?#%[]{}\", and a quote would end the option.
@@ -32,10 +35,10 @@ jvm() {
 # Compares the fingerprints of all samples: keeps the pairs that are one person's, or two, against what is expected, and
 # those of one patient with too few reads to be compared.
 paste <(printf '%s\n' "${samples[@]}") <(printf '%s\n' "${people[@]}") > people.tsv
-printf '%s.fingerprint.vcf\n' "${samples[@]}" > fingerprints.list
+printf '%s\n' "${fingerprints[@]}" > fingerprints.list
 # Picard compares the lists of contigs by their order; the map's may be longer (see fingerprint.sh).
 {
-    sed -nE 's/^##contig=<ID=([^,]+),length=([0-9]+).*/@SQ\tSN:\1\tLN:\2/p' "${samples[0]}.fingerprint.vcf"
+    sed -nE 's/^##contig=<ID=([^,]+),length=([0-9]+).*/@SQ\tSN:\1\tLN:\2/p' "${fingerprints[0]}"
     grep -v '^@' "$map"
 } > fitted.txt
 JAVA_TOOL_OPTIONS=$(jvm 75) picard CrosscheckFingerprints --INPUT fingerprints.list --OUTPUT crosscheck.txt \

@@ -4,11 +4,13 @@ config='{
  "megaqc_upload": false,
  "plots_force_interactive": true,
  "use_filename_as_sample_name": true,
- "fn_clean_sample_names": false,
- "sample_names_replace_exact": true,
- "sample_names_replace": {
-  "expt.alignment_metrics.txt": "expt"
- }
+ "fn_clean_exts": [
+  {
+   "type": "truncate",
+   "pattern": "+"
+  }
+ ],
+ "fn_clean_trim": []
 }'
 
 printf '%s\n' "$config" > multiqc_config.yaml
