@@ -22,6 +22,8 @@ def add_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
 def set_samples(instance: dg.DagsterInstance, read_names: Callable[[], Sequence[str]]) -> Sequence[str]:
     """Make the partitions equal to a project's samples, and return these; events of removed ones stay in the event log.
 
+    If there are no samples at all, the partitions stay: their folder may be a volume that is not mounted.
+
     Args:
         instance: Dagster's.
         read_names: Reads the names. It is called after the partitions are read: another run, which begins at the same
@@ -30,7 +32,7 @@ def set_samples(instance: dg.DagsterInstance, read_names: Callable[[], Sequence[
     known = set(instance.get_dynamic_partitions(str(samples.name)))
     names = read_names()
     add_samples(instance, names)
-    for removed in known.difference(names):
+    for removed in known.difference(names) if names else ():
         instance.delete_dynamic_partition(str(samples.name), removed)
     return names
 

@@ -52,3 +52,13 @@ def test_a_sample_that_another_run_adds_meanwhile_stays() -> None:
 
         set_samples(instance, read_names)
         assert set(instance.get_dynamic_partitions(str(samples.name))) == {"a", "of another run"}
+
+
+def test_partitions_stay_where_there_are_no_samples_at_all() -> None:
+    """Dagster's database may be elsewhere than the results, whose volume is not mounted for a while."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        add_samples(instance, ["b", "a"])
+        assert set_samples(instance, lambda: []) == []
+        assert instance.get_dynamic_partitions("samples") == ["b", "a"]
+        set_samples(instance, lambda: ["a"])
+        assert instance.get_dynamic_partitions("samples") == ["a"]
