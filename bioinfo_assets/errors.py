@@ -5,6 +5,7 @@
     │   └── NotFoundError   a file or object does not exist
     ├── JobError            a job ran and failed
     └── ResourceError       a job needs more resources than are available, or a tool is missing
+        ├── MissingToolError    a tool is not in the image or on the machine
         └── UnreachableError    the service that runs jobs does not answer, or credentials have expired
 
 The text of each is one sentence for a user: the thing, what is wrong with it, what to do. Entry points print that
@@ -37,6 +38,10 @@ class NotRunError(JobError):
 
 class ResourceError(BioinfoAssetsError):
     """A job needs more resources than are available, or a tool is missing."""
+
+
+class MissingToolError(ResourceError):
+    """A tool is not in the image of jobs or on this machine, so that another may be taken for it."""
 
 
 class UnreachableError(ResourceError):

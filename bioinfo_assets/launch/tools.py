@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bioinfo_assets.errors import ResourceError
+from bioinfo_assets.errors import MissingToolError, ResourceError
 
 IMAGE_LIST: Final = "/opt/bioinfo-assets/tools.tsv"
 """The file of a container image that lists its tools: command, tab, version."""
@@ -98,7 +98,7 @@ def _version_of(command: str, path: str, query: VersionQuery) -> str:
     tool = TOOLS.get(command, Tool(command, "your system's package manager"))
     program = shutil.which(command, path=path)
     if program is None:
-        raise ResourceError(f"the tool {command} is not on this machine's PATH; install it with: {tool.install}")
+        raise MissingToolError(f"the tool {command} is not on this machine's PATH; install it with: {tool.install}")
     version = _version_by_jar(tool, Path(program).resolve()) or query(tool, program, path)
     if version is None:
         raise ResourceError(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
-from bioinfo_assets.errors import BioinfoAssetsError, InputError, ResourceError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError, MissingToolError
 from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.sample import Sample
@@ -196,7 +196,7 @@ class Project:
             return Aligner(self.settings.aligner)
         try:
             backend.tool_versions((Aligner.BWA_MEM2,), options)
-        except ResourceError:
+        except MissingToolError:
             return Aligner.BWA
         return Aligner.BWA_MEM2
 

@@ -15,7 +15,7 @@ import pytest
 from docker.errors import ImageNotFound
 from urllib3.exceptions import ProtocolError
 
-from bioinfo_assets.errors import InputError, ResourceError
+from bioinfo_assets.errors import InputError, MissingToolError, ResourceError
 from bioinfo_assets.launch.backend import Outcome, State, Stream
 from bioinfo_assets.launch.docker.backend import DockerBackend
 from bioinfo_assets.launch.docker.container import _container_user, wait_until_removed
@@ -429,7 +429,7 @@ class TestImages:
 
     def test_a_tool_that_is_not_in_the_image_is_reported(self, backend: DockerBackend, image: str) -> None:
         with pytest.raises(
-            ResourceError, match=f"^the image {re.escape(image)} does not contain novoalign: set image to one that"
+            MissingToolError, match=f"^the image {re.escape(image)} does not contain novoalign: set image to one that"
         ):
             backend.tool_versions(["samtools", "novoalign"])
         with pytest.raises(ResourceError, match="does not contain novoalign"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.errors import ResourceError
+from bioinfo_assets.errors import MissingToolError, ResourceError
 from bioinfo_assets.launch.tools import TOOLS, tool_versions
 
 # The real output of each tool's --version, or usage.
@@ -75,7 +75,7 @@ def test_a_replaced_tool_is_run_again(tmp_path: Path) -> None:
 
 
 def test_a_missing_tool_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:
-    with pytest.raises(ResourceError) as caught:
+    with pytest.raises(MissingToolError) as caught:
         tool_versions(["samtools"], str(tmp_path))
     assert str(caught.value) == (
         "the tool samtools is not on this machine's PATH; install it with: apt-get install samtools"

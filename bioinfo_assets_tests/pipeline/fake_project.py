@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
+from bioinfo_assets.errors import BioinfoAssetsError, MissingToolError
 from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.job import Job, JobOptions
@@ -61,7 +61,7 @@ class FakeTools(FakeBackend):
         versions = {tool: self._versions.get(tool, "1") for tool in tools}
         for tool, version in versions.items():
             if version is None:
-                raise ResourceError(f"the tool {tool} is not installed")
+                raise MissingToolError(f"the tool {tool} is not installed")
         return {tool: version for tool, version in versions.items() if version is not None}
 
 

@@ -1,11 +1,14 @@
 """Code versions: by them Dagster recognises results of another step version, other settings or other tools."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bioinfo_assets.errors import ResourceError
+from bioinfo_assets.launch.backend import NO_OPTIONS
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.pipeline.code_versions import FILE_NAME, code_version, code_versions, save_tools, tools_of
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH
 from bioinfo_assets.pipeline.project import Project
@@ -162,6 +165,16 @@ def test_the_automatic_aligner_is_the_installed_one(tmp_path: Path) -> None:
     project = Project(settings_in(tmp_path, aligner="auto"))
     assert "bwa-mem2" in tools_of(project, FakeTools(tmp_path, {}), "aligned_bam")
     assert "bwa" in tools_of(project, FakeTools(tmp_path, {"bwa-mem2": None}), "aligned_bam")
+
+
+def test_the_automatic_aligner_is_no_other_one_while_the_tools_cannot_be_listed(tmp_path: Path) -> None:
+    class Unreachable(FakeTools):
+        def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
+            raise ResourceError("the docker engine does not answer")
+
+    project = Project(settings_in(tmp_path, aligner="auto"))
+    with pytest.raises(ResourceError, match="the docker engine does not answer"):
+        project.aligner(Unreachable(tmp_path, {}), NO_OPTIONS)
 
 
 @pytest.mark.parametrize("tool", VERSION_TEXTS)

@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bioinfo_assets.errors import InputError, NotFoundError, ResourceError
+from bioinfo_assets.errors import InputError, MissingToolError, NotFoundError, ResourceError
 from bioinfo_assets.launch.backend import Outcome
 from bioinfo_assets.launch.batch.classify_outcome import classify, termination_reason
 from bioinfo_assets.launch.batch.client import ACTIVE, Client
@@ -224,5 +224,5 @@ def resolve_digest(image: str) -> str:
 def _select(tools: Collection[str], versions: Mapping[str, str], image: str) -> Mapping[str, str]:
     for tool in tools:
         if tool not in versions:
-            raise ResourceError(f"the container image {image} has no {tool}: use one that contains it")
+            raise MissingToolError(f"the container image {image} has no {tool}: use one that contains it")
     return {tool: versions[tool] for tool in tools}

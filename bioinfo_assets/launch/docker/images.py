@@ -12,7 +12,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.images import Image
 from docker.utils import parse_repository_tag
 
-from bioinfo_assets.errors import ResourceError
+from bioinfo_assets.errors import MissingToolError, ResourceError
 from bioinfo_assets.launch.backend import Outcome
 from bioinfo_assets.launch.docker.engine import error_message, translate_engine_errors
 from bioinfo_assets.launch.host_job import NotStartedError
@@ -111,7 +111,7 @@ class Images:
         versions = self._tools[image.id]
         for tool in tools:
             if tool not in versions:
-                raise ResourceError(
+                raise MissingToolError(
                     f"the image {name} does not contain {tool}: set image to one that does, or build it again "
                     "(make build-local)"
                 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from bioinfo_assets.errors import ResourceError
+from bioinfo_assets.errors import MissingToolError, ResourceError
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.images import Images, ToolProbe, resolve_digest
@@ -116,7 +116,7 @@ class TestKnownToolVersions:
 
     def test_a_tool_that_the_image_lacks_is_an_error(self, backend: BackendWithOptions) -> None:
         backend.tool_versions(["samtools"])
-        with pytest.raises(ResourceError, match="the container image tools:1 has no bwa-mem9"):
+        with pytest.raises(MissingToolError, match="the container image tools:1 has no bwa-mem9"):
             backend.known_tool_versions(["bwa-mem9"])
 
 
