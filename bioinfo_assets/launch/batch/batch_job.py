@@ -46,7 +46,7 @@ class BatchSubmission:
         folder: The folder of its attempts.
         package: URI of its job.tar.
         number: Its number among the job's submissions, from 1.
-        submitted: When it was prepared.
+        submitted: When it was prepared; once Batch has accepted it, when that was.
         batch_id: Batch's id, `PARENT:INDEX` in an array; empty until Batch has answered.
     """
 
@@ -215,8 +215,11 @@ class BatchJob:
         )
 
     def accept(self, batch_id: str) -> None:
-        """Enter the id that Batch returned for the submission."""
-        submission = replace(self.submission, batch_id=batch_id)
+        """Enter the id that Batch returned for the submission.
+
+        From now on Batch may not know the job for a moment: packages of a large array are written for minutes before.
+        """
+        submission = replace(self.submission, batch_id=batch_id, submitted=datetime.now(UTC))
         status = Status(State.QUEUED, "SUBMITTED")
         self._replace(
             lambda old: replace(old, submission=submission, status=status, phase=Phase.SUBMITTED, failing_since=None)

@@ -380,6 +380,12 @@ class TestForgotten:
         with batch_backend(scratch, config=fast(visibility_grace_s=60)) as backend:
             assert run_job(backend, GREETS).state is State.SUCCEEDED
 
+    def test_that_while_begins_when_batch_has_accepted_the_job(self, simulator: BatchSimulator, scratch: str) -> None:
+        simulator.delays = Delays(described_s=0.7)
+        simulator.inject(Throttled(action="SubmitJob", for_s=4.0))
+        with batch_backend(scratch, config=fast(visibility_grace_s=3.0)) as backend:
+            assert run_job(backend, GREETS).state is State.SUCCEEDED
+
 
 class TestTheService:
     def test_scripts_and_input_lists_of_any_size_fit_into_the_request(
