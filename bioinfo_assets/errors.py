@@ -6,7 +6,7 @@
     ├── JobError            a job ran and failed
     └── ResourceError       a job needs more resources than are available, or a tool is missing
         ├── MissingToolError    a tool is not in the image or on the machine
-        └── UnreachableError    the service that runs jobs does not answer, or credentials have expired
+        └── UnreachableError    the service that runs jobs or S3 does not answer, or credentials have expired
 
 The text of each is one sentence for a user: the thing, what is wrong with it, what to do. Entry points print that
 sentence and no traceback. Any other exception is a defect of this project.
@@ -45,7 +45,7 @@ class MissingToolError(ResourceError):
 
 
 class UnreachableError(ResourceError):
-    """The service that runs jobs does not answer, or credentials for it have expired; its jobs may be running."""
+    """The service that runs jobs or S3 does not answer, or credentials have expired; jobs may be running."""
 
 
 def suggest(name: str, candidates: Iterable[str]) -> str | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, UnreachableError
 from bioinfo_assets.orchestration.beta_features import accept_beta_features
 from bioinfo_assets.orchestration.metadata import files_table
 from bioinfo_assets.orchestration.provenance import observation_event
@@ -109,7 +109,7 @@ def _observe_all(source: FileSource, ledger: Ledger) -> Callable[[dg.OpExecution
         for scope in source.scopes(context.instance):
             try:
                 context.log_event(observation_event(source.observe(ledger, scope)))
-            except InputError as error:
+            except (InputError, UnreachableError) as error:
                 context.log.warning("%s", error)
         with accept_beta_features():
             return dg.DataVersionsByPartition({})  # Dagster's own events for these would have no list of files

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, UnreachableError
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.watcher import Watcher
 from bioinfo_assets.provenance.lineage import Lineage, ScopeRecords, TracedJob
@@ -46,7 +46,7 @@ class Session:
         lineage = Lineage(self.ledger, folders=self._known_folders(record.scope))
         try:
             return lineage.of_record(record)
-        except InputError:  # a record upstream cannot be read: the result is intact all the same
+        except (InputError, UnreachableError):  # a record upstream cannot be read: the result is intact all the same
             return lineage.without_upstream(record)
         finally:
             self._keep_folders(lineage, record)

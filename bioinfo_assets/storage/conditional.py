@@ -12,7 +12,8 @@ from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from bioinfo_assets.errors import NotFoundError
 from bioinfo_assets.storage.broken_answers import repeated
-from bioinfo_assets.storage.object_files import open_object, translate_store_errors
+from bioinfo_assets.storage.object_files import open_object
+from bioinfo_assets.storage.store_errors import translate_store_errors
 
 if TYPE_CHECKING:
     from obstore import PutResult

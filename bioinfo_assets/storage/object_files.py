@@ -7,7 +7,6 @@ obstore retries transient errors, uploads in parts and signs requests. For S3 th
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import GCSStore, HTTPStore, S3Store
 from tenacity import (
     Retrying,
@@ -24,11 +22,12 @@ from tenacity import (
     wait_exponential,
 )
 
-from bioinfo_assets.errors import InputError, NotFoundError
+from bioinfo_assets.errors import InputError, UnreachableError
 from bioinfo_assets.storage import s3_copy
 from bioinfo_assets.storage.atomic import atomic_write
 from bioinfo_assets.storage.broken_answers import repeated
 from bioinfo_assets.storage.file_stat import FileStat
+from bioinfo_assets.storage.store_errors import ADVICE, translate_store_errors
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -37,15 +36,16 @@ if TYPE_CHECKING:
 SCHEMES: Final = frozenset({"s3", "gs", "https", "http"})
 _CHUNK: Final = 10 * 1024 * 1024
 _RETRIES: "Final[RetryConfig]" = {"max_retries": 8, "retry_timeout": timedelta(minutes=3)}
+_S3_RETRIES: "Final[RetryConfig]" = {
+    "max_retries": 10,
+    "retry_timeout": timedelta(minutes=3),
+    "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=15), "base": 4},
+}
+"""A minute in all: each wait is chosen between the first one and four times the last. With obstore's factor of two, ten
+waits take three seconds."""
 _MAX_DOWNLOADS: Final = 6
 _DOWNLOAD_WAIT_S: Final = 0.5
 """Seconds from the first download that breaks off to the second; each further wait is twice as long."""
-_ADVICE: Final = {
-    "s3": "check your AWS credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) and their rights; "
-    "for a public bucket set AWS_SKIP_SIGNATURE=true",
-    "gs": "only public buckets can be read from gs://",
-    "https": "the server restricts access: download the file yourself and give its local path",
-}
 
 
 class _BrokenDownloadError(InputError):
@@ -224,7 +224,7 @@ def _download(uri: str, target: Path) -> None:
         with target.open("wb") as file:
             for chunk in chunks(uri):
                 file.write(chunk)
-    except InputError as error:
+    except (InputError, UnreachableError) as error:
         raise _BrokenDownloadError(str(error)) from error
     if target.stat().st_size != size:
         raise _BrokenDownloadError(f"{uri} has {size} bytes, {target.stat().st_size} were downloaded: try again")
@@ -274,38 +274,13 @@ def _s3(bucket: str, options: "ClientConfig") -> S3Store:
     if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
         config["endpoint"] = endpoint
     if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in {"1", "true", "yes"}:
-        return S3Store(bucket, config=config, client_options=options, retry_config=_RETRIES, skip_signature=True)
+        return S3Store(bucket, config=config, client_options=options, retry_config=_S3_RETRIES, skip_signature=True)
     from bioinfo_assets.storage.s3_credentials import CredentialProvider  # noqa: PLC0415 - boto3 takes 0.3 s
 
     try:
         provider = CredentialProvider()
     except ValueError as error:
-        raise InputError(f"no AWS credentials were found for s3://{bucket}: {_ADVICE['s3']}") from error
-    return S3Store(bucket, config=config, client_options=options, retry_config=_RETRIES, credential_provider=provider)
-
-
-@contextmanager
-def translate_store_errors(uri: str) -> Iterator[None]:
-    """Raise the errors of an object store as this project's own."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        _check_bucket(uri, error)
-        raise NotFoundError(f"{uri} does not exist: check its spelling") from error
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        advice = _ADVICE.get(scheme_and_host(uri)[0], _ADVICE["https"])
-        raise InputError(f"access to {uri} is denied: {advice}") from error
-    except BaseError as error:
-        _check_bucket(uri, error)
-        raise InputError(f"{uri} could not be reached: {_cause(error)}; check the address and the network") from error
-
-
-def _cause(error: BaseError) -> str:
-    """The cause in obstore's first line, without its times and counts of retries and the server's XML."""
-    return str(error).splitlines()[0].rpartition(" - ")[2].partition(": <")[0].strip()
-
-
-def _check_bucket(uri: str, error: Exception) -> None:
-    """S3 answers a missing bucket like a missing object, except for this code (AWS API, error responses)."""
-    if "<Code>NoSuchBucket</Code>" in str(error):
-        raise InputError(f"bucket {scheme_and_host(uri)[1]} does not exist: create it, or check its name") from error
+        raise InputError(f"no AWS credentials were found for s3://{bucket}: {ADVICE['s3']}") from error
+    return S3Store(
+        bucket, config=config, client_options=options, retry_config=_S3_RETRIES, credential_provider=provider
+    )

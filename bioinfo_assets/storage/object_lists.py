@@ -8,7 +8,8 @@ import obstore
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.storage.broken_answers import repeated
 from bioinfo_assets.storage.file_stat import FileStat
-from bioinfo_assets.storage.object_files import file_stat, open_object, scheme_and_host, translate_store_errors
+from bioinfo_assets.storage.object_files import file_stat, open_object, scheme_and_host
+from bioinfo_assets.storage.store_errors import translate_store_errors
 
 if TYPE_CHECKING:
     from obstore import ListResult, ObjectMeta

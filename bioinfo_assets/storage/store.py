@@ -62,8 +62,8 @@ def join(uri: str, *parts: str) -> str:
 class Store:
     """All files this project reads and writes, wherever they are.
 
-    Every method raises NotFoundError for a file that does not exist, InputError for one that may not be accessed, and
-    ResourceError for a full disk.
+    Every method raises NotFoundError for a file that does not exist, InputError for one that may not be accessed,
+    UnreachableError while S3 does not answer, and ResourceError for a full disk.
     """
 
     def stat(self, uri: str) -> FileStat:

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import UnreachableError
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage import conditional
@@ -80,6 +80,8 @@ def test_an_answer_that_always_breaks_off_is_an_error_in_a_sentence(
 ) -> None:
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     weather.planned += 20 * [Fault.CUT_ANSWER]
-    with pytest.raises(InputError, match=r"^s3://genomes/project could not be reached: .*; check the address and the"):
+    with pytest.raises(
+        UnreachableError, match=r"^s3://genomes/project could not be reached: .*; check the address and the"
+    ):
         STORE.list(FOLDER)
     assert len(weather.planned) == 20 - MAX_REQUESTS

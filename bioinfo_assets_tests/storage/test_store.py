@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioinfo_assets.errors import InputError, NotFoundError, ResourceError
+from bioinfo_assets.errors import InputError, NotFoundError, ResourceError, UnreachableError
 from bioinfo_assets.storage.store import Store, join, local_path
 from bioinfo_assets_tests.launch.mounts import can_mount
 from bioinfo_assets_tests.other_user import as_nobody, needs_root
@@ -335,8 +335,8 @@ class TestS3:
 
     def test_a_server_that_does_not_answer_is_reported(self, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-        monkeypatch.setattr("bioinfo_assets.storage.object_files._RETRIES", {"max_retries": 1})
-        with pytest.raises(InputError, match=UNREACHABLE):
+        monkeypatch.setattr("bioinfo_assets.storage.object_files._S3_RETRIES", {"max_retries": 1})
+        with pytest.raises(UnreachableError, match=UNREACHABLE):
             STORE.exists(f"{s3}/x")
 
 

@@ -1,0 +1,90 @@
+"""The errors of object stores and web servers as this project's own, in a sentence for users.
+
+What S3 may answer later is an error of its own: whoever waits for jobs asks again for hours.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
+
+from bioinfo_assets.errors import InputError, NotFoundError, UnreachableError
+
+ADVICE: Final = {
+    "s3": "check your AWS credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) and their rights; "
+    "for a public bucket set AWS_SKIP_SIGNATURE=true",
+    "gs": "only public buckets can be read from gs://",
+    "https": "the server restricts access: download the file yourself and give its local path",
+}
+"""What to do where access is denied, by the scheme of an address."""
+
+_STATUS: Final = re.compile(r"status code: (\d{3})")
+"""The status of an answer, which obstore has in the text of an error only (object_store, src/client/retry.rs)."""
+
+_CODE: Final = re.compile(r"<Code>(\w+)</Code>")
+_EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
+_TRANSIENT: Final = frozenset({"RequestTimeout", "SlowDown", "Throttling"})
+"""Codes of S3's errors that may not come again (Amazon S3 API reference, error responses)."""
+
+
+@contextmanager
+def translate_store_errors(uri: str) -> Iterator[None]:
+    """Raise the errors of an object store as this project's own.
+
+    Raises:
+        NotFoundError: there is no such object.
+        UnreachableError: S3 does not answer for the moment, or credentials for it have expired.
+        InputError: any other.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        _check_bucket(uri, error)
+        raise NotFoundError(f"{uri} does not exist: check its spelling") from error
+    except BaseError as error:
+        _check_bucket(uri, error)
+        raise _translated(uri, error) from error
+
+
+def _translated(uri: str, error: BaseError) -> InputError | UnreachableError:
+    scheme = urlsplit(uri).scheme
+    is_transient = scheme == "s3" and _is_transient(error)
+    if is_transient and (isinstance(error, UnauthenticatedError) or _code(error) in _EXPIRED):
+        return UnreachableError(f"the credentials for {uri} have expired or cannot be renewed: renew them")
+    if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
+        return InputError(f"access to {uri} is denied: {ADVICE.get(scheme, ADVICE['https'])}")
+    sentence = f"{uri} could not be reached: {_cause(error)}; check the address and the network"
+    return UnreachableError(sentence) if is_transient else InputError(sentence)
+
+
+def _is_transient(error: BaseError) -> bool:
+    """Whether S3 may answer the same request later."""
+    status, code = _STATUS.search(str(error)), _code(error)
+    if code in _TRANSIENT or code in _EXPIRED:
+        return True
+    if status is None:  # no answer; or credentials that could not be renewed
+        is_redirect = "Received redirect" in str(error)  # to another region
+        return isinstance(error, UnauthenticatedError) or (isinstance(error, GenericError) and not is_redirect)
+    if status[1] == "400" and not code:
+        return True  # of HEAD, whose answer has no code: it may be that for expired credentials
+    return status[1].startswith("5") or status[1] in {"408", "429"}
+
+
+def _code(error: BaseError) -> str:
+    """The code of S3's error; empty if the answer had none."""
+    match = _CODE.search(str(error))
+    return match[1] if match else ""
+
+
+def _cause(error: BaseError) -> str:
+    """The cause in obstore's first line, without its times and counts of retries and the server's XML."""
+    return str(error).splitlines()[0].rpartition(" - ")[2].partition(": <")[0].strip()
+
+
+def _check_bucket(uri: str, error: Exception) -> None:
+    """S3 answers a missing bucket like a missing object, except for this code (AWS API, error responses)."""
+    if "<Code>NoSuchBucket</Code>" in str(error):
+        raise InputError(f"bucket {urlsplit(uri).netloc} does not exist: create it, or check its name") from error
