@@ -48,6 +48,7 @@ class BatchSubmission:
         number: Its number among the job's submissions, from 1.
         submitted: When it was prepared; once Batch has accepted it, when that was.
         batch_id: Batch's id, `PARENT:INDEX` in an array; empty until Batch has answered.
+        may_be_sent: Whether Batch may know it: not before all that comes before SubmitJob is done.
     """
 
     name: str
@@ -58,6 +59,7 @@ class BatchSubmission:
     number: int
     submitted: datetime
     batch_id: str = ""
+    may_be_sent: bool = True
 
     @classmethod
     def pending(cls, job_folder: str) -> "BatchSubmission":
@@ -151,8 +153,9 @@ class JobState:
         return self.phase is Phase.POLLED and not self.is_over
 
     def has_ended(self, name: str) -> bool:
-        """Whether a submission is the job's own, which was seen to end, so that the job is submitted again."""
-        return self.submission is not None and self.submission.name == name and bool(self.submission.batch_id)
+        """Whether a submission is the job's own, which was seen to end or was not sent: the job is submitted again."""
+        own = self.submission
+        return own is not None and own.name == name and (bool(own.batch_id) or not own.may_be_sent)
 
     @property
     def max_attempts(self) -> int:
@@ -213,6 +216,11 @@ class BatchJob:
                 job=replace(old.job, resources=replace(resources, disk_mib=old.job.resources.disk_mib)),
             )
         )
+
+    def send(self) -> None:
+        """Enter that the submission is sent to Batch now: if no answer comes, Batch may know it."""
+        submission = replace(self.submission, may_be_sent=True)
+        self._replace(lambda old: replace(old, submission=submission))
 
     def accept(self, batch_id: str) -> None:
         """Enter the id that Batch returned for the submission.

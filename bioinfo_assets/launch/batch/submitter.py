@@ -196,6 +196,8 @@ class Submitter:
         if (queue := (options.queue, options.prefix)) not in self._saved_queues:
             save_queue(self._store, self._paths, *queue)
             self._saved_queues.add(queue)
+        for job in jobs:
+            job.send()
         batch_id = self._client.submit(arguments)
         for job in jobs:
             own_index = job.submission.index
@@ -222,6 +224,7 @@ class Submitter:
             package=package_uri(self._paths.packages(name), own_index),
             number=number,
             submitted=datetime.now(UTC),
+            may_be_sent=False,
         )
 
     def _write(self, job: BatchJob) -> None:

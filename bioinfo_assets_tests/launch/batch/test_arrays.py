@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from bioinfo_assets.errors import UnreachableError
 from bioinfo_assets.launch.backend import Outcome, State, Status
 from bioinfo_assets.launch.job import Job, JobOptions, Resources
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch.batch_backend import (
     BackendWithOptions,
     attempts_of,
@@ -101,6 +103,26 @@ class TestSubmission:
         wait_for_all(backend, ids)
         needs = simulator.payloads("SubmitJob")[0]["containerOverrides"]["resourceRequirements"]
         assert {"type": "MEMORY", "value": "604"} in needs
+
+    def test_a_package_that_s3_does_not_take_postpones_the_array(
+        self, simulator: BatchSimulator, backend: BackendWithOptions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write = Store.write_bytes
+        refused: list[str] = []
+
+        def write_but_one(store: Store, uri: str, data: bytes) -> None:
+            if uri.endswith("/3/job.tar") and not refused:
+                refused.append(uri)
+                raise UnreachableError(f"{uri} could not be reached")
+            write(store, uri, data)
+
+        monkeypatch.setattr(Store, "write_bytes", write_but_one)
+        with backend.one_moment:
+            ids = [backend.submit(greets(n), f"{n:064}").job_id for n in range(5)]
+        assert {status.state for status in wait_for_all(backend, ids)} == {State.SUCCEEDED}
+        assert refused
+        assert submitted_sizes(simulator) == [5]
+        assert simulator.count("ListJobs") == 0  # Batch cannot know the array that was not submitted
 
 
 class TestJobOfAnArray:
