@@ -7,6 +7,7 @@ from typing import Final
 
 import dagster as dg
 
+from bioinfo_assets.launch.backend import Status, Submission
 from bioinfo_assets.orchestration.internals import DagsterEvent, EngineEventData, StepExecutionContext
 from bioinfo_assets.result_key import ResultKey
 
@@ -40,6 +41,20 @@ class JobEvents:
         if self._counts[name] <= limit:
             last = " (not shown for further jobs)" if self._counts[name] == limit else ""
             self._event(f"{key.job_name}: {text}{last}", links)
+
+    def show_submission(self, key: ResultKey, text: str, submission: Submission) -> None:
+        """Show that a result's job was submitted, and where its files and its log are."""
+        links = {
+            "job_id": dg.MetadataValue.text(submission.job_id),
+            "scratch": dg.MetadataValue.path(submission.scratch),
+            "log": dg.MetadataValue.path(submission.log),
+        }
+        self.show(key, text, links)
+
+    def show_status(self, key: ResultKey, status: Status) -> None:
+        """Show the status of a job that is not over."""
+        links = {name: dg.MetadataValue.url(url) for name, url in status.links.items()}
+        self.show(key, f"{status.state.value}. {status.reason}".rstrip(". "), links)
 
     def show_poll_problem(self, problem: str) -> None:
         """Show that jobs cannot be polled, and that they can again.

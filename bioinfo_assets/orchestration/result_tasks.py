@@ -7,6 +7,7 @@ import dagster as dg
 
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.launch.job import Job
+from bioinfo_assets.orchestration.event_log import StoredIds
 from bioinfo_assets.orchestration.fused_jobs import planned_followers
 from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
 from bioinfo_assets.orchestration.provenance import Provenance, UpstreamVersions
@@ -134,6 +135,14 @@ class ResultTasks:
         """
         committed = commit(self.session.ledger, self.session.backend, submitted)
         return self._describe(committed, self._share(committed.record))
+
+    def add_versions(self, results: Sequence[tuple[ResultKey, Result]], stored: StoredIds) -> None:
+        """Note the versions of results whose materializations are stored, for those computed from them."""
+        versions: dict[str, dict[str | None, str]] = {}
+        for key, result in results:
+            versions.setdefault(key.asset, {})[key.partition_key] = result.committed.record.data_version
+        for asset, by_partition in versions.items():
+            self.versions.add(dg.AssetKey(asset), by_partition, stored)
 
     def _describe(self, committed: Committed, warning: str = "") -> Result:
         """A result with what Dagit shows of it, read from its files and from the records upstream."""

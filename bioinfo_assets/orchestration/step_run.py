@@ -28,6 +28,7 @@ from bioinfo_assets.orchestration.internals import StepExecutionContext
 from bioinfo_assets.orchestration.job_cancellation import cancel_ahead, cancel_all
 from bioinfo_assets.orchestration.job_events import JobEvents
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
+from bioinfo_assets.orchestration.postponed_checks import PostponedChecks
 from bioinfo_assets.orchestration.provenance import Provenance
 from bioinfo_assets.orchestration.result_graph import ResultGraph
 from bioinfo_assets.orchestration.result_tasks import Checked, PlannedJobs, ReleasedInputs, Result, ResultTasks
@@ -79,6 +80,7 @@ class StepRun:
     dagit: JobEvents
     _pool: ThreadPoolExecutor = field(init=False)
     _fused: FusedJobs = field(init=False)
+    _postponed: PostponedChecks = field(init=False)
     _changed: "SimpleQueue[ResultKey]" = field(default_factory=SimpleQueue)
     _checking: "dict[ResultKey, Future[Checked]]" = field(default_factory=dict)
     _planning: "dict[ResultKey, Future[PlannedJobs]]" = field(default_factory=dict)
@@ -93,6 +95,7 @@ class StepRun:
 
     def __post_init__(self) -> None:
         self._fused = FusedJobs(self.plan, self.graph, self.session.backend.moves_files)
+        self._postponed = PostponedChecks(self.session.backend)
 
     def events(self) -> StepEvents:
         """Run the jobs; yield a materialization for each result as it is published, then an output for each asset.
@@ -116,7 +119,7 @@ class StepRun:
                 while self.graph.has_first or self._queued or self._running or self._fused.holds_any:
                     raise_if_interrupted()
                     # A few at a time, so that results of samples that were begun are not behind all the others.
-                    self._begin(self.graph.pop_first(MAX_QUEUED_RESULTS - self._queued))
+                    self._begin([*self._postponed.pop_due(), *self.graph.pop_first(MAX_QUEUED_RESULTS - self._queued)])
                     self.dagit.show_poll_problem(self.session.watcher.problem)
                     changed = list(self._changed_keys())
                     with event_batch(self.context.instance) as stored:
@@ -140,11 +143,12 @@ class StepRun:
     @property
     def _queued(self) -> int:
         """How many results are in the pool, or wait for it."""
-        return len(self._checking) + len(self._planning) + len(self._publishing)
+        return len(self._checking) + len(self._planning) + len(self._publishing) + len(self._postponed)
 
-    def _begin(self, keys: Iterable[ResultKey], needed_by: ResultKey | None = None) -> None:
+    def _begin(self, keys: Iterable[ResultKey]) -> None:
         for key in keys:
             self._fused.begin_check(key)
+            needed_by = next(iter(self._restoring.get(key, ())), None)
             self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, needed_by))
 
     def _in_pool(self, key: ResultKey, work: Callable[[], T]) -> "Future[T]":
@@ -155,32 +159,38 @@ class StepRun:
     def _advance(self, key: ResultKey) -> Iterator[tuple[ResultKey, Result]]:
         """Take a result as far as it goes; yields it once it is published."""
         try:
-            if key in self._checking and self._checking[key].done():
-                yield from self._act_on_check(key)
-            elif (decision := self._fused.pop_released(key)) is not None:
-                self._plan_followers(key, decision)
-            elif key in self._planning and self._planning[key].done():
-                planned = self._planning.pop(key).result()
-                self._submit(key, planned.decision, planned.followers)
-            elif key in self._running:
-                self._follow_job(key, self._running[key])
-            elif key in self._publishing and self._publishing[key].done():
-                result = self._publishing.pop(key).result()
-                if result.committed.reused:
-                    self._cancel_ahead(key)  # they read the files that were not published
-                state = JobState.CACHED if result.committed.reused else JobState.DONE
-                notify(JobUpdate(key, state, result.warning, result.committed.record.data_version))
-                yield key, result
-        except UnreachableError:
-            raise
+            yield from self._act_on_news(key)
+        except UnreachableError as error:
+            if key in self._running:
+                raise  # its job cannot be polled any longer, nor can the others
+            self._check_later(key, error)
         except NotRunError:
             self._begin([key])  # what failed in its job is not what it is computed from, or this would not be its turn
         except BioinfoAssetsError as error:
             self._fail(key, str(error))
 
+    def _act_on_news(self, key: ResultKey) -> Iterator[tuple[ResultKey, Result]]:
+        if key in self._checking and self._checking[key].done():
+            yield from self._act_on_check(key)
+        elif (decision := self._fused.pop_released(key)) is not None:
+            self._plan_followers(key, decision)
+        elif key in self._planning and self._planning[key].done():
+            planned = self._planning.pop(key).result()
+            self._submit(key, planned.decision, planned.followers)
+        elif key in self._running:
+            self._follow_job(key, self._running[key])
+        elif key in self._publishing and self._publishing[key].done():
+            result = self._publishing.pop(key).result()
+            if result.committed.reused:
+                self._cancel_ahead(key)  # they read the files that were not published
+            state = JobState.CACHED if result.committed.reused else JobState.DONE
+            notify(JobUpdate(key, state, result.warning, result.committed.record.data_version))
+            yield key, result
+
     def _act_on_check(self, key: ResultKey) -> Iterator[tuple[ResultKey, Result]]:
         self._fused.end_check(key)
         checked = self._checking.pop(key).result()
+        self._postponed.forget(key)
         found, self._provenance[key] = checked.found, checked.provenance
         if isinstance(found, Result):
             self._cancel_ahead(key)
@@ -193,17 +203,23 @@ class StepRun:
         else:
             self._run(key, found)
 
+    def _check_later(self, key: ResultKey, error: UnreachableError) -> None:
+        if self._postponed.add(key):
+            if len(self._postponed) == 1:  # the others have the same cause
+                self.context.log.warning("%s is checked again, as it cannot be for the moment: %s", key.label, error)
+        else:
+            self._fail(key, str(error))
+
     def _restore(self, reader: ResultKey, released: Collection[ResultKey]) -> None:
         """Have released results computed again, and then the one that reads their files."""
         for key in released:
             if key not in self.plan:
                 self._fail(reader, reason_not_restored(key))
                 return
+        new = [key for key in released if key not in self._restoring]
         for key in released:
-            is_new = key not in self._restoring
             self._restoring.setdefault(key, []).append(reader)
-            if is_new:
-                self._begin([key], needed_by=reader)
+        self._begin(new)
 
     def _follow_job(self, key: ResultKey, submitted: SubmittedJob) -> None:
         # The last lines of a job's log may arrive late: the pool waits for those of many jobs at the same time.
@@ -213,11 +229,7 @@ class StepRun:
 
     def _continue_after(self, results: Sequence[tuple[ResultKey, Result]], stored: StoredIds) -> None:
         """Start what is computed from results, now that their materializations are stored."""
-        versions: dict[str, dict[str | None, str]] = {}
-        for key, result in results:
-            versions.setdefault(key.asset, {})[key.partition_key] = result.committed.record.data_version
-        for asset, by_partition in versions.items():
-            self.tasks.versions.add(dg.AssetKey(asset), by_partition, stored)
+        self.tasks.add_versions(results, stored)
         for key, _ in results:
             self._unblock(key, is_done=True)
 
@@ -282,23 +294,14 @@ class StepRun:
         self._running[key] = submitted
         notify(JobUpdate(key, JobState.PENDING))
         where = self.session.backend.name if ahead is None else "the job of the step before it"
-        self.dagit.show(
-            key,
-            f"job submitted to {where} ({decision.reason})",
-            {
-                "job_id": dg.MetadataValue.text(submitted.submission.job_id),
-                "scratch": dg.MetadataValue.path(submitted.submission.scratch),
-                "log": dg.MetadataValue.path(submitted.submission.log),
-            },
-        )
+        self.dagit.show_submission(key, f"job submitted to {where} ({decision.reason})", submitted.submission)
 
     def _follow(self, key: ResultKey, status: Status) -> None:
         if status.state.is_over:
             return  # the outcome is reported when the files are published
         if status.state is State.RUNNING:
             notify(JobUpdate(key, JobState.RUNNING))
-        links = {name: dg.MetadataValue.url(url) for name, url in status.links.items()}
-        self.dagit.show(key, f"{status.state.value}. {status.reason}".rstrip(". "), links)
+        self.dagit.show_status(key, status)
 
     def _materialization(self, key: ResultKey, result: Result) -> dg.AssetMaterialization:
         record = result.committed.record

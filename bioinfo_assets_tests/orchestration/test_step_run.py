@@ -1,12 +1,18 @@
 """A step runs a job for each of its samples; a failed sample does not stop the others."""
 
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from bioinfo_assets.errors import UnreachableError
+from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
+from bioinfo_assets.orchestration.run_liveness import JOBS_LEFT_TAG
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
 from bioinfo_assets_tests.servers import s3, s3_server  # noqa: F401 - fixtures
@@ -145,6 +151,62 @@ def test_only_the_first_of_many_jobs_have_engine_events(tmp_path: Path, monkeypa
     assert len([event for event in result.all_events if event.partition]) == 25
     assert len(cached) == 10  # these have no links to a job and its log
     assert str(cached[-1]).endswith("CACHED: outputs present and unchanged (not shown for further jobs)")
+
+
+class Unanswered(FakeBackend):
+    """A backend that cannot be asked for the tools of the first jobs, so many times."""
+
+    interval_s = 0.01  # type: ignore[misc]
+    poll_error_timeout_s = 60.0  # type: ignore[misc]
+    times = 0
+
+    def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
+        if self.times:
+            self.times -= 1
+            raise UnreachableError("AWS Batch does not answer SubmitJob")
+        return super().tool_versions(tools, options)
+
+
+@contextmanager
+def toy_on(backend: FakeBackend, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ToyProject]:
+    monkeypatch.setattr("bioinfo_assets.orchestration.launcher.open_backend", lambda *_: backend)
+    (folder / "home").mkdir()
+    with dg.instance_for_test(temp_dir=str(folder / "home")) as instance:
+        yield ToyProject(folder, instance)
+
+
+def numbers(folder: Path) -> Unanswered:
+    return Unanswered(folder / "scratch", lambda _: Behaviour(files={"number": b"6\n"}))
+
+
+def test_a_result_that_cannot_be_checked_for_the_moment_is_checked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = numbers(tmp_path)
+    backend.times = 3
+    with toy_on(backend, tmp_path, monkeypatch) as toy:
+        assert toy.run().success
+    assert sorted(job.key.asset for job in backend.submitted) == [
+        "factor",
+        *3 * ["parity"],
+        *3 * ["product"],
+        "total",
+    ]
+
+
+def test_only_that_result_fails_if_it_cannot_be_checked_for_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = numbers(tmp_path)
+    with toy_on(backend, tmp_path, monkeypatch) as toy:
+        assert toy.run(keys=["factor"]).success
+        toy.write("b", 7)
+        backend.times, backend.poll_error_timeout_s = 1, 0.0  # type: ignore[misc]
+        result = toy.run("a", "a", ["product"])
+        assert failures(result) == ["product of a: AWS Batch does not answer SubmitJob"]
+        run = toy.instance.get_run_by_id(result.run_id)
+        assert run is not None
+        assert JOBS_LEFT_TAG not in run.tags
 
 
 def test_the_output_of_a_job_is_in_the_compute_logs(toy: ToyProject) -> None:
