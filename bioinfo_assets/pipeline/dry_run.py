@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
-from bioinfo_assets.errors import BioinfoAssetsError, ResourceError
+from bioinfo_assets.errors import BioinfoAssetsError, MissingToolError, ResourceError
 from bioinfo_assets.launch.backend import Backend
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.pipeline.blocking import build_job, check_not_blocked
@@ -293,10 +293,16 @@ class DryRun:
     def _aligner(self, options: JobOptions) -> Aligner:
         """The aligner of the settings; where nothing is known of the tools, the one that indexed the reference."""
         settings = self.project.settings
-        if settings.aligner == "auto" and self.backend.known_tool_versions((), options) is None:
-            index = self.project.ledger.read(result_key("reference_index", ""))
-            return Aligner(str(index.parameters["aligner"])) if index else Aligner.BWA
-        return self.project.aligner(self.backend, options)
+        if settings.aligner != "auto":
+            return Aligner(settings.aligner)
+        try:
+            is_known = self.backend.known_tool_versions((Aligner.BWA_MEM2,), options) is not None
+        except MissingToolError:
+            return Aligner.BWA
+        if is_known:
+            return Aligner.BWA_MEM2
+        index = self.project.ledger.read(result_key("reference_index", ""))
+        return Aligner(str(index.parameters["aligner"])) if index else Aligner.BWA
 
     def _record_set(self, parent: str, asset: str) -> RecordSet:
         records = self._records.setdefault(parent, {})

@@ -1,14 +1,16 @@
 """What a dry run predicts of each result: what a change affects, what depends on that, and nothing else."""
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from bioinfo_assets.genomics.sample import Sample
+from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.backend_config import open_backend
+from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.project import Sources
@@ -19,6 +21,7 @@ from bioinfo_assets.steps import duplicates, reads, recalibration, reference, tr
 from bioinfo_assets_tests.assets.real_project import RealProject, open_real_project, write_reads
 from bioinfo_assets_tests.pipeline.fake_project import (
     FakeProject,
+    FakeTools,
     Place,
     by_place,
     not_reused,
@@ -426,6 +429,26 @@ def test_a_missing_tool_counts_as_the_recorded_version(computed: FakeProject) ->
         plan = by_place(trial)
         assert trial.unknown_tools == "the tool cutadapt is not installed"
     assert not not_reused(plan)
+
+
+class UnlistedImage(FakeTools):
+    """Its tools can be listed only by a job."""
+
+    def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
+        raise AssertionError("a dry run has started a job")
+
+    def known_tool_versions(  # type: ignore[override] # those of the fake are always known
+        self, tools: Collection[str], options: JobOptions = NO_OPTIONS
+    ) -> Mapping[str, str] | None:
+        return None if tools else {}
+
+
+def test_no_job_is_started_to_choose_the_aligner_and_the_recorded_one_is_taken(
+    computed: FakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed.settings["aligner"] = "auto"
+    monkeypatch.setattr("bioinfo_assets_tests.pipeline.fake_project.FakeTools", UnlistedImage)
+    assert not not_reused(computed.plan())
 
 
 def test_a_changed_parameter_is_detected_without_the_tool(computed: FakeProject) -> None:
