@@ -273,6 +273,9 @@ class Backend(Protocol):
     def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
         """Return what the job has printed on that stream from `offset` bytes on."""
 
+    def stop_listing_tools(self) -> None:
+        """Have `tool_versions` wait for no job any longer, but raise a ResourceError: the run was interrupted."""
+
     def end_claim(self, job_id: str) -> None:
         """Let other runs compute a job's result, which this one could not publish; its files stay in scratch."""
 

@@ -139,6 +139,9 @@ class FakeBackend:
         behaviour = self._jobs[job_id].behaviour
         return (behaviour.stdout if stream is Stream.STDOUT else behaviour.stderr)[offset:]
 
+    def stop_listing_tools(self) -> None:
+        """Do nothing: they are known."""
+
     def end_claim(self, job_id: str) -> None:
         """Do nothing: it claims no results."""
 

@@ -35,7 +35,6 @@ from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.store import Store
 
 _CLOSE_TIMEOUT_S: Final = 30.0
-
 _MACHINE_INTERVAL_S: Final = 0.25
 """Seconds after which a job asks again for resources that the jobs of other runs held."""
 
@@ -161,6 +160,9 @@ class HostBackend(ABC):
         with path.open("rb") as file:
             file.seek(offset)
             return file.read()
+
+    def stop_listing_tools(self) -> None:  # noqa: B027 - nothing has to be done
+        """Do nothing: no job lists them."""
 
     def end_claim(self, job_id: str) -> None:
         """Let other runs of this machine compute a job's result."""

@@ -35,6 +35,15 @@ class Result:
     metadata: Metadata
     warning: str = ""
 
+    def materialization(self, key: ResultKey, provenance: Provenance) -> dg.AssetMaterialization:
+        """What Dagster stores of it."""
+        return dg.AssetMaterialization(
+            asset_key=dg.AssetKey(key.asset),
+            partition=key.partition_key,
+            metadata=self.metadata,
+            tags=provenance.tags(key.partition_key, self.committed.record.data_version),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ReleasedInputs:

@@ -129,7 +129,9 @@ class StepRun:
                     self._continue_after(results, stored)
                     for key in self._fused.release():
                         self._changed.put(key)
-            except BaseException:
+            except BaseException as error:
+                if not isinstance(error, Exception):
+                    self.session.backend.stop_listing_tools()  # the pool waits for what its threads do
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
@@ -204,11 +206,10 @@ class StepRun:
             self._run(key, found)
 
     def _check_later(self, key: ResultKey, error: UnreachableError) -> None:
-        if self._postponed.add(key):
-            if len(self._postponed) == 1:  # the others have the same cause
-                self.context.log.warning("%s is checked again, as it cannot be for the moment: %s", key.label, error)
-        else:
+        if not self._postponed.add(key):
             self._fail(key, str(error))
+        elif len(self._postponed) == 1:  # the others have the same cause
+            self.context.log.warning("%s cannot be checked for the moment, and is checked again: %s", key.label, error)
 
     def _restore(self, reader: ResultKey, released: Collection[ResultKey]) -> None:
         """Have released results computed again, and then the one that reads their files."""
@@ -309,12 +310,7 @@ class StepRun:
         self._done[key.asset] += 1
         for warning in record.warnings:
             self.context.log.warning("%s: %s", key.label, warning)
-        return dg.AssetMaterialization(
-            asset_key=dg.AssetKey(key.asset),
-            partition=key.partition_key,
-            metadata=result.metadata,
-            tags=self._provenance.pop(key).tags(key.partition_key, record.data_version),
-        )
+        return result.materialization(key, self._provenance.pop(key))
 
     def _finish(self) -> StepEvents:
         for asset, keys in self.plan.keys.items():

@@ -1,13 +1,15 @@
 """A step runs a job for each of its samples; a failed sample does not stop the others."""
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 
 import dagster as dg
 import pytest
+from dagster._core.errors import DagsterExecutionInterruptedError
 
-from bioinfo_assets.errors import UnreachableError
+from bioinfo_assets.errors import ResourceError, UnreachableError
 from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.job import JobOptions
@@ -207,6 +209,37 @@ def test_only_that_result_fails_if_it_cannot_be_checked_for_too_long(
         run = toy.instance.get_run_by_id(result.run_id)
         assert run is not None
         assert JOBS_LEFT_TAG not in run.tags
+
+
+class WaitsForAnImage(FakeBackend):
+    """A backend whose tools are listed by a job that gets no machine."""
+
+    def __init__(self, scratch: Path) -> None:
+        super().__init__(scratch, lambda _: Behaviour())
+        self.is_listing, self.is_stopped = Event(), Event()
+
+    def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
+        self.is_listing.set()
+        assert self.is_stopped.wait(60)
+        raise ResourceError("stopped listing an image's tools because the run is ending")
+
+    def stop_listing_tools(self) -> None:
+        self.is_stopped.set()
+
+
+def test_an_interrupt_does_not_wait_for_a_job_that_lists_an_images_tools(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = WaitsForAnImage(tmp_path / "scratch")
+
+    def interrupt() -> None:
+        if backend.is_listing.is_set():
+            raise DagsterExecutionInterruptedError
+
+    monkeypatch.setattr("bioinfo_assets.orchestration.step_run.raise_if_interrupted", interrupt)
+    with toy_on(backend, tmp_path, monkeypatch) as toy, suppress(DagsterExecutionInterruptedError):
+        toy.run(keys=["factor"])
+    assert backend.is_stopped.is_set()
 
 
 def test_the_output_of_a_job_is_in_the_compute_logs(toy: ToyProject) -> None:

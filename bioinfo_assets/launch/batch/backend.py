@@ -195,6 +195,10 @@ class BatchBackend:
         number = job.parts.first + part
         return self._logs.read(job_id, state.log_stream, stream, offset, is_over=is_over, part=number)
 
+    def stop_listing_tools(self) -> None:
+        """End the jobs that list the tools of images; whoever waits for one gets an error."""
+        self._probe.closing.set()
+
     def end_claim(self, job_id: str) -> None:
         """Do nothing: whoever computes the result adopts the job, which has left its outputs."""
 
@@ -239,7 +243,7 @@ class BatchBackend:
                 for job in remaining:
                     job.request_termination(CANCELLED)
             self._dispatcher.is_closed = True
-        self._probe.closing.set()
+        self.stop_listing_tools()
         self._dispatcher.close()
         with self._poll_lock:
             if not leave_jobs:

@@ -7,6 +7,7 @@ their digest and run by it, so that moving a tag in the middle of a run has no e
 
 import re
 import secrets
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from threading import Event
@@ -16,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bioinfo_assets.errors import InputError, MissingToolError, NotFoundError, ResourceError
+from bioinfo_assets.errors import InputError, MissingToolError, NotFoundError, ResourceError, UnreachableError
 from bioinfo_assets.launch.backend import Outcome
 from bioinfo_assets.launch.batch.classify_outcome import classify, termination_reason
 from bioinfo_assets.launch.batch.client import ACTIVE, Client
@@ -47,6 +48,9 @@ s5cmd --log error cp "${{BIOINFO_ASSETS_TOOLS:-{IMAGE_LIST}}}" "$1"
 _PROBE_JOB: Final = Job(ResultKey("tools", "image"), "1", _COPY_LIST, resources=Resources(cpus=1, memory_mib=512))
 _PROBE_ATTEMPTS: Final = 3
 _PROBE_TIMEOUT_S: Final = 600
+
+_FAILURE_S: Final = 300.0
+"""Seconds for which a failed probe is not repeated: each sample of a run would wait for one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ class Images:
         self._probe = probe
         self._images: SingleFlight[str] = SingleFlight()
         self._tools: SingleFlight[Mapping[str, str]] = SingleFlight()
+        self._failures: dict[tuple[str, str | None], tuple[float, str]] = {}
 
     def image_of(self, options: JobOptions) -> str:
         """Return the image of jobs with these options, by its digest if that can be resolved.
@@ -195,8 +200,21 @@ class Images:
         try:
             return self._read_list(image)
         except NotFoundError:
-            self._probe.copy_list(options, image, self._paths.tool_list(image))
+            self._list_by_job(options, image)
             return self._read_list(image)
+
+    def _list_by_job(self, options: JobOptions, image: str) -> None:
+        """Have a job list an image's tools, unless one has just failed."""
+        failed_at, reason = self._failures.get((image, options.queue), (0.0, ""))
+        if reason and time.monotonic() - failed_at < _FAILURE_S:
+            raise ResourceError(reason)
+        try:
+            self._probe.copy_list(options, image, self._paths.tool_list(image))
+        except UnreachableError:
+            raise
+        except ResourceError as error:
+            self._failures[image, options.queue] = time.monotonic(), str(error)
+            raise
 
     def _read_list(self, image: str) -> Mapping[str, str]:
         lines = self._store.read_bytes(self._paths.tool_list(image)).decode().splitlines()

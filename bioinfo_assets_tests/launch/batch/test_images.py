@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
@@ -99,6 +100,39 @@ class TestToolVersions:
         thread.join()
         assert raised == ["stopped listing an image's tools because the run is ending"]
         assert simulator.count("TerminateJob") == 1
+
+    def test_a_probe_is_terminated_when_the_run_is_interrupted(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        simulator.inject(Stuck(status_reason=Stuck.CAPACITY))
+        with ThreadPoolExecutor(4) as pool:
+            listed = [pool.submit(backend.tool_versions, ["samtools"]) for _ in range(4)]
+            wait_until(lambda: simulator.count("DescribeJobs"))
+            backend.stop_listing_tools()
+        assert [str(future.exception()) for future in listed] == 4 * [
+            "stopped listing an image's tools because the run is ending"
+        ]
+        assert (simulator.count("SubmitJob"), simulator.count("TerminateJob")) == (1, 1)
+
+    def test_a_probe_that_failed_is_not_repeated_for_each_sample(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        simulator.inject(CannotPullContainer())
+        for _ in range(3):
+            with pytest.raises(ResourceError, match="cannot list the tools of the container image tools:1: step"):
+                backend.tool_versions(["samtools"])
+        assert simulator.count("SubmitJob") == 1
+
+    def test_it_is_repeated_after_some_minutes(
+        self, simulator: BatchSimulator, backend: BackendWithOptions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bioinfo_assets.launch.batch.images._FAILURE_S", 0.0)
+        fault = CannotPullContainer()
+        simulator.inject(fault)
+        with pytest.raises(ResourceError):
+            backend.tool_versions(["samtools"])
+        simulator.withdraw(fault)
+        assert backend.tool_versions(["samtools"]).keys() == {"samtools"}
 
 
 class TestKnownToolVersions:
