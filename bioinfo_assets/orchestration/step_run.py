@@ -118,7 +118,6 @@ class StepRun:
             try:
                 while self.graph.has_first or self._queued or self._running or self._fused.holds_any:
                     raise_if_interrupted()
-                    # A few at a time, so that results of samples that were begun are not behind all the others.
                     self._begin([*self._postponed.pop_due(), *self.graph.pop_first(MAX_QUEUED_RESULTS - self._queued)])
                     self.dagit.show_poll_problem(self.session.watcher.problem)
                     changed = list(self._changed_keys())
@@ -170,6 +169,11 @@ class StepRun:
             self._begin([key])  # what failed in its job is not what it is computed from, or this would not be its turn
         except BioinfoAssetsError as error:
             self._fail(key, str(error))
+        except Exception as error:
+            if key in self._running:
+                raise  # of whoever polls, for all jobs
+            self.context.log.exception("%s cannot be checked or published because of a defect", key.label)
+            self._fail(key, f"defect in its check or publication: {error!r}")
 
     def _act_on_news(self, key: ResultKey) -> Iterator[tuple[ResultKey, Result]]:
         if key in self._checking and self._checking[key].done():

@@ -7,7 +7,8 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from bioinfo_assets.errors import InputError, NotFoundError
+from bioinfo_assets.errors import InputError, NotFoundError, UnreachableError
+from bioinfo_assets.storage.store_errors import EXPIRED, TRANSIENT
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -23,23 +24,36 @@ def copy(source_bucket: str, source_key: str, bucket: str, key: str) -> None:
 
     Raises:
         NotFoundError: it does not exist.
-        InputError: it cannot be read or written.
+        UnreachableError: S3 does not answer, or credentials for it have expired.
+        InputError: it cannot be read or written, or was changed meanwhile.
     """
     # boto3 takes 0.3 s to import, which users of local files save.
     from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - as above
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
+    from s3transfer.exceptions import S3CopyFailedError  # noqa: PLC0415 - as above
 
     settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
     config = TransferConfig(multipart_threshold=MULTIPART_MIN_SIZE, multipart_chunksize=PART_SIZE)
     try:
         _client(settings).copy({"Bucket": source_bucket, "Key": source_key}, bucket, key, Config=config)
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, S3CopyFailedError, RuntimeError) as error:  # the last: see `_may_succeed_later`
         if isinstance(error, ClientError) and error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
             raise NotFoundError(f"s3://{source_bucket}/{source_key} does not exist: check its spelling") from error
-        raise InputError(
+        sentence = (
             f"s3://{source_bucket}/{source_key} could not be copied to s3://{bucket}/{key}: {error}; check your "
             "permissions there and the network"
-        ) from error
+        )
+        raise (UnreachableError if _may_succeed_later(error) else InputError)(sentence) from error
+
+
+def _may_succeed_later(error: Exception) -> bool:
+    """Whether S3 did not answer, or credentials were not renewed, of which botocore raises a bare RuntimeError."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415 - as above
+
+    if isinstance(error, ClientError):
+        is_fault = error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+        return is_fault or error.response["Error"]["Code"] in TRANSIENT | EXPIRED
+    return isinstance(error, (BotoCoreError, RuntimeError)) and not isinstance(error, NoCredentialsError)
 
 
 @lru_cache(maxsize=8)

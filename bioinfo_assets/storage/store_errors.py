@@ -25,8 +25,8 @@ _STATUS: Final = re.compile(r"status code: (\d{3})")
 """The status of an answer, which obstore has in the text of an error only (object_store, src/client/retry.rs)."""
 
 _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
-_EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
-_TRANSIENT: Final = frozenset({"RequestTimeout", "SlowDown", "Throttling"})
+EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
+TRANSIENT: Final = frozenset({"RequestTimeout", "SlowDown", "Throttling"})
 """Codes of S3's errors that may not come again (Amazon S3 API reference, error responses)."""
 
 
@@ -52,7 +52,7 @@ def translate_store_errors(uri: str) -> Iterator[None]:
 def _translated(uri: str, error: BaseError) -> InputError | UnreachableError:
     scheme = urlsplit(uri).scheme
     is_transient = scheme == "s3" and _is_transient(error)
-    if is_transient and (isinstance(error, UnauthenticatedError) or _code(error) in _EXPIRED):
+    if is_transient and (isinstance(error, UnauthenticatedError) or _code(error) in EXPIRED):
         return UnreachableError(f"the credentials for {uri} have expired or cannot be renewed: renew them")
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
         return InputError(f"access to {uri} is denied: {ADVICE.get(scheme, ADVICE['https'])}")
@@ -63,7 +63,7 @@ def _translated(uri: str, error: BaseError) -> InputError | UnreachableError:
 def _is_transient(error: BaseError) -> bool:
     """Whether S3 may answer the same request later."""
     status, code = _STATUS.search(str(error)), _code(error)
-    if code in _TRANSIENT or code in _EXPIRED:
+    if code in TRANSIENT | EXPIRED:
         return True
     if status is None:  # no answer; or credentials that could not be renewed
         is_redirect = "Received redirect" in str(error)  # to another region

@@ -211,6 +211,26 @@ def test_only_that_result_fails_if_it_cannot_be_checked_for_too_long(
         assert JOBS_LEFT_TAG not in run.tags
 
 
+class MeetsADefect(FakeBackend):
+    """A backend with a defect that one job meets."""
+
+    def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
+        if len(self.submitted) == 1:
+            self.submitted.append(self.submitted[0])
+            raise ZeroDivisionError
+        return super().tool_versions(tools, options)
+
+
+def test_a_defect_that_one_result_meets_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = MeetsADefect(tmp_path / "scratch", lambda _: Behaviour(files={"number": b"6\n"}))
+    with toy_on(backend, tmp_path, monkeypatch) as toy:
+        (failure, *_) = failures(toy.run(keys=["factor", "product"]))
+    assert failure.endswith(": defect in its check or publication: ZeroDivisionError()")
+    assert [job.key.asset for job in backend.submitted[2:]] == 2 * ["product"]
+
+
 class WaitsForAnImage(FakeBackend):
     """A backend whose tools are listed by a job that gets no machine."""
 
