@@ -193,7 +193,6 @@ list_inputs() {
 stage() {
   local changed
   [[ ! -d $part/inputs ]] || find "$part/inputs" -type f -exec mv -t "$work" {} +
-  [[ -e $root/reserved ]] || reserve_disk
   stage_shared || return
   changed_shared >"$root/changed.txt" &
   wait $! || return
@@ -209,11 +208,12 @@ stage() {
   download "$part/own.tsv"
 }
 
-# The disk space for the job's own files in KiB: what its step asks for, at least the size of its inputs.
+# The disk space for the job's own files in KiB: what its step asks for, at least the size of its inputs and of what is
+# still to be restored.
 own_disk_kib() {
   local asked inputs
   asked=$(($(cat "$root/disk_mib.txt") * 1024))
-  inputs=$(awk -F '\t' '{ sum += $3 } END { printf "%d", sum / 1024 }' "$part/own.tsv")
+  inputs=$(awk -F '\t' '{ sum += $3 } END { printf "%d", sum / 1024 }' "$part/own.tsv" "$root/restored.tsv")
   echo $((asked > inputs ? asked : inputs))
 }
 
@@ -395,6 +395,7 @@ run_part() {
   local began code=0
   [[ ! -e $root/parts.txt ]] || printf '[driver:part] %s\n' "$number" >&2
   began=$(now_ms)
+  [[ -e $root/reserved ]] || reserve_disk
   if ! { restore && stage; }; then
     [[ ! -e $JOB_REPORT/problem ]] || abort $CANNOT_RUN "" "$(cat "$JOB_REPORT/problem")"
     abort $TRY_AGAIN "" "$(cat "$root/failure" 2>/dev/null || echo "an input could not be downloaded: see the log")"

@@ -1,5 +1,6 @@
 """Steps in one job on AWS Batch: where the job goes on after a lost machine, a lack of memory, or a dead host."""
 
+import shutil
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from bioinfo_assets.launch.batch.job_parts import joinable
 from bioinfo_assets.launch.job import Input, Job, JobOptions, Output, Resources, StoredFile
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.launch.batch import batch_backend as batch_backend_module
 from bioinfo_assets_tests.launch.batch.batch_backend import OPTIONS, BackendWithOptions, batch_backend, wait_for_running
 from bioinfo_assets_tests.launch.contract import report_of, wait_for_end
 from bioinfo_assets_tests.launch.fused_contract import COUNTS, REPEATS, WRITES, made, only_for
@@ -29,6 +31,20 @@ def starts(tmp_path: Path) -> Path:
 def counted(starts: Path) -> Callable[[Job], Job]:
     """Have a job note that it starts."""
     return lambda job: replace(job, script=f"echo {job.key.asset} >>{starts}; {job.script}")
+
+
+@pytest.fixture
+def tool_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file in which each look at the disk's free space, and each series of downloads, is a line."""
+    calls, folder = tmp_path / "calls", tmp_path / "wrappers"
+    folder.mkdir()
+    for tool, condition, name in (("df", "true", "df"), ("s5cmd", '[[ " $* " == *" run "* ]]', "s5cmd-run")):
+        real = shutil.which(tool, path=batch_backend_module.PATH)
+        wrapper = folder / tool
+        wrapper.write_text(f'#!/bin/bash\nif {condition}; then echo {name} >>{calls}; fi\nexec {real} "$@"\n')
+        wrapper.chmod(0o755)
+    monkeypatch.setattr(batch_backend_module, "PATH", f"{folder}:{batch_backend_module.PATH}")
+    return calls
 
 
 def ids(submission: Submission) -> list[str]:
@@ -52,6 +68,14 @@ class TestLostMachine:
         assert simulator.count("SubmitJob") == 1
         # What the second attempt needs of the first is fetched once: the word, by the first part that it runs.
         assert [report.accounting.fetched_bytes for report in (writes, repeats, counts)] == [0, len(b"hello\n"), 0]
+
+    def test_another_attempt_reserves_its_disk_before_it_downloads_what_the_earlier_one_made(
+        self, tool_calls: Path, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        simulator.inject(SpotReclaim(attempt=1, after_line="begun"))
+        submission = backend.submit(WRITES, followers=[slow(REPEATS)])
+        assert wait_for_end(backend, ids(submission)[1]).state is State.SUCCEEDED
+        assert tool_calls.read_text().split() == ["df", "df", "s5cmd-run"]
 
     def test_one_that_is_interrupted_in_every_attempt_fails_and_those_before_it_stay(
         self, simulator: BatchSimulator, backend: BackendWithOptions
