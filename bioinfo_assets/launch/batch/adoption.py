@@ -233,6 +233,14 @@ class Adoption:
         numbers = range(claim.part, claim.part + 1 + len(claim.followers))
         return self.is_active(claim) or all(done_report(self._store, marks, number) for number in numbers)
 
+    def has_made(self, claim: Claim, job: Job) -> bool:
+        """Whether the outputs of a claim's own job are in scratch, whatever runs after it."""
+        if claim.followers or claim.part:
+            report = done_report(self._store, self._claims.paths.parts_of(job_folder_of(claim.folder)), claim.part)
+        else:
+            report = newest_report(self._store, claim.folder)
+        return self._has_outputs(job, report)
+
     def try_adopt(self, previous: PreviousSubmission) -> BatchSubmission | None:
         """Make this run the one that waits for a submission; return None if the submission is not usable."""
         if not previous.is_usable:

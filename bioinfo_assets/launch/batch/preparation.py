@@ -23,6 +23,14 @@ minute for the job if there was no answer."""
 RENEWAL_AGE_S: Final = 60.0
 """Seconds after which a claim is renewed before its job is submitted: a run that was suspended may have lost it."""
 
+FIRST_PAUSE_S: Final = 2.0
+MAX_PAUSE_S: Final = 60.0
+"""Seconds between two questions whether a job is over that computes the same result with other followers: from the
+first to the last, each pause is twice the one before it. All runs of an account share its calls of AWS Batch."""
+
+PUBLICATION_TIMEOUT_S: Final = 300.0
+"""Seconds for which the run of such a job may take to publish what it made."""
+
 _MAX_CLOCK_SKEW_S: Final = 3600.0
 """How far the clocks of two hosts may differ."""
 
@@ -52,6 +60,8 @@ class JobPreparer:
         self._error_timeout_s = error_timeout_s
         self._pending: dict[str, tuple[str, float]] = {}
         self._own: dict[str, tuple[ClaimVersion, float]] = {}
+        self._pauses: dict[str, tuple[float, float]] = {}
+        self._made_since: dict[tuple[str, str], float] = {}
 
     def prepare(self, job: BatchJob) -> Preparation:
         """Claim a job for this run, adopt it, end it, or postpone it."""
@@ -62,7 +72,7 @@ class JobPreparer:
                 job.cancel("cancelled before it started")
                 return Preparation.DONE
             is_first = job.parts.current == 0  # if not, it is submitted again, and its first result is published
-            if job.fingerprint and is_first and not self._adopt_or_claim(job):
+            if job.fingerprint and is_first and (self._is_paused(job) or not self._adopt_or_claim(job)):
                 job.show("another run is submitting the same job")
                 return Preparation.POSTPONED
             if job.state.is_to_be_submitted:
@@ -103,7 +113,8 @@ class JobPreparer:
         if claim is not None and not claim.name and self._is_waited_for(job, found):
             return False
         if claim is not None and claim.followers != job.parts.identities():
-            if not job.is_published() and self._adoption.is_active(claim):
+            if self._is_made_by_another(job, claim):
+                self._pause(job)
                 return False  # it has other parts, or none: its end is waited for, as the result is computed once
             claim = None
         has_ended = claim is not None and job.state.has_ended(claim.name)
@@ -125,6 +136,26 @@ class JobPreparer:
             self._claims.delete_of(job.fingerprint, self._run.budget)
             job.cancel("another run has published its result")
         return True
+
+    def _is_made_by_another(self, job: BatchJob, claim: Claim) -> bool:
+        """Whether a job with other followers makes the result, or has, and its run may be about to publish it."""
+        if job.is_published():
+            return False
+        if self._adoption.is_active(claim):
+            return True
+        is_ours = claim.budget == self._run.budget
+        if is_ours or claim.reason or not self._adoption.has_made(claim, job.parts.jobs[0]):
+            return False
+        since = self._made_since.setdefault((job.fingerprint, claim.folder), time.monotonic())
+        return time.monotonic() - since < PUBLICATION_TIMEOUT_S
+
+    def _pause(self, job: BatchJob) -> None:
+        """Have a job postponed for a while without a question to AWS, each time for longer."""
+        pause_s = min(2 * self._pauses.get(job.fingerprint, (0.0, FIRST_PAUSE_S / 2))[1], MAX_PAUSE_S)
+        self._pauses[job.fingerprint] = time.monotonic() + pause_s, pause_s
+
+    def _is_paused(self, job: BatchJob) -> bool:
+        return time.monotonic() < self._pauses.get(job.fingerprint, (0.0, 0.0))[0]
 
     def _claim(self, job: BatchJob, previous: ClaimVersion | None) -> bool:
         """Claim a job for this run, for the first time or again; return False if another run has claimed it."""

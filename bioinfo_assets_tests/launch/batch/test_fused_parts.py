@@ -1,6 +1,7 @@
 """Steps in one job on AWS Batch: where the job goes on after a lost machine, a lack of memory, or a dead host."""
 
 import shutil
+import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.launch.backend import Outcome, State, Stream, Submission
+from bioinfo_assets.launch.batch import dispatch, preparation
 from bioinfo_assets.launch.batch.job_parts import joinable
 from bioinfo_assets.launch.job import Input, Job, JobOptions, Output, Resources, StoredFile
 from bioinfo_assets.result_key import ResultKey
@@ -17,6 +19,7 @@ from bioinfo_assets_tests.launch.batch.batch_backend import OPTIONS, BackendWith
 from bioinfo_assets_tests.launch.contract import report_of, wait_for_end
 from bioinfo_assets_tests.launch.fused_contract import COUNTS, REPEATS, WRITES, made, only_for
 from bioinfo_assets_tests.simulator import BatchSimulator, OutOfMemory, SpotReclaim
+from bioinfo_assets_tests.waiting import wait_until
 
 FINGERPRINT = "0123456789abcdef" * 4
 
@@ -212,9 +215,14 @@ def test_a_later_run_takes_over_all_parts(
 
 
 def test_a_job_with_other_followers_is_not_taken_over(
-    simulator: BatchSimulator, scratch: str, counted: Callable[[Job], Job], starts: Path
+    simulator: BatchSimulator,
+    scratch: str,
+    counted: Callable[[Job], Job],
+    starts: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It may be another run's, so its end is waited for."""
+    """It may be another run's, so its end is waited for, and then for a while the publication of what it made."""
+    monkeypatch.setattr(preparation, "PUBLICATION_TIMEOUT_S", 1.0)
     job = counted(slow(WRITES, 1.0))
     with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
         wait_for_running(first, first.submit(job, FINGERPRINT).job_id)
@@ -242,6 +250,46 @@ def test_a_result_that_a_job_with_other_followers_has_published_is_not_computed_
         status = wait_for_end(second, other.job_id)
         assert (status.state, status.reason) == (State.CANCELLED, "another run has published its result")
     assert starts.read_text().split() == ["writes"]
+
+
+def test_what_a_job_with_other_followers_has_made_is_not_computed_again_before_its_run_can_publish_it(
+    simulator: BatchSimulator,
+    scratch: str,
+    counted: Callable[[Job], Job],
+    starts: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(preparation, "FIRST_PAUSE_S", 0.1)
+    published: list[bool] = []
+    with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
+        own = first.submit(counted(WRITES), FINGERPRINT)
+        assert wait_for_end(first, own.job_id).state is State.SUCCEEDED
+        questions: list[bool] = []
+
+        def is_published() -> bool:
+            questions.append(bool(published))
+            return bool(published)
+
+        other = second.submit(counted(WRITES), FINGERPRINT, is_published, followers=[counted(REPEATS)])
+        wait_until(lambda: len(questions) >= 2)
+        published.append(True)
+        status = wait_for_end(second, other.job_id)
+        assert (status.state, status.reason) == (State.CANCELLED, "another run has published its result")
+    assert starts.read_text().split() == ["writes"]
+
+
+def test_a_job_with_other_followers_is_asked_for_less_and_less_often(
+    simulator: BatchSimulator, scratch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "POSTPONED_S", 0.05)
+    monkeypatch.setattr(preparation, "FIRST_PAUSE_S", 0.5)
+    with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
+        wait_for_running(first, first.submit(slow(WRITES, 100), FINGERPRINT).job_id)
+        first.close(leave_jobs=True)
+        before = simulator.count("DescribeJobs")
+        second.submit(slow(WRITES, 100), FINGERPRINT, followers=[REPEATS])
+        time.sleep(3.0)
+        assert 1 <= simulator.count("DescribeJobs") - before <= 3  # at once, after 0.5 s, and 1 s later
 
 
 def test_a_later_run_takes_over_the_parts_that_were_not_published(
