@@ -375,6 +375,25 @@ class TestImages:
         report = report_of(run(backend, job("prints")))
         assert report.image == f"{image}@{client.images.get(image).id}"
 
+    def test_an_image_that_is_built_again_during_a_run_does_not_change_what_its_jobs_run_in(
+        self, backend: DockerBackend, client: docker.DockerClient, image: str, tmp_path: Path
+    ) -> None:
+        name, before = "bioinfo-assets-tests:rebuilt", client.images.get(image)
+        before.tag(name)
+        options = JobOptions(image=name)
+        versions = backend.tool_versions(["samtools"], options)
+        rebuilt = f"FROM {image}\nRUN printf 'samtools\\t9.9\\n' >/opt/bioinfo-assets/tools.tsv\n".encode()
+        client.images.build(fileobj=io.BytesIO(rebuilt), tag=name, rm=True)
+        try:
+            assert (
+                stdout_of(backend, "head -n 1 /opt/bioinfo-assets/tools.tsv", options=options) == "samtools\t1.16.1\n"
+            )
+            assert backend.tool_versions(["samtools"], options) == versions
+            with closing(DockerBackend(tmp_path / "next", Store())) as next_run:
+                assert next_run.tool_versions(["samtools"], options) == {"samtools": "9.9"}
+        finally:
+            client.images.remove(name)
+
     def test_an_image_is_pulled_and_its_tools_are_read_without_running_it(
         self, backend: DockerBackend, remote: Registry
     ) -> None:

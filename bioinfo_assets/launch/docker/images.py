@@ -49,6 +49,9 @@ class _Pull:
 class Images:
     """The images of an engine; safe for threads.
 
+    A name is one image for good, from the first look at it: the versions of its tools are in fingerprints, so that jobs
+    have to run in it although another image is built or pulled under its name meanwhile.
+
     Args:
         client: To the engine.
     """
@@ -57,15 +60,18 @@ class Images:
         self._client = client
         self._pulls: dict[str, _Pull] = {}
         self._tools: dict[str, Mapping[str, str]] = {}
+        self._ids: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def find(self, name: str) -> Image | None:
         """Return the image if it is on this machine."""
-        with translate_engine_errors():
+        with translate_engine_errors(), self._lock:
             try:
-                return self._client.images.get(name)
+                image = self._client.images.get(self._ids.get(name, name))
             except ImageNotFound:
                 return None
+            self._ids[name] = str(image.id)
+            return image
 
     def pull(self, name: str, on_progress: Callable[[str], bool]) -> Image | None:
         """Return the image, pulled from its registry if it is not on this machine.
