@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -36,7 +37,7 @@ from bioinfo_assets_tests.launch.contract import (
     wait_for_end,
     wait_for_status,
 )
-from bioinfo_assets_tests.launch.fused_contract import FusedHostContract
+from bioinfo_assets_tests.launch.fused_contract import REPEATS, WRITES, FusedHostContract
 from bioinfo_assets_tests.launch.registry import Registry, registry
 from bioinfo_assets_tests.servers import WebServer
 from bioinfo_assets_tests.waiting import wait_until
@@ -201,6 +202,13 @@ class TestIsolation:
         status = run(backend, job("writes", "echo other >>name.txt", inputs=(item,)))
         assert "name.txt: Read-only file system" in status.reason
         assert source.read_bytes() == b"NA12878\n"
+
+    def test_nor_can_those_that_a_job_before_it_made(self, backend: DockerBackend) -> None:
+        submission = backend.submit(WRITES, followers=[replace(REPEATS, script="echo other >>word.txt")])
+        (follower,) = submission.followers
+        assert "word.txt: Read-only file system" in wait_for_end(backend, follower.job_id).reason
+        word = report_of(wait_for_end(backend, submission.job_id)).files[0]
+        assert Path(word.path).read_bytes() == b"hello\n"
 
     def test_of_the_hosts_files_only_the_inputs_are_visible(self, backend: DockerBackend, tmp_path: Path) -> None:
         for name in ("input.txt", "other.txt"):

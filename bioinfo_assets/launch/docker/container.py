@@ -218,10 +218,13 @@ def _host_config(client: DockerClient, job: HostJob) -> HostConfig:
 
 
 def _mounts(job: HostJob) -> list[Mount]:
-    """Mount every path at the same path in the container, so that the links of staged inputs resolve."""
+    """Mount every path at the same path in the container, so that the links of staged inputs resolve.
+
+    An input that a job before it made is a hard link in the working folder (see `transfer.link_outputs`), perhaps to a
+    published file: it is mounted read-only over itself.
+    """
     inputs = {(job.attempt.work / item.local).resolve() for item in job.job.inputs}
-    elsewhere = {path for path in inputs if job.attempt.work not in path.parents}  # see `transfer.link_outputs`
-    read_only = sorted({*elsewhere, Path(job_supervisor.__file__)})
+    read_only = sorted({*inputs, Path(job_supervisor.__file__)})
     root = str(job.attempt.root)
     return [
         Mount(root, root, type="bind"),
