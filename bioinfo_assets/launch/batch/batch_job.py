@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Final
 
 from bioinfo_assets.launch.backend import IsPublished, Outcome, State, Status, never_published
+from bioinfo_assets.launch.batch.classify_outcome import CANCELLED
 from bioinfo_assets.launch.batch.client import parent_of
 from bioinfo_assets.launch.batch.job_accounting import NO_TIMES, JobTimes
 from bioinfo_assets.launch.batch.job_parts import JobParts
@@ -262,11 +263,11 @@ class BatchJob:
         """Mark the job for termination; return whether Batch must be called now.
 
         It need not be where the job is over or marked already, nor before it is polled: whoever submits it then sees
-        the mark.
+        the mark. That of a job which got no machine is replaced if nobody wants the job any longer.
         """
         with self._lock:
             old = self._state
-            if old.is_over or old.termination_reason:
+            if old.is_over or old.termination_reason in {reason, CANCELLED}:
                 return False
             self._state = replace(old, termination_reason=reason)
             return old.phase is Phase.POLLED
@@ -301,7 +302,16 @@ class BatchJob:
         """
         own = folder if self.parts.first else self._state.folder
         self.parts.first = 0
-        self._replace(lambda old: replace(old, job=change.applied_to(old.job), phase=Phase.WAITING, folder=own))
+        self._replace(
+            lambda old: replace(
+                old,
+                job=change.applied_to(old.job),
+                phase=Phase.WAITING,
+                folder=own,
+                # The reason may have been that the submission got no machine.
+                termination_reason=CANCELLED if old.termination_reason == CANCELLED else "",
+            )
+        )
 
     def note_problem(self, problem: str) -> float:
         """Show what cannot be done with the job for the moment; return for how many seconds that has been so."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.launch.backend import Outcome
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport
-from bioinfo_assets.launch.batch.queue_wait import NO_MACHINE
+from bioinfo_assets.launch.batch.queue_wait import MISCONFIGURATION, NO_MACHINE
 from bioinfo_assets.launch.batch.submission_request import HOST_GONE, NOT_STARTED, STOPPED, TRY_AGAIN
 from bioinfo_assets.launch.failure import FULL_DISK, SIGKILL, FailureEvidence, failure_reason
 from bioinfo_assets.launch.job import Job
@@ -95,7 +95,12 @@ def _exit_code(detail: "JobDetailTypeDef", report: AttemptReport | None) -> int 
 
 
 def may_succeed_elsewhere(detail: "JobDetailTypeDef", outcome: Outcome) -> bool:
-    """Whether the same job may succeed on other machines; Batch's retry rules try it on those of its own queue."""
+    """Whether the same job may succeed on other machines; Batch's retry rules try it on those of its own queue.
+
+    A job that got no machine may get one in another queue, unless Batch found its own misconfigured: that is repaired.
+    """
+    if outcome is Outcome.UNSCHEDULABLE:
+        return MISCONFIGURATION not in detail.get("statusReason", "")
     if outcome in {Outcome.RECLAIMED, Outcome.OUT_OF_MEMORY, Outcome.IMAGE_MISSING, Outcome.KILLED}:
         return outcome is Outcome.RECLAIMED
     is_not_started = detail.get("statusReason", "").startswith(NOT_STARTED)

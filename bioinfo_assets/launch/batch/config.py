@@ -37,7 +37,8 @@ class BatchConfig(BaseModel):
     queue_timeout_s: float = Field(
         default=86_400.0,
         gt=0,
-        description="Seconds that a job may wait for a machine while nothing runs in its queue; then it fails.",
+        description="Seconds that a job may wait for a machine while nothing runs in its queue; then it goes to "
+        "`fallback_queue`, or fails.",
     )
     reclaims_before_fallback: int = Field(
         default=2,

@@ -284,7 +284,8 @@ def _resubmission(
         return Resubmission(memory_mib=retry_mib), reason
     options = job.job.options
     if may_succeed_elsewhere(detail, result.outcome) and options.fallback_queue not in {None, options.queue}:
-        cause = detail.get("statusReason", "").rstrip(".") or result.outcome.value
+        reason = detail.get("statusReason", "").removeprefix(termination_reason(""))
+        cause = reason.rstrip(".") or result.outcome.value
         return Resubmission(queue=options.fallback_queue), f"{cause}: submitted again to {options.fallback_queue}"
     return None, ""
 

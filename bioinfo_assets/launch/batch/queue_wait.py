@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 NO_MACHINE: Final = "no machine: "
 """How the reason begins with which a job that gets no machine is terminated."""
 
+MISCONFIGURATION: Final = "MISCONFIGURATION:"
+"""How Batch's reason begins if it infers that a job will never be placed."""
+
 _QUESTION_INTERVAL_S: Final = 300.0
 """Seconds between two questions to Batch what runs in a queue, at most."""
 
@@ -56,7 +59,7 @@ class QueueWait:
             if detail["status"] != "RUNNABLE":
                 return ""
             reason = detail.get("statusReason", "")
-            if reason.startswith("MISCONFIGURATION:"):
+            if reason.startswith(MISCONFIGURATION):
                 since = self._misconfigured_since.setdefault(detail["jobId"], now)
                 is_over = now - since >= self._config.misconfiguration_grace_s
                 return f"{NO_MACHINE}{reason}" if is_over else ""

@@ -10,6 +10,8 @@ import pytest
 
 from bioinfo_assets.launch.backend import Outcome, State, Status
 from bioinfo_assets.launch.batch import dispatch
+from bioinfo_assets.launch.batch.batch_job import BatchJob
+from bioinfo_assets.launch.batch.poller import Progress
 from bioinfo_assets.launch.job import Input, JobOptions, StoredFile
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
@@ -257,6 +259,46 @@ class TestUnschedulable:
         assert status.outcome is Outcome.UNSCHEDULABLE
         assert status.reason.startswith("step greets of expt found no machine: nothing ran in its queue for ")
         assert simulator.count("TerminateJob") == 1
+
+    def test_one_whose_queue_never_has_machines_goes_to_the_fallback_queue(
+        self, simulator: BatchSimulator, scratch: str
+    ) -> None:
+        simulator.inject(Stuck(queue="default", status_reason=Stuck.CAPACITY))
+        greets = replace(GREETS, options=JobOptions(fallback_queue="on-demand"))
+        with batch_backend(scratch, config=fast(queue_timeout_s=0.5)) as backend:
+            status, reasons = poll_reasons(backend, backend.submit(greets).job_id)
+        assert status.state is State.SUCCEEDED
+        assert [payload["jobQueue"] for payload in simulator.payloads("SubmitJob")] == ["default", "on-demand"]
+        assert any(
+            re.fullmatch(r"no machine: nothing ran .*: submitted again to on-demand \(attempt 2 of 3\)", reason)
+            for reason in reasons
+        )
+
+    def test_one_whose_queue_is_misconfigured_does_not(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        simulator.inject(Stuck(queue="default", status_reason=Stuck.REQUIREMENT))
+        status = run_job(backend, replace(GREETS, options=JobOptions(fallback_queue="on-demand")))
+        assert status.outcome is Outcome.UNSCHEDULABLE
+        assert simulator.count("SubmitJob") == 1
+
+    def test_one_that_is_cancelled_meanwhile_does_not(
+        self, simulator: BatchSimulator, scratch: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        simulator.inject(Stuck(queue="default", status_reason=Stuck.CAPACITY))
+        greets = replace(GREETS, options=JobOptions(fallback_queue="on-demand"))
+        with batch_backend(scratch, config=fast(queue_timeout_s=0.5)) as backend:
+            job_id = backend.submit(greets).job_id
+            advance = backend._advance
+
+            def cancel_and_advance(batch_job: BatchJob, new: Progress) -> None:
+                if new.resubmission is not None:
+                    backend.cancel(job_id)
+                advance(batch_job, new)
+
+            monkeypatch.setattr(backend, "_advance", cancel_and_advance)
+            assert wait_for_end(backend, job_id).outcome is Outcome.KILLED
+        assert simulator.count("SubmitJob") == 1
 
 
 class TestTermination:
