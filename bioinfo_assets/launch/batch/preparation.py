@@ -16,9 +16,9 @@ from bioinfo_assets.storage.clock import seconds_since_boot
 PREPARATION_TIMEOUT_S: Final = 300.0
 """Seconds after which a run that has claimed jobs and not submitted them has died; ten thousand take two minutes."""
 
-SUBMISSION_TIMEOUT_S: Final = 420.0
-"""Seconds after which a run that was about to call SubmitJob has died: it repeats the call for 300 of them, and looks a
-minute for the job if there was no answer."""
+SUBMISSION_TIMEOUT_S: Final = 900.0
+"""Seconds after which a run that was about to call SubmitJob has died: after the first claim of an array it writes the
+others for some minutes, then repeats the call for five, and looks a minute for the job if there was no answer."""
 
 RENEWAL_AGE_S: Final = 60.0
 """Seconds after which a claim is renewed before its job is submitted: a run that was suspended may have lost it."""

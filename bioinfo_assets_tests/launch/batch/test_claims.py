@@ -1,12 +1,15 @@
 """Claims and submission notes in scratch."""
 
+import inspect
 from datetime import UTC, datetime
 
 import pytest
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.batch import client, preparation
 from bioinfo_assets.launch.batch.adoption import Claim, Claims, SubmissionNote
 from bioinfo_assets.launch.batch.attempt_report import read_report
+from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.storage.store import Store
 
@@ -51,6 +54,12 @@ def test_a_claim_whose_time_has_no_zone_is_ignored(claims: Claims) -> None:
     naive = CLAIM.model_dump_json().replace("2026-01-02T00:00:00Z", "2026-01-02T00:00:00")
     Store().write_bytes(claims.paths.claim("f"), naive.encode())
     assert claims.read("f") is None
+
+
+def test_a_run_is_given_the_time_that_its_largest_submission_takes() -> None:
+    writing_s = preparation.PREPARATION_TIMEOUT_S  # of ten thousand claims and packages, with all that S3 may delay
+    calling_s = client._SUBMIT_TIMEOUT_S + inspect.signature(Client).parameters["listing_delay_s"].default
+    assert writing_s + calling_s < preparation.SUBMISSION_TIMEOUT_S
 
 
 @pytest.mark.usefixtures("s3")
