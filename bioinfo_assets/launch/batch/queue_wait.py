@@ -56,14 +56,14 @@ class QueueWait:
             if detail["status"] in _HAS_MACHINE:
                 self._idle_since.pop(queue, None)
                 self._asked_at[queue] = now
-            if detail["status"] != "RUNNABLE":
-                return ""
-            reason = detail.get("statusReason", "")
-            if reason.startswith(MISCONFIGURATION):
+            is_waiting, reason = detail["status"] == "RUNNABLE", detail.get("statusReason", "")
+            if is_waiting and reason.startswith(MISCONFIGURATION):
                 since = self._misconfigured_since.setdefault(detail["jobId"], now)
                 is_over = now - since >= self._config.misconfiguration_grace_s
                 return f"{NO_MACHINE}{reason}" if is_over else ""
             self._misconfigured_since.pop(detail["jobId"], None)
+            if not is_waiting:
+                return ""
             self._ask_what_runs(queue, now)
             idle_s = min(now - _waiting_since(detail), now - self._idle_since.get(queue, now))
         if idle_s <= self._config.queue_timeout_s:

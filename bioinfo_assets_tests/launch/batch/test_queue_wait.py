@@ -164,3 +164,11 @@ class TestLimits:
         assert waits.reason_to_give_up(detail(clock, 1, MISCONFIGURED)) == ""
         clock.now += 30
         assert waits.reason_to_give_up(detail(clock, 1, MISCONFIGURED)) == f"no machine: {MISCONFIGURED}"
+
+    def test_a_job_that_ran_meanwhile_waits_from_the_beginning(self) -> None:
+        waits, clock, _ = self.waits()
+        assert waits.reason_to_give_up(detail(clock, 1, MISCONFIGURED)) == ""
+        clock.now += 20
+        assert waits.reason_to_give_up(detail(clock, 1, status="RUNNING")) == ""
+        clock.now += 20
+        assert waits.reason_to_give_up(detail(clock, 1, MISCONFIGURED)) == ""
