@@ -9,9 +9,9 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -270,7 +270,8 @@ class BatchBackend:
                 self._polled_at = time.monotonic()
                 jobs = [job for job in self._jobs.values() if job.state.is_active]
             if jobs:
-                self._poller.update_parts(jobs, self._paths, self._pool)
+                news = self._poller.with_done_parts(jobs, self._paths)
+                list(self._pool.map(lambda item: self._finish_parts(*item), news))
                 self._cancel_unwanted(jobs)
                 list(self._pool.map(lambda item: self._poll_job(*item), self._poller.describe(jobs)))
         finally:
@@ -283,9 +284,12 @@ class BatchBackend:
                 if job.parts.are_several and job.parts.is_cancelled_now:
                     self._dispatcher.terminate(job, CANCELLED)
 
+    def _finish_parts(self, job: BatchJob, detail: "JobDetailTypeDef | None") -> None:
+        with self._errors_of(job):
+            self._poller.finish_parts(job, detail, self._paths)
+
     def _poll_job(self, job: BatchJob, detail: "JobDetailTypeDef | None") -> None:
-        """Update one job; an error ends that job alone."""
-        try:
+        with self._errors_of(job):
             if job.parts.are_several:
                 snapshot = self._poller.part_snapshot(job, detail, self._paths)
             else:
@@ -294,6 +298,12 @@ class BatchBackend:
                 give_up = self._queue_wait.reason_to_give_up(snapshot.detail) if snapshot.detail is not None else ""
                 state = replace(job.state, job=job.parts.current_job(job.state.job))
                 self._advance(job, progress(state, snapshot, self._client.region, self._config, give_up))
+
+    @contextmanager
+    def _errors_of(self, job: BatchJob) -> Iterator[None]:
+        """An error in polling a job ends that job alone."""
+        try:
+            yield
         except BioinfoAssetsError as error:
             if (
                 job.note_problem(f"its report cannot be read for the moment: {error}")

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -113,20 +112,23 @@ class JobPoller:
             report = newest_report(self._store, submission.folder)
         return JobSnapshot(detail, report)
 
-    def update_parts(self, jobs: Sequence[BatchJob], paths: ScratchPaths, pool: Executor) -> None:
-        """Enter which parts of running jobs are done; one call of S3 lists them for all jobs.
+    def with_done_parts(
+        self, jobs: Sequence[BatchJob], paths: ScratchPaths
+    ) -> list[tuple[BatchJob, "JobDetailTypeDef | None"]]:
+        """Return the jobs of which parts are done that are not entered yet, with Batch's descriptions of them.
+
+        One call of S3 lists them for all jobs.
 
         Raises:
             BioinfoAssetsError: AWS cannot be reached or refuses.
         """
         fused = [(job, paths.parts_of(job.state.folder)) for job in jobs if job.parts.are_several]
         if not fused:
-            return
+            return []
         counts = done_counts(self._store.list(paths.parts, recursive=True))
-        new = [(job, marks) for job, marks in fused if job.parts.has_news(counts.get(marks, 0))]
-        details = self._client.describe([job.submission.batch_id for job, _ in new]) if new else {}
-        described = [(job, marks, details.get(job.submission.batch_id)) for job, marks in new]
-        list(pool.map(lambda item: self._finish_parts(*item), described))
+        new = [job for job, marks in fused if job.parts.has_news(counts.get(marks, 0))]
+        details = self._client.describe([job.submission.batch_id for job in new]) if new else {}
+        return [(job, details.get(job.submission.batch_id)) for job in new]
 
     def part_snapshot(
         self, job: BatchJob, detail: "JobDetailTypeDef | None", paths: ScratchPaths
@@ -141,8 +143,8 @@ class JobPoller:
             return None
         if detail is not None and detail["status"] not in ENDED:
             return JobSnapshot(detail)
+        self.finish_parts(job, detail, paths)
         marks = paths.parts_of(job.state.folder)
-        self._finish_parts(job, marks, detail)
         part = job.parts.first + job.parts.current
         report = done_report(self._store, marks, part)
         if report is None and detail is not None:
@@ -151,9 +153,13 @@ class JobPoller:
             report = last_report(self._store, last, part)
         return JobSnapshot(detail, report, part)
 
-    def _finish_parts(self, job: BatchJob, marks: str, detail: "JobDetailTypeDef | None") -> None:
-        """Enter the ends of all parts that are done, but for the last, whose end is that of the job."""
-        state = job.state
+    def finish_parts(self, job: BatchJob, detail: "JobDetailTypeDef | None", paths: ScratchPaths) -> None:
+        """Enter the ends of all parts that are done, but for the last, whose end is that of the job.
+
+        Raises:
+            BioinfoAssetsError: a report cannot be read.
+        """
+        state, marks = job.state, paths.parts_of(job.state.folder)
         while (part := job.parts.current) < len(job.parts.jobs) - 1:
             number = job.parts.first + part
             found = done_report(self._store, marks, number)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Outcome, State, Stream, Submission
-from bioinfo_assets.launch.batch import dispatch, preparation
-from bioinfo_assets.launch.batch.job_parts import joinable
+from bioinfo_assets.launch.batch import dispatch, poller, preparation
+from bioinfo_assets.launch.batch.attempt_report import AttemptReport
+from bioinfo_assets.launch.batch.job_parts import done_report, joinable
 from bioinfo_assets.launch.job import Input, Job, JobOptions, Output, Resources, StoredFile
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
@@ -368,6 +370,26 @@ def test_similar_jobs_with_followers_are_an_array(simulator: BatchSimulator, bac
         submissions.append(backend.submit(writes, followers=[repeats]))
     assert {wait_for_end(backend, job_id).state for own in submissions for job_id in ids(own)} == {State.SUCCEEDED}
     assert [payload["arrayProperties"]["size"] for payload in simulator.payloads("SubmitJob")] == [5]
+
+
+def test_a_report_of_a_part_that_cannot_be_read_leaves_other_jobs_alone(
+    backend: BackendWithOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreadable = "writes-bad"
+
+    def read(store: Store, marks: str, part: int) -> AttemptReport | None:
+        if unreadable and unreadable in marks:
+            raise InputError("access to the report is denied")
+        return done_report(store, marks, part)
+
+    monkeypatch.setattr(poller, "done_report", read)
+    waits = replace(REPEATS, script=f"until [[ -e {tmp_path}/go ]]; do sleep 0.05; done; {REPEATS.script}")
+    bad = backend.submit(replace(WRITES, key=ResultKey("writes", "bad")), followers=[waits])
+    good = backend.submit(WRITES, followers=[REPEATS])
+    assert [wait_for_end(backend, job_id).state for job_id in ids(good)] == [State.SUCCEEDED] * 2
+    unreadable = ""
+    (tmp_path / "go").touch()
+    assert [wait_for_end(backend, job_id).state for job_id in ids(bad)] == [State.SUCCEEDED] * 2
 
 
 def test_steps_of_another_image_or_queue_are_not_joined() -> None:
