@@ -135,7 +135,8 @@ class Client:
         """The newest active revision of a definition, or the revision that `NAME:REVISION` or an ARN names."""
         query: dict[str, Any] = {"jobDefinitions": [name]} if ":" in name else {"jobDefinitionName": name}
         with _translate_errors():
-            revisions = self._batch.describe_job_definitions(status="ACTIVE", **query)["jobDefinitions"]
+            pages = self._batch.get_paginator("describe_job_definitions").paginate(status="ACTIVE", **query)
+            revisions = [definition for page in pages for definition in page["jobDefinitions"]]
         return max(revisions, key=lambda definition: definition["revision"], default=None)
 
     def register(self, definition: Mapping[str, Any]) -> str:

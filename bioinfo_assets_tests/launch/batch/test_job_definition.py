@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,14 @@ import boto3
 import pytest
 
 from bioinfo_assets.launch.backend import State
+from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.job_definition import definition_body, definition_name
 from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend, run_job
 from bioinfo_assets_tests.launch.contract import TEXT, job, report_of
 from bioinfo_assets_tests.simulator import BatchSimulator
+from bioinfo_assets_tests.simulator.definitions import Definitions
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import RegisterJobDefinitionResponseTypeDef
@@ -117,6 +120,26 @@ class TestCustomDefinition:
         newest = 2 if kind == "name" else 1
         assert simulator.payloads("SubmitJob")[0]["jobDefinition"].endswith(f"job-definition/given:{newest}")
         assert simulator.count("RegisterJobDefinition") == 2
+
+    def test_the_newest_of_many_revisions_is_used_in_whatever_order_they_are_listed(
+        self,
+        simulator: BatchSimulator,
+        registered: list["RegisterJobDefinitionResponseTypeDef"],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        batch, describe = boto3.client("batch"), Definitions.describe
+        monkeypatch.setattr(Definitions, "describe", lambda own, request: describe(own, request)[::-1])
+        for _ in range(100):
+            batch.register_job_definition(
+                jobDefinitionName="given",
+                type="container",
+                containerProperties=batch.describe_job_definitions()["jobDefinitions"][0]["containerProperties"],
+            )
+        batch.close()
+        with closing(Client()) as client:
+            newest = client.definition("given")
+        assert newest is not None
+        assert newest["revision"] == 102
 
     def test_a_missing_definition_is_an_error(self, simulator: BatchSimulator, scratch: str) -> None:
         with batch_backend(scratch, job_definition="nothing") as backend:
