@@ -58,7 +58,7 @@ def test_partitions_stay_where_there_are_no_samples_at_all() -> None:
     """Dagster's database may be elsewhere than the results, whose volume is not mounted for a while."""
     with dg.DagsterInstance.ephemeral() as instance:
         add_samples(instance, ["b", "a"])
-        assert set_samples(instance, lambda: []) == []
+        assert set_samples(instance, list) == []
         assert instance.get_dynamic_partitions("samples") == ["b", "a"]
         set_samples(instance, lambda: ["a"])
         assert instance.get_dynamic_partitions("samples") == ["a"]

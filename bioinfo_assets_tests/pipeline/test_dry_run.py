@@ -501,7 +501,7 @@ def test_a_report_is_stale_when_one_of_many_samples_has_another_result(tmp_path:
     (plan,) = project.plan(["multiqc_report"]).values()
     assert plan.action is PlannedAction.RUN
     assert plan.is_stale
-    assert plan.reason == f"changed: inputs ({names[-1]}.log)"
+    assert plan.reason == f"changed: inputs ({names[-1]}+{names[-1]}.log)"
 
 
 @pytest.fixture
