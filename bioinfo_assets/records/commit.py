@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Final
 
-from bioinfo_assets.errors import BioinfoAssetsError, InputError, JobError, NotRunError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError, JobError, NotRunError, UnreachableError
 from bioinfo_assets.launch.backend import Backend, JobReport, Outcome, OutputFile, State, Status, Stream, Submission
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.transfer import PublishLock, check_unchanged, publish
@@ -98,7 +98,8 @@ def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committ
 
     Raises:
         NotRunError: the job was not run, because one before it on the same machine did not succeed.
-        JobError: the job did not succeed.
+        JobError: the job did not succeed, or its files cannot be published.
+        UnreachableError: S3 does not answer, so that they cannot be published for the moment.
     """
     job, submission = submitted.job, submitted.submission
     status = submitted.handle.wait()
@@ -112,6 +113,9 @@ def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committ
     try:
         with ledger.publishing(job.key.scope) as lock:
             committed = _publish(ledger, backend.name, submitted, status.report, lock)
+    except UnreachableError:
+        backend.end_claim(submission.job_id)  # whoever checks the result next finds its files in scratch
+        raise
     except BioinfoAssetsError as error:
         # Hours of work may be in scratch: it is left there for a person, until the next run removes it.
         backend.end_claim(submission.job_id)

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
+from bioinfo_assets.errors import UnreachableError
 from bioinfo_assets.orchestration.run_liveness import JOBS_LEFT_TAG
+from bioinfo_assets.records import commit
+from bioinfo_assets.records.commit import Committed
 from bioinfo_assets_tests.cloud import JOBS, MEANS, Cloud, opened_cloud
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
 from bioinfo_assets_tests.simulator import Expired
@@ -53,6 +57,24 @@ def test_polls_that_fail_for_a_while_end_no_job_and_are_shown_in_dagit(
         ),
         "jobs can be polled again",
     ]
+
+
+def test_what_cannot_be_published_for_the_moment_is_published_later(
+    cloud: Cloud, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job does not run again."""
+    toy, outages = open_toy(cloud, tmp_path, instance), [UnreachableError("S3 does not answer")] * 2
+    publish, submitted = commit._publish, cloud.simulator.count("SubmitJob")
+
+    def publish_later(*arguments: Any) -> Committed:
+        if outages:
+            raise outages.pop()
+        return publish(*arguments)
+
+    monkeypatch.setattr(commit, "_publish", publish_later)
+    assert toy.run(keys=["factor"]).success
+    assert not outages
+    assert cloud.simulator.count("SubmitJob") == submitted + 1
 
 
 def test_a_run_that_gives_up_leaves_its_jobs_and_the_next_run_continues_with_them(
