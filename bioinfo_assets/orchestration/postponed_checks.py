@@ -14,6 +14,18 @@ from bioinfo_assets.result_key import ResultKey
 MAX_DOUBLINGS: Final = 5
 """How often the pause before a check doubles; the first is the backend's interval of polls."""
 
+NEW_FAILURE_S: Final = 600.0
+"""A failure so many seconds after the last check was due is not that of the same outage: a job has run since."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failures:
+    """What is known of a result that could not be checked: since when, how often, and when the next check is due."""
+
+    since: float
+    count: int = 0
+    next_check: float = 0.0
+
 
 @dataclass(slots=True)
 class PostponedChecks:
@@ -24,8 +36,7 @@ class PostponedChecks:
     """
 
     backend: Backend
-    _failing_since: dict[ResultKey, float] = field(default_factory=dict)
-    _checks: dict[ResultKey, int] = field(default_factory=dict)
+    _failures: dict[ResultKey, _Failures] = field(default_factory=dict)
     _due: dict[ResultKey, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -33,12 +44,16 @@ class PostponedChecks:
         return len(self._due)
 
     def add(self, key: ResultKey) -> bool:
-        """Have a result checked again after a pause; False if it could not be checked for too long."""
+        """Have a result checked again after a pause; False if it could not be checked or published for too long."""
         now = time.monotonic()
-        if now - self._failing_since.setdefault(key, now) >= self.backend.poll_error_timeout_s:
+        before = self._failures.get(key)
+        if before is None or now - before.next_check > NEW_FAILURE_S:
+            before = _Failures(since=now)
+        if now - before.since >= self.backend.poll_error_timeout_s:
             return False
-        self._checks[key] = self._checks.get(key, -1) + 1
-        self._due[key] = now + self.backend.interval_s * 2 ** min(self._checks[key], MAX_DOUBLINGS)
+        due = now + self.backend.interval_s * 2 ** min(before.count, MAX_DOUBLINGS)
+        self._failures[key] = _Failures(before.since, before.count + 1, due)
+        self._due[key] = due
         return True
 
     def pop_due(self) -> Sequence[ResultKey]:
@@ -47,8 +62,3 @@ class PostponedChecks:
         for key in due:
             del self._due[key]
         return due
-
-    def forget(self, key: ResultKey) -> None:
-        """Note that a result was checked."""
-        self._failing_since.pop(key, None)
-        self._checks.pop(key, None)

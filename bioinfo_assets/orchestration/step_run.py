@@ -196,7 +196,6 @@ class StepRun:
     def _act_on_check(self, key: ResultKey) -> Iterator[tuple[ResultKey, Result]]:
         self._fused.end_check(key)
         checked = self._checking.pop(key).result()
-        self._postponed.forget(key)
         found, self._provenance[key] = checked.found, checked.provenance
         if isinstance(found, Result):
             self._cancel_ahead(key)
