@@ -49,7 +49,7 @@ def test_pauses_grow_and_end(postponed: PostponedChecks, clock: Clock) -> None:
     assert len(postponed) == 0
 
 
-def test_an_outage_after_hours_of_a_job_begins_anew(postponed: PostponedChecks, clock: Clock) -> None:
+def test_the_time_of_a_later_outage_is_its_own(postponed: PostponedChecks, clock: Clock) -> None:
     assert postponed.add(KEY)
     clock.now += NEW_FAILURE_S + 60
     assert postponed.pop_due() == [KEY]
