@@ -318,12 +318,16 @@ class TestClaim:
             open_gate(starts)
             assert {wait_for_end(backend, job_id).state for job_id in ids} == {State.SUCCEEDED}
 
-    def test_a_job_that_is_being_terminated_is_not_adopted(self, simulator: BatchSimulator, scratch: str) -> None:
-        deaf = "trap '' TERM; echo x; sleep 1"
+    def test_a_job_that_is_being_terminated_is_not_adopted(
+        self, simulator: BatchSimulator, scratch: str, tmp_path: Path
+    ) -> None:
+        end = tmp_path / "end"
+        deaf = f"trap '' TERM; echo x; until [[ -e {end} ]]; do sleep 0.1; done"
         with batch_backend(scratch, "one") as backend:
             wait_for_running(backend, backend.submit(job("sleeps", deaf), FINGERPRINT).job_id)
         with batch_backend(scratch, "two") as backend:
             assert run_job(backend, job("greets", outputs=(TEXT,)), FINGERPRINT).state is State.SUCCEEDED
+        end.touch()
 
 
 def run_in_both(first: BackendWithOptions, second: BackendWithOptions, script: str) -> tuple[str, str]:
