@@ -42,9 +42,11 @@ def request_stale_results(context: dg.OpExecutionContext) -> None:
         for state in states:
             context.log.info("%s: %s", state.key.label, state.reason)
     pending = pending_partitions(context.instance)
-    by_asset = {asset: [state.key.partition_key for state in states] for asset, states in outdated.items()}
-    partitions = {asset: [key for key in keys if key not in pending[asset]] for asset, keys in by_asset.items()}
-    partitions = {asset: keys for asset, keys in partitions.items() if keys}
+    partitions: dict[str, list[str | None]] = {}
+    for asset, states in outdated.items():
+        keys = {state.key.partition_key for state in states} - pending.get(asset, set())
+        if keys:
+            partitions[asset] = list(keys)
     if not partitions:
         context.log.info("a backfill that has not ended computes all of these")
         return

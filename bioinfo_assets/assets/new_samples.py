@@ -144,25 +144,22 @@ def new_samples(project: Project, samples_file: str) -> tuple[dict[str, Sample],
             found.pop(name, None)
             problems[name] = problem
     check_distinct_reads(found.values())
-    return _without_known_reads(project, found, problems)
+    if found:
+        problems |= _known_reads(project, found)
+    return {name: sample for name, sample in found.items() if name not in problems}, problems
 
 
-def _without_known_reads(
-    project: Project, found: Mapping[str, Sample], problems: Mapping[str, BioinfoAssetsError]
-) -> tuple[dict[str, Sample], dict[str, BioinfoAssetsError]]:
-    """Take out samples with a FASTQ of one that the project has, as after a name in the file was corrected."""
-    if not found:
-        return {}, dict(problems)
+def _known_reads(project: Project, new: Mapping[str, Sample]) -> dict[str, BioinfoAssetsError]:
+    """New samples with a FASTQ of one that the project has, as after a name in the file was corrected."""
     saved = map_reads(project.ledger, partial(load_sample, project.ledger), sample_names(project.ledger))
     owners = {uri: sample for sample in saved for uri in sample.fastqs}
-    new, problems = dict(found), dict(problems)
-    for name, sample in found.items():
+    problems: dict[str, BioinfoAssetsError] = {}
+    for name, sample in new.items():
         try:
             check_distinct_reads([sample, *(owners[uri] for uri in sample.fastqs if uri in owners)])
         except BioinfoAssetsError as problem:
             problems[name] = problem
-            del new[name]
-    return new, problems
+    return problems
 
 
 def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str]) -> str:

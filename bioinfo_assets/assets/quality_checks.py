@@ -22,6 +22,9 @@ _COLUMNS: Final = dg.TableSchema(
     ]
 )
 
+_REPORTED: Final = {Outcome.FAIL: "fail", Outcome.WARN: "warn", Outcome.UNKNOWN: "cannot be assessed"}
+"""The outcomes that are not passed, in the order in which they are shown, with their words."""
+
 
 def quality_results(project: Project, checks: Sequence[QualityCheck] = ()) -> Iterator[dg.AssetCheckResult]:
     """What checks report of all samples of a project; all that the settings ask for if none are given."""
@@ -42,18 +45,14 @@ def report_quality(instance: dg.DagsterInstance, project: Project) -> None:
 
 def _result(check: QualityCheck, findings: Sequence[Finding]) -> dg.AssetCheckResult:
     """One check of all samples: an error if one fails, a warning if one is at a limit or cannot be assessed."""
-    failed, warned, unknown = (
-        [finding for finding in findings if finding.outcome is outcome]
-        for outcome in (Outcome.FAIL, Outcome.WARN, Outcome.UNKNOWN)
-    )
     counts = Counter(finding.outcome for finding in findings)
-    reported = [*failed, *warned, *unknown]
-    others = [finding for finding in findings if finding.outcome in {Outcome.PASS, Outcome.PENDING, Outcome.ACCEPTED}]
+    reported = [finding for outcome in _REPORTED for finding in findings if finding.outcome is outcome]
+    others = [finding for finding in findings if finding.outcome not in _REPORTED]
     return dg.AssetCheckResult(
         asset_key=dg.AssetKey(check.asset),
         check_name=check.name,
         passed=not reported,
-        severity=dg.AssetCheckSeverity.ERROR if failed else dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR if counts[Outcome.FAIL] else dg.AssetCheckSeverity.WARN,
         description=_sentence(counts, reported),
         metadata={
             **{outcome.value: dg.MetadataValue.int(counts[outcome]) for outcome in Outcome},
@@ -75,8 +74,7 @@ def _sentence(counts: Mapping[Outcome, int], reported: Sequence[Finding]) -> str
         return f"nothing to report of {count - pending} samples" + (f"; {pending} have no result" if pending else "")
     named = "; ".join(f"{item.sample} ({item.message})" for item in reported[:MAX_NAMED])
     more = f"; and {len(reported) - MAX_NAMED} more" if len(reported) > MAX_NAMED else ""
-    words = {Outcome.FAIL: "fail", Outcome.WARN: "warn", Outcome.UNKNOWN: "cannot be assessed"}
-    parts = [f"{counts[outcome]} of {count} {verb}" for outcome, verb in words.items() if counts[outcome]]
+    parts = [f"{counts[outcome]} of {count} {verb}" for outcome, verb in _REPORTED.items() if counts[outcome]]
     return f"{', '.join(parts)}: {named}{more}"
 
 

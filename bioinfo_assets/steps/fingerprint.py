@@ -75,8 +75,12 @@ def stated_person(sample: str, patient: str | None) -> str:
     >>> stated_person("a", "P1"), stated_person("P1", None)
     ('a: patient P1', 'P1: sample P1')
     """
+    return f"{sample}: {_person(sample, patient)}"
+
+
+def _person(sample: str, patient: str | None) -> str:
     # Prefixes, so that a patient who has the name of another sample is not taken for it.
-    return f"{sample}: patient {patient}" if patient else f"{sample}: sample {sample}"
+    return f"patient {patient}" if patient else f"sample {sample}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +101,6 @@ class Comparison:
 
     def variables(self) -> dict[str, Value | Sequence[Value]]:
         """The variables of the script `sample_identity`."""
-        samples, people = zip(*(line.split(": ", 1) for line in self.people()), strict=True)
-        return {"map": MAP_NAME, "threshold": LOD_THRESHOLD, "samples": samples, "people": people}
+        names = sorted(self.patients)
+        people = [_person(name, self.patients[name]) for name in names]
+        return {"map": MAP_NAME, "threshold": LOD_THRESHOLD, "samples": names, "people": people}
