@@ -14,6 +14,7 @@ import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
 from bioinfo_assets.application.plan import Plan
+from bioinfo_assets.application.run_logs import move_earlier_logs
 from bioinfo_assets.application.run_progress import Failure, RunProgress
 from bioinfo_assets.assets.sources import report_cohort
 from bioinfo_assets.assets.up_to_date import report_after_run
@@ -68,6 +69,7 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     if not config.exists() or config.read_bytes() in _EARLIER_INSTANCES:
         with atomic_write(config) as part:
             part.write_text(INSTANCE, encoding="utf-8")
+    move_earlier_logs(home)
     with _translate_database_errors(home), _load(home, config) as instance:
         yield instance
 

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, redirect_stderr
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bioinfo_assets.application.dagster_sync_marker import clear_marker, is_synced, write_marker
 from bioinfo_assets.application.plan import Plan, all_reusable
 from bioinfo_assets.application.preflight import check_inputs
+from bioinfo_assets.application.run_logs import create_log
 from bioinfo_assets.application.run_progress import RunProgress
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate
@@ -118,9 +118,8 @@ def run(plan: Plan, reusable: Sequence[PlannedResult] | None, show: ProgressView
         for result in reusable:
             progress.update(JobUpdate(result.key, JobState.CACHED))
         return RunOutcome(plan, progress, (), success=True, seconds=time.monotonic() - started, log=None)
-    log = plan.home / "logs" / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.log"
     with translate_disk_errors(plan.home):
-        log.parent.mkdir(exist_ok=True)
+        log = create_log(plan.home, "run")
         clear_marker(plan)
         with show(progress), log.open("w", encoding="utf-8") as file, redirect_stderr(file):
             from bioinfo_assets.application.dagster_runs import run_plan  # noqa: PLC0415 - Dagster takes seconds to import

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from bioinfo_assets.application.dagster_sync_marker import write_marker
 from bioinfo_assets.application.plan import Plan, dry_run, plan_everything
+from bioinfo_assets.application.run_logs import create_log
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.code_versions import code_versions
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedResult
@@ -60,9 +60,8 @@ def report_to_dagster(state: RecordedState, on_result: Callable[[int, ResultKey]
         on_result: Called with the number of results so far and the latest one.
     """
     plan, count = state.plan, 0
-    log = plan.home / "logs" / f"sync-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.log"
     with translate_disk_errors(plan.home):
-        log.parent.mkdir(parents=True, exist_ok=True)
+        log = create_log(plan.home, "sync")
         save(plan.project.settings, plan.home)
     with log.open("w", encoding="utf-8") as file, redirect_stderr(file):
         # Dagster takes seconds to import.

@@ -21,6 +21,7 @@ from bioinfo_assets import settings as settings_module
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.plan import home_of
 from bioinfo_assets.application.preflight import check_step_names
+from bioinfo_assets.application.run_logs import NO_UPLOAD
 from bioinfo_assets.cli.options import OutputPath
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.settings import FILE_NAME, HOME_VARIABLE
@@ -70,6 +71,7 @@ def dagit(
         typer.echo(f"Dagit starts at {address}; Ctrl-C ends it")
         sys.stdout.flush()
         os.environ[HOME_VARIABLE] = str(home)
+        os.environ.update(NO_UPLOAD)
         # Dagster starts its programs by `python -m`, which would import modules of a library's name from this folder.
         os.environ["PYTHONSAFEPATH"] = "1"
         # A shell script starts its background processes with SIGINT ignored, and Dagster would ignore SIGTERM, too.

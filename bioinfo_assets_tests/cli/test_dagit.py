@@ -100,6 +100,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     output = folder / "output"
     arguments = ["--samples-file", samples, "--output-path", output, "--select", "merged_reads", "--samples", "a"]
     assert call_process("run", *arguments).exit_code == 0
+    (output / ".dagster" / "logs").mkdir()
+    (output / ".dagster" / "logs" / "others.log").write_text("a\n")
     log = folder / "dagit.log"
     server, address = start_server(output, log)
     try:
@@ -265,6 +267,16 @@ def test_observing_the_reads_keeps_the_list_of_their_files(page: Page) -> None:
     for item in observations:
         assert {"files", "size_bytes"} <= {entry["label"] for entry in item["metadataEntries"]}
     assert "Warning: " not in page.log.read_text()  # not of a superseded command, nor of a beta feature
+
+
+def test_dagster_sends_no_logs_to_its_makers(page: Page) -> None:
+    """Its daemon and its web server move what lies in `logs` as they begin, send it, and remove it."""
+    query = "{ instance { daemonHealth { allDaemonStatuses { healthy } } } }"
+    wait_until(
+        lambda: any(status["healthy"] for status in page.query(query)["instance"]["daemonHealth"]["allDaemonStatuses"]),
+        what="the daemon to begin",
+    )
+    assert [file.name for file in (page.output / ".dagster" / "logs").iterdir()] == ["others.log"]
 
 
 def test_no_newsletter_dialog_is_shown(page: Page) -> None:

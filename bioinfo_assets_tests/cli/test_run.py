@@ -115,7 +115,7 @@ def test_no_secret_of_the_host_is_written(completed: CompletedRun, tmp_path: Pat
     written = texts_in(completed.folder, tmp_path)
     printed = {"stdout": completed.result.stdout.encode(), "stderr": completed.result.stderr.encode()}
     assert leaks({**written, **printed}) == []
-    for part in ("records/depth.json", "bioinfo-assets.toml", ".dagster/logs/", ".db, decompressed", "crate.zip: "):
+    for part in ("records/depth.json", "bioinfo-assets.toml", ".dagster/run_logs/", ".db, decompressed", "crate.zip: "):
         assert [data for name, data in written.items() if part in name and data], part
 
 
