@@ -1,6 +1,6 @@
 """Dagster's log of each run and `sync`, a file in the project's home.
 
-The folder is not called `logs`: what lies in `logs` of its home, Dagster's web server and daemon send to the address of
+The folder is not called `logs`: the files in `logs` of its home, Dagster's web server and daemon send to the address of
 its telemetry and remove, also where telemetry is disabled (`dagster/_core/telemetry_upload.py` of 1.13.27). A log has
 the names of samples in it.
 """

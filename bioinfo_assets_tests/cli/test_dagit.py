@@ -270,7 +270,7 @@ def test_observing_the_reads_keeps_the_list_of_their_files(page: Page) -> None:
 
 
 def test_dagster_sends_no_logs_to_its_makers(page: Page) -> None:
-    """Its daemon and its web server move what lies in `logs` as they begin, send it, and remove it."""
+    """Its daemon and its web server move the files in `logs` as they begin, send it, and remove it."""
     query = "{ instance { daemonHealth { allDaemonStatuses { healthy } } } }"
     wait_until(
         lambda: any(status["healthy"] for status in page.query(query)["instance"]["daemonHealth"]["allDaemonStatuses"]),
