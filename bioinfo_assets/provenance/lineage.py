@@ -223,7 +223,8 @@ class Lineage:
 
     def _find_output_in(self, scope: ScopeRecords, uri: str, content: str | None) -> TracedFile | None:
         is_known = False
-        for replaced, records in ((False, scope.records), (True, scope.history if content is not None else {})):
+        for replaced in (False, True) if content is not None else (False,):
+            records = scope.history if replaced else scope.records  # the history is rarely needed: one more list of S3
             for record_uri, record in records.items():
                 file = _output(record, uri)
                 if file is None or not isinstance(record, Record):
