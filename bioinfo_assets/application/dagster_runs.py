@@ -45,11 +45,26 @@ _SECOND_INSTANCE: Final = f"""{_FIRST_INSTANCE}run_launcher:
   class: {ProjectRunLauncher.__name__}
 """
 
-INSTANCE: Final = f"{_SECOND_INSTANCE}python_logs:\n  python_log_level: INFO\n"
-"""The dagster.yaml of a new project: no telemetry, no newsletter dialog, a launcher that ends all its runs, and no line
-of log for each of Dagster's events, which the page shows."""
+_THIRD_INSTANCE: Final = f"{_SECOND_INSTANCE}python_logs:\n  python_log_level: INFO\n"
 
-_EARLIER_INSTANCES: Final = tuple(text.encode() for text in (_FIRST_INSTANCE, _SECOND_INSTANCE))
+INSTANCE: Final = f"""{_THIRD_INSTANCE}run_monitoring:
+  enabled: true
+  cancel_timeout_seconds: 1800
+run_queue:
+  max_user_code_failure_retries: 20
+  user_code_failure_retry_delay: 60
+concurrency:
+  runs:
+    max_concurrent_runs: 10
+    tag_concurrency_limits:
+      - key: dagster/backfill
+        limit: 8
+"""
+"""The dagster.yaml of a new project: no telemetry, no newsletter dialog, a launcher that ends all its runs, and no line
+of log for each of Dagster's events, which the page shows. A run that does not start is failed. Queued runs wait for a
+code location that cannot be loaded, and a long backfill leaves room for other runs."""
+
+_EARLIER_INSTANCES: Final = tuple(text.encode() for text in (_FIRST_INSTANCE, _SECOND_INSTANCE, _THIRD_INSTANCE))
 """As earlier versions wrote it."""
 
 _OPENING: Final = ".opening.lock"

@@ -16,6 +16,7 @@ from bioinfo_assets.assets.observe_sources import budget_of_tick
 from bioinfo_assets.assets.up_to_date import states_by_asset
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.genomics.sample import Sample, check_distinct_reads
+from bioinfo_assets.genomics.samplesheet import SheetRow
 from bioinfo_assets.orchestration.backfills import request_backfill
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES, enabled_assets
@@ -38,6 +39,9 @@ INTERVAL_S: Final = 300
 
 MIN_AGE_S: Final = 600
 """Seconds for which the FASTQs of a sample have to be the same: until then somebody may be copying its lanes."""
+
+MAX_SAMPLES_IN_TICK: Final = 200
+"""New samples that one tick looks at, since it has to end within a minute; the next tick has the next ones."""
 
 UP_TO_DATE: Final = frozenset({State.CURRENT, State.RELEASED})
 
@@ -65,8 +69,9 @@ def add_new_samples(
         return dg.SkipReason("the setting `watch` names no samples file")
     before = _read_cursor(context.cursor)
     try:
-        found, problems = new_samples(project, project.settings.watch)
-        seen = {name: _observe(project.store, sample, before.get(name)) for name, sample in found.items()}
+        found, problems = new_samples(project, project.settings.watch, before)
+        observed = map_reads(project.ledger, partial(_observe, project.store), found.values())
+        seen = {name: _first_seen(digest, before.get(name)) for name, digest in zip(found, observed, strict=True)}
         saved = {name: before[name] for name in before.keys() & set(sample_names(project.ledger))}
         incomplete = {name: own for name, own in seen.items() if not _is_complete(found[name], own)}
     except BioinfoAssetsError as error:
@@ -103,11 +108,15 @@ def _read_cursor(text: str | None) -> dict[str, FirstSeen]:
         return {}
 
 
-def _observe(store: Store, sample: Sample, before: FirstSeen | None) -> FirstSeen:
-    """The FASTQs of a sample, and since when they are these."""
+def _observe(store: Store, sample: Sample) -> str:
+    """A digest of the FASTQs of a sample as they are now."""
     stats = [(uri, store.stat(uri)) for uri in sample.fastqs]
     lines = [f"{uri} {stat.size} {stat.stamp}" for uri, stat in stats]
-    digest = sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _first_seen(digest: str, before: FirstSeen | None) -> FirstSeen:
+    """The FASTQs of a sample, and since when they are these."""
     return before if before is not None and before[0] == digest else (digest, time.time())
 
 
@@ -122,8 +131,10 @@ def _is_complete(sample: Sample, seen: FirstSeen) -> bool:
     return all(changed <= last_change for changed in (seen[1], *hidden))
 
 
-def new_samples(project: Project, samples_file: str) -> tuple[dict[str, Sample], dict[str, BioinfoAssetsError]]:
-    """The samples of a file that the project never had, and why others cannot be added yet, by name.
+def new_samples(
+    project: Project, samples_file: str, before: Collection[str] = ()
+) -> tuple[dict[str, Sample], dict[str, BioinfoAssetsError]]:
+    """Samples of a file that the project never had, and why others cannot be added yet, by name.
 
     One that was removed or renamed would otherwise come back, as long as the file has it. FASTQs of those that the
     project has or had are not read: they may be in an archive by now.
@@ -134,19 +145,39 @@ def new_samples(project: Project, samples_file: str) -> tuple[dict[str, Sample],
     known = {*sample_names(project.ledger), *(past.sample.name for past in past_samples(project.ledger))}
     by_sample = attrgetter("sample")
     rows = [row for row in read_rows(project.store, samples_file) if row.sample not in known]
+    rows_of = {name: tuple(own) for name, own in groupby(sorted(rows, key=by_sample), by_sample)}
+    names = _names_of_tick(rows_of, before)
+    read = map_reads(project.ledger, lambda name: _read_sample(project, rows_of[name]), names)
     found: dict[str, Sample] = {}
     problems: dict[str, BioinfoAssetsError] = {}
-    for name, own in groupby(sorted(rows, key=by_sample), by_sample):
-        try:
-            (found[name],) = samples_of(project.store, own)
-            check_are_sources(project.layout, found[name].fastqs)
-        except BioinfoAssetsError as problem:
-            found.pop(name, None)
-            problems[name] = problem
+    for name, sample in zip(names, read, strict=True):
+        if isinstance(sample, Sample):
+            found[name] = sample
+        else:
+            problems[name] = sample
     check_distinct_reads(found.values())
     if found:
         problems |= _known_reads(project, found)
     return {name: sample for name, sample in found.items() if name not in problems}, problems
+
+
+def _names_of_tick(names: Collection[str], before: Collection[str]) -> Sequence[str]:
+    """The samples that a tick looks at: those seen before, and in each tick others of the rest, which may wait long."""
+    waiting = sorted(set(names).intersection(before))
+    others = sorted(set(names).difference(before))
+    room = max(0, MAX_SAMPLES_IN_TICK - len(waiting))
+    start = int(time.time() / INTERVAL_S) * room % len(others) if others else 0
+    return sorted([*waiting, *[*others[start:], *others[:start]][:room]])
+
+
+def _read_sample(project: Project, rows: Sequence[SheetRow]) -> Sample | BioinfoAssetsError:
+    """A sample with its lanes, or why it cannot be added yet."""
+    try:
+        (sample,) = samples_of(project.store, rows)
+        check_are_sources(project.layout, sample.fastqs)
+    except BioinfoAssetsError as problem:
+        return problem
+    return sample
 
 
 def _known_reads(project: Project, new: Mapping[str, Sample]) -> dict[str, BioinfoAssetsError]:

@@ -1,5 +1,6 @@
 """Backfills: how one is requested for some partitions of some assets, and what became of its assets."""
 
+import textwrap
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,9 @@ from bioinfo_assets.orchestration.internals import (
 FAILED_BACKFILLS: Final = (BulkActionStatus.COMPLETED_FAILED,)
 """The states of a backfill that is over and of which something failed; not of one that was cancelled."""
 
+_MAX_TITLE: Final = 100
+"""Characters of a backfill's title; Dagster refuses more (`check_valid_title`)."""
+
 
 def request_backfill(
     instance: dg.DagsterInstance, partitions: Mapping[str, Sequence[str | None]], *, title: str
@@ -28,7 +32,7 @@ def request_backfill(
     Args:
         instance: Dagster.
         partitions: By asset the partitions; only None for an asset without partitions.
-        title: Of the backfill, for people.
+        title: Of the backfill, for people; a long one is cut.
     """
     names = {dg.AssetKey(asset): {name for name in keys if name is not None} for asset, keys in partitions.items()}
     subset = AssetGraphSubset(  # type: ignore[call-arg] # a NamedTuple whose decorator hides its fields
@@ -43,7 +47,7 @@ def request_backfill(
             tags={},
             dynamic_partitions_store=instance,
             asset_graph_subset=subset,
-            title=title,
+            title=textwrap.shorten(title, _MAX_TITLE, placeholder=" …"),
             description=None,
             run_config=None,
         )
@@ -64,6 +68,17 @@ def pending_partitions(instance: dg.DagsterInstance) -> dict[str, set[str | None
         for key, own in subset.partitions_subsets_by_asset_key.items():
             pending[key.path[-1]].update(own.get_partition_keys())
     return pending
+
+
+def targeted_samples(instance: dg.DagsterInstance) -> set[str]:
+    """The partitions of backfills that are not over: Dagster fails a backfill of which a partition is deleted."""
+    targeted: set[str] = set()
+    for backfill in instance.get_backfills(filters=BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])):
+        if backfill.asset_backfill_data is not None:
+            subset = backfill.asset_backfill_data.target_subset
+            for own in subset.partitions_subsets_by_asset_key.values():
+                targeted.update(own.get_partition_keys())
+    return targeted
 
 
 def was_left_out(backfill: PartitionBackfill, key: dg.AssetKey) -> bool:

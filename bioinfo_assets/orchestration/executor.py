@@ -41,6 +41,7 @@ from bioinfo_assets.orchestration.internals import (
     trigger_hook,
 )
 from bioinfo_assets.orchestration.run_launcher import is_run_of_command_line
+from bioinfo_assets.orchestration.run_liveness import hold_run_lock
 
 CANCELLED_BY_INTERRUPT: Final = {"bioinfo-assets/interrupt": "cancels"}
 """Tag of a run that only its user interrupts, and that then ends as cancelled. Dagster treats an interrupt that it did
@@ -219,22 +220,23 @@ class OneProcessExecutor(dg.Executor):
     def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
         """Run the plan; yields every event once it is in the event log."""
         metadata = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
-        yield DagsterEvent.engine_event(plan_context, f"One process for all jobs (pid {os.getpid()})", metadata)
-        yield from ExecuteRunWithPlanIterable(
-            execution_plan=plan_context.execution_plan,
-            iterator=self._execute_plan,
-            execution_context_manager=PlanExecutionContextManager(
-                job=plan_context.job,
-                retry_mode=plan_context.retry_mode,
+        with hold_run_lock(plan_context.instance, plan_context.run_id):
+            yield DagsterEvent.engine_event(plan_context, f"One process for all jobs (pid {os.getpid()})", metadata)
+            yield from ExecuteRunWithPlanIterable(
                 execution_plan=plan_context.execution_plan,
-                run_config=plan_context.run_config,
-                dagster_run=plan_context.dagster_run,
-                instance=plan_context.instance,
-                raise_on_error=plan_context.raise_on_error,
-                output_capture=plan_context.output_capture,
-                step_dependency_config=self.step_dependency_config,
-            ),
-        )
+                iterator=self._execute_plan,
+                execution_context_manager=PlanExecutionContextManager(
+                    job=plan_context.job,
+                    retry_mode=plan_context.retry_mode,
+                    execution_plan=plan_context.execution_plan,
+                    run_config=plan_context.run_config,
+                    dagster_run=plan_context.dagster_run,
+                    instance=plan_context.instance,
+                    raise_on_error=plan_context.raise_on_error,
+                    output_capture=plan_context.output_capture,
+                    step_dependency_config=self.step_dependency_config,
+                ),
+            )
 
     def _execute_plan(self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
         concurrency = InstanceConcurrencyContext(job_context.instance, job_context.dagster_run)

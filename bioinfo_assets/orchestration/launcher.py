@@ -41,7 +41,7 @@ from bioinfo_assets.orchestration.job_events import JobEvents
 from bioinfo_assets.orchestration.provenance import UpstreamVersions
 from bioinfo_assets.orchestration.result_graph import ResultGraph
 from bioinfo_assets.orchestration.result_tasks import ResultTasks
-from bioinfo_assets.orchestration.run_liveness import hold_run_lock, mark_jobs_left
+from bioinfo_assets.orchestration.run_liveness import mark_jobs_left
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_plan import JobBuilder, StepPlan
 from bioinfo_assets.orchestration.step_run import StepEvents, StepRun
@@ -160,16 +160,15 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         run, instance = context.run, context.instance
         if run is None or instance is None:
             raise RuntimeError("the launcher needs a run")
-        with hold_run_lock(instance, run.run_id):
-            self._session = self._open(run)
+        self._session = self._open(run)
+        try:
+            yield self
+        finally:
             try:
-                yield self
+                if self._session.leaves_jobs:
+                    mark_jobs_left(instance, run.run_id)
             finally:
-                try:
-                    if self._session.leaves_jobs:
-                        mark_jobs_left(instance, run.run_id)
-                finally:
-                    self._session.close()
+                self._session.close()
 
     @property
     def session(self) -> Session:

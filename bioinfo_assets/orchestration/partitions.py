@@ -5,6 +5,7 @@ from typing import Final
 
 import dagster as dg
 
+from bioinfo_assets.orchestration.backfills import targeted_samples
 from bioinfo_assets.orchestration.internals import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 samples: Final = dg.DynamicPartitionsDefinition(name="samples")
@@ -22,7 +23,8 @@ def add_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
 def set_samples(instance: dg.DagsterInstance, read_names: Callable[[], Sequence[str]]) -> Sequence[str]:
     """Make the partitions equal to a project's samples, and return these; events of removed ones stay in the event log.
 
-    If there are no samples at all, the partitions stay: their folder may be a volume that is not mounted.
+    If there are no samples at all, the partitions stay: their folder may be a volume that is not mounted. So do those
+    of a backfill that is not over.
 
     Args:
         instance: Dagster's.
@@ -32,8 +34,10 @@ def set_samples(instance: dg.DagsterInstance, read_names: Callable[[], Sequence[
     known = set(instance.get_dynamic_partitions(str(samples.name)))
     names = read_names()
     add_samples(instance, names)
-    for removed in known.difference(names) if names else ():
-        instance.delete_dynamic_partition(str(samples.name), removed)
+    removed = known.difference(names)
+    if names and removed:
+        for name in removed - targeted_samples(instance):
+            instance.delete_dynamic_partition(str(samples.name), name)
     return names
 
 

@@ -43,7 +43,7 @@ _held: Final[set[Path]] = set()
 def hold_run_lock(instance: dg.DagsterInstance, run_id: str, *, keep_on_error: bool = False) -> Iterator[None]:
     """Hold the lock of a run while this process runs it.
 
-    The lock is re-entrant within the process: the command line takes it before it creates the run, and the launcher
+    The lock is re-entrant within the process: the command line takes it before it creates the run, and the executor
     again.
 
     Args:

@@ -283,3 +283,34 @@ def test_a_report_that_is_up_to_date_so_far_follows(
     assert target.non_partitioned_asset_keys == {dg.AssetKey("multiqc_report")}
     subsets = target.partitions_subsets_by_asset_key
     assert {key.path[-1]: set(own.get_partition_keys()) for key, own in subsets.items()} == {"depth": {"new"}}
+
+
+def test_many_samples_that_come_together_are_started(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """Dagster refuses a backfill with a long title."""
+    project = open_project(tmp_path, launch_new_samples=True)
+    for number in range(12):
+        write_reads(tmp_path, f"patient{number:04}")
+    assert tick(instance, project).startswith("added: old, patient0000, ")
+    (backfill,) = instance.get_backfills()
+    assert str(backfill.title).startswith("new samples: old, patient0000, ")
+
+
+def test_a_tick_looks_at_some_new_samples_and_the_next_ticks_at_the_others(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those whose FASTQs are not there yet do not stand in the way of others."""
+    project = open_project(tmp_path)
+    monkeypatch.setattr(new_samples, "MAX_SAMPLES_IN_TICK", 2)
+    names = [*"abcdef", "old"]
+    rows = [
+        ",".join([name, *(str(tmp_path / "fastq" / f"{name}_FC1_L1_{end}.fastq.gz") for end in (1, 2))])
+        for name in names
+    ]
+    Path(str(project.settings.watch)).write_text("sample,fastq_1,fastq_2\n" + "\n".join(rows) + "\n")
+    began = time.time()
+    outcomes = []
+    for number in range(4):
+        monkeypatch.setattr(new_samples.time, "time", lambda now=began + number * new_samples.INTERVAL_S: now)
+        outcomes.append(tick(instance, project))
+    assert max(outcome.count(" waits: ") for outcome in outcomes) == 2
+    assert sample_names(project.ledger) == ("old",)

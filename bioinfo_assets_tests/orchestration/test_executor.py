@@ -16,6 +16,7 @@ from dagster._core.execution.api import execute_run
 
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob
+from bioinfo_assets.orchestration.run_liveness import has_active_run, report_dead_runs
 from bioinfo_assets_tests.waiting import wait_until
 
 STEPS = 40
@@ -177,3 +178,33 @@ def test_a_killed_host_leaves_no_job_running(tmp_path: Path) -> None:
 
     _, survivors = psutil.wait_procs(running, timeout=60)
     assert not survivors
+
+
+KILLED = """
+    import os, signal, sys
+    import dagster as dg
+    from dagster._core.execution.api import execute_run
+    from bioinfo_assets.orchestration.executor import one_process_executor
+    from bioinfo_assets.orchestration.internals import InMemoryJob
+
+    @dg.op
+    def dies():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @dg.job(executor_def=one_process_executor)
+    def checks():
+        dies()
+
+    with dg.DagsterInstance.from_config(sys.argv[1]) as instance:
+        execute_run(InMemoryJob(checks), instance.create_run_for_job(job_def=checks), instance)
+"""
+
+
+def test_a_run_without_jobs_whose_process_is_killed_is_reported_too(instance: dg.DagsterInstance) -> None:
+    """Sensors that start such a run wait for its end before they start another."""
+    host = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), instance.root_directory], check=False)
+    assert host.returncode == -signal.SIGKILL
+    (left,) = instance.get_runs()
+    assert left.status is dg.DagsterRunStatus.STARTED
+    assert report_dead_runs(instance) == [left.run_id]
+    assert not has_active_run(instance, "checks")

@@ -6,6 +6,8 @@ import dagster as dg
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bioinfo_assets.orchestration.backfills import request_backfill
+from bioinfo_assets.orchestration.internals import BulkActionStatus
 from bioinfo_assets.orchestration.partitions import add_samples, ranges, samples, set_samples
 
 
@@ -52,6 +54,21 @@ def test_a_sample_that_another_run_adds_meanwhile_stays() -> None:
 
         set_samples(instance, read_names)
         assert set(instance.get_dynamic_partitions(str(samples.name))) == {"a", "of another run"}
+
+
+def test_a_removed_sample_keeps_its_partition_while_a_backfill_has_it() -> None:
+    """Dagster fails a backfill of which a partition was deleted, and cancels the runs of all its partitions."""
+    with dg.instance_for_test() as instance:
+        add_samples(instance, ["a", "removed", "removed too"])
+        backfill_id = request_backfill(instance, {"depth": ["a", "removed"]}, title="of two")
+        set_samples(instance, lambda: ["a"])
+        assert list(instance.get_dynamic_partitions(str(samples.name))) == ["a", "removed"]
+
+        backfill = instance.get_backfill(backfill_id)
+        assert backfill is not None
+        instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED))
+        set_samples(instance, lambda: ["a"])
+        assert list(instance.get_dynamic_partitions(str(samples.name))) == ["a"]
 
 
 def test_partitions_stay_where_there_are_no_samples_at_all() -> None:
