@@ -1,8 +1,8 @@
 """Dagster's log of each run and `sync`, a file in the project's home.
 
 The folder is not called `logs`: the files in `logs` of its home, Dagster's web server and daemon send to the address of
-its telemetry and remove, also where telemetry is disabled (`dagster/_core/telemetry_upload.py` of 1.13.27). A log has
-the names of samples in it.
+its telemetry and remove, also where telemetry is disabled (`dagster/_core/telemetry_upload.py` of 1.13.27).
+`cli/dagit.py` switches that off too. A log has the names of samples in it.
 """
 
 from datetime import UTC, datetime
@@ -13,9 +13,6 @@ _FOLDER: Final = "run_logs"
 
 _EARLIER_FOLDERS: Final = ("logs", ".logs_queue")
 """Where earlier versions wrote the logs, and where Dagster moves them before it sends them."""
-
-NO_UPLOAD: Final = {"DAGSTER_DISABLE_TELEMETRY": "yes"}
-"""Environment in which Dagster's web server and daemon send nothing (`is_running_in_test` there)."""
 
 
 def create_log(home: Path, command: str) -> Path:

@@ -21,7 +21,6 @@ from bioinfo_assets import settings as settings_module
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.plan import home_of
 from bioinfo_assets.application.preflight import check_step_names
-from bioinfo_assets.application.run_logs import NO_UPLOAD
 from bioinfo_assets.cli.options import OutputPath
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.settings import FILE_NAME, HOME_VARIABLE
@@ -35,6 +34,16 @@ POLL_INTERVAL_S: Final = 0.5
 """Seconds between two questions to the web server whether it answers."""
 
 _REQUEST_TIMEOUT_S: Final = 10.0
+
+DAGSTER_ENVIRONMENT: Final = {
+    # Dagster starts its programs by `python -m`, which would import modules of a library's name from this folder.
+    "PYTHONSAFEPATH": "1",
+    # Web server and daemon would send the files in `logs` of the home to Dagster's makers, telemetry disabled or not.
+    "DAGSTER_DISABLE_TELEMETRY": "yes",
+    # While the code location cannot be loaded, backfills would fail, and their runs be ended.
+    "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "yes",
+}
+"""Variables of Dagster's programs; the deployment has them in `deploy/compose/Dockerfile`."""
 
 
 def dagit(
@@ -70,10 +79,7 @@ def dagit(
         _serve_results_too(behind_authentication=behind_authentication)
         typer.echo(f"Dagit starts at {address}; Ctrl-C ends it")
         sys.stdout.flush()
-        os.environ[HOME_VARIABLE] = str(home)
-        os.environ.update(NO_UPLOAD)
-        # Dagster starts its programs by `python -m`, which would import modules of a library's name from this folder.
-        os.environ["PYTHONSAFEPATH"] = "1"
+        os.environ |= {HOME_VARIABLE: str(home), **DAGSTER_ENVIRONMENT}
         # A shell script starts its background processes with SIGINT ignored, and Dagster would ignore SIGTERM, too.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         threading.Thread(target=_announce, args=(address,), name="announcement", daemon=True).start()

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import IO, cast
+from typing import IO, Final, cast
 
 from bioinfo_assets.launch.backend import Stream
 from bioinfo_assets.orchestration.internals import (
@@ -18,6 +18,13 @@ from bioinfo_assets.orchestration.internals import (
     LocalComputeLogManager,
     StepExecutionContext,
     create_compute_log_file_key,
+)
+
+MAX_LOG_BYTES: Final = 1_000_000_000
+"""Of a stream of a step, of all its jobs. Dagster keeps it in one file, and uploads the whole file again and again."""
+
+_LOG_IS_FULL: Final = (
+    "This log is full: what jobs print from here on is not kept. A failed job's last lines are in its event.\n"
 )
 
 _IO_TYPES = {Stream.STDOUT: ComputeIOType.STDOUT, Stream.STDERR: ComputeIOType.STDERR}
@@ -36,8 +43,13 @@ class StepLogs:
         prefix = f"[{label}] " if label else ""
         file = self.files[stream]
         with self.lock:
+            if os.fstat(file.fileno()).st_size > MAX_LOG_BYTES:
+                return
             file.writelines(prefix + line for line in lines)
             file.flush()
+            if os.fstat(file.fileno()).st_size > MAX_LOG_BYTES:
+                file.write(_LOG_IS_FULL)
+                file.flush()
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import pytest
 from dagster._core.telemetry_upload import upload_logs
 
 from bioinfo_assets.application.dagster_runs import open_instance
-from bioinfo_assets.application.run_logs import NO_UPLOAD, create_log
+from bioinfo_assets.application.run_logs import create_log
+from bioinfo_assets.cli.dagit import DAGSTER_ENVIRONMENT
 
 
 class Receiver(HTTPServer):
@@ -37,7 +38,7 @@ def receiver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiv
     with Receiver() as server:
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
         monkeypatch.setenv("DAGSTER_TELEMETRY_URL", f"http://127.0.0.1:{server.server_port}")
-        for variable in ("BUILDKITE", "TF_BUILD", *NO_UPLOAD):
+        for variable in ("BUILDKITE", "TF_BUILD", *DAGSTER_ENVIRONMENT):
             monkeypatch.delenv(variable, raising=False)
         threading.Thread(target=server.serve_forever).start()
         yield server
@@ -80,7 +81,7 @@ def test_dagster_would_send_them_from_its_own_folder_but_for_a_variable(
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "any.log").write_text("a\n")
     with monkeypatch.context() as patch:
-        for variable, value in NO_UPLOAD.items():
+        for variable, value in DAGSTER_ENVIRONMENT.items():
             patch.setenv(variable, value)
         upload()
         assert receiver.requests == 0
