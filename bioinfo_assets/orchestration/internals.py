@@ -25,7 +25,7 @@ from dagster._core.definitions.data_version import (
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.partitions.subset import DefaultPartitionsSubset
 from dagster._core.definitions.step_launcher import StepLauncher
-from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCodeUnreachableError
 from dagster._core.events import (
     ASSET_CHECK_EVENTS,
     ASSET_EVENTS,
@@ -74,6 +74,7 @@ from dagster._core.storage.tags import (
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.utils import make_new_backfill_id
+from dagster._grpc.client import DagsterGrpcClient
 from dagster._serdes import ConfigurableClassData
 
 __all__ = [
@@ -102,7 +103,9 @@ __all__ = [
     "ConfigurableClassData",
     "DagsterEvent",
     "DagsterExecutionInterruptedError",
+    "DagsterGrpcClient",
     "DagsterSqliteStorage",
+    "DagsterUserCodeUnreachableError",
     "DefaultPartitionsSubset",
     "EngineEventData",
     "ExecuteRunWithPlanIterable",
