@@ -55,7 +55,7 @@ def may_job(cloud: Cloud, outputs: dict[str, str]) -> Decide:
 class TestDefinitions:
     @pytest.fixture
     def may_register(self, may_launch: Decide, outputs: dict[str, str]) -> Callable[..., bool]:
-        def may_register(name: str = "bioinfo-assets-0123", **keys: str) -> bool:
+        def may_register(name: str = "guarded_-0123", **keys: str) -> bool:
             context = {"batch:Image": f"{outputs['RepositoryUri']}:0.1.0"}
             context.update({f"batch:{key}": value for key, value in keys.items()})
             return may_launch("batch:RegisterJobDefinition", f"{BATCH}:job-definition/{name}", context=context)
@@ -80,6 +80,7 @@ class TestDefinitions:
             {"Image": "quay.io/lab/tools:1"},
             {"Image": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/guarded-other:1"},
             {"name": "align-0123"},
+            {"name": "guarded-2_-0123"},
         ],
         ids=str,
     )
@@ -89,14 +90,14 @@ class TestDefinitions:
         assert not may_register(**changed)
 
     def test_a_definition_without_an_image_may_not(self, may_launch: Decide) -> None:
-        assert not may_launch("batch:RegisterJobDefinition", f"{BATCH}:job-definition/bioinfo-assets-0123")
+        assert not may_launch("batch:RegisterJobDefinition", f"{BATCH}:job-definition/guarded_-0123")
 
     def test_another_policy_cannot_give_it_back(self, cloud: Cloud, outputs: dict[str, str]) -> None:
         everything = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
         documents = [everything, *cloud.launch_policies(outputs)]
         call = Call(
             "batch:RegisterJobDefinition",
-            f"{BATCH}:job-definition/bioinfo-assets-0123",
+            f"{BATCH}:job-definition/guarded_-0123",
             {"batch:Image": f"{outputs['RepositoryUri']}:1", "batch:Privileged": "true"},
         )
         assert is_allowed([everything], call)
@@ -113,12 +114,12 @@ class TestDefinitions:
         batch = cloud.host(outputs).client("batch")
         options = JobOptions(job_role=outputs["JobRoleArn"], execution_role=outputs["ExecutionRoleArn"])
         body = definition_body(options, f"{outputs['RepositoryUri']}:1", BatchConfig())
-        batch.register_job_definition(jobDefinitionName="bioinfo-assets-1", **body)
+        batch.register_job_definition(jobDefinitionName="guarded_-1", **body)
         for change in ({"privileged": True}, {"image": "alpine"}, {"jobRoleArn": "arn:aws:iam::123456789012:role/x"}):
             container = {**body["containerProperties"], **change}
             with pytest.raises(ClientError, match="not authorized"):
                 batch.register_job_definition(
-                    jobDefinitionName="bioinfo-assets-1", **{**body, "containerProperties": container}
+                    jobDefinitionName="guarded_-1", **{**body, "containerProperties": container}
                 )
 
 
@@ -155,7 +156,7 @@ class TestJobs:
             return may_launch("batch:TagResource", f"{BATCH}:{resource}", context=context)
 
         assert [may_tag(tags), may_tag(others), may_tag({})] == [True, False, False]
-        assert not may_tag(tags, "job-definition/bioinfo-assets-0:1")
+        assert not may_tag(tags, "job-definition/guarded_-0:1")
 
     def test_other_queues_are_closed(self, may_launch: Decide, outputs: dict[str, str]) -> None:
         assert may_launch("batch:SubmitJob", outputs["SpotQueueArn"])

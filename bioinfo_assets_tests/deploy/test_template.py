@@ -241,7 +241,7 @@ class TestPermissions:
 
     def test_launching_submits_only_to_the_two_queues(self) -> None:
         submitted = {resource for action, resource in allowed("LaunchPolicy") if action == "batch:SubmitJob"}
-        assert submitted == {"SpotQueue", "OnDemandQueue", "batch:job-definition/${NamePrefix}-*"}
+        assert submitted == {"SpotQueue", "OnDemandQueue", "batch:job-definition/${Project}_-*"}
 
     @pytest.mark.parametrize(
         ("role", "service"),
