@@ -8,9 +8,11 @@ import json
 import os
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from typing import Final
 
 import dagster as dg
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.pipeline.project import Project
@@ -20,6 +22,10 @@ WEBHOOK_VARIABLE: Final = "FAILURE_WEBHOOK"
 
 TIMEOUT_S: Final = 10.0
 INTERVAL_S: Final = 30
+
+RETRY_S: Final = 30.0
+"""For so long a message is posted again: Dagster gives the sensor each failed run once, also if the tick fails. A tick
+has a minute."""
 
 
 @dg.run_failure_sensor(
@@ -67,13 +73,26 @@ def post(url: str, text: str) -> None:
     if not url.startswith(("https://", "http://")):
         raise InputError(f"the variable {WEBHOOK_VARIABLE} has no address that begins with https://: correct it")
     body = json.dumps({"text": text}).encode()
+    attempts = Retrying(
+        retry=retry_if_exception(_may_pass), stop=stop_after_delay(RETRY_S), wait=wait_exponential(max=8), reraise=True
+    )
     try:
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - checked above
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310 - as above
-            pass
+        attempts(_send, urllib.request.Request(url, body, {"Content-Type": "application/json"}))  # noqa: S310 - checked above
     except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
         # Neither the message nor a traceback has the address, which is a secret; errors of malformed ones repeat it.
         reason = error if isinstance(error, OSError) else type(error).__name__
         raise BioinfoAssetsError(f"the failure could not be posted to the webhook: {reason}") from None
+
+
+def _send(request: urllib.request.Request) -> None:
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310 - the caller has checked the scheme
+        pass
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether an error may pass by itself: no answer, too many messages, or a server that is not well."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code == HTTPStatus.TOO_MANY_REQUESTS or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(error, OSError)

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from bioinfo_assets.assets import failure_message
 from bioinfo_assets.assets.failure_message import WEBHOOK_VARIABLE, post_failures
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.pipeline.project import Project
@@ -20,15 +21,15 @@ REASON = "merged_reads of robin: robin_1.fastq.gz is not a complete gzip file"
 
 
 class Webhook(HTTPServer):
-    """A server that keeps what is posted to it, and gives one answer to all."""
+    """A server that keeps what is posted to it, and gives these answers, the last one to all others."""
 
-    def __init__(self, answer: int) -> None:
+    def __init__(self, *answers: int) -> None:
         posted = self.posted = []  # type: list[dict[str, str]]
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(answer)
+                self.send_response(answers[min(len(posted), len(answers)) - 1])
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -41,9 +42,9 @@ class Webhook(HTTPServer):
         return f"http://127.0.0.1:{self.server_port}/secret"
 
 
-@pytest.fixture(params=[200])
+@pytest.fixture(params=[(200,)])
 def webhook(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
-    with Webhook(request.param) as server:
+    with Webhook(*request.param) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         monkeypatch.setenv(WEBHOOK_VARIABLE, server.address)
@@ -84,10 +85,20 @@ def test_the_message_names_project_run_samples_and_reasons(
     assert webhook.posted == [{"text": f"Run {run} of {project.settings.output_path} has failed:\n{REASON}"}]
 
 
-@pytest.mark.parametrize("webhook", [500], indirect=True)
-def test_an_answer_that_is_an_error_fails_the_tick_without_the_secret(
+@pytest.mark.parametrize("webhook", [(429, 503, 200)], indirect=True)
+def test_a_message_that_is_refused_for_the_moment_is_posted_again(
     webhook: Webhook, failed: dg.RunFailureSensorContext, project: Project
 ) -> None:
+    """Slack takes one a second; Dagster gives the sensor each failed run once."""
+    post_failures(failed, project=project)
+    assert len(webhook.posted) == 3
+
+
+@pytest.mark.parametrize("webhook", [(500,)], indirect=True)
+def test_an_answer_that_is_an_error_fails_the_tick_without_the_secret(
+    webhook: Webhook, failed: dg.RunFailureSensorContext, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failure_message, "RETRY_S", 0)
     with pytest.raises(BioinfoAssetsError, match="could not be posted to the webhook: HTTP Error 500") as caught:
         post_failures(failed, project=project)
     assert "secret" not in str(caught.value)
@@ -98,6 +109,7 @@ def test_a_malformed_address_fails_the_tick_without_the_secret(
     address: str, failed: dg.RunFailureSensorContext, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(WEBHOOK_VARIABLE, address)
+    monkeypatch.setattr(failure_message, "RETRY_S", 0)
     with pytest.raises(BioinfoAssetsError, match="could not be posted to the webhook: ") as caught:
         post_failures(failed, project=project)
     assert "secret" not in str(caught.value)
