@@ -9,8 +9,8 @@ from bioinfo_assets.cli.gc import gc
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.scratch import HostScratch, new_attempt
 from bioinfo_assets.maintenance.scope_folder import ScopeFolder, read_scope_folder
+from bioinfo_assets.records.ended_samples import remove_samples
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.samples import remove_samples
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.cli.small_project import all_files, call_command, make_result, parse_json, small_project
 from bioinfo_assets_tests.records.recorded_results import record_result

@@ -23,10 +23,10 @@ def test_a_run_ends_well_although_its_progress_cannot_be_written(
 ) -> None:
     write_pair(tmp_path / "reads")
     samples_file = list_folders(tmp_path / "samples.txt", tmp_path / "reads")
-    command = [COMMAND, "run", "--samples-file", samples_file, "--output-path", tmp_path / "out", *options]
+    command = [COMMAND, "run", "--samples-file", str(samples_file), "--output-path", str(tmp_path / "out"), *options]
     lost = pipe_without_reader() if place == "pipe" else os.open("/dev/full", os.O_WRONLY)
-    streams = {"stdout": subprocess.PIPE, "stderr": lost} if options else {"stdout": lost, "stderr": subprocess.PIPE}
-    completed = subprocess.run([*command, "--select", "merged_reads"], check=False, **streams)
+    stdout, stderr = (subprocess.PIPE, lost) if options else (lost, subprocess.PIPE)
+    completed = subprocess.run([*command, "--select", "merged_reads"], check=False, stdout=stdout, stderr=stderr)
     os.close(lost)
     assert completed.returncode == 0, completed
     assert (tmp_path / "out" / "expt" / "records" / "merged_reads.json").exists()

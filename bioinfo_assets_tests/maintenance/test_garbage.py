@@ -11,10 +11,11 @@ from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.scratch import HostScratch, new_attempt
 from bioinfo_assets.maintenance.garbage import Garbage, delete_items, find_garbage
+from bioinfo_assets.records.ended_samples import remove_samples, rename_sample
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.record import InputRecord
-from bioinfo_assets.records.samples import load_sample, remove_samples, rename_sample, save_sample
+from bioinfo_assets.records.samples import load_sample, save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.small_project import all_files, make_result, small_project

@@ -10,7 +10,7 @@ from bioinfo_assets.result_key import ResultKey
 UPDATE = JobUpdate(ResultKey("depth", "expt"), JobState.RUNNING)
 
 
-def test_a_listener_that_fails_is_logged_and_the_others_are_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_listener_that_fails_is_logged_and_the_others_are_called(caplog: pytest.LogCaptureFixture) -> None:
     """What it raised would end the step that notified it, and with it all jobs."""
 
     def fail(_: JobUpdate) -> None:

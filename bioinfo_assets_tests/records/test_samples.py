@@ -9,6 +9,7 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.sample import Lane, Sample
+from bioinfo_assets.records.ended_samples import remove_samples, rename_sample
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.reuse import imported_result
 from bioinfo_assets.records.samples import (
@@ -16,8 +17,6 @@ from bioinfo_assets.records.samples import (
     load_sample,
     past_samples,
     read_samples_file,
-    remove_samples,
-    rename_sample,
     sample_names,
     save_sample,
 )
