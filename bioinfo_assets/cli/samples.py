@@ -26,7 +26,7 @@ from bioinfo_assets.records.samples import (
     past_samples,
     read_samples_file,
     sample_names,
-    save_sample,
+    save_samples,
 )
 from bioinfo_assets.storage.store import Store
 
@@ -60,8 +60,7 @@ def add(
     if not replace:
         check_nothing_is_lost(ledger, new_samples)
     existing = set(sample_names(ledger))
-    for sample in new_samples:
-        changed = save_sample(ledger, sample)
+    for sample, changed in zip(new_samples, save_samples(ledger, new_samples), strict=True):
         outcome = ("updated" if changed else "unchanged") if sample.name in existing else "added"
         typer.echo(f"{sample.name}: {outcome}, {_lane_count(sample)}")
 

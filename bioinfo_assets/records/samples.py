@@ -29,7 +29,7 @@ from bioinfo_assets.genomics.samplesheet import (
 )
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import is_unchanged
-from bioinfo_assets.records.parallel import MAX_CONCURRENT_READS, map_reads
+from bioinfo_assets.records.parallel import MAX_CONCURRENT_READS, imap_bounded, map_reads
 from bioinfo_assets.records.record import FileRecord
 from bioinfo_assets.result_key import RAW_READS, ResultKey
 from bioinfo_assets.storage.store import Store
@@ -121,7 +121,8 @@ def read_rows(store: Store, samples_file: str) -> tuple[SheetRow, ...]:
     text = _read_text(store, samples_file)
     if is_samplesheet(text):
         return tuple(parse_samplesheet(text, samples_file))
-    files = {folder: store.list(folder) for folder in parse_folder_list(text, samples_file)}
+    folders = parse_folder_list(text, samples_file)
+    files = dict(zip(folders, imap_bounded(store.list, folders, MAX_CONCURRENT_READS), strict=True))
     for folder, uris in files.items():
         if not uris:
             raise InputError(f"{samples_file}: there are no files in {folder}: correct the line or remove it")
@@ -169,6 +170,11 @@ def save_sample(ledger: Ledger, sample: Sample) -> bool:
         return False
     ledger.store.write_bytes(uri, data)
     return True
+
+
+def save_samples(ledger: Ledger, samples: Sequence[Sample]) -> tuple[bool, ...]:
+    """Save samples; returns for each whether anything changed."""
+    return tuple(map_reads(ledger, partial(save_sample, ledger), samples))
 
 
 def _was_imported(data: bytes | None) -> bool:
