@@ -91,6 +91,7 @@ def test_limits_that_are_no_fractions_may_be_above_1_and_all_of_a_genome_may_hav
         ("bioinfo_assets_refrence", "/a.fa", "unknown environment variable bioinfo_assets_refrence"),
         ("BIOINFO_ASSETS_TRIMING__TRUSEQ", "1", "did you mean BIOINFO_ASSETS_TRIMMING?"),
         ("BIOINFO_ASSETS_TRIMMING__TRUSEK", "1", "unknown setting trimming.trusek: did you mean truseq?"),
+        ("BIOINFO_ASSETS_REFERENCE", "/caf\udce9/a.fa", "variable BIOINFO_ASSETS_REFERENCE is not UTF-8"),
         ("BIOINFO_ASSETS_ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ", "1", "unset it"),
     ],
 )
