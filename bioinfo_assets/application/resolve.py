@@ -43,7 +43,7 @@ class ResolvedFile:
 
 def ledger_of(output_path: str) -> Ledger:
     """Return the records under an output path."""
-    return Ledger(Store(), output_path.rstrip("/"))
+    return Ledger(Store(), output_path)
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def resolve_file(name: str, output_path: str | None) -> ResolvedFile:
             raise InputError(f"give --output-path with a digest, or a file: {name} does not exist")
         return _find_by_digest(ledger_of(absolute_path(output_path)), digest[1], name)
     uri = absolute_path(name)
-    project = absolute_path(output_path) if output_path else _find_output_path(uri)
+    project = absolute_path(output_path) if output_path is not None else _find_output_path(uri)
     if project is None:
         raise InputError(f"there are no records near {uri}: give --output-path, to search a project's records for it")
     ledger = ledger_of(project)

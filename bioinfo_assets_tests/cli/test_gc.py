@@ -1,5 +1,6 @@
 """`bioinfo-assets gc` lists garbage, and deletes only what is both listed and named."""
 
+import os
 import threading
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.released import Releasable
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.cli.commands import call
 from bioinfo_assets_tests.cli.small_project import all_files, call_command, make_result, parse_json, small_project
 from bioinfo_assets_tests.records.recorded_results import record_result
 from bioinfo_assets_tests.servers import s3, s3_server
@@ -158,3 +160,11 @@ def test_results_of_several_samples_in_s3_are_released_at_the_same_time(
     assert [(row.scope, row.reason) for row in rows] == [("a", "it was used"), ("b", "it was used")]
     left = [uri for uri in ledger.store.list(ledger.output_path, recursive=True) if uri.endswith(".fastq.gz")]
     assert left == []
+
+
+def test_a_file_whose_name_is_not_utf_8_is_shown_with_escapes(ledger: Ledger, tmp_path: Path) -> None:
+    """By `verify`, too."""
+    (tmp_path / "out" / "toy" / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"x")
+    for arguments in (("gc", "--dry-run"), ("verify",)):
+        result = call(*arguments, "--output-path", ledger.output_path)
+        assert r"toy/caf\udce9.txt" in result.stdout
