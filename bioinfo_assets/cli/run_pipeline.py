@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -165,7 +166,8 @@ def _print_outcome(outcome: RunOutcome, console: Console) -> None:
         console.print(f"and {more} more samples in {output_path}", soft_wrap=True)
     if problem:
         console.print(problem, soft_wrap=True)
-    console.print(f"\nTo view it in Dagit: {own_command()} dagit --output-path {output_path}", soft_wrap=True)
+    command = shlex.join([own_command(), "dagit", "--output-path", output_path])
+    console.print(f"\nTo view it in Dagit: {command}", soft_wrap=True)
     for reason, count in outcome.progress.warnings.items():
         results = "1 result is" if count == 1 else f"{count} results are"
         console.print(f"\n{results} {reason}", soft_wrap=True)
