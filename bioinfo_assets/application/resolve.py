@@ -16,7 +16,7 @@ from bioinfo_assets.provenance.catalog import Catalog, Entry, open_catalog
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Record
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.result_key import ResultKey, is_name
 from bioinfo_assets.settings import home_of, output_path_of
 from bioinfo_assets.storage.store import Store
 
@@ -191,7 +191,7 @@ def resolve_result(name: str, output_path: str | None, store: Store) -> Resolved
         InputError: there is no such result.
     """
     scope, _, asset = name.partition("/")
-    if output_path is not None and scope and asset in GRAPH:
+    if output_path is not None and is_name(scope) and asset in GRAPH:
         return _find_by_key(Lineage(Ledger(store, absolute_path(output_path))), scope, asset)
     uri = absolute_path(name)
     scope_folder = scope_folder_of(uri)
