@@ -66,12 +66,11 @@ def without_environment(
     """
     kept = dict(values)
     for name, value in environment.items():
-        nested, saved = kept.pop(name, None), file.get(name)
+        nested, saved = values.get(name), file.get(name)
         if isinstance(value, dict) and isinstance(nested, dict):
             saved = without_environment(nested, value, saved if isinstance(saved, dict) else {}) or None
-        if saved is not None:
-            kept[name] = saved
-    return kept
+        kept[name] = saved
+    return {name: value for name, value in kept.items() if value is not None}
 
 
 def check_variables(variables: Mapping[str, str], prefix: str, names: Collection[str]) -> None:
