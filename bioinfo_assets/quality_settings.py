@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
 
@@ -18,8 +18,8 @@ class AtLeast(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    warn: float | None = Field(default=None, ge=0, description="Warn if the figure is below it.")
-    fail: float | None = Field(default=None, ge=0, description="Fail if the figure is below it.")
+    warn: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="Warn if the figure is below it.")
+    fail: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="Fail if the figure is below it.")
 
     @model_validator(mode="after")
     def _check_order(self) -> "AtLeast":
@@ -42,8 +42,8 @@ class AtMost(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    warn: float | None = Field(default=None, ge=0, description="Warn if the figure is above it.")
-    fail: float | None = Field(default=None, ge=0, description="Fail if the figure is above it.")
+    warn: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="Warn if the figure is above it.")
+    fail: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="Fail if the figure is above it.")
 
     @model_validator(mode="after")
     def _check_order(self) -> "AtMost":
@@ -59,6 +59,20 @@ class AtMost(BaseModel):
     def words(self) -> str:
         """How a limit is broken."""
         return "above"
+
+
+def _check_fractions(limits: AtLeast | AtMost) -> AtLeast | AtMost:
+    """A limit in percent would hold for every sample, or for none; that a fraction is above 1 is never so."""
+    for name, value in (("warn", limits.warn), ("fail", limits.fail)):
+        if value is not None and (value > 1 or (value == 1 and isinstance(limits, AtMost))):
+            words = {"name": name, "value": f"{value:g}", "fraction": f"{value / 100:g}"}
+            message = "`{name}` is a fraction: for {value} % write {fraction}, not {value}"
+            raise PydanticCustomError("limits", message, words)
+    return limits
+
+
+FractionAtLeast = Annotated[AtLeast, AfterValidator(_check_fractions)]
+FractionAtMost = Annotated[AtMost, AfterValidator(_check_fractions)]
 
 
 def _split(value: object) -> object:
@@ -82,15 +96,15 @@ class QualitySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mapped: AtLeast = Field(default=AtLeast(), description="Fraction of the reads that are aligned.")
-    duplicates: AtMost = Field(default=AtMost(), description="Fraction of the reads that are duplicates.")
+    mapped: FractionAtLeast = Field(default=AtLeast(), description="Fraction of the reads that are aligned.")
+    duplicates: FractionAtMost = Field(default=AtMost(), description="Fraction of the reads that are duplicates.")
     mean_depth: AtLeast = Field(default=AtLeast(), description="Mean depth over the whole genome.")
-    covered_10x: AtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 10 or more.")
-    covered_20x: AtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 20 or more.")
-    covered_30x: AtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 30 or more.")
+    covered_10x: FractionAtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 10 or more.")
+    covered_20x: FractionAtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 20 or more.")
+    covered_30x: FractionAtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 30 or more.")
     insert_size: AtLeast = Field(default=AtLeast(), description="Median insert size in bases.")
     insert_size_at_most: AtMost = Field(default=AtMost(), description="Median insert size in bases, limits from above.")
-    contamination: AtMost = Field(default=AtMost(), description="Fraction of another person's DNA, as estimated.")
+    contamination: FractionAtMost = Field(default=AtMost(), description="Estimated fraction of another person's DNA.")
     blocking: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_check_names)] = Field(
         default=(),
         description="The checks after which a sample that fails goes no further, unless somebody accepts it with "

@@ -24,6 +24,15 @@ SHARED_SCOPES: Final = frozenset({REFERENCES, COHORT, SHARED})
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+def is_name(text: str) -> bool:
+    """Whether a text can be the asset or the scope of a key.
+
+    >>> is_name("NA12878"), is_name("my sample"), is_name(".")
+    (True, False, False)
+    """
+    return _NAME.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ResultKey:
     """What identifies a result within an output path.
@@ -47,7 +56,7 @@ class ResultKey:
 
     def __post_init__(self) -> None:
         for name in (self.asset, self.scope):
-            if not _NAME.fullmatch(name):
+            if not is_name(name):
                 raise ValueError(f"{name!r} cannot name a result: letters, digits, '.', '_' and '-' only")
 
     @property

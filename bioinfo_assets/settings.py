@@ -2,24 +2,25 @@
 
 In order of precedence they come from the program (options of the command line), from the environment
 (`BIOINFO_ASSETS_REFERENCE=…`, nested ones with two underscores: `BIOINFO_ASSETS_TRIMMING__TRUSEQ=true`), and from
-`bioinfo-assets.toml` in the project's home. `bioinfo-assets run` writes that file, so that Dagit shows and continues
-what the command line began.
+`bioinfo-assets.toml` in the project's home. `bioinfo-assets run` writes that file, without what came from the
+environment, so that Dagit shows and continues what the command line began.
 """
 
 import json
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, cast
 
 import tomli_w
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
@@ -36,6 +37,15 @@ from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.optional_asset_settings import OptionalAssetSettings
 from bioinfo_assets.quality_settings import AtLeast, AtMost, QualitySettings
 from bioinfo_assets.retention_settings import KEEP, RetentionSettings
+from bioinfo_assets.settings_file import (
+    LISTS_OF_PATHS,
+    PATHS,
+    check_variables,
+    convert_paths,
+    without_environment,
+    without_given,
+    without_slash,
+)
 from bioinfo_assets.storage.address import check_addresses
 from bioinfo_assets.storage.atomic import atomic_write
 from bioinfo_assets.trimming_settings import TrimmingSettings
@@ -43,13 +53,6 @@ from bioinfo_assets.trimming_settings import TrimmingSettings
 FILE_NAME: Final = "bioinfo-assets.toml"
 HOME_VARIABLE: Final = "DAGSTER_HOME"
 PREFIX: Final = "BIOINFO_ASSETS_"
-
-_PATHS: Final = (
-    *("reference", "reference_alt", "reference_index", "contamination_sites", "haplotype_map"),
-    *("watch", "scratch", "cache"),
-)
-_LISTS_OF_PATHS: Final = ("known_sites", "tool_path")
-_ADAPTERS: Final = ("three_prime_1", "three_prime_2", "five_prime_1", "five_prime_2")
 
 _file_values: ContextVar[Mapping[str, Any] | None] = ContextVar("file_values", default=None)
 """The contents of the project's file, while its settings are built."""
@@ -84,7 +87,11 @@ class Settings(BackendConfig, AutomationSettings, OptionalAssetSettings, BaseSet
         env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=False
     )
 
-    output_path: str = Field(description="Where results are published: an absolute folder, or `s3://BUCKET/FOLDER`.")
+    _environment: Mapping[str, Any] = PrivateAttr(default={})
+
+    output_path: Annotated[str, AfterValidator(without_slash)] = Field(
+        description="Where results are published: an absolute folder, or `s3://BUCKET/FOLDER`."
+    )
     reference: str | None = Field(default=None, description="The genome's FASTA, plain or gzipped: a path or address.")
     reference_alt: str | None = Field(
         default=None, description="The `.alt` file of an ALT-aware reference; the one next to it by default."
@@ -138,6 +145,15 @@ class Settings(BackendConfig, AutomationSettings, OptionalAssetSettings, BaseSet
     cache: str | None = Field(
         default=None, description="A prefix of records shared with other projects: results to copy, not to recompute."
     )
+
+    @property
+    def from_environment(self) -> Mapping[str, Any]:
+        """The settings that came from the environment, as texts; they hold for this process, and are not saved."""
+        return self._environment
+
+    def note_environment(self, values: Mapping[str, Any]) -> None:
+        """Note which settings came from the environment."""
+        self._environment = values
 
     def engine_of(self, asset: str) -> EngineName:
         """The engine that computes an asset."""
@@ -197,7 +213,7 @@ def load(home: Path | None, **overrides: object) -> Settings:
     Raises:
         InputError: a setting is missing or wrong; the sentence names it.
     """
-    _check_variables(list(os.environ))
+    check_variables(os.environ, PREFIX, Settings.model_fields)
     values = {name: value for name, value in overrides.items() if value is not None}
     token = _file_values.set(_read_file(home, values.get("output_path")) if home else {})
     try:
@@ -208,18 +224,20 @@ def load(home: Path | None, **overrides: object) -> Settings:
         raise InputError(_sentence_of_variable(error)) from error
     finally:
         _file_values.reset(token)
-    lists = (item for name in _LISTS_OF_PATHS for item in getattr(settings, name))
-    check_addresses(settings.output_path, settings.watch, *(getattr(settings, name) for name in _PATHS), *lists)
+    lists = (item for name in LISTS_OF_PATHS for item in getattr(settings, name))
+    check_addresses(settings.output_path, *(getattr(settings, name) for name in PATHS), *lists)
+    settings.note_environment(without_given(EnvSettingsSource(Settings)(), values))
     return settings
 
 
 def save(settings: Settings, home: Path) -> Path:
     """Save the settings that differ from the defaults in a project's home, atomically; returns the file.
 
-    Paths under the output path are saved relative to it, and the output path itself only where the home is elsewhere,
-    so that a project can be moved.
+    Those that came from the environment are not saved: the file keeps what it had. Paths under the output path are
+    saved relative to it, and the output path itself only where the home is elsewhere, so that a project can be moved.
     """
     values = portable_values(settings, exclude_unset=True, exclude_none=True)
+    values = without_environment(values, settings.from_environment, _parse_file(home))
     if str(home) == OutputLayout(settings.output_path).home:
         values.pop("output_path", None)
     home.mkdir(parents=True, exist_ok=True)
@@ -237,7 +255,7 @@ def portable_values(settings: Settings, **selection: Any) -> dict[str, Any]:  # 
         selection: Which of them, as pydantic's `model_dump` takes it.
     """
     values = settings.model_dump(mode="json", **selection)
-    return _convert_paths(values, OutputLayout(settings.output_path).relative)
+    return convert_paths(values, OutputLayout(settings.output_path).relative)
 
 
 def home_of(output_path: str) -> Path:
@@ -271,7 +289,7 @@ def output_path_of(home: Path) -> str | None:
     """
     value = _parse_file(home).get("output_path")
     if value is not None:
-        return str(value)
+        return without_slash(str(value))
     is_inside = (home / FILE_NAME).exists() and str(home) == OutputLayout(str(home.parent)).home
     return str(home.parent) if is_inside else None
 
@@ -283,31 +301,19 @@ def _read_file(home: Path, output_path: object) -> dict[str, Any]:
     if root is None:
         return values
     layout = OutputLayout(root)
-    return {"output_path": root, **_convert_paths(values, layout.absolute)}
+    return {"output_path": root, **convert_paths(values, layout.absolute)}
 
 
 def _parse_file(home: Path) -> dict[str, Any]:
     file = home / FILE_NAME
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}): check the path and its permissions") from error
     except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, and of numbers and lists beyond Python's limits
         raise InputError(f"{FILE_NAME} in {home} is not TOML ({error}): correct it") from error
-
-
-def _convert_paths(values: Mapping[str, Any], convert: Callable[[str], str]) -> dict[str, Any]:
-    """Values with all paths in them converted; what is not a text is left for pydantic to report."""
-    converted = dict(values)
-    for name in _PATHS:
-        if isinstance(values.get(name), str) and values[name]:
-            converted[name] = convert(values[name])
-    for name in _LISTS_OF_PATHS:
-        if isinstance(values.get(name), list):
-            converted[name] = [convert(item) if isinstance(item, str) else item for item in values[name]]
-    trimming = values.get("trimming")
-    if isinstance(trimming, dict):
-        paths = {name: trimming[name] for name in _ADAPTERS if "/" in str(trimming.get(name) or "")}  # or a sequence
-        converted["trimming"] = {**trimming, **{name: convert(str(path)) for name, path in paths.items()}}
-    return converted
 
 
 def _sentence(error: ValidationError) -> str:
@@ -330,18 +336,3 @@ def _sentence_of_variable(error: Exception) -> str:
     field = re.search(r'field "(\w+)"', str(error))
     variable = PREFIX + (field[1].upper() if field else "…")
     return f"environment variable {variable} is not a JSON object: set its parts one by one, such as {variable}__MAX_N"
-
-
-def _check_variables(names: Sequence[str]) -> None:
-    """A misspelt variable would be ignored, and reads be aligned to another genome.
-
-    Raises:
-        InputError: a variable has our prefix and is not a setting.
-    """
-    for name in names:
-        setting = name[len(PREFIX) :].partition("__")[0].lower()
-        if name.upper().startswith(PREFIX) and setting not in Settings.model_fields:
-            variables = {PREFIX + field.upper() for field in Settings.model_fields}
-            similar = suggest(PREFIX + setting.upper(), variables)
-            hint = f"did you mean {similar}?" if similar else "unset it"
-            raise InputError(f"unknown environment variable {name}: {hint}")

@@ -39,8 +39,10 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "optional_asset_settings": set(),
     "quality_settings": set(),
     "retention_settings": set(),
+    "settings_file": {"errors"},
     "trimming_settings": set(),
     "settings": {
+        "settings_file",
         "errors",
         "layout",
         "automation_settings",
@@ -97,6 +99,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "orchestration",
         "retention_settings",
         "settings",
+        "settings_file",
         "pipeline",
         "assets",
         "definitions",

@@ -61,6 +61,11 @@ def test_limits_and_checks_of_variables(home: Path, monkeypatch: pytest.MonkeyPa
     assert quality.blocking == ("duplicates", "mapped")
 
 
+def test_limits_that_are_no_fractions_may_be_above_1_and_all_of_a_genome_may_have_to_be_covered(home: Path) -> None:
+    quality = {"mean_depth": {"warn": 30}, "insert_size_at_most": {"fail": 600}, "covered_10x": {"warn": 1}}
+    assert load(home, output_path="/results", quality=quality).quality.covered_10x.warn == 1
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
@@ -70,6 +75,15 @@ def test_limits_and_checks_of_variables(home: Path, monkeypatch: pytest.MonkeyPa
             "30",
             "unknown setting quality.mean_dept: did you mean mean_depth?",
         ),
+        (
+            "BIOINFO_ASSETS_QUALITY__DUPLICATES__FAIL",
+            "30",
+            "setting quality.duplicates: `fail` is a fraction: for 30 % write 0.3, not 30",
+        ),
+        ("BIOINFO_ASSETS_QUALITY__MAPPED__WARN", "98", "for 98 % write 0.98, not 98"),
+        ("BIOINFO_ASSETS_QUALITY__COVERED_20X__WARN", "1.5", "for 1.5 % write 0.015, not 1.5"),
+        ("BIOINFO_ASSETS_QUALITY__CONTAMINATION__FAIL", "1", "for 1 % write 0.01, not 1"),  # above 1 is no fraction
+        ("BIOINFO_ASSETS_QUALITY__MEAN_DEPTH__FAIL", "inf", "quality.mean_depth.fail: input should be a finite number"),
         ("BIOINFO_ASSETS_TRIMMING", "foo", "BIOINFO_ASSETS_TRIMMING is not a JSON object"),
         ("BIOINFO_ASSETS_KNOWN_SITES", "[/a.vcf.gz", "setting known_sites: "),
         ("BIOINFO_ASSETS_QUANTIZED_QUALS", "ten", "setting quantized_quals.0: "),
@@ -77,6 +91,7 @@ def test_limits_and_checks_of_variables(home: Path, monkeypatch: pytest.MonkeyPa
         ("bioinfo_assets_refrence", "/a.fa", "unknown environment variable bioinfo_assets_refrence"),
         ("BIOINFO_ASSETS_TRIMING__TRUSEQ", "1", "did you mean BIOINFO_ASSETS_TRIMMING?"),
         ("BIOINFO_ASSETS_TRIMMING__TRUSEK", "1", "unknown setting trimming.trusek: did you mean truseq?"),
+        ("BIOINFO_ASSETS_REFERENCE", "/caf\udce9/a.fa", "variable BIOINFO_ASSETS_REFERENCE is not UTF-8"),
         ("BIOINFO_ASSETS_ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ", "1", "unset it"),
     ],
 )

@@ -23,6 +23,7 @@ from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.record import FileRecord, Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.reuse import difference
+from bioinfo_assets.records.samples import load_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps.engine import Engine
 from bioinfo_assets.steps.reference import Aligner
@@ -52,7 +53,7 @@ def compare_with_originals(project: Project, sample: str) -> Iterator[EngineComp
         The comparison of each result, in the order of the graph.
 
     Raises:
-        InputError: No result of the sample is the native engine's, or one is out of date.
+        InputError: There is no such sample, no result of it is the native engine's, or one is out of date.
         ResourceError: A tool is missing.
     """
     records = _native_records(project, sample)
@@ -66,6 +67,7 @@ def compare_with_originals(project: Project, sample: str) -> Iterator[EngineComp
 
 
 def _native_records(project: Project, sample: str) -> list[Record]:
+    load_sample(project.ledger, sample)
     found = [project.ledger.read(ResultKey(asset, sample)) for asset in PER_SAMPLE]
     records = [record for record in found if record is not None and "bioinfo-assets-engine" in record.tools]
     if not records:

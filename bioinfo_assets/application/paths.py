@@ -9,23 +9,33 @@ from typing import Final
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.uri import is_remote
+from bioinfo_assets.settings_file import is_text
 
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 """How an address begins that has a scheme (RFC 3986, 3.1), such as `S3://` or `s3:/`; no path does, but for a joke."""
 
 
 def absolute_path(path: str) -> str:
-    """Return a local path as an absolute one, and a remote address unchanged.
+    """Return a local path as an absolute one, and a remote address as it is; neither ends with a slash.
 
     Raises:
-        InputError: It begins like an address of an unknown kind, or with the home of an unknown user.
+        InputError: It is empty or not UTF-8, or begins like an address of an unknown kind or with the home of an
+            unknown user.
 
-    >>> absolute_path("s3://bucket/run7"), absolute_path("/data/run7/../run8/")
+    >>> absolute_path("s3://bucket/run7/"), absolute_path("/data/run7/../run8/")
     ('s3://bucket/run7', '/data/run8')
     """
-    if is_remote(path):
-        return path
+    address = path.rstrip("/")
+    absolute = address if is_remote(address) else _absolute_local(path)
+    if not is_text(absolute):
+        raise InputError(f"{absolute!a} is not UTF-8, as settings and records are: rename it")
+    return absolute
+
+
+def _absolute_local(path: str) -> str:
     local = path.removeprefix("file://")
+    if not local.strip():  # it would be the current folder
+        raise InputError("a path is empty, perhaps because a variable of the shell is not set: give one")
     if _ADDRESS.match(local):
         raise InputError(f"{path} is no address that can be read: begin it with s3://, or give a path")
     try:
@@ -41,7 +51,11 @@ def absolute_adapter(adapter: str) -> str:
     ('AGATCGGAAGAGC', '/data/adapters.fa')
     """
     path = adapter.removeprefix("file:")
-    return absolute_path(path) if path != adapter or "/" in path or Path(path).is_file() else adapter
+    return absolute_path(path) if path != adapter or "/" in path or _is_file(path) else adapter
+
+
+def _is_file(path: str) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - Path raises an error for a sequence longer than a name may be
 
 
 def own_command() -> str:

@@ -18,6 +18,7 @@ from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, enabled_assets
 from bioinfo_assets.pipeline.jobs import vcf_contigs
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import superseded_by_sample
+from bioinfo_assets.records.lost_lanes import check_nothing_is_lost
 from bioinfo_assets.records.observations import are_unchanged, check_are_sources
 from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.samples import (
@@ -47,7 +48,7 @@ def make_plan(request: Request) -> Plan:
     """Plan a request, and check it as far as its options, the settings and the samples file allow.
 
     Raises:
-        InputError: a file, a name or a setting is wrong.
+        InputError: a file, a name or a setting is wrong, or a saved sample would lose something.
         ResourceError: the disk of the project's home is full.
     """
     home = home_of(request.output_path)
@@ -60,6 +61,7 @@ def make_plan(request: Request) -> Plan:
     check_adapters(project)
     lanes = KnownLanes(project.ledger)
     new = read_samples_file(project.store, request.samples_file, lanes) if request.samples_file else ()
+    check_nothing_is_lost(project.ledger, new)
     names = _sample_names(request, project, new)
     return Plan(project, home, new, names, assets, superseded_by_sample(project, new, names))
 

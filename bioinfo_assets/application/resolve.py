@@ -16,7 +16,7 @@ from bioinfo_assets.provenance.catalog import Catalog, Entry, open_catalog
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import FileRecord, Record
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.result_key import ResultKey, is_name
 from bioinfo_assets.settings import home_of, output_path_of
 from bioinfo_assets.storage.store import Store
 
@@ -43,7 +43,7 @@ class ResolvedFile:
 
 def ledger_of(output_path: str) -> Ledger:
     """Return the records under an output path."""
-    return Ledger(Store(), output_path.rstrip("/"))
+    return Ledger(Store(), output_path)
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def resolve_file(name: str, output_path: str | None) -> ResolvedFile:
             raise InputError(f"give --output-path with a digest, or a file: {name} does not exist")
         return _find_by_digest(ledger_of(absolute_path(output_path)), digest[1], name)
     uri = absolute_path(name)
-    project = absolute_path(output_path) if output_path else _find_output_path(uri)
+    project = absolute_path(output_path) if output_path is not None else _find_output_path(uri)
     if project is None:
         raise InputError(f"there are no records near {uri}: give --output-path, to search a project's records for it")
     ledger = ledger_of(project)
@@ -191,7 +191,7 @@ def resolve_result(name: str, output_path: str | None, store: Store) -> Resolved
         InputError: there is no such result.
     """
     scope, _, asset = name.partition("/")
-    if output_path is not None and scope and asset in GRAPH:
+    if output_path is not None and is_name(scope) and asset in GRAPH:
         return _find_by_key(Lineage(Ledger(store, absolute_path(output_path))), scope, asset)
     uri = absolute_path(name)
     scope_folder = scope_folder_of(uri)

@@ -16,7 +16,7 @@ from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate
 from bioinfo_assets.pipeline.dry_run import PlannedResult
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.samples import save_sample
+from bioinfo_assets.records.samples import save_samples
 from bioinfo_assets.result_key import COHORT, REFERENCES, SHARED_SCOPES, ResultKey
 from bioinfo_assets.settings import save
 from bioinfo_assets.storage.atomic import translate_disk_errors
@@ -95,8 +95,7 @@ def prepare_run(plan: Plan) -> list[PlannedResult] | None:
         check_inputs(plan)
     with translate_disk_errors(plan.home):
         save(plan.project.settings, plan.home)
-    for sample in plan.new:
-        save_sample(plan.project.ledger, sample)
+    save_samples(plan.project.ledger, plan.new)
     return reusable
 
 

@@ -67,11 +67,12 @@ def dagit(
     check_host(host, behind_authentication=behind_authentication)
     project = absolute_path(output_path)
     home = home_of(project)
+    settings = settings_module.load(home, output_path=project)
     if not (home / FILE_NAME).exists():
         raise InputError(
             f"there is no project in {project} yet: create one with `bioinfo-assets run` or `bioinfo-assets demo`"
         )
-    check_step_names(settings_module.load(home, output_path=project))
+    check_step_names(settings)
     check_port(port, host)
     address = page_address(host, port)
     with _only_server(home, address):

@@ -4,6 +4,7 @@ import json as json_module
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, groupby
 from typing import Annotated, Self
 
 import typer
@@ -21,6 +22,7 @@ from bioinfo_assets.launch.backend_config import default_scratch
 from bioinfo_assets.maintenance.garbage import RELEASED, Garbage, GarbageItem, delete_items, find_garbage, select_items
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.released import Releasable, release
 from bioinfo_assets.storage.store import Store
 
@@ -140,8 +142,14 @@ def _ended(ledger: Ledger, now: datetime, *, required: bool = False) -> tuple[Re
 def _release_all(ledger: Ledger, garbage: Garbage, now: datetime) -> Iterator[_Row]:
     ended = _ended(ledger, now, required=True)
     yield from map(_Row.of_garbage, _delete_left(ledger, garbage))
-    for item in ended:
-        if release(ledger, item, now):
+
+    def release_group(items: Sequence[Releasable]) -> list[tuple[Releasable, bool]]:
+        return [(item, release(ledger, item, now)) for item in items]
+
+    # Those of a sample one after the other: they share a lock, and the record of one is looked at for the next.
+    groups = [tuple(group) for _, group in groupby(ended, key=lambda item: item.record.scope)]
+    for item, is_released in chain.from_iterable(map_reads(ledger, release_group, groups)):
+        if is_released:
             yield _Row.of_retention(ledger, item)
         else:
             typer.echo(f"warning: {item.record.key.label} is kept: a run has changed its results meanwhile", err=True)

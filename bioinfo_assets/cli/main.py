@@ -1,5 +1,6 @@
 """The program `bioinfo-assets` and its commands."""
 
+import io
 import sys
 import warnings
 from collections.abc import Mapping
@@ -88,5 +89,8 @@ def before_any_command(
     ] = False,
 ) -> None:
     """Whole-genome read alignment as Dagster assets: FASTQs to BAMs, metrics and a report."""
+    # A path may have characters that the locale has not, or bytes that are no UTF-8: it is shown with escapes.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # Dagster's warnings address its developers, not users of a command

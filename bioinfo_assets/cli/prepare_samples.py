@@ -1,8 +1,10 @@
 """`bioinfo-assets prepare-samples`: copy example FASTQs to a project, and list them in a samples file."""
 
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -50,8 +52,8 @@ def prepare_samples(
             _copy(store, uri, target)
     store.write_bytes(samples_file, text)
     typer.echo(f"{len(sample_folders)} samples in {samples_file}")
-    options = _reference_options(list(others))
-    typer.echo(f"Next: {own_command()} run --samples-file {samples_file} --output-path {project}{options}")
+    command = [own_command(), "run", "--samples-file", samples_file, "--output-path", project]
+    typer.echo(f"Next: {shlex.join([*command, *_reference_options(list(others))])}")
 
 
 @contextmanager
@@ -102,8 +104,8 @@ def _copy(store: Store, uri: str, target: str) -> None:
         store.put(download, target)
 
 
-def _reference_options(uris: Sequence[str]) -> str:
+def _reference_options(uris: Sequence[str]) -> list[str]:
     """The options of `run` for the reference and known sites among these files."""
-    fastas = [uri for uri in uris if uri.endswith(".fa.gz")]
-    vcfs = [uri for uri in uris if uri.endswith(".vcf.gz")]
-    return "".join([*(f" --reference {uri}" for uri in fastas), *(f" --known-sites {uri}" for uri in vcfs)])
+    options = {".fa.gz": "--reference", ".vcf.gz": "--known-sites"}
+    chosen = ((option, uri) for suffix, option in options.items() for uri in uris if uri.endswith(suffix))
+    return [*chain.from_iterable(chosen)]

@@ -62,10 +62,12 @@ def qc(
 
 
 def _chosen(project: Project, samples: Sequence[str] | None) -> tuple[str, ...]:
-    known = sample_names(project.ledger)
+    known, output_path = sample_names(project.ledger), project.settings.output_path
+    if not known:  # or a mistyped path would pass
+        raise InputError(f"there are no samples in {output_path}: check --output-path, or add some with `samples add`")
     for name in samples or ():
         if name not in known:
-            raise InputError(f"there is no sample {name!r} in {project.settings.output_path}: see `samples list`")
+            raise InputError(f"there is no sample {name!r} in {output_path}: see `samples list`")
     return known if not samples else tuple(dict.fromkeys(samples))
 
 

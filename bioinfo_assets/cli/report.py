@@ -3,6 +3,7 @@
 import csv as csv_module
 import json as json_module
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -69,7 +70,7 @@ def report(
         usage = Usage.of(catalog, ledger.output_path)
         result = make_report(usage, ledger.output_path, table, DISK_MIB_PER_CPU)
         if not result.cohort.results:
-            raise InputError(f"there are no results in {ledger.output_path}: check --output-path")
+            raise _no_results(ledger)
         uri = write_page(ledger, usage, result) if page else None
     if json:
         typer.echo(json_module.dumps(result.to_json(uri), indent=2))
@@ -80,11 +81,16 @@ def report(
 def _print_csv(ledger: Ledger) -> None:
     with reading_records(), catalog_of(ledger) as catalog:
         rows = Usage.of(catalog, ledger.output_path).rows()
+        first = next(rows, None)
+        if first is None:
+            raise _no_results(ledger)
         writer = csv_module.writer(sys.stdout, lineterminator="\n")
-        for number, row in enumerate(rows):
-            if number == 0:
-                writer.writerow(row.keys())
-            writer.writerow(tuple(row))
+        writer.writerow(first.keys())
+        writer.writerows(map(tuple, chain([first], rows)))
+
+
+def _no_results(ledger: Ledger) -> InputError:
+    return InputError(f"there are no results in {ledger.output_path}: check --output-path")
 
 
 def _print_report(report: UsageReport, uri: str | None) -> None:

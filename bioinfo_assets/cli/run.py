@@ -22,7 +22,8 @@ def run(  # noqa: PLR0913 - each parameter is an option
         typer.Option(
             metavar="FILE",
             help="Samples to add: a list of folders of FASTQs, one per line, or a samplesheet like that of "
-            "nf-core/sarek. Without it, the project's samples are run.",
+            "nf-core/sarek. It has all lanes of a sample: one that the project has loses none. Without it, the "
+            "project's samples are run.",
         ),
     ] = None,
     reference: Annotated[

@@ -2,12 +2,13 @@
 
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 import typer
@@ -84,12 +85,13 @@ def run_pipeline(request: Request, *, as_json: bool, explain_only: bool = False)
     """
     started = time.monotonic()
     console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False, markup=False, emoji=False)
+    is_terminal = console.is_terminal
 
     def show(progress: RunProgress) -> AbstractContextManager[object]:
-        return _show_table(progress, console) if console.is_terminal else _print_updates(console, started)
+        return _show_table(progress, console) if is_terminal else _print_updates(console, started)
 
     with interrupt_on_sighup():
-        with console.status("checking samples, reference, known sites and tools"):
+        with console.status("checking samples, reference, known sites and tools") if is_terminal else nullcontext():
             plan = make_plan(request)
             if explain_only:
                 if any(result.action is PlannedAction.BLOCKED for result in explain(plan, console, as_json=as_json)):
@@ -117,14 +119,17 @@ def _show_table(progress: RunProgress, console: Console) -> Live:
 
 @contextmanager
 def _print_updates(console: Console, started: float) -> Iterator[None]:
-    """Print a line for each change of state, while the context is open."""
+    """Print a line for each change of state, while the context is open; none after the first that cannot be printed."""
 
     def print_update(update: JobUpdate) -> None:
         if update.state is not JobState.PENDING:
             reason = f": {update.reason}" if update.reason else ""
             label = f"{update.key.asset} {update.key.partition_key or ''}".strip()
             line = f"{time.monotonic() - started:7.1f} s  {label}  {update.state.name}{reason}"
-            print(line, file=console.file, flush=True)
+            try:
+                print(line, file=console.file, flush=True)
+            except OSError:  # whoever read the output has gone, or the disk is full: the run goes on, unseen
+                _discard_output(console.file.fileno())
 
     with listen(print_update):
         yield
@@ -161,7 +166,8 @@ def _print_outcome(outcome: RunOutcome, console: Console) -> None:
         console.print(f"and {more} more samples in {output_path}", soft_wrap=True)
     if problem:
         console.print(problem, soft_wrap=True)
-    console.print(f"\nTo view it in Dagit: {own_command()} dagit --output-path {output_path}", soft_wrap=True)
+    command = shlex.join([own_command(), "dagit", "--output-path", output_path])
+    console.print(f"\nTo view it in Dagit: {command}", soft_wrap=True)
     for reason, count in outcome.progress.warnings.items():
         results = "1 result is" if count == 1 else f"{count} results are"
         console.print(f"\n{results} {reason}", soft_wrap=True)
@@ -170,6 +176,14 @@ def _print_outcome(outcome: RunOutcome, console: Console) -> None:
         console.print(f"\n{len(failures)} failed (Dagster's log: {outcome.log}):", soft_wrap=True)
     for failure in failures:
         console.print(f"  {failure}", soft_wrap=True)
+
+
+def _discard_output(*descriptors: int) -> None:
+    """Discard what is written to these files from now on, and what has not been written yet."""
+    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    for descriptor in descriptors:
+        os.dup2(null, descriptor)
+    os.close(null)
 
 
 @contextmanager
@@ -187,9 +201,7 @@ def interrupt_on_sighup() -> Iterator[None]:
 
     def interrupt(*_: object) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a second one must not disturb the clean-up
-        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        for descriptor in terminals:
-            os.dup2(null, descriptor)
+        _discard_output(*terminals)
         signal.raise_signal(signal.SIGINT)
 
     signal.signal(signal.SIGHUP, interrupt)

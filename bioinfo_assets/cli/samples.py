@@ -14,7 +14,9 @@ from bioinfo_assets.application.paths import absolute_path, own_command
 from bioinfo_assets.cli.exit_codes import FriendlyErrorsGroup
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.genomics.sample import Sample
+from bioinfo_assets.records.ended_samples import remove_samples, rename_sample
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.lost_lanes import check_nothing_is_lost
 from bioinfo_assets.records.observations import check_are_sources
 from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.samples import (
@@ -23,10 +25,8 @@ from bioinfo_assets.records.samples import (
     load_sample,
     past_samples,
     read_samples_file,
-    remove_samples,
-    rename_sample,
     sample_names,
-    save_sample,
+    save_samples,
 )
 from bioinfo_assets.storage.store import Store
 
@@ -43,18 +43,24 @@ samples: Final = typer.Typer(
 def add(
     samples_file: Annotated[str, typer.Argument(metavar="FILE", help="A samples file, as for `run --samples-file`.")],
     output_path: OutputPath,
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let an existing sample lose what the file does not have.")
+    ] = False,
 ) -> None:
     """Add samples, or update existing ones, after checking the first reads of their FASTQs.
 
-    The lanes of an existing sample are replaced by those in the file.
+    The file has all lanes of a sample. If an existing one would lose a lane, its sex or its patient, nothing is added,
+    unless --replace is given.
     """
     ledger = _ledger(output_path)
     new_samples = read_samples_file(ledger.store, absolute_path(samples_file))
     check_are_sources(ledger.layout, (uri for sample in new_samples for uri in sample.fastqs))
     check_reads_are_new(ledger, new_samples)
+    if not replace:
+        check_nothing_is_lost(ledger, new_samples)
     existing = set(sample_names(ledger))
-    for sample in new_samples:
-        changed = save_sample(ledger, sample)
+    for sample, changed in zip(new_samples, save_samples(ledger, new_samples), strict=True):
         outcome = ("updated" if changed else "unchanged") if sample.name in existing else "added"
         typer.echo(f"{sample.name}: {outcome}, {_lane_count(sample)}")
 

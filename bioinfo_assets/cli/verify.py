@@ -49,6 +49,8 @@ def verify(
     if (sample is None) != (against is None):
         raise InputError("give --against gatk and SAMPLE together; to check files of some samples, give --samples")
     if sample is not None:
+        if samples or deep:
+            raise InputError("--samples and --deep are not for --against, which compares one sample: leave them out")
         _compare(absolute_path(output_path), sample, json=json)
         return
     audit, findings = Audit(Ledger(Store(), absolute_path(output_path)), deep=deep), []

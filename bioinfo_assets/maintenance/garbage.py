@@ -1,10 +1,12 @@
 """Garbage collection: lists what no current asset needs, with size and reason, and deletes what a user selects."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from bioinfo_assets.errors import InputError
@@ -219,9 +221,13 @@ class _Collector:
 
 def _dead_scratch(scratch: Path | None) -> Iterator[GarbageItem]:
     for root in dead_hosts(scratch) if scratch else ():
-        files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
-        size = sum(path.stat().st_size for path in files)
-        yield GarbageItem(str(root), "", DEAD_SCRATCH, size, tuple(map(str, files)))
+        sizes: dict[str, int] = {}
+        for path in (Path(folder, name) for folder, _, names in os.walk(root) for name in names):
+            with suppress(FileNotFoundError):  # a run that starts deletes the same
+                status = path.lstat()
+                if S_ISREG(status.st_mode):
+                    sizes[str(path)] = status.st_size
+        yield GarbageItem(str(root), "", DEAD_SCRATCH, sum(sizes.values()), tuple(sizes))
 
 
 def _unfinished_files(ledger: Ledger) -> Iterator[GarbageItem]:

@@ -1,11 +1,14 @@
 """Progress of jobs within this process: the command line's status table subscribes here."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
 from bioinfo_assets.result_key import ResultKey
+
+_log = logging.getLogger(__name__)
 
 
 class JobState(Enum):
@@ -51,6 +54,9 @@ def listen(listener: Listener) -> Iterator[None]:
 
 
 def notify(update: JobUpdate) -> None:
-    """Pass an update to all listeners."""
+    """Pass an update to all listeners; one that fails is logged, since a view of a run must not end its jobs."""
     for listener in tuple(_listeners):
-        listener(update)
+        try:
+            listener(update)
+        except Exception:  # noqa: BLE001 - whatever a listener raises
+            _log.exception("%s of %s could not be shown", update.state.name, update.key.label)

@@ -8,8 +8,9 @@ recorded relative to it.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Final, Literal
 
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.genomics.fastq import check_pair, lane_of, trailing_number
 from bioinfo_assets.genomics.fastq_head import HEAD_BYTES, FastqHead, read_head
-from bioinfo_assets.genomics.sample import Lane, Sample, check_distinct_reads, check_sample_name
+from bioinfo_assets.genomics.sample import Lane, Sample, check_distinct_reads
 from bioinfo_assets.genomics.samplesheet import (
     SheetRow,
     is_samplesheet,
@@ -26,12 +27,12 @@ from bioinfo_assets.genomics.samplesheet import (
     parse_folder_list,
     parse_samplesheet,
 )
-from bioinfo_assets.records.ledger import DamagedRecordError, Ledger
+from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import is_unchanged
-from bioinfo_assets.records.parallel import MAX_CONCURRENT_READS, map_reads
-from bioinfo_assets.records.record import FileRecord, Record, user_name
+from bioinfo_assets.records.parallel import MAX_CONCURRENT_READS, imap_bounded, map_reads
+from bioinfo_assets.records.record import FileRecord
 from bioinfo_assets.result_key import RAW_READS, ResultKey
-from bioinfo_assets.storage.store import Store, join
+from bioinfo_assets.storage.store import Store
 
 _SAMPLE: Final = TypeAdapter(Sample)
 
@@ -82,7 +83,7 @@ class KnownLanes:
 
     def _load(self, name: str) -> tuple[Sample | None, dict[str, FileRecord]]:
         if name not in self._cache:
-            sample = load_sample(self.ledger, name) if has_sample(self.ledger, name) else None
+            sample = find_sample(self.ledger, name)
             observation = self.ledger.read_observation(ResultKey(RAW_READS, name)) if sample else None
             self._cache[name] = sample, observation.by_uri() if observation else {}
         return self._cache[name]
@@ -120,7 +121,8 @@ def read_rows(store: Store, samples_file: str) -> tuple[SheetRow, ...]:
     text = _read_text(store, samples_file)
     if is_samplesheet(text):
         return tuple(parse_samplesheet(text, samples_file))
-    files = {folder: store.list(folder) for folder in parse_folder_list(text, samples_file)}
+    folders = parse_folder_list(text, samples_file)
+    files = dict(zip(folders, imap_bounded(store.list, folders, MAX_CONCURRENT_READS), strict=True))
     for folder, uris in files.items():
         if not uris:
             raise InputError(f"{samples_file}: there are no files in {folder}: correct the line or remove it")
@@ -158,10 +160,10 @@ def save_sample(ledger: Ledger, sample: Sample) -> bool:
         Whether anything changed.
     """
     uri = ledger.layout.sample_file(sample.name)
-    before = ledger.store.read_small(uri) if ledger.store.exists(uri) else b""
+    before = _read_if_there(ledger.store, uri)
     if not sample.imported and _was_imported(before):
         sample = replace(sample, imported=True)
-    recorded = _with_addresses(sample, ledger.layout.relative)
+    recorded = with_addresses(sample, ledger.layout.relative)
     absent = {name for name in ("imported", "sex", "patient") if not getattr(sample, name)}
     data = _SAMPLE.dump_json(recorded, indent=2, exclude=absent) + b"\n"
     if before == data:
@@ -170,9 +172,14 @@ def save_sample(ledger: Ledger, sample: Sample) -> bool:
     return True
 
 
-def _was_imported(data: bytes) -> bool:
+def save_samples(ledger: Ledger, samples: Sequence[Sample]) -> tuple[bool, ...]:
+    """Save samples; returns for each whether anything changed."""
+    return tuple(map_reads(ledger, partial(save_sample, ledger), samples))
+
+
+def _was_imported(data: bytes | None) -> bool:
     try:
-        return _SAMPLE.validate_json(data).imported
+        return _SAMPLE.validate_json(data or b"").imported
     except (ValidationError, InputError):  # there is none, or a damaged one is replaced
         return False
 
@@ -183,13 +190,22 @@ def load_sample(ledger: Ledger, name: str) -> Sample:
     Raises:
         InputError: there is no such sample.
     """
+    sample = find_sample(ledger, name)
+    if sample is None:
+        raise InputError(f"there is no sample {name!r} under {ledger.output_path}: add it with `samples add`")
+    return sample
+
+
+def find_sample(ledger: Ledger, name: str) -> Sample | None:
+    """Load a saved sample; None if there is none of this name.
+
+    Raises:
+        InputError: its file is damaged.
+    """
     uri = ledger.layout.sample_file(name)
+    data = _read_if_there(ledger.store, uri)
     try:
-        return _with_addresses(_SAMPLE.validate_json(ledger.store.read_small(uri)), ledger.layout.absolute)
-    except NotFoundError as error:
-        raise InputError(
-            f"there is no sample {name!r} under {ledger.output_path}: add it with `samples add`"
-        ) from error
+        return None if data is None else with_addresses(_SAMPLE.validate_json(data), ledger.layout.absolute)
     except ValidationError as error:
         raise InputError(f"{uri} is not a sample of this project: add {name} again with `samples add`") from error
 
@@ -210,8 +226,8 @@ def check_reads(store: Store, sample: Sample) -> None:
         row = SheetRow(sample.name, lane.read1, lane.read2, lane.library, str(lane.number), lane.flowcell)
         if _read_lane(store, row) != lane:
             raise InputError(
-                f"{lane.read1} no longer belongs to flow cell {lane.flowcell}, lane {lane.number}:"
-                f" add sample {sample.name} again"
+                f"{lane.read1} no longer belongs to flow cell {lane.flowcell}, lane {lane.number}: "
+                f"add sample {sample.name} again with `samples add --replace`"
             )
 
 
@@ -236,47 +252,6 @@ def has_sample(ledger: Ledger, name: str) -> bool:
     return ledger.store.exists(ledger.layout.sample_file(name))
 
 
-def remove_samples(ledger: Ledger, names: Sequence[str]) -> None:
-    """Remove samples from the project: all of them, or none if one does not exist. Results and records stay.
-
-    Raises:
-        InputError: there is no such sample.
-    """
-    samples = [load_sample(ledger, name) for name in dict.fromkeys(names)]
-    for sample in samples:
-        _withdraw_imports(ledger, sample.name)
-        _save_past(ledger, PastSample(end="removed", at=datetime.now(UTC), by=user_name(), sample=sample))
-        ledger.store.delete(ledger.layout.sample_file(sample.name))
-
-
-def rename_sample(ledger: Ledger, old: str, new: str) -> Sample:
-    """Give a sample's FASTQs a new name; results and records of the old name stay where they are.
-
-    A library that was only named for the sample gets the new name too.
-
-    Raises:
-        InputError: there is no such sample, the new name is taken or invalid, or the sample has no FASTQs.
-    """
-    check_sample_name(new)
-    before = load_sample(ledger, old)
-    if has_sample(ledger, new):
-        raise InputError(f"there already is a sample {new}: remove it first, or choose another name")
-    if not before.lanes:
-        raise InputError(
-            f"sample {old} was imported, and its read groups name it: change their SM with `samtools reheader`, and "
-            f"import the result as {new}"
-        )
-    lanes = (replace(lane, library=new) if lane.library == old else lane for lane in before.lanes)
-    sample = replace(before, name=new, lanes=tuple(lanes), imported=False)
-    # In this order, a process that is killed in between leaves one sample too many, never one too few.
-    past = PastSample(end="renamed", new_name=new, at=datetime.now(UTC), by=user_name(), sample=before)
-    _withdraw_imports(ledger, old)
-    _save_past(ledger, past)
-    save_sample(ledger, sample)
-    ledger.store.delete(ledger.layout.sample_file(old))
-    return sample
-
-
 def past_samples(ledger: Ledger) -> tuple[PastSample, ...]:
     """The samples that were removed or renamed, the latest last; a name may occur more than once.
 
@@ -288,38 +263,24 @@ def past_samples(ledger: Ledger) -> tuple[PastSample, ...]:
         return tuple(sorted(pool.map(lambda uri: _load_past(ledger, uri), files), key=lambda past: past.at))
 
 
-def _withdraw_imports(ledger: Ledger, name: str) -> None:
-    """Move the records of imports to the history: no job would replace them for a later sample of that name.
-
-    This comes before the end of a sample: if it fails, the sample is still there, and can be removed again.
-    """
-    for uri in ledger.store.list(ledger.layout.records(name)):
-        if uri.endswith(".json"):
-            try:
-                record = ledger.read_any(uri)
-            except DamagedRecordError:
-                continue  # no import
-            if isinstance(record, Record) and record.imported:
-                ledger.withdraw(record)
-
-
 def _load_past(ledger: Ledger, uri: str) -> PastSample:
     try:
         past = PastSample.model_validate_json(ledger.store.read_small(uri))
     except ValidationError as error:
         raise InputError(f"{uri} is not a past sample of this project: move it away") from error
-    return past.model_copy(update={"sample": _with_addresses(past.sample, ledger.layout.absolute)})
+    return past.model_copy(update={"sample": with_addresses(past.sample, ledger.layout.absolute)})
 
 
-def _save_past(ledger: Ledger, past: PastSample) -> None:
-    recorded = past.model_copy(update={"sample": _with_addresses(past.sample, ledger.layout.relative)})
-    uri = join(ledger.layout.past_samples, f"{past.sample.name}.{past.at:%Y%m%dT%H%M%S%fZ}.json")
-    ledger.store.write_bytes(uri, f"{recorded.model_dump_json(indent=2)}\n".encode())
-
-
-def _with_addresses(sample: Sample, convert: Callable[[str], str]) -> Sample:
+def with_addresses(sample: Sample, convert: Callable[[str], str]) -> Sample:
+    """A sample with the addresses of its FASTQs converted, as by a layout's `relative` or `absolute`."""
     lanes = (replace(lane, read1=convert(lane.read1), read2=convert(lane.read2)) for lane in sample.lanes)
     return replace(sample, lanes=tuple(lanes))
+
+
+def _read_if_there(store: Store, uri: str) -> bytes | None:
+    with suppress(NotFoundError):
+        return store.read_small(uri)
+    return None
 
 
 def _read_text(store: Store, samples_file: str) -> str:

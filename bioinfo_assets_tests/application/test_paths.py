@@ -1,5 +1,6 @@
 """Paths typed by a user, and the command that starts this program."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -24,6 +25,33 @@ def test_an_address_is_unchanged(uri: str) -> None:
     assert absolute_path(uri) == uri
 
 
+def test_an_address_has_no_slash_at_the_end() -> None:
+    """The project in `s3://bucket/run7/` would be another one, with the same files."""
+    assert absolute_path("s3://bucket/run7/") == "s3://bucket/run7"
+
+
+@pytest.mark.parametrize("path", ["", " ", "file://"])
+def test_an_empty_path_is_refused(path: str) -> None:
+    """It would be the current folder, as after `--output-path "$OUT"` without OUT."""
+    with pytest.raises(InputError, match="a path is empty"):
+        absolute_path(path)
+
+
+@pytest.mark.parametrize("path", [b"/data/caf\xe9/x.fa", b"s3://bucket/caf\xe9"])
+def test_a_path_that_is_not_utf_8_is_refused(path: bytes) -> None:
+    """Records and settings could not be written."""
+    with pytest.raises(InputError, match=r"caf\\udce9.* is not UTF-8"):
+        absolute_path(os.fsdecode(path))
+
+
+def test_a_path_below_a_folder_that_is_not_utf_8_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(InputError, match="is not UTF-8"):
+        absolute_path("x.fa")
+
+
 @pytest.mark.parametrize("path", ["S3://bucket/run7", "s3:/bucket/run7", "ftp://host/run7", "~nobody-of-this-name/out"])
 def test_what_is_neither_path_nor_address_is_refused(path: str) -> None:
     """It would become a folder of that name."""
@@ -34,6 +62,7 @@ def test_what_is_neither_path_nor_address_is_refused(path: str) -> None:
 def test_an_adapter_is_a_file_if_it_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert absolute_adapter("ACGT") == "ACGT"
+    assert absolute_adapter("ACGT" * 100) == "ACGT" * 100
     (tmp_path / "adapters.fa").write_text(">a\nACGT\n")
     assert absolute_adapter("adapters.fa") == f"{tmp_path}/adapters.fa"
     assert absolute_adapter("file:other.fa") == f"{tmp_path}/other.fa"

@@ -15,9 +15,10 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.graph import PER_SAMPLE
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import ResultState, State
+from bioinfo_assets.records.ended_samples import remove_samples
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
-from bioinfo_assets.records.samples import load_sample, remove_samples, sample_names
+from bioinfo_assets.records.samples import load_sample, sample_names
 from bioinfo_assets.result_key import COHORT, ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.cli.commands import list_folders, write_pair

@@ -176,3 +176,10 @@ def test_missing_fastqs_are_bad_input(trimmed_project: Path) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
     assert str(file) in result.stderr
     file.write_bytes(before)
+
+
+@pytest.mark.parametrize("name", ["my sample/depth", "./depth"])
+def test_what_cannot_be_a_sample_is_taken_for_a_path(project: FakeProject, name: str) -> None:
+    result = call("diff", name, "--output-path", project.folder / "out")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert f"no record next to {Path(name).absolute()} lists it as a result: " in result.stderr

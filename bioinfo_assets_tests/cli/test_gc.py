@@ -1,19 +1,29 @@
 """`bioinfo-assets gc` lists garbage, and deletes only what is both listed and named."""
 
+import os
+import threading
 from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.cli.gc import gc
+from bioinfo_assets.cli.gc import _release_all, gc
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.scratch import HostScratch, new_attempt
+from bioinfo_assets.maintenance.garbage import Garbage
 from bioinfo_assets.maintenance.scope_folder import ScopeFolder, read_scope_folder
+from bioinfo_assets.records.ended_samples import remove_samples
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.samples import remove_samples
+from bioinfo_assets.records.released import Releasable
 from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.cli.commands import call
 from bioinfo_assets_tests.cli.small_project import all_files, call_command, make_result, parse_json, small_project
 from bioinfo_assets_tests.records.recorded_results import record_result
+from bioinfo_assets_tests.servers import s3, s3_server
+
+__all__ = ["s3", "s3_server"]  # fixtures
 
 
 @pytest.fixture
@@ -125,3 +135,36 @@ def test_an_unreadable_record_gets_a_warning(ledger: Ledger, tmp_path: Path) -> 
     result = call_command(gc, "--dry-run", "--output-path", tmp_path / "out", "--json")
     assert "depth.json is not a record" in result.stderr
     assert [item["scope"] for item in parse_json(result)] == ["expt"]
+
+
+def test_results_of_several_samples_in_s3_are_released_at_the_same_time(
+    s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes some fifteen requests."""
+    barrier = threading.Barrier(2, timeout=20)
+
+    class MeetingStore(Store):
+        def delete(self, uri: str) -> None:
+            barrier.wait()
+            super().delete(uri)
+
+    ledger, now = Ledger(MeetingStore(), f"{s3}/run7"), datetime.now(UTC)
+    items = []
+    for sample in ("a", "b"):
+        make_result(ledger, "merged_reads", sample, f"{sample}.merged.fastq.gz")
+        record = ledger.read(ResultKey("merged_reads", sample))
+        assert record is not None
+        items.append(Releasable(record, {file.key for file in record.outputs}, (), "it was used"))
+    monkeypatch.setattr("bioinfo_assets.cli.gc._ended", lambda *_, **__: tuple(items))
+    rows = list(_release_all(ledger, Garbage((), ()), now))
+    assert [(row.scope, row.reason) for row in rows] == [("a", "it was used"), ("b", "it was used")]
+    left = [uri for uri in ledger.store.list(ledger.output_path, recursive=True) if uri.endswith(".fastq.gz")]
+    assert left == []
+
+
+def test_a_file_whose_name_is_not_utf_8_is_shown_with_escapes(ledger: Ledger, tmp_path: Path) -> None:
+    """By `verify`, too."""
+    (tmp_path / "out" / "toy" / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"x")
+    for arguments in (("gc", "--dry-run"), ("verify",)):
+        result = call(*arguments, "--output-path", ledger.output_path)
+        assert r"toy/caf\udce9.txt" in result.stdout

@@ -1,12 +1,14 @@
 """`bioinfo-assets`: its help, its version, and the behaviour of all commands on errors."""
 
+import os
 import re
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from bioinfo_assets.cli.main import COMMANDS
-from bioinfo_assets_tests.cli.commands import call, call_process
+from bioinfo_assets_tests.cli.commands import call, call_process, list_folders, write_pair
 
 
 def test_version_option_prints_the_version() -> None:
@@ -57,3 +59,13 @@ def test_an_internal_error_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_without_arguments_help_is_shown() -> None:
     assert call().stdout.rstrip() == call("--help").stdout.rstrip()
+
+
+def test_a_path_that_the_locale_cannot_write_is_shown_with_escapes(tmp_path: Path) -> None:
+    write_pair(tmp_path / "łan")
+    samples_file = list_folders(tmp_path / "samples.txt", tmp_path / "łan")
+    assert call("samples", "add", samples_file, "--output-path", tmp_path / "out").exit_code == 0
+    env = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    listed = call_process("samples", "list", "--output-path", tmp_path / "out", env=env)
+    assert (listed.exit_code, listed.stderr) == (0, "")
+    assert r"\u0142an/expt_FC1_L1_1.fastq.gz" in listed.stdout

@@ -73,3 +73,12 @@ def test_a_remote_demo_needs_a_local_home() -> None:
     result = call("demo", "--output-path", "s3://bucket/demo")
     assert result.exit_code == 2
     assert "s3://bucket/demo" in result.stderr
+
+
+def test_the_next_command_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    project = tmp_path / "my samples"
+    result = call("prepare-samples", "--output-path", project)
+    words = shlex.split(result.stdout.partition("Next: ")[2])
+    assert words[1:6] == ["run", "--samples-file", f"{project}/samples.txt", "--output-path", str(project)]
+    assert words[6::2] == ["--reference", "--known-sites", "--known-sites"]
+    assert all(Path(word).is_file() for word in words[7::2])

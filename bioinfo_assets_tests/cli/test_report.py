@@ -103,6 +103,7 @@ def test_a_job_that_ran_is_reported(tmp_path: Path) -> None:
         (["--output-path", "OUTPUT", "--prices", "/no/prices.toml"], "/no/prices.toml cannot be read (No such file"),
         (["--output-path", "OUTPUT", "--prices", "BAD"], "vcpu_hour is -1: input should be greater than or equal to 0"),
         (["--output-path", "EMPTY"], "there are no results in"),
+        (["--output-path", "EMPTY", "--csv"], "there are no results in"),
     ],
 )
 def test_a_wrong_argument_is_one_sentence(output: Path, tmp_path: Path, arguments: list[str], message: str) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,12 @@ def test_the_document_has_all_else(outcome: RunOutcome) -> None:
     assert document["failures"] == [{"asset": "depth", "sample": "toy", "reason": "the disk is full"}]
     assert document["samples"] == {"expt": {}, "toy": {}}
     assert ["depth.json is not a record" in warning["reason"] for warning in document["warnings"]] == [True]
+
+
+def test_the_next_command_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    ledger = small_project(tmp_path / "my project")
+    plan = plan_everything(ledger.output_path)
+    printed = io.StringIO()
+    _print_outcome(RunOutcome(plan, RunProgress({}), (), success=True, seconds=1.0, log=None), Console(file=printed))
+    (line,) = [line for line in printed.getvalue().splitlines() if line.startswith("To view it in Dagit: ")]
+    assert shlex.split(line)[-2:] == ["--output-path", str(tmp_path / "my project" / "out")]

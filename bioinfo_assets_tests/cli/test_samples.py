@@ -132,3 +132,18 @@ def test_the_reads_of_a_sample_are_not_added_under_a_second_name(tmp_path: Path)
     assert result.exit_code == 2
     assert f"samples expt and corrected both have the reads of {fastqs[0]}" in result.stderr
     assert call("samples", "list", "--output-path", tmp_path / "out").stdout.count("corrected") == 0
+
+
+def test_a_sample_is_not_replaced_by_new_reads_alone_unless_that_is_said(tmp_path: Path) -> None:
+    """Neither by `samples add` nor by a run, dry or not; another sample in the same file is not added either."""
+    out = project_with(tmp_path, "expt")
+    write_pair(tmp_path / "second", "expt", lane=2)
+    write_pair(tmp_path / "second", "another")
+    new = list_folders(tmp_path / "new.txt", tmp_path / "second")
+    add = ("samples", "add", new, "--output-path", out)
+    for command in (add, ("run", "--samples-file", *add[2:]), ("run", "--explain", "--samples-file", *add[2:])):
+        result = call(*command)
+        assert result.exit_code == 2
+        assert "sample expt would lose lane 1 of flow cell FC1: " in result.stderr
+    assert listed(out) == ["expt"]
+    assert call(*add, "--replace").stdout == "another: added, 1 lane\nexpt: updated, 1 lane\n"

@@ -58,6 +58,18 @@ def test_bad_input_is_rejected_in_a_sentence(tmp_path: Path) -> None:
             ("--output-path", tmp_path / "out", "--against", "gatk", "expt"),
             "bioinfo-assets: no result of a sample 'expt' was computed by the native engine: set engine to native",
         ),
+        (
+            ("--output-path", tmp_path / "out", "--against", "gatk", "my sample"),
+            "bioinfo-assets: there is no sample 'my sample' under",
+        ),
+        (
+            ("--output-path", tmp_path / "out", "--against", "gatk", "expt", "--samples", "toy"),
+            "bioinfo-assets: --samples and --deep are not for --against",
+        ),
+        (
+            ("--output-path", tmp_path / "out", "--against", "gatk", "expt", "--deep"),
+            "bioinfo-assets: --samples and --deep are not for --against",
+        ),
     ):
         result = call_command(verify, *arguments)
         assert (result.exit_code, result.stdout) == (2, "")

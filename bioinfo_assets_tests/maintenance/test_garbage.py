@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,13 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.launch.scratch import HostScratch, new_attempt
+from bioinfo_assets.launch.scratch import HostScratch, dead_hosts, new_attempt
 from bioinfo_assets.maintenance.garbage import Garbage, delete_items, find_garbage
+from bioinfo_assets.records.ended_samples import remove_samples, rename_sample
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.record import InputRecord
-from bioinfo_assets.records.samples import load_sample, remove_samples, rename_sample, save_sample
+from bioinfo_assets.records.samples import load_sample, save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.small_project import all_files, make_result, small_project
@@ -290,3 +292,24 @@ def test_a_project_in_s3(s3: str) -> None:
     assert remaining[2].startswith("expt/records/history/depth.")
     assert remaining[3:-2] == ["multiqc/multiqc_report.html"]
     assert remaining[-1] == "multiqc/records/multiqc_report.json"
+
+
+def test_scratch_that_a_starting_run_deletes_meanwhile_is_no_error(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the host's lock after `gc` has seen that it is free."""
+    scratch = tmp_path / "scratch"
+    ended = HostScratch(scratch)
+    attempt = new_attempt(ended.root, Job(ResultKey("depth", "expt"), "1", "true"))
+    for number in range(3000):
+        file = attempt.work / str(number % 60) / str(number)
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"x")
+    ended.close()
+    seen = list(dead_hosts(scratch))
+    monkeypatch.setattr("bioinfo_assets.maintenance.garbage.dead_hosts", lambda _: seen)
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(HostScratch, scratch)
+        while not starting.done():
+            assert [item.uri for item in find_garbage(ledger, ASSETS, scratch).items] == [str(ended.root)]
+        starting.result().close()

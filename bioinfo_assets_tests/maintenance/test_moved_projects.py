@@ -14,10 +14,11 @@ from bioinfo_assets.maintenance.verification import Audit
 from bioinfo_assets.provenance.catalog import find_downstream, open_catalog
 from bioinfo_assets.provenance.comparison import Comparer
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile
+from bioinfo_assets.records.ended_samples import remove_samples
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import observe
 from bioinfo_assets.records.reuse import ReuseAction
-from bioinfo_assets.records.samples import load_sample, past_samples, remove_samples, save_sample
+from bioinfo_assets.records.samples import load_sample, past_samples, save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.provenance.crate_project import write_test_crate

@@ -8,9 +8,10 @@ import pytest
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.maintenance.verification import Audit, FileProblem
+from bioinfo_assets.records.ended_samples import remove_samples
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import observe
-from bioinfo_assets.records.samples import remove_samples, save_sample
+from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.small_project import all_files, make_result, small_project

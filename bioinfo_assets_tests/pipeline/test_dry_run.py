@@ -15,7 +15,8 @@ from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
 from bioinfo_assets.pipeline.project import Sources
 from bioinfo_assets.pipeline.result_state import State, result_states
-from bioinfo_assets.records.samples import remove_samples, save_sample
+from bioinfo_assets.records.ended_samples import remove_samples
+from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.steps import duplicates, reads, recalibration, reference, trimming
 from bioinfo_assets_tests.assets.real_project import RealProject, open_real_project, write_reads

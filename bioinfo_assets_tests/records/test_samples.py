@@ -1,6 +1,7 @@
 """Samples are read from a samplesheet or from folders, checked, and saved in one file each."""
 
 import gzip
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,21 +10,25 @@ import pytest
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.sample import Lane, Sample
+from bioinfo_assets.records.ended_samples import remove_samples, rename_sample
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.reuse import imported_result
 from bioinfo_assets.records.samples import (
     check_reads,
     load_sample,
     past_samples,
+    read_rows,
     read_samples_file,
-    remove_samples,
-    rename_sample,
     sample_names,
     save_sample,
+    save_samples,
 )
 from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets.storage.store import Store
+from bioinfo_assets.storage.store import MAX_SMALL_BYTES, Store
 from bioinfo_assets_tests.records.recorded_results import record_result
+from bioinfo_assets_tests.servers import s3, s3_server
+
+__all__ = ["s3", "s3_server"]  # fixtures
 
 STORE = Store()
 
@@ -245,3 +250,40 @@ def test_a_sample_without_lanes_that_was_not_imported_is_invalid(ledger: Ledger)
 
     with pytest.raises(InputError, match="bad has no FASTQs"):
         load_sample(ledger, "bad")
+
+
+class MeetingStore(Store):
+    """A store in which a read waits for a second one, and to look whether a file exists is an error."""
+
+    barrier = threading.Barrier(2, timeout=20)
+
+    def read_small(self, uri: str, max_bytes: int = MAX_SMALL_BYTES) -> bytes:
+        self.barrier.wait()
+        return super().read_small(uri, max_bytes)
+
+    def exists(self, uri: str) -> bool:
+        raise AssertionError(uri)
+
+
+def test_samples_in_s3_are_saved_together_each_with_one_read(s3: str) -> None:
+    """There are ten thousand of them, and a request takes hundredths of a second."""
+    samples = [Sample(name, (lane(name),)) for name in ("a", "b", "c", "d")]
+    ledger = Ledger(MeetingStore(), f"{s3}/run7")
+    assert save_samples(ledger, samples) == (True,) * 4
+    assert save_samples(ledger, samples) == (False,) * 4
+    assert sample_names(ledger) == ("a", "b", "c", "d")
+
+
+def test_the_folders_of_a_list_are_read_together(tmp_path: Path) -> None:
+    class Folders(Store):
+        barrier = threading.Barrier(2, timeout=20)
+
+        def list(self, folder: str, *, recursive: bool = False) -> tuple[str, ...]:
+            self.barrier.wait()
+            return super().list(folder, recursive=recursive)
+
+    names = ["a", "b", "c", "d"]
+    for name in names:
+        write_pair(tmp_path / name, name, "FC1", 1)
+    rows = read_rows(Folders(), samples_file(tmp_path, *names))
+    assert [row.sample for row in rows] == names
