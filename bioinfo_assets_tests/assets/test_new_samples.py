@@ -311,7 +311,7 @@ def test_a_tick_looks_at_some_new_samples_and_the_next_ticks_at_the_others(
     began = time.time()
     outcomes = []
     for number in range(4):
-        monkeypatch.setattr(new_samples.time, "time", lambda now=began + number * new_samples.INTERVAL_S: now)
+        monkeypatch.setattr(time, "time", lambda now=began + number * new_samples.INTERVAL_S: now)
         outcomes.append(tick(instance, project))
     assert max(outcome.count(" waits: ") for outcome in outcomes) == 2
     assert sample_names(project.ledger) == ("old",)

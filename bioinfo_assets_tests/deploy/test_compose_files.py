@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 from dagster._core.instance.config import dagster_instance_config
 
 from bioinfo_assets.application.dagster_runs import INSTANCE
@@ -43,8 +42,7 @@ def test_dagster_accepts_its_configuration_which_queues_runs_as_dagit_does(
 
     def load(text: str) -> dict[str, Any]:
         (tmp_path / "dagster.yaml").write_text(text)
-        dagster_instance_config(str(tmp_path))
-        return dict(yaml.safe_load(text))
+        return dict(dagster_instance_config(str(tmp_path))[0])
 
     deployed, local = load((COMPOSE / "dagster.yaml").read_text()), load(INSTANCE)
     for section in ("run_queue", "concurrency", "run_launcher", "telemetry", "python_logs"):

@@ -66,7 +66,7 @@ def test_a_removed_sample_keeps_its_partition_while_a_backfill_has_it() -> None:
 
         backfill = instance.get_backfill(backfill_id)
         assert backfill is not None
-        instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED))
+        instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED))  # type: ignore[no-untyped-call]
         set_samples(instance, lambda: ["a"])
         assert list(instance.get_dynamic_partitions(str(samples.name))) == ["a"]
 
