@@ -6,13 +6,32 @@ import dagster as dg
 
 from bioinfo_assets.orchestration.internals import AssetCheckEvaluationTargetMaterializationData
 from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.settings import home_from_environment, load
+from bioinfo_assets.storage.store import local_path
 
 MAX_NAMED: Final = 5
 """Samples that the sentence of a check names; its table has more."""
 
 MAX_ROWS: Final = 200
 """Rows of the table of a check."""
+
+MAX_SAMPLES_IN_RUN: Final = 300
+"""With more samples the checks after a run are left to the sensor: they take 17 ms of CPU for each, and a backfill of
+some samples may be a hundred runs."""
+
+CHECK_JOB: Final = "check_many_samples"
+
+MAX_REMOTE_SAMPLES: Final = 100
+"""The same for samples in S3, where some twenty small files are read for each."""
+
+
+def are_left_to_sensor(run: dg.DagsterRun, project: Project) -> bool:
+    """Whether a run that computes something does not evaluate the checks of all samples too, since there are many."""
+    if run.job_name == CHECK_JOB or (run.asset_check_selection and not run.asset_selection):
+        return False
+    is_local = local_path(project.ledger.output_path) is not None
+    return len(sample_names(project.ledger)) > (MAX_SAMPLES_IN_RUN if is_local else MAX_REMOTE_SAMPLES)
 
 
 def current_project(project: Project) -> Project:

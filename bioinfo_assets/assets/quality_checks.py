@@ -7,7 +7,13 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.check_events import MAX_NAMED, MAX_ROWS, current_project, report_check
+from bioinfo_assets.assets.check_events import (
+    MAX_NAMED,
+    MAX_ROWS,
+    are_left_to_sensor,
+    current_project,
+    report_check,
+)
 from bioinfo_assets.pipeline.assessments import Outcome
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.quality import QUALITY_CHECKS, Finding, QualityCheck, check_sample, enabled_checks
@@ -90,5 +96,8 @@ def quality(
     context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
 ) -> Iterator[dg.AssetCheckResult]:
     """Check all samples, with the limits that the settings have now."""
+    project = current_project(project)
+    if are_left_to_sensor(context.run, project):
+        return
     selected = [QUALITY_CHECKS[key.name] for key in context.selected_asset_check_keys]
-    yield from quality_results(current_project(project), selected)
+    yield from quality_results(project, selected)

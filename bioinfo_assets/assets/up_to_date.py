@@ -12,7 +12,16 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.check_events import MAX_NAMED, MAX_ROWS, current_project, report_check
+from bioinfo_assets.assets.check_events import (
+    CHECK_JOB,
+    MAX_NAMED,
+    MAX_REMOTE_SAMPLES,
+    MAX_ROWS,
+    MAX_SAMPLES_IN_RUN,
+    are_left_to_sensor,
+    current_project,
+    report_check,
+)
 from bioinfo_assets.assets.observe_sources import LONG_INTERVAL_S, MAX_SAMPLES_IN_TICK, budget_of_tick
 from bioinfo_assets.assets.quality_checks import quality, report_quality
 from bioinfo_assets.errors import BioinfoAssetsError
@@ -27,12 +36,6 @@ from bioinfo_assets.storage.store import local_path
 _log = logging.getLogger(__name__)
 
 CHECK: Final = "up_to_date"
-
-MAX_SAMPLES_AFTER_RUN: Final = 300
-"""With more samples the check after a run is left to the sensor: it takes 17 ms of CPU for each."""
-
-MAX_REMOTE_SAMPLES_IN_TICK: Final = 100
-"""With more samples in S3 the sensor leaves the checks to a run: some twenty small files are read for each of them."""
 
 CHECK_INTERVAL_S: Final = 60
 """Seconds between two looks whether a run has ended."""
@@ -118,7 +121,7 @@ def report_after_run(instance: dg.DagsterInstance, project: Project) -> None:
 
     The same goes for a remote output path. There the sensor does it.
     """
-    if local_path(project.ledger.output_path) is None or len(sample_names(project.ledger)) > MAX_SAMPLES_AFTER_RUN:
+    if local_path(project.ledger.output_path) is None or len(sample_names(project.ledger)) > MAX_SAMPLES_IN_RUN:
         return
     try:
         report_up_to_date(instance, project)
@@ -168,8 +171,11 @@ def up_to_date(
 
     The results of assets that are not selected are reported outside of the run.
     """
+    project = current_project(project)
+    if are_left_to_sensor(context.run, project):
+        return
     selected = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
-    for asset, states in states_by_asset(current_project(project)).items():
+    for asset, states in states_by_asset(project).items():
         if asset in selected:
             yield check_result(asset, states)
         else:
@@ -177,7 +183,7 @@ def up_to_date(
 
 
 check_job: Final = dg.define_asset_job(
-    "check_many_samples",
+    CHECK_JOB,
     selection=dg.AssetSelection.checks(up_to_date, quality),
     description="Checks what is out of date, and the quality of all samples, in a project of many.",
 )
@@ -198,7 +204,7 @@ def check_up_to_date(
     now = time.time()
     if ended <= last_end and now < due:
         return dg.SkipReason("no run has ended")
-    limit = MAX_SAMPLES_IN_TICK if local_path(project.ledger.output_path) is not None else MAX_REMOTE_SAMPLES_IN_TICK
+    limit = MAX_SAMPLES_IN_TICK if local_path(project.ledger.output_path) is not None else MAX_REMOTE_SAMPLES
     if len(sample_names(project.ledger)) > limit:
         if has_active_run(context.instance, check_job.name):
             return dg.SkipReason("a run of checks is queued or running")

@@ -7,7 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from bioinfo_assets.assets.check_events import are_left_to_sensor
 from bioinfo_assets.assets.materialize_stale import materialize_stale
+from bioinfo_assets.assets.quality_checks import quality
 from bioinfo_assets.assets.up_to_date import (
     CHECK,
     CHECK_INTERVAL_S,
@@ -232,6 +234,32 @@ def test_the_check_can_be_executed_by_itself(computed: FakeProject, instance: dg
     assert set(outcome) == set(ASSETS)
     assert not outcome["depth"]
     assert outcome["reference_index"]
+
+
+def test_a_run_that_computes_something_leaves_the_checks_of_many_samples_to_the_sensor(
+    computed: FakeProject, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backfill of some samples may be a hundred runs, each of which would read the records of all."""
+    monkeypatch.setattr("bioinfo_assets.assets.check_events.MAX_SAMPLES_IN_RUN", 2)
+
+    @dg.asset
+    def depth() -> None: ...
+
+    definitions = dg.Definitions([depth], asset_checks=[up_to_date, quality], resources={"project": computed.project})
+    job = definitions.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("depth")])
+    assert result.success
+    assert not result.get_asset_check_evaluations()
+    report_up_to_date(instance, computed.project)
+    checked = instance.get_latest_asset_check_evaluation_record(dg.AssetCheckKey(dg.AssetKey("depth"), CHECK))
+    assert checked is not None
+    assert isinstance(checked.evaluation, dg.AssetCheckEvaluation)
+
+    for run in (
+        dg.DagsterRun(check_job.name),
+        dg.DagsterRun("__ASSET_JOB", asset_selection=set(), asset_check_selection={checked.evaluation.asset_check_key}),
+    ):
+        assert not are_left_to_sensor(run, computed.project)
 
 
 @pytest.mark.parametrize(
