@@ -109,7 +109,7 @@ TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)## tag of the 
 LOCAL_IMAGE ?= bioinfo-assets-tools:local## name of the image that build-local builds
 COMPOSE ?= $(if $(shell docker compose version 2>/dev/null),docker compose,docker-compose)## the client of `deployment`
 DEPLOYMENT_TAG ?= local## tag of the images that build-deployment builds
-BASE ?= debian:bookworm-slim## base image: Debian 12 or later
+BASE ?= debian:bookworm-slim## base image: Debian 12 or later; the deployment needs 12
 DEBIAN_SOURCES ?=## lines for apt's sources.list, for example of a snapshot; default: those of the base image
 BWA_MEM2_URL ?=## URL of a bwa-mem2 release for Linux; without it, jobs align with bwa
 BWA_MEM2_SHA256 ?=## SHA-256 of that release; required with BWA_MEM2_URL
