@@ -12,7 +12,7 @@ from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from bioinfo_assets.errors import NotFoundError
 from bioinfo_assets.storage.broken_answers import repeated
-from bioinfo_assets.storage.object_files import open_object
+from bioinfo_assets.storage.object_clients import in_region_of_bucket, open_object
 from bioinfo_assets.storage.store_errors import translate_store_errors
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def write(uri: str, data: bytes, etag: str | None) -> str | None:
     return current.etag if current is not None and current.data == data else None
 
 
+@in_region_of_bucket
 @repeated
 def _read(uri: str) -> VersionedObject:
     with translate_store_errors(uri):
@@ -74,6 +75,7 @@ def _read(uri: str) -> VersionedObject:
         return VersionedObject(bytes(result.bytes()), result.meta["e_tag"] or "")
 
 
+@in_region_of_bucket
 @repeated
 def _put(uri: str, data: bytes, etag: str | None) -> "PutResult | None":
     with translate_store_errors(uri):

@@ -1,57 +1,41 @@
 """Files of object stores and web servers (`s3://`, `gs://`, `https://`), through obstore.
 
-obstore retries transient errors, uploads in parts and signs requests. For S3 the usual variables apply
-(`AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_SKIP_SIGNATURE=true` for public buckets), and credentials come from boto3;
-`gs://` is read without credentials, for public buckets.
+obstore retries transient errors and uploads in parts (see `object_clients`).
 """
 
-import os
+import time
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.store import GCSStore, HTTPStore, S3Store
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_exponential,
-)
+from obstore.exceptions import NotSupportedError, PreconditionError
 
 from bioinfo_assets.errors import InputError, UnreachableError
 from bioinfo_assets.storage import s3_copy
+from bioinfo_assets.storage.address import key_of, scheme_and_host
 from bioinfo_assets.storage.atomic import atomic_write
 from bioinfo_assets.storage.broken_answers import repeated
 from bioinfo_assets.storage.file_stat import FileStat
-from bioinfo_assets.storage.store_errors import ADVICE, translate_store_errors
+from bioinfo_assets.storage.object_clients import in_region_of_bucket, open_object
+from bioinfo_assets.storage.store_errors import translate_store_errors
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
-    from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
+    from obstore import GetOptions, ObjectMeta
 
-SCHEMES: Final = frozenset({"s3", "gs", "https", "http"})
 _CHUNK: Final = 10 * 1024 * 1024
-_RETRIES: "Final[RetryConfig]" = {"max_retries": 8, "retry_timeout": timedelta(minutes=3)}
-_S3_RETRIES: "Final[RetryConfig]" = {
-    "max_retries": 10,
-    "retry_timeout": timedelta(minutes=3),
-    "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=15), "base": 4},
-}
-"""A minute in all: each wait is chosen between the first one and four times the last. With obstore's factor of two, ten
-waits take three seconds."""
-_MAX_DOWNLOADS: Final = 6
+PART: Final = 128 * 1024 * 1024
+"""Bytes that are read by one request: a longer one would meet the client's timeout, and obstore goes on with one that
+breaks off in its first minutes only."""
+
+_MAX_BREAKS: Final = 6
+"""Requests in a row without a byte."""
+
 _DOWNLOAD_WAIT_S: Final = 0.5
-"""Seconds from the first download that breaks off to the second; each further wait is twice as long."""
+"""Seconds from a request that breaks off to the next; each further wait is twice as long."""
 
 
-class _BrokenDownloadError(InputError):
-    """A download ended before all bytes were there."""
-
-
+@in_region_of_bucket
 def stat(uri: str) -> FileStat:
     """Return size and ETag.
 
@@ -65,6 +49,7 @@ def stat(uri: str) -> FileStat:
     return file_stat(meta)
 
 
+@in_region_of_bucket
 @repeated
 def read(uri: str, start: int, length: int | None) -> bytes:
     """Return `length` bytes of a file from `start` on, or all of the rest.
@@ -82,6 +67,7 @@ def read(uri: str, start: int, length: int | None) -> bytes:
         return bytes(obstore.get(store, path, options={"range": (start, start + length)}).bytes())
 
 
+@in_region_of_bucket
 @repeated
 def read_up_to(uri: str, max_bytes: int) -> bytes:
     """Return a file's first bytes, with one request, also of an empty file; a larger one is not read to its end.
@@ -104,39 +90,51 @@ def read_up_to(uri: str, max_bytes: int) -> bytes:
 
 
 def chunks(uri: str) -> Iterator[bytes]:
-    """Yield a file's bytes in pieces.
+    """Yield a file's bytes in pieces; what breaks off goes on where it was, if the server supports ranges.
 
     Raises:
         NotFoundError: the file does not exist.
-        InputError: it cannot be read.
+        InputError: it cannot be read, or changed meanwhile.
     """
-    with translate_store_errors(uri):
-        store, path = open_object(uri)
-        for chunk in obstore.get(store, path).stream(min_chunk_size=_CHUNK):
-            yield bytes(chunk)
+    found = stat(uri)
+    position = breaks = 0
+    while position < found.size:
+        before = position
+        problem: InputError | UnreachableError | None = None
+        try:
+            for chunk in _part(uri, position, found):
+                position += len(chunk)
+                yield chunk
+        except (InputError, UnreachableError) as error:
+            problem = error
+        if position == before:
+            breaks += 1
+            problem = problem or InputError(f"{uri} ended after {position} of {found.size} bytes: try again")
+        else:
+            breaks = 0
+        if problem is None:
+            continue
+        if breaks == _MAX_BREAKS:
+            raise problem
+        time.sleep(_DOWNLOAD_WAIT_S * 2**breaks)
+        if stat(uri) != found:  # or that fails, since the server does not answer
+            raise InputError(f"{uri} changed while it was read: try again")
 
 
 def fetch(uri: str, target: Path) -> None:
     """Download a file atomically.
 
-    obstore resumes a download that breaks off if the server supports ETags and ranges; otherwise it is started again,
-    a few times.
-
     Raises:
         NotFoundError: the file does not exist.
-        InputError: it cannot be read, or the connection broke every time.
+        InputError: it cannot be read, or changed meanwhile.
         ResourceError: the disk is full.
     """
-    retries = Retrying(
-        retry=retry_if_exception_type(_BrokenDownloadError),
-        stop=stop_after_attempt(_MAX_DOWNLOADS),
-        wait=wait_exponential(multiplier=_DOWNLOAD_WAIT_S),
-        reraise=True,
-    )
-    with atomic_write(target) as part:
-        retries(_download, uri, part)
+    with atomic_write(target) as part, part.open("wb") as file:
+        for chunk in chunks(uri):
+            file.write(chunk)
 
 
+@in_region_of_bucket
 def write(uri: str, data: bytes | Path) -> None:
     """Upload bytes or a file of this machine atomically.
 
@@ -167,8 +165,13 @@ def copy(source: str, target: str, size: int | None = None) -> None:
         if bucket == target_bucket and size < s3_copy.MULTIPART_MIN_SIZE:
             _copy_in_bucket(source, target)
             return
-        s3_copy.copy(bucket, _key(source), target_bucket, _key(target))
+        s3_copy.copy(bucket, key_of(source), target_bucket, key_of(target))
         return
+    _copy_through_here(target, source, size)
+
+
+@in_region_of_bucket
+def _copy_through_here(target: str, source: str, size: int) -> None:
     with translate_store_errors(target):
         store, path = open_object(target)
         writer = obstore.open_writer(store, path, buffer_size=_part_size(size))
@@ -177,15 +180,17 @@ def copy(source: str, target: str, size: int | None = None) -> None:
         writer.close()  # the object exists from here on: a copy that breaks off before leaves none
 
 
+@in_region_of_bucket
 def _copy_in_bucket(source: str, target: str) -> None:
     with translate_store_errors(target):
         try:
-            obstore.copy(open_object(source)[0], _key(source), _key(target))
+            obstore.copy(open_object(source)[0], key_of(source), key_of(target))
         except FileNotFoundError as error:
             with translate_store_errors(source):
                 raise error from None
 
 
+@in_region_of_bucket
 @repeated
 def delete(uri: str) -> None:
     """Remove a file if it exists.
@@ -198,18 +203,22 @@ def delete(uri: str) -> None:
         obstore.delete(store, path)
 
 
-@repeated
 def delete_many(uris: Sequence[str]) -> None:
     """Remove files of one bucket, many per request where the store supports it.
 
     Raises:
         InputError: they cannot be removed.
     """
-    if not uris:
-        return
-    with translate_store_errors(uris[0]):
-        store, _ = open_object(uris[0])
-        obstore.delete(store, [_key(uri) for uri in uris])
+    if uris:
+        _delete_all_of(uris[0], uris)
+
+
+@in_region_of_bucket
+@repeated
+def _delete_all_of(uri: str, uris: Sequence[str]) -> None:
+    with translate_store_errors(uri):
+        store, _ = open_object(uri)
+        obstore.delete(store, [key_of(uri) for uri in uris])
 
 
 def file_stat(meta: "ObjectMeta") -> FileStat:
@@ -218,69 +227,29 @@ def file_stat(meta: "ObjectMeta") -> FileStat:
     return FileStat(size=meta["size"], stamp=etag or meta["last_modified"].isoformat(), etag=etag)
 
 
-def _download(uri: str, target: Path) -> None:
-    size = stat(uri).size  # read each time: it fails, without another retry, once the server does not answer
-    try:
-        with target.open("wb") as file:
-            for chunk in chunks(uri):
-                file.write(chunk)
-    except (InputError, UnreachableError) as error:
-        raise _BrokenDownloadError(str(error)) from error
-    if target.stat().st_size != size:
-        raise _BrokenDownloadError(f"{uri} has {size} bytes, {target.stat().st_size} were downloaded: try again")
+def _part(uri: str, start: int, found: FileStat) -> Iterator[bytes]:
+    """The bytes of a file from a position on, up to the end or the size of a part."""
+    end = min(start + PART, found.size)
+    options: GetOptions = {}
+    if (start, end) != (0, found.size):
+        options["range"] = (start, end)
+        if found.etag and not found.etag.startswith("W/"):  # a weak one matches nothing (RFC 9110, If-Match)
+            options["if_match"] = found.etag
+    with translate_store_errors(uri):
+        store, path = open_object(uri)
+        skip = 0
+        try:
+            result = obstore.get(store, path, options=options)
+        except NotSupportedError:  # a web server without ranges
+            result, skip = obstore.get(store, path), start
+        except PreconditionError as error:
+            raise InputError(f"{uri} changed while it was read: try again") from error
+        for chunk in result.stream(min_chunk_size=_CHUNK):
+            data = bytes(chunk)
+            yield data[skip:]
+            skip = max(0, skip - len(data))
 
 
 def _part_size(size: int) -> int:
     """Bytes of a part of an upload of this size: S3 accepts 10,000 parts (AWS user guide, multipart upload limits)."""
     return max(_CHUNK, size // 9_000)
-
-
-def scheme_and_host(uri: str) -> tuple[str, str]:
-    """Return the scheme of an address, and its bucket or server."""
-    parts = urlsplit(uri)
-    return parts.scheme, parts.netloc
-
-
-def _key(uri: str) -> str:
-    parts = urlsplit(uri)
-    if parts.scheme not in {"https", "http"}:
-        return uri.split("://", 1)[1].partition("/")[2]  # a key may contain any character, `?` and `#` too
-    if parts.query:
-        address = uri.partition("?")[0]  # the query of a signed address is a secret
-        raise InputError(f"{address} has a query string: give the address without it, or download the file yourself")
-    return unquote(parts.path).lstrip("/")
-
-
-def open_object(uri: str) -> "tuple[ObjectStore, str]":
-    """Return the client of a bucket or server, and the path in it."""
-    scheme, host = scheme_and_host(uri)
-    settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
-    return _client(scheme, host, settings if scheme == "s3" else ()), _key(uri)
-
-
-@lru_cache(maxsize=64)
-def _client(scheme: str, host: str, _settings: tuple[tuple[str, str], ...]) -> "ObjectStore":
-    """Return the client of one bucket or server under these settings; it is thread-safe and keeps connections open."""
-    options: ClientConfig = {"allow_http": True, "connect_timeout": "20s", "timeout": "3600s"}
-    if scheme == "s3":
-        return _s3(host, options)
-    if scheme == "gs":
-        return GCSStore(host, skip_signature=True, client_options=options, retry_config=_RETRIES)
-    return HTTPStore(f"{scheme}://{host}", client_options=options, retry_config=_RETRIES)
-
-
-def _s3(bucket: str, options: "ClientConfig") -> S3Store:
-    config: S3Config = {}
-    if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
-        config["endpoint"] = endpoint
-    if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in {"1", "true", "yes"}:
-        return S3Store(bucket, config=config, client_options=options, retry_config=_S3_RETRIES, skip_signature=True)
-    from bioinfo_assets.storage.s3_credentials import CredentialProvider  # noqa: PLC0415 - boto3 takes 0.3 s
-
-    try:
-        provider = CredentialProvider()
-    except ValueError as error:
-        raise InputError(f"no AWS credentials were found for s3://{bucket}: {ADVICE['s3']}") from error
-    return S3Store(
-        bucket, config=config, client_options=options, retry_config=_S3_RETRIES, credential_provider=provider
-    )

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Final
 import obstore
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.storage.address import scheme_and_host
 from bioinfo_assets.storage.broken_answers import repeated
 from bioinfo_assets.storage.file_stat import FileStat
-from bioinfo_assets.storage.object_files import file_stat, open_object, scheme_and_host
+from bioinfo_assets.storage.object_clients import in_region_of_bucket, open_object
+from bioinfo_assets.storage.object_files import file_stat
 from bioinfo_assets.storage.store_errors import translate_store_errors
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ def _objects(folder: str) -> "Iterator[ObjectMeta]":
         page = _page(folder, page[-1]["path"]) if len(page) == _PAGE else ()
 
 
+@in_region_of_bucket
 @repeated
 def _page(folder: str, after: str | None) -> "Sequence[ObjectMeta]":
     with translate_store_errors(folder):
@@ -64,6 +67,7 @@ def _page(folder: str, after: str | None) -> "Sequence[ObjectMeta]":
         return next(iter(obstore.list(store, prefix, offset=after, chunk_size=_PAGE)), ())
 
 
+@in_region_of_bucket
 @repeated
 def _in_folder(folder: str) -> "ListResult[Sequence[ObjectMeta]]":
     with translate_store_errors(folder):

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.storage import local_files, object_files, object_lists
-from bioinfo_assets.storage.address import split_address
+from bioinfo_assets.storage.address import SCHEMES, split_address
 from bioinfo_assets.storage.atomic import atomic_move, remove_parts
 from bioinfo_assets.storage.file_stat import FileStat
 
@@ -38,7 +38,7 @@ def local_path(uri: str) -> Path | None:
     parts = split_address(uri)
     if parts.scheme == "file":
         return _path(unquote(parts.path))
-    if parts.scheme in object_files.SCHEMES:
+    if parts.scheme in SCHEMES:
         return None
     raise InputError(f"{uri!r} is no file location: give an absolute path, or an s3://, gs:// or https:// address")
 

@@ -3,6 +3,7 @@
 What S3 may answer later is an error of its own: whoever waits for jobs asks again for hours.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +14,15 @@ from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, U
 
 from bioinfo_assets.errors import InputError, NotFoundError, UnreachableError
 
-ADVICE: Final = {
-    "s3": "check your AWS credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) and their rights; "
-    "for a public bucket set AWS_SKIP_SIGNATURE=true",
+_ADVICE: Final = {
+    "s3": "check your AWS credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) and their rights, "
+    "or, if every bucket that you use is public, set AWS_SKIP_SIGNATURE=true",
     "gs": "only public buckets can be read from gs://",
     "https": "the server restricts access: download the file yourself and give its local path",
 }
 """What to do where access is denied, by the scheme of an address."""
+
+_UNSIGNED_ADVICE: Final = "AWS_SKIP_SIGNATURE is set, so that only public buckets can be used: unset it"
 
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 """The status of an answer, which obstore has in the text of an error only (object_store, src/client/retry.rs)."""
@@ -28,6 +31,20 @@ _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
 EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
 TRANSIENT: Final = frozenset({"RequestTimeout", "SlowDown", "Throttling"})
 """Codes of S3's errors that may not come again (Amazon S3 API reference, error responses)."""
+
+
+class OtherRegionError(InputError):
+    """A bucket is in another region than the one that was asked for it."""
+
+
+def is_unsigned() -> bool:
+    """Return whether the user wants no request to S3 to be signed."""
+    return os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in {"1", "true", "yes"}
+
+
+def advice(scheme: str) -> str:
+    """Return what to do where access to an address of this scheme is denied."""
+    return _UNSIGNED_ADVICE if scheme == "s3" and is_unsigned() else _ADVICE.get(scheme, _ADVICE["https"])
 
 
 @contextmanager
@@ -51,11 +68,13 @@ def translate_store_errors(uri: str) -> Iterator[None]:
 
 def _translated(uri: str, error: BaseError) -> InputError | UnreachableError:
     scheme = urlsplit(uri).scheme
+    if scheme == "s3" and ("Received redirect" in str(error) or _code(error) == "AuthorizationHeaderMalformed"):
+        return OtherRegionError(f"{uri} is in another region than the requests for it: set AWS_REGION to its own")
     is_transient = scheme == "s3" and _is_transient(error)
     if is_transient and (isinstance(error, UnauthenticatedError) or _code(error) in EXPIRED):
         return UnreachableError(f"the credentials for {uri} have expired or cannot be renewed: renew them")
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
-        return InputError(f"access to {uri} is denied: {ADVICE.get(scheme, ADVICE['https'])}")
+        return InputError(f"access to {uri} is denied: {advice(scheme)}")
     sentence = f"{uri} could not be reached: {_cause(error)}; check the address and the network"
     return UnreachableError(sentence) if is_transient else InputError(sentence)
 
@@ -66,8 +85,7 @@ def _is_transient(error: BaseError) -> bool:
     if code in TRANSIENT | EXPIRED:
         return True
     if status is None:  # no answer; or credentials that could not be renewed
-        is_redirect = "Received redirect" in str(error)  # to another region
-        return isinstance(error, UnauthenticatedError) or (isinstance(error, GenericError) and not is_redirect)
+        return isinstance(error, (GenericError, UnauthenticatedError))
     if status[1] == "400" and not code:
         return True  # of HEAD, whose answer has no code: it may be that for expired credentials
     return status[1].startswith("5") or status[1] in {"408", "429"}

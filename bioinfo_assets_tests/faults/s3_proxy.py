@@ -47,6 +47,8 @@ class Weather:
         faults: The faults, one of which is chosen.
         planned: The faults of the next requests, before chance decides.
         good_requests: After so many requests, S3 is away, and all of them fail; None: it never is.
+        regions: Of buckets: a request that is not signed for the region of its bucket is redirected there.
+        redirects: How many were.
         struck: How many requests were, by fault.
         requests: How many there were.
     """
@@ -56,6 +58,8 @@ class Weather:
     faults: tuple[Fault, ...] = tuple(Fault)
     planned: list[Fault] = field(default_factory=list)
     good_requests: int | None = None
+    regions: dict[str, str] = field(default_factory=dict)
+    redirects: int = 0
     struck: Counter[Fault] = field(default_factory=Counter)
     requests: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -108,6 +112,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer_error(500, "InternalError", "We encountered an internal error. Please try again.")
         elif fault is Fault.SLOW_DOWN:
             self._answer_error(503, "SlowDown", "Please reduce your request rate.")
+        elif region := self._other_region():
+            self._weather.redirects += 1
+            message = "The bucket you are attempting to access must be addressed using the specified endpoint."
+            self._answer_error(301, "PermanentRedirect", message, region)
         else:
             self._forward(body, fault)
 
@@ -162,9 +170,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(self._weather.delay_s() / 10)
 
-    def _answer_error(self, status: int, code: str, message: str) -> None:
+    def _other_region(self) -> str:
+        """The region of the request's bucket, if the request is not signed for it."""
+        region = self._weather.regions.get(urlsplit(self.path).path.split("/")[1], "")
+        return "" if f"/{region}/s3/" in self.headers.get("Authorization", "") else region
+
+    def _answer_error(self, status: int, code: str, message: str, region: str = "") -> None:
         content = b"" if self.command == "HEAD" else ERROR.format(code=code, message=message).encode()
         self.send_response(status)
+        if region:
+            self.send_header("x-amz-bucket-region", region)
         self.send_header("Content-Type", "application/xml")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

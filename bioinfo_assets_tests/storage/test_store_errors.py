@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, UnreachableError
-from bioinfo_assets.storage import object_files, s3_credentials
+from bioinfo_assets.storage import object_clients, s3_credentials
 from bioinfo_assets.storage.store import Store
 
 STORE = Store()
@@ -37,7 +37,7 @@ class Refusing(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def refusing(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Refusing]]:
     """How an S3 server answers; requests are repeated once."""
-    monkeypatch.setattr(object_files, "_S3_RETRIES", {"max_retries": 1})
+    monkeypatch.setattr(object_clients, "_S3_RETRIES", {"max_retries": 1})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
@@ -95,10 +95,10 @@ def test_credentials_that_cannot_be_renewed_may_be_later(s3: str, monkeypatch: p
 
 
 def test_requests_are_repeated_for_about_a_minute() -> None:
-    backoff = object_files._S3_RETRIES["backoff"]  # to wait for it would take that minute
+    backoff = object_clients._S3_RETRIES["backoff"]  # to wait for it would take that minute
     wait = first = backoff["init_backoff"]
     total = timedelta()
-    for _ in range(object_files._S3_RETRIES["max_retries"]):
+    for _ in range(object_clients._S3_RETRIES["max_retries"]):
         total += wait
         # The next is chosen between the first and `base` times the last (object_store, src/client/backoff.rs).
         wait = min((first + backoff["base"] * wait) / 2, backoff["max_backoff"])
