@@ -1,7 +1,7 @@
 """Start Dagster's code server again after it was killed: `python -m …orchestration.code_server_watch PORT`.
 
-`dagster code-server start` is a proxy of the process that has loaded the code. If that process is killed, as by a lack of
-memory, the proxy goes on and answers every question with an error, until somebody reloads the code location.
+`dagster code-server start` is a proxy of the process that has loaded the code. If that process is killed, as for lack
+of memory, the proxy goes on and answers every question with an error, until somebody reloads the code location.
 """
 
 import logging

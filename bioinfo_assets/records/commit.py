@@ -305,13 +305,14 @@ def _copy(store: Store, file: FileRecord, uri: str, lock: PublishLock) -> FileRe
     """The file at its new place; None if it changed while it was copied, or may not be read."""
     lock.check()
     try:
-        store.copy(file.uri, uri, file.size)
+        if file.uri != uri:  # otherwise its record was lost, and the cache knows the very file
+            store.copy(file.uri, uri, file.size)
     except InputError:
         if not _is_readable(store, file.uri):
             return None
         raise
-    source, target = store.find(file.uri), store.stat(uri)
-    if source is None or source.stamp != file.stamp or target.size != file.size:
+    source, target = store.find(file.uri), store.find(uri)
+    if source is None or target is None or source.stamp != file.stamp or target.size != file.size:
         return None
     return replace(file, uri=uri, stamp=target.stamp)
 

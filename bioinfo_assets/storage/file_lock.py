@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.storage.atomic import translate_disk_errors
 
 
@@ -21,17 +22,29 @@ def file_lock(path: Path, *, wait: bool = True) -> Iterator[None]:
 
     Raises:
         BlockingIOError: another holds it, and `wait` is False.
-        InputError: its folder cannot be written to.
+        InputError: its folder cannot be written to, or its file system has no locks.
         ResourceError: the disk is full.
     """
     with translate_disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = _open(path)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle, path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, path: Path, operation: int) -> None:
+    try:
+        fcntl.flock(handle, operation)
+    except BlockingIOError:
+        raise
+    except OSError as error:  # of NFS without a lock daemon, or of Lustre mounted without locks
+        raise InputError(
+            f"{path} cannot be locked ({error.strerror}): use a folder of a file system with locks (flock), or mount "
+            "this one with them"
+        ) from error
 
 
 def _open(path: Path) -> int:
@@ -53,7 +66,7 @@ def is_held(path: Path) -> bool:
     except PermissionError:
         return True
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        _lock(handle, path, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

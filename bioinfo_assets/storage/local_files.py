@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import ELOOP, ENOENT
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final
@@ -12,6 +13,7 @@ from bioinfo_assets.storage.atomic import atomic_copy, atomic_write, translate_d
 from bioinfo_assets.storage.file_stat import FileStat
 
 _CHUNK_BYTES: Final = 64 * 1024
+_LARGE_CHUNK_BYTES: Final = 4 * 1024 * 1024
 
 _LOST_AND_FOUND: Final = "lost+found"
 """The folder of ext4 in the root of a disk, which only root can read."""
@@ -82,6 +84,19 @@ def delete(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def chunks(path: Path) -> Iterator[bytes]:
+    """Yield a file's bytes in pieces.
+
+    Raises:
+        NotFoundError: the file does not exist.
+        InputError: it is no file, or cannot be read.
+    """
+    stat(path)
+    with _translate_path_errors(path), path.open("rb") as file:
+        while chunk := file.read(_LARGE_CHUNK_BYTES):
+            yield chunk
+
+
 def list_files(folder: Path, *, recursive: bool) -> Iterator[str]:
     """Yield the files of a folder, without those with a leading dot (locks and temporary files).
 
@@ -96,10 +111,16 @@ def list_files(folder: Path, *, recursive: bool) -> Iterator[str]:
 def scan_files(folder: Path) -> Iterator[tuple[str, FileStat]]:
     """Yield the files of a folder and its subfolders, as `list_files` does, each with its `stat`."""
     for uri in list_files(folder, recursive=True):
-        with suppress(FileNotFoundError):  # it was removed while the folder was read
+        try:
             status = os.stat(uri)  # noqa: PTH116 - a Path for each of millions takes longer than the disk
-            if S_ISREG(status.st_mode):
-                yield uri, FileStat(size=status.st_size, stamp=str(status.st_mtime_ns))
+        except OSError as error:
+            # It was removed while the folder was read, or it is a link to nothing, or to itself.
+            if error.errno in {ENOENT, ELOOP}:
+                continue
+            with _translate_path_errors(Path(uri)):
+                raise
+        if S_ISREG(status.st_mode):
+            yield uri, FileStat(size=status.st_size, stamp=str(status.st_mtime_ns))
 
 
 def list_folders(folder: Path) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import obstore
-from obstore.exceptions import NotSupportedError, PreconditionError
+from obstore.exceptions import GenericError, NotSupportedError, PreconditionError
 
 from bioinfo_assets.errors import InputError, UnreachableError
 from bioinfo_assets.storage import s3_copy
@@ -18,7 +18,7 @@ from bioinfo_assets.storage.atomic import atomic_write
 from bioinfo_assets.storage.broken_answers import repeated
 from bioinfo_assets.storage.file_stat import FileStat
 from bioinfo_assets.storage.object_clients import in_region_of_bucket, open_object
-from bioinfo_assets.storage.store_errors import translate_store_errors
+from bioinfo_assets.storage.store_errors import status_of, translate_store_errors
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -27,6 +27,9 @@ _CHUNK: Final = 10 * 1024 * 1024
 PART: Final = 128 * 1024 * 1024
 """Bytes that are read by one request: a longer one would meet the client's timeout, and obstore goes on with one that
 breaks off in its first minutes only."""
+
+_NOT_SATISFIABLE: Final = 416
+"""The status of an answer to a request for bytes after the end (RFC 9110, Range Not Satisfiable)."""
 
 _MAX_BREAKS: Final = 6
 """Requests in a row without a byte."""
@@ -52,7 +55,7 @@ def stat(uri: str) -> FileStat:
 @in_region_of_bucket
 @repeated
 def read(uri: str, start: int, length: int | None) -> bytes:
-    """Return `length` bytes of a file from `start` on, or all of the rest.
+    """Return `length` bytes of a file from `start` on, or all of the rest; none after its end.
 
     Raises:
         NotFoundError: the file does not exist.
@@ -64,7 +67,12 @@ def read(uri: str, start: int, length: int | None) -> bytes:
             return bytes(obstore.get(store, path).bytes())
         if length is None:
             return bytes(obstore.get(store, path, options={"range": {"offset": start}}).bytes())
-        return bytes(obstore.get(store, path, options={"range": (start, start + length)}).bytes())
+        try:
+            return bytes(obstore.get(store, path, options={"range": (start, start + length)}).bytes())
+        except GenericError as error:
+            if status_of(error) == _NOT_SATISFIABLE:  # of an empty file, for one
+                return b""
+            raise
 
 
 @in_region_of_bucket

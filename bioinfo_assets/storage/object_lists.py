@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Final
 
 import obstore
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.storage.address import scheme_and_host
 from bioinfo_assets.storage.broken_answers import repeated
 from bioinfo_assets.storage.file_stat import FileStat
 from bioinfo_assets.storage.object_clients import in_region_of_bucket, open_object
-from bioinfo_assets.storage.object_files import file_stat
+from bioinfo_assets.storage.object_files import file_stat, stat
 from bioinfo_assets.storage.store_errors import translate_store_errors
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def list_files(folder: str, *, recursive: bool) -> Iterator[str]:
     """
     scheme, host = _check_listable(folder)
     objects = _objects(folder) if recursive else _in_folder(folder)["objects"]
-    yield from (f"{scheme}://{host}/{item['path']}" for item in objects)
+    uris = ((f"{scheme}://{host}/{item['path']}", item) for item in objects)
+    yield from (uri for uri, item in uris if not _is_folder_marker(uri, item))
 
 
 def scan_files(folder: str) -> Iterator[tuple[str, FileStat]]:
@@ -38,7 +39,8 @@ def scan_files(folder: str) -> Iterator[tuple[str, FileStat]]:
         InputError: it cannot be listed, such as that of a web server.
     """
     scheme, host = _check_listable(folder)
-    yield from ((f"{scheme}://{host}/{item['path']}", file_stat(item)) for item in _objects(folder))
+    uris = ((f"{scheme}://{host}/{item['path']}", item) for item in _objects(folder))
+    yield from ((uri, file_stat(item)) for uri, item in uris if not _is_folder_marker(uri, item))
 
 
 def list_folders(folder: str) -> Iterator[str]:
@@ -49,6 +51,20 @@ def list_folders(folder: str) -> Iterator[str]:
     """
     _check_listable(folder)
     yield from (path.rstrip("/").rpartition("/")[2] for path in _in_folder(folder)["common_prefixes"])
+
+
+def _is_folder_marker(uri: str, item: "ObjectMeta") -> bool:
+    """Whether this is an empty object whose key ends with a slash, as S3's console makes it for a new folder.
+
+    obstore removes the slash; there is no object of the name that is left.
+    """
+    if item["size"]:
+        return False
+    try:
+        stat(uri)
+    except NotFoundError:
+        return True
+    return False
 
 
 def _objects(folder: str) -> "Iterator[ObjectMeta]":

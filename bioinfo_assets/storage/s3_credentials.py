@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import boto3
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, RefreshableCredentials
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
 
-CHECK_INTERVAL: Final = timedelta(minutes=30)
-"""How long credentials without an end are used before boto3 is asked again."""
+CHECK_INTERVAL: Final = timedelta(minutes=10)
+"""How long credentials without an end are used before boto3 looks for them again: other programs rewrite its file."""
 
 
 class CredentialProvider:
@@ -32,9 +32,12 @@ class CredentialProvider:
         if found is None:
             raise ValueError("boto3 finds no AWS credentials")
         self._credentials = found
+        self._is_found = credentials is None
 
     def __call__(self) -> "S3Credential":
         """Return the credentials, renewed if boto3 considers it time."""
+        if self._is_found and not isinstance(self._credentials, RefreshableCredentials):
+            self._credentials = boto3.Session().get_credentials() or self._credentials
         frozen = self._credentials.get_frozen_credentials()
         return {
             "access_key_id": frozen.access_key or "",

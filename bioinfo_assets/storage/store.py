@@ -21,8 +21,6 @@ __all__ = ["FileStat", "Store", "join", "local_path"]
 MAX_SMALL_BYTES: Final = 128 * 1024 * 1024
 """The size of files that are read into memory; the record of a report on ten thousand samples has some 15 MiB."""
 
-_CHUNK: Final = 4 * 1024 * 1024
-
 
 def local_path(uri: str) -> Path | None:
     """Return the path of a file of this machine, None for any other.
@@ -235,10 +233,4 @@ class Store:
 
     def _chunks(self, uri: str) -> Iterator[bytes]:
         path = local_path(uri)
-        if path is None:
-            yield from object_files.chunks(uri)
-            return
-        self.stat(uri)
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
+        return object_files.chunks(uri) if path is None else local_files.chunks(path)

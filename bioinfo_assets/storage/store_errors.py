@@ -10,7 +10,13 @@ from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
-from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import (
+    BaseError,
+    GenericError,
+    InvalidPathError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 
 from bioinfo_assets.errors import InputError, NotFoundError, UnreachableError
 
@@ -31,6 +37,13 @@ _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
 EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
 TRANSIENT: Final = frozenset({"RequestTimeout", "SlowDown", "Throttling"})
 """Codes of S3's errors that may not come again (Amazon S3 API reference, error responses)."""
+
+
+_SENTENCES: Final = {
+    "InvalidObjectState": "it is in an archive (S3 Glacier): restore it first, or copy it to another storage class",
+    "RequestTimeTooSkewed": "the clock of this machine differs from S3's by more than 15 minutes: set it",
+}
+"""By code of S3's error (Amazon S3 API reference, error responses), what is wrong and what to do."""
 
 
 class OtherRegionError(InputError):
@@ -70,6 +83,12 @@ def _translated(uri: str, error: BaseError) -> InputError | UnreachableError:
     scheme = urlsplit(uri).scheme
     if scheme == "s3" and ("Received redirect" in str(error) or _code(error) == "AuthorizationHeaderMalformed"):
         return OtherRegionError(f"{uri} is in another region than the requests for it: set AWS_REGION to its own")
+    if isinstance(error, InvalidPathError):  # only of a list: `key_of` checks a single one
+        return InputError(
+            f"{uri} has an object that cannot be listed ({_cause(error)}): rename it, or use another folder"
+        )
+    if sentence := _SENTENCES.get(_code(error)):
+        return InputError(f"{uri} cannot be read: {sentence}")
     is_transient = scheme == "s3" and _is_transient(error)
     if is_transient and (isinstance(error, UnauthenticatedError) or _code(error) in EXPIRED):
         return UnreachableError(f"the credentials for {uri} have expired or cannot be renewed: renew them")
@@ -81,14 +100,20 @@ def _translated(uri: str, error: BaseError) -> InputError | UnreachableError:
 
 def _is_transient(error: BaseError) -> bool:
     """Whether S3 may answer the same request later."""
-    status, code = _STATUS.search(str(error)), _code(error)
+    status, code = status_of(error), _code(error)
     if code in TRANSIENT | EXPIRED:
         return True
     if status is None:  # no answer; or credentials that could not be renewed
         return isinstance(error, (GenericError, UnauthenticatedError))
-    if status[1] == "400" and not code:
+    if status == 400 and not code:
         return True  # of HEAD, whose answer has no code: it may be that for expired credentials
-    return status[1].startswith("5") or status[1] in {"408", "429"}
+    return status >= 500 or status in {408, 429}
+
+
+def status_of(error: BaseError) -> int | None:
+    """Return the status of the answer; None if there was none."""
+    match = _STATUS.search(str(error))
+    return int(match[1]) if match else None
 
 
 def _code(error: BaseError) -> str:

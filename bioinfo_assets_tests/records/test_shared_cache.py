@@ -288,6 +288,20 @@ def test_a_result_in_s3_is_copied_by_s3(two: Two, s3: str, caplog: pytest.LogCap
     assert not [line for line in requests if '"GET /genomes/one/expt/expt.greeting.txt' in line]
 
 
+def test_a_result_whose_record_was_lost_is_found_by_the_cache(two: Two, s3: str) -> None:
+    """S3 refuses to copy an object onto itself."""
+    project = replace(two.first, ledger=Ledger(Store(), f"{s3}/one"))
+    job = project.job(outputs=(Output("text", "greeting.txt", f"{s3}/one/expt/expt.greeting.txt"),))
+    cache = SharedCache(Store(), f"{s3}/cache")
+    record = project.run(job).record
+    cache.add(record)
+    Store().delete(project.ledger.uri(record.key))
+    found = copy_shared_result(project.ledger, project.decide(job, cache))
+    assert found is not None
+    assert found.record.outputs == record.outputs
+    assert Store().read_bytes(record.outputs[0].uri) == b"hello world"
+
+
 def test_an_imported_record_in_the_cache_is_not_copied(two: Two) -> None:
     """How it was computed is unknown, so its fingerprint identifies nothing."""
     two.cache.add(two.share().model_copy(update={"imported": True}))

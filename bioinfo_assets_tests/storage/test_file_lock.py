@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -5,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.storage.file_lock import file_lock, is_held
 
 
@@ -43,3 +45,16 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
         os.kill(holder.pid, 9)
         holder.wait()
         assert not is_held(lock)
+
+
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is none on this machine: NFS without a lock daemon answers like this (flock(2), ENOLCK)."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    (tmp_path / "lock").touch()
+    monkeypatch.setattr("fcntl.flock", refuse)
+    for use in (lambda: file_lock(tmp_path / "lock").__enter__(), lambda: is_held(tmp_path / "lock")):
+        with pytest.raises(InputError, match=r"/lock cannot be locked \(No locks available\): use a folder of a file"):
+            use()

@@ -1,6 +1,7 @@
 """S3 gets new credentials before the old ones expire."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from botocore.credentials import Credentials, RefreshableCredentials
@@ -38,3 +39,17 @@ def test_credentials_without_an_end_are_looked_at_from_time_to_time() -> None:
     assert given["token"] is None
     assert given["expires_at"] is not None
     assert given["expires_at"] < datetime.now(UTC) + timedelta(hours=1)
+
+
+def test_a_file_of_credentials_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs for single sign-on rewrite it every hour."""
+    file = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)
+    text = "[default]\naws_access_key_id = {}\naws_secret_access_key = s\naws_session_token = t\n"
+    file.write_text(text.format("old"))
+    provider = CredentialProvider()
+    assert provider()["access_key_id"] == "old"
+    file.write_text(text.format("new"))
+    assert provider()["access_key_id"] == "new"

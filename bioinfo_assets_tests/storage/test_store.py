@@ -182,6 +182,15 @@ class TestEveryWritableStore:
 
 
 class TestLocalFiles:
+    def test_a_disk_that_cannot_be_read_is_an_error_in_a_sentence(self) -> None:
+        with pytest.raises(InputError, match=r"^/proc/self/mem cannot be read \(Input/output error\)"):
+            STORE.digest("/proc/self/mem")  # the first page of a process is never mapped
+
+    def test_a_link_to_itself_is_no_file(self, tmp_path: Path) -> None:
+        (tmp_path / "loop").symlink_to("loop")
+        (tmp_path / "x").touch()
+        assert [uri for uri, _ in STORE.scan(str(tmp_path))] == [str(tmp_path / "x")]
+
     def test_file_addresses(self, tmp_path: Path) -> None:
         (tmp_path / "a b").write_bytes(b"x")
         assert STORE.read_bytes(f"file://{tmp_path}/a%20b") == b"x"
@@ -248,6 +257,27 @@ class TestS3:
         STORE.write_bytes(f"{s3}/x", b"abc")
         # RFC 1321, appendix A.5: of a single-part upload the ETag is the MD5
         assert STORE.content_of(f"{s3}/x") == "etag:900150983cd24fb0d6963f7d28e17f72"
+
+    def test_the_mark_of_a_folder_is_no_file(self, s3: str) -> None:
+        """S3's console makes an empty object whose key ends with a slash; obstore removes the slash."""
+        client = boto3.client("s3", region_name="us-east-1")
+        for key in ("out/", "out/expt/", "out/empty/", "out/expt/x", "out/none"):
+            client.put_object(Bucket="genomes", Key=key, Body=b"x" if key.endswith("x") else b"")
+        files = (f"{s3}/out/expt/x", f"{s3}/out/none")
+        assert sorted(STORE.list(f"{s3}/out", recursive=True)) == list(files)
+        assert sorted(uri for uri, _ in STORE.scan(f"{s3}/out")) == list(files)
+        assert STORE.list(f"{s3}/out") == (f"{s3}/out/none",)
+
+    def test_there_is_nothing_after_the_end_of_a_file(self, s3: str) -> None:
+        STORE.write_bytes(f"{s3}/empty", b"")
+        assert STORE.read_bytes(f"{s3}/empty", 0, 10) == b""
+
+    def test_a_key_that_cannot_be_listed_is_named(self, s3: str) -> None:
+        boto3.client("s3", region_name="us-east-1").put_object(Bucket="genomes", Key="out/a//b", Body=b"")
+        with pytest.raises(InputError, match=r"^s3://genomes/out has an object that cannot be listed \(.*out/a//b"):
+            STORE.list(f"{s3}/out", recursive=True)
+        with pytest.raises(InputError, match=r"^s3://genomes/out/a//b has an empty part"):
+            STORE.stat(f"{s3}/out/a//b")
 
     def test_a_missing_bucket_is_a_missing_file(self, s3: str) -> None:
         with pytest.raises(InputError, match=r"^s3://no-such-bucket/x does not exist"):

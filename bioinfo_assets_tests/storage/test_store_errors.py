@@ -85,6 +85,16 @@ def test_expired_credentials_are_named(refusing: type[Refusing], status: int) ->
     )
 
 
+@pytest.mark.parametrize(
+    ("code", "advice"), [("InvalidObjectState", "restore it first"), ("RequestTimeTooSkewed", "clock of this machine")]
+)
+def test_what_is_wrong_is_named_where_s3_names_it(refusing: type[Refusing], code: str, advice: str) -> None:
+    refusing.status, refusing.code = 403, code
+    error = error_of(STORE.read_bytes)
+    assert isinstance(error, InputError)
+    assert advice in str(error)
+
+
 def test_credentials_that_cannot_be_renewed_may_be_later(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> None:
         raise RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired.")

@@ -61,7 +61,7 @@ class Client:
 
     def describe(self, ids: Collection[str]) -> dict[str, "JobDetailTypeDef"]:
         """Return the descriptions of jobs by id; without jobs that Batch does not know or has forgotten."""
-        with _translate_errors():
+        with self._call():
             answers = [self._batch.describe_jobs(jobs=part) for part in _chunks(ids, MAX_DESCRIBED_JOBS)]
         return {job["jobId"]: job for answer in answers for job in answer["jobs"]}
 
@@ -81,7 +81,7 @@ class Client:
             stop=stop_after_delay(_SUBMIT_TIMEOUT_S),
             reraise=True,
         )
-        with _translate_errors():
+        with self._call():
             return retrying(self._submit_once, request)
 
     def find(self, queue: str, name: str) -> str | None:
@@ -106,7 +106,7 @@ class Client:
         meanwhile.
         """
         found: dict[str, JobSummaryTypeDef] = {}
-        with _translate_errors():
+        with self._call():
             for status in ACTIVE:
                 for page in self._batch.get_paginator("list_jobs").paginate(jobQueue=queue, jobStatus=status):
                     found |= {job["jobId"]: job for job in page["jobSummaryList"] if job["jobName"].startswith(prefix)}
@@ -117,7 +117,7 @@ class Client:
 
         An array is PENDING while its jobs run, which are not listed (AWS Batch user guide, job states).
         """
-        with _translate_errors():
+        with self._call():
             for status in ("RUNNING", "STARTING"):
                 if self._batch.list_jobs(jobQueue=queue, jobStatus=status, maxResults=1)["jobSummaryList"]:
                     return True
@@ -128,27 +128,27 @@ class Client:
 
     def terminate(self, batch_id: str, reason: str) -> None:
         """Terminate a job in any state; this has no effect on one that has ended."""
-        with _translate_errors():
+        with self._call():
             self._batch.terminate_job(jobId=batch_id, reason=reason)
 
     def definition(self, name: str) -> "JobDefinitionTypeDef | None":
         """The newest active revision of a definition, or the revision that `NAME:REVISION` or an ARN names."""
         query: dict[str, Any] = {"jobDefinitions": [name]} if ":" in name else {"jobDefinitionName": name}
-        with _translate_errors():
+        with self._call():
             pages = self._batch.get_paginator("describe_job_definitions").paginate(status="ACTIVE", **query)
             revisions = [definition for page in pages for definition in page["jobDefinitions"]]
         return max(revisions, key=lambda definition: definition["revision"], default=None)
 
     def register(self, definition: Mapping[str, Any]) -> str:
         """Register a definition and return `NAME:REVISION`."""
-        with _translate_errors():
+        with self._call():
             registered = self._batch.register_job_definition(**definition)
         return f"{registered['jobDefinitionName']}:{registered['revision']}"
 
     @property
     def region(self) -> str:
         """The region in which jobs run."""
-        with _translate_errors():
+        with self._call():
             return self._batch.meta.region_name
 
     def close(self) -> None:
@@ -157,7 +157,7 @@ class Client:
             client.close()
 
     def _list(self, queue: str, pattern: str) -> Iterator["JobSummaryTypeDef"]:
-        with _translate_errors():
+        with self._call():
             pages = self._batch.get_paginator("list_jobs")
             for page in pages.paginate(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [pattern]}]):
                 yield from page["jobSummaryList"]
@@ -172,6 +172,17 @@ class Client:
             if found is None:
                 raise
             return found
+
+    @contextmanager
+    def _call(self) -> Iterator[None]:
+        """Translate errors. After expired credentials the next call looks for others: somebody may renew their file."""
+        with _translate_errors():
+            try:
+                yield
+            except ClientError as error:
+                if _code(error) in _EXPIRED:
+                    self._clients.clear()
+                raise
 
     @property
     def _batch(self) -> "BatchClient":

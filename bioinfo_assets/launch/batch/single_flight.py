@@ -37,6 +37,10 @@ class SingleFlight(Generic[Value]):
         """Return the value of a name if it is cached."""
         return self._values.get(name)
 
+    def clear(self) -> None:
+        """Remove all values, so that they are computed again."""
+        self._values.clear()
+
     def forget(self, name: str) -> None:
         """Remove a value, so that it is computed again."""
         self._values.pop(name, None)
