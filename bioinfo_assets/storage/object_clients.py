@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 from obstore.store import GCSStore, HTTPStore, S3Store
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import InputError, UnreachableError
 from bioinfo_assets.storage.address import key_of, scheme_and_host
-from bioinfo_assets.storage.store_errors import OtherRegionError, advice, is_unsigned
+from bioinfo_assets.storage.store_errors import OtherRegionError, advice, is_unsigned, may_be_other_region
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
@@ -53,14 +53,17 @@ def in_region_of_bucket(function: Callable[Concatenate[str, P], T]) -> Callable[
 
     @wraps(function)
     def call(uri: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        place = scheme_and_host(uri)[1], _aws_settings()
+        used = _REGIONS.get(place)
         try:
             return function(uri, *args, **kwargs)
-        except OtherRegionError:
-            from bioinfo_assets.storage.s3_region import region_of_bucket  # noqa: PLC0415 - boto3 takes 0.3 s
+        except (OtherRegionError, UnreachableError) as error:
+            if not may_be_other_region(error):
+                raise
+            from bioinfo_assets.storage.s3_region import find_endpoint, region_of_bucket  # noqa: PLC0415 - boto3 takes 0.3 s
 
-            bucket = scheme_and_host(uri)[1]
-            region, place = region_of_bucket(bucket), (bucket, _aws_settings())
-            if region is None or region == _REGIONS.get(place):
+            region = region_of_bucket(place[0])
+            if region is None or region == (used or find_endpoint(None)[1]):
                 raise
             _REGIONS[place] = region
             return function(uri, *args, **kwargs)

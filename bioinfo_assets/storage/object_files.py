@@ -18,7 +18,7 @@ from bioinfo_assets.storage.atomic import atomic_write
 from bioinfo_assets.storage.broken_answers import repeated
 from bioinfo_assets.storage.file_stat import FileStat
 from bioinfo_assets.storage.object_clients import in_region_of_bucket, open_object
-from bioinfo_assets.storage.store_errors import status_of, translate_store_errors
+from bioinfo_assets.storage.store_errors import is_permanent, status_of, translate_store_errors
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -122,11 +122,17 @@ def chunks(uri: str) -> Iterator[bytes]:
             breaks = 0
         if problem is None:
             continue
-        if breaks == _MAX_BREAKS:
+        if breaks == _MAX_BREAKS or (breaks and is_permanent(problem)):
             raise problem
         time.sleep(_DOWNLOAD_WAIT_S * 2**breaks)
         if stat(uri) != found:  # or that fails, since the server does not answer
-            raise InputError(f"{uri} changed while it was read: try again")
+            raise _changed(uri)
+    if position != found.size:
+        raise _changed(uri)
+
+
+def _changed(uri: str) -> InputError:
+    return InputError(f"{uri} changed while it was read: try again")
 
 
 def fetch(uri: str, target: Path) -> None:
@@ -239,10 +245,10 @@ def _part(uri: str, start: int, found: FileStat) -> Iterator[bytes]:
     """The bytes of a file from a position on, up to the end or the size of a part."""
     end = min(start + PART, found.size)
     options: GetOptions = {}
+    if found.etag and not found.etag.startswith("W/"):  # a weak one matches nothing (RFC 9110, If-Match)
+        options["if_match"] = found.etag
     if (start, end) != (0, found.size):
         options["range"] = (start, end)
-        if found.etag and not found.etag.startswith("W/"):  # a weak one matches nothing (RFC 9110, If-Match)
-            options["if_match"] = found.etag
     with translate_store_errors(uri):
         store, path = open_object(uri)
         skip = 0
@@ -251,7 +257,7 @@ def _part(uri: str, start: int, found: FileStat) -> Iterator[bytes]:
         except NotSupportedError:  # a web server without ranges
             result, skip = obstore.get(store, path), start
         except PreconditionError as error:
-            raise InputError(f"{uri} changed while it was read: try again") from error
+            raise _changed(uri) from error
         for chunk in result.stream(min_chunk_size=_CHUNK):
             data = bytes(chunk)
             yield data[skip:]

@@ -62,4 +62,8 @@ def _client(_settings: tuple[tuple[str, str], ...]) -> "S3Client":
     import boto3  # noqa: PLC0415 - as above
     from botocore.config import Config  # noqa: PLC0415 - as above
 
-    return boto3.Session().client("s3", config=Config(retries={"mode": "standard", "total_max_attempts": 8}))
+    from bioinfo_assets.storage.s3_region import find_endpoint  # noqa: PLC0415 - as above
+
+    endpoint, region = find_endpoint(None)
+    config = Config(retries={"mode": "standard", "total_max_attempts": 8})
+    return boto3.Session().client("s3", region_name=region, endpoint_url=endpoint, config=config)

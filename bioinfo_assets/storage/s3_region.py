@@ -1,16 +1,20 @@
 """Where requests to S3 go: the region and the endpoint of the user's settings, and the region of a bucket."""
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+import re
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 import boto3
-from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from email.message import Message
 
+_TIMEOUT_S: Final = 20.0
+_REGION: Final = re.compile(r"[a-z]+(-[a-z]+)+-\d+")
 _DEFAULT_REGION: Final = "us-east-1"
 
 
@@ -41,13 +45,16 @@ def region_of_bucket(bucket: str) -> str | None:
 
     It names it in a refusal too, so that no credentials are needed (Amazon S3 API reference, HeadBucket).
     """
-    config = Config(signature_version=UNSIGNED)
+    endpoint, region = find_endpoint(None)
+    address = f"{endpoint or f'https://s3.{region}.amazonaws.com'}/{quote(bucket)}"
+    headers: Message
     try:
-        client = boto3.Session().client("s3", region_name=find_endpoint(None)[1], config=config)
-        answer: Mapping[str, Any] = client.head_bucket(Bucket=bucket)["ResponseMetadata"]
-    except ClientError as error:
-        answer = error.response["ResponseMetadata"]
-    except BotoCoreError:
+        with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=_TIMEOUT_S) as answer:  # noqa: S310 - of S3
+            headers = answer.headers
+    except urllib.error.HTTPError as error:
+        headers = error.headers
+        error.close()
+    except OSError:
         return None
-    region: str | None = answer["HTTPHeaders"].get("x-amz-bucket-region")
-    return region
+    region = headers.get("x-amz-bucket-region", "")
+    return region if _REGION.fullmatch(region) else None

@@ -33,6 +33,7 @@ _UNSIGNED_ADVICE: Final = "AWS_SKIP_SIGNATURE is set, so that only public bucket
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 """The status of an answer, which obstore has in the text of an error only (object_store, src/client/retry.rs)."""
 
+_BAD_REQUEST: Final = 400
 _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
 EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
 TRANSIENT: Final = frozenset({"RequestTimeout", "SlowDown", "Throttling"})
@@ -98,6 +99,20 @@ def _translated(uri: str, error: BaseError) -> InputError | UnreachableError:
     return UnreachableError(sentence) if is_transient else InputError(sentence)
 
 
+def is_permanent(error: InputError | UnreachableError) -> bool:
+    """Return whether the server refused a request for good: access is denied, or the object is in an archive."""
+    cause = error.__cause__
+    status = status_of(cause) if isinstance(cause, BaseError) else None
+    return isinstance(error, InputError) and status in {400, 401, 403, 405}
+
+
+def may_be_other_region(error: InputError | UnreachableError) -> bool:
+    """Return whether a bucket may be in another region: a HEAD is answered by a bare 400, which has no other reason."""
+    cause = error.__cause__
+    is_bare = isinstance(cause, BaseError) and status_of(cause) == _BAD_REQUEST and not _code(cause)
+    return isinstance(error, OtherRegionError) or is_bare
+
+
 def _is_transient(error: BaseError) -> bool:
     """Whether S3 may answer the same request later."""
     status, code = status_of(error), _code(error)
@@ -105,7 +120,7 @@ def _is_transient(error: BaseError) -> bool:
         return True
     if status is None:  # no answer; or credentials that could not be renewed
         return isinstance(error, (GenericError, UnauthenticatedError))
-    if status == 400 and not code:
+    if status == _BAD_REQUEST and not code:
         return True  # of HEAD, whose answer has no code: it may be that for expired credentials
     return status >= 500 or status in {408, 429}
 

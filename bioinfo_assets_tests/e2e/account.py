@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -39,6 +40,11 @@ class Account:
     outputs: Mapping[str, str]
     container_environment: Mapping[str, str]
     disk: Path
+
+    @property
+    def name_prefix(self) -> str:
+        """How the names of the stack's job definitions begin."""
+        return str(tomllib.loads(self.outputs["Settings"])["jobs"]["name_prefix"])
 
 
 def free_port() -> int:

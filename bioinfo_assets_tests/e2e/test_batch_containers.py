@@ -84,6 +84,7 @@ def project(account: Account, tools_image: str, tmp_path_factory: pytest.TempPat
         "jobs": {
             "queue": account.outputs["SpotQueueName"],
             "image": tools_image,
+            "name_prefix": account.name_prefix,
             "job_role": account.outputs["JobRoleArn"],
             "execution_role": account.outputs["ExecutionRoleArn"],
             "environment": {**account.container_environment, "JDK_JAVA_OPTIONS": os.environ["JDK_JAVA_OPTIONS"]},

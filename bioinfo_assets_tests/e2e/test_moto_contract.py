@@ -55,7 +55,10 @@ def backend(account: Account, tools_image: str) -> Iterator[OnMoto]:
     scratch = f"{account.outputs['BucketUri']}/scratch"
     backend = OnMoto(scratch, Store(), RunIdentity("run-1", "run-1"), config)
     backend.options = JobOptions(
-        image=tools_image, queue=account.outputs["SpotQueueName"], environment=dict(account.container_environment)
+        image=tools_image,
+        queue=account.outputs["SpotQueueName"],
+        name_prefix=account.name_prefix,
+        environment=dict(account.container_environment),
     )
     yield backend
     backend.close()

@@ -49,6 +49,8 @@ class Weather:
         good_requests: After so many requests, S3 is away, and all of them fail; None: it never is.
         regions: Of buckets: a request that is not signed for the region of its bucket is redirected there.
         redirects: How many were.
+        refuses_heads: Whether a HEAD that is signed for another region is a bad request instead (botocore,
+            S3RegionRedirectorv2).
         struck: How many requests were, by fault.
         requests: How many there were.
     """
@@ -60,6 +62,7 @@ class Weather:
     good_requests: int | None = None
     regions: dict[str, str] = field(default_factory=dict)
     redirects: int = 0
+    refuses_heads: bool = False
     struck: Counter[Fault] = field(default_factory=Counter)
     requests: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -114,6 +117,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer_error(503, "SlowDown", "Please reduce your request rate.")
         elif region := self._other_region():
             self._weather.redirects += 1
+            if self.command == "HEAD" and self._weather.refuses_heads and "Authorization" in self.headers:
+                self._answer_error(400, "", "", region)
+                return
             message = "The bucket you are attempting to access must be addressed using the specified endpoint."
             self._answer_error(301, "PermanentRedirect", message, region)
         else:

@@ -25,6 +25,7 @@ class Archive:
     data: bytes = field(default_factory=lambda: os.urandom(SIZE))
     max_bytes: int = SIZE
     has_ranges: bool = True
+    forbids: bool = False
     etag: str = '"v1"'
     starts: list[int] = field(default_factory=list)
     address: str = ""
@@ -39,6 +40,9 @@ def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
             self.answer(0, SIZE, 200)
 
         def do_GET(self) -> None:
+            if archive.forbids:
+                self.send_error(403)
+                return
             found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
             if found and archive.has_ranges:
                 start, end = int(found[1]), int(found[2]) + 1
@@ -108,3 +112,21 @@ def test_an_object_that_changes_between_two_parts_is_an_error(s3: str, monkeypat
     STORE.write_bytes(f"{s3}/x", b"b" * 30)
     with pytest.raises(InputError, match=r"/x changed while it was read: try again$"):
         list(pieces)
+
+
+def test_an_object_that_is_replaced_before_its_only_part_is_an_error(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    STORE.write_bytes(f"{s3}/x", b"a" * 30)
+    before = object_files.stat(f"{s3}/x")
+    STORE.write_bytes(f"{s3}/x", b"b" * 30)
+    after, answers = object_files.stat(f"{s3}/x"), [before]
+    monkeypatch.setattr(object_files, "_DOWNLOAD_WAIT_S", 0.001)
+    monkeypatch.setattr(object_files, "stat", lambda _: answers.pop() if answers else after)
+    with pytest.raises(InputError, match=r"/x changed while it was read: try again$"):
+        list(object_files.chunks(f"{s3}/x"))
+
+
+def test_a_refusal_for_good_is_not_tried_again(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(object_files, "_DOWNLOAD_WAIT_S", 60)
+    archive.forbids = True
+    with pytest.raises(InputError, match="is denied"):
+        list(object_files.chunks(archive.address))

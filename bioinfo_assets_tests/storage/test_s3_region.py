@@ -4,6 +4,7 @@ A proxy in front of a real server redirects, as S3 does, whatever is signed for 
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -99,6 +100,17 @@ def test_a_bucket_in_another_region_is_written_there(elsewhere: Weather, name: s
     WRITES[name]()
     assert elsewhere.redirects > 0
     assert {uri.removeprefix("s3://genomes/") for uri in STORE.list("s3://genomes")} == left
+
+
+def test_a_bare_bad_request_may_mean_another_region(elsewhere: Weather) -> None:
+    """There is no body in the answer to a HEAD, which could name the reason."""
+    elsewhere.refuses_heads = True
+    assert STORE.stat("s3://genomes/x").size == 3
+
+
+def test_threads_that_meet_a_bucket_in_another_region_at_once_all_read_it_there(elsewhere: Weather) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(STORE.read_bytes, ["s3://genomes/x"] * 32)) == [b"abc"] * 32
 
 
 def test_a_region_that_s3_does_not_name_is_left_to_the_user(weather: Weather) -> None:

@@ -1,6 +1,5 @@
 """The demo, served by the real command, and a real browser."""
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from bioinfo_assets_tests.cli.test_dagit import Page as Dagit
 from bioinfo_assets_tests.cli.test_dagit import start_server
 from bioinfo_assets_tests.web.server import Server
 
-SETTINGS = {"BIOINFO_ASSETS_READ_QUALITY": "true", "BIOINFO_ASSETS_QUALITY": '{"duplicates": {"fail": 0.001}}'}
+SETTINGS = "read_quality = true\n[quality.duplicates]\nfail = 0.001\n"
 """So that there are plots of the reads, and samples that fail a check."""
 
 
@@ -28,7 +27,9 @@ def server() -> Iterator[Server]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output path of the demo."""
     output = tmp_path_factory.mktemp("demo") / "out"
-    done = call_process("demo", "--output-path", output, env={**os.environ, **SETTINGS})
+    (output / ".dagster").mkdir(parents=True)
+    (output / ".dagster" / "bioinfo-assets.toml").write_text(SETTINGS)
+    done = call_process("demo", "--output-path", output)
     assert done.exit_code == 0, done.stderr
     return output
 
