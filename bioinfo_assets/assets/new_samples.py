@@ -165,7 +165,7 @@ def _names_of_tick(names: Collection[str], before: Collection[str]) -> Sequence[
     """The samples that a tick looks at: those seen before, and in each tick others of the rest, which may wait long."""
     waiting = sorted(set(names).intersection(before))
     others = sorted(set(names).difference(before))
-    room = max(0, MAX_SAMPLES_IN_TICK - len(waiting))
+    room = max(MAX_SAMPLES_IN_TICK // 4, MAX_SAMPLES_IN_TICK - len(waiting))
     start = int(time.time() / INTERVAL_S) * room % len(others) if others else 0
     return sorted([*waiting, *[*others[start:], *others[:start]][:room]])
 

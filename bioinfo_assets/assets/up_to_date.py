@@ -46,6 +46,9 @@ INTERVAL_S: Final = 300
 MAX_LOAD: Final = 50
 """The checks of a large project are so many times their own duration apart."""
 
+MAX_LOAD_AFTER_RUNS: Final = 5
+"""The same where runs end all the time, as those of a backfill."""
+
 _RUNS: Final = 20
 """Runs that are looked at for the end of the last one."""
 
@@ -200,15 +203,18 @@ def check_up_to_date(
 ) -> dg.SensorResult | dg.SkipReason:
     """Report what is out of date, if a run has ended since the last time or some minutes have passed."""
     ended = _last_end(context.instance)
-    last_end, due = _read_cursor(context.cursor)
+    last_end, due, earliest = _read_cursor(context.cursor)
     now = time.time()
     if ended <= last_end and now < due:
         return dg.SkipReason("no run has ended")
+    if now < earliest:
+        return dg.SkipReason("the last check was a short time ago, and took long")
     limit = MAX_SAMPLES_IN_TICK if local_path(project.ledger.output_path) is not None else MAX_REMOTE_SAMPLES
     if len(sample_names(project.ledger)) > limit:
         if has_active_run(context.instance, check_job.name):
             return dg.SkipReason("a run of checks is queued or running")
-        return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=f"{ended} {now + LONG_INTERVAL_S}")
+        cursor = f"{ended} {now + LONG_INTERVAL_S} {now + INTERVAL_S}"
+        return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=cursor)
     try:
         current = current_project(project)
         passed = report_up_to_date(context.instance, current)
@@ -219,15 +225,17 @@ def check_up_to_date(
     seconds = time.time() - now
     stale = [asset for asset, is_passed in passed.items() if not is_passed]
     context.log.info("out of date: %s", ", ".join(stale) or "nothing")
-    return dg.SensorResult(cursor=f"{ended} {now + max(INTERVAL_S, MAX_LOAD * seconds)}")
+    due, earliest = now + max(INTERVAL_S, MAX_LOAD * seconds), now + MAX_LOAD_AFTER_RUNS * seconds
+    return dg.SensorResult(cursor=f"{ended} {due} {earliest if earliest > now + CHECK_INTERVAL_S else 0}")
 
 
-def _read_cursor(cursor: str | None) -> tuple[float, float]:
+def _read_cursor(cursor: str | None) -> tuple[float, float, float]:
+    """The end of the last run that was checked, when the next check is due, and before when there is none."""
     try:
-        ended, due = (cursor or "").split()
-        return float(ended), float(due)
+        ended, due, earliest = map(float, (cursor or "").split())
     except ValueError:
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0
+    return ended, due, earliest
 
 
 def _last_end(instance: dg.DagsterInstance) -> float:

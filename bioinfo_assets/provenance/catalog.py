@@ -176,6 +176,11 @@ def open_catalog(ledger: Ledger, home: Path | None) -> Iterator[Catalog]:
     with closing(_open_or_rebuild(ledger, file)) as connection:
         try:
             yield Catalog(connection)
+        except sqlite3.OperationalError as error:  # such as a full disk: the file may be intact
+            raise InputError(
+                f"{file or 'the index'} could not be read ({error}): free some space, also in the folder of temporary "
+                "files, and repeat the command"
+            ) from error
         except sqlite3.DatabaseError as error:
             if file is not None:
                 _remove(file)

@@ -18,6 +18,7 @@ from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.layout import HISTORY, RECORDS, OutputLayout, history_in, is_past_record, records_in
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.storage.local_files import LOST_AND_FOUND
 from bioinfo_assets.storage.store import local_path
 
 RACY_INTERVAL_S: Final = 2.0
@@ -78,7 +79,7 @@ def _record_folders(output: Path) -> Iterator[tuple[str, int]]:
     try:
         with os.scandir(output) as scopes:
             for scope in scopes:
-                if scope.name == RECORDS or scope.name.startswith("."):
+                if scope.name in {RECORDS, LOST_AND_FOUND} or scope.name.startswith("."):
                     continue  # the samples', and the project's own
                 for folder in (records_in(scope.path), history_in(scope.path)):
                     try:

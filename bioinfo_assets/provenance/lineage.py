@@ -6,6 +6,7 @@ replaced since, its record is in `records/history`.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from threading import RLock
 from typing import Final
@@ -194,35 +195,47 @@ class Lineage:
         if len(scopes) > self.max_scopes:
             return TracedJob(record, record_uri, replaced, tuple(map(_untraced, record.inputs)), len(scopes))
         own_folder = scope_folder_of(record_uri)
-        traced = {item.uri: self._trace_input(item, own_folder) for item in record.inputs if item.content is not None}
+        read = record.started
+        traced = {
+            item.uri: self._trace_input(item, own_folder, read) for item in record.inputs if item.content is not None
+        }
         producers = [file.producer for file in traced.values() if file.producer is not None]
         for item in record.inputs:
             if item.content is None:
-                traced[item.uri] = _output_of(producers, item) or self._trace_input(item, own_folder)
+                traced[item.uri] = _output_of(producers, item) or self._trace_input(item, own_folder, read)
         return TracedJob(record, record_uri, replaced, tuple(traced[item.uri] for item in record.inputs))
 
-    def _trace_input(self, item: InputRecord, own_folder: str) -> TracedFile:
+    def _trace_input(self, item: InputRecord, own_folder: str, read: datetime) -> TracedFile:
         file = (
-            self._find_output(item.uri, item.content)
+            self._find_output(item.uri, item.content, read=read)
             or self._find_source(item.uri, item.content, own_folder)
-            or self._find_output(item.uri, item.content, own_folder)  # imported: its file is stored elsewhere
+            or self._find_output(item.uri, item.content, own_folder, read)  # imported: its file is stored elsewhere
         )
         return file or TracedFile(item.uri, item.size, None, item.content, note="its origin is unknown")
 
-    def _find_output(self, uri: str, content: str | None, folder: str | None = None) -> TracedFile | None:
+    def _find_output(
+        self, uri: str, content: str | None, folder: str | None = None, read: datetime | None = None
+    ) -> TracedFile | None:
         """An output with this content; records inherited from an earlier lineage are read again before giving up."""
         if not self.ledger.layout.contains(folder or uri):
             return None  # a source, whose folder this user may not be allowed to list
         scope = self._scope_records(folder or folder_of(uri))
-        file = self._find_output_in(scope, uri, content)
+        file = self._find_output_in(scope, uri, content, read)
         if (file is None or file.producer is None) and scope.folder in self._inherited:
             self._inherited.remove(scope.folder)
             scope.invalidate()
-            file = self._find_output_in(scope, uri, content)
+            file = self._find_output_in(scope, uri, content, read)
         return file
 
-    def _find_output_in(self, scope: ScopeRecords, uri: str, content: str | None) -> TracedFile | None:
+    def _find_output_in(
+        self, scope: ScopeRecords, uri: str, content: str | None, read: datetime | None
+    ) -> TracedFile | None:
+        """An output with this content; of several, the one that was there when it was read.
+
+        A result that was computed again may have the same content as before, from other tools.
+        """
         is_known = False
+        found: list[tuple[Record, str, FileRecord, bool]] = []
         for replaced in (False, True) if content is not None else (False,):
             records = scope.history if replaced else scope.records  # the history is rarely needed: one more list of S3
             for record_uri, record in records.items():
@@ -231,9 +244,16 @@ class Lineage:
                     continue
                 is_known = True
                 if content is None or file.content == content:
-                    producer = self.of_record(record, record_uri, replaced=replaced)
-                    return traced_output(file, producer)
-        return TracedFile(uri, 0, None, content, note=f"{REPLACED}, and its record is missing") if is_known else None
+                    found.append((record, record_uri, file, replaced))
+            if found and (read is None or found[0][0].finished <= read):
+                break  # the current one
+        if not found:
+            return (
+                TracedFile(uri, 0, None, content, note=f"{REPLACED}, and its record is missing") if is_known else None
+            )
+        before = [item for item in found if read is not None and item[0].finished <= read]
+        record, record_uri, file, replaced = max(before, key=lambda item: item[0].finished) if before else found[0]
+        return traced_output(file, self.of_record(record, record_uri, replaced=replaced))
 
     def _find_source(self, uri: str, content: str | None, folder: str) -> TracedFile | None:
         """A source, by the observations in a scope's folder."""

@@ -40,7 +40,10 @@ class SamplePair:
 
     def align_lines(self, first: Sequence[str], second: Sequence[str]) -> list[str]:
         """The second text's lines, each replaced by the equivalent line of the first text if there is one."""
-        only_first = list(dict.fromkeys(line for line in first if line not in set(second)))
+        if self.are_same:
+            return list(second)
+        in_second = set(second)
+        only_first = list(dict.fromkeys(line for line in first if line not in in_second))
         known = set(first)
         return [
             line

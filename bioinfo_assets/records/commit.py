@@ -139,6 +139,7 @@ def copy_shared_result(ledger: Ledger, decision: ReuseDecision) -> Committed | N
     targets = {output.key: output.uri for output in job.outputs}
     if origin is None or targets.keys() != {file.key for file in origin.outputs}:
         return None
+    is_restored = targets == {file.key: file.uri for file in origin.outputs}  # only its record was lost
     with ledger.publishing(job.key.scope) as lock:
         current = withdraw_previous(ledger, decision, lock, reads_inputs=False)
         if current is not None:
@@ -154,7 +155,7 @@ def copy_shared_result(ledger: Ledger, decision: ReuseDecision) -> Committed | N
                 "scope": job.key.scope,
                 "inputs": inputs_of(job),
                 "outputs": files,
-                "copied_from": origin.copied_from or _record_uri(origin),
+                "copied_from": origin.copied_from if is_restored else origin.copied_from or _record_uri(origin),
             }
         )
         lock.check()
@@ -305,7 +306,7 @@ def _copy(store: Store, file: FileRecord, uri: str, lock: PublishLock) -> FileRe
     """The file at its new place; None if it changed while it was copied, or may not be read."""
     lock.check()
     try:
-        if file.uri != uri:  # otherwise its record was lost, and the cache knows the very file
+        if file.uri != uri:
             store.copy(file.uri, uri, file.size)
     except InputError:
         if not _is_readable(store, file.uri):

@@ -15,7 +15,7 @@ from bioinfo_assets.storage.file_stat import FileStat
 _CHUNK_BYTES: Final = 64 * 1024
 _LARGE_CHUNK_BYTES: Final = 4 * 1024 * 1024
 
-_LOST_AND_FOUND: Final = "lost+found"
+LOST_AND_FOUND: Final = "lost+found"
 """The folder of ext4 in the root of a disk, which only root can read."""
 
 
@@ -104,7 +104,7 @@ def list_files(folder: Path, *, recursive: bool) -> Iterator[str]:
         InputError: the folder, or one in it, exists and cannot be read. It does not count as empty.
     """
     for parent, list_folders, names in os.walk(folder, onerror=_raise_unless_missing):
-        list_folders[:] = [name for name in list_folders if recursive and name[0] != "." and name != _LOST_AND_FOUND]
+        list_folders[:] = [name for name in list_folders if recursive and name[0] != "." and name != LOST_AND_FOUND]
         yield from (f"{parent}/{name}" for name in names if not name.startswith("."))
 
 
@@ -126,7 +126,8 @@ def scan_files(folder: Path) -> Iterator[tuple[str, FileStat]]:
 def list_folders(folder: Path) -> Iterator[str]:
     """Yield the names of the folders in a folder, without those with a leading dot."""
     with suppress(NotFoundError), _translate_path_errors(folder), os.scandir(folder) as entries:
-        yield from (entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        names = (entry.name for entry in entries if entry.is_dir())
+        yield from (name for name in names if not name.startswith(".") and name != LOST_AND_FOUND)
 
 
 def _raise_unless_missing(error: OSError) -> None:

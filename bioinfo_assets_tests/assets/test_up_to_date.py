@@ -204,6 +204,23 @@ def test_the_sensor_reports_after_a_run_and_otherwise_at_intervals(
     assert check_up_to_date.minimum_interval_seconds == CHECK_INTERVAL_S <= 60
 
 
+def test_a_check_that_takes_long_is_not_made_after_each_of_many_runs(
+    computed: FakeProject, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bioinfo_assets.assets.up_to_date.MAX_LOAD_AFTER_RUNS", 100_000)
+    resources = {"project": computed.project}
+    first = check_up_to_date(dg.build_sensor_context(instance, resources=resources))
+    assert isinstance(first, dg.SensorResult)
+
+    @dg.job
+    def of_a_backfill() -> None: ...
+
+    instance.create_run_for_job(of_a_backfill, status=dg.DagsterRunStatus.SUCCESS)
+    after = check_up_to_date(dg.build_sensor_context(instance, cursor=first.cursor, resources=resources))
+    assert isinstance(after, dg.SkipReason)
+    assert after.skip_message == "the last check was a short time ago, and took long"
+
+
 def test_the_sensor_leaves_many_samples_to_a_run(
     computed: FakeProject, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ class SmallPipeline:
         self.minutes += 1
         fields = {
             "inputs": tuple(self._input(uri) for uri in inputs),
+            "started": BEGUN + timedelta(minutes=self.minutes - 0.5),
             "finished": BEGUN + timedelta(minutes=self.minutes),
             "fingerprint": f"{self.minutes:064x}",
             "tools": {"samtools": "1.16.1"},

@@ -206,6 +206,16 @@ def test_an_invalid_record_does_not_hide_others(pipeline: SmallPipeline, home: P
     assert entries(pipeline.ledger, home) == before
 
 
+def test_an_index_that_cannot_be_read_for_the_moment_is_kept(pipeline: SmallPipeline, home: Path) -> None:
+    """SQLite reports a full disk like a statement that it cannot run."""
+    with (
+        pytest.raises(InputError, match=r"could not be read \(.*\): free some space"),
+        open_catalog(pipeline.ledger, home) as catalog,
+    ):
+        catalog.connection.execute("SELECT * FROM no_such_table")
+    assert (home / FILE_NAME).exists()
+
+
 def test_an_index_that_is_missing_damaged_or_of_another_format_is_rebuilt(pipeline: SmallPipeline, home: Path) -> None:
     before = entries(pipeline.ledger, home)
     file = home / FILE_NAME

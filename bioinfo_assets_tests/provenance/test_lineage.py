@@ -83,6 +83,19 @@ def test_the_version_that_was_read_is_traced_and_not_the_current_one(pipeline: S
     assert before == bam
 
 
+def test_of_several_results_with_the_same_content_the_one_that_was_read_is_traced(pipeline: SmallPipeline) -> None:
+    """As after a change of tools: what comes after the BAM is up to date, and was computed from the old one."""
+    inputs = [pipeline.output("expt", "expt.1.fastq.gz"), pipeline.output("references", "genome.fa")]
+    pipeline.add_result("aligned_bam", "expt", "expt.bam", *inputs, tools={"samtools": "2"})
+    read = producer_of(Lineage(pipeline.ledger).of_file(pipeline.output("expt", "expt.depth.txt"))).inputs[0]
+    assert (producer_of(read).record.tools, read.note) == ({"samtools": "1.16.1"}, "replaced since")
+
+    pipeline.add_depth("expt")
+    pipeline.add_result("aligned_bam", "expt", "expt.bam", *inputs, tools={"samtools": "3"})
+    read = producer_of(Lineage(pipeline.ledger).of_file(pipeline.output("expt", "expt.depth.txt"))).inputs[0]
+    assert producer_of(read).record.tools == {"samtools": "2"}
+
+
 def test_a_version_whose_record_is_missing_has_a_note(pipeline: SmallPipeline, tmp_path: Path) -> None:
     pipeline.add_bam("expt", "other bam")
     for past in (tmp_path / "out" / "expt" / "records" / "history").iterdir():

@@ -299,6 +299,7 @@ def test_a_result_whose_record_was_lost_is_found_by_the_cache(two: Two, s3: str)
     found = copy_shared_result(project.ledger, project.decide(job, cache))
     assert found is not None
     assert found.record.outputs == record.outputs
+    assert found.record.copied_from == ""
     assert Store().read_bytes(record.outputs[0].uri) == b"hello world"
 
 

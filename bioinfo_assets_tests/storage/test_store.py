@@ -186,6 +186,14 @@ class TestLocalFiles:
         with pytest.raises(InputError, match=r"^/proc/self/mem cannot be read \(Input/output error\)"):
             STORE.digest("/proc/self/mem")  # the first page of a process is never mapped
 
+    def test_the_folder_of_the_file_system_is_none_of_a_project(self, tmp_path: Path) -> None:
+        """`lost+found`, in the root of a disk, which only root can read."""
+        for name in ("lost+found", "expt"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "x").touch()
+        assert STORE.folders(str(tmp_path)) == ("expt",)
+        assert STORE.list(str(tmp_path), recursive=True) == (str(tmp_path / "expt" / "x"),)
+
     def test_a_link_to_itself_is_no_file(self, tmp_path: Path) -> None:
         (tmp_path / "loop").symlink_to("loop")
         (tmp_path / "x").touch()
