@@ -1,7 +1,7 @@
 """Finds a file or a result in the records by what a user typed: a path, a digest, a record, or SAMPLE/ASSET."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from bioinfo_assets.settings import home_of, output_path_of
 from bioinfo_assets.storage.store import Store
 
 _DIGEST: Final = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})")
+
+_MAX_NAMED: Final = 3
 
 _MAX_DEPTH: Final = 4
 """Folders above a file that are searched for records: a result is in its scope's folder or one within it."""
@@ -107,7 +109,7 @@ def _find_by_digest(ledger: Ledger, digest: str, name: str) -> ResolvedFile:
     if not entries:
         raise InputError(f"no record under {ledger.output_path} lists a file with the digest {name}")
     matches = {entry.sha256 or entry.content for entry in entries if entry.role == entries[0].role}
-    note = f"{len(matches)} files match this digest: give more digits" if len(matches) > 1 else ""
+    note = f"{len(matches)} files match this digest: give more digits" if len(matches) > 1 else _same_files(entries)
     return ResolvedFile(ledger, _trace(ledger, entries[0]), note)
 
 
@@ -122,7 +124,16 @@ def _find_in_catalog(ledger: Ledger, uri: str) -> ResolvedFile:
         entries = catalog.by_digest(digest)
     if not entries:
         raise InputError(f"no record under {ledger.output_path} lists {uri}, or a file with the same checksum")
-    return ResolvedFile(ledger, _trace(ledger, entries[0]), f"{uri} has the same checksum as this file.")
+    note = f"{uri} has the same checksum as this file. {_same_files(entries)}".rstrip()
+    return ResolvedFile(ledger, _trace(ledger, entries[0]), note)
+
+
+def _same_files(entries: Sequence[Entry]) -> str:
+    """A sentence about the files with the same bytes as the first one, such as those of a renamed sample; or none."""
+    uris = list(dict.fromkeys(entry.uri for entry in entries if entry.role == entries[0].role))
+    others = uris[1 : 1 + _MAX_NAMED]
+    more = f" and {len(uris) - 1 - _MAX_NAMED} more" if len(uris) - 1 > _MAX_NAMED else ""
+    return f"The same bytes are in {', '.join(others)}{more}." if others else ""
 
 
 def _trace(ledger: Ledger, entry: Entry) -> TracedFile:

@@ -19,6 +19,7 @@ from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import ReadBudget
 from bioinfo_assets.records.parallel import map_reads
+from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import ResultKey
 
@@ -153,7 +154,21 @@ def _state(ledger: Ledger, planned: PlannedResult) -> tuple[State, str]:
     current = State.CURRENT if planned.record.released is None else State.RELEASED
     if planned.action is PlannedAction.REUSE:
         return current, ""
-    damage = ledger.check_files(planned.record).damage
-    if damage:
-        return State.DAMAGED, damage
+    checked = ledger.check_files(planned.record)
+    if checked.damage:
+        return State.DAMAGED, checked.damage
+    if checked.record != planned.record:
+        _keep_stamps(ledger, checked.record)
     return (State.STALE, planned.reason) if planned.is_stale else (current, blocked)
+
+
+def _keep_stamps(ledger: Ledger, checked: Record) -> None:
+    """Record the stamps that the files of a copied project have now, or each look at a stale result reads them again.
+
+    Args:
+        ledger: The project's records.
+        checked: The intact result, perhaps without its provenance.
+    """
+    record = ledger.read(checked.key)
+    if record is not None and [file.sha256 for file in record.outputs] == [file.sha256 for file in checked.outputs]:
+        ledger.refresh_stamps(record, record.model_copy(update={"outputs": checked.outputs}))

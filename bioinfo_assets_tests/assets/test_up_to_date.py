@@ -1,5 +1,6 @@
 """Dagit and `bioinfo-assets status` agree on what is out of date, whatever has changed and however many samples."""
 
+import os
 import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -24,8 +25,10 @@ from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.orchestration.partitions import add_samples
 from bioinfo_assets.pipeline.graph import ASSETS
+from bioinfo_assets.pipeline.result_state import State
 from bioinfo_assets.settings import save
 from bioinfo_assets.steps import duplicates, trimming
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cli.small_project import call_command, parse_json
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, FakeTools, open_fake_project
 from bioinfo_assets_tests.pipeline.test_released import CHAIN, release_results
@@ -219,6 +222,24 @@ def test_a_check_that_takes_long_is_not_made_after_each_of_many_runs(
     after = check_up_to_date(dg.build_sensor_context(instance, cursor=first.cursor, resources=resources))
     assert isinstance(after, dg.SkipReason)
     assert after.skip_message == "the last check was a short time ago, and took long"
+
+
+def test_files_of_stale_results_in_a_copied_project_are_read_once(
+    computed: FakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy has other times: whether the bytes are the same has to be found out, but not at each look."""
+    computed.versions["bwa"] = "2"
+    bams = list((computed.folder / "out").rglob("*.aln.bam"))
+    for bam in bams:
+        os.utime(bam, (1, 1))
+    read: list[str] = []
+    digest = Store.digest
+    monkeypatch.setattr(Store, "digest", lambda store, uri, *rest: [read.append(uri), digest(store, uri, *rest)][1])
+    assert {state.state for state in states_by_asset(computed.project)["aligned_bam"]} == {State.STALE}
+    assert {str(bam) for bam in bams} <= set(read)
+    read.clear()
+    assert {state.state for state in states_by_asset(computed.project)["aligned_bam"]} == {State.STALE}
+    assert not [uri for uri in read if uri.endswith(".aln.bam")]
 
 
 def test_the_sensor_leaves_many_samples_to_a_run(

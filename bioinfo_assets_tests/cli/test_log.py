@@ -250,6 +250,19 @@ def test_a_copy_is_recognised_by_its_checksum(pipeline: SmallPipeline, tmp_path:
     assert output[:2] == [f"{copy} has the same checksum as this file.", f"{tmp_path}/out/toy/toy.bam"]
 
 
+def test_files_with_the_same_bytes_are_named(pipeline: SmallPipeline, tmp_path: Path) -> None:
+    """As those of a sample and of its new name: a checksum alone does not distinguish them."""
+    for sample in ("expt", "toy"):
+        pipeline.add_result("depth", sample, f"{sample}.depth.txt", text="the same")
+    copy = tmp_path / "elsewhere.txt"
+    copy.write_text("the same")
+    first = lines(call_command(log, copy, "--output-path", tmp_path / "out"))[0]
+    (other,) = {f"{tmp_path}/out/{sample}/{sample}.depth.txt" for sample in ("expt", "toy")} & set(
+        first.removesuffix(".").split()
+    )
+    assert first == f"{copy} has the same checksum as this file. The same bytes are in {other}."
+
+
 def test_imported_and_copied_results_are_shown_as_such(pipeline: SmallPipeline, tmp_path: Path) -> None:
     pipeline.add_result("marked_bam", "expt", "expt.marked.bam", imported=True, script="", tools={}, backend="import")
     output = lines(call_command(log, tmp_path / "out" / "expt" / "expt.marked.bam"))
