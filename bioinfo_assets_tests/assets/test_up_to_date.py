@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -234,7 +235,12 @@ def test_files_of_stale_results_in_a_copied_project_are_read_once(
         os.utime(bam, (1, 1))
     read: list[str] = []
     digest = Store.digest
-    monkeypatch.setattr(Store, "digest", lambda store, uri, *rest: [read.append(uri), digest(store, uri, *rest)][1])
+
+    def note(store: Store, uri: str, *rest: Any) -> str:
+        read.append(uri)
+        return digest(store, uri, *rest)
+
+    monkeypatch.setattr(Store, "digest", note)
     assert {state.state for state in states_by_asset(computed.project)["aligned_bam"]} == {State.STALE}
     assert {str(bam) for bam in bams} <= set(read)
     read.clear()
