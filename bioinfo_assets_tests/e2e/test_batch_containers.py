@@ -102,7 +102,7 @@ def project(account: Account, tools_image: str, tmp_path_factory: pytest.TempPat
 def count_submitted_jobs() -> int:
     batch = boto3.client("batch")
     pages = batch.get_paginator("list_jobs").paginate(
-        jobQueue="genomes-spot", filters=[{"name": "JOB_NAME", "values": ["bioinfo-assets*"]}]
+        jobQueue="genomes-spot", filters=[{"name": "JOB_NAME", "values": ["genomes_*"]}]
     )
     return sum(len(page["jobSummaryList"]) for page in pages)
 
