@@ -71,8 +71,12 @@ def _objects(folder: str) -> "Iterator[ObjectMeta]":
     """All objects under a prefix; a list that breaks off goes on after the last page."""
     page = _page(folder, None)
     while page:
+        is_last = len(page) < _PAGE
+        if not is_last:
+            # Without its slash, the mark of a folder comes before keys that are listed before it: `x`, `x-1`, `x/`.
+            page = page[: 1 + max((i for i, item in enumerate(page) if item["size"]), default=len(page) - 1)]
         yield from page
-        page = _page(folder, page[-1]["path"]) if len(page) == _PAGE else ()
+        page = () if is_last else _page(folder, page[-1]["path"])
 
 
 @in_region_of_bucket

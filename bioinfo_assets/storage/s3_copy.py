@@ -18,6 +18,9 @@ MULTIPART_MIN_SIZE: Final = 1024**3
 
 PART_SIZE: Final = 256 * 1024**2
 
+_EXPIRED: Final = EXPIRED | {"400"}
+"""The last is what botocore has for a HEAD, whose answer has no code: credentials may have expired."""
+
 
 def copy(source_bucket: str, source_key: str, bucket: str, key: str) -> None:
     """Copy an object atomically.
@@ -39,6 +42,8 @@ def copy(source_bucket: str, source_key: str, bucket: str, key: str) -> None:
     except (ClientError, BotoCoreError, S3CopyFailedError, RuntimeError) as error:  # the last: see `_may_succeed_later`
         if isinstance(error, ClientError) and error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
             raise NotFoundError(f"s3://{source_bucket}/{source_key} does not exist: check its spelling") from error
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in _EXPIRED:
+            _client.cache_clear()  # the next copy looks for others: somebody may renew their file
         sentence = (
             f"s3://{source_bucket}/{source_key} could not be copied to s3://{bucket}/{key}: {error}; check your "
             "permissions there and the network"
@@ -52,7 +57,7 @@ def _may_succeed_later(error: Exception) -> bool:
 
     if isinstance(error, ClientError):
         is_fault = error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
-        return is_fault or error.response["Error"]["Code"] in TRANSIENT | EXPIRED
+        return is_fault or error.response["Error"]["Code"] in TRANSIENT | _EXPIRED
     return isinstance(error, (BotoCoreError, RuntimeError)) and not isinstance(error, NoCredentialsError)
 
 

@@ -49,6 +49,7 @@ class Weather:
         good_requests: After so many requests, S3 is away, and all of them fail; None: it never is.
         regions: Of buckets: a request that is not signed for the region of its bucket is redirected there.
         redirects: How many were.
+        expired: Ids of access keys that have expired.
         refuses_heads: Whether a HEAD that is signed for another region is a bad request instead (botocore,
             S3RegionRedirectorv2).
         struck: How many requests were, by fault.
@@ -62,6 +63,7 @@ class Weather:
     good_requests: int | None = None
     regions: dict[str, str] = field(default_factory=dict)
     redirects: int = 0
+    expired: set[str] = field(default_factory=set)
     refuses_heads: bool = False
     struck: Counter[Fault] = field(default_factory=Counter)
     requests: int = 0
@@ -115,6 +117,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer_error(500, "InternalError", "We encountered an internal error. Please try again.")
         elif fault is Fault.SLOW_DOWN:
             self._answer_error(503, "SlowDown", "Please reduce your request rate.")
+        elif any(f"Credential={key}/" in self.headers.get("Authorization", "") for key in self._weather.expired):
+            self._answer_error(400, "ExpiredToken", "The provided token has expired.")
         elif region := self._other_region():
             self._weather.redirects += 1
             if self.command == "HEAD" and self._weather.refuses_heads and "Authorization" in self.headers:

@@ -1,8 +1,10 @@
 """Answers of S3 that break off in the middle are asked for again; a real proxy between client and server cuts them."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from random import Random
 
+import boto3
 import pytest
 
 from bioinfo_assets.errors import UnreachableError
@@ -54,6 +56,17 @@ def test_a_list_of_many_pages_goes_on_where_it_broke_off(weather: Weather, monke
     names = [next(listed)[0], next(listed)[0]]
     weather.planned = [Fault.CUT_ANSWER]
     assert names + [uri for uri, _ in listed] == ALL
+
+
+def test_a_list_of_many_pages_goes_on_after_the_mark_of_a_folder(
+    weather: Weather, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key of a mark ends with a slash, which obstore removes; `-` comes before a slash."""
+    monkeypatch.setattr("bioinfo_assets.storage.object_lists._PAGE", 4)
+    boto3.client("s3", region_name="us-east-1").put_object(Bucket="genomes", Key="project/bb/", Body=b"")
+    STORE.write_bytes(f"{FOLDER}/bb-1", b"x")
+    first_pages = islice((uri for uri, _ in STORE.scan(FOLDER)), 20)  # of a list that may have no end
+    assert list(first_pages) == [*ALL[:2], f"{FOLDER}/bb-1", *ALL[2:]]
 
 
 def test_deletions_are_asked_for_again(weather: Weather) -> None:
