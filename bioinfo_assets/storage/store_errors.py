@@ -90,12 +90,13 @@ def _translated(uri: str, error: BaseError) -> InputError | UnreachableError:
         )
     if sentence := _SENTENCES.get(_code(error)):
         return InputError(f"{uri} cannot be read: {sentence}")
+    code = f" ({_code(error)})" if _code(error) else ""
     is_transient = scheme == "s3" and _is_transient(error)
     if is_transient and (isinstance(error, UnauthenticatedError) or _code(error) in EXPIRED):
         return UnreachableError(f"the credentials for {uri} have expired or cannot be renewed: renew them")
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
-        return InputError(f"access to {uri} is denied: {advice(scheme)}")
-    sentence = f"{uri} could not be reached: {_cause(error)}; check the address and the network"
+        return InputError(f"access to {uri} is denied{code}: {advice(scheme)}")
+    sentence = f"{uri} could not be reached: {_cause(error)}{code}; check the address and the network"
     return UnreachableError(sentence) if is_transient else InputError(sentence)
 
 

@@ -95,6 +95,26 @@ def test_what_is_wrong_is_named_where_s3_names_it(refusing: type[Refusing], code
     assert advice in str(error)
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [
+        (
+            403,
+            "InvalidAccessKeyId",
+            "access to s3://genomes/x is denied (InvalidAccessKeyId): check your AWS credentials",
+        ),
+        (
+            400,
+            "InvalidRequest",
+            "s3://genomes/x could not be reached: Server returned non-2xx status code: 400 Bad Request (InvalidRequest",
+        ),
+    ],
+)
+def test_the_code_of_s3_is_named(refusing: type[Refusing], status: int, code: str, sentence: str) -> None:
+    refusing.status, refusing.code = status, code
+    assert str(error_of(STORE.read_bytes)).startswith(sentence)
+
+
 def test_credentials_that_cannot_be_renewed_may_be_later(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> None:
         raise RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired.")
