@@ -20,10 +20,11 @@ MAX_SAMPLES_IN_RUN: Final = 300
 """With more samples the checks after a run are left to the sensor: they take 17 ms of CPU for each, and a backfill of
 some samples may be a hundred runs."""
 
-CHECK_JOB: Final = "check_many_samples"
-
 MAX_REMOTE_SAMPLES: Final = 100
 """The same for samples in S3, where some twenty small files are read for each."""
+
+CHECK_JOB: Final = "check_many_samples"
+"""The job of the checks alone, which the sensor starts."""
 
 
 def are_left_to_sensor(run: dg.DagsterRun, project: Project) -> bool:

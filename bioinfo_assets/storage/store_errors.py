@@ -81,22 +81,22 @@ def translate_store_errors(uri: str) -> Iterator[None]:
 
 
 def _translated(uri: str, error: BaseError) -> InputError | UnreachableError:
-    scheme = urlsplit(uri).scheme
-    if scheme == "s3" and ("Received redirect" in str(error) or _code(error) == "AuthorizationHeaderMalformed"):
+    scheme, code = urlsplit(uri).scheme, _code(error)
+    if scheme == "s3" and ("Received redirect" in str(error) or code == "AuthorizationHeaderMalformed"):
         return OtherRegionError(f"{uri} is in another region than the requests for it: set AWS_REGION to its own")
     if isinstance(error, InvalidPathError):  # only of a list: `key_of` checks a single one
         return InputError(
             f"{uri} has an object that cannot be listed ({_cause(error)}): rename it, or use another folder"
         )
-    if sentence := _SENTENCES.get(_code(error)):
+    if sentence := _SENTENCES.get(code):
         return InputError(f"{uri} cannot be read: {sentence}")
-    code = f" ({_code(error)})" if _code(error) else ""
     is_transient = scheme == "s3" and _is_transient(error)
-    if is_transient and (isinstance(error, UnauthenticatedError) or _code(error) in EXPIRED):
+    if is_transient and (isinstance(error, UnauthenticatedError) or code in EXPIRED):
         return UnreachableError(f"the credentials for {uri} have expired or cannot be renewed: renew them")
+    in_brackets = f" ({code})" if code else ""
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
-        return InputError(f"access to {uri} is denied{code}: {advice(scheme)}")
-    sentence = f"{uri} could not be reached: {_cause(error)}{code}; check the address and the network"
+        return InputError(f"access to {uri} is denied{in_brackets}: {advice(scheme)}")
+    sentence = f"{uri} could not be reached: {_cause(error)}{in_brackets}; check the address and the network"
     return UnreachableError(sentence) if is_transient else InputError(sentence)
 
 

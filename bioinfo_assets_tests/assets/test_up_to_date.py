@@ -190,10 +190,9 @@ def test_a_check_that_a_run_has_planned_is_left_to_it_until_it_ends(
     assert is_evaluated()
 
 
-def test_the_sensor_reports_after_a_run_and_otherwise_at_intervals(
-    computed: FakeProject, instance: dg.DagsterInstance
-) -> None:
-    resources = {"project": computed.project}
+def tick_after_a_run(project: FakeProject, instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
+    """The sensor's tick after a run that ended since its first tick; without one there is nothing to check."""
+    resources = {"project": project.project}
     first = check_up_to_date(dg.build_sensor_context(instance, resources=resources))
     assert isinstance(first, dg.SensorResult)
     again = check_up_to_date(dg.build_sensor_context(instance, cursor=first.cursor, resources=resources))
@@ -204,7 +203,14 @@ def test_the_sensor_reports_after_a_run_and_otherwise_at_intervals(
 
     instance.create_run_for_job(empty, status=dg.DagsterRunStatus.SUCCESS)
     after = check_up_to_date(dg.build_sensor_context(instance, cursor=first.cursor, resources=resources))
-    assert isinstance(after, dg.SensorResult)
+    assert isinstance(after, dg.SensorResult | dg.SkipReason)
+    return after
+
+
+def test_the_sensor_reports_after_a_run_and_otherwise_at_intervals(
+    computed: FakeProject, instance: dg.DagsterInstance
+) -> None:
+    assert isinstance(tick_after_a_run(computed, instance), dg.SensorResult)
     assert check_up_to_date.minimum_interval_seconds == CHECK_INTERVAL_S <= 60
 
 
@@ -212,15 +218,7 @@ def test_a_check_that_takes_long_is_not_made_after_each_of_many_runs(
     computed: FakeProject, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bioinfo_assets.assets.up_to_date.MAX_LOAD_AFTER_RUNS", 100_000)
-    resources = {"project": computed.project}
-    first = check_up_to_date(dg.build_sensor_context(instance, resources=resources))
-    assert isinstance(first, dg.SensorResult)
-
-    @dg.job
-    def of_a_backfill() -> None: ...
-
-    instance.create_run_for_job(of_a_backfill, status=dg.DagsterRunStatus.SUCCESS)
-    after = check_up_to_date(dg.build_sensor_context(instance, cursor=first.cursor, resources=resources))
+    after = tick_after_a_run(computed, instance)
     assert isinstance(after, dg.SkipReason)
     assert after.skip_message == "the last check was a short time ago, and took long"
 
