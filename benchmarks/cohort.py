@@ -98,9 +98,8 @@ def services(
         The simulator, and the variables of a host that uses both.
     """
     log = (folder / "s3.log").open("w")
-    server = subprocess.Popen(
-        [str(Path(sys.executable).parent / "moto_server"), "-p", str(PORT)], stdout=log, stderr=subprocess.STDOUT
-    )
+    program = (sys.executable, "-m", "bioinfo_assets_tests.moto_server", str(PORT))
+    server = subprocess.Popen(program, stdout=log, stderr=subprocess.STDOUT)
     client = {
         "AWS_ENDPOINT_URL": S3_URL,
         "AWS_ENDPOINT_URL_S3": S3_URL,

@@ -236,11 +236,11 @@ def _host(folder: Path, environment: Mapping[str, str]) -> Iterator["subprocess.
 @contextmanager
 def _s3(folder: Path) -> Iterator[str]:
     """Start S3 in a process of its own; this process uses it without faults."""
-    program = "from moto.server import ThreadedMotoServer as S; import time; s = S('127.0.0.1', 0, verbose=False); s.start(); print(s.get_host_and_port()[1], flush=True); time.sleep(10 ** 9)"  # noqa: E501 - a program
+    program = (sys.executable, "-m", "bioinfo_assets_tests.moto_server", "0")
     with (folder / "s3.log").open("w") as log:
-        server = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=log, text=True)
+        server = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=log, text=True)
     assert server.stdout is not None
-    url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+    url = server.stdout.readline().strip()
     os.environ.update(
         AWS_ENDPOINT_URL=url,
         AWS_ACCESS_KEY_ID="someone",

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets_tests.launch.batch.batch_backend import PATH, container_environment
+from bioinfo_assets_tests.moto_server import moto_server
 from bioinfo_assets_tests.simulator import BatchSimulator, Queue
 
 IMAGE = "tools:1"
@@ -70,11 +70,8 @@ def opened_cloud(
         through: Opens what stands between S3's address and its clients, and gives their address.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
     stack = ExitStack()
-    url = stack.enter_context(through(f"http://{host}:{port}"))
+    url = stack.enter_context(through(stack.enter_context(moto_server())))
     listed = folder / "tools.tsv"
     listed.write_text("".join(f"{tool}\t{version}\n" for tool, version in tool_versions(tools, PATH).items()))
     machines = container_environment(url, listed) | {"PATH": path}
@@ -100,4 +97,3 @@ def opened_cloud(
         s3.create_bucket(Bucket=bucket)
         s3.close()
         yield Cloud(simulator, f"s3://{bucket}", environment)
-    server.stop()

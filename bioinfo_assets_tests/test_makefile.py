@@ -8,7 +8,8 @@ from typing import Final
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+
+from bioinfo_assets_tests.moto_server import moto_server
 
 CLONE: Final = Path(__file__).parent.parent
 REGISTRY: Final = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"  # moto's account
@@ -32,11 +33,8 @@ def docker(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 def make(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

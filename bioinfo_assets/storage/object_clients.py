@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache, wraps
+from threading import Lock
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 from obstore.store import GCSStore, HTTPStore, S3Store
@@ -35,6 +36,9 @@ _S3_RETRIES: "Final[RetryConfig]" = {
 """A minute in all: each wait is chosen between the first one and four times the last. With obstore's factor of two, ten
 waits take three seconds."""
 
+_CREATION: Final = Lock()
+"""Threads wait for a client that another creates: with `lru_cache` alone each creates its own, in 0.2 s of CPU time."""
+
 _Settings = tuple[tuple[str, str], ...]
 
 _REGIONS: Final[dict[tuple[str, _Settings], str]] = {}
@@ -45,7 +49,8 @@ def open_object(uri: str) -> "tuple[ObjectStore, str]":
     """Return the client of a bucket or server, and the path in it."""
     scheme, host = scheme_and_host(uri)
     settings = _aws_settings() if scheme == "s3" else ()
-    return _client(scheme, host, settings, _REGIONS.get((host, settings))), key_of(uri)
+    with _CREATION:
+        return _client(scheme, host, settings, _REGIONS.get((host, settings))), key_of(uri)
 
 
 def in_region_of_bucket(function: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:

@@ -5,6 +5,7 @@ S3's CopyObject takes 5 GB at most (AWS API reference); boto3 copies larger obje
 
 import os
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import InputError, NotFoundError, UnreachableError
@@ -17,6 +18,9 @@ MULTIPART_MIN_SIZE: Final = 1024**3
 """Bytes from which an object is copied in parts: a part of 256 MiB takes seconds, one request for all of it minutes."""
 
 PART_SIZE: Final = 256 * 1024**2
+
+_CREATION: Final = Lock()
+"""Threads wait for a client that another creates, as those of `object_clients`."""
 
 _EXPIRED: Final = EXPIRED | {"400"}
 """The last is what botocore has for a HEAD, whose answer has no code: credentials may have expired."""
@@ -38,7 +42,9 @@ def copy(source_bucket: str, source_key: str, bucket: str, key: str) -> None:
     settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
     config = TransferConfig(multipart_threshold=MULTIPART_MIN_SIZE, multipart_chunksize=PART_SIZE)
     try:
-        _client(settings).copy({"Bucket": source_bucket, "Key": source_key}, bucket, key, Config=config)
+        with _CREATION:
+            client = _client(settings)
+        client.copy({"Bucket": source_bucket, "Key": source_key}, bucket, key, Config=config)
     except (ClientError, BotoCoreError, S3CopyFailedError, RuntimeError) as error:  # the last: see `_may_succeed_later`
         if isinstance(error, ClientError) and error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
             raise NotFoundError(f"s3://{source_bucket}/{source_key} does not exist: check its spelling") from error

@@ -3,7 +3,7 @@
 import json
 from ast import literal_eval
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +12,10 @@ from uuid import uuid4
 import boto3
 import pytest
 from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
-from moto.server import ThreadedMotoServer
 
 import bioinfo_assets
 from bioinfo_assets_tests.deploy.iam import enforce_iam
+from bioinfo_assets_tests.moto_server import moto_server
 
 TEMPLATE: Final = Path(bioinfo_assets.__file__).parents[1] / "deploy" / "batch.yaml"
 LAUNCH_POLICIES: Final = ("LaunchPolicyArn", "InputPolicyArn", "KeyPolicyArn")
@@ -136,18 +136,16 @@ class Cloud:
         return replace(self, key=key["AccessKeyId"], secret=key["SecretAccessKey"])
 
 
-def start_cloud() -> tuple[ThreadedMotoServer, Cloud]:
+@contextmanager
+def opened_cloud() -> Iterator[Cloud]:
     """Start a server. Moto's state belongs to the process: use different regions or names to keep tests apart."""
     enforce_iam()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    return server, Cloud(f"http://{host}:{port}")
+    with moto_server() as url:
+        yield Cloud(url)
 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
     """An account of moto's server."""
-    server, cloud = start_cloud()
-    yield cloud
-    server.stop()
+    with opened_cloud() as cloud:
+        yield cloud

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, TEMPLATE, Cloud, start_cloud
+from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, TEMPLATE, Cloud, opened_cloud
 
 pytestmark = pytest.mark.filterwarnings(MOTO_WARNING)
 
@@ -17,9 +17,8 @@ REGION = "ap-south-1"  # moto's state belongs to the process: nothing else is in
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
-    server, cloud = start_cloud()
-    yield replace(cloud, region=REGION)
-    server.stop()
+    with opened_cloud() as cloud:
+        yield replace(cloud, region=REGION)
 
 
 @pytest.fixture

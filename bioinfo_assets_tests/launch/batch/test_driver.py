@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from bioinfo_assets.launch.backend import State, Status, Stream
 from bioinfo_assets.launch.batch.job_package import pack
@@ -33,8 +32,12 @@ from bioinfo_assets_tests.launch.batch.batch_backend import (
     write_tool_list,
 )
 from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, sha256, wait_for_end
+from bioinfo_assets_tests.moto_server import moto_server
 from bioinfo_assets_tests.simulator import BatchSimulator, Machine, Queue
 from bioinfo_assets_tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 COPIES = job("copies", "cat x >greeting.txt", outputs=(TEXT,))
 
@@ -330,20 +333,15 @@ class TestUploadRequests:
 
     @pytest.fixture
     def s3_server(self, received: list[dict[str, str]]) -> Iterator[str]:
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        wsgi = server._server
-        assert wsgi is not None
-        answer = wsgi.app
+        def recorded(answer: "WSGIApplication") -> "WSGIApplication":
+            def record(environ: dict[str, Any], start_response: Any) -> Any:
+                received.append({name: value for name, value in environ.items() if isinstance(value, str)})
+                return answer(environ, start_response)
 
-        def record(environ: dict[str, Any], start_response: Any) -> Any:
-            received.append({name: value for name, value in environ.items() if isinstance(value, str)})
-            return answer(environ, start_response)
+            return record
 
-        wsgi.app = record
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
-        server.stop()
+        with moto_server(through=recorded) as url:
+            yield url
 
     def test_each_has_a_checksum_that_s3_verifies(
         self, backend: BackendWithOptions, received: list[dict[str, str]]
