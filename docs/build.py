@@ -22,7 +22,7 @@ from pydantic_core import PydanticUndefined
 from bioinfo_assets.cli.main import app
 from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.job import Resources
-from bioinfo_assets.pipeline import jobs, rows
+from bioinfo_assets.pipeline import asset_rows, jobs
 from bioinfo_assets.pipeline.asset_spec import ALIGNER
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.provenance.usage.totals import UsageTotal
@@ -197,7 +197,7 @@ def example_job() -> str:
 
 def example_row() -> str:
     """Its row."""
-    source = inspect.getsource(rows)
+    source = inspect.getsource(asset_rows)
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     (row,) = (call for call in calls if any(ast.unparse(word) == "name='read_quality'" for word in call.keywords))
     return _code("python", inspect.cleandoc(" " * row.col_offset + (ast.get_source_segment(source, row) or "")))

@@ -1,9 +1,7 @@
 """`bioinfo-assets report`: where time and money went."""
 
-import csv as csv_module
 import json as json_module
 import sys
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,6 +14,7 @@ from bioinfo_assets.application.resolve import catalog_of, ledger_of, own_home
 from bioinfo_assets.cli.options import Json
 from bioinfo_assets.cli.progress_bar import reading_records
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.provenance.usage.csv_table import write_csv
 from bioinfo_assets.provenance.usage.page import write_page
 from bioinfo_assets.provenance.usage.prices import project_prices, read_prices, sample_prices
 from bioinfo_assets.provenance.usage.report import UsageReport, make_report, notes
@@ -80,13 +79,8 @@ def report(
 
 def _print_csv(ledger: Ledger) -> None:
     with reading_records(), catalog_of(ledger) as catalog:
-        rows = Usage.of(catalog, ledger.output_path).rows()
-        first = next(rows, None)
-        if first is None:
+        if not write_csv(Usage.of(catalog, ledger.output_path), sys.stdout):
             raise _no_results(ledger)
-        writer = csv_module.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(first.keys())
-        writer.writerows(map(tuple, chain([first], rows)))
 
 
 def _no_results(ledger: Ledger) -> InputError:

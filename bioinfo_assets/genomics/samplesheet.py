@@ -14,13 +14,16 @@ from typing import Final
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.fastq_name import FastqName, is_fastq, is_index_or_undetermined, parse_fastq_name
 from bioinfo_assets.genomics.sample import check_sample_name
-from bioinfo_assets.genomics.sex_chromosomes import Sex, parse_sex
+from bioinfo_assets.genomics.sex_chromosomes import Sex
 from bioinfo_assets.genomics.uri import folder_of, resolve_uri
 
 _REQUIRED_COLUMNS: Final = ("sample", "fastq_1", "fastq_2")
 _UNSUPPORTED_INPUTS: Final = ("bam", "cram", "spring_1", "spring_2", "vcf")
 _COLUMN: Final = re.compile(r"(patient|sample|fastq|read|bam|cram|spring)[a-z0-9 _-]*")
 _DELIMITERS: Final = "\t;,"
+_SEXES: Final[Mapping[str, Sex | None]] = {
+    "xx": "XX", "f": "XX", "female": "XX", "xy": "XY", "m": "XY", "male": "XY", "": None, "na": None, "unknown": None
+}  # fmt: skip
 _FLOWCELL_AND_LANE: Final = re.compile(r"(?P<flowcell>(?!lanes?_)[a-z0-9-]*[a-z0-9])_L?\d+", re.IGNORECASE)
 """A label such as `V350012345_L01`, as the files of DNBSEQ machines are named; `lane_1` has no flow cell."""
 
@@ -193,7 +196,7 @@ def _row(values: Mapping[str, str], where: str, source: str) -> SheetRow:
         library=values.get("library") or None,
         lane=values.get("lane") or None,
         flowcell=values.get("flowcell") or (labelled["flowcell"] if labelled else None),
-        sex=parse_sex(values.get("sex", ""), where),
+        sex=_parse_sex(values.get("sex", ""), where),
         patient=values.get("patient") or None,
     )
 
@@ -205,6 +208,18 @@ def _check_patient(patients: dict[str, str], values: Mapping[str, str], where: s
             f"{where} has sample {sample} for patient {patient}, and another row has it for {patients[sample]}: "
             "give the samples of each patient unique names"
         )
+
+
+def _parse_sex(text: str, where: str) -> Sex | None:
+    """Parse a sex; None if it is not given.
+
+    Raises:
+        InputError: it is another word.
+    """
+    try:
+        return _SEXES[text.lower()]
+    except KeyError:
+        raise InputError(f"{where} has the sex {text!r}: write XX, XY or NA") from None
 
 
 def _check_sex(sexes: dict[str, Sex | None], row: SheetRow, where: str) -> None:

@@ -11,13 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from bioinfo_assets.errors import InputError
-
 Sex = Literal["XX", "XY"]
 
-_WORDS: Final[Mapping[str, Sex | None]] = {
-    "xx": "XX", "f": "XX", "female": "XX", "xy": "XY", "m": "XY", "male": "XY", "": None, "na": None, "unknown": None
-}  # fmt: skip
 _AUTOSOME: Final = re.compile(r"(chr)?([1-9]|1\d|2[0-2])")
 _TWO_X: Final = 0.75
 """Two X have the depth of the autosomes, and one has half of it: half-way between them."""
@@ -39,18 +34,6 @@ class SexDepths:
         if self.x >= _TWO_X:
             return "XXY" if self.y >= _ANY_Y else "XX"
         return "XY" if self.y >= _ANY_Y else "X0"
-
-
-def parse_sex(text: str, where: str) -> Sex | None:
-    """Parse the sex in a samplesheet; None if it is not given.
-
-    Raises:
-        InputError: it is another word.
-    """
-    try:
-        return _WORDS[text.lower()]
-    except KeyError:
-        raise InputError(f"{where} has the sex {text!r}: write XX, XY or NA") from None
 
 
 def sex_depths(summary: str, lengths: Mapping[str, int]) -> SexDepths | None:

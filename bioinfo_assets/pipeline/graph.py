@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from bioinfo_assets.pipeline.asset_rows import ROWS
 from bioinfo_assets.pipeline.asset_spec import AssetSpec
-from bioinfo_assets.pipeline.rows import ROWS
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import (
     COHORT,

@@ -10,13 +10,27 @@ from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.launch.backend import Outcome
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport
-from bioinfo_assets.launch.batch.queue_wait import MISCONFIGURATION, NO_MACHINE
-from bioinfo_assets.launch.batch.submission_request import HOST_GONE, NOT_STARTED, STOPPED, TRY_AGAIN
+from bioinfo_assets.launch.batch.queue_wait import NO_MACHINE
 from bioinfo_assets.launch.failure import FULL_DISK, SIGKILL, FailureEvidence, failure_reason
 from bioinfo_assets.launch.job import Job
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
+
+HOST_GONE: Final = "Host EC2"
+"""How the status reason of an attempt begins whose machine was reclaimed."""
+
+NOT_STARTED: Final = "Task failed to start"
+"""How the status reason of an attempt begins whose container never ran: its image could not be pulled, an agent timed
+out, or a machine was short of something."""
+
+STOPPED: Final = 143
+"""The exit code after a SIGTERM that is not from TerminateJob, which ends a job for good: a machine that is drained
+before it is reclaimed stops its containers."""
+
+TRY_AGAIN: Final = 75
+"""The exit code of `driver.sh` if another attempt or machine may succeed: staging, uploads and the lack of disk space
+(EX_TEMPFAIL of sysexits.h)."""
 
 _KILLED: Final = 128 + SIGKILL
 _OWN_TERMINATION: Final = "bioinfo-assets: "
@@ -92,19 +106,6 @@ def _exit_code(detail: "JobDetailTypeDef", report: AttemptReport | None) -> int 
         code = report.exit.exit_code
         return code if code >= 0 else 128 - code
     return code
-
-
-def may_succeed_elsewhere(detail: "JobDetailTypeDef", outcome: Outcome) -> bool:
-    """Whether the same job may succeed on other machines; Batch's retry rules try it on those of its own queue.
-
-    A job that got no machine may get one in another queue, unless Batch found its own misconfigured: that is repaired.
-    """
-    if outcome is Outcome.UNSCHEDULABLE:
-        return MISCONFIGURATION not in detail.get("statusReason", "")
-    if outcome in {Outcome.RECLAIMED, Outcome.OUT_OF_MEMORY, Outcome.IMAGE_MISSING, Outcome.KILLED}:
-        return outcome is Outcome.RECLAIMED
-    is_not_started = detail.get("statusReason", "").startswith(NOT_STARTED)
-    return is_not_started or detail.get("container", {}).get("exitCode") == TRY_AGAIN
 
 
 def was_ended_by_another_run(detail: "JobDetailTypeDef") -> bool:

@@ -10,10 +10,7 @@ from bioinfo_assets.launch.batch.attempt_report import AttemptReport, ProblemCod
 from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, JobState, Resubmission
 from bioinfo_assets.launch.batch.classify_outcome import (
     CANCELLED,
-    JobOutcome,
     classify,
-    may_succeed_elsewhere,
-    memory_mib,
     termination_reason,
     was_ended_by_another_run,
 )
@@ -22,6 +19,7 @@ from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.console_links import links_of, log_stream_of
 from bioinfo_assets.launch.batch.job_accounting import NO_TIMES, JobTimes, accounting_of, times_of
 from bioinfo_assets.launch.batch.job_parts import done_counts, done_report, last_report
+from bioinfo_assets.launch.batch.retries import resubmission
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, attempt_folder, attempt_number
 from bioinfo_assets.storage.store import Store
 
@@ -254,11 +252,11 @@ def _end(
     if result.outcome is Outcome.KILLED or job.termination_reason == CANCELLED:
         return Progress(Status(State.CANCELLED, result.reason, report, Outcome.KILLED, links), attempts, stream)
     if job.spent + attempts < job.max_attempts:
-        resubmission, reason = _resubmission(job, detail, result, config)
-        if resubmission is not None:
+        again, reason = resubmission(job, detail, result.outcome, config)
+        if again is not None:
             reason = f"{reason} (attempt {job.spent + attempts + 1} of {job.max_attempts})"
             status = Status(State.QUEUED, reason, links=links)
-            return Progress(status, attempts, stream, resubmission=resubmission, times=times_of(detail))
+            return Progress(status, attempts, stream, resubmission=again, times=times_of(detail))
     status = Status(State.FAILED, result.reason, report, result.outcome, links)
     return Progress(
         status, attempts, stream, problem_code=attempt_report.problem_code if attempt_report is not None else None
@@ -275,25 +273,6 @@ def _end_of_part(job: JobState, snapshot: JobSnapshot) -> Status:
     image = detail.get("container", {}).get("image") or job.job.options.image or ""
     report = attempt_report.job_report(job.job, image, job.spent + attempt, accounting)
     return Status(State.SUCCEEDED, "", report, Outcome.SUCCEEDED)
-
-
-def _resubmission(
-    job: JobState, detail: "JobDetailTypeDef", result: JobOutcome, config: BatchConfig
-) -> tuple[Resubmission | None, str]:
-    """How to submit a job with attempts left again, and why; None if that would not help."""
-    if result.outcome is Outcome.OUT_OF_MEMORY:
-        had_mib = memory_mib(job.job, detail)
-        if had_mib >= config.max_memory_mib:
-            return None, ""
-        retry_mib = min(2 * had_mib, config.max_memory_mib)
-        reason = f"ran out of memory with {had_mib} MiB: submitted again with {retry_mib} MiB"
-        return Resubmission(memory_mib=retry_mib), reason
-    options = job.job.options
-    if may_succeed_elsewhere(detail, result.outcome) and options.fallback_queue not in {None, options.queue}:
-        reason = detail.get("statusReason", "").removeprefix(termination_reason(""))
-        cause = reason.rstrip(".") or result.outcome.value
-        return Resubmission(queue=options.fallback_queue), f"{cause}: submitted again to {options.fallback_queue}"
-    return None, ""
 
 
 def _forgotten(job: JobState) -> "JobDetailTypeDef":

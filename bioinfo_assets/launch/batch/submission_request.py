@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bioinfo_assets.errors import InputError
+from bioinfo_assets.launch.batch.retries import RETRY_RULES
 from bioinfo_assets.launch.job import Job, JobOptions, Resources
 
 TAG: Final = "bioinfo-assets:"
@@ -21,31 +22,6 @@ MIN_BYTES_PER_SECOND: Final = 500_000
 
 _MAX_OVERRIDES_LENGTH: Final = 8192  # or the job fails later: "Container Overrides length must be at most"
 _MAX_NAME_LENGTH: Final = 128  # of [A-Za-z0-9_-] (AWS Batch API reference, SubmitJob)
-
-HOST_GONE: Final = "Host EC2"
-"""How the status reason of an attempt begins whose machine was reclaimed."""
-
-NOT_STARTED: Final = "Task failed to start"
-"""How the status reason of an attempt begins whose container never ran: its image could not be pulled, an agent timed
-out, or a machine was short of something."""
-
-STOPPED: Final = 143
-"""The exit code after a SIGTERM that is not from TerminateJob, which ends a job for good: a machine that is drained
-before it is reclaimed stops its containers."""
-
-TRY_AGAIN: Final = 75
-"""The exit code of `driver.sh` if another attempt or machine may succeed: staging, uploads and the lack of disk space
-(EX_TEMPFAIL of sysexits.h)."""
-
-RETRY_RULES: Final = (
-    {"onStatusReason": f"{HOST_GONE}*", "action": "RETRY"},
-    {"onStatusReason": f"{NOT_STARTED}*", "action": "RETRY"},
-    {"onExitCode": str(STOPPED), "action": "RETRY"},
-    {"onExitCode": str(TRY_AGAIN), "action": "RETRY"},
-    {"onReason": "*", "action": "EXIT"},
-)
-"""When Batch itself retries a job. Without the last rule it would retry anything; five rules are the maximum (AWS Batch
-user guide, automated job retries)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Final
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, UnreachableError
 from bioinfo_assets.launch.batch.active_jobs import save_queue
 from bioinfo_assets.launch.batch.adoption import Adoption, Claims, SubmissionNote
-from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, JobState, RunIdentity
+from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, RunIdentity
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.grouping import group_similar, submission_name
@@ -22,6 +22,7 @@ from bioinfo_assets.launch.batch.images import Images
 from bioinfo_assets.launch.batch.job_definition import JobDefinitions
 from bioinfo_assets.launch.batch.job_package import bootstrap, pack
 from bioinfo_assets.launch.batch.preparation import JobPreparer, Preparation
+from bioinfo_assets.launch.batch.retries import attempts_in_queue
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, package_uri, submission_folder
 from bioinfo_assets.launch.batch.submission_request import (
     NO_QUEUE,
@@ -180,7 +181,7 @@ class Submitter:
                 memory_mib=max(job.state.job.resources.memory_mib for job in jobs),
             ),
             timeout_s=max(timeout_of_parts(job.parts.jobs) for job in jobs),
-            attempts=self._attempts(first),
+            attempts=attempts_in_queue(first, self._config),
             options=options.model_copy(update={"timeout_s": None}),
             tags=tags_of(first.job, self._run.run_id, self._paths.root, is_single=len(jobs) == 1),
         )
@@ -203,14 +204,6 @@ class Submitter:
             own_index = job.submission.index
             job.accept(batch_id if own_index is None else f"{batch_id}:{own_index}")
         self._write_note(name, batch_id, jobs[0].submission.array_size)
-
-    def _attempts(self, state: JobState) -> int:
-        """How often Batch may start the job: what is left of its attempts, or those before the fallback queue."""
-        left = state.max_attempts - state.spent
-        options = state.job.options
-        if options.fallback_queue in {None, options.queue}:
-            return left
-        return min(left, self._config.reclaims_before_fallback)
 
     def _next_submission(self, job: BatchJob, name: str, index: int, size: int) -> BatchSubmission:
         previous = job.state.submission

@@ -1,7 +1,6 @@
 """What jobs used, added up by SQLite from the index of all records: each result is counted once, whoever reused it."""
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -46,12 +45,6 @@ _SUMS: Final = """
         SUM(CASE WHEN is_computed THEN uploaded_bytes END) AS uploaded_bytes,
         CASE WHEN replaced THEN 0 ELSE SUM(bytes) END AS stored_bytes
     FROM usage WHERE replaced = ? GROUP BY {group} ORDER BY vcpu_hours DESC, name"""
-
-_ROWS: Final = """
-    SELECT scope, asset, finished, is_computed, started, wall_s, cpu_s, peak_memory_mib, attempts, occupied_s, vcpus,
-        memory_mib, disk_mib, queue, machine, queued_s, staging_s, fetched_bytes, upload_s, uploaded_bytes, retried_s,
-        bytes AS stored_bytes, record
-    FROM usage WHERE replaced = 0 ORDER BY scope, started"""
 
 _SPANS: Final = """
     WITH longest AS (
@@ -182,12 +175,6 @@ class Usage:
     def replaced(self) -> UsageTotal:
         """What results used that were replaced later, as far as their records are in the history."""
         return next(iter(self._totals("'replaced results'", replaced=True)), UsageTotal("replaced results"))
-
-    def rows(self) -> Iterator[sqlite3.Row]:
-        """Each current result with its figures, by scope."""
-        cursor = self.connection.cursor()
-        cursor.row_factory = sqlite3.Row
-        return iter(cursor.execute(_ROWS))
 
     def spans(self, max_samples: int, shared_scopes: frozenset[str]) -> list[Span]:
         """The jobs in time of the samples that had machines for longest, in the order of their starts."""
