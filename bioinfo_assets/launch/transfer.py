@@ -25,7 +25,7 @@ _MAX_CONCURRENT_MOVES: Final = 4  # a few streams use up the bandwidth of a netw
 def publish(store: Store, job: Job, report: JobReport, lock: "PublishLock") -> Mapping[str, FileStat]:
     """Put a job's outputs in their published places, each of them atomically.
 
-    Local files are moved. Those in S3 are copied: whoever discards the job deletes all that it left in a few calls.
+    Files for local places are moved. Those for S3 are copied: whoever discards the job deletes all that it left.
 
     Temporary files next to those places were left by a killed process: they are removed.
 
@@ -97,8 +97,8 @@ def publish_lock(uri: str) -> Iterator[PublishLock]:
 
 def _publish_file(store: Store, file: OutputFile, uri: str, lock: PublishLock) -> FileStat:
     lock.check()
-    if local_path(file.path) is None:
-        store.copy(file.path, uri, file.size)
+    if local_path(uri) is None:
+        store.copy(file.path, uri, file.size)  # not moved: if S3 does not answer, all of them are published later
     else:
         store.move(file.path, uri)
     stat = store.stat(uri)

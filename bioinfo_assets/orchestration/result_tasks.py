@@ -1,11 +1,11 @@
 """What a step does for one result, in one of several threads: check it before its job, and publish it afterwards."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import dagster as dg
 
-from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.event_log import StoredIds
 from bioinfo_assets.orchestration.fused_jobs import planned_followers
@@ -14,7 +14,7 @@ from bioinfo_assets.orchestration.provenance import Provenance, UpstreamVersions
 from bioinfo_assets.orchestration.session import Session
 from bioinfo_assets.orchestration.step_plan import StepPlan
 from bioinfo_assets.orchestration.upstream_records import UpstreamRecords
-from bioinfo_assets.records.commit import Committed, SubmittedJob, commit, copy_shared_result
+from bioinfo_assets.records.commit import Committed, SubmittedJob, commit, copy_shared_result, unpublished
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.released import released_inputs
 from bioinfo_assets.records.reuse import ReuseAction, ReuseDecision, decide_reuse
@@ -91,6 +91,7 @@ class ResultTasks:
     records: UpstreamRecords
     versions: UpstreamVersions
     log: dg.DagsterLogManager
+    _published: dict[str, Committed] = field(default_factory=dict)
 
     def check(self, key: ResultKey, needed_by: ResultKey | None) -> Checked:
         """Find out whether a result is reused, copied, or computed.
@@ -141,9 +142,19 @@ class ResultTasks:
 
         Raises:
             JobError: the job did not succeed.
+            UnreachableError: S3 does not answer for the moment. It may be called again, and goes on where it was.
         """
-        committed = commit(self.session.ledger, self.session.backend, submitted)
-        return self._describe(committed, self._share(committed.record))
+        job_id = submitted.submission.job_id
+        if job_id not in self._published:
+            self._published[job_id] = commit(self.session.ledger, self.session.backend, submitted)
+        committed = self._published[job_id]
+        result = self._describe(committed, self._share(committed.record))
+        del self._published[job_id]
+        return result
+
+    def give_up(self, submitted: SubmittedJob, error: UnreachableError) -> str:
+        """Give up publishing the result of a job; return a sentence with the reason and where its files are."""
+        return str(unpublished(self.session.backend, submitted, error))
 
     def add_versions(self, results: Sequence[tuple[ResultKey, Result]], stored: StoredIds) -> None:
         """Note the versions of results whose materializations are stored, for those computed from them."""

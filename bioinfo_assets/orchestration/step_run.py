@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import filterfalse
 from queue import Empty, SimpleQueue
 from typing import Final, NoReturn, TypeVar
 
@@ -30,6 +31,7 @@ from bioinfo_assets.orchestration.job_events import JobEvents
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
 from bioinfo_assets.orchestration.postponed_checks import PostponedChecks
 from bioinfo_assets.orchestration.provenance import Provenance
+from bioinfo_assets.orchestration.publications import Publications
 from bioinfo_assets.orchestration.result_graph import ResultGraph
 from bioinfo_assets.orchestration.result_tasks import Checked, PlannedJobs, ReleasedInputs, Result, ResultTasks
 from bioinfo_assets.orchestration.session import Session
@@ -81,11 +83,11 @@ class StepRun:
     _pool: ThreadPoolExecutor = field(init=False)
     _fused: FusedJobs = field(init=False)
     _postponed: PostponedChecks = field(init=False)
+    _publications: Publications = field(init=False)
     _changed: "SimpleQueue[ResultKey]" = field(default_factory=SimpleQueue)
     _checking: "dict[ResultKey, Future[Checked]]" = field(default_factory=dict)
     _planning: "dict[ResultKey, Future[PlannedJobs]]" = field(default_factory=dict)
     _running: dict[ResultKey, SubmittedJob] = field(default_factory=dict)
-    _publishing: "dict[ResultKey, Future[Result]]" = field(default_factory=dict)
     _provenance: dict[ResultKey, Provenance] = field(default_factory=dict)
     _done: Counter[str] = field(default_factory=Counter)
     _finished: set[ResultKey] = field(default_factory=set)
@@ -96,6 +98,7 @@ class StepRun:
     def __post_init__(self) -> None:
         self._fused = FusedJobs(self.plan, self.graph, self.session.backend.moves_files)
         self._postponed = PostponedChecks(self.session.backend)
+        self._publications = Publications(self.tasks, self._in_pool)
 
     def events(self) -> StepEvents:
         """Run the jobs; yield a materialization for each result as it is published, then an output for each asset.
@@ -144,10 +147,10 @@ class StepRun:
     @property
     def _queued(self) -> int:
         """How many results are in the pool, or wait for it."""
-        return len(self._checking) + len(self._planning) + len(self._publishing) + len(self._postponed)
+        return len(self._checking) + len(self._planning) + len(self._publications) + len(self._postponed)
 
     def _begin(self, keys: Iterable[ResultKey]) -> None:
-        for key in keys:
+        for key in filterfalse(self._publications.begin_again, keys):
             self._fused.begin_check(key)
             needed_by = next(iter(self._restoring.get(key, ())), None)
             self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, needed_by))
@@ -164,7 +167,7 @@ class StepRun:
         except UnreachableError as error:
             if key in self._running:
                 raise  # its job cannot be polled any longer, nor can the others
-            self._check_later(key, error)
+            self._try_later(key, error)
         except NotRunError:
             self._begin([key])  # what failed in its job is not what it is computed from, or this would not be its turn
         except BioinfoAssetsError as error:
@@ -185,8 +188,8 @@ class StepRun:
             self._submit(key, planned.decision, planned.followers)
         elif key in self._running:
             self._follow_job(key, self._running[key])
-        elif key in self._publishing and self._publishing[key].done():
-            result = self._publishing.pop(key).result()
+        elif self._publications.is_done(key):
+            result = self._publications.pop(key)
             if result.committed.reused:
                 self._cancel_ahead(key)  # they read the files that were not published
             state = JobState.CACHED if result.committed.reused else JobState.DONE
@@ -208,11 +211,11 @@ class StepRun:
         else:
             self._run(key, found)
 
-    def _check_later(self, key: ResultKey, error: UnreachableError) -> None:
+    def _try_later(self, key: ResultKey, error: UnreachableError) -> None:
         if not self._postponed.add(key):
-            self._fail(key, str(error))
+            self._fail(key, self._publications.give_up(key, error))
         elif len(self._postponed) == 1:  # the others have the same cause
-            self.context.log.warning("%s cannot be checked for the moment, and is checked again: %s", key.label, error)
+            self.context.log.warning("%s waits, and is checked or published again: %s", key.label, error)
 
     def _restore(self, reader: ResultKey, released: Collection[ResultKey]) -> None:
         """Have released results computed again, and then the one that reads their files."""
@@ -229,7 +232,7 @@ class StepRun:
         # The last lines of a job's log may arrive late: the pool waits for those of many jobs at the same time.
         if submitted.handle.is_over or submitted.handle.wait(0).state.is_over:
             del self._running[key]
-            self._publishing[key] = self._in_pool(key, lambda: self.tasks.commit(submitted))
+            self._publications.begin(key, submitted)
 
     def _continue_after(self, results: Sequence[tuple[ResultKey, Result]], stored: StoredIds) -> None:
         """Start what is computed from results, now that their materializations are stored."""
@@ -335,9 +338,7 @@ class StepRun:
         cancel_ahead(self.session, self._fused.drop(key), self._pool)
 
     def _cancel_all(self) -> None:
-        cancel_all(self.session, [submitted.handle for submitted in self._running.values()], self._fused.drop_all())
-        for key in self._running:
-            notify(JobUpdate(key, JobState.FAILED, "cancelled"))
+        cancel_all(self.session, self._running, self._fused.drop_all())
         self._running.clear()
 
     def _leave_all(self, error: UnreachableError) -> NoReturn:

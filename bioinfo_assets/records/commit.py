@@ -99,7 +99,7 @@ def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committ
     Raises:
         NotRunError: the job was not run, because one before it on the same machine did not succeed.
         JobError: the job did not succeed, or its files cannot be published.
-        UnreachableError: S3 does not answer, so that they cannot be published for the moment.
+        UnreachableError: S3 does not answer, so that they cannot be published for the moment. It may be called again.
     """
     job, submission = submitted.job, submitted.submission
     status = submitted.handle.wait()
@@ -114,16 +114,21 @@ def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committ
         with ledger.publishing(job.key.scope) as lock:
             committed = _publish(ledger, backend.name, submitted, status.report, lock)
     except UnreachableError:
-        backend.end_claim(submission.job_id)  # whoever checks the result next finds its files in scratch
         raise
     except BioinfoAssetsError as error:
-        # Hours of work may be in scratch: it is left there for a person, until the next run removes it.
-        backend.end_claim(submission.job_id)
-        raise JobError(
-            f"{error}; the files of {job.name} are kept in {submission.scratch} until the next run"
-        ) from error
+        raise unpublished(backend, submitted, error) from error
     backend.discard(submission.job_id)
     return committed
+
+
+def unpublished(backend: Backend, submitted: SubmittedJob, error: BioinfoAssetsError) -> JobError:
+    """Let other runs compute a result that cannot be published, and describe where its files are.
+
+    Hours of work may be in scratch: it is left there for a person, until the next run removes it.
+    """
+    backend.end_claim(submitted.submission.job_id)
+    where = submitted.submission.scratch
+    return JobError(f"{error}; the files of {submitted.job.name} are kept in {where} until the next run")
 
 
 def copy_shared_result(ledger: Ledger, decision: ReuseDecision) -> Committed | None:
@@ -229,7 +234,8 @@ def _publish(
     job = submitted.job
     current = withdraw_previous(ledger, submitted.decision, lock)
     if current is not None:
-        return current
+        is_own = current.record.job_id == submitted.submission.job_id  # the answer to writing its record was lost
+        return replace(current, reused=not is_own)
     began = time.monotonic()
     published = publish(ledger.store, job, report, lock)
     report = _with_upload(report, job, time.monotonic() - began)

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from bioinfo_assets.errors import JobError, ResourceError
+from bioinfo_assets.errors import JobError, ResourceError, UnreachableError
 from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.job import Output
 from bioinfo_assets.launch.local_backend import LocalBackend
@@ -41,6 +41,17 @@ def test_outputs_are_published_with_the_bytes_that_were_reported(backend: LocalB
     digests = {file.key: file.sha256 for file in report_of(status).files}
     for output in outputs:
         assert hashlib.sha256(Store().read_bytes(output.uri)).hexdigest() == digests[output.key]
+
+
+def test_files_that_s3_did_not_take_are_published_later(backend: LocalBackend, s3: str) -> None:
+    outputs = tuple(Output(key, f"greeting.{key}", f"{s3}/results/{key}") for key in ("txt", "md5"))
+    greeting = job("greets", outputs=outputs)
+    report, lock = report_of(run(backend, greeting)), Mock()
+    lock.check.side_effect = [None, UnreachableError("S3 does not answer")]
+    with pytest.raises(UnreachableError):
+        publish(Store(), greeting, report, lock)
+    published = publish(Store(), greeting, report, HELD_BY_PROCESS)
+    assert {key: stat.size for key, stat in published.items()} == {file.key: file.size for file in report.files}
 
 
 def test_a_file_of_another_size_than_reported_is_refused(backend: LocalBackend, tmp_path: Path) -> None:

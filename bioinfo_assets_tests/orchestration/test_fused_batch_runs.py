@@ -8,7 +8,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from bioinfo_assets.errors import UnreachableError
 from bioinfo_assets.launch.job import JobOptions
+from bioinfo_assets.orchestration.result_tasks import ResultTasks
+from bioinfo_assets.records import commit
+from bioinfo_assets.records.commit import Committed, SubmittedJob
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.cloud import JOBS, MEANS, Cloud, opened_cloud
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
@@ -95,6 +99,36 @@ def test_a_reclaimed_job_goes_on_at_the_step_that_was_interrupted(cloud: Cloud, 
     assert len(cloud.submitted()) - before == 2
     assert toy.read("a", "answer") == "6\t0"
     assert [toy.record("a", asset).attempts for asset in STEPS] == [1, 1, 2]
+
+
+def fail_at_first(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, asset: str) -> None:
+    """Have S3 not answer the first two times when a function that gets a job or its result is called for an asset."""
+    function, outages = getattr(owner, name), [UnreachableError("S3 does not answer")] * 2
+
+    def call(*arguments: Any) -> Any:
+        assets = {own.job.key.asset for own in arguments if isinstance(own, SubmittedJob)}
+        assets |= {own.record.asset for own in arguments if isinstance(own, Committed)}
+        if asset in assets and outages:
+            raise outages.pop()
+        return function(*arguments)
+
+    monkeypatch.setattr(owner, name, call)
+
+
+@pytest.mark.parametrize(("owner", "name"), [(commit, "_publish"), (ResultTasks, "_describe")])
+@pytest.mark.parametrize("asset", ["product", "parity"])
+def test_the_steps_after_one_that_cannot_be_published_for_the_moment_go_on(
+    cloud: Cloud, open_toy: Any, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, asset: str
+) -> None:
+    toy = open_toy("unreachable")
+    fail_at_first(monkeypatch, owner, name, asset)
+    before, ended = len(cloud.submitted()), cloud.simulator.count("TerminateJob")
+    assert toy.run(keys=["factor", *STEPS]).success
+    assert len(cloud.submitted()) - before == 1 + 1  # the factor's, and one of all steps
+    assert cloud.simulator.count("TerminateJob") == ended
+    assert [toy.record("a", step).attempts for step in STEPS] == [1, 1, 1]
+    assert toy.read("a", "answer") == "6\t0"
+    assert toy.scratch() == ()
 
 
 def test_a_result_that_is_not_published_is_made_again_after_a_reclaim(cloud: Cloud, open_toy: Any) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from bioinfo_assets.errors import UnreachableError
 from bioinfo_assets.launch.backend import IsPublished, Submission
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
+from bioinfo_assets.records import commit
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
@@ -82,6 +84,25 @@ def test_the_steps_of_a_sample_are_one_job(toy: ToyProject, submitted: list[list
         ["total of multiqc"],
     ]
     assert toy.read("b", "answer") == "9\t1"
+
+
+def test_a_step_that_cannot_be_published_for_the_moment_is_not_computed_again(
+    toy: ToyProject, submitted: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish, failed = commit._publish, set[str]()
+
+    def fail_at_first(*arguments: Any) -> commit.Committed:
+        (key,) = (own.job.key for own in arguments if isinstance(own, commit.SubmittedJob))
+        if key.label not in failed:
+            failed.add(key.label)
+            raise UnreachableError("S3 does not answer")
+        return publish(*arguments)
+
+    monkeypatch.setattr(commit, "_publish", fail_at_first)
+    assert toy.run().success
+    assert len(failed) == 1 + 2 * 3 + 1
+    assert len(submitted) == 1 + 2 + 1
+    assert toy.scratch() == ()
 
 
 def test_records_are_those_of_jobs_of_their_own(open_toy: Any) -> None:
