@@ -54,7 +54,7 @@ def _plan(output_path: str, key: ResultKey) -> Plan:
     if is_per_sample and key.scope not in all_samples:
         raise InputError(f"there is no longer a sample {key.scope!r} in {output_path}: compare two of its results")
     names = all_samples if key.asset in OVER_SAMPLES else (key.scope,) if is_per_sample else ()
-    return Plan(project, home, (), names, assets, superseded_by_sample(project, (), names))
+    return Plan(project, home, (), names, assets, superseded_by_sample(project, names))
 
 
 class _CurrentComparison:

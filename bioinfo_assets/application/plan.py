@@ -16,8 +16,9 @@ from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, enabled_assets, result_
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import open_dry_run, superseded_by_sample
 from bioinfo_assets.records.parallel import map_reads
+from bioinfo_assets.records.record import FileRecord
 from bioinfo_assets.records.samples import sample_names
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, REFERENCE_SOURCE, REFERENCES, ResultKey
 from bioinfo_assets.settings import HOME_VARIABLE, Settings
 
 DEFAULT_REFERENCE: Final = "https://hgdownload.soe.ucsc.edu/goldenPath/hg38/chromosomes/chr22.fa.gz"
@@ -70,16 +71,26 @@ def home_of(output_path: str) -> Path:
 def settings_of(request: Request, home: Path) -> Settings:
     """Return the settings for a request: its overrides, then the project's settings, then the defaults of `run`.
 
+    What is not set is as the project has last observed it: it may have come from a variable of another shell. Only a
+    project without a reference gets the default one, and the default known sites.
+
     Raises:
         InputError: a setting is wrong.
     """
     settings = settings_module.load(home, output_path=request.output_path, **request.overrides)
     defaults: dict[str, object] = {}
     if settings.reference is None:
-        defaults["reference"] = DEFAULT_REFERENCE
+        fasta = (file.uri for file in _observed(settings, REFERENCE_SOURCE) if file.key == "fasta")
+        defaults["reference"] = next(fasta, DEFAULT_REFERENCE)
     if "known_sites" not in settings.model_fields_set:
-        defaults["known_sites"] = DEFAULT_KNOWN_SITES
+        sites = tuple(file.uri for file in _observed(settings, KNOWN_SITES_SOURCE))
+        defaults["known_sites"] = sites or DEFAULT_KNOWN_SITES
     return settings.model_copy(update=defaults)
+
+
+def _observed(settings: Settings, source: str) -> Sequence[FileRecord]:
+    observation = Project(settings).ledger.read_observation(ResultKey(source, REFERENCES))
+    return observation.files if observation is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +143,7 @@ def plan_everything(output_path: str) -> Plan:
     project, home = open_project(output_path)
     names = sample_names(project.ledger)
     assets = enabled_assets(project.settings)
-    return Plan(project, home, (), names, assets, superseded_by_sample(project, (), names))
+    return Plan(project, home, (), names, assets, superseded_by_sample(project, names))
 
 
 def select_assets(expressions: Sequence[str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from bioinfo_assets.application.plan import DEFAULT_REFERENCE, Plan, Request, home_of, select_assets, settings_of
+from bioinfo_assets.application.plan import Plan, Request, home_of, select_assets, settings_of
 from bioinfo_assets.errors import InputError, ResourceError, did_you_mean
 from bioinfo_assets.genomics import known_sites
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
@@ -29,7 +29,7 @@ from bioinfo_assets.records.samples import (
     read_samples_file,
     sample_names,
 )
-from bioinfo_assets.result_key import RAW_READS, REFERENCE_SOURCE, REFERENCES, ResultKey
+from bioinfo_assets.result_key import RAW_READS, ResultKey
 from bioinfo_assets.settings import Settings
 from bioinfo_assets.steps.known_sites import KnownSites, check_sources
 from bioinfo_assets.storage.atomic import disk_full_error
@@ -54,8 +54,6 @@ def make_plan(request: Request) -> Plan:
     home = home_of(request.output_path)
     project = Project(settings_of(request, home))
     check_free_space(home)
-    if request.overrides.get("reference") is None:
-        _check_default_reference(project)
     assets = _drop_disabled(select_assets(request.select), project.settings)
     check_platform(project.settings.platform)
     check_step_names(project.settings)
@@ -65,22 +63,7 @@ def make_plan(request: Request) -> Plan:
     new = read_samples_file(project.store, request.samples_file, lanes) if request.samples_file else ()
     check_nothing_is_lost(project.ledger, new)
     names = _sample_names(request, project, new)
-    return Plan(project, home, new, names, assets, superseded_by_sample(project, new, names))
-
-
-def _check_default_reference(project: Project) -> None:
-    """Check that the default reference does not replace one that came from the environment.
-
-    Raises:
-        InputError: The project has another one.
-    """
-    known = project.ledger.read_observation(ResultKey(REFERENCE_SOURCE, REFERENCES))
-    fasta = known and next((file.uri for file in known.files if file.key == "fasta"), None)
-    if fasta and project.settings.reference == DEFAULT_REFERENCE != fasta:
-        raise InputError(
-            f"the results of this project are of the reference {fasta}, which is no longer set: give it with "
-            "--reference (variables of the environment are not saved), or the default one to compute all again"
-        )
+    return Plan(project, home, new, names, assets, superseded_by_sample(project, names))
 
 
 def check_inputs(plan: Plan) -> None:

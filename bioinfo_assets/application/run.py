@@ -16,6 +16,7 @@ from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate
 from bioinfo_assets.pipeline.dry_run import PlannedResult
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.samples import save_samples
 from bioinfo_assets.result_key import COHORT, REFERENCES, SHARED_SCOPES, ResultKey
 from bioinfo_assets.settings import save
@@ -45,12 +46,17 @@ class RunOutcome:
     seconds: float
     log: Path | None
 
-    def files(self) -> tuple[dict[str, dict[str, list[str]]], str]:
-        """Return the result files to show, by scope and asset, and why they are not shown if they cannot be read."""
+    def files(self, max_samples: int | None = None) -> tuple[dict[str, dict[str, list[str]]], str]:
+        """Return the result files to show, by scope and asset, and why they are not shown if they cannot be read.
+
+        Args:
+            max_samples: Those of so many samples at most; None for all.
+        """
         ledger = self.plan.project.ledger
-        scopes = (*self.plan.names, REFERENCES, COHORT)
+        scopes = (*self.plan.names[:max_samples], REFERENCES, COHORT)
         try:
-            return {scope: result_files(ledger, scope, self.plan.assets) for scope in scopes}, ""
+            found = map_reads(ledger, lambda scope: result_files(ledger, scope, self.plan.assets), scopes)
+            return dict(zip(scopes, found, strict=True)), ""
         except BioinfoAssetsError as error:  # S3 may be away by now: what the run did is reported all the same
             return {scope: {} for scope in scopes}, f"the files of the results cannot be listed: {error}"
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import dagster as dg
 
+from bioinfo_assets.assets.check_events import current_project
 from bioinfo_assets.assets.sources import cohort_observation
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.backfills import FAILED_BACKFILLS, was_left_out
@@ -75,6 +76,10 @@ def monitor_runs(context: dg.SensorEvaluationContext, project: dg.ResourceParam[
     """Clean up after a host that was killed."""
     for run_id in report_dead_runs(context.instance):
         context.log.warning("run %s lost its process and is reported as failed", run_id)
+    try:
+        project = current_project(project)
+    except BioinfoAssetsError as problem:
+        return dg.SkipReason(str(problem))
     if project.settings.backend != "batch":
         return dg.SkipReason("jobs on this machine end with their run")
     from bioinfo_assets.launch.batch.client import Client  # noqa: PLC0415 - boto3, which others do not need

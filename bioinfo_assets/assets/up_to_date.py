@@ -26,11 +26,12 @@ from bioinfo_assets.assets.observe_sources import LONG_INTERVAL_S, MAX_SAMPLES_I
 from bioinfo_assets.assets.quality_checks import quality, report_quality
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.run_liveness import has_active_run
-from bioinfo_assets.pipeline.graph import ASSETS, upstream_of
+from bioinfo_assets.pipeline.graph import ASSETS, downstream_of, upstream_of
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import ResultState, State, open_dry_run, result_states
 from bioinfo_assets.records.observations import ReadBudget
 from bioinfo_assets.records.samples import sample_names
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import local_path
 
 _log = logging.getLogger(__name__)
@@ -258,11 +259,18 @@ def outdated_results(
 ) -> dict[str, list[ResultState]]:
     """The results of assets that are out of date, with those that they are computed from; of all assets if none.
 
-    A result that is up to date is among them if its files were released and have to be computed again for another one.
+    A result that is up to date is among them if its files were released and have to be computed again for another one
+    that is out of date; for a missing one they are computed when that is.
     """
     chosen = with_upstream(assets) if assets else frozenset(by_asset)
+    stale = {state.key for states in by_asset.values() for state in states if state.is_out_of_date}
     outdated = {
-        asset: [state for state in states if state.is_out_of_date or state.is_needed_again]
+        asset: [
+            state
+            for state in states
+            if state.is_out_of_date
+            or (state.is_needed_again and any(ResultKey(own, state.key.scope) in stale for own in downstream_of(asset)))
+        ]
         for asset, states in by_asset.items()
     }
     return {asset: states for asset, states in outdated.items() if states and asset in chosen}

@@ -24,7 +24,6 @@ from bioinfo_assets.application.run_progress import STATES, RunProgress
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.pipeline.dry_run import PlannedAction, PlannedResult
-from bioinfo_assets.result_key import COHORT, REFERENCES
 
 _ACTION_STYLES: Final = {
     PlannedAction.REUSE: "blue",
@@ -156,9 +155,9 @@ def _print_outcome(outcome: RunOutcome, console: Console) -> None:
     output_path = outcome.plan.project.settings.output_path
     console.print(status_table(outcome.progress))
     console.print(f"{outcome.seconds:.1f} s\n")
-    files, problem = outcome.files()
-    for scope in (*outcome.plan.names[:MAX_SAMPLES_SHOWN], REFERENCES, COHORT):
-        for asset, uris in files[scope].items():
+    files, problem = outcome.files(MAX_SAMPLES_SHOWN)
+    for scope, by_asset in files.items():
+        for asset, uris in by_asset.items():
             for uri in uris:
                 console.print(f"{scope}  {asset:<20} {uri}", soft_wrap=True)
     more = len(outcome.plan.names) - MAX_SAMPLES_SHOWN

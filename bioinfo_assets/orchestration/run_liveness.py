@@ -85,7 +85,7 @@ def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
 def mark_jobs_left(instance: dg.DagsterInstance, run_id: str) -> None:
     """Note that a run has left its jobs running, so that the sensor does not terminate them."""
-    instance.add_run_tags(run_id, {JOBS_LEFT_TAG: "true"})
+    instance.add_run_tags(run_id, {JOBS_LEFT_TAG: run_id})  # a re-execution inherits tags
 
 
 def is_over(instance: dg.DagsterInstance, run_id: str) -> bool | None:
@@ -101,7 +101,9 @@ def jobs_may_be_ended(instance: dg.DagsterInstance, run_id: str, grace_s: float)
     with its jobs: they may be terminated some time later, and never if it left them on purpose.
     """
     record = instance.get_run_record_by_id(run_id)
-    if record is None or not record.dagster_run.is_finished or JOBS_LEFT_TAG in record.dagster_run.tags:
+    if record is None or not record.dagster_run.is_finished:
+        return False
+    if record.dagster_run.tags.get(JOBS_LEFT_TAG) == run_id:
         return False
     has_failed = record.dagster_run.status is dg.DagsterRunStatus.FAILURE
     return not has_failed or time.time() - (record.end_time or 0.0) >= grace_s

@@ -136,10 +136,11 @@ class DryRun:
 
     def _plan(self, key: ResultKey, upstream: Upstream) -> PlannedResult:
         planned = self._plan_one(key, upstream)
-        if planned.action is PlannedAction.RUN:
-            lost = next(self._lost_upstream(planned), None)
-            if lost is not None:
-                return replace(planned, action=PlannedAction.BLOCKED, reason=reason_not_restored(lost))
+        lost = next(self._lost_upstream(planned), None)
+        if lost is not None and planned.action is PlannedAction.RUN:
+            return replace(planned, action=PlannedAction.BLOCKED, reason=reason_not_restored(lost))
+        if lost is not None:
+            return replace(planned, reason=f"{planned.reason}; if it has to run, {reason_not_restored(lost)}")
         return _state_of(planned) if self.states_only else planned
 
     def _plan_one(self, key: ResultKey, upstream: Upstream) -> PlannedResult:
@@ -232,7 +233,7 @@ class DryRun:
         restored = set()
         for planned in reversed(list(self._planned.values())):
             current = self._planned[planned.key]
-            for key in self._released_upstream(current):
+            for key in self._planned.keys() & set(self._released_upstream(current)):
                 restored.add(key)
                 self._planned[key] = self._restored(self._planned[key], current)
         if not restored:
@@ -262,7 +263,7 @@ class DryRun:
         yield from (record.key for record in (released_inputs(job, records) if job is not None else records))
 
     def _lost_upstream(self, planned: PlannedResult) -> Iterator[ResultKey]:
-        """The released results that a job needs and that are no part of the plan."""
+        """The released results that a job needs, or may need, and that are no part of the plan."""
         for key in self._released_upstream(planned):
             if key not in self._planned:
                 yield key

@@ -101,7 +101,7 @@ def open_dry_run(
             chosen,
             tuple(dict.fromkeys([*saved, *samples])),
             Sources(project, samples, budget),
-            superseded_by_sample(project, (), chosen) if superseded is None else superseded,
+            superseded_by_sample(project, chosen) if superseded is None else superseded,
             states_only,
         )
     finally:
@@ -120,11 +120,9 @@ def superseded_assets(project: Project, sample: Sample) -> frozenset[str]:
     return superseded_by_imports({asset: project.ledger.read(ResultKey(asset, sample.name)) for asset in PER_SAMPLE})
 
 
-def superseded_by_sample(project: Project, new: Sequence[Sample], names: Sequence[str]) -> Mapping[str, frozenset[str]]:
-    """Return the superseded assets of each sample that has any; new samples have none."""
-    new_names = {sample.name for sample in new}
-    saved = [name for name in names if name not in new_names]
-    superseded = zip(saved, map_reads(project.ledger, partial(_superseded_or_none, project), saved), strict=True)
+def superseded_by_sample(project: Project, names: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    """Return the superseded assets of each sample that has any; those that are not saved yet have none."""
+    superseded = zip(names, map_reads(project.ledger, partial(_superseded_or_none, project), names), strict=True)
     return {name: assets for name, assets in superseded if assets}
 
 

@@ -17,7 +17,11 @@ from bioinfo_assets.application.plan import (
 )
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.project import Project
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.observations import observe
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import load, save
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.other_user import as_nobody, needs_root
 
 
@@ -29,6 +33,23 @@ def test_run_has_a_default_reference_and_default_known_sites(tmp_path: Path) -> 
     settings = settings_of(request(tmp_path), tmp_path / ".dagster")
     assert settings.reference == DEFAULT_REFERENCE
     assert settings.known_sites == DEFAULT_KNOWN_SITES
+
+
+def test_reference_and_known_sites_of_the_environment_stay_those_of_the_project_without_it(tmp_path: Path) -> None:
+    """Variables are not saved: the next shell may not have them, and would align to chromosome 22."""
+    genome = tmp_path / "genome.fa"
+    genome.write_text(">chr1\nACGT\n")
+    sites = [tmp_path / name for name in ("snps.vcf.gz", "indels.vcf.gz")]
+    for path in sites:
+        path.write_text(path.name)
+    ledger = Ledger(Store(), str(tmp_path))
+    observe(ledger, ResultKey("reference_source", "references"), {"fasta": str(genome)})
+    observe(ledger, ResultKey("known_sites_source", "references"), {path.name: str(path) for path in sites})
+    home = tmp_path / ".dagster"
+    settings = settings_of(request(tmp_path), home)
+    assert (settings.reference, settings.known_sites) == (str(genome), tuple(map(str, sites)))
+    assert settings_of(request(tmp_path, reference=DEFAULT_REFERENCE), home).reference == DEFAULT_REFERENCE
+    assert settings_of(request(tmp_path, known_sites=()), home).known_sites == ()
 
 
 def test_options_override_the_environment_and_that_overrides_the_project(

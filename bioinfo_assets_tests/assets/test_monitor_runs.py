@@ -14,9 +14,9 @@ from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.layout import OutputLayout
-from bioinfo_assets.orchestration.run_liveness import end_orphans, mark_jobs_left
+from bioinfo_assets.orchestration.run_liveness import end_orphans, jobs_may_be_ended, mark_jobs_left
 from bioinfo_assets.pipeline.project import Project
-from bioinfo_assets.settings import Settings
+from bioinfo_assets.settings import Settings, save
 from bioinfo_assets_tests.launch.batch.batch_backend import batch_backend
 from bioinfo_assets_tests.launch.batch.conftest import max_running, second_s, simulator
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
@@ -155,6 +155,28 @@ def test_jobs_that_a_run_left_on_purpose_are_left_alone(
         assert evaluate(instance, project) == "0 orphaned jobs were ended"
         # A person who asks for it ends them all the same.
         assert len(end_orphans(instance, Client(), project.active_jobs(Client()))) == 1
+
+
+def test_a_run_that_inherits_the_tag_of_one_that_left_its_jobs_has_not_left_its_own(
+    instance: dg.DagsterInstance,
+) -> None:
+    """As the re-execution in Dagit and Dagster's retries do."""
+    left, again = start_run(instance), start_run(instance)
+    mark_jobs_left(instance, left)
+    instance.add_run_tags(again, get_run(instance, left).tags)
+    for run_id in (left, again):
+        instance.report_run_failed(get_run(instance, run_id))
+    assert [jobs_may_be_ended(instance, run_id, 0.0) for run_id in (left, again)] == [False, True]
+
+
+def test_the_settings_are_those_of_now(
+    instance: dg.DagsterInstance, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not those of when Dagster loaded the definitions."""
+    save(project.settings, tmp_path / "home")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    local = Project(project.settings.model_copy(update={"backend": "local"}))
+    assert evaluate(instance, local) == "0 orphaned jobs were ended"
 
 
 def test_an_unreachable_batch_is_the_reason_of_the_tick(

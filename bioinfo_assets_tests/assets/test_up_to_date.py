@@ -17,6 +17,7 @@ from bioinfo_assets.assets.up_to_date import (
     CHECK_INTERVAL_S,
     check_job,
     check_up_to_date,
+    outdated_results,
     report_up_to_date,
     states_by_asset,
     up_to_date,
@@ -26,7 +27,8 @@ from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.launch.backend_config import BackendConfig
 from bioinfo_assets.orchestration.partitions import add_samples
 from bioinfo_assets.pipeline.graph import ASSETS
-from bioinfo_assets.pipeline.result_state import State
+from bioinfo_assets.pipeline.result_state import ResultState, State
+from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.settings import save
 from bioinfo_assets.steps import duplicates, trimming
 from bioinfo_assets.storage.store import Store
@@ -400,3 +402,14 @@ def test_checks_and_status_agree_on_many_samples(
     shown = shown_in_dagit(project, instance)
     assert len(shown) == len(READS) * MANY
     assert shown == stale_by_status(project)
+
+
+def test_released_results_are_computed_again_for_results_that_are_out_of_date_and_not_for_missing_ones() -> None:
+    """These are computed when somebody asks for them; a nightly backfill for them would find nothing to do."""
+
+    def states(reader: State) -> dict[str, list[ResultState]]:
+        merged = ResultState(ResultKey("merged_reads", "a"), State.RELEASED, is_needed_again=True)
+        return {"merged_reads": [merged], "read_quality": [ResultState(ResultKey("read_quality", "a"), reader)]}
+
+    assert outdated_results(states(State.MISSING)) == {}
+    assert outdated_results(states(State.STALE)).keys() == {"merged_reads", "read_quality"}

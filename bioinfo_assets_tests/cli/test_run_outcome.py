@@ -36,6 +36,16 @@ def test_failures_are_listed_all_the_same(outcome: RunOutcome) -> None:
     assert "depth.json is not a record" in printed.getvalue()
 
 
+def test_only_the_samples_that_are_shown_are_read(outcome: RunOutcome) -> None:
+    """Of ten thousand, twenty are: the others' records would take minutes."""
+    depth = ResultKey("depth", "expt")
+    outcome.plan.project.ledger.store.delete(outcome.plan.project.ledger.uri(depth))
+    outcome.plan.project.ledger.store.write_bytes(outcome.plan.project.ledger.uri(ResultKey("depth", "toy")), b"{")
+    assert outcome.plan.names == ("expt", "toy")
+    assert outcome.files(1)[1] == ""
+    assert outcome.files()[1] != ""
+
+
 def test_the_document_has_all_else(outcome: RunOutcome) -> None:
     document = json.loads(json.dumps(outcome.to_json()))
     assert document["failures"] == [{"asset": "depth", "sample": "toy", "reason": "the disk is full"}]

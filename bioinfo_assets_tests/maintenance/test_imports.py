@@ -1,5 +1,6 @@
 """Files from other pipelines become results, if they are suitable."""
 
+import gzip
 import hashlib
 import os
 import re
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bioinfo_assets.application.plan import Request
+from bioinfo_assets.application.preflight import make_plan
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.genomics.bam_header import EOF_BLOCK
 from bioinfo_assets.genomics.read_group import ReadGroup
@@ -97,12 +100,24 @@ def test_what_only_an_imported_result_would_need_is_not_computed(ledger: Ledger,
     project = Project(Settings(output_path=ledger.output_path))
     sample = Sample("expt", (Lane("FC1", 1, "/r/1.fastq.gz", "/r/2.fastq.gz", "expt"),))
     save_sample(ledger, sample)
-    assert superseded_by_sample(project, (), ["expt"]) == {}
+    assert superseded_by_sample(project, ["expt"]) == {}
     do_import(ledger, "marked_bam", write_bam(tmp_path / "x.bam"))
     upstream = {"merged_reads", "trimmed_reads", "aligned_bam"}
-    assert superseded_by_sample(project, (), ["expt"])["expt"] >= upstream
+    assert superseded_by_sample(project, ["expt"])["expt"] >= upstream
     save_sample(ledger, sample)
-    assert superseded_by_sample(project, (), ["expt"])["expt"] >= upstream
+    assert superseded_by_sample(project, ["expt"])["expt"] >= upstream
+
+
+def test_an_imported_result_counts_where_a_samples_file_names_its_sample_again(ledger: Ledger, tmp_path: Path) -> None:
+    do_import(ledger, "marked_bam", write_bam(tmp_path / "x.bam"))
+    for read in (1, 2):
+        record = f"@M:1:FC1:1:1:1:1 {read}:N:0:A\nA\n+\nI\n"
+        (tmp_path / f"expt_L001_R{read}.fastq.gz").write_bytes(gzip.compress(record.encode()))
+    sheet = tmp_path / "samples.csv"
+    sheet.write_text("sample,fastq_1,fastq_2\nexpt,expt_L001_R1.fastq.gz,expt_L001_R2.fastq.gz\n")
+    plan = make_plan(Request(ledger.output_path, str(sheet), {"known_sites": ()}))
+    assert [sample.name for sample in plan.new] == ["expt"]
+    assert plan.superseded["expt"] >= {"merged_reads", "trimmed_reads", "aligned_bam"}
 
 
 def test_the_index_may_have_either_name_or_be_given(ledger: Ledger, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_run_that_gives_up_leaves_its_jobs_and_the_next_run_continues_with_the
     assert cloud.simulator.count("TerminateJob") == 0
     run = instance.get_run_by_id(given_up.run_id)
     assert run is not None
-    assert run.tags[JOBS_LEFT_TAG] == "true"
+    assert run.tags[JOBS_LEFT_TAG] == given_up.run_id
 
     assert toy.run(keys=["factor"]).success
     assert len(cloud.submitted()) == before + 1

@@ -141,6 +141,20 @@ def test_a_released_result_that_is_not_selected_blocks_the_job_that_needs_it(com
     }
 
 
+def test_a_result_that_may_need_a_released_one_that_is_not_selected_has_the_condition_as_its_reason(
+    computed: FakeProject,
+) -> None:
+    fasta = Path(computed.settings["reference"])
+    fasta.write_text(fasta.read_text().replace("ACGT", "ACGA", 1))
+    plan = computed.plan(assets=("reference_genome", "reference_index", "aligned_bam"))
+    assert plan["aligned_bam", "a"].action is PlannedAction.DEPENDS_ON_UPSTREAM
+    assert plan["aligned_bam", "a"].reason.endswith(
+        "; if it has to run, the files of trimmed_reads of a were released: select trimmed_reads too, to compute them "
+        "again"
+    )
+    assert "released" not in plan["aligned_bam", "b"].reason
+
+
 def test_a_released_result_whose_inputs_changed_is_stale_as_any_other(computed: FakeProject) -> None:
     computed.write_reads("a", pairs=2)
     plan = computed.plan()
