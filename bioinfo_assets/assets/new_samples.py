@@ -17,7 +17,7 @@ from bioinfo_assets.assets.up_to_date import states_by_asset
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.genomics.sample import Sample, check_distinct_reads
 from bioinfo_assets.genomics.samplesheet import SheetRow
-from bioinfo_assets.orchestration.backfills import request_backfill
+from bioinfo_assets.orchestration.backfills import pending_partitions, request_backfill
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES, enabled_assets
 from bioinfo_assets.pipeline.project import Project
@@ -30,7 +30,7 @@ from bioinfo_assets.records.samples import (
     read_rows,
     sample_names,
     samples_of,
-    save_sample,
+    save_samples,
 )
 from bioinfo_assets.storage.store import Store, local_path
 
@@ -78,9 +78,7 @@ def add_new_samples(
         return dg.SkipReason(f"no sample was added: {error}")
     names = [*sorted(saved), *(name for name in found if name not in incomplete)]
     try:
-        for name in names:
-            if name in found:
-                save_sample(project.ledger, found[name])
+        save_samples(project.ledger, [found[name] for name in names if name in found])
         outcome = _start(context.instance, project, names) if names else "there is no new sample"
     except BioinfoAssetsError as error:
         outcome = f"not added yet: {', '.join(names)}, because {error}"
@@ -97,7 +95,8 @@ def _start(instance: dg.DagsterInstance, project: Project, names: Sequence[str])
     instance.add_dynamic_partitions(str(samples.name), names)
     outcome = f"added: {', '.join(names)}"
     if project.settings.launch_new_samples:
-        outcome += f"; backfill {launch(instance, project, names)} is requested"
+        backfill_id = launch(instance, project, names)
+        outcome += f"; backfill {backfill_id} is requested" if backfill_id else "; they are in a backfill already"
     return outcome
 
 
@@ -193,17 +192,21 @@ def _known_reads(project: Project, new: Mapping[str, Sample]) -> dict[str, Bioin
     return problems
 
 
-def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str]) -> str:
+def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str]) -> str | None:
     """Request a backfill of all results of samples, of what they need and is not up to date, and of the report.
 
     Returns:
-        The id of the backfill.
+        The id of the backfill; None if others have all these partitions, as after a tick that was stopped after it.
     """
+    pending = pending_partitions(instance)
     partitions: dict[str, Sequence[str | None]] = {}
     assets = [asset for asset in enabled_assets(project.settings) if asset not in OVER_SAMPLES]
     for asset, states in states_by_asset(project, budget_of_tick(), assets, sorted(names)).items():
-        missing = [state.key.partition_key for state in states if state.state not in UP_TO_DATE]
+        keys = [state.key.partition_key for state in states if state.state not in UP_TO_DATE]
+        missing = [key for key in keys if key not in pending.get(asset, ())]
         if missing:
             partitions[asset] = missing
+    if not partitions:
+        return None
     partitions |= {asset: [None] for asset in OVER_SAMPLES}  # up to date until the samples have results
     return request_backfill(instance, partitions, title=f"new samples: {', '.join(sorted(names))}")
