@@ -47,7 +47,6 @@ from bioinfo_assets.orchestration.step_plan import JobBuilder, StepPlan
 from bioinfo_assets.orchestration.step_run import StepEvents, StepRun
 from bioinfo_assets.orchestration.upstream_records import UpstreamRecords
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.records.shared_cache import SharedCache
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
@@ -221,7 +220,7 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
                 UpstreamRecords(
                     self.session.ledger,
                     plan.shared_scopes,
-                    partial(_all_partitions, context, self.session.ledger),
+                    partial(_all_partitions, context),
                 ),
                 UpstreamVersions(step_context, [dg.AssetKey(name) for name in plan.keys], partitions),
                 context.log,
@@ -276,14 +275,13 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         return Session(Ledger(store, settings.output_path), backend, Watcher(backend), cache)
 
 
-def _all_partitions(context: dg.AssetExecutionContext, ledger: Ledger, asset: str) -> Sequence[str]:
-    """The partitions of an asset as they are now, without those of removed samples, which stay for a backfill."""
+def _all_partitions(context: dg.AssetExecutionContext, asset: str) -> Sequence[str]:
+    """The partitions of an asset as they are now."""
     node = context.get_step_execution_context().job_def.asset_layer.get(dg.AssetKey(asset))
     if node.partitions_def is None:
         raise RuntimeError(f"{asset} has no partitions")
     keys: Sequence[str] = node.partitions_def.get_partition_keys(dynamic_partitions_store=context.instance)
-    saved = frozenset(sample_names(ledger))
-    return [key for key in keys if key in saved] if saved else keys
+    return keys
 
 
 def _check_asset(name: str, assets: Collection[str]) -> None:

@@ -18,6 +18,7 @@ from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.pipeline.quality import quality_table
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
+from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.steps import metrics
 from bioinfo_assets.steps.alignment import align
@@ -213,27 +214,31 @@ def depth(upstream: Upstream, sample: str) -> Job:
 
 
 def multiqc_report(upstream: Upstream, report_files: Mapping[str, tuple[str, ...]]) -> Job:
-    """Report on all samples that have results.
+    """Report on all samples that have results; a backfill keeps the partitions of those that were removed meanwhile.
 
     Args:
         upstream: What is upstream.
         report_files: By asset, the keys of the files to report on.
     """
+    saved = frozenset(sample_names(upstream.project.ledger))
     files: dict[str, list[StoredFile]] = defaultdict(list)
     for asset, keys in report_files.items():
-        for sample, record in upstream.records[asset].records.items():
+        for sample in sorted(saved & upstream.records[asset].records.keys()):
+            record = upstream.records[asset].of(sample)
             outputs = record.files
             files[sample] += [outputs[key] for key in keys if key in outputs and outputs[key].size > 0]
     quality = quality_table(upstream.project, sorted(files))
-    return multiqc(files, upstream.project.layout, quality, _comparison(upstream, report_files))
+    return multiqc(files, upstream.project.layout, quality, _comparison(upstream, report_files, saved))
 
 
-def _comparison(upstream: Upstream, report_files: Mapping[str, tuple[str, ...]]) -> Comparison | None:
+def _comparison(
+    upstream: Upstream, report_files: Mapping[str, tuple[str, ...]], saved: frozenset[str]
+) -> Comparison | None:
     """How to compare the fingerprints of all samples that have one; None if none has."""
-    samples = upstream.records["fingerprint"].records if "fingerprint" in report_files else ()
+    samples = saved & upstream.records["fingerprint"].records.keys() if "fingerprint" in report_files else ()
     if not samples:
         return None
-    patients = {name: upstream.sources.sample(name).patient for name in samples}
+    patients = {name: upstream.sources.sample(name).patient for name in sorted(samples)}
     return Comparison(upstream.sources.haplotype_map, patients)
 
 

@@ -91,9 +91,18 @@ def test_results_are_those_of_jobs_of_their_own_with_fewer_bytes_fetched(cloud: 
     assert fused.scratch() == ()
 
 
+@pytest.fixture
+def reclaimed(cloud: Cloud) -> Iterator[None]:
+    """The machine of each job's first attempt is reclaimed in its last step."""
+    fault = SpotReclaim(attempt=1, after_line="answering")
+    cloud.simulator.inject(fault)
+    yield
+    cloud.simulator.withdraw(fault)
+
+
+@pytest.mark.usefixtures("reclaimed")
 def test_a_reclaimed_job_goes_on_at_the_step_that_was_interrupted(cloud: Cloud, open_toy: Any) -> None:
     toy = open_toy("reclaimed")
-    cloud.simulator.inject(SpotReclaim(attempt=1, after_line="answering"))
     before = len(cloud.submitted())
     assert toy.run(keys=["factor", *STEPS]).success
     assert len(cloud.submitted()) - before == 2
@@ -131,9 +140,9 @@ def test_the_steps_after_one_that_cannot_be_published_for_the_moment_go_on(
     assert toy.scratch() == ()
 
 
+@pytest.mark.usefixtures("reclaimed")
 def test_a_result_that_is_not_published_is_made_again_after_a_reclaim(cloud: Cloud, open_toy: Any) -> None:
     toy = open_toy("never", publishes_parity=False)
-    cloud.simulator.inject(SpotReclaim(attempt=1, after_line="answering"))
     before = len(cloud.submitted())
     assert toy.run(keys=["factor", *STEPS]).success
     assert len(cloud.submitted()) - before == 2

@@ -10,16 +10,12 @@ import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from bioinfo_assets.errors import ResourceError, UnreachableError
-from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.run_liveness import JOBS_LEFT_TAG
-from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
 from bioinfo_assets_tests.servers import s3, s3_server  # noqa: F401 - fixtures
 
@@ -70,14 +66,6 @@ def test_a_second_run_reuses_everything(toy: ToyProject) -> None:
     metadata = toy.materialization("product", "b").metadata
     assert metadata["reused"].value is True
     assert isinstance(metadata["wall_s"].value, float)  # of the job that computed it
-
-
-def test_a_report_leaves_out_a_removed_sample_whose_partition_stays_for_a_backfill(toy: ToyProject) -> None:
-    ledger = Ledger(Store(), toy.output)
-    for name in "ab":
-        save_sample(ledger, Sample(name, (), imported=True))
-    assert toy.run().success
-    assert (toy.folder / "output" / "multiqc" / "total.txt").read_text() == "15\n"
 
 
 def test_a_failed_sample_does_not_stop_the_others(toy: ToyProject) -> None:

@@ -12,13 +12,19 @@ from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.backend_config import open_backend
 from bioinfo_assets.launch.job import JobOptions
 from bioinfo_assets.orchestration.job_updates import JobState
+from bioinfo_assets.pipeline.blocking import build_job
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
+from bioinfo_assets.pipeline.graph import GRAPH, PER_SAMPLE
+from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Sources
 from bioinfo_assets.pipeline.result_state import State, result_states
 from bioinfo_assets.records.ended_samples import remove_samples
+from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.records.shared_cache import SharedCache
+from bioinfo_assets.result_key import COHORT
 from bioinfo_assets.steps import duplicates, reads, recalibration, reference, trimming
+from bioinfo_assets.steps.reference import Aligner
 from bioinfo_assets_tests.assets.real_project import RealProject, open_real_project, write_reads
 from bioinfo_assets_tests.pipeline.fake_project import (
     FakeProject,
@@ -480,6 +486,20 @@ def test_a_result_shared_by_another_project_is_copied(computed: FakeProject, tmp
     assert plan["merged_reads", "b"].action is PlannedAction.RUN
     assert plan["trimmed_reads", "a"].action is PlannedAction.DEPENDS_ON_UPSTREAM  # the cache may have it too
     assert not stale(plan)
+
+
+def test_a_report_leaves_out_a_removed_sample_whose_partition_stays_for_a_backfill(tmp_path: Path) -> None:
+    project = open_fake_project(tmp_path, "a", "b")
+    project.run()
+    ledger = project.project.ledger
+    remove_samples(ledger, ["b"])
+    upstream_assets = [asset for asset in GRAPH["multiqc_report"].upstream if asset in PER_SAMPLE]
+    records = {asset: RecordSet.read(ledger, asset, ["a", "b"]) for asset in upstream_assets}
+    assert records["marked_bam"].records.keys() == {"a", "b"}
+    upstream = Upstream(project.project, Sources(project.project), records, lambda: Aligner.BWA)
+    job = build_job(GRAPH["multiqc_report"], upstream, COHORT)
+    assert job.inputs
+    assert not [item.file.uri for item in job.inputs if "/b/" in item.file.uri]
 
 
 @pytest.mark.parametrize("count", [99, 100])
