@@ -221,24 +221,21 @@ def multiqc_report(upstream: Upstream, report_files: Mapping[str, tuple[str, ...
         report_files: By asset, the keys of the files to report on.
     """
     saved = frozenset(sample_names(upstream.project.ledger))
+    reported = {asset: sorted(saved & upstream.records[asset].records.keys()) for asset in report_files}
     files: dict[str, list[StoredFile]] = defaultdict(list)
     for asset, keys in report_files.items():
-        for sample in sorted(saved & upstream.records[asset].records.keys()):
-            record = upstream.records[asset].of(sample)
-            outputs = record.files
+        for sample in reported[asset]:
+            outputs = upstream.record(asset, sample).files
             files[sample] += [outputs[key] for key in keys if key in outputs and outputs[key].size > 0]
     quality = quality_table(upstream.project, sorted(files))
-    return multiqc(files, upstream.project.layout, quality, _comparison(upstream, report_files, saved))
+    return multiqc(files, upstream.project.layout, quality, _comparison(upstream, reported.get("fingerprint", ())))
 
 
-def _comparison(
-    upstream: Upstream, report_files: Mapping[str, tuple[str, ...]], saved: frozenset[str]
-) -> Comparison | None:
-    """How to compare the fingerprints of all samples that have one; None if none has."""
-    samples = saved & upstream.records["fingerprint"].records.keys() if "fingerprint" in report_files else ()
+def _comparison(upstream: Upstream, samples: Sequence[str]) -> Comparison | None:
+    """How to compare the fingerprints of samples; None if there are none."""
     if not samples:
         return None
-    patients = {name: upstream.sources.sample(name).patient for name in sorted(samples)}
+    patients = {name: upstream.sources.sample(name).patient for name in samples}
     return Comparison(upstream.sources.haplotype_map, patients)
 
 
