@@ -70,11 +70,11 @@ def _may_succeed_later(error: Exception) -> bool:
 @lru_cache(maxsize=8)
 def _client(_settings: tuple[tuple[str, str], ...]) -> "S3Client":
     """The client under these settings; it is safe for threads."""
-    import boto3  # noqa: PLC0415 - as above
     from botocore.config import Config  # noqa: PLC0415 - as above
 
+    from bioinfo_assets.storage.aws_session import new_session  # noqa: PLC0415 - as above
     from bioinfo_assets.storage.s3_region import find_endpoint  # noqa: PLC0415 - as above
 
     endpoint, region = find_endpoint(None)
     config = Config(retries={"mode": "standard", "total_max_attempts": 8})
-    return boto3.Session().client("s3", region_name=region, endpoint_url=endpoint, config=config)
+    return new_session().client("s3", region_name=region, endpoint_url=endpoint, config=config)

@@ -7,8 +7,9 @@ quarter of an hour before their end, so that S3 would refuse requests for minute
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-import boto3
 from botocore.credentials import Credentials, RefreshableCredentials
+
+from bioinfo_assets.storage.aws_session import new_session
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
@@ -28,7 +29,7 @@ class CredentialProvider:
     """
 
     def __init__(self, credentials: Credentials | None = None) -> None:
-        found = credentials or boto3.Session().get_credentials()
+        found = credentials or new_session().get_credentials()
         if found is None:
             raise ValueError("boto3 finds no AWS credentials")
         self._credentials = found
@@ -37,7 +38,7 @@ class CredentialProvider:
     def __call__(self) -> "S3Credential":
         """Return the credentials, renewed if boto3 considers it time."""
         if self._is_found and not isinstance(self._credentials, RefreshableCredentials):
-            self._credentials = boto3.Session().get_credentials() or self._credentials
+            self._credentials = new_session().get_credentials() or self._credentials
         frozen = self._credentials.get_frozen_credentials()
         return {
             "access_key_id": frozen.access_key or "",

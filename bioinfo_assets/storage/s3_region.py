@@ -7,8 +7,9 @@ import urllib.request
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-import boto3
 from botocore.config import Config
+
+from bioinfo_assets.storage.aws_session import new_session
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -33,7 +34,7 @@ def find_endpoint(region: str | None) -> tuple[str | None, str]:
     Raises:
         BotoCoreError: the settings cannot be read, or the profile does not exist.
     """
-    session = boto3.Session()
+    session = new_session()
     region = region or os.environ.get("AWS_REGION") or session.region_name or _DEFAULT_REGION
     config = Config(s3={"us_east_1_regional_endpoint": "regional"})
     endpoint = session.client("s3", region_name=region, config=config).meta.endpoint_url

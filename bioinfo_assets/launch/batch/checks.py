@@ -30,6 +30,7 @@ from bioinfo_assets.launch.batch.check_machines import (
 )
 from bioinfo_assets.launch.batch.console_links import DEFAULT_GROUP
 from bioinfo_assets.launch.job import JobOptions, Resources
+from bioinfo_assets.storage.aws_session import new_session
 from bioinfo_assets.storage.store import Store, join
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def check_batch(
         largest_job: Resources of the largest job that a run may submit to the queue; None: they are not checked.
     """
     try:
-        aws = session or boto3.Session()
+        aws = session or new_session()
     except ProfileNotFound as error:
         yield CheckResult("credentials", ok=False, message=f"{error}: correct AWS_PROFILE")
         return

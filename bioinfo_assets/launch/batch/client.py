@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from tenacity import (
@@ -22,6 +21,7 @@ from tenacity import (
 
 from bioinfo_assets.errors import InputError, UnreachableError
 from bioinfo_assets.launch.batch.single_flight import SingleFlight
+from bioinfo_assets.storage.aws_session import new_session
 
 if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
@@ -198,7 +198,7 @@ class Client:
 
 def _new_client(config: Config) -> "BatchClient":
     """A client in a session of its own: creating clients in boto3's default session is not safe for threads."""
-    return boto3.Session().client("batch", config=config.merge(Config(max_pool_connections=_MAX_CONNECTIONS)))
+    return new_session().client("batch", config=config.merge(Config(max_pool_connections=_MAX_CONNECTIONS)))
 
 
 def _chunks(ids: Collection[str], size: int) -> Iterator[list[str]]:

@@ -14,13 +14,13 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_result, stop_after_attempt, stop_after_delay, wait_fixed
 
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.backend import Stream
+from bioinfo_assets.storage.aws_session import new_session
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -217,7 +217,7 @@ class CloudWatchLogs:
 
     @cached_property
     def _client(self) -> "CloudWatchLogsClient":
-        return boto3.Session().client(
+        return new_session().client(
             "logs", config=Config(retries={"mode": "adaptive", "total_max_attempts": 5}, max_pool_connections=20)
         )
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -29,6 +28,7 @@ from bioinfo_assets.launch.batch.submission_request import NO_QUEUE, SubmissionR
 from bioinfo_assets.launch.job import Job, JobOptions, Resources
 from bioinfo_assets.launch.tools import IMAGE_LIST
 from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.storage.aws_session import new_session
 from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def resolve_digest(image: str) -> str:
     if match is None or match["digest"]:
         return image
     tag = match["tag"] or "latest"
-    ecr = boto3.Session().client("ecr", region_name=match["region"], config=Config(retries={"mode": "standard"}))
+    ecr = new_session().client("ecr", region_name=match["region"], config=Config(retries={"mode": "standard"}))
     try:
         answer = ecr.describe_images(
             registryId=match["account"], repositoryName=match["repository"], imageIds=[{"imageTag": tag}]
