@@ -221,14 +221,18 @@ def multiqc_report(upstream: Upstream, report_files: Mapping[str, tuple[str, ...
         report_files: By asset, the keys of the files to report on.
     """
     saved = frozenset(sample_names(upstream.project.ledger))
-    reported = {asset: sorted(saved & upstream.records[asset].records.keys()) for asset in report_files}
     files: dict[str, list[StoredFile]] = defaultdict(list)
+    fingerprinted: Sequence[str] = ()
     for asset, keys in report_files.items():
-        for sample in reported[asset]:
-            outputs = upstream.record(asset, sample).files
+        records = upstream.records[asset].records  # those of all samples are read each time
+        reported = sorted(saved & records.keys())
+        for sample in reported:
+            outputs = records[sample].files
             files[sample] += [outputs[key] for key in keys if key in outputs and outputs[key].size > 0]
+        if asset == "fingerprint":
+            fingerprinted = reported
     quality = quality_table(upstream.project, sorted(files))
-    return multiqc(files, upstream.project.layout, quality, _comparison(upstream, reported.get("fingerprint", ())))
+    return multiqc(files, upstream.project.layout, quality, _comparison(upstream, fingerprinted))
 
 
 def _comparison(upstream: Upstream, samples: Sequence[str]) -> Comparison | None:

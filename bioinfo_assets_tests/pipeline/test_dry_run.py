@@ -1,6 +1,7 @@
 """What a dry run predicts of each result: what a change affects, what depends on that, and nothing else."""
 
 import gzip
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -496,8 +497,18 @@ def test_a_report_leaves_out_a_removed_sample_whose_partition_stays_for_a_backfi
     upstream_assets = [asset for asset in GRAPH["multiqc_report"].upstream if asset in PER_SAMPLE]
     records = {asset: RecordSet.read(ledger, asset, ["a", "b"]) for asset in upstream_assets}
     assert records["marked_bam"].records.keys() == {"a", "b"}
-    upstream = Upstream(project.project, Sources(project.project), records, lambda: Aligner.BWA)
+    read = Counter[str]()
+
+    class Read(dict[str, RecordSet]):
+        """A run reads the records of all samples each time that it is asked for those of an asset."""
+
+        def __getitem__(self, asset: str) -> RecordSet:
+            read[asset] += 1
+            return super().__getitem__(asset)
+
+    upstream = Upstream(project.project, Sources(project.project), Read(records), lambda: Aligner.BWA)
     job = build_job(GRAPH["multiqc_report"], upstream, COHORT)
+    assert set(read.values()) == {1}
     assert job.inputs
     assert not [item.file.uri for item in job.inputs if "/b/" in item.file.uri]
 
