@@ -13,7 +13,8 @@ from rich.table import Column, Table
 from bioinfo_assets import settings as settings_module
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.plan import home_of
-from bioinfo_assets.cli.exit_codes import EXIT_CODES, FriendlyErrorsGroup
+from bioinfo_assets.cli.error_messages import FriendlyErrorsGroup
+from bioinfo_assets.cli.exit_codes import EXIT_CODES
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.project import Project

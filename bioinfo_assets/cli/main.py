@@ -10,7 +10,8 @@ from typing import Annotated, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from bioinfo_assets.cli.exit_codes import EXIT_CODES, FriendlyErrorsGroup
+from bioinfo_assets.cli.error_messages import FriendlyErrorsGroup
+from bioinfo_assets.cli.exit_codes import EXIT_CODES
 from bioinfo_assets.errors import suggest
 
 COMMANDS: Final[Mapping[str, str]] = {

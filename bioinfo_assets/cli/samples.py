@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bioinfo_assets.application.paths import absolute_path, own_command
-from bioinfo_assets.cli.exit_codes import FriendlyErrorsGroup
+from bioinfo_assets.cli.error_messages import FriendlyErrorsGroup
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.records.ended_samples import remove_samples, rename_sample

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.testing import CliRunner
 
-from bioinfo_assets.cli.exit_codes import FriendlyErrorsGroup
+from bioinfo_assets.cli.error_messages import FriendlyErrorsGroup
 from bioinfo_assets.genomics.sample import Lane, Sample
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.observations import observe
