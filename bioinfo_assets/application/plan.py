@@ -71,8 +71,8 @@ def home_of(output_path: str) -> Path:
 def settings_of(request: Request, home: Path) -> Settings:
     """Return the settings for a request: its overrides, then the project's settings, then the defaults of `run`.
 
-    What is not set is as the project has last observed it: it may have come from a variable of another shell. Only a
-    project without a reference gets the default one, and the default known sites.
+    A reference and known sites that are not set are those that the project has last observed: they may have come from a
+    variable of another shell. Only a project that has observed none gets the defaults.
 
     Raises:
         InputError: a setting is wrong.

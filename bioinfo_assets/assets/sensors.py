@@ -78,14 +78,11 @@ def monitor_runs(context: dg.SensorEvaluationContext, project: dg.ResourceParam[
         context.log.warning("run %s lost its process and is reported as failed", run_id)
     try:
         project = current_project(project)
-    except BioinfoAssetsError as problem:
-        return dg.SkipReason(str(problem))
-    if project.settings.backend != "batch":
-        return dg.SkipReason("jobs on this machine end with their run")
-    from bioinfo_assets.launch.batch.client import Client  # noqa: PLC0415 - boto3, which others do not need
-    from bioinfo_assets.orchestration.run_liveness import end_orphans  # noqa: PLC0415 - as above
+        if project.settings.backend != "batch":
+            return dg.SkipReason("jobs on this machine end with their run")
+        from bioinfo_assets.launch.batch.client import Client  # noqa: PLC0415 - boto3, which others do not need
+        from bioinfo_assets.orchestration.run_liveness import end_orphans  # noqa: PLC0415 - as above
 
-    try:
         client = Client()
         grace_s = project.settings.batch.orphan_grace_s
         ended = end_orphans(context.instance, client, project.active_jobs(client), grace_s)

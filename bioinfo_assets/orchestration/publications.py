@@ -53,15 +53,10 @@ class Publications:
             UnreachableError: S3 does not answer for the moment: see `begin_again` and `give_up`.
             BioinfoAssetsError: what else `ResultTasks.commit` raises.
         """
-        try:
-            result = self._begun.pop(key).result()
-        except UnreachableError:
-            raise
-        except BaseException:
+        future = self._begun.pop(key)
+        if not isinstance(future.exception(), UnreachableError):
             del self._jobs[key]
-            raise
-        del self._jobs[key]
-        return result
+        return future.result()
 
     def give_up(self, key: ResultKey, error: UnreachableError) -> str:
         """Give up a result; return a sentence with the reason, and where its files are if its job is over."""

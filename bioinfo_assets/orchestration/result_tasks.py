@@ -153,8 +153,9 @@ class ResultTasks:
         return result
 
     def give_up(self, submitted: SubmittedJob, error: UnreachableError) -> str:
-        """Give up publishing the result of a job; return a sentence with the reason and where its files are."""
-        return str(unpublished(self.session.backend, submitted, error))
+        """Give up a result whose job is over; return a sentence with the reason, and where unpublished files are."""
+        is_published = self._published.pop(submitted.submission.job_id, None) is not None
+        return str(error if is_published else unpublished(self.session.backend, submitted, error))
 
     def add_versions(self, results: Sequence[tuple[ResultKey, Result]], stored: StoredIds) -> None:
         """Note the versions of results whose materializations are stored, for those computed from them."""

@@ -37,7 +37,7 @@ _S3_RETRIES: "Final[RetryConfig]" = {
 waits take three seconds."""
 
 _CREATION: Final = Lock()
-"""Threads wait for a client that another creates: with `lru_cache` alone each creates its own, in 0.2 s of CPU time."""
+"""Threads wait for a client that another creates: with `lru_cache` alone each of them looks for its own credentials."""
 
 _Settings = tuple[tuple[str, str], ...]
 
@@ -48,7 +48,7 @@ _REGIONS: Final[dict[tuple[str, _Settings], str]] = {}
 def open_object(uri: str) -> "tuple[ObjectStore, str]":
     """Return the client of a bucket or server, and the path in it."""
     scheme, host = scheme_and_host(uri)
-    settings = _aws_settings() if scheme == "s3" else ()
+    settings = aws_settings() if scheme == "s3" else ()
     with _CREATION:
         return _client(scheme, host, settings, _REGIONS.get((host, settings))), key_of(uri)
 
@@ -58,7 +58,7 @@ def in_region_of_bucket(function: Callable[Concatenate[str, P], T]) -> Callable[
 
     @wraps(function)
     def call(uri: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        place = scheme_and_host(uri)[1], _aws_settings()
+        place = scheme_and_host(uri)[1], aws_settings()
         used = _REGIONS.get(place)
         try:
             return function(uri, *args, **kwargs)
@@ -76,7 +76,8 @@ def in_region_of_bucket(function: Callable[Concatenate[str, P], T]) -> Callable[
     return call
 
 
-def _aws_settings() -> _Settings:
+def aws_settings() -> _Settings:
+    """The variables of the environment that clients depend on, for caches of them."""
     return tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
 
 

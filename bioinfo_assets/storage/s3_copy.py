@@ -3,12 +3,12 @@
 S3's CopyObject takes 5 GB at most (AWS API reference); boto3 copies larger objects in parts, several at once.
 """
 
-import os
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.errors import InputError, NotFoundError, UnreachableError
+from bioinfo_assets.storage.object_clients import aws_settings
 from bioinfo_assets.storage.store_errors import EXPIRED, TRANSIENT
 
 if TYPE_CHECKING:
@@ -39,11 +39,10 @@ def copy(source_bucket: str, source_key: str, bucket: str, key: str) -> None:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
     from s3transfer.exceptions import S3CopyFailedError  # noqa: PLC0415 - as above
 
-    settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
     config = TransferConfig(multipart_threshold=MULTIPART_MIN_SIZE, multipart_chunksize=PART_SIZE)
     try:
         with _CREATION:
-            client = _client(settings)
+            client = _client(aws_settings())
         client.copy({"Bucket": source_bucket, "Key": source_key}, bucket, key, Config=config)
     except (ClientError, BotoCoreError, S3CopyFailedError, RuntimeError) as error:  # the last: see `_may_succeed_later`
         if isinstance(error, ClientError) and error.response["Error"]["Code"] in {"404", "NoSuchKey"}:

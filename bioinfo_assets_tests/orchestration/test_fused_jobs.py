@@ -13,6 +13,7 @@ from bioinfo_assets.launch.backend import IsPublished, Submission
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.launch.local_backend import LocalBackend
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
+from bioinfo_assets.orchestration.result_tasks import ResultTasks
 from bioinfo_assets.records import commit
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import ResultKey
@@ -103,6 +104,23 @@ def test_a_step_that_cannot_be_published_for_the_moment_is_not_computed_again(
     assert len(failed) == 1 + 2 * 3 + 1
     assert len(submitted) == 1 + 2 + 1
     assert toy.scratch() == ()
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "ending"),
+    [(commit, "_publish", "; the files of factor-references are kept in "), (ResultTasks, "_describe", "")],
+)
+def test_a_result_that_is_given_up_names_the_folder_of_files_that_are_not_published(
+    toy: ToyProject, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, ending: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise UnreachableError("S3 does not answer")
+
+    monkeypatch.setattr(owner, name, fail)
+    monkeypatch.setattr(LocalBackend, "poll_error_timeout_s", 0.2)
+    result = toy.run(keys=["factor"])
+    (sentence,) = failures(result)
+    assert sentence.partition("/")[0] == f"factor of references: S3 does not answer{ending}"
 
 
 def test_records_are_those_of_jobs_of_their_own(open_toy: Any) -> None:
