@@ -18,7 +18,7 @@
 set -euo pipefail
 root=$1 disk=$2
 batch_job=${AWS_BATCH_JOB_ID:-job}
-own_folder=$(cat "$root/folder.txt")/${batch_job//:/_}/attempt-${AWS_BATCH_JOB_ATTEMPT:-1}
+own_folder=$(<"$root/folder.txt")/${batch_job//:/_}/attempt-${AWS_BATCH_JOB_ATTEMPT:-1}
 cache=$disk/shared
 parts=("$root")
 while [[ -d $root/part-${#parts[@]} ]]; do
@@ -69,7 +69,8 @@ end_attempt() {
 }
 
 now_ms() {
-  date +%s%3N
+  local now=${EPOCHREALTIME/[.,]/} # microseconds; the locale decides which character is the decimal point
+  printf '%s' "${now%???}"
 }
 
 # NAME VALUE: add a figure to the report; on a full disk it is left out.
@@ -97,11 +98,13 @@ interruptible() {
 }
 
 sha256_of() {
+  local digest
   if command -v openssl >/dev/null; then
-    openssl dgst -sha256 -r "$1" | cut -d ' ' -f 1 # a third of the CPU time of Debian's sha256sum
+    digest=$(openssl dgst -sha256 -r "$1") || return # a third of the CPU time of Debian's sha256sum
   else
-    sha256sum <"$1" | cut -d ' ' -f 1
+    digest=$(sha256sum <"$1") || return
   fi
+  printf '%s' "${digest%% *}"
 }
 
 # LIST: download files at the same time; LIST has URI, PATH and SIZE of each. One process downloads all those in S3, so
@@ -212,7 +215,7 @@ stage() {
 # still to be restored.
 own_disk_kib() {
   local asked inputs
-  asked=$(($(cat "$root/disk_mib.txt") * 1024))
+  asked=$(($(<"$root/disk_mib.txt") * 1024))
   inputs=$(awk -F '\t' '{ sum += $3 } END { printf "%d", sum / 1024 }' "$part/own.tsv" "$root/restored.tsv")
   echo $((asked > inputs ? asked : inputs))
 }
@@ -231,7 +234,7 @@ reserved_by_others_kib() {
   local file reserved used sum=0
   for file in "$disk"/job.*/reserved; do
     [[ -e $file && $file != "$root/reserved" ]] || continue
-    reserved=$(cat "$file" 2>/dev/null) || continue
+    reserved=$(cat "$file" 2>/dev/null) || continue # `$(<...)` would end the driver if the file is gone
     used=$(find "${file%/reserved}" -type f -links 1 -printf '%k\n' 2>/dev/null | awk '{ sum += $1 } END { print sum + 0 }')
     sum=$((sum + (reserved > used ? reserved - used : 0)))
   done
@@ -324,7 +327,7 @@ mark_done() {
   local file
   for file in "$out"/*; do
     [[ ! -e $file ]] || printf '%s\t%s\n' "$(stat -c %s "$file")" "${file##*/}"
-  done | cat <(echo "$attempt") - | s5cmd --log error pipe "$(cat "$root/parts.txt")/$number"
+  done | cat <(echo "$attempt") - | s5cmd --log error pipe "$(<"$root/parts.txt")/$number"
 }
 
 # Give the parts that are still to run what they read of this one.
@@ -358,7 +361,7 @@ find_done_parts() {
   local folder size file later
   : >"$root/restored.tsv"
   [[ -e $root/parts.txt ]] || return 0
-  while ((first < ${#parts[@]})) && s5cmd cat "$(cat "$root/parts.txt")/$first" >"$root/done.$first" 2>/dev/null; do
+  while ((first < ${#parts[@]})) && s5cmd cat "$(<"$root/parts.txt")/$first" >"$root/done.$first" 2>/dev/null; do
     first=$((first + 1))
   done
   go_back
@@ -397,7 +400,7 @@ run_part() {
   began=$(now_ms)
   [[ -e $root/reserved ]] || reserve_disk
   if ! { restore && stage; }; then
-    [[ ! -e $JOB_REPORT/problem ]] || abort $CANNOT_RUN "" "$(cat "$JOB_REPORT/problem")"
+    [[ ! -e $JOB_REPORT/problem ]] || abort $CANNOT_RUN "" "$(<"$JOB_REPORT/problem")"
     abort $TRY_AGAIN "" "$(cat "$root/failure" 2>/dev/null || echo "an input could not be downloaded: see the log")"
   fi
   account staging_ms $(($(now_ms) - began))
