@@ -11,7 +11,9 @@ _OTHERS: Final = ("dagster/", "bioinfo-assets/")
 
 def _check_tag_name(name: str) -> str:
     if not _TAG_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a tag: use letters, digits, `_`, `.` and `-`, and at most one `/`")
+        raise ValueError(
+            f"{name!r} is not a valid tag name: use letters, digits, `_`, `.` and `-`, and at most one `/`"
+        )
     if name.startswith(_OTHERS):
         raise ValueError(f"{name!r} would replace a tag of {name.partition('/')[0]}: choose another name")
     return name

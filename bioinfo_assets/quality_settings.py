@@ -87,7 +87,9 @@ def _check_names(value: Any) -> Any:  # noqa: ANN401 - whatever the file or the 
             raise PydanticCustomError("check", "there is no check {name}: the checks are {checks}",
                                       {"name": name, "checks": ", ".join(CHECKS)})  # fmt: skip
         if name == "identity":
-            raise PydanticCustomError("check", "identity cannot stop a sample: the report finds it out at the end")
+            raise PydanticCustomError(
+                "check", "identity cannot stop a sample: it is checked only when the MultiQC report is made"
+            )
     return names
 
 
@@ -103,7 +105,9 @@ class QualitySettings(BaseModel):
     covered_20x: FractionAtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 20 or more.")
     covered_30x: FractionAtLeast = Field(default=AtLeast(), description="Fraction of the genome at depth 30 or more.")
     insert_size: AtLeast = Field(default=AtLeast(), description="Median insert size in bases.")
-    insert_size_at_most: AtMost = Field(default=AtMost(), description="Median insert size in bases, limits from above.")
+    insert_size_at_most: AtMost = Field(
+        default=AtMost(), description="Upper limits of the median insert size in bases."
+    )
     contamination: FractionAtMost = Field(default=AtMost(), description="Estimated fraction of another person's DNA.")
     blocking: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_check_names)] = Field(
         default=(),

@@ -31,15 +31,17 @@ class RetentionSettings(BaseModel):
 
     merged_reads: Retention = Field(
         default=KEEP,
-        description="Of the merged FASTQs: `keep`; `until_used`, until everything computed from them exists and is up "
-        "to date; a number of days since their job ended, after which the same is required; or `never`: like "
-        "`until_used`, and not published at all where the step that reads them runs in the same job (`fuse`).",
+        description="How long the merged FASTQs are kept: `keep`; `until_used`, until everything computed from them "
+        "exists and is up to date; a number of days since their job ended, after which the same is required; or "
+        "`never`: like `until_used`, and not published at all where the step that reads them runs in the same job "
+        "(`fuse`).",
     )
-    trimmed_reads: Retention = Field(default=KEEP, description="Of the trimmed FASTQs.")
-    aligned_bam: Retention = Field(default=KEEP, description="Of the BAM as the aligner writes it.")
-    marked_bam: Retention = Field(default=KEEP, description="Of the sorted BAM with marked duplicates.")
+    trimmed_reads: Retention = Field(default=KEEP, description="How long the trimmed FASTQs are kept.")
+    aligned_bam: Retention = Field(default=KEEP, description="How long the BAM as the aligner writes it is kept.")
+    marked_bam: Retention = Field(default=KEEP, description="How long the sorted BAM with marked duplicates is kept.")
     recalibrated_bam: Retention = Field(
-        default=KEEP, description="Of the final BAM; other than `keep` only with a CRAM (`cram`), which then stays."
+        default=KEEP,
+        description="How long the final BAM is kept; other than `keep` only with a CRAM (`cram`), which then stays.",
     )
 
     def of(self, asset: str) -> Retention:

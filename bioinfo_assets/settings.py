@@ -114,7 +114,7 @@ class Settings(BackendConfig, AutomationSettings, OptionalAssetSettings, BaseSet
         default="native",
         description="The program that marks duplicates, recalibrates, collects metrics, and merges and counts reads: "
         "`native`, the project's own, or `gatk` (GATK and Picard, samtools, awk), with the same results in more time. "
-        "`engine` in `[steps.ASSET]` sets that of one asset.",
+        "`engine` in `[steps.ASSET]` chooses it for one asset.",
     )
     steps: Mapping[str, StepOptions] = Field(default={}, description="Options of the jobs of single assets, by asset.")
     platform: str = Field(
@@ -143,7 +143,8 @@ class Settings(BackendConfig, AutomationSettings, OptionalAssetSettings, BaseSet
         default=(), description="Folders with tools, searched before `PATH`."
     )
     cache: str | None = Field(
-        default=None, description="A prefix of records shared with other projects: results to copy, not to recompute."
+        default=None,
+        description="Folder or S3 prefix of the shared cache: results found there are copied instead of recomputed.",
     )
 
     @property

@@ -15,8 +15,8 @@ class TrimmingSettings(BaseModel):
     five_prime_2: str | None = Field(default=None, description="5' adapter of read 2.")
     poly_g: bool = Field(
         default=False,
-        description="Cut the runs of G that two-colour machines (NextSeq, NovaSeq) write past the end of a fragment, "
-        "and 3' ends below quality 20.",
+        description="Cut the runs of G that two-colour Illumina instruments (NextSeq, NovaSeq) write past the end "
+        "of a fragment, and 3' ends below quality 20.",
     )
     max_n: float = Field(default=0.1, ge=0, le=1, description="Drop a pair if either read has a larger fraction of Ns.")
     minimum_length: int = Field(

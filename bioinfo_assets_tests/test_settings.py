@@ -169,7 +169,7 @@ def test_a_misspelt_option_in_the_file_gets_a_sentence(home: Path, name: str, hi
     [
         (
             "cost center",
-            "'cost center' is no name of a tag: use letters, digits, `_`, `.` and `-`, and at most one `/`",
+            "'cost center' is not a valid tag name: use letters, digits, `_`, `.` and `-`, and at most one `/`",
         ),
         ("dagster/priority", "'dagster/priority' would replace a tag of dagster: choose another name"),
         ("bioinfo-assets/user", "'bioinfo-assets/user' would replace a tag of bioinfo-assets: choose another name"),

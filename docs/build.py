@@ -264,7 +264,7 @@ SMALL: Final = Sizes(reads=10**8, bam=8 * 10**7, fasta=5 * 10**6, known_sites=10
 
 
 def requirements() -> str:
-    """What each step asks for: for a human genome at 30 fold coverage, and for a small one."""
+    """What each step asks for: for a human genome at 30x coverage, and for a small one."""
     human, small = HUMAN.resources(), SMALL.resources()
     rows = [(f"`{name}`", *_requirement(human[name]), *_requirement(small[name])) for name in human]
     header = ("step", "CPUs", "memory, MiB", "disk, MiB", "small: CPUs", "memory, MiB", "disk, MiB")

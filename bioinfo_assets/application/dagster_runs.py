@@ -115,8 +115,8 @@ def _translate_database_errors(home: Path) -> Iterator[None]:
             ) from error
         if any(map(_is_from_server, _causes(error))):
             raise ResourceError(
-                f"Dagster's database, which {home / 'dagster.yaml'} names, does not answer or ended a connection: run "
-                "it again once it answers; results that are finished are kept"
+                f"Dagster's database, which {home / 'dagster.yaml'} names, does not answer or ended a connection: "
+                "repeat the command once the database is reachable; results that are finished are kept"
             ) from error
         raise
 

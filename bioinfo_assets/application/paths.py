@@ -37,7 +37,7 @@ def _absolute_local(path: str) -> str:
     if not local.strip():  # it would be the current folder
         raise InputError("a path is empty, perhaps because a variable of the shell is not set: give one")
     if _ADDRESS.match(local):
-        raise InputError(f"{path} is no address that can be read: begin it with s3://, or give a path")
+        raise InputError(f"{path} is not a URI that can be read: begin it with s3://, or give a path")
     try:
         return os.path.abspath(Path(local).expanduser())  # noqa: PTH100 - Path keeps `..`
     except RuntimeError as error:

@@ -69,22 +69,34 @@ def home_of(output_path: str) -> Path:
 
 
 def settings_of(request: Request, home: Path) -> Settings:
-    """Return the settings for a request: its overrides, then the project's settings, then the defaults of `run`.
+    """Return the settings for a request: its overrides, then the project's settings.
 
     A reference and known sites that are not set are those that the project has last observed: they may have come from a
-    variable of another shell. Only a project that has observed none gets the defaults.
+    variable of another shell.
 
     Raises:
         InputError: a setting is wrong.
     """
     settings = settings_module.load(home, output_path=request.output_path, **request.overrides)
-    defaults: dict[str, object] = {}
+    observed: dict[str, object] = {}
     if settings.reference is None:
         fasta = (file.uri for file in _observed(settings, REFERENCE_SOURCE) if file.key == "fasta")
-        defaults["reference"] = next(fasta, DEFAULT_REFERENCE)
+        observed["reference"] = next(fasta, None)
     if "known_sites" not in settings.model_fields_set:
-        sites = tuple(file.uri for file in _observed(settings, KNOWN_SITES_SOURCE))
-        defaults["known_sites"] = sites or DEFAULT_KNOWN_SITES
+        observed["known_sites"] = tuple(file.uri for file in _observed(settings, KNOWN_SITES_SOURCE))
+    return settings.model_copy(update={name: value for name, value in observed.items() if value})
+
+
+def with_defaults_of_run(settings: Settings) -> Settings:
+    """Return settings with a reference and known sites where neither the project nor its records have any.
+
+    They are those of `run` alone: other commands, and Dagit, do not choose a genome.
+    """
+    defaults: dict[str, object] = {}
+    if settings.reference is None:
+        defaults["reference"] = DEFAULT_REFERENCE
+    if "known_sites" not in settings.model_fields_set:
+        defaults["known_sites"] = DEFAULT_KNOWN_SITES
     return settings.model_copy(update=defaults)
 
 
@@ -170,7 +182,7 @@ def _select_with_dagster(expression: str) -> set[str]:
 
     message = (
         f"--select {expression!r} selects no asset: give one of {', '.join(ASSETS)}, or Dagster's selection syntax, "
-        "such as '*depth' for depth and everything upstream of it"
+        "such as '+key:depth' for depth and everything upstream of it"
     )
     try:
         keys = dg.AssetSelection.from_string(expression).resolve([PIPELINE])

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from bioinfo_assets.application.plan import Plan, Request, home_of, select_assets, settings_of
+from bioinfo_assets.application.plan import Plan, Request, home_of, select_assets, settings_of, with_defaults_of_run
 from bioinfo_assets.errors import InputError, ResourceError, did_you_mean
 from bioinfo_assets.genomics import known_sites
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
@@ -52,7 +52,7 @@ def make_plan(request: Request) -> Plan:
         ResourceError: the disk of the project's home is full.
     """
     home = home_of(request.output_path)
-    project = Project(settings_of(request, home))
+    project = Project(with_defaults_of_run(settings_of(request, home)))
     check_free_space(home)
     assets = _drop_disabled(select_assets(request.select), project.settings)
     check_platform(project.settings.platform)
@@ -239,7 +239,7 @@ def _check_sites(project: Project, uri: str, contigs: Sequence[Contig] | None) -
 
 def _check_haplotype_map(project: Project, uri: str) -> None:
     if project.store.read_bytes(uri, 0, 3) not in {b"@HD", b"@SQ"}:
-        raise InputError(f"{uri} is no haplotype map: give a text that begins with the reference's contigs (@SQ)")
+        raise InputError(f"{uri} is not a haplotype map: give a text that begins with the reference's contigs (@SQ)")
 
 
 def _drop_disabled(assets: tuple[str, ...], settings: Settings) -> tuple[str, ...]:

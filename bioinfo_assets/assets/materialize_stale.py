@@ -4,10 +4,10 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.check_events import current_project
+from bioinfo_assets.assets.check_events import MAX_NAMED, current_project
 from bioinfo_assets.assets.up_to_date import outdated_results, states_by_asset
 from bioinfo_assets.errors import did_you_mean
-from bioinfo_assets.orchestration.backfills import pending_partitions, request_backfill
+from bioinfo_assets.orchestration.backfills import not_pending, request_backfill
 from bioinfo_assets.pipeline.graph import ASSETS
 
 JOB: Final = "materialize_stale"
@@ -38,15 +38,13 @@ def request_stale_results(context: dg.OpExecutionContext) -> None:
     if not outdated:
         context.log.info("everything is up to date")
         return
-    for states in outdated.values():
-        for state in states:
-            context.log.info("%s: %s", state.key.label, state.reason)
-    pending = pending_partitions(context.instance)
-    partitions: dict[str, list[str | None]] = {}
     for asset, states in outdated.items():
-        keys = {state.key.partition_key for state in states} - pending.get(asset, set())
-        if keys:
-            partitions[asset] = list(keys)
+        # Dagster keeps each line for good: not one of each of ten thousand samples.
+        named = "; ".join(f"{state.key.label}: {state.reason}" for state in states[:MAX_NAMED])
+        context.log.info("%s: %s out of date: %s", asset, len(states), named)
+    partitions = not_pending(
+        context.instance, {asset: [state.key.partition_key for state in states] for asset, states in outdated.items()}
+    )
     if not partitions:
         context.log.info("a backfill that has not ended computes all of these")
         return

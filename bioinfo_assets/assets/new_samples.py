@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from itertools import groupby
 from operator import attrgetter
@@ -17,7 +17,8 @@ from bioinfo_assets.assets.up_to_date import states_by_asset
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.genomics.sample import Sample, check_distinct_reads
 from bioinfo_assets.genomics.samplesheet import SheetRow
-from bioinfo_assets.orchestration.backfills import pending_partitions, request_backfill
+from bioinfo_assets.genomics.uri import folder_of
+from bioinfo_assets.orchestration.backfills import not_pending, request_backfill
 from bioinfo_assets.orchestration.partitions import samples
 from bioinfo_assets.pipeline.graph import OVER_SAMPLES, enabled_assets
 from bioinfo_assets.pipeline.project import Project
@@ -141,9 +142,17 @@ def new_samples(
     Raises:
         InputError: The file is wrong, or a FASTQ belongs to two new samples.
     """
-    known = {*sample_names(project.ledger), *(past.sample.name for past in past_samples(project.ledger))}
+    saved, past = sample_names(project.ledger), [item.sample for item in past_samples(project.ledger)]
+    known = {*saved, *(sample.name for sample in past)}
+
+    @cache
+    def known_folders() -> frozenset[str]:
+        loaded = map_reads(project.ledger, partial(load_sample, project.ledger), saved)
+        return frozenset(folder_of(uri) for sample in (*loaded, *past) for uri in sample.fastqs)
+
     by_sample = attrgetter("sample")
-    rows = [row for row in read_rows(project.store, samples_file) if row.sample not in known]
+    found_rows = read_rows(project.store, samples_file, lambda folder: folder.rstrip("/") in known_folders())
+    rows = [row for row in found_rows if row.sample not in known]
     rows_of = {name: tuple(own) for name, own in groupby(sorted(rows, key=by_sample), by_sample)}
     names = _names_of_tick(rows_of, before)
     read = map_reads(project.ledger, lambda name: _read_sample(project, rows_of[name]), names)
@@ -198,14 +207,13 @@ def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str
     Returns:
         The id of the backfill; None if others have all these partitions, as after a tick that was stopped after it.
     """
-    pending = pending_partitions(instance)
-    partitions: dict[str, Sequence[str | None]] = {}
     assets = [asset for asset in enabled_assets(project.settings) if asset not in OVER_SAMPLES]
-    for asset, states in states_by_asset(project, budget_of_tick(), assets, sorted(names)).items():
-        keys = [state.key.partition_key for state in states if state.state not in UP_TO_DATE]
-        missing = [key for key in keys if key not in pending.get(asset, ())]
-        if missing:
-            partitions[asset] = missing
+    states = states_by_asset(project, budget_of_tick(), assets, sorted(names))
+    needed = {
+        asset: [state.key.partition_key for state in own if state.state not in UP_TO_DATE]
+        for asset, own in states.items()
+    }
+    partitions = not_pending(instance, needed)
     if not partitions:
         return None
     partitions |= {asset: [None] for asset in OVER_SAMPLES}  # up to date until the samples have results

@@ -8,7 +8,7 @@ from typing import Final
 
 import dagster as dg
 
-from bioinfo_assets.assets.check_events import current_project
+from bioinfo_assets.assets.check_events import MAX_NAMED, current_project
 from bioinfo_assets.assets.sources import observe_samples
 from bioinfo_assets.errors import BioinfoAssetsError
 from bioinfo_assets.orchestration.partitions import set_samples
@@ -54,14 +54,18 @@ def read_new_files(context: dg.OpExecutionContext) -> None:
     """Read the files of sources that are new or were rewritten, and report each of them as soon as it is read."""
     project = current_project(context.resources.project)
     began = datetime.now(UTC)
-    unchanged = []
+    unchanged, unread = [], 0
     for outcome in observe_all(project, sample_names(project.ledger)):
         if not isinstance(outcome, Observation):
-            context.log.warning("%s", outcome)
+            unread += 1
+            if unread <= MAX_NAMED:  # Dagster keeps each line for good
+                context.log.warning("%s", outcome)
         elif outcome.observed >= began:
             report_observations(context.instance, [outcome])
         else:
             unchanged.append(outcome)
+    if unread > MAX_NAMED:
+        context.log.warning("and %s more cannot be read", unread - MAX_NAMED)
     report_observations(context.instance, unchanged)
 
 

@@ -77,7 +77,9 @@ def _sentence(counts: Mapping[Outcome, int], reported: Sequence[Finding]) -> str
     count = sum(counts.values())
     if not reported:
         pending = counts[Outcome.PENDING]
-        return f"nothing to report of {count - pending} samples" + (f"; {pending} have no result" if pending else "")
+        return f"{count - pending} of {count} samples passed or were accepted" + (
+            f"; {pending} have no result yet" if pending else ""
+        )
     named = "; ".join(f"{item.sample} ({item.message})" for item in reported[:MAX_NAMED])
     more = f"; and {len(reported) - MAX_NAMED} more" if len(reported) > MAX_NAMED else ""
     parts = [f"{counts[outcome]} of {count} {verb}" for outcome, verb in _REPORTED.items() if counts[outcome]]

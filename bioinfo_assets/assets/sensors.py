@@ -25,8 +25,11 @@ MONITOR_INTERVAL_S: Final = 60
 REPORT_INTERVAL_S: Final = 30
 """Seconds between two checks for backfills that have left the report out."""
 
-MAX_BACKFILL_AGE_S: Final = 24 * 3600
-"""Backfills that were requested longer ago are not looked at."""
+MAX_BACKFILL_S: Final = 60 * 24 * 3600
+"""How long a backfill may take: those that were requested earlier are not checked."""
+
+MAX_AGE_S: Final = 24 * 3600
+"""Backfills that ended longer ago are not checked."""
 
 
 @dg.sensor(
@@ -54,9 +57,13 @@ def make_report_after_backfill(context: dg.SensorEvaluationContext) -> Iterator[
     A report takes the samples that have results. Dagster leaves out whatever is downstream of a failure, also of one
     among a thousand partitions.
     """
-    since = datetime.fromtimestamp(time.time() - MAX_BACKFILL_AGE_S, tz=UTC)
+    now = time.time()
+    since = datetime.fromtimestamp(now - MAX_BACKFILL_S, tz=UTC)
     filters = BulkActionsFilter(statuses=list(FAILED_BACKFILLS), created_after=since)
     for backfill in context.instance.get_backfills(filters=filters):
+        ended = backfill.backfill_end_timestamp
+        if ended is not None and ended < now - MAX_AGE_S:
+            continue
         left_out = [asset for asset in OVER_SAMPLES if was_left_out(backfill, dg.AssetKey(asset))]
         if left_out:
             # Dagster starts no second run for the same key.

@@ -38,7 +38,7 @@ def crate(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Export samples as an RO-Crate: every run that led to their results, back to FASTQs and reference.
+    """Export samples as an RO-Crate: every job that led to their results, back to FASTQs and reference.
 
     The crate follows the profile Provenance Run Crate 0.5 and contains scripts and records. BAMs, reads and other large
     files are not copied, but listed with address, size and SHA-256.
@@ -70,7 +70,7 @@ def crate(
         typer.echo(json_module.dumps(document, indent=2))
     else:
         label = names[0] if len(names) == 1 else f"{len(names)} samples"
-        typer.echo(f"{target}: {written.jobs} runs that led to the results of {label}")
+        typer.echo(f"{target}: {written.jobs} jobs that led to the results of {label}")
 
 
 def _samples_with_results(ledger: Ledger) -> tuple[str, ...]:

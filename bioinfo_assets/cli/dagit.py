@@ -34,6 +34,8 @@ POLL_INTERVAL_S: Final = 0.5
 """Seconds between two questions to the web server whether it answers."""
 
 _REQUEST_TIMEOUT_S: Final = 10.0
+_WITHOUT_PROXY: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""For requests to this machine, which `http_proxy` would send elsewhere."""
 
 DAGSTER_ENVIRONMENT: Final = {
     # Dagster starts its programs by `python -m`, which would import modules of a library's name from this folder.
@@ -186,7 +188,7 @@ def _announce(address: str) -> None:
 
 def _is_up(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/server_info", timeout=_REQUEST_TIMEOUT_S):  # noqa: S310 - our server
+        with _WITHOUT_PROXY.open(f"{address}/server_info", timeout=_REQUEST_TIMEOUT_S):
             return True
     except OSError:
         return False

@@ -1,7 +1,6 @@
 """`bioinfo-assets diff`: why two results differ, or why one would be computed again."""
 
 import json as json_module
-import sys
 from typing import Annotated, Final
 
 import typer
@@ -13,11 +12,9 @@ from bioinfo_assets.application.compare_with_current import compare_with_current
 from bioinfo_assets.application.resolve import resolve_result
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Json
+from bioinfo_assets.cli.tables import table_console
 from bioinfo_assets.provenance.comparison import Cause, Change, Comparer, Comparison
 from bioinfo_assets.storage.store import Store
-
-UNWRAPPED_WIDTH: Final = 10_000
-"""Columns of output that goes to a file or pipe, where lines must not be wrapped."""
 
 _A: Final = "A result: its file, its record (also one in records/history), or SAMPLE/ASSET with --output-path."
 _B: Final = "Another result; without it, A is compared with what a run would compute now."
@@ -52,8 +49,7 @@ def diff(
     if json:
         typer.echo(json_module.dumps(_to_dict(comparison), indent=2))
     else:
-        width = None if sys.stdout.isatty() else UNWRAPPED_WIDTH
-        _show(comparison, Console(markup=False, highlight=False, width=width), with_now=b is None, with_script=script)
+        _show(comparison, table_console(), with_now=b is None, with_script=script)
     if not comparison.is_same:
         raise typer.Exit(ExitCode.FAILED)
 

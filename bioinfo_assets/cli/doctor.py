@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from bioinfo_assets import settings as settings_module
@@ -21,6 +20,7 @@ from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.plan import home_of
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Backend, Image, Json, Queue, job_options
+from bioinfo_assets.cli.tables import name_column, table_console
 from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.launch import backend as launch_backend
 from bioinfo_assets.launch.backend_config import batch_scratch, open_backend, tool_folders
@@ -75,9 +75,9 @@ def doctor(
 ) -> None:
     """Check that everything that jobs need is installed, and show how to fix what is missing.
 
-    For this machine and for containers: the tools and their versions. For AWS Batch: credentials, queue, machines and
-    their room for the largest job, quotas, job definition or image, S3 paths and regions, log group, roles. Exit code 1
-    if something is missing.
+    For this machine and for containers: the tools and their versions. For AWS Batch: credentials, queue, instance
+    types and whether the largest job fits, quotas, job definition or image, S3 paths and regions, log group, roles.
+    Exit code 1 if something is missing.
     """
     settings = _load_settings(output_path, backend, job_options(image, queue))
     if settings.backend == "batch":
@@ -112,10 +112,10 @@ def _check_batch(settings: Settings, *, json: bool) -> bool:
     if json:
         typer.echo(json_module.dumps([asdict(check) for check in checks], indent=2))
     else:
-        table = Table("WHAT", "", "", box=None, pad_edge=False)
+        table = Table("WHAT", "", name_column(""), box=None, pad_edge=False)
         for check in checks:
             table.add_row(check.name, "ok" if check.ok else "NO", check.message, style="" if check.ok else "bold red")
-        Console(markup=False, highlight=False).print(table)
+        table_console().print(table)
     return all(check.ok for check in checks)
 
 
@@ -148,13 +148,13 @@ def _check_tool(name: str, path: str, optional: bool) -> ToolCheck:  # noqa: FBT
 
 
 def _check_packages() -> Iterator[ToolCheck]:
-    yield ToolCheck("python", platform.python_version(), sys.executable, optional=False, install="uv sync")
+    yield ToolCheck("python", platform.python_version(), sys.executable, optional=False, install="make install")
     for package in PACKAGES:
         try:
-            yield ToolCheck(package, version(package), None, optional=False, install="uv sync")
+            yield ToolCheck(package, version(package), None, optional=False, install="make install")
         except PackageNotFoundError:
             problem = f"the Python package {package} is missing"
-            yield ToolCheck(package, None, None, optional=False, install="uv sync", problem=problem)
+            yield ToolCheck(package, None, None, optional=False, install="make install", problem=problem)
 
 
 def _check_image(settings: Settings) -> list[ToolCheck]:
@@ -185,14 +185,14 @@ def _show_tools(checks: list[ToolCheck], *, json: bool) -> bool:
     if json:
         typer.echo(json_module.dumps([asdict(check) for check in checks], indent=2))
         return all(check.ok for check in checks)
-    table = Table("WHAT", "VERSION", "PATH, OR HOW TO INSTALL IT", box=None, pad_edge=False)
+    table = Table("WHAT", "VERSION", name_column("PATH, OR HOW TO INSTALL IT"), box=None, pad_edge=False)
     for check in checks:
         if check.version is not None:
             table.add_row(check.name, check.version, check.path or "")
         else:
             missing = "none, optional" if check.optional else "MISSING"
             table.add_row(check.name, missing, check.install, style="dim" if check.optional else "bold red")
-    console = Console(markup=False, highlight=False)
+    console = table_console()
     console.print(table)
     for problem in dict.fromkeys(check.problem for check in checks if not check.ok):
         console.print(problem, soft_wrap=True)

@@ -21,5 +21,5 @@ class FriendlyErrorsGroup(TyperGroup):
             raise typer.Exit(ExitCode.FAILED if isinstance(error, JobError) else ExitCode.BAD_INPUT) from error
         except KeyboardInterrupt as error:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C does not change the exit code
-            typer.echo("bioinfo-assets: interrupted; no job is left running, repeat the command to resume", err=True)
+            typer.echo("bioinfo-assets: interrupted: no job is left running; repeat the command to resume", err=True)
             raise typer.Exit(ExitCode.INTERRUPTED) from error

@@ -8,7 +8,6 @@ from itertools import chain, groupby
 from typing import Annotated, Self
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
@@ -16,6 +15,7 @@ from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.plan import plan_everything
 from bioinfo_assets.application.retention import ended_retentions, has_retention
 from bioinfo_assets.cli.options import Json, OutputPath
+from bioinfo_assets.cli.tables import wide_console
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.genomics.uri import is_remote
 from bioinfo_assets.launch.backend_config import default_scratch
@@ -169,6 +169,5 @@ def _print_rows(rows: Sequence[_Row], what: str, *, json: bool) -> None:
     for row in rows:
         table.add_row(row.path, decimal(row.size), row.reason)
     if rows:
-        width = max(len(row.path) + len(row.reason) for row in rows) + 20
-        Console(width=width, markup=False, highlight=False).print(table)
+        wide_console().print(table)
     typer.echo(f"{len(rows)} {what}, {decimal(sum(row.size for row in rows))}")

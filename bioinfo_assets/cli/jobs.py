@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 from bioinfo_assets import settings as settings_module
@@ -16,6 +15,7 @@ from bioinfo_assets.application.plan import home_of
 from bioinfo_assets.cli.error_messages import FriendlyErrorsGroup
 from bioinfo_assets.cli.exit_codes import EXIT_CODES
 from bioinfo_assets.cli.options import Json, OutputPath
+from bioinfo_assets.cli.tables import wide_console
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.project import Project
 
@@ -34,8 +34,6 @@ jobs: Final = typer.Typer(
     help="List, follow and terminate a project's jobs on AWS Batch.",
 )
 
-WIDTH: Final = 1000
-"""Columns; so wide that no id or reason is cut off, and left to the terminal to wrap."""
 
 JobIds = Annotated[
     list[str], typer.Argument(metavar="JOB", help="ID of a job or an array job on AWS Batch; may be repeated.")
@@ -67,7 +65,7 @@ def list_jobs(*, output_path: OutputPath, json: Json = False) -> None:
     for job in active:
         age = _age(job.started or job.created)
         table.add_row(job.batch_id, job.asset, _scope(job), job.status, age, job.run_id[:8], job.reason)
-    console = Console(markup=False, highlight=False, width=WIDTH)
+    console = wide_console()
     console.print(table if active else "no queued or running jobs", soft_wrap=True)
 
 
@@ -106,7 +104,7 @@ def kill(job: JobIds, *, output_path: OutputPath) -> None:
 
 @jobs.command("reap", epilog=EXIT_CODES)
 def reap(*, output_path: OutputPath, json: Json = False) -> None:
-    """Terminate orphaned jobs, whose run is over, such as after the host was killed.
+    """Terminate orphaned jobs: those whose run is over, for example because its host was killed.
 
     To continue such jobs instead, repeat the run: it adopts them. A sensor in Dagit terminates the jobs of a failed run
     some hours later (setting `batch.orphan_grace_s`), but not those that a run left because AWS could not be reached.

@@ -5,22 +5,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import groupby
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.resolve import ResolvedFile, catalog_of, ledger_of, resolve_file
 from bioinfo_assets.cli.options import Json
 from bioinfo_assets.cli.progress_bar import reading_records
 from bioinfo_assets.cli.provenance_view import downstream_to_json, show_downstream, show_upstream, upstream_to_json
+from bioinfo_assets.cli.tables import wide_console
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.provenance.catalog import Entry
 from bioinfo_assets.records.ledger import Ledger
-
-WIDTH: Final = 4000
-"""Columns; so wide that no line is cut off, and left to the terminal to wrap."""
 
 
 def log(
@@ -54,7 +51,7 @@ def log(
         return
     with reading_records():
         resolved = resolve_file(file, output_path)
-    console = Console(markup=False, highlight=False, width=WIDTH)
+    console = wide_console()
     if script:
         typer.echo(_script(resolved))
     elif json:

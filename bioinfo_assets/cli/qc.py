@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.plan import open_project
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Json, OutputPath, Samples
+from bioinfo_assets.cli.tables import name_column, table_console
 from bioinfo_assets.errors import InputError, did_you_mean
 from bioinfo_assets.pipeline.assessments import Outcome
 from bioinfo_assets.pipeline.project import Project
@@ -103,12 +104,12 @@ def _accept(project: Project, name: str, samples: Sequence[str], reason: str) ->
 def _show(findings: Mapping[str, Sequence[Finding]]) -> None:
     checks = [finding.check for finding in next(iter(findings.values()), ())]
     columns = [Column(name.upper().replace("_", " "), overflow="fold") for name in checks]
-    table = Table("SAMPLE", *columns, box=None, pad_edge=False)
+    table = Table(name_column("SAMPLE"), *columns, box=None, pad_edge=False)
     for name, found in findings.items():
-        cells = [f"[{_STYLES[finding.outcome]}]{finding.outcome.value}[/]" for finding in found]
+        cells = [Text(finding.outcome.value, _STYLES[finding.outcome]) for finding in found]
         table.add_row(name, *cells)
-    Console(highlight=False).print(table)
-    console = Console(markup=False, highlight=False)
+    console = table_console()
+    console.print(table)
     for name, found in findings.items():
         for finding in found:
             if finding.outcome not in {Outcome.PASS, Outcome.PENDING}:

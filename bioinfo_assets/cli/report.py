@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.resolve import catalog_of, ledger_of, own_home
 from bioinfo_assets.cli.options import Json
 from bioinfo_assets.cli.progress_bar import reading_records
+from bioinfo_assets.cli.tables import wide_console
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.provenance.usage.csv_table import write_csv
 from bioinfo_assets.provenance.usage.page import write_page
@@ -24,8 +24,6 @@ from bioinfo_assets.steps.resources import DISK_MIB_PER_CPU
 
 MAX_SAMPLES: Final = 10
 """Samples that are printed; all are in `--json`."""
-
-_WIDTH: Final = 4000
 
 
 def report(
@@ -88,7 +86,7 @@ def _no_results(ledger: Ledger) -> InputError:
 
 
 def _print_report(report: UsageReport, uri: str | None) -> None:
-    console = Console(markup=False, highlight=False, width=_WIDTH)
+    console = wide_console()
     console.print(_table(report, "STEP", (*report.steps, report.cohort)))
     samples = report.samples[:MAX_SAMPLES]
     console.print()

@@ -22,8 +22,8 @@ def run(  # noqa: PLR0913 - each parameter is an option
         typer.Option(
             metavar="FILE",
             help="Samples to add: a list of folders of FASTQs, one per line, or a samplesheet like that of "
-            "nf-core/sarek. It has all lanes of a sample: one that the project has loses none. Without it, the "
-            "project's samples are run.",
+            "nf-core/sarek. It must list all lanes of each sample. Only its samples are run; without it, all samples "
+            "of the project.",
         ),
     ] = None,
     reference: Annotated[
@@ -73,8 +73,9 @@ def run(  # noqa: PLR0913 - each parameter is an option
         list[str] | None,
         typer.Option(
             metavar="ASSET",
-            help="Compute only these assets; may be repeated. A name, or Dagster's selection syntax: `+depth` is depth "
-            "and its direct inputs, `*depth` includes everything upstream, `merged_reads*` everything downstream.",
+            help="Compute only these assets; may be repeated. A name, or Dagster's selection syntax: `1+key:depth` is "
+            "depth and its direct inputs, `+key:depth` includes everything upstream, `key:merged_reads+` everything "
+            "downstream.",
         ),
     ] = None,
     samples: Samples = None,
@@ -98,7 +99,9 @@ def run(  # noqa: PLR0913 - each parameter is an option
     ] = None,
     depth_as_text: Annotated[
         bool | None,
-        typer.Option("--depth-as-text/--depth-as-bgzip", help="Write depth as plain text, 15 bytes per base."),
+        typer.Option(
+            "--depth-as-text/--depth-as-bgzip", help="Write depth as plain text: 19 bytes per base of a human genome."
+        ),
     ] = None,
     cram: Annotated[
         str | None,
@@ -154,7 +157,8 @@ def run(  # noqa: PLR0913 - each parameter is an option
         bool | None,
         typer.Option(
             "--poly-g/--no-poly-g",
-            help="Cut the poly-G tails of two-colour machines (NextSeq, NovaSeq), and 3' ends below quality 20.",
+            help="Cut the poly-G tails of two-colour Illumina instruments (NextSeq, NovaSeq), and 3' ends below "
+            "quality 20.",
             rich_help_panel=TRIMMING_PANEL,
         ),
     ] = None,

@@ -7,12 +7,12 @@ from functools import partial
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from bioinfo_assets.application.paths import absolute_path, own_command
 from bioinfo_assets.cli.error_messages import FriendlyErrorsGroup
 from bioinfo_assets.cli.options import Json, OutputPath
+from bioinfo_assets.cli.tables import name_column, table_console, wide_console
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.records.ended_samples import remove_samples, rename_sample
 from bioinfo_assets.records.ledger import Ledger
@@ -45,7 +45,10 @@ def add(
     output_path: OutputPath,
     *,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Let an existing sample lose what the file does not have.")
+        bool,
+        typer.Option(
+            "--replace", help="Replace existing samples, dropping lanes, sex or patient that the file does not list."
+        ),
     ] = False,
 ) -> None:
     """Add samples, or update existing ones, after checking the first reads of their FASTQs.
@@ -89,8 +92,7 @@ def list_(
             table.add_row(sample.name, lane.library, lane.flowcell, str(lane.number), lane.read1, lane.read2)
         if not sample.lanes:
             table.add_row(sample.name, "(imported)")
-    path_width = max((len(lane.read1) for sample in current for lane in sample.lanes), default=0)
-    Console(width=2 * path_width + 80, markup=False, highlight=False).print(table)
+    wide_console().print(table)
 
 
 @samples.command()
@@ -142,10 +144,10 @@ def _list_past(past_samples: Iterable[PastSample], *, json: bool) -> None:
     if json:
         typer.echo(json_module.dumps([_past_to_dict(past) for past in past_samples], indent=2))
         return
-    table = Table("SAMPLE", "CHANGE", "WHEN (UTC)", "BY", "LANES", box=None, pad_edge=False)
+    table = Table(name_column("SAMPLE"), name_column("CHANGE"), "WHEN (UTC)", "BY", "LANES", box=None, pad_edge=False)
     for past in past_samples:
         table.add_row(past.sample.name, str(past), f"{past.at:%Y-%m-%d %H:%M:%S}", past.by, str(len(past.sample.lanes)))
-    Console(markup=False, highlight=False).print(table)
+    table_console().print(table)
 
 
 def _past_to_dict(past: PastSample) -> dict[str, object]:

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.plan import dry_run, plan_everything
 from bioinfo_assets.cli.options import Json, OutputPath
+from bioinfo_assets.cli.tables import name_column, table_console
 from bioinfo_assets.pipeline.result_state import ResultState, State, result_states
 
 _STYLES: Final = {
@@ -37,11 +37,11 @@ def status(*, output_path: OutputPath, json: Json = False) -> None:
     if json:
         typer.echo(json_module.dumps([_to_dict(result) for result in results], indent=2))
         return
-    table = Table("SCOPE", "ASSET", "STATE", "WHEN (UTC)", box=None, pad_edge=False)
+    table = Table(name_column("SCOPE"), "ASSET", "STATE", "WHEN (UTC)", box=None, pad_edge=False)
     for result in results:
         when = f"{result.finished:%Y-%m-%d %H:%M:%S}" if result.finished else ""
         table.add_row(result.key.scope, result.key.asset, result.state, when, style=_STYLES[result.state])
-    console = Console(markup=False, highlight=False)
+    console = table_console()
     console.print(table)
     for result in results:
         if result.reason:

@@ -41,10 +41,10 @@ def verify(
 
     Sizes and modification times (ETags of remote files) are compared, and checksums where the time has changed. With
     --deep, all checksums are compared, including those of FASTQs, reference and known sites. Files that were released
-    by their retention are counted, and are no findings. Exit code 1 if there are findings.
+    by their retention are counted, but are not findings. Exit code 1 if there are findings.
 
     With --against gatk, no files are checked: the native engine's results of a sample are compared with those of the
-    programs that it stands in for. Exit code 1 if one differs.
+    programs that it replaces. Exit code 1 if one differs.
     """
     if (sample is None) != (against is None):
         raise InputError("give --against gatk and SAMPLE together; to check files of some samples, give --samples")

@@ -7,6 +7,7 @@ reference, where `python3 -c SOURCE FASTA INDEX` ends with a message if the inde
 has its `.fai`, and INDEX is the path of the index files without their suffixes.
 """
 
+import re
 import struct
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 _BLOCK: Final = 4 * 1024 * 1024
+_NAME: Final = re.compile(rb">[^\n]*\n?")
 _AMBIGUOUS: Final = 4
 _CODES: Final = bytes(b"ACGT".find(byte) % (_AMBIGUOUS + 1) for byte in bytes(range(256)).upper())
 """A, C, G and T as 0 to 3, and all other letters as 4: the index has a random base in their place."""
@@ -92,9 +94,14 @@ def _compare_bases(fasta: Path, length: int, read: Callable[[int], bytes]) -> li
 def _read_codes(fasta: Path) -> Iterator[bytes]:
     """Read the bases of all contigs as codes, in blocks whose length is a multiple of four, except for the last."""
     rest = b""
+    is_in_name = False  # a line, also that of a name, may be longer than a block
     with fasta.open("rb") as file:
-        while lines := file.readlines(_BLOCK):
-            block = rest + b"".join(line for line in lines if not line.startswith(b">")).translate(_CODES, b" \t\r\n")
+        while text := file.read(_BLOCK):
+            if is_in_name:
+                _, newline, text = text.partition(b"\n")
+                is_in_name = not newline
+            is_in_name = is_in_name or text.rfind(b">") > text.rfind(b"\n")
+            block = rest + _NAME.sub(b"", text).translate(_CODES, b" \t\r\n")
             whole = len(block) // 4 * 4
             rest = block[whole:]
             yield block[:whole]

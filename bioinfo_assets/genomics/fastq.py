@@ -38,6 +38,9 @@ __all__ = [
 UNKNOWN_FLOWCELL: Final = "NOFC"
 """The flow cell where neither read names nor file names have one; the lanes of one library must still differ."""
 
+_MIN_FLOWCELL_LENGTH: Final = 4
+"""Characters of a flow cell that distinguish it, where a file name has a part of it."""
+
 
 def check_pair(read1: FastqHead, read2: FastqHead) -> None:
     """Check that the first records of two FASTQs are the two reads of the same pairs, in the same order.
@@ -101,6 +104,8 @@ def lane_of(
         )
     if name and name.lane is not None:
         _check_lane(read1, name.lane)
+    if name and name.flowcell and reads[0].flowcell:
+        _check_flowcell(read1, name.flowcell, reads[0].flowcell)
     barcodes = Counter(read.barcode for read in reads if read.barcode)
     return Lane(
         flowcell=_flowcell_of((name.flowcell if name else None) or flowcell, reads[0]),
@@ -122,6 +127,21 @@ def _check_lane(head: FastqHead, lane: int) -> None:
         raise InputError(
             f"{head.uri} is of lane {lane} by its name, but its read {other.name} is of lane {other.lane}: "
             "rename the file, or list it in a samplesheet under a name without lane"
+        )
+
+
+def _check_flowcell(head: FastqHead, in_name: str, in_reads: str) -> None:
+    """Check that a name's flow cell is not the end of its sample's name, as in `patient_01_L001_R1.fastq.gz`.
+
+    Samples would become one. Names may have a part of the flow cell, or its side before it; `S1` is bcl2fastq's number
+    of a sample, where `_001` is missing at the end.
+    """
+    shorter, longer = sorted((in_name.upper(), in_reads.upper()), key=len)
+    is_part = len(shorter) >= _MIN_FLOWCELL_LENGTH and shorter in longer
+    if not is_part and shorter != longer and not re.fullmatch(r"S\d+", in_name):
+        raise InputError(
+            f"{head.uri} is of flow cell {in_name} by its name, but its reads are of {in_reads}: rename the file, or, "
+            f"if {in_name} is a part of the sample's name, list it in a samplesheet"
         )
 
 

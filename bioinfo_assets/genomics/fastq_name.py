@@ -95,7 +95,9 @@ def parse_fastq_name(uri: str) -> FastqName:
         raise InputError(f"{uri} holds index reads: give the files of read 1 and read 2 only")
     read = _READS.get(match["read"])
     if read is None:
-        raise InputError(f"{uri} holds read {match['read']}, as of UMIs or single cells: give pairs of two reads only")
+        raise InputError(
+            f"{uri} holds read {match['read']}, as in UMI or single-cell data: give only read 1 and read 2"
+        )
     start, end = match.span("read")
     return FastqName(
         sample=check_sample_name(match["sample"], source=uri),

@@ -2,7 +2,8 @@
 
 Four forms are parsed:
 
-- `INSTRUMENT:RUN:FLOWCELL:LANE:TILE:X:Y[:UMI] READ:FILTERED:CONTROL:BARCODE`, since Casava 1.8;
+- `INSTRUMENT:RUN:FLOWCELL:LANE:TILE:X:Y[:UMI] READ:FILTERED:CONTROL:BARCODE`, since Casava 1.8; the run
+  of Element's sequencers is a name, and umi_tools writes `_UMI`;
 - `INSTRUMENT:LANE:TILE:X:Y[#BARCODE][/READ]`, before; public data often have the flow cell in place of the instrument;
 - `FLOWCELL`L`LANE`C`COLUMN`R`ROW``NUMBER`, of DNBSEQ sequencers, such as `V350012345L1C001R0010000001`;
 - any other name, such as the Sequence Read Archive's `SRR1.1`, which has no lane.
@@ -15,7 +16,7 @@ from typing import Final, Literal
 from bioinfo_assets.genomics.sample import is_barcode
 
 _SINCE_CASAVA_1_8: Final = re.compile(
-    r"[^:\s]+:\d+:(?P<flowcell>[A-Za-z0-9][A-Za-z0-9_-]*):(?P<lane>\d{1,9}):\d+:-?\d+:-?\d+(:[A-Za-z+_-]+)?"
+    r"[^:\s]+:[^:\s]+:(?P<flowcell>[A-Za-z0-9][A-Za-z0-9_-]*):(?P<lane>\d{1,9}):\d+:-?\d+:-?\d+([:_][A-Za-z0-9+_-]+)?"
 )
 _BEFORE: Final = re.compile(r"(?P<first>[^:\s#]+):(?P<lane>\d{1,9}):\d+:-?\d+:-?\d+(#(?P<barcode>[^/\s]+))?")
 _DNBSEQ: Final = re.compile(r"(?P<flowcell>[A-Z]{1,4}\d{6,})L(?P<lane>\d)C\d{3}R\d{3}_?\d+")

@@ -52,6 +52,8 @@ class Contig:
     def __post_init__(self) -> None:
         if not self.name or self.length < 1:
             raise ValueError(f"a contig has a name and at least one base, not {self}")
+        if self.md5 is not None:
+            object.__setattr__(self, "md5", self.md5.lower())  # some programs write it in upper case
 
     def __str__(self) -> str:
         md5 = f", M5 {self.md5}" if self.md5 else ""

@@ -19,6 +19,8 @@ _TWO_X: Final = 0.75
 _ANY_Y: Final = 0.1
 """One Y has half the depth of the autosomes. Of the 57.2 Mb of chrY in GRCh38, 26.6 are sequence and the rest is N, so
 over its whole length that is 0.23: about half-way between it and no Y."""
+_MIN_Y_BASES: Final = 5_000
+"""Bases on Y at `_ANY_Y`, some 33 reads of 150 bases: what is expected of fewer may be missing by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,10 @@ def sex_depths(summary: str, lengths: Mapping[str, int]) -> SexDepths | None:
         lengths: The length of each contig of the reference.
 
     Returns:
-        None if the reference has no X, Y or autosomes by the names of human assemblies, or the autosomes have no reads.
+        None if the reference has no X, Y or autosomes by the names of human assemblies, or there are too few reads.
 
-    >>> sex_depths("chrom\tlength\tbases\nchr1\t100\t3000\nchrX\t50\t750\n", {"chr1": 100, "chrX": 50, "chrY": 20})
+    >>> summary = "chrom\tlength\tbases\nchr1\t10000\t300000\nchrX\t5000\t75000\n"
+    >>> sex_depths(summary, {"chr1": 10_000, "chrX": 5_000, "chrY": 2_000})
     SexDepths(x=0.5, y=0.0)
     """
     rows = csv.DictReader(io.StringIO(summary), delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -56,7 +59,7 @@ def sex_depths(summary: str, lengths: Mapping[str, int]) -> SexDepths | None:
     if not autosomes or not {"X", "Y"} <= chromosomes.keys():
         return None
     depth = sum(bases.get(name, 0) for name in autosomes) / sum(lengths[name] for name in autosomes)
-    if depth == 0:
+    if depth * lengths[chromosomes["Y"]] * _ANY_Y < _MIN_Y_BASES:
         return None
     x, y = (bases.get(name, 0) / lengths[name] / depth for name in (chromosomes["X"], chromosomes["Y"]))
     return SexDepths(x, y)

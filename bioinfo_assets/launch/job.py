@@ -48,7 +48,10 @@ class JobOptions(BaseModel):
     shared_memory_mib: int | None = Field(default=None, ge=1, description="Size of /dev/shm in MiB.")
     timeout_s: int | None = Field(default=None, ge=60, description="Time limit of an attempt in seconds.")
     retries: int | None = Field(
-        default=None, ge=0, le=9, description="Maximum number of retries of a job, whatever ended it."
+        default=None,
+        ge=0,
+        le=9,
+        description="Maximum number of retries of a job, after infrastructure failures or a lack of memory.",
     )
     fuse: bool | None = Field(
         default=None,
@@ -72,7 +75,9 @@ class JobOptions(BaseModel):
     )
     tags: dict[str, str] = Field(default={}, max_length=40, description="Tags of jobs in AWS, at most 40.")
     name_prefix: str | None = Field(default=None, pattern=NAME, description="Prefix of jobs' names.")
-    share_identifier: str | None = Field(default=None, min_length=1, description="Share of a fair-share queue.")
+    share_identifier: str | None = Field(
+        default=None, min_length=1, description="Share identifier in a fair-share queue."
+    )
     priority: int | None = Field(default=None, ge=0, le=9999, description="Priority within the share.")
     environment: dict[str, str] = Field(
         default={},

@@ -68,9 +68,9 @@ TOOLS: Final[Mapping[str, Tool]] = {
         Tool("bioinfo-assets-engine", "make install", version=r"^(\d\S*)"),
         Tool("openssl", _debian("openssl"), version_arguments=("version",), version=r"^OpenSSL (\S+)"),
         Tool("fastp", _debian("fastp"), version=r"^fastp (\S+)"),
-        Tool("cutadapt", "uv sync", version=r"^(\d\S*)"),
-        Tool("multiqc", "uv sync", version=r"version (\S+)"),
-        Tool("s5cmd", "uv sync", version_arguments=("version",), version=r"^v(\d\S*)"),
+        Tool("cutadapt", "make install", version=r"^(\d\S*)"),
+        Tool("multiqc", "make install", version=r"version (\S+)"),
+        Tool("s5cmd", "make install", version_arguments=("version",), version=r"^v(\d\S*)"),
     )
 }
 """Tools by their command; any other is run with `--version`."""

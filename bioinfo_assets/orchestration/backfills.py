@@ -70,6 +70,22 @@ def pending_partitions(instance: dg.DagsterInstance) -> dict[str, set[str | None
     return pending
 
 
+def not_pending(
+    instance: dg.DagsterInstance, partitions: Mapping[str, Sequence[str | None]]
+) -> dict[str, list[str | None]]:
+    """The partitions that no backfill has yet to compute, by asset.
+
+    Assets without partitions stay, as long as there is a partition to compute: Dagster waits only for what a backfill
+    itself computes, and would start samples before another one has made the reference.
+    """
+    pending = pending_partitions(instance)
+    missing = {asset: [key for key in keys if key not in pending.get(asset, ())] for asset, keys in partitions.items()}
+    if not any(missing.values()):
+        return {}
+    shared: dict[str, list[str | None]] = {asset: [None] for asset, keys in partitions.items() if None in keys}
+    return {asset: keys for asset, keys in (missing | shared).items() if keys}
+
+
 def targeted_samples(instance: dg.DagsterInstance) -> set[str]:
     """The partitions of backfills that are not over: Dagster fails a backfill of which a partition is deleted."""
     targeted: set[str] = set()

@@ -107,9 +107,12 @@ class UpstreamRecords:
         if record is not None:
             return RecordSet(asset, {scope: record})
         with self._lock:
-            if asset not in self._shared:
-                self._shared[asset] = RecordSet.read(self.ledger, asset, [scope])
-            return self._shared[asset]
+            found = self._shared.get(asset)
+            if found is None:
+                found = RecordSet.read(self.ledger, asset, [scope])
+                if found.records:  # otherwise another run may be computing it
+                    self._shared[asset] = found
+            return found
 
     def _read(self, asset: str, scopes: Sequence[str]) -> RecordSet:
         found = {scope: self._computed.get(ResultKey(asset, scope)) for scope in scopes}

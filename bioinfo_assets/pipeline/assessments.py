@@ -226,7 +226,7 @@ def assess_contamination(results: SampleResults, record: Record) -> Assessment:
     figures = numbers(results, record, result_metrics.contamination_metrics)
     estimate, error = figures["contamination"], figures["contamination_error"]
     if not error < 1:  # NaN too
-        return Assessment(Outcome.UNKNOWN, "there are no variants with enough reads to see it in")
+        return Assessment(Outcome.UNKNOWN, "no variants with enough reads to estimate contamination")
     limits = results.project.settings.quality.contamination
     smallest = min((limit for limit in (limits.warn, limits.fail) if limit is not None), default=1.0)
     if error > smallest and not limits.is_broken(estimate, smallest):
@@ -236,7 +236,7 @@ def assess_contamination(results: SampleResults, record: Record) -> Assessment:
     ratio = figures.get("heterozygous_ratio", 1.0)
     if ratio <= MAX_HETEROZYGOUS_RATIO or found.outcome is not Outcome.PASS:
         return found
-    words = f"{found.message}, but {ratio:.2f} times as many variants as expected have both alleles: of two people?"
+    words = f"{found.message}, but heterozygous sites are {ratio:.2f} times as frequent as expected: perhaps a mixture"
     return Assessment(Outcome.WARN, words, {**found.figures, "heterozygous_ratio": ratio})
 
 
@@ -248,7 +248,9 @@ def assess_sex(results: SampleResults, record: Record) -> Assessment:
     depths = sex_depths(summary, {contig.name: contig.length for contig in _contigs(project)})
     if depths is None:
         outcome = Outcome.UNKNOWN if given else Outcome.PASS
-        return Assessment(outcome, "there is no depth of autosomes, X and Y to see it in")
+        return Assessment(
+            outcome, "the sex cannot be inferred: the reference has no autosomes, X and Y, or there are too few reads"
+        )
     words = f"{depths.karyotype} by depth (X {depths.x:.2f} and Y {depths.y:.2f} of the autosomes)"
     figures = {"x_depth": depths.x, "y_depth": depths.y}
     if given is None:

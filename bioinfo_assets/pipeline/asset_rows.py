@@ -107,7 +107,8 @@ _BEFORE_REPORT: Final = (
     ),
     AssetSpec(
         name=TRIMMED_READS,
-        description="The reads without adapters, if any are set, and without pairs of mostly unknown bases.",
+        description="The reads without adapters, if any are set, and without pairs in which a read has too many Ns "
+        "(`max_n`).",
         group="reads",
         kinds=frozenset({"fastq", "cutadapt"}),
         version=trimming_step.VERSION,
@@ -186,7 +187,7 @@ _BEFORE_REPORT: Final = (
         alignment="cram",
         stands_in_for=RECALIBRATED_BAM,
         enabled=lambda settings: settings.cram != "off",
-        how_to_enable="no CRAM is set: give --cram embedded or --cram external",
+        how_to_enable="CRAM is not enabled: give --cram embedded or --cram external",
     ),
     AssetSpec(
         name="read_quality",
@@ -205,7 +206,7 @@ _BEFORE_REPORT: Final = (
         report_files=("json",),
         metrics=result_metrics.read_quality_metrics,
         enabled=lambda settings: settings.read_quality,
-        how_to_enable="read quality is not set: give --read-quality",
+        how_to_enable="read quality is not enabled: give --read-quality",
     ),
     AssetSpec(
         name="alignment_metrics",
@@ -238,7 +239,7 @@ _BEFORE_REPORT: Final = (
         report_files=("wgs", "gc_summary", "gc_detail", "qualities"),
         metrics=result_metrics.genome_metrics,
         enabled=lambda settings: settings.genome_metrics,
-        how_to_enable="genome metrics are not set: give --genome-metrics",
+        how_to_enable="genome metrics are not enabled: give --genome-metrics",
     ),
     AssetSpec(
         name="insert_size_metrics",
@@ -257,9 +258,9 @@ _BEFORE_REPORT: Final = (
     AssetSpec(
         name="contamination",
         description=(
-            "How much of the sample's DNA is another person's.\n\nIt is seen at common variants: where a person has "
-            "only the rarer allele, reads with the other one are somebody else's. GATK's estimate is right up to about "
-            "a fifth; above that the number of places with both alleles shows it."
+            "How much of the sample's DNA is another person's.\n\nIt is estimated at common variants: at sites "
+            "homozygous for the alternate allele, reads with the other allele are another person's. GATK's estimate is "
+            "right up to about a fifth; above that, the number of heterozygous sites shows it."
         ),
         group="metrics",
         kinds=frozenset({"gatk"}),

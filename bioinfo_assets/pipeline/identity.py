@@ -16,9 +16,9 @@ from bioinfo_assets.steps.fingerprint import LOD_THRESHOLD, stated_person
 _REPORT: Final = ResultKey("multiqc_report", COHORT)
 
 _FOUND: Final = {
-    "one person": "is the same person's, but the samplesheet does not have one patient for both",
-    "two people": "is another person's, but the samplesheet has one patient for both",
-    "inconclusive": "is the same patient's, but has too few reads to be compared",
+    "one person": "has the same genotypes, but the samplesheet lists different patients",
+    "two people": "has other genotypes, but the samplesheet lists the same patient",
+    "inconclusive": "is of the same patient, but has too few reads to be compared",
 }
 """Words for what the report found of two samples."""
 

@@ -1,5 +1,6 @@
 """A project: its settings, its records, and the external files that its settings name."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -121,7 +122,7 @@ class Project:
         if fasta is None:
             raise InputError("no reference is set: give `--reference` or set `reference` in bioinfo-assets.toml")
         files = {"fasta": fasta}
-        alt = self.settings.reference_alt or _alt_file(self.store, fasta.removesuffix(".gz"))
+        alt = self.settings.reference_alt or _alt_file(self.store, re.sub(r"\.b?gz$", "", fasta))
         if alt is not None:
             files["alt"] = alt
         files |= {f"{_INDEX_KEY}{suffix}": uri for suffix, uri in self.index_files.items()}

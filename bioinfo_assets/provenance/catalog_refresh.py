@@ -10,6 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.layout import HISTORY, RECORDS, OutputLayout, history_in, is_past_record, records_in
 from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.storage.local_files import LOST_AND_FOUND
 from bioinfo_assets.storage.store import local_path
 
@@ -25,7 +27,7 @@ RACY_INTERVAL_S: Final = 2.0
 """Folders that changed this recently are listed again by the next update."""
 
 _FOLDERS_PER_TRANSACTION: Final = 100
-"""So that a transaction takes less than a second: another process may be waiting for its end."""
+"""So that a transaction takes less than a second, since another process may be waiting for its end."""
 
 _ROLES: Final = (("w", "outputs"), ("r", "inputs"), ("s", "files"))
 
@@ -98,7 +100,10 @@ def _list_local(folder: str) -> dict[str, str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(".json") and not entry.name.startswith("."):
-                stat = entry.stat()
+                try:
+                    stat = entry.stat()
+                except FileNotFoundError:
+                    continue  # a run or `gc` has just moved it to the history
                 stamps[entry.path] = f"{stat.st_size}.{stat.st_mtime_ns}.{stat.st_ino}"
     return stamps
 
@@ -123,30 +128,55 @@ def _index_folders(
 ) -> None:
     remaining = iter(folders)
     while batch := list(islice(remaining, _FOLDERS_PER_TRANSACTION)):
+        new = [uri for folder, stamps in batch for uri in _find_outdated(connection, folder, stamps)]
+        records = dict(zip(new, map_reads(ledger, partial(_read, ledger), new), strict=True))
         connection.execute("BEGIN IMMEDIATE")
         with connection:
             for folder, stamps in batch:
-                _index_folder(connection, ledger, folder, stamps)
+                _index_folder(connection, ledger.layout, folder, stamps, records)
                 stamp = (trusted or {}).get(folder)
                 connection.execute("DELETE FROM folders WHERE folder = ?", (folder,))
                 if stamp is not None:
                     connection.execute("INSERT INTO folders VALUES (?, ?)", (folder, stamp))
 
 
-def _index_folder(connection: sqlite3.Connection, ledger: Ledger, folder: str, stamps: Mapping[str, str]) -> None:
-    known = dict(connection.execute("SELECT uri, stamp FROM records WHERE folder = ?", (folder,)))
+def _read_stamps(connection: sqlite3.Connection, folder: str) -> dict[str, str]:
+    """The indexed records of a folder, each with its stamp."""
+    return dict(connection.execute("SELECT uri, stamp FROM records WHERE folder = ?", (folder,)))
+
+
+def _find_outdated(connection: sqlite3.Connection, folder: str, stamps: Mapping[str, str]) -> list[str]:
+    """The records of a folder that are not indexed as they are now."""
+    known = _read_stamps(connection, folder)
+    return [uri for uri, stamp in stamps.items() if known.get(uri) != stamp]
+
+
+def _read(ledger: Ledger, uri: str) -> bytes:
+    """The text of a record; nothing if it was deleted meanwhile."""
+    try:
+        return ledger.store.read_small(uri)
+    except BioinfoAssetsError:
+        return b""
+
+
+def _index_folder(
+    connection: sqlite3.Connection,
+    layout: OutputLayout,
+    folder: str,
+    stamps: Mapping[str, str],
+    records: Mapping[str, bytes],
+) -> None:
+    known = _read_stamps(connection, folder)
     outdated = [uri for uri in known if stamps.get(uri) != known[uri]]
     connection.executemany("DELETE FROM records WHERE uri = ?", ((uri,) for uri in outdated))
-    for uri, stamp in stamps.items():
-        if known.get(uri) == stamp:
-            continue
+    for uri in _find_outdated(connection, folder, stamps):
         try:
-            record = json.loads(ledger.store.read_small(uri))
-            asset, scope, when, files = _parse(ledger.layout, record)
+            record = json.loads(records.get(uri, b""))
+            asset, scope, when, files = _parse(layout, record)
             job = _parse_job(record) if "wall_s" in record else None
-        except (BioinfoAssetsError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue  # not a record, which `verify` reports, or deleted meanwhile
-        row = (uri, folder, stamp, is_past_record(uri), when, asset, scope)
+        row = (uri, folder, stamps[uri], is_past_record(uri), when, asset, scope)
         record_id = connection.execute(_INSERT_RECORD, row).lastrowid
         connection.executemany(_INSERT_FILE, ((record_id, *file) for file in files))
         if job is not None:

@@ -66,8 +66,10 @@ class SamplePair:
         ('[1]', '2 and 2 more')
         """
         if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
-            only_first = [item for item in first if not any(self.are_equivalent(item, other) for other in second)]
-            only_second = [item for item in second if not any(self.are_equivalent(other, item) for other in first)]
+            # Most of ten thousand samples are equal, and only the others are compared in pairs.
+            firsts, seconds = _without(first, second), _without(second, first)
+            only_first = [item for item in firsts if not any(self.are_equivalent(item, other) for other in second)]
+            only_second = [item for item in seconds if not any(self.are_equivalent(other, item) for other in first)]
             if only_first or only_second:
                 return _render_list(only_first), _render_list(only_second)
         return _render_value(first), _render_value(second)
@@ -84,6 +86,12 @@ class SamplePair:
             else:
                 return False
         return i == len(first) and j == len(second)
+
+
+def _without(items: Sequence[object], others: Sequence[object]) -> list[object]:
+    """The items that are not among others."""
+    known = set(map(json.dumps, others))
+    return [item for item in items if json.dumps(item) not in known]
 
 
 def _render_list(items: list[object]) -> str:

@@ -112,8 +112,15 @@ def read_samples_file(store: Store, samples_file: str, known: KnownLanes | None 
     return samples_of(store, read_rows(store, samples_file), known)
 
 
-def read_rows(store: Store, samples_file: str) -> tuple[SheetRow, ...]:
+def read_rows(
+    store: Store, samples_file: str, is_emptied: Callable[[str], bool] = lambda _: False
+) -> tuple[SheetRow, ...]:
     """Read a samplesheet or a list of folders; no FASTQ is read.
+
+    Args:
+        store: Files by URI.
+        samples_file: The file.
+        is_emptied: Whether a folder of the list may have no files, since those that it had are in an archive by now.
 
     Raises:
         InputError: the file is wrong, or a FASTQ in a folder has no mate; the sentence names it.
@@ -123,11 +130,12 @@ def read_rows(store: Store, samples_file: str) -> tuple[SheetRow, ...]:
         return tuple(parse_samplesheet(text, samples_file))
     folders = parse_folder_list(text, samples_file)
     files = dict(zip(folders, imap_bounded(store.list, folders, MAX_CONCURRENT_READS), strict=True))
+    emptied = [folder for folder, uris in files.items() if not uris and is_emptied(folder)]
     for folder, uris in files.items():
-        if not uris:
+        if not uris and folder not in emptied:
             raise InputError(f"{samples_file}: there are no files in {folder}: correct the line or remove it")
     rows = pair_up(uri for uris in files.values() for uri in uris)
-    if not rows:
+    if not rows and not emptied:
         raise InputError(f"{samples_file}: none of its folders has FASTQs named SAMPLE_FLOWCELL_LANE_READ.fastq.gz")
     return rows
 

@@ -73,10 +73,10 @@ def insert_size_metrics(sample: str, bam: IndexedBam, layout: OutputLayout, engi
 def depth(sample: str, bam: IndexedBam, layout: OutputLayout, *, genome: int, plain_text: bool = False) -> Job:
     """Compute the depth at every position of the contigs with reads, and a summary of coverage.
 
-    Depth is the output of `samtools depth -a`, bgzipped with a tabix index, or plain text of some 15 bytes a base. The
-    summary is mosdepth's, without contigs that have no reads: it counts a position once where the two reads of a pair
-    overlap, samtools counts it twice. Facts: `genome_length`, of all contigs in the header, and `mean_depth` over all
-    of them, by mosdepth's count.
+    Depth is the output of `samtools depth -a`, bgzipped with a tabix index, or plain text of 19 bytes per base of a
+    human genome. The summary is mosdepth's, without contigs that have no reads: it counts a position once where the two
+    reads of a pair overlap, samtools counts it twice. Facts: `genome_length`, of all contigs in the header, and
+    `mean_depth` over all of them, by mosdepth's count.
 
     Args:
         sample: The sample.

@@ -123,7 +123,7 @@ def fetch_reference(source: StoredFile, layout: OutputLayout) -> Job:
         inputs=(Input("source", source),),
         outputs=(Output("fasta", fasta, layout.reference(fasta)),),
         parameters={"reference": file_name(source.uri)},
-        resources=resources.for_fetching(source.size, is_gzipped=source.uri.endswith("gz")),
+        resources=resources.for_fetching(source.size, is_gzipped=file_name(source.uri).endswith("gz")),
     )
 
 

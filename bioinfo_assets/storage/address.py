@@ -21,7 +21,7 @@ def split_address(uri: str) -> SplitResult:
     try:
         parts = urlsplit(uri)
     except ValueError as error:
-        raise InputError(f"{uri!r} is no address ({error}): correct it") from error
+        raise InputError(f"{uri!r} is not a URI ({error}): correct it") from error
     if "@" in parts.netloc:
         raise InputError(
             f"an address at {parts.scheme}://{parts.netloc.rpartition('@')[2]} has a user name or password in it, "

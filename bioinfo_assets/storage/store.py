@@ -38,12 +38,12 @@ def local_path(uri: str) -> Path | None:
         return _path(unquote(parts.path))
     if parts.scheme in SCHEMES:
         return None
-    raise InputError(f"{uri!r} is no file location: give an absolute path, or an s3://, gs:// or https:// address")
+    raise InputError(f"{uri!r} is not a file location: give an absolute path, or an s3://, gs:// or https:// address")
 
 
 def _path(text: str) -> Path:
     if "\0" in text:
-        raise InputError(f"{text!r} is no file location: a path has no NUL character")
+        raise InputError(f"{text!r} is not a file location: a path has no NUL character")
     return Path(text)
 
 

@@ -12,8 +12,10 @@ from bioinfo_assets.application.plan import (
     DEFAULT_REFERENCE,
     Request,
     home_of,
+    open_project,
     plan_everything,
     settings_of,
+    with_defaults_of_run,
 )
 from bioinfo_assets.errors import InputError
 from bioinfo_assets.pipeline.project import Project
@@ -30,9 +32,20 @@ def request(tmp_path: Path, **overrides: object) -> Request:
 
 
 def test_run_has_a_default_reference_and_default_known_sites(tmp_path: Path) -> None:
-    settings = settings_of(request(tmp_path), tmp_path / ".dagster")
+    settings = with_defaults_of_run(settings_of(request(tmp_path), tmp_path / ".dagster"))
     assert settings.reference == DEFAULT_REFERENCE
     assert settings.known_sites == DEFAULT_KNOWN_SITES
+
+
+def test_other_commands_choose_no_genome(tmp_path: Path) -> None:
+    """`sync` saves the settings: human variants would recalibrate a mouse."""
+    project, _ = open_project(str(tmp_path))
+    assert (project.settings.reference, project.settings.known_sites) == (None, ())
+
+
+def test_only_what_is_missing_has_a_default(tmp_path: Path) -> None:
+    own = settings_of(request(tmp_path, reference="/mouse.fa", known_sites=()), tmp_path / ".dagster")
+    assert with_defaults_of_run(own) == own
 
 
 def test_reference_and_known_sites_of_the_environment_stay_those_of_the_project_without_it(tmp_path: Path) -> None:

@@ -295,6 +295,47 @@ def test_a_sample_that_is_in_a_backfill_is_not_started_again(instance: dg.Dagste
     assert len(instance.get_backfills()) == 1
 
 
+def test_a_sample_waits_for_a_reference_that_another_backfill_makes(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """Dagster waits only for what a backfill itself computes: its alignment would fail without the index."""
+    project = open_project(tmp_path, launch_new_samples=True)
+    tick(instance, project)
+    write_reads(tmp_path, "new")
+    tick(instance, project)
+    backfills = instance.get_backfills()
+    assert len(backfills) == 2
+    for backfill in backfills:
+        assert backfill.asset_backfill_data is not None
+        shared = {key.path[-1] for key in backfill.asset_backfill_data.target_subset.non_partitioned_asset_keys}
+        assert shared == {"reference_genome", "reference_index", "multiqc_report"}
+
+
+@pytest.mark.parametrize("is_removed", [False, True], ids=["finished", "removed"])
+def test_a_folder_of_old_samples_may_be_empty_by_now(
+    instance: dg.DagsterInstance, tmp_path: Path, *, is_removed: bool
+) -> None:
+    project = open_project(tmp_path)
+    tick(instance, project)
+    if is_removed:
+        remove_samples(project.ledger, ["old"])
+    for path in (tmp_path / "fastq").iterdir():
+        path.unlink()
+    assert tick(instance, project) == "there is no new sample"
+    write_pair(tmp_path / "next", "fresh")
+    list_folders(tmp_path / "samples.txt", tmp_path / "fastq", tmp_path / "next")
+    assert tick(instance, project) == "added: fresh"
+
+
+def test_an_empty_folder_may_be_that_of_lanes_to_come(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """A sample may have lanes in several folders, and would be added without those that are still to be copied."""
+    project = open_project(tmp_path)
+    (tmp_path / "next").mkdir()
+    list_folders(tmp_path / "samples.txt", tmp_path / "fastq", tmp_path / "next")
+    assert "there are no files in" in tick(instance, project)
+    assert sample_names(project.ledger) == ()
+
+
 def test_many_samples_that_come_together_are_started(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     """Dagster refuses a backfill with a long title."""
     project = open_project(tmp_path, launch_new_samples=True)

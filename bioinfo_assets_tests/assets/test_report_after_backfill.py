@@ -1,5 +1,6 @@
 """A backfill in which a sample failed: the report of the others is made all the same."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ def backfill(
     status: BulkActionStatus = BulkActionStatus.COMPLETED_FAILED,
     *,
     report_requested: bool = False,
+    requested_at: float | None = None,
+    ended_at: float | None = None,
 ) -> str:
     """A backfill of two samples, as Dagster leaves it when one of them has failed."""
     partitions: dict[str, list[str | None]] = {asset: ["good", "bad"] for asset in assets if asset != "multiqc_report"}
@@ -44,7 +47,12 @@ def backfill(
         non_partitioned_asset_keys={REPORT} if report_requested else set(),
     )
     instance.update_backfill(
-        requested._replace(status=status, asset_backfill_data=data._replace(requested_subset=samples))
+        requested._replace(
+            status=status,
+            asset_backfill_data=data._replace(requested_subset=samples),
+            backfill_timestamp=requested_at or requested.backfill_timestamp,
+            backfill_end_timestamp=ended_at,
+        )
     )
     return backfill_id
 
@@ -62,6 +70,14 @@ def test_the_report_that_a_backfill_left_out_is_requested_once(instance: dg.Dags
     assert request.tags["bioinfo-assets/report-of-backfill"] == backfill_id
     (again,) = requests(instance)
     assert again.run_key == request.run_key  # Dagster launches one run for a key
+
+
+def test_a_backfill_of_genomes_takes_days(instance: dg.DagsterInstance) -> None:
+    """Dagster's filter is for the time of its request."""
+    long_ago = time.time() - 5 * 24 * 3600
+    long = backfill(instance, ["depth", "multiqc_report"], requested_at=long_ago, ended_at=time.time() - 60)
+    backfill(instance, ["depth", "multiqc_report"], requested_at=long_ago, ended_at=long_ago + 60)
+    assert [request.tags["bioinfo-assets/report-of-backfill"] for request in requests(instance)] == [long]
 
 
 def test_other_backfills_get_no_report(instance: dg.DagsterInstance) -> None:

@@ -218,7 +218,7 @@ def test_common_variants(tmp_path: Path, reads: Path, is_there: bool) -> None:  
     check_rejected(run(output, *files, "--contamination-sites", vcf), output, vcf, *words)
 
 
-@pytest.mark.parametrize(("text", "words"), [("rs1 A G\n", "is no haplotype map"), (None, "does not exist")])
+@pytest.mark.parametrize(("text", "words"), [("rs1 A G\n", "is not a haplotype map"), (None, "does not exist")])
 def test_a_haplotype_map(tmp_path: Path, reads: Path, text: str | None, words: str) -> None:
     haplotypes = tmp_path / "map.txt"
     if text is not None:

@@ -49,7 +49,7 @@ def root_of(folder: Path) -> dict[str, Any]:
 def test_a_crate_contains_all_samples_and_the_report(ledger: Ledger, tmp_path: Path) -> None:
     result = call_command(crate, "--output-path", ledger.output_path, "--to", tmp_path / "all")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"{tmp_path / 'all'}: 3 runs that led to the results of 2 samples\n"
+    assert result.stdout == f"{tmp_path / 'all'}: 3 jobs that led to the results of 2 samples\n"
     runs = runs_in((tmp_path / "all" / "ro-crate-metadata.json").read_text())
     assert runs == {"depth of expt", "depth of toy", "multiqc_report of multiqc"}
 

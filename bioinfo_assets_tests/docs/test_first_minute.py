@@ -34,8 +34,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A new user's."""
-    return {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path_factory.mktemp("home"))}
+    """A new user's; results are shared, since the README's own samples are those of the demo."""
+    home = tmp_path_factory.mktemp("home")
+    return {"PATH": "/usr/bin:/bin", "HOME": str(home), "BIOINFO_ASSETS_CACHE": str(home / "shared")}
 
 
 def bash(script: str, clone: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -168,7 +168,9 @@ class Reads:
             f"{place}:ACGT+TT",
         ]
         return (
-            f"{place}:{rng.choice(['ACGT', 'AC+GT', 'r_1'])}" if self.umis and self.chance(0.9) else rng.choice(styles)
+            f"{place}{rng.choice([':ACGT', ':AC+GT', ':r_1', '_ACGT'])}"
+            if self.umis and self.chance(0.9)
+            else rng.choice(styles)
         )
 
     def cigar(self, length: int) -> Cigar:

@@ -13,7 +13,7 @@ from bioinfo_assets_tests.engine.awkward_templates import AwkwardReads, fasta, h
 from bioinfo_assets_tests.engine.java import Java
 from bioinfo_assets_tests.steps.bench import samtools
 
-UMI_NAMES: Final = "[^:]+:[0-9]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+):[A-Za-z0-9+_-]+"
+UMI_NAMES: Final = "[^:]+:[^:]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+)[:_][A-Za-z0-9+_-]+"
 """READ_NAME_REGEX of mark_duplicates.sh."""
 
 SILENT: Final = ("--VALIDATION_STRINGENCY", "SILENT", "--COMPRESSION_LEVEL", "1")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bioinfo_assets.genomics import aligner_index
 from bioinfo_assets.genomics.aligner_index import check_index
 from bioinfo_assets_tests.steps.mem2_index import index_for_mem2
 
@@ -49,6 +50,14 @@ def index(tmp_path: Path, make_index: Callable[[Path, Path], None]) -> tuple[Pat
 
 
 def test_the_index_of_the_fasta_is_accepted(index: tuple[Path, Path]) -> None:
+    check_index(index[0], str(index[1]))
+
+
+@pytest.mark.parametrize("block", [4, 7, 1000])
+def test_lines_may_be_longer_than_what_is_read_at_once(
+    index: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(aligner_index, "_BLOCK", block)
     check_index(index[0], str(index[1]))
 
 

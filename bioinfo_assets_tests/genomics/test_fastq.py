@@ -6,6 +6,7 @@ from bioinfo_assets_tests.data_sets import na12878
 from bioinfo_assets_tests.genomics.builders import head
 
 ILLUMINA = "SIM:1:HXXCCXY:4:1101:10:20"
+NAMED = "/r/expt_HXXCCXY_L4_1.fastq.gz"
 
 
 def first(*names: str, uri: str = "/r/expt_FC1_L4_1.fastq.gz", complete: bool = False) -> FastqHead:
@@ -63,9 +64,9 @@ def test_unequal_counts_are_accepted_if_a_head_is_incomplete() -> None:
 
 def test_flow_cell_and_barcode_are_parsed_from_names_since_casava_1_8() -> None:
     reads = [f"{ILLUMINA} 1:N:0:{barcode}" for barcode in ("ACGN+TTGA", "ACGT+TTGA", "ACGT+TTGA")]
-    lane = lane_of(first(*reads), second(*reads), library="expt")
+    lane = lane_of(first(*reads, uri=NAMED), second(*reads), library="expt")
     assert (lane.flowcell, lane.number, lane.barcode, lane.library) == ("HXXCCXY", 4, "ACGT+TTGA", "expt")
-    assert (lane.read1, lane.read2) == ("/r/expt_FC1_L4_1.fastq.gz", "/r/expt_FC1_L4_2.fastq.gz")
+    assert (lane.read1, lane.read2) == (NAMED, "/r/expt_FC1_L4_2.fastq.gz")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,10 @@ def test_flow_cell_and_barcode_are_parsed_from_names_since_casava_1_8() -> None:
         ("/r/x_HK3T5_L3_1.fastq.gz", "HK3T5CCXX160204:3:1:2:3", None, "HK3T5CCXX160204", 3),
         # The first field is an instrument: the flow cell is in the file name.
         ("/r/x_FC1_L3_1.fastq.gz", "HWUSI-EAS100R:3:1:2:3#0", None, "FC1", 3),
+        # A part of the flow cell, or its side of the instrument before it; and a renamed file of bcl2fastq.
+        ("/r/x_HXXC_L4_1.fastq.gz", ILLUMINA, None, "HXXCCXY", 4),
+        ("/r/x_AHXXCCXY_L4_1.fastq.gz", ILLUMINA, None, "HXXCCXY", 4),
+        ("/r/x_S12_L004_R1.fastq.gz", ILLUMINA, None, "HXXCCXY", 4),
         # Files of a samplesheet may have any name.
         ("/r/reads1.fastq.gz", ILLUMINA, "lane_9", "HXXCCXY", 4),
         ("/r/reads1.fastq.gz", "HWUSI-EAS100R:6:1:2:3", None, "HWUSI-EAS100R", 6),
@@ -100,9 +105,18 @@ def test_a_file_name_that_contradicts_its_reads_is_refused() -> None:
         lane_of(first(ILLUMINA, uri="/r/expt_FC1_L5_1.fastq.gz"), second(ILLUMINA), library="expt")
 
 
+@pytest.mark.parametrize("name", ["patient_01_L004_R1", "patient_rep2_L4_1", "patient_C_L4_1"])
+def test_the_end_of_a_samples_name_is_not_taken_for_a_flow_cell(name: str) -> None:
+    """Otherwise `patient_01` and `patient_02` would become one sample."""
+    with pytest.raises(
+        InputError, match=r"of flow cell \w+ by its name, but its reads are of HXXCCXY: .* a samplesheet"
+    ):
+        lane_of(first(ILLUMINA, uri=f"/r/{name}.fastq.gz"), second(ILLUMINA), library="patient")
+
+
 def test_reads_of_a_second_lane_in_one_file_are_refused() -> None:
     with pytest.raises(InputError, match="of lane 5"):
-        lane_of(first(ILLUMINA, ILLUMINA.replace(":4:", ":5:")), second(ILLUMINA), library="expt")
+        lane_of(first(ILLUMINA, ILLUMINA.replace(":4:", ":5:"), uri=NAMED), second(ILLUMINA), library="expt")
 
 
 @pytest.mark.parametrize("label", [None, "", "lane", "A"])

@@ -14,6 +14,10 @@ from bioinfo_assets.genomics.read_name import parse_read_name
         ("@M00:5:000000000-A1B2C:1:1101:1:1 1:N:0:12", "000000000-A1B2C", 1, None, 1),
         ("@A00:1:HXX:4:1101:1:1", "HXX", 4, None, None),
         ("@A00:1:HXX:4:1101:1:1/2", "HXX", 4, None, 2),
+        ("@A00:1:HXX:4:1101:1:1_ACGTT 1:N:0:NCGT", "HXX", 4, "NCGT", 1),  # umi_tools
+        # Element names its runs.
+        ("@AV234602:FC336:2416495127:1:10102:0091:0008 1:N:0:ACGT+TTGA", "2416495127", 1, "ACGT+TTGA", 1),
+        ("@PLT-04:KOL-0149:2140948423:2:10102:0003:0040", "2140948423", 2, None, None),
     ],
 )
 def test_names_since_casava_1_8_have_the_flow_cell(

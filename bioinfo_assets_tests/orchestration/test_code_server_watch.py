@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -12,18 +11,10 @@ import pytest
 
 from bioinfo_assets.orchestration.internals import DagsterGrpcClient, DagsterUserCodeUnreachableError
 from bioinfo_assets_tests.e2e.account import free_port
+from bioinfo_assets_tests.processes import ending
 from bioinfo_assets_tests.waiting import wait_until
 
 WATCH = "from bioinfo_assets.orchestration.code_server_watch import watch; import sys; watch(int(sys.argv[1]), 0.5)"
-
-
-@contextmanager
-def ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """End a process whatever happens."""
-    try:
-        yield
-    finally:
-        process.kill()
 
 
 @pytest.fixture

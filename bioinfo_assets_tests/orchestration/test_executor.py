@@ -6,6 +6,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Barrier
 
@@ -17,6 +18,7 @@ from dagster._core.execution.api import execute_run
 from bioinfo_assets.orchestration.executor import one_process_executor
 from bioinfo_assets.orchestration.internals import InMemoryJob
 from bioinfo_assets.orchestration.run_liveness import has_active_run, report_dead_runs
+from bioinfo_assets_tests.processes import ending
 from bioinfo_assets_tests.waiting import wait_until
 
 STEPS = 40
@@ -142,28 +144,35 @@ HOST = """
 
 
 def sleepers(host: psutil.Process) -> list[psutil.Process]:
-    return [child for child in host.children(recursive=True) if child.name() == "sleep"]
+    found = []
+    for child in host.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            if child.name() == "sleep":
+                found.append(child)
+    return found
 
 
-def start_host(folder: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+@contextmanager
+def sleeping_host(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
+    """A process that executes a run, and what its jobs are."""
     command = [sys.executable, "-c", textwrap.dedent(HOST), str(folder), str(JOBS)]
-    host = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    process = psutil.Process(host.pid)
-    wait_until(lambda: len(sleepers(process)) == 2 * JOBS, what="all jobs to start two processes")
-    return host, sleepers(process)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as host, ending(host):
+        process = psutil.Process(host.pid)
+        wait_until(lambda: len(sleepers(process)) == 2 * JOBS, what="all jobs to start two processes")
+        yield host, sleepers(process)
 
 
 @pytest.mark.parametrize(("by_dagit", "status"), [(True, "CANCELED"), (False, "FAILURE")])
 def test_ending_the_run_ends_all_running_jobs(tmp_path: Path, *, by_dagit: bool, status: str) -> None:
     """Dagit's terminate marks the run as canceling and interrupts it; an interrupt alone is a failure to Dagster."""
-    host, running = start_host(tmp_path)
-    if by_dagit:
-        with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
-            (run,) = instance.get_runs()
-            instance.report_run_canceling(run)
+    with sleeping_host(tmp_path) as (host, running):
+        if by_dagit:
+            with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
+                (run,) = instance.get_runs()
+                instance.report_run_canceling(run)
 
-    host.send_signal(signal.SIGINT)
-    output, _ = host.communicate(timeout=60)
+        host.send_signal(signal.SIGINT)
+        output, _ = host.communicate(timeout=60)
 
     assert output.split()[-1] == status
     assert not [process for process in running if process.is_running()]
@@ -171,10 +180,9 @@ def test_ending_the_run_ends_all_running_jobs(tmp_path: Path, *, by_dagit: bool,
 
 
 def test_a_killed_host_leaves_no_job_running(tmp_path: Path) -> None:
-    host, running = start_host(tmp_path)
-
-    host.kill()
-    host.communicate(timeout=60)
+    with sleeping_host(tmp_path) as (host, running):
+        host.kill()
+        host.communicate(timeout=60)
 
     _, survivors = psutil.wait_procs(running, timeout=60)
     assert not survivors

@@ -258,7 +258,7 @@ def test_whoever_accepts_a_low_mean_does_not_accept_bases_without_reads(tmp_path
     assert check(stricter, "coverage").outcome is Outcome.FAIL
 
 
-HUMAN = (("chr1", 1000), ("chr2", 500), ("chrX", 400), ("chrY", 200), ("chrM", 10))
+HUMAN = (("chr1", 100_000), ("chr2", 50_000), ("chrX", 40_000), ("chrY", 20_000), ("chrM", 10))
 
 
 @pytest.mark.parametrize(
@@ -282,12 +282,15 @@ def test_the_sex_is_that_of_the_depths_of_x_and_y(
     found: str,
     comparison: str,
 ) -> None:
-    """The autosomes have a mean depth of 30 over 1,500 bases; mosdepth leaves out contigs without reads."""
+    """The autosomes have a mean depth of 30 over 150 kb; mosdepth leaves out contigs without reads.
+
+    Bases are in hundreds.
+    """
     own = project(tmp_path)
     record_reference_index(own.ledger, HUMAN)
     save_sample(own.ledger, Sample("expt", (Lane("FC1", 1, "/a_1.fq.gz", "/a_2.fq.gz", "expt"),), sex=sex))
     rows = {"chr1": 25_000, "chr2": 20_000, "chrX": x_bases, "chrY": y_bases, "chrM": 90_000}
-    lines = [f"{name}\t0\t{bases}\t0\t0\t0" for name, bases in rows.items() if bases is not None]
+    lines = [f"{name}\t0\t{100 * bases}\t0\t0\t0" for name, bases in rows.items() if bases is not None]
     (tmp_path / "a.summary").write_text("\n".join(["chrom\tlength\tbases\tmean\tmin\tmax", *lines]) + "\n")
     record(own, "depth", tmp_path / "a.summary")
     finding = check(own, "sex")
@@ -323,8 +326,17 @@ def test_without_sex_chromosomes_a_sex_in_the_samplesheet_is_not_checked(tmp_pat
         finding = check(own, "sex")
         assert (finding.outcome, finding.message) == (
             outcome,
-            "there is no depth of autosomes, X and Y to see it in",
+            "the sex cannot be inferred: the reference has no autosomes, X and Y, or there are too few reads",
         )
+
+
+def test_a_sample_with_a_handful_of_reads_is_not_taken_for_an_exchanged_one(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    record_reference_index(own.ledger, HUMAN)
+    save_sample(own.ledger, Sample("expt", (Lane("FC1", 1, "/a_1.fq.gz", "/a_2.fq.gz", "expt"),), sex="XY"))
+    (tmp_path / "a.summary").write_text("chrom\tlength\tbases\nchr1\t100000\t3000\nchrX\t40000\t450\n")
+    record(own, "depth", tmp_path / "a.summary")
+    assert check(own, "sex").outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -472,7 +484,7 @@ def test_dagit_warns_of_what_cannot_be_assessed(blocking: FakeProject) -> None:
     before = {result.check_name: result for result in quality_results(blocking.project)}
     assert (before["mapped"].passed, before["mapped"].description) == (
         True,
-        "nothing to report of 0 samples; 3 have no result",
+        "0 of 3 samples passed or were accepted; 3 have no result yet",
     )
     blocking.run()
     mapped = {result.check_name: result for result in quality_results(blocking.project)}["mapped"]
@@ -522,9 +534,9 @@ def record_contamination(own: Project, folder: Path, estimate: float, error: flo
         (0.001, 0.0005, "0.96", Outcome.PASS, "contamination 0.001"),
         (0.03, 0.002, "1.02", Outcome.WARN, "contamination 0.03 is above 0.02"),
         (0.11, 0.002, "1.2", Outcome.FAIL, "contamination 0.11 is above 0.05"),
-        (0.0, 0.00001, "1.83", Outcome.WARN, "1.83 times as many variants as expected have both alleles"),
-        (0.0, 1.0, "", Outcome.UNKNOWN, "there are no variants with enough reads to see it in"),
-        (0.0, float("nan"), "", Outcome.UNKNOWN, "there are no variants with enough reads to see it in"),
+        (0.0, 0.00001, "1.83", Outcome.WARN, "heterozygous sites are 1.83 times as frequent as expected"),
+        (0.0, 1.0, "", Outcome.UNKNOWN, "no variants with enough reads to estimate contamination"),
+        (0.0, float("nan"), "", Outcome.UNKNOWN, "no variants with enough reads to estimate contamination"),
         (0.0, 0.3, "1.0", Outcome.UNKNOWN, "contamination 0 has a standard error of 0.3, above the limit of 0.02"),
         (0.6, 0.3, "1.0", Outcome.FAIL, "contamination 0.6 is above 0.05"),
     ],
@@ -589,8 +601,8 @@ def test_a_sample_that_is_somebody_elses(tmp_path: Path) -> None:
     assert (finding.outcome, finding.message) == (
         Outcome.FAIL,
         (
-            "a is the same person's, but the samplesheet does not have one patient for both (LOD 83.81); "
-            "z is another person's, but the samplesheet has one patient for both (LOD -209.8)"
+            "a has the same genotypes, but the samplesheet lists different patients (LOD 83.81); "
+            "z has other genotypes, but the samplesheet lists the same patient (LOD -209.8)"
         ),
     )
 
@@ -647,7 +659,7 @@ def test_a_pair_of_one_patient_with_too_few_reads_is_not_known(tmp_path: Path) -
     finding = check(own, "identity")
     assert (finding.outcome, finding.message) == (
         Outcome.UNKNOWN,
-        "a is the same patient's, but has too few reads to be compared (LOD 0.7)",
+        "a is of the same patient, but has too few reads to be compared (LOD 0.7)",
     )
 
 
@@ -670,7 +682,9 @@ def test_no_reads_at_the_variants_of_the_map(tmp_path: Path) -> None:
 
 
 def test_identity_cannot_stop_a_sample(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="identity cannot stop a sample: the report finds it out at the end"):
+    with pytest.raises(
+        ValidationError, match="identity cannot stop a sample: it is checked only when the MultiQC report is made"
+    ):
         project(tmp_path, blocking=["identity"])
 
 

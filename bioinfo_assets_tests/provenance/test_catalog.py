@@ -355,6 +355,33 @@ def test_a_tree_shows_every_result_once_and_many_of_one_asset_together(
     ]
 
 
+def test_another_process_can_write_while_records_are_read(
+    pipeline: SmallPipeline, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of ten thousand samples in S3 take minutes."""
+    read = Store.read_small
+    reads = []
+
+    def read_and_write(store: Store, uri: str, *size: int) -> bytes:
+        with closing(sqlite3.connect(home / "catalog.sqlite", timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+        reads.append(uri)
+        return read(store, uri, *size)
+
+    monkeypatch.setattr(Store, "read_small", read_and_write)
+    with open_catalog(pipeline.ledger, home) as catalog:
+        assert list(catalog.all_files())
+    assert reads
+
+
+def test_a_record_that_is_moved_while_its_folder_is_listed(pipeline: SmallPipeline, home: Path, tmp_path: Path) -> None:
+    """As to the history by a run that replaces it: its name is there, and its file is not."""
+    (record, *_) = sorted(Path(pipeline.ledger.output_path).glob("*/records/*.json"))
+    record.with_name("moved.json").symlink_to("gone.json")
+    with open_catalog(pipeline.ledger, home) as catalog:
+        assert list(catalog.all_files())
+
+
 def test_a_project_in_s3(s3: str, home: Path) -> None:
     pipeline = complete_pipeline(s3, "expt")
     assert sorted(entries(pipeline.ledger, home)) == sorted(ONE_SAMPLE)

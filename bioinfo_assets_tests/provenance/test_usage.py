@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -273,6 +274,17 @@ class TestPage:
         assert first.width == pytest.approx(second.width)
         assert first.width > WIDTH / 3
         assert second.x + second.width <= WIDTH
+
+    def test_jobs_of_many_days_are_drawn_in_their_order(self, ledger: Ledger) -> None:
+        """As of a batch each day for two months: the gaps together leave room for the jobs."""
+        for day in range(60):
+            record_job(ledger, "depth", f"s{day:02}", started=FINISHED + timedelta(days=day), hours=1 + day % 2)
+        timeline = draw_timeline(spans_of(ledger))
+        assert timeline is not None
+        for before, after in pairwise(timeline.bars):
+            assert before.x + before.width < after.x
+        assert timeline.bars[1].width == pytest.approx(2 * timeline.bars[0].width)
+        assert timeline.bars[-1].x + timeline.bars[-1].width <= WIDTH
 
     def test_of_many_samples_those_with_the_longest_jobs_are_drawn(self, ledger: Ledger) -> None:
         for number, hours in enumerate((1, 5, 3)):

@@ -94,10 +94,17 @@ def test_an_unknown_sample_is_an_input_error(tmp_path: Path) -> None:
 
 
 def test_reads_that_were_replaced_by_those_of_another_lane_are_an_error(tmp_path: Path) -> None:
-    write_pair(tmp_path / "a", "expt", "FC1", 1)
-    (sample,) = read_samples_file(STORE, samples_file(tmp_path, "a"))
-    for lane in write_pair(tmp_path / "b", "expt", "FC9", 1):
-        lane.rename(tmp_path / "a" / lane.name.replace("FC9", "FC1"))
+    reads = [tmp_path / f"reads_{number}.fastq.gz" for number in (1, 2)]
+
+    def write_reads(flowcell: str) -> None:
+        for file, path in zip(write_pair(tmp_path / "lane", "expt", flowcell, 1), reads, strict=True):
+            file.rename(path)
+
+    write_reads("FC1")
+    sheet = tmp_path / "samples.csv"
+    sheet.write_text(f"sample,lane,fastq_1,fastq_2\nexpt,1,{reads[0]},{reads[1]}\n")
+    (sample,) = read_samples_file(STORE, str(sheet))
+    write_reads("FC9")
 
     with pytest.raises(InputError, match="no longer belongs to flow cell FC1, lane 1"):
         check_reads(STORE, sample)

@@ -39,9 +39,10 @@ def write_vcf(
         f"{contig}\t{place + 1}\t.\t{people.bases[place]}\t{other}\t.\tPASS\tAF={FREQUENCY}\n"
         for place, other in people.alternatives.items()
     )
-    contigs = f"##contig=<ID={contig},length={length}>\n"
+    contigs = f"##contig=<ID={contig},length={length}>\n##contig=<ID=another,length=1000>\n"
+    another = f"another\t100\t.\tA\tC\t.\tPASS\tAF={FREQUENCY}\n"  # the reference may have fewer contigs
     columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    return bgzipped(path, f"##fileformat=VCFv4.2\n{header}{contigs}{columns}{''.join(rows)}")
+    return bgzipped(path, f"##fileformat=VCFv4.2\n{header}{contigs}{columns}{''.join(rows)}{another}")
 
 
 @pytest.fixture(scope="module")

@@ -86,17 +86,22 @@ def test_a_soft_masked_reference_gives_the_same_tags(bench: Bench, chain: Chain,
     assert result.files["bam"].content == chain.results["marked_bam"].files["bam"].content
 
 
-SPLIT_CLUSTER = ("M:1:FC1:4:1101:1000:1000", "M:1:FC1:4:1101:1050:1000")  # 50 pixels apart: one cluster
+SPLIT_CLUSTER = ("4:1101:1000:1000", "4:1101:1050:1000")  # 50 pixels apart: one cluster
 
 
-@pytest.mark.parametrize(("umi", "warned"), [("", 0), (":ACGT+TTGA", 1)])
+@pytest.mark.parametrize("engine", Engine)
+@pytest.mark.parametrize(
+    ("run", "umi", "warned"),
+    [("1", "", 0), ("1", ":ACGT+TTGA", 1), ("1", "_ACGT", 1), ("KOL-0149", ":ACGT+TTGA", 1), ("KOL-0149", "", 0)],
+    ids=["no UMI", "a UMI", "umi_tools", "Element with a UMI", "Element"],
+)
 def test_optical_duplicates_are_found_in_names_with_and_without_umi(
-    bench: Bench, chain: Chain, tmp_path: Path, umi: str, warned: int
+    bench: Bench, chain: Chain, tmp_path: Path, run: str, umi: str, warned: int, engine: Engine
 ) -> None:
     header = "".join(f"{line}\n" for line in samtools("view", "-H", chain.marked.bam.uri) if line[:3] in {"@SQ", "@RG"})
     bases, qualities = "GATCACAGGTCTATCACCCT", "I" * 20
     rows = "".join(
-        f"{name}{umi}\t{flag}\tchrM\t{at}\t60\t20M\t=\t{mate}\t{size}\t{bases}\t{qualities}\tRG:Z:HJYFJ.4\n"
+        f"M:{run}:FC1:{name}{umi}\t{flag}\tchrM\t{at}\t60\t20M\t=\t{mate}\t{size}\t{bases}\t{qualities}\tRG:Z:HJYFJ.4\n"
         for name in SPLIT_CLUSTER
         for flag, at, mate, size in ((99, 1, 201, 220), (147, 201, 1, -220))
     )
@@ -104,7 +109,7 @@ def test_optical_duplicates_are_found_in_names_with_and_without_umi(
     subprocess.run(["samtools", "view", "-b", "-o", aligned], input=(header + rows).encode(), check=True)
     out = OutputLayout(str(tmp_path / "out"))
     job = mark_duplicates(
-        "expt", stored(aligned), chain.reference, out, optical_distance=OPTICAL_DISTANCE, engine=Engine.GATK
+        "expt", stored(aligned), chain.reference, out, optical_distance=OPTICAL_DISTANCE, engine=engine
     )
     result = bench.run(job)
     numbers = picard_numbers(result.path("metrics").read_text())

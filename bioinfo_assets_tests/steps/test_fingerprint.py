@@ -23,8 +23,12 @@ SAMPLES: Mapping[str, Mapping[str, int]] = {
     "other": {"g1": 1},
     "mixed": {"g1": 0, "g2": 1},
     "shallow": {"g1": 0},
+    "blank": {"g1": 0, "g2": 0},
 }
 """By sample, the person of each of its read groups."""
+
+READS: Mapping[str, int] = {"shallow": 30, "blank": 0}
+"""By sample, how many it has; others have 10,000."""
 
 COLUMNS = "#CHROMOSOME\tPOSITION\tNAME\tMAJOR_ALLELE\tMINOR_ALLELE\tMAF\tANCHOR_SNP\tPANELS\n"
 
@@ -63,7 +67,7 @@ def write_reference(people: People, folder: Path) -> IndexedReference:
 def write_bam(people: People, path: Path, sample: str) -> IndexedBam:
     groups = SAMPLES[sample]
     return people.write_bam(
-        path, f"{sample} of another lab", list(groups), groups.__getitem__, reads=30 if sample == "shallow" else 10_000
+        path, f"{sample} of another lab", list(groups), groups.__getitem__, reads=READS.get(sample, 10_000)
     )
 
 
@@ -89,9 +93,16 @@ def results(people: People, haplotypes: StoredFile, folder: Path) -> Mapping[str
 
 
 def test_every_variant_with_reads_is_counted(people: People, results: Mapping[str, StepResult]) -> None:
-    for name in SAMPLES.keys() - {"shallow"}:
+    for name in SAMPLES.keys() - READS.keys():
         assert int(results[name].report.facts["sites"]) == pytest.approx(len(people.alternatives), rel=0.05)
     assert 0 < int(results["shallow"].report.facts["sites"]) < 10
+
+
+def test_a_sample_without_reads_has_a_fingerprint_of_nobody(results: Mapping[str, StepResult]) -> None:
+    """The check `identity` shows it as unknown."""
+    assert results["blank"].report.facts.keys() & {"sites", "lowest_lane_lod"} == {"sites"}
+    assert results["blank"].report.facts["sites"] == "0"
+    assert results["blank"].path("lanes").read_text() == "READ_GROUP_1\tREAD_GROUP_2\tLOD\n"
 
 
 def test_the_lanes_of_one_person_are_alike_and_those_of_two_are_not(results: Mapping[str, StepResult]) -> None:
@@ -202,3 +213,17 @@ def test_a_map_that_does_not_fit_is_a_failure(
     bam = write_bam(people, tmp_path / "expt.bam", "other")
     job = take_fingerprint("expt", bam, write_reference(people, tmp_path), haplotypes, OutputLayout(str(tmp_path)))
     assert reason in Bench(tmp_path / "jobs").failure(job)
+
+
+def test_a_variant_that_is_none_in_the_reference_is_a_failure(
+    people: People, folder: Path, haplotypes: StoredFile, tmp_path: Path
+) -> None:
+    """Otherwise Picard would find no variant in any sample."""
+    *others, last = Path(haplotypes.uri).read_text().splitlines()
+    fields = last.split("\t")
+    fields[3], fields[4] = (base for base in "ACGT" if base not in fields[3:5])
+    wrong = tmp_path / "map.txt"
+    wrong.write_text("\n".join([*others, "\t".join(fields), ""]))
+    bam = write_bam(people, tmp_path / "expt.bam", "shallow")
+    job = take_fingerprint("expt", bam, write_reference(people, tmp_path), stored(wrong), OutputLayout(str(tmp_path)))
+    assert "one allele of each variant must be the base of the reference" in Bench(tmp_path / "jobs").failure(job)

@@ -205,7 +205,7 @@ class TestLocalFiles:
 
     @pytest.mark.parametrize("uri", ["reads.fq", "./reads.fq", "", "ftp://host/reads.fq", "C:\\reads.fq"])
     def test_other_locations_are_refused(self, uri: str) -> None:
-        with pytest.raises(InputError, match="is no file location: give an absolute path"):
+        with pytest.raises(InputError, match="is not a file location: give an absolute path"):
             STORE.stat(uri)
 
     def test_a_folder_is_no_file(self, tmp_path: Path) -> None:
@@ -441,7 +441,7 @@ class TestWeb:
         assert "canary-1" not in str(caught.value)
 
     def test_an_address_that_is_none_is_refused(self) -> None:
-        with pytest.raises(InputError, match=r"'https://\[x/y' is no address \(Invalid IPv6 URL\)"):
+        with pytest.raises(InputError, match=r"'https://\[x/y' is not a URI \(Invalid IPv6 URL\)"):
             STORE.stat("https://[x/y")
 
 

@@ -89,6 +89,11 @@ install_uv() {
 }
 
 install_python_environment() {
+    # Debian's Python is built with optimizations from profiles, which others on PATH may lack: a loop takes 0.7 of the time.
+    local debians=/usr/bin/python3
+    if [[ -z ${UV_PYTHON:-} ]] && $debians -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+        export UV_PYTHON=$debians
+    fi
     [[ -d $clone/.venv ]] || log "Creating the Python environment in .venv (some minutes on a slow network) ..."
     uv sync --project "$clone" --frozen --quiet || fail "uv could not create the Python environment (its messages are above)."
     # PyPI's command starts Python only to start the program: 150 ms of CPU, which would be most of a small file's copy.

@@ -41,8 +41,8 @@ static flow_cell_place place_by_default(const char *name, uint16_t group)
     return (flow_cell_place){(int16_t)tile, (int16_t)x, (int16_t)y, group};
 }
 
-/* A field that is a whole number and ends in a colon; null if it is not, or not an int of Java. */
-static const char *number_field(const char *text, bool may_be_negative, int32_t *number)
+/* A field that is a whole number and ends in one of these characters; null if it is not, or not an int of Java. */
+static const char *number_field(const char *text, bool may_be_negative, const char *ends, int32_t *number)
 {
     const char *digit = *text == '-' && may_be_negative ? text + 1 : text;
     char *end;
@@ -50,7 +50,7 @@ static const char *number_field(const char *text, bool may_be_negative, int32_t 
         return NULL;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (errno || value < INT32_MIN || value > INT32_MAX || *end != ':')
+    if (errno || value < INT32_MIN || value > INT32_MAX || !*end || !strchr(ends, *end))
         return NULL;
     *number = (int32_t)value;
     return end + 1;
@@ -66,12 +66,12 @@ static flow_cell_place place_before_umi(const char *name, uint16_t group)
 {
     static const char UMI[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+_-";
     const char *at = name;
-    for (int field = 0; field < 4; field++) /* instrument, run, flow cell, lane */
-        if (!(at = skip_field(at, field % 2)))
+    for (int field = 0; field < 4; field++) /* instrument, run (Element's is a name), flow cell, lane */
+        if (!(at = skip_field(at, field == 3)))
             return NOWHERE;
     int32_t tile, x, y;
-    if (!(at = number_field(at, false, &tile)) || !(at = number_field(at, true, &x))
-        || !(at = number_field(at, true, &y)) || !*at || at[strspn(at, UMI)])
+    if (!(at = number_field(at, false, ":", &tile)) || !(at = number_field(at, true, ":", &x))
+        || !(at = number_field(at, true, ":_", &y)) || !*at || at[strspn(at, UMI)])
         return NOWHERE;
     return (flow_cell_place){(int16_t)tile, (int16_t)x, (int16_t)y, group};
 }

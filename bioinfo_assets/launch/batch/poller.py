@@ -276,10 +276,10 @@ def _end_of_part(job: JobState, snapshot: JobSnapshot) -> Status:
 
 
 def _forgotten(job: JobState) -> "JobDetailTypeDef":
-    """A description of a job that Batch does not know any longer."""
+    """A description of a job that Batch no longer knows."""
     detail: JobDetailTypeDef = {  # type: ignore[typeddict-item] # the others are never read of a job that is over
         "jobId": job.submission.batch_id if job.submission is not None else "",
-        "statusReason": "AWS Batch does not know the job any longer",
+        "statusReason": "AWS Batch no longer knows the job",
     }
     return detail
 

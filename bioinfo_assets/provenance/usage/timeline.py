@@ -16,7 +16,8 @@ _TOP: Final = 24  # the height of the axis
 _MARGIN: Final = 2  # above and below the bars of a row
 _BAR_HEIGHT: Final = ROW_HEIGHT - 2 * _MARGIN
 _MIN_WAITING: Final = 0.5  # shorter bars of waiting are not drawn
-_BREAK: Final = 26  # the width of a gap that is left out
+_BREAK: Final = 26  # the width of a gap that is left out, unless there are many
+_MAX_BREAKS_SHARE: Final = 0.3  # of the axis, the share that all of them have together
 _MAX_GAP: Final = 0.05
 """A time in which no job ran is left out if it is longer than this share of the time in which some did."""
 
@@ -175,15 +176,17 @@ def _pieces(spans: Iterable[Span]) -> list[tuple[float, float]]:
 def _positions(pieces: Sequence[tuple[float, float]]) -> Callable[[float], float]:
     """The place of a time on the axis."""
     total = sum(end - start for start, end in pieces) or 1.0
-    scale = (WIDTH - _LABELS - 10 - _BREAK * (len(pieces) - 1)) / total
+    axis, breaks = WIDTH - _LABELS - 10, max(1, len(pieces) - 1)
+    pause = min(_BREAK, _MAX_BREAKS_SHARE * axis / breaks)
+    scale = (axis - pause * (len(pieces) - 1)) / total
 
     def position(time: float) -> float:
         x = float(_LABELS)
         for start, end in pieces:
             if time <= end:
                 return x + scale * max(0.0, time - start)
-            x += scale * (end - start) + _BREAK
-        return x - _BREAK
+            x += scale * (end - start) + pause
+        return x - pause
 
     return position
 

@@ -25,12 +25,15 @@ awk -F '\t' '!/^[@#]/ && NF >= 5 { found = 1 } END { exit !found }' "$map" ||
 # An imported BAM may have another name in it than its sample.
 picard ExtractFingerprint --INPUT "$bam" --OUTPUT extracted.vcf --HAPLOTYPE_MAP fitted.txt --REFERENCE_SEQUENCE "$fasta" \
     --SAMPLE_ALIAS "$sample"
+grep -qv '^#' extracted.vcf ||
+    fail 'Picard cannot use the haplotype map, for the reason in the log: one allele of each variant must be the base of the reference'
 grep -v -e '^##fileDate=' -e '^##reference=' -e '^##source=' extracted.vcf > "$fingerprint"
 fact sites "$(awk -F '\t' '!/^#/ { split($10, values, ":"); if (values[2] > 0) n++ } END { printf "%d", n }' "$fingerprint")"
 
 picard CrosscheckFingerprints --INPUT "$bam" --OUTPUT crosscheck.txt --HAPLOTYPE_MAP fitted.txt --CROSSCHECK_BY READGROUP \
     --EXPECT_ALL_GROUPS_TO_MATCH true --LOD_THRESHOLD "$threshold" --CALCULATE_TUMOR_AWARE_RESULTS false \
     --EXIT_CODE_WHEN_MISMATCH 0 --EXIT_CODE_WHEN_NO_VALID_CHECKS 0
+[[ -e crosscheck.txt ]] || : > crosscheck.txt # it is not written if no read is at a variant of the map
 # Picard writes each pair twice, in an order of its own, and each read group with itself.
 awk -F '\t' '
     $1 == "LEFT_GROUP_VALUE" { for (i = 1; i <= NF; i++) column[$i] = i; next }

@@ -10,7 +10,7 @@ cp "$dictionary" upper_case.dict
 # For names with a UMI: Picard's own parser, which is faster, finds no coordinates in them.
 name_regex=()
 if has_umis "$aligned" "$sample"; then
-    name_regex=(--READ_NAME_REGEX '[^:]+:[0-9]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+):[A-Za-z0-9+_-]+')
+    name_regex=(--READ_NAME_REGEX '[^:]+:[^:]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+)[:_][A-Za-z0-9+_-]+')
 fi
 
 # MarkDuplicates reads its input twice, so that must be a file. In the aligner's order all records of a read are

@@ -1,7 +1,7 @@
-# Whether the reads of a BAM have a UMI as the eighth field of their names; then there is a warning.
+# Whether the reads of a BAM have a UMI at the end of their names, as an eighth field or after `_`; then there is a warning.
 has_umis() { # BAM, sample
     local name
     name=$(samtools view "$1" 2> /dev/null | head -n 1 | cut -f 1 || true)
-    [[ $name =~ ^([^:]+:){7}[^:]+$ ]] || return
+    [[ $name =~ ^([^:]+:){6}-?[0-9]+[:_][^:]+$ ]] || return
     warn "the reads of $2 have UMIs in their names, which are not used to distinguish duplicates"
 }

@@ -214,7 +214,7 @@ class TestFolders:
     def test_a_relative_path_is_a_problem(self, check: Check) -> None:
         result = check(folders=["scratch"])["scratch"]
         assert not result.ok
-        assert "is no file location" in result.message
+        assert "is not a file location" in result.message
 
 
 class TestBuckets:

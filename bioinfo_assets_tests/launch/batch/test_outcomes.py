@@ -413,9 +413,7 @@ class TestForgotten:
         simulator.forget(simulator.job_details()[0]["jobId"])
         status = wait_for_end(backend, job_id)
         assert (status.state, status.outcome) == (State.FAILED, Outcome.LOST)
-        assert (
-            status.reason == "step sleeps of expt was lost (AWS Batch does not know the job any longer): run it again"
-        )
+        assert status.reason == "step sleeps of expt was lost (AWS Batch no longer knows the job): run it again"
 
     def test_a_new_job_may_be_unknown_for_a_while(self, simulator: BatchSimulator, scratch: str) -> None:
         simulator.delays = Delays(described_s=0.5)

@@ -56,11 +56,11 @@ link_programs() { # BAM, or - for standard input
         { print }' samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$link"' "$1"
 }
 
-# Whether the reads of a BAM have a UMI as the eighth field of their names; then there is a warning.
+# Whether the reads of a BAM have a UMI at the end of their names, as an eighth field or after `_`; then there is a warning.
 has_umis() { # BAM, sample
     local name
     name=$(samtools view "$1" 2> /dev/null | head -n 1 | cut -f 1 || true)
-    [[ $name =~ ^([^:]+:){7}[^:]+$ ]] || return
+    [[ $name =~ ^([^:]+:){6}-?[0-9]+[:_][^:]+$ ]] || return
     warn "the reads of $2 have UMIs in their names, which are not used to distinguish duplicates"
 }
 
@@ -90,7 +90,7 @@ cp "$dictionary" upper_case.dict
 # For names with a UMI: Picard's own parser, which is faster, finds no coordinates in them.
 name_regex=()
 if has_umis "$aligned" "$sample"; then
-    name_regex=(--READ_NAME_REGEX '[^:]+:[0-9]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+):[A-Za-z0-9+_-]+')
+    name_regex=(--READ_NAME_REGEX '[^:]+:[^:]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+)[:_][A-Za-z0-9+_-]+')
 fi
 
 # MarkDuplicates reads its input twice, so that must be a file. In the aligner's order all records of a read are
