@@ -85,6 +85,11 @@ class AttemptReport:
     transfer: Transfer = Transfer()
     unpublished: frozenset[str] = frozenset()
 
+    @property
+    def end(self) -> float | None:
+        """When its outputs were uploaded, in seconds since the epoch; None if the script was never started."""
+        return None if self.exit is None else self.exit.finished.timestamp() + (self.transfer.upload_s or 0.0)
+
     def job_report(self, job: Job, image: str, attempts: int, accounting: Accounting | None = None) -> JobReport | None:
         """The report in the form that all backends share; None if the script was never started.
 

@@ -7,7 +7,7 @@ from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.job import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mypy_boto3_batch.type_defs import AttemptDetailTypeDef, JobDetailTypeDef
 
@@ -18,15 +18,43 @@ class JobTimes:
 
     Attributes:
         queued_s: Seconds in which the job waited.
-        ran_s: Seconds in which its attempts ran.
+        attempts: When its attempts started and stopped, in seconds since the epoch.
     """
 
     queued_s: float = 0.0
-    ran_s: float = 0.0
+    attempts: tuple[tuple[float, float], ...] = ()
 
     def plus(self, other: "JobTimes") -> "JobTimes":
-        """The sum of both."""
-        return JobTimes(self.queued_s + other.queued_s, self.ran_s + other.ran_s)
+        """Both together."""
+        return JobTimes(self.queued_s + other.queued_s, (*self.attempts, *other.attempts))
+
+
+@dataclass(frozen=True, slots=True)
+class PartTimes:
+    """When a part of a job ran, in the attempt that has done it; a job that is not fused is one part.
+
+    Attributes:
+        started: The start of its script, in seconds since the epoch.
+        finished: The end of its script.
+        previous_end: When the part before it was done; None: it is the first.
+        is_last: Whether the job ends with it.
+    """
+
+    started: float
+    finished: float
+    previous_end: float | None = None
+    is_last: bool = True
+
+    def lost(self, attempts: "Sequence[tuple[float, float]]") -> list[float]:
+        """Seconds of each of the job's other attempts in which this part ran in vain.
+
+        An attempt that was interrupted goes on at the part that ran: what was lost is the time since the part before it
+        was done.
+        """
+        since = float("-inf") if self.previous_end is None else self.previous_end
+        before = [stop - max(start, since) for start, stop in attempts if since < stop <= self.started]
+        after = [stop - start for start, stop in attempts if self.is_last and start >= self.finished]
+        return before + after
 
 
 NO_TIMES: Final = JobTimes()
@@ -36,12 +64,10 @@ NO_TIMES: Final = JobTimes()
 def times_of(detail: "JobDetailTypeDef") -> JobTimes:
     """The times of a submission that has ended, as far as Batch reports them."""
     attempts = detail.get("attempts", ())
-    return JobTimes(_queued_s(detail, len(attempts)) or 0.0, _ran_s(attempts))
+    return JobTimes(_queued_s(detail, len(attempts)) or 0.0, tuple(_spans(attempts)))
 
 
-def accounting_of(
-    job: Job, detail: "JobDetailTypeDef", attempt: int, earlier: JobTimes, *, is_first: bool = True
-) -> Accounting:
+def accounting_of(job: Job, detail: "JobDetailTypeDef", attempt: int, earlier: JobTimes, part: PartTimes) -> Accounting:
     """The accounting of a job that has ended, or of a part of it.
 
     Args:
@@ -49,10 +75,10 @@ def accounting_of(
         detail: Batch's description of its last submission.
         attempt: The number of the attempt of which the outputs are, from 1.
         earlier: The times of its earlier submissions.
-        is_first: Whether it is the first part, to which the wait in the queue and the time of lost attempts belong.
+        part: When it ran. The wait in the queue belongs to the first part.
     """
-    attempts = detail.get("attempts", ())
-    others = [item for number, item in enumerate(attempts, start=1) if number != attempt]
+    attempts = (*earlier.attempts, *_spans(detail.get("attempts", ())))
+    is_first = part.previous_end is None
     queued_s = _queued_s(detail, attempt)
     return Accounting(
         vcpus=_requirement(detail, "VCPU") or job.resources.cpus,
@@ -60,7 +86,7 @@ def accounting_of(
         disk_mib=job.resources.disk_mib,
         queue=(detail.get("jobQueue") or job.options.queue or "").rpartition("/")[2],
         queued_s=(None if queued_s is None else queued_s + earlier.queued_s) if is_first else 0.0,
-        retried_s=earlier.ran_s + _ran_s(others) if is_first else 0.0,
+        retried_s=sum(part.lost(attempts)),
     )
 
 
@@ -78,13 +104,16 @@ def _queued_s(detail: "JobDetailTypeDef", attempt: int) -> float | None:
         started = detail.get("startedAt")
     if not created or not started:
         return None
-    return max(0.0, (started - created) / 1000 - _ran_s(attempts[: attempt - 1]))
+    ran_s = sum(stop - start for start, stop in _spans(attempts[: attempt - 1]))
+    return max(0.0, (started - created) / 1000 - ran_s)
 
 
-def _ran_s(attempts: "Sequence[AttemptDetailTypeDef]") -> float:
-    """Seconds in which attempts ran; one that was never started has no times."""
-    spans = [(item.get("startedAt"), item.get("stoppedAt")) for item in attempts]
-    return sum(max(0.0, (stopped - started) / 1000) for started, stopped in spans if started and stopped)
+def _spans(attempts: "Sequence[AttemptDetailTypeDef]") -> "Iterator[tuple[float, float]]":
+    """When attempts started and stopped, in seconds; one that was never started has no times."""
+    for item in attempts:
+        start, stop = item.get("startedAt"), item.get("stoppedAt")
+        if start and stop and stop > start:
+            yield start / 1000, stop / 1000
 
 
 def _requirement(detail: "JobDetailTypeDef", kind: str) -> int | None:

@@ -67,6 +67,12 @@ class JobParts:
         """The part that runs, or that the job ended with."""
         return len(self._done)
 
+    @property
+    def last_end(self) -> float | None:
+        """When the last part that is done had uploaded its outputs, in seconds since the epoch."""
+        report = self._done[-1].report if self._done else None
+        return None if report is None else report.finished.timestamp() + (report.accounting.upload_s or 0.0)
+
     def has_news(self, done: int) -> bool:
         """Whether a part is done that is not known to be, by how many the container has done; the last one apart."""
         return self.current < min(done - self.first, len(self.jobs) - 1)

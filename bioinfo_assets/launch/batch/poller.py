@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from bioinfo_assets.launch.backend import Outcome, State, Status
+from bioinfo_assets.launch.backend import JobReport, Outcome, State, Status
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport, ProblemCode, newest_report, read_report
 from bioinfo_assets.launch.batch.batch_job import BatchJob, BatchSubmission, JobState, Resubmission
 from bioinfo_assets.launch.batch.classify_outcome import (
@@ -17,8 +17,8 @@ from bioinfo_assets.launch.batch.classify_outcome import (
 from bioinfo_assets.launch.batch.client import Client
 from bioinfo_assets.launch.batch.config import BatchConfig
 from bioinfo_assets.launch.batch.console_links import links_of, log_stream_of
-from bioinfo_assets.launch.batch.job_accounting import NO_TIMES, JobTimes, accounting_of, times_of
-from bioinfo_assets.launch.batch.job_parts import done_counts, done_report, last_report
+from bioinfo_assets.launch.batch.job_accounting import NO_TIMES, JobTimes, PartTimes, accounting_of, times_of
+from bioinfo_assets.launch.batch.job_parts import JobParts, done_counts, done_report, last_report
 from bioinfo_assets.launch.batch.retries import resubmission
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths, attempt_folder, attempt_number
 from bioinfo_assets.storage.store import Store
@@ -42,11 +42,13 @@ class JobSnapshot:
         detail: Batch's description; None if Batch does not know the job.
         report: The report of its last attempt, if it is over; of several parts, that of the one it ended with.
         part: The number of that part.
+        previous_end: When the part before it was done; None: it is the first, or the job has only one.
     """
 
     detail: "JobDetailTypeDef | None"
     report: AttemptReport | None = None
     part: int = 0
+    previous_end: float | None = None
 
     @property
     def is_over(self) -> bool:
@@ -149,7 +151,7 @@ class JobPoller:
             attempts = max(1, len(detail.get("attempts", ())))
             last = attempt_folder(submission.folder, submission.batch_id, attempts)
             report = last_report(self._store, last, part)
-        return JobSnapshot(detail, report, part)
+        return JobSnapshot(detail, report, part, self._previous_end(job.parts, marks))
 
     def finish_parts(self, job: BatchJob, detail: "JobDetailTypeDef | None", paths: ScratchPaths) -> None:
         """Enter the ends of all parts that are done, but for the last, whose end is that of the job.
@@ -163,8 +165,15 @@ class JobPoller:
             found = done_report(self._store, marks, number)
             if found is None:
                 return
-            snapshot = JobSnapshot(detail, found, number)
+            snapshot = JobSnapshot(detail, found, number, self._previous_end(job.parts, marks))
             job.parts.finish(part, _end_of_part(replace(state, job=job.parts.current_job(state.job)), snapshot))
+
+    def _previous_end(self, parts: JobParts, marks: str) -> float | None:
+        """When the part before the present one was done, which an earlier run may have submitted."""
+        if parts.current:
+            return parts.last_end
+        found = done_report(self._store, marks, parts.first - 1) if parts.first else None
+        return found.end if found is not None else None
 
     def _has_changed(self, parent: str, detail: "JobDetailTypeDef | None") -> bool:
         summary, at = self._summaries.get(parent, (None, 0.0))
@@ -240,10 +249,7 @@ def _end(
     stream = log_stream_of(detail)
     report = None
     if attempt_report is not None and job.submission is not None:
-        image = detail.get("container", {}).get("image") or job.job.options.image or ""
-        attempt = attempt_number(attempt_report.folder)
-        accounting = accounting_of(job.job, detail, attempt, job.earlier, is_first=snapshot.part == 0)
-        report = attempt_report.job_report(job.job, image, job.spent + attempts, accounting)
+        report = _report(job, detail, snapshot, job.spent + attempts, is_last=True)
     if result.outcome is Outcome.SUCCEEDED and report is not None:
         return Progress(Status(State.SUCCEEDED, "", report, Outcome.SUCCEEDED, links), attempts, stream)
     if was_ended_by_another_run(detail) and not job.termination_reason and job.spent + attempts < job.max_attempts:
@@ -268,11 +274,31 @@ def _end_of_part(job: JobState, snapshot: JobSnapshot) -> Status:
     detail, attempt_report = snapshot.detail or _forgotten(job), snapshot.report
     if attempt_report is None:
         raise RuntimeError("a part that is done has a report")
-    attempt = attempt_number(attempt_report.folder)
-    accounting = accounting_of(job.job, detail, attempt, job.earlier, is_first=snapshot.part == 0)
+    attempts = job.spent + attempt_number(attempt_report.folder)
+    return Status(State.SUCCEEDED, "", _report(job, detail, snapshot, attempts, is_last=False), Outcome.SUCCEEDED)
+
+
+def _report(
+    job: JobState, detail: "JobDetailTypeDef", snapshot: JobSnapshot, attempts: int, *, is_last: bool
+) -> JobReport | None:
+    """The report of a job, or of a part of it; None if its script was never started.
+
+    Args:
+        job: The job.
+        detail: Batch's description of it.
+        snapshot: With the report of the attempt that the job ended with, or that has done the part.
+        attempts: How often the job was started until then.
+        is_last: Whether the job ends with the part.
+    """
+    found = snapshot.report
+    if found is None or found.exit is None:
+        return None
+    times = PartTimes(found.exit.started.timestamp(), found.exit.finished.timestamp(), snapshot.previous_end, is_last)
+    accounting = accounting_of(job.job, detail, attempt_number(found.folder), job.earlier, times)
+    if snapshot.previous_end is not None:  # most attempts may have ended before it
+        attempts = 1 + len(times.lost((*job.earlier.attempts, *times_of(detail).attempts)))
     image = detail.get("container", {}).get("image") or job.job.options.image or ""
-    report = attempt_report.job_report(job.job, image, job.spent + attempt, accounting)
-    return Status(State.SUCCEEDED, "", report, Outcome.SUCCEEDED)
+    return found.job_report(job.job, image, attempts, accounting)
 
 
 def _forgotten(job: JobState) -> "JobDetailTypeDef":

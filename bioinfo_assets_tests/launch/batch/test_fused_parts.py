@@ -69,7 +69,7 @@ class TestLostMachine:
         writes, repeats, counts = (report_of(wait_for_end(backend, job_id)) for job_id in ids(submission))
         assert starts.read_text().split() == ["writes", "repeats", "repeats", "counts"]
         assert Store().read_bytes(counts.files[0].path) == b"18\n"
-        assert [report.attempts for report in (writes, repeats, counts)] == [1, 2, 2]
+        assert [report.attempts for report in (writes, repeats, counts)] == [1, 2, 1]
         assert simulator.count("SubmitJob") == 1
         # What the second attempt needs of the first is fetched once: the word, by the first part that it runs.
         assert [report.accounting.fetched_bytes for report in (writes, repeats, counts)] == [0, len(b"hello\n"), 0]
@@ -136,6 +136,19 @@ class TestOutputsThatAreNotPublished:
         counts = report_of(wait_for_end(backend, ids(submission)[2]))
         assert starts.read_text().split() == expected.split()
         assert Store().read_bytes(counts.files[0].path) == b"18\n"
+
+    def test_the_part_that_was_interrupted_has_lost_the_time(
+        self, simulator: BatchSimulator, backend: BackendWithOptions
+    ) -> None:
+        simulator.inject(SpotReclaim(attempt=1, after_line="begun"))
+        submission = backend.submit(WRITES, followers=[slow(REPEATS), COUNTS])
+        reports = [report_of(wait_for_end(backend, job_id)) for job_id in ids(submission)]
+        assert [report.attempts for report in reports] == [1, 2, 1]
+        (interrupted, _) = simulator.job_details()[0]["attempts"]
+        before, lost, after = (report.accounting.retried_s for report in reports)
+        assert (before, after) == (0, 0)
+        assert lost is not None
+        assert 0 < lost < (interrupted["stoppedAt"] - interrupted["startedAt"]) / 1000
 
     def test_a_part_that_ran_out_of_memory_has_them_made_again(
         self, simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path

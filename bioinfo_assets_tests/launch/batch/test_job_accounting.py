@@ -9,7 +9,7 @@ import pytest
 from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.batch.attempt_report import Transfer, _transfer
-from bioinfo_assets.launch.batch.job_accounting import NO_TIMES, JobTimes, accounting_of, times_of
+from bioinfo_assets.launch.batch.job_accounting import NO_TIMES, JobTimes, PartTimes, accounting_of, times_of
 from bioinfo_assets.launch.job import Input, Job, JobOptions, Resources, StoredFile
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, batch_backend, run_job
@@ -38,32 +38,46 @@ def waited_and_lost(accounting: Accounting) -> tuple[float | None, float | None]
     return accounting.queued_s, accounting.retried_s
 
 
+def ran(start: float, end: float, previous_end: float | None = None, *, is_last: bool = True) -> PartTimes:
+    return PartTimes(start, end, previous_end, is_last)
+
+
 def test_a_job_waits_from_its_creation_to_its_start() -> None:
-    assert waited_and_lost(accounting_of(ASKS, detail((130, 190)), 1, NO_TIMES)) == (30, 0)
+    assert waited_and_lost(accounting_of(ASKS, detail((130, 190)), 1, NO_TIMES, ran(135, 180))) == (30, 0)
 
 
 def test_the_time_of_a_lost_attempt_is_no_time_in_the_queue() -> None:
     # It waited from 100 to 130 and from 150 to 160.
-    assert waited_and_lost(accounting_of(ASKS, detail((130, 150), (160, 190)), 2, NO_TIMES)) == (40, 20)
+    assert waited_and_lost(accounting_of(ASKS, detail((130, 150), (160, 190)), 2, NO_TIMES, ran(165, 180))) == (40, 20)
 
 
 def test_the_outputs_may_be_of_an_earlier_attempt() -> None:
-    assert waited_and_lost(accounting_of(ASKS, detail((130, 150), (160, 190)), 1, NO_TIMES)) == (30, 30)
+    assert waited_and_lost(accounting_of(ASKS, detail((130, 150), (160, 190)), 1, NO_TIMES, ran(135, 149))) == (30, 30)
 
 
 def test_an_attempt_that_was_never_started_has_no_time() -> None:
-    assert waited_and_lost(accounting_of(ASKS, detail(None, (160, 190)), 2, NO_TIMES)) == (60, 0)
+    assert waited_and_lost(accounting_of(ASKS, detail(None, (160, 190)), 2, NO_TIMES, ran(165, 180))) == (60, 0)
+
+
+def test_of_fused_steps_the_one_that_was_interrupted_has_lost_the_time() -> None:
+    """The first was done at 120, and the second ran from then until its machine was lost, and again in attempt 3."""
+    attempts = detail((110, 150), (160, 170), (180, 300))
+    first = ran(112, 119, is_last=False)
+    second, third = ran(185, 250, previous_end=120, is_last=False), ran(260, 290, previous_end=255)
+    parts = ((1, first), (3, second), (3, third))
+    accountings = [accounting_of(ASKS, attempts, attempt, NO_TIMES, part) for attempt, part in parts]
+    assert [waited_and_lost(accounting) for accounting in accountings] == [(10, 0), (0, 30 + 10), (0, 0)]
 
 
 def test_earlier_submissions_count() -> None:
     earlier = times_of(detail((110, 117))).plus(times_of(detail((105, 108))))
-    assert earlier == JobTimes(queued_s=15, ran_s=10)
-    assert waited_and_lost(accounting_of(ASKS, detail((130, 190)), 1, earlier)) == (45, 10)
+    assert earlier == JobTimes(15, ((110, 117), (105, 108)))
+    assert waited_and_lost(accounting_of(ASKS, detail((130, 190)), 1, earlier, ran(135, 180))) == (45, 10)
 
 
 def test_a_job_that_batch_has_forgotten_has_no_time_in_the_queue() -> None:
     forgotten = cast("JobDetailTypeDef", {"jobId": "x"})
-    accounting = accounting_of(ASKS, forgotten, 1, NO_TIMES)
+    accounting = accounting_of(ASKS, forgotten, 1, NO_TIMES, ran(135, 180))
     assert accounting.queued_s is None
     assert (accounting.vcpus, accounting.memory_mib, accounting.disk_mib) == (2, 900, 77)
 
@@ -72,7 +86,7 @@ def test_a_job_has_what_batch_gave_it() -> None:
     arn = "arn:aws:batch:us-east-1:123456789012:job-queue/spot"
     given = [{"type": "VCPU", "value": "4"}, {"type": "MEMORY", "value": "1800"}]
     described = detail((130, 190), jobQueue=arn, container={"resourceRequirements": given})
-    accounting = accounting_of(ASKS, described, 1, NO_TIMES)
+    accounting = accounting_of(ASKS, described, 1, NO_TIMES, ran(135, 180))
     assert (accounting.queue, accounting.vcpus, accounting.memory_mib) == ("spot", 4, 1800)
 
 
@@ -129,7 +143,7 @@ class TestRealJobs:
         report = report_of(status)
         lost, good = simulator.job_details()[0]["attempts"]
         assert (status.state, report.attempts) == (State.SUCCEEDED, 2)
-        assert report.accounting.retried_s == pytest.approx((lost["stoppedAt"] - lost["startedAt"]) / 1000)
+        assert report.accounting.retried_s == pytest.approx((lost["stoppedAt"] - lost["startedAt"]) / 1000, abs=1e-6)
         assert good["stoppedAt"] > good["startedAt"]
 
     def test_a_job_that_ran_out_of_memory_has_the_time_of_both_submissions(
@@ -141,7 +155,7 @@ class TestRealJobs:
         first, last = simulator.job_details()
         (lost,) = first["attempts"]
         assert (report.attempts, report.accounting.memory_mib) == (2, 1000)
-        assert report.accounting.retried_s == pytest.approx((lost["stoppedAt"] - lost["startedAt"]) / 1000)
+        assert report.accounting.retried_s == pytest.approx((lost["stoppedAt"] - lost["startedAt"]) / 1000, abs=1e-6)
         waits = (item["startedAt"] - item["createdAt"] for item in (lost | {"createdAt": first["createdAt"]}, last))
         assert report.accounting.queued_s == pytest.approx(sum(waits) / 1000)
 
