@@ -68,7 +68,7 @@ def test_a_bracket_in_the_address_of_a_server() -> None:
 
 @pytest.mark.parametrize("uri", ["/data/a\0b", "file:///data/a%00b", "https://[x/y"])
 def test_an_address_that_no_system_call_takes(uri: str) -> None:
-    with pytest.raises(InputError, match=r"is no (file location|address)"):
+    with pytest.raises(InputError, match=r"is not a (file location|URI)"):
         local_path(uri)
 
 
