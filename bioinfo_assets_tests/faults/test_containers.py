@@ -111,7 +111,7 @@ def strike(project: ContainerProject, victim: ContainerVictim, rng: Random) -> E
     after_starts = rng.randint(1, len(RESULTS))
     host = project.start()
     wait_until(lambda: len(project.containers) >= after_starts or not host.is_alive, what="a container to start")
-    time.sleep(rng.uniform(0, MAX_DELAY_S) / 2)
+    time.sleep(rng.uniform(0, MAX_DELAY_S) / 4)  # a script takes tenths of a second
     if project.containers:
         with suppress(APIError, psutil.NoSuchProcess, ProcessLookupError):  # it is over
             kill(project, victim, project.containers[-1][0])
