@@ -23,7 +23,9 @@ _FORKS.set_forkserver_preload(
     ["bioinfo_assets.cli.main", "bioinfo_assets.application.dagster_runs", "bioinfo_assets.assets.sync", "boto3"]
 )
 
-TIMEOUT_S: Final = 300.0
+TIMEOUT_S: Final = 900.0
+"""A run whose jobs are here and whose results are in S3 takes five minutes to end while that is away: each of its results is
+tried for one, and then read once more for the list of files."""
 
 
 @dataclass(frozen=True, slots=True)
