@@ -24,7 +24,7 @@ _FORKS.set_forkserver_preload(
 )
 
 TIMEOUT_S: Final = 900.0
-"""A run whose jobs are here and whose results are in S3 takes five minutes to end while that is away: each of its results is
+"""A run whose jobs are here and whose results are in S3 takes five minutes to end while that is away: each result is
 tried for one, and then read once more for the list of files."""
 
 
