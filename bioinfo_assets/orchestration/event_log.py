@@ -17,6 +17,7 @@ from typing import Final
 import dagster as dg
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, text
 
+from bioinfo_assets.orchestration.database_tables import complete_tables
 from bioinfo_assets.orchestration.internals import (
     ASSET_CHECK_EVENTS,
     ASSET_EVENTS,
@@ -214,6 +215,7 @@ def open_fast(home: Path) -> dg.DagsterInstance:
         fast = ConfigurableClassData(FastSqliteStorage.__module__, FastSqliteStorage.__name__, storage.config_yaml)
         ref = ref._replace(storage_data=fast)
     instance = dg.DagsterInstance.from_ref(ref)
+    complete_tables(instance)
     # As the webserver does: PostgreSQL's connections are kept too. Dagster connects for each event otherwise.
     instance.optimize_for_webserver(
         statement_timeout=STATEMENT_TIMEOUT_MS, pool_recycle=POOL_RECYCLE_S, max_overflow=MAX_CONNECTIONS

@@ -53,6 +53,10 @@ class Postgres:
         psutil.wait_procs(processes, 30)
         time.sleep(0.1)  # its memory is free once the last of them is gone
 
+    def log(self) -> str:
+        """What it has logged so far."""
+        return (self._folder / "log").read_text()
+
     def stop(self) -> None:
         """End it."""
         self._call("pg_ctl", "stop", "-m", "immediate", "-D", str(self._folder / "data"))

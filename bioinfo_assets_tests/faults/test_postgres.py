@@ -3,11 +3,13 @@
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
+import dagster as dg
 import pytest
+from sqlalchemy import create_engine, text
 
 from bioinfo_assets_tests.faults.invariants import check_healed, finished_results
 from bioinfo_assets_tests.faults.kills import MAX_DELAY_S
@@ -37,6 +39,7 @@ def postgres() -> Iterator[Postgres]:
         server = Postgres(Path(folder) / "server")
         yield server
         server.stop()
+        print(server.log())  # noqa: T201 - pytest shows it if the round fails
 
 
 def project_with(postgres: Postgres, folder: Path, inputs: Inputs) -> FaultProject:
@@ -46,6 +49,22 @@ def project_with(postgres: Postgres, folder: Path, inputs: Inputs) -> FaultProje
         f"telemetry:\n  enabled: false\nstorage:\n  postgres:\n    postgres_url: {postgres.url}\n"
     )
     return project
+
+
+@pytest.mark.parametrize(
+    "missing", [("asset_check_executions",), ("dynamic_partitions", "alembic_version"), ("job_ticks", "bulk_actions")]
+)
+def test_tables_whose_creation_was_interrupted_are_completed(
+    tmp_path: Path, inputs: Inputs, postgres: Postgres, missing: Sequence[str]
+) -> None:
+    """Dagster creates its tables one by one, and takes them to be complete once it finds the first."""
+    project = project_with(postgres, tmp_path / "project", inputs)
+    with dg.DagsterInstance.from_config(str(project.home)):
+        pass
+    with create_engine(postgres.url, isolation_level="AUTOCOMMIT").connect() as connection:
+        for table in missing:
+            connection.execute(text(f"DROP TABLE {table} CASCADE"))
+    check_healed(project, finished_results(project), project.run())
 
 
 @pytest.mark.parametrize("comes_back", [True, False], ids=["for a moment", "until after the run"])
