@@ -95,7 +95,8 @@ def _batch_calls(operation: str, body: Mapping[str, Any], arn: str, jobs: Any) -
             yield Call("batch:SubmitJob", _arn(body[name], f"{arn}:{kind}/"))
         if body.get("tags"):
             tags = {f"aws:RequestTag/{key}": value for key, value in body["tags"].items()}
-            yield Call("batch:TagResource", f"{arn}:job/new", tags)
+            for resource in (f"{arn}:job/new", _arn(body["jobDefinition"], f"{arn}:job-definition/")):
+                yield Call("batch:TagResource", resource, tags)
     elif operation == "registerjobdefinition":
         container = body.get("containerProperties", {})
         keys = {"image": "batch:Image", "user": "batch:User", "privileged": "batch:Privileged"}

@@ -18,7 +18,7 @@ from bioinfo_assets_tests.deploy.iam import enforce_iam
 from bioinfo_assets_tests.moto_server import moto_server
 
 TEMPLATE: Final = Path(bioinfo_assets.__file__).parents[1] / "deploy" / "batch.yaml"
-LAUNCH_POLICIES: Final = ("LaunchPolicyArn", "InputPolicyArn", "KeyPolicyArn")
+LAUNCH_POLICIES: Final = ("LaunchPolicyArn", "InputPolicyArn", "InputKeyPolicyArn", "KeyPolicyArn")
 """The outputs with the policies of those who start runs; the last two depend on parameters."""
 MOTO_WARNING: Final = "ignore:Tried to parse AWS..S3..BucketPolicy but it's not supported by moto"
 """Moto's warning about the policy that denies plain http; it creates everything else in the template."""

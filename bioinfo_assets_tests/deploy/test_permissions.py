@@ -156,7 +156,9 @@ class TestJobs:
             return may_launch("batch:TagResource", f"{BATCH}:{resource}", context=context)
 
         assert [may_tag(tags), may_tag(others), may_tag({})] == [True, False, False]
-        assert not may_tag(tags, "job-definition/guarded_-0:1")
+        # AWS asks for the job's definition, too.
+        assert may_tag(tags, "job-definition/guarded_-0:1")
+        assert not may_tag(tags, "job-definition/theirs_-0:1")
 
     def test_other_queues_are_closed(self, may_launch: Decide, outputs: dict[str, str]) -> None:
         assert may_launch("batch:SubmitJob", outputs["SpotQueueArn"])

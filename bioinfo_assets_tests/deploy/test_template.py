@@ -228,7 +228,8 @@ class TestPermissions:
         }
         assert allowed("InputPolicy") == {("s3:GetObject", "InputObjects"), ("s3:ListBucket", "InputObjects")}
         assert allowed("KeyPolicy") == {("kms:Decrypt", "KmsKeyArn"), ("kms:GenerateDataKey", "KmsKeyArn")}
-        for policy in ("InputPolicy", "KeyPolicy"):
+        assert allowed("InputKeyPolicy") == {("kms:Decrypt", "InputKeyArns")}
+        for policy in ("InputPolicy", "InputKeyPolicy", "KeyPolicy"):
             assert RESOURCES[policy]["Properties"]["Roles"] == [{"Ref": "JobRole"}]
 
     def test_the_agent_pulls_one_image_and_writes_one_log(self) -> None:
@@ -241,7 +242,7 @@ class TestPermissions:
 
     def test_launching_submits_only_to_the_two_queues(self) -> None:
         submitted = {resource for action, resource in allowed("LaunchPolicy") if action == "batch:SubmitJob"}
-        assert submitted == {"SpotQueue", "OnDemandQueue", "batch:job-definition/${Project}_-*"}
+        assert submitted == {"SpotQueue", "OnDemandQueue", "batch:job-definition/${Project}_-*", "batch:job/*"}
 
     @pytest.mark.parametrize(
         ("role", "service"),

@@ -77,7 +77,8 @@ class ContainerProject(FaultProject):
     def running(self) -> list[str]:
         """The ids of its containers that exist."""
         found = self.client.api.containers(all=True, filters={"label": "bioinfo-assets.host"})
-        return [one["Id"] for one in found if one["Labels"]["bioinfo-assets.host"].startswith(str(self.folder))]
+        own = [item for item in found if item["Labels"]["bioinfo-assets.host"].startswith(str(self.folder))]
+        return [item["Id"] for item in own]
 
 
 @pytest.fixture(scope="module")
