@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,8 @@ from typing import Any, Final
 import boto3
 import tomli_w
 from botocore.exceptions import ClientError, WaiterError
+
+from smoke_aws.launcher import Launcher
 
 CLONE: Final = Path(__file__).parent.parent
 TEMPLATE: Final = CLONE / "deploy" / "batch.yaml"
@@ -39,6 +42,7 @@ class Account:
         settings: Settings that replace those that the stack prints, by table.
         image: The image of jobs; None: it is built and pushed.
         outputs: The outputs of the stack, once it is there.
+        launcher: Who launches runs and jobs.
         timeout_s: Seconds that a job or a change of the stack may take.
     """
 
@@ -50,6 +54,9 @@ class Account:
     image: str | None = None
     outputs: dict[str, str] = field(default_factory=dict)
     timeout_s: float = 1800.0
+
+    def __post_init__(self) -> None:
+        self.launcher = Launcher(self.project)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's stubs take only literal names
         """A client in the region and with the credentials of the environment."""
@@ -80,6 +87,7 @@ class Account:
         self.wait_for_stack("stack_create_complete")
         (stack,) = formation.describe_stacks(StackName=self.project)["Stacks"]
         self.outputs |= {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        self.launcher.create(self.outputs)
 
     def wait_for_stack(self, waiter: str) -> None:
         """Wait for the end of a change of the stack.
@@ -116,7 +124,8 @@ class Account:
     def command(self, name: str, *words: str) -> tuple[list[str], dict[str, str]]:
         """A command of bioinfo-assets on the project of this name, and its environment."""
         program = str(Path(sys.executable).parent / "bioinfo-assets")
-        environment = {**os.environ, "DAGSTER_HOME": str(self.home(name))}
+        others = {key: value for key, value in os.environ.items() if key != "AWS_PROFILE"}
+        environment = {**others, **self.launcher.environment(), "DAGSTER_HOME": str(self.home(name))}
         return [program, *words, "--output-path", f"{self.outputs['BucketUri']}/{name}"], environment
 
     def call(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -158,6 +167,8 @@ class Account:
                 self._delete_definitions()
                 self._delete_images()
         finally:
+            self.launcher.delete()
+            self._wait_for_update()
             self.client("cloudformation").delete_stack(StackName=self.project)
             self.wait_for_stack("stack_delete_complete")
             if bucket:
@@ -172,6 +183,19 @@ class Account:
         except ClientError:
             return ""  # there is no such stack, or it has no bucket yet
         return str(about["StackResourceDetail"].get("PhysicalResourceId", ""))
+
+    def is_changing(self) -> bool:
+        """Whether the stack is being created or changed; it cannot be deleted then."""
+        try:
+            (about,) = self.client("cloudformation").describe_stacks(StackName=self.project)["Stacks"]
+        except ClientError:
+            return False  # there is none
+        return str(about["StackStatus"]).endswith("_IN_PROGRESS")
+
+    def _wait_for_update(self) -> None:
+        end = time.monotonic() + self.timeout_s
+        while self.is_changing() and time.monotonic() < end:
+            time.sleep(15)
 
     def _end_jobs(self) -> None:
         for queue in ("SpotQueueName", "OnDemandQueueName"):

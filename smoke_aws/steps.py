@@ -22,6 +22,8 @@ Found = TypeVar("Found")
 ENDED: Final = ("SUCCEEDED", "FAILED")
 ACTIVE: Final = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 POLL_S: Final = 2.0
+_UPDATE_S: Final = 600.0
+"""How long a job is watched while the machines are changed."""
 
 _LOOK_AROUND: Final = r"""df -Pk "${JOB_DISK:-/}" | awk 'NR == 2 { print "disk", int($2 / 1000000) }'
 echo "uid $(id -u)"
@@ -180,20 +182,25 @@ def change_machines(account: Account) -> str:
                 for key in (parameter["ParameterKey"] for parameter in stack["Parameters"])
             ],
         )
-        account.wait_for_stack("stack_update_complete")
+        # The old machines, and so perhaps the update, stay until their jobs have ended.
+        end = time.monotonic() + _UPDATE_S
+        while account.is_changing() and time.monotonic() < end:
+            time.sleep(POLL_S)
         (about,) = batch.describe_jobs(jobs=[job_id])["jobs"]
         if about["status"] != "RUNNING" or about.get("attempts"):
             raise DiffersError(f"the job is {about['status']} after {len(about.get('attempts', ()))} attempts")
-        return "the machines were changed, and the job went on"
+        waits = "waits for its end" if account.is_changing() else "is complete"
     finally:
         batch.terminate_job(jobId=job_id, reason="end of the step")
+    account.wait_for_stack("stack_update_complete")
+    return f"the job ran on while the machines were changed; after {_UPDATE_S:.0f} s at most, the update {waits}"
 
 
 def submit(account: Account, script: str) -> str:
     """Submit a job as the product does: with its definition, retry rules, and tags that are propagated."""
     settings = tomllib.loads((account.home("run") / "bioinfo-assets.toml").read_text())
     options, config = JobOptions(**settings["jobs"]), BatchConfig(**settings["batch"])
-    batch, image = account.client("batch"), options.image or ""
+    batch, image = account.launcher.client("batch"), options.image or ""
     definition = batch.register_job_definition(
         jobDefinitionName=definition_name(options, image, config), **definition_body(options, image, config)
     )["jobDefinitionArn"]
