@@ -185,12 +185,12 @@ class Account:
         return str(about["StackResourceDetail"].get("PhysicalResourceId", ""))
 
     def is_changing(self) -> bool:
-        """Whether the stack is being created or changed; it cannot be deleted then."""
+        """Whether the stack is being changed; it cannot be deleted then, as it can while it is created."""
         try:
             (about,) = self.client("cloudformation").describe_stacks(StackName=self.project)["Stacks"]
         except ClientError:
             return False  # there is none
-        return str(about["StackStatus"]).endswith("_IN_PROGRESS")
+        return str(about["StackStatus"]).startswith("UPDATE_") and str(about["StackStatus"]).endswith("_IN_PROGRESS")
 
     def _wait_for_update(self) -> None:
         end = time.monotonic() + self.timeout_s
