@@ -79,7 +79,8 @@ def run(account: Account, steps: Sequence[Step], *, keep: bool) -> bool:
                 break
     finally:
         if keep:
-            print(f"kept     stack {account.project}: delete it with its images and its bucket")
+            own = f"its images and its bucket, and the role {account.project}-launcher"
+            print(f"kept     stack {account.project}: delete it with {own}")
         else:
             is_as_assumed &= _try(Step("remove", "everything that was created can be deleted", Account.remove), account)
     return is_as_assumed

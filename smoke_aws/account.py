@@ -42,8 +42,8 @@ class Account:
         settings: Settings that replace those that the stack prints, by table.
         image: The image of jobs; None: it is built and pushed.
         outputs: The outputs of the stack, once it is there.
-        launcher: Who launches runs and jobs.
         timeout_s: Seconds that a job or a change of the stack may take.
+        launcher: Who launches runs and jobs.
     """
 
     project: str
@@ -54,6 +54,7 @@ class Account:
     image: str | None = None
     outputs: dict[str, str] = field(default_factory=dict)
     timeout_s: float = 1800.0
+    launcher: Launcher = field(init=False)
 
     def __post_init__(self) -> None:
         self.launcher = Launcher(self.project)
@@ -162,13 +163,15 @@ class Account:
         """
         bucket = self._find_bucket()
         try:
-            if self.outputs:
-                self._end_jobs()
-                self._delete_definitions()
-                self._delete_images()
+            try:
+                if self.outputs:
+                    self._end_jobs()
+                    self._delete_definitions()
+                    self._delete_images()
+            finally:
+                self.launcher.delete()
         finally:
-            self.launcher.delete()
-            self._wait_for_update()
+            self.wait_while_changing(self.timeout_s)
             self.client("cloudformation").delete_stack(StackName=self.project)
             self.wait_for_stack("stack_delete_complete")
             if bucket:
@@ -190,10 +193,12 @@ class Account:
             (about,) = self.client("cloudformation").describe_stacks(StackName=self.project)["Stacks"]
         except ClientError:
             return False  # there is none
-        return str(about["StackStatus"]).startswith("UPDATE_") and str(about["StackStatus"]).endswith("_IN_PROGRESS")
+        status = str(about["StackStatus"])
+        return status.startswith("UPDATE_") and status.endswith("_IN_PROGRESS")
 
-    def _wait_for_update(self) -> None:
-        end = time.monotonic() + self.timeout_s
+    def wait_while_changing(self, timeout_s: float) -> None:
+        """Wait until the stack is not being changed any more, but no longer than this."""
+        end = time.monotonic() + timeout_s
         while self.is_changing() and time.monotonic() < end:
             time.sleep(15)
 

@@ -4,6 +4,7 @@ Whoever creates a stack may do anything, and would see nothing of a permission t
 """
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,8 +13,8 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import ClientError
 
-_POLICIES: Final = ("LaunchPolicyArn", "InputPolicyArn", "InputKeyPolicyArn", "KeyPolicyArn")
-"""Outputs of the stack, of which those that it has are attached."""
+POLICIES: Final = ("LaunchPolicyArn", "InputPolicyArn", "InputKeyPolicyArn", "KeyPolicyArn")
+"""The outputs of the stack with the policies of those who start runs; all but the first depend on parameters."""
 
 _NAME: Final = "launcher"
 _PROPAGATION_S: Final = 120.0
@@ -33,23 +34,23 @@ class Launcher:
     def __init__(self, project: str) -> None:
         self._role = f"{project}-{_NAME}"
         self._credentials: dict[str, str] = {}
-        self._renewed_at = 0.0
+        self._arn = ""
+        self._renewed_at = -math.inf  # the clock may be that of a machine that has just started
 
     def create(self, outputs: Mapping[str, str]) -> None:
         """Create the role with the policies that these outputs of the stack name."""
         session: Any = boto3.Session()
-        account = session.client("sts").get_caller_identity()["Arn"].split(":")
-        trusted = f"arn:{account[1]}:iam::{account[4]}:root"
-        statement = {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"}
+        account = session.client("sts").get_caller_identity()["Account"]
+        statement = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
         trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam = session.client("iam")
-        iam.create_role(RoleName=self._role, AssumeRolePolicyDocument=trust)
-        for name in _POLICIES:
+        self._arn = iam.create_role(RoleName=self._role, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        for name in POLICIES:
             if name in outputs:
                 iam.attach_role_policy(RoleName=self._role, PolicyArn=outputs[name])
 
     def environment(self) -> Mapping[str, str]:
-        """Its credentials, as variables of a process; none before it was created."""
+        """Its credentials, as variables of a process."""
         if time.monotonic() - self._renewed_at > _RENEWAL_S:
             self._credentials, self._renewed_at = self._assume(), time.monotonic()
         return self._credentials
@@ -73,11 +74,11 @@ class Launcher:
         """Assume the role, which AWS may take seconds to know."""
         session: Any = boto3.Session()
         sts, deadline = session.client("sts"), time.monotonic() + _PROPAGATION_S
-        account = sts.get_caller_identity()["Arn"].split(":")
-        arn = f"arn:{account[1]}:iam::{account[4]}:role/{self._role}"
         while True:
             try:
-                found = sts.assume_role(RoleArn=arn, RoleSessionName=_NAME, DurationSeconds=_SESSION_S)["Credentials"]
+                found = sts.assume_role(RoleArn=self._arn, RoleSessionName=_NAME, DurationSeconds=_SESSION_S)[
+                    "Credentials"
+                ]
             except ClientError:
                 if time.monotonic() > deadline:
                     raise

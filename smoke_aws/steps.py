@@ -183,9 +183,7 @@ def change_machines(account: Account) -> str:
             ],
         )
         # The old machines, and so perhaps the update, stay until their jobs have ended.
-        end = time.monotonic() + _UPDATE_S
-        while account.is_changing() and time.monotonic() < end:
-            time.sleep(POLL_S)
+        account.wait_while_changing(_UPDATE_S)
         (about,) = batch.describe_jobs(jobs=[job_id])["jobs"]
         if about["status"] != "RUNNING" or about.get("attempts"):
             raise DiffersError(f"the job is {about['status']} after {len(about.get('attempts', ()))} attempts")

@@ -1,7 +1,7 @@
 """Tables of Dagster's database on a server, whose creation was interrupted.
 
 Dagster creates them one by one when it first connects, and from then on takes them to be complete: if the server or the
-process ends in between, each later run fails. In SQLite, one transaction creates them.
+process ends in between, each later run fails. In SQLite it looks for the revision, which is written last.
 """
 
 from typing import Any, Final
@@ -31,8 +31,10 @@ def _complete(storage: Any, metadata: MetaData) -> None:  # noqa: ANN401 - Dagst
     if not hasattr(storage, "postgres_url"):
         return
     names = sqlalchemy.inspect(storage._engine).get_table_names()  # noqa: SLF001 - with its credentials
+    if metadata.tables.keys() <= set(names):
+        return
     revision, newest = storage.alembic_version()
-    if metadata.tables.keys() <= set(names) or revision not in {None, newest}:
+    if revision not in {None, newest}:
         return
     storage._init_db()  # noqa: SLF001 - it creates those that do not exist
     for migration in _MIGRATIONS:

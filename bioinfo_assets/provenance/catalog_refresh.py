@@ -128,7 +128,7 @@ def _index_folders(
 ) -> None:
     remaining = iter(folders)
     while batch := list(islice(remaining, _FOLDERS_PER_TRANSACTION)):
-        new = [uri for folder, stamps in batch for uri in _find_outdated(connection, folder, stamps)]
+        new = [uri for folder, stamps in batch for uri in _find_outdated(_read_stamps(connection, folder), stamps)]
         records = dict(zip(new, map_reads(ledger, partial(_read, ledger), new), strict=True))
         connection.execute("BEGIN IMMEDIATE")
         with connection:
@@ -145,9 +145,8 @@ def _read_stamps(connection: sqlite3.Connection, folder: str) -> dict[str, str]:
     return dict(connection.execute("SELECT uri, stamp FROM records WHERE folder = ?", (folder,)))
 
 
-def _find_outdated(connection: sqlite3.Connection, folder: str, stamps: Mapping[str, str]) -> list[str]:
+def _find_outdated(known: Mapping[str, str], stamps: Mapping[str, str]) -> list[str]:
     """The records of a folder that are not indexed as they are now."""
-    known = _read_stamps(connection, folder)
     return [uri for uri, stamp in stamps.items() if known.get(uri) != stamp]
 
 
@@ -169,7 +168,7 @@ def _index_folder(
     known = _read_stamps(connection, folder)
     outdated = [uri for uri in known if stamps.get(uri) != known[uri]]
     connection.executemany("DELETE FROM records WHERE uri = ?", ((uri,) for uri in outdated))
-    for uri in _find_outdated(connection, folder, stamps):
+    for uri in _find_outdated(known, stamps):
         try:
             record = json.loads(records.get(uri, b""))
             asset, scope, when, files = _parse(layout, record)

@@ -130,12 +130,11 @@ def read_rows(
         return tuple(parse_samplesheet(text, samples_file))
     folders = parse_folder_list(text, samples_file)
     files = dict(zip(folders, imap_bounded(store.list, folders, MAX_CONCURRENT_READS), strict=True))
-    emptied = [folder for folder, uris in files.items() if not uris and is_emptied(folder)]
     for folder, uris in files.items():
-        if not uris and folder not in emptied:
+        if not uris and not is_emptied(folder):
             raise InputError(f"{samples_file}: there are no files in {folder}: correct the line or remove it")
     rows = pair_up(uri for uris in files.values() for uri in uris)
-    if not rows and not emptied:
+    if not rows and all(files.values()):
         raise InputError(f"{samples_file}: none of its folders has FASTQs named SAMPLE_FLOWCELL_LANE_READ.fastq.gz")
     return rows
 

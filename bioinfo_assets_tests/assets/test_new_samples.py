@@ -63,6 +63,16 @@ def tick_from(cursor: str, instance: dg.DagsterInstance, project: Project) -> tu
     return result.skip_reason.skip_message or "", result.cursor or ""
 
 
+@pytest.fixture(params=["finished", "removed"])
+def with_old_sample(request: pytest.FixtureRequest, instance: dg.DagsterInstance, tmp_path: Path) -> Project:
+    """A project that has, or had, the sample of the folder that it watches."""
+    project = open_project(tmp_path)
+    tick(instance, project)
+    if request.param == "removed":
+        remove_samples(project.ledger, ["old"])
+    return project
+
+
 def test_samples_of_the_file_become_partitions(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     project = open_project(tmp_path)
     assert tick(instance, project) == "added: old"
@@ -127,20 +137,15 @@ def test_a_sample_that_was_removed_does_not_come_back(instance: dg.DagsterInstan
     assert sample_names(project.ledger) == ()
 
 
-@pytest.mark.parametrize("is_removed", [False, True], ids=["finished", "removed"])
 def test_fastqs_of_an_old_sample_may_be_in_an_archive(
-    instance: dg.DagsterInstance, tmp_path: Path, *, is_removed: bool
+    instance: dg.DagsterInstance, with_old_sample: Project, tmp_path: Path
 ) -> None:
-    project = open_project(tmp_path)
-    tick(instance, project)
-    if is_removed:
-        remove_samples(project.ledger, ["old"])
     (pair,) = load_pairs(tmp_path, "old")
     sheet = tmp_path / "samples.csv"
     sheet.write_text(f"patient,sample,lane,fastq_1,fastq_2\np,old,1,{pair[0]},{pair[1]}\n")
     for path in pair:
         path.unlink()
-    watching = Project(project.settings.model_copy(update={"watch": str(sheet)}))
+    watching = Project(with_old_sample.settings.model_copy(update={"watch": str(sheet)}))
     assert tick(instance, watching) == "there is no new sample"
     write_reads(tmp_path, "fresh")
     ((read1, read2),) = load_pairs(tmp_path, "fresh")
@@ -311,20 +316,15 @@ def test_a_sample_waits_for_a_reference_that_another_backfill_makes(
         assert shared == {"reference_genome", "reference_index", "multiqc_report"}
 
 
-@pytest.mark.parametrize("is_removed", [False, True], ids=["finished", "removed"])
 def test_a_folder_of_old_samples_may_be_empty_by_now(
-    instance: dg.DagsterInstance, tmp_path: Path, *, is_removed: bool
+    instance: dg.DagsterInstance, with_old_sample: Project, tmp_path: Path
 ) -> None:
-    project = open_project(tmp_path)
-    tick(instance, project)
-    if is_removed:
-        remove_samples(project.ledger, ["old"])
     for path in (tmp_path / "fastq").iterdir():
         path.unlink()
-    assert tick(instance, project) == "there is no new sample"
+    assert tick(instance, with_old_sample) == "there is no new sample"
     write_pair(tmp_path / "next", "fresh")
     list_folders(tmp_path / "samples.txt", tmp_path / "fastq", tmp_path / "next")
-    assert tick(instance, project) == "added: fresh"
+    assert tick(instance, with_old_sample) == "added: fresh"
 
 
 def test_an_empty_folder_may_be_that_of_lanes_to_come(instance: dg.DagsterInstance, tmp_path: Path) -> None:

@@ -16,10 +16,9 @@ from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
 import bioinfo_assets
 from bioinfo_assets_tests.deploy.iam import enforce_iam
 from bioinfo_assets_tests.moto_server import moto_server
+from smoke_aws.launcher import POLICIES
 
 TEMPLATE: Final = Path(bioinfo_assets.__file__).parents[1] / "deploy" / "batch.yaml"
-LAUNCH_POLICIES: Final = ("LaunchPolicyArn", "InputPolicyArn", "InputKeyPolicyArn", "KeyPolicyArn")
-"""The outputs with the policies of those who start runs; the last two depend on parameters."""
 MOTO_WARNING: Final = "ignore:Tried to parse AWS..S3..BucketPolicy but it's not supported by moto"
 """Moto's warning about the policy that denies plain http; it creates everything else in the template."""
 
@@ -109,7 +108,7 @@ class Cloud:
 
     def launch_policies(self, outputs: Mapping[str, str]) -> list[dict[str, Any]]:
         """The documents of the policies for those who start runs."""
-        return [self._read_document(outputs[name]) for name in LAUNCH_POLICIES if name in outputs]
+        return [self._read_document(outputs[name]) for name in POLICIES if name in outputs]
 
     def job_policies(self, outputs: Mapping[str, str]) -> list[dict[str, Any]]:
         """The documents of the policies of the role for jobs."""

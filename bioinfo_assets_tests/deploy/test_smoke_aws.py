@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets_tests.deploy.stack import MOTO_WARNING, TEMPLATE, Cloud, opened_cloud
+from smoke_aws.launcher import Launcher
 
 pytestmark = pytest.mark.filterwarnings(MOTO_WARNING)
 
@@ -118,6 +120,13 @@ def test_a_stack_can_be_kept(cloud: Cloud, template: Path, network: list[str]) -
     assert done.returncode == 0, done.stdout + done.stderr
     (name,) = stacks(cloud)
     assert f"kept     stack {name}: delete it with its images and its bucket" in done.stdout
+
+
+def test_the_launcher_has_credentials_however_short_a_time_the_machine_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise steps would run with those of the administrator, who may do anything."""
+    monkeypatch.setattr(time, "monotonic", lambda: 5.0)
+    monkeypatch.setattr(Launcher, "_assume", lambda _: {"AWS_ACCESS_KEY_ID": "launcher"})
+    assert Launcher("smoke").environment() == {"AWS_ACCESS_KEY_ID": "launcher"}
 
 
 def test_an_unknown_step_is_rejected(cloud: Cloud) -> None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bioinfo_assets.errors import NotFoundError
 from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.backend import JobReport, Usage
+from bioinfo_assets.launch.batch.job_accounting import upload_end
 from bioinfo_assets.launch.batch.scratch_paths import report_uri, reported_attempts, work_folder
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.script import ScriptReport, output_files, read_script_report
@@ -88,7 +89,7 @@ class AttemptReport:
     @property
     def end(self) -> float | None:
         """When its outputs were uploaded, in seconds since the epoch; None if the script was never started."""
-        return None if self.exit is None else self.exit.finished.timestamp() + (self.transfer.upload_s or 0.0)
+        return None if self.exit is None else upload_end(self.exit.finished, self.transfer.upload_s)
 
     def job_report(self, job: Job, image: str, attempts: int, accounting: Accounting | None = None) -> JobReport | None:
         """The report in the form that all backends share; None if the script was never started.

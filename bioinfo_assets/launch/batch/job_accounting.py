@@ -1,6 +1,7 @@
 """The accounting of a job on AWS Batch: from Batch's description of it, and from the report of its driver."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from bioinfo_assets.launch.accounting import Accounting
@@ -27,6 +28,16 @@ class JobTimes:
     def plus(self, other: "JobTimes") -> "JobTimes":
         """Both together."""
         return JobTimes(self.queued_s + other.queued_s, (*self.attempts, *other.attempts))
+
+
+def upload_end(finished: datetime, upload_s: float | None) -> float:
+    """When outputs were uploaded, in seconds since the epoch.
+
+    Args:
+        finished: The end of the script.
+        upload_s: Seconds of the upload, which follows it.
+    """
+    return finished.timestamp() + (upload_s or 0.0)
 
 
 @dataclass(frozen=True, slots=True)

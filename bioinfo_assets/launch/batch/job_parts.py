@@ -13,6 +13,7 @@ from typing import Final
 from bioinfo_assets.errors import NotFoundError
 from bioinfo_assets.launch.backend import State, Status
 from bioinfo_assets.launch.batch.attempt_report import AttemptReport, read_report
+from bioinfo_assets.launch.batch.job_accounting import upload_end
 from bioinfo_assets.launch.batch.scratch_paths import part_folder, part_uri
 from bioinfo_assets.launch.fused import not_run, output_uris
 from bioinfo_assets.launch.job import Job
@@ -71,7 +72,7 @@ class JobParts:
     def last_end(self) -> float | None:
         """When the last part that is done had uploaded its outputs, in seconds since the epoch."""
         report = self._done[-1].report if self._done else None
-        return None if report is None else report.finished.timestamp() + (report.accounting.upload_s or 0.0)
+        return None if report is None else upload_end(report.finished, report.accounting.upload_s)
 
     def has_news(self, done: int) -> bool:
         """Whether a part is done that is not known to be, by how many the container has done; the last one apart."""
