@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,6 +57,22 @@ def container_environment(s3_url: str, tools: Path) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "BIOINFO_ASSETS_TOOLS": str(tools),
     }
+
+
+def interrupted(job: Job, marks: Path, times: int = 1) -> Job:
+    """Have a job print `begun`, so that a fault can end it then; its first attempts wait until it does.
+
+    Args:
+        job: The job.
+        marks: A new file that counts its attempts.
+        times: How many of them are ended.
+    """
+    return replace(job, script=f"{until_interrupted('echo begun', marks, times)}; {job.script}")
+
+
+def until_interrupted(command: str, marks: Path, times: int = 1) -> str:
+    """A command for the script of such a job."""
+    return f"echo >>{marks}; {command}; (($(wc -l <{marks}) > {times})) || sleep 100"
 
 
 class BackendWithOptions(BatchBackend):

@@ -16,6 +16,7 @@ from bioinfo_assets_tests.launch.batch.batch_backend import (
     attempts_of,
     batch_backend,
     fast,
+    interrupted,
     wait_for_running,
 )
 from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, wait_for_end, wait_for_status
@@ -132,22 +133,20 @@ class TestJobOfAnArray:
         states = [status.state for status in wait_for_all(backend, ids)]
         assert states == [State.FAILED if n == 2 else State.SUCCEEDED for n in range(5)]
 
-    def test_only_the_interrupted_job_is_retried(self, simulator: BatchSimulator, backend: BackendWithOptions) -> None:
+    def test_only_the_interrupted_job_is_retried(
+        self, simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
+    ) -> None:
         simulator.inject(SpotReclaim(index=1, attempt=1, after_line="begun"))
-        script = "echo begun; sleep 0.1; echo >greeting.txt"
-        assert [attempts_of(status) for status in wait_for_all(backend, submit(backend, 5, script=script))] == [
-            1,
-            2,
-            1,
-            1,
-            1,
-        ]
+        with backend.one_moment:
+            jobs = [interrupted(greets(n), tmp_path / f"begun{n}", times=1 if n == 1 else 0) for n in range(5)]
+            ids = [backend.submit(own).job_id for own in jobs]
+        assert [attempts_of(status) for status in wait_for_all(backend, ids)] == [1, 2, 1, 1, 1]
 
     def test_a_job_out_of_memory_is_submitted_again_while_the_others_run(
         self, simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
     ) -> None:
         simulator.inject(OutOfMemory(index=3, after_line="begun", below_mib=2048))
-        script = f"echo begun; sleep 0.2; until [[ -e {tmp_path}/go ]]; do sleep 0.02; done; echo >greeting.txt"
+        script = f"echo begun; until [[ -e {tmp_path}/go ]]; do sleep 0.02; done; echo >greeting.txt"
         ids = submit(backend, 5, script=script)
         wait_until(lambda: backend.poll(ids) and simulator.count("SubmitJob") == 2)
         assert {status.state for status in backend.poll(ids[:3]).values()} == {State.RUNNING}

@@ -1,11 +1,18 @@
 """Logs in CloudWatch, while they are written and afterwards."""
 
+from pathlib import Path
+
 import pytest
 
 from bioinfo_assets.launch.backend import Stream
 from bioinfo_assets.launch.batch import cloudwatch_logs as module
 from bioinfo_assets.launch.batch.cloudwatch_logs import CloudWatchLogs
-from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, run_job, wait_for_running
+from bioinfo_assets_tests.launch.batch.batch_backend import (
+    BackendWithOptions,
+    run_job,
+    until_interrupted,
+    wait_for_running,
+)
 from bioinfo_assets_tests.launch.contract import job, wait_for_end
 from bioinfo_assets_tests.simulator import (
     BatchSimulator,
@@ -55,10 +62,11 @@ def test_a_log_that_cannot_be_read_does_not_end_the_job(simulator: BatchSimulato
 
 
 def test_the_lines_of_the_next_attempt_follow_those_of_the_first(
-    simulator: BatchSimulator, backend: BackendWithOptions
+    simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
 ) -> None:
     simulator.inject(SpotReclaim(attempt=1, after_line="one", after_s=0.4))
-    job_id = backend.submit(job("prints", 'echo "one $RANDOM"; sleep 1; echo two')).job_id
+    begins = until_interrupted('echo "one $RANDOM"', tmp_path / "begun")
+    job_id = backend.submit(job("prints", f"{begins}; echo two")).job_id
     wait_until(lambda: read(backend, job_id).startswith(b"one"))
     wait_for_end(backend, job_id)
     assert [line.split()[0] for line in read(backend, job_id).splitlines()] == [b"one", b"one", b"two"]

@@ -17,7 +17,13 @@ from bioinfo_assets.launch.job import Input, Job, JobOptions, Output, Resources,
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.batch import batch_backend as batch_backend_module
-from bioinfo_assets_tests.launch.batch.batch_backend import OPTIONS, BackendWithOptions, batch_backend, wait_for_running
+from bioinfo_assets_tests.launch.batch.batch_backend import (
+    OPTIONS,
+    BackendWithOptions,
+    batch_backend,
+    interrupted,
+    wait_for_running,
+)
 from bioinfo_assets_tests.launch.contract import report_of, wait_for_end
 from bioinfo_assets_tests.launch.fused_contract import COUNTS, REPEATS, WRITES, made, only_for
 from bioinfo_assets_tests.simulator import BatchSimulator, OutOfMemory, SpotReclaim
@@ -56,16 +62,27 @@ def ids(submission: Submission) -> list[str]:
     return [submission.job_id, *(follower.job_id for follower in submission.followers)]
 
 
-def slow(job: Job, seconds: float = 0.5) -> Job:
+@pytest.fixture
+def cut_off(tmp_path: Path) -> Callable[[Job], Job]:
+    """Have a job's first attempt wait until a fault ends it."""
+    return lambda job: interrupted(job, tmp_path / f"{job.key.asset}.begun")
+
+
+def slow(job: Job, seconds: float) -> Job:
     return replace(job, script=f"echo begun; sleep {seconds}; {job.script}")
 
 
 class TestLostMachine:
     def test_the_job_goes_on_at_the_part_that_was_interrupted(
-        self, simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path
+        self,
+        simulator: BatchSimulator,
+        backend: BackendWithOptions,
+        counted: Callable[[Job], Job],
+        starts: Path,
+        cut_off: Callable[[Job], Job],
     ) -> None:
         simulator.inject(SpotReclaim(attempt=1, after_line="begun"))
-        submission = backend.submit(counted(WRITES), followers=[counted(slow(REPEATS)), counted(COUNTS)])
+        submission = backend.submit(counted(WRITES), followers=[counted(cut_off(REPEATS)), counted(COUNTS)])
         writes, repeats, counts = (report_of(wait_for_end(backend, job_id)) for job_id in ids(submission))
         assert starts.read_text().split() == ["writes", "repeats", "repeats", "counts"]
         assert Store().read_bytes(counts.files[0].path) == b"18\n"
@@ -75,10 +92,10 @@ class TestLostMachine:
         assert [report.accounting.fetched_bytes for report in (writes, repeats, counts)] == [0, len(b"hello\n"), 0]
 
     def test_another_attempt_reserves_its_disk_before_it_downloads_what_the_earlier_one_made(
-        self, tool_calls: Path, simulator: BatchSimulator, backend: BackendWithOptions
+        self, tool_calls: Path, simulator: BatchSimulator, backend: BackendWithOptions, cut_off: Callable[[Job], Job]
     ) -> None:
         simulator.inject(SpotReclaim(attempt=1, after_line="begun"))
-        submission = backend.submit(WRITES, followers=[slow(REPEATS)])
+        submission = backend.submit(WRITES, followers=[cut_off(REPEATS)])
         assert wait_for_end(backend, ids(submission)[1]).state is State.SUCCEEDED
         assert tool_calls.read_text().split() == ["df", "df", "s5cmd-run"]
 
@@ -128,20 +145,21 @@ class TestOutputsThatAreNotPublished:
         starts: Path,
         unpublished: Collection[str],
         expected: str,
+        cut_off: Callable[[Job], Job],
     ) -> None:
         simulator.inject(SpotReclaim(attempt=1, after_line="begun"))
         writes = only_for(WRITES, "repeats", "counts") if "word" in unpublished else WRITES
         repeats = only_for(REPEATS, "counts") if "twice" in unpublished else REPEATS
-        submission = backend.submit(counted(writes), followers=[counted(repeats), counted(slow(COUNTS))])
+        submission = backend.submit(counted(writes), followers=[counted(repeats), counted(cut_off(COUNTS))])
         counts = report_of(wait_for_end(backend, ids(submission)[2]))
         assert starts.read_text().split() == expected.split()
         assert Store().read_bytes(counts.files[0].path) == b"18\n"
 
     def test_the_part_that_was_interrupted_has_lost_the_time(
-        self, simulator: BatchSimulator, backend: BackendWithOptions
+        self, simulator: BatchSimulator, backend: BackendWithOptions, cut_off: Callable[[Job], Job]
     ) -> None:
         simulator.inject(SpotReclaim(attempt=1, after_line="begun"))
-        submission = backend.submit(WRITES, followers=[slow(REPEATS), COUNTS])
+        submission = backend.submit(WRITES, followers=[cut_off(REPEATS), COUNTS])
         reports = [report_of(wait_for_end(backend, job_id)) for job_id in ids(submission)]
         assert [report.attempts for report in reports] == [1, 2, 1]
         (interrupted, _) = simulator.job_details()[0]["attempts"]
@@ -151,11 +169,16 @@ class TestOutputsThatAreNotPublished:
         assert 0 < lost < (interrupted["stoppedAt"] - interrupted["startedAt"]) / 1000
 
     def test_a_part_that_ran_out_of_memory_has_them_made_again(
-        self, simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path
+        self,
+        simulator: BatchSimulator,
+        backend: BackendWithOptions,
+        counted: Callable[[Job], Job],
+        starts: Path,
+        cut_off: Callable[[Job], Job],
     ) -> None:
         simulator.inject(OutOfMemory(after_line="begun", below_mib=1200))
         writes = replace(counted(only_for(WRITES, "repeats")), resources=Resources(1, 700))
-        submission = backend.submit(writes, FINGERPRINT, followers=[counted(slow(REPEATS))])
+        submission = backend.submit(writes, FINGERPRINT, followers=[counted(cut_off(REPEATS))])
         repeats = report_of(wait_for_end(backend, ids(submission)[1]))
         assert starts.read_text().split() == ["writes", "repeats", "writes", "repeats"]
         assert (repeats.files[0].size, repeats.accounting.memory_mib) == (12, 2048)
@@ -192,11 +215,15 @@ def reading_released(job: Job) -> Job:
 
 
 def test_a_part_that_ran_out_of_memory_has_more_in_another_submission(
-    simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path
+    simulator: BatchSimulator,
+    backend: BackendWithOptions,
+    counted: Callable[[Job], Job],
+    starts: Path,
+    cut_off: Callable[[Job], Job],
 ) -> None:
     simulator.inject(OutOfMemory(after_line="begun", below_mib=1200))
     first = replace(counted(WRITES), resources=Resources(1, 700))
-    submission = backend.submit(first, followers=[counted(slow(REPEATS)), counted(COUNTS)])
+    submission = backend.submit(first, followers=[counted(cut_off(REPEATS)), counted(COUNTS)])
     writes, repeats, counts = (report_of(wait_for_end(backend, job_id)) for job_id in ids(submission))
     assert starts.read_text().split() == ["writes", "repeats", "repeats", "counts"]
     assert [report.accounting.memory_mib for report in (writes, repeats, counts)] == [1024, 2048, 2048]
@@ -205,10 +232,14 @@ def test_a_part_that_ran_out_of_memory_has_more_in_another_submission(
 
 
 def test_what_an_earlier_part_made_is_read_by_a_later_one_after_an_interruption(
-    simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path
+    simulator: BatchSimulator,
+    backend: BackendWithOptions,
+    counted: Callable[[Job], Job],
+    starts: Path,
+    cut_off: Callable[[Job], Job],
 ) -> None:
     simulator.inject(SpotReclaim(attempt=1, after_line="begun"))
-    submission = backend.submit(counted(WRITES), followers=[counted(REPEATS), counted(slow(COUNTS))])
+    submission = backend.submit(counted(WRITES), followers=[counted(REPEATS), counted(cut_off(COUNTS))])
     counts = report_of(wait_for_end(backend, ids(submission)[2]))
     assert starts.read_text().split() == ["writes", "repeats", "counts", "counts"]
     assert Store().read_bytes(counts.files[0].path) == b"18\n"
@@ -327,11 +358,12 @@ def test_a_later_run_takes_over_the_parts_that_were_not_published(
 
 
 def test_a_part_that_was_taken_over_has_more_memory_in_another_submission(
-    simulator: BatchSimulator, scratch: str, counted: Callable[[Job], Job], starts: Path
+    simulator: BatchSimulator, scratch: str, counted: Callable[[Job], Job], starts: Path, cut_off: Callable[[Job], Job]
 ) -> None:
     simulator.inject(OutOfMemory(after_line="begun", below_mib=1200))
     gate = starts.with_suffix(".go")
-    waits = replace(REPEATS, script=f"until [[ -e {gate} ]]; do sleep 0.02; done; echo begun; {REPEATS.script}")
+    begins = cut_off(REPEATS)
+    waits = replace(REPEATS, script=f"until [[ -e {gate} ]]; do sleep 0.02; done; {begins.script}")
     jobs = [counted(WRITES), counted(waits)]
     with batch_backend(scratch) as first, batch_backend(scratch, "run-2") as second:
         own = first.submit(jobs[0], "a" * 64, followers=jobs[1:])
@@ -349,11 +381,15 @@ def test_a_part_that_was_taken_over_has_more_memory_in_another_submission(
 
 
 def test_a_job_whose_first_result_is_published_is_submitted_again_for_the_others(
-    simulator: BatchSimulator, backend: BackendWithOptions, counted: Callable[[Job], Job], starts: Path
+    simulator: BatchSimulator,
+    backend: BackendWithOptions,
+    counted: Callable[[Job], Job],
+    starts: Path,
+    cut_off: Callable[[Job], Job],
 ) -> None:
     simulator.inject(OutOfMemory(after_line="begun", below_mib=1200))
     published: list[bool] = []
-    jobs = [counted(WRITES), counted(slow(REPEATS))]
+    jobs = [counted(WRITES), counted(cut_off(REPEATS))]
     submission = backend.submit(jobs[0], FINGERPRINT, lambda: bool(published), jobs[1:])
     assert wait_for_end(backend, submission.job_id).state is State.SUCCEEDED
     published.append(True)

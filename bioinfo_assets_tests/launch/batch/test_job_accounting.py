@@ -12,7 +12,7 @@ from bioinfo_assets.launch.batch.attempt_report import Transfer, _transfer
 from bioinfo_assets.launch.batch.job_accounting import NO_TIMES, JobTimes, PartTimes, accounting_of, times_of
 from bioinfo_assets.launch.job import Input, Job, JobOptions, Resources, StoredFile
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, batch_backend, run_job
+from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, batch_backend, interrupted, run_job
 from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, sha256, wait_for_end
 from bioinfo_assets_tests.simulator import BatchSimulator, Delays, OutOfMemory, SpotReclaim
 
@@ -135,11 +135,11 @@ class TestRealJobs:
         assert first.queued_s >= 0.5
 
     def test_the_time_of_a_reclaimed_attempt_is_counted(
-        self, simulator: BatchSimulator, backend: BackendWithOptions
+        self, simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
     ) -> None:
         simulator.inject(SpotReclaim(attempt=1, after_line="begun"))
-        slow = replace(ASKS, script=f"echo begun; sleep 0.5; {ASKS.script}", outputs=(TEXT,), resources=Resources())
-        status = run_job(backend, slow)
+        asks = replace(ASKS, outputs=(TEXT,), resources=Resources())
+        status = run_job(backend, interrupted(asks, tmp_path / "begun"))
         report = report_of(status)
         lost, good = simulator.job_details()[0]["attempts"]
         assert (status.state, report.attempts) == (State.SUCCEEDED, 2)

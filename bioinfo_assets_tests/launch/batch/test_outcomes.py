@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -20,6 +21,7 @@ from bioinfo_assets_tests.launch.batch.batch_backend import (
     attempts_of,
     batch_backend,
     fast,
+    interrupted,
     run_job,
     wait_for_running,
 )
@@ -66,12 +68,12 @@ def poll_reasons(backend: BackendWithOptions, job_id: str) -> tuple[Status, list
 
 class TestReclaimed:
     def test_batch_retries_a_spot_interruption_and_the_reason_is_shown(
-        self, simulator: BatchSimulator, backend: BackendWithOptions
+        self, simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
     ) -> None:
         simulator.inject(SpotReclaim(attempt=1, after_line="begun"))
         simulator.delays = Delays(starting_s=0.2)
-        slow = replace(GREETS, script=f"echo begun; sleep 0.5; {GREETS.script}")
-        status, reasons = poll_reasons(backend, backend.submit(slow).job_id)
+        job_id = backend.submit(interrupted(GREETS, tmp_path / "begun")).job_id
+        status, reasons = poll_reasons(backend, job_id)
         assert (status.state, attempts_of(status)) == (State.SUCCEEDED, 2)
         assert any(
             re.match(r"attempt 2 of 3 after: Host EC2 \(instance i-\w+\) terminated", reason) for reason in reasons
@@ -101,12 +103,12 @@ class TestReclaimed:
         assert Store().read_bytes(report_of(status).files[0].path) == b"hello\n"
 
     def test_a_job_that_is_reclaimed_again_and_again_goes_to_the_fallback_queue(
-        self, simulator: BatchSimulator, backend: BackendWithOptions
+        self, simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
     ) -> None:
         simulator.inject(SpotReclaim(queue="default", after_line="begun"))
-        options = JobOptions(fallback_queue="on-demand")
-        slow = replace(GREETS, script=f"echo begun; sleep 0.3; {GREETS.script}", options=options)
-        status, reasons = poll_reasons(backend, backend.submit(slow).job_id)
+        greets = replace(GREETS, options=JobOptions(fallback_queue="on-demand"))
+        job_id = backend.submit(interrupted(greets, tmp_path / "begun", times=2)).job_id
+        status, reasons = poll_reasons(backend, job_id)
         assert (status.state, attempts_of(status)) == (State.SUCCEEDED, 3)
         assert [payload["jobQueue"] for payload in simulator.payloads("SubmitJob")] == ["default", "on-demand"]
         assert [payload["retryStrategy"]["attempts"] for payload in simulator.payloads("SubmitJob")] == [2, 1]
@@ -118,10 +120,10 @@ class TestReclaimed:
         )
 
     def test_a_container_that_is_stopped_because_its_machine_is_drained_is_started_again(
-        self, simulator: BatchSimulator, backend: BackendWithOptions
+        self, simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
     ) -> None:
         simulator.inject(Drained(attempt=1, after_line="begun"))
-        status = run_job(backend, replace(GREETS, script=f"echo begun; sleep 0.5; {GREETS.script}"))
+        status = run_job(backend, interrupted(GREETS, tmp_path / "begun"))
         assert (status.state, attempts_of(status), simulator.count("SubmitJob")) == (State.SUCCEEDED, 2, 1)
 
     def test_a_job_whose_machines_are_all_drained_was_reclaimed(
@@ -134,11 +136,12 @@ class TestReclaimed:
 
 class TestOutOfMemory:
     def test_the_job_is_submitted_again_with_twice_the_memory(
-        self, simulator: BatchSimulator, backend: BackendWithOptions
+        self, simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
     ) -> None:
         simulator.inject(OutOfMemory(below_mib=4096, after_line="begun"))
-        greedy = replace(GREETS, script=f'echo begun; sleep 0.1; {GREETS.script}; fact had "$JOB_MEMORY_MIB"')
-        status, reasons = poll_reasons(backend, backend.submit(greedy).job_id)
+        greedy = replace(GREETS, script=f'{GREETS.script}; fact had "$JOB_MEMORY_MIB"')
+        job_id = backend.submit(interrupted(greedy, tmp_path / "begun", times=2)).job_id
+        status, reasons = poll_reasons(backend, job_id)
         assert (status.state, report_of(status).facts, attempts_of(status)) == (State.SUCCEEDED, {"had": "4096"}, 3)
         assert "ran out of memory with 1024 MiB: submitted again with 2048 MiB (attempt 2 of 3)" in reasons
         assert "ran out of memory with 2048 MiB: submitted again with 4096 MiB (attempt 3 of 3)" in reasons
@@ -148,7 +151,7 @@ class TestOutOfMemory:
     ) -> None:
         simulator.inject(SpotReclaim(attempt=1, after_line="begun"), OutOfMemory(attempt=2, after_line="begun"))
         simulator.inject(OutOfMemory(attempt=3, after_line="begun"))
-        status = run_job(backend, job("sleeps", "echo begun; sleep 0.3", options=JobOptions(retries=2)))
+        status = run_job(backend, job("sleeps", "echo begun; sleep 100", options=JobOptions(retries=2)))
         # Interrupted, then out of memory; one attempt is left for the second submission, so that Batch may not retry.
         assert simulator.payloads("SubmitJob")[1]["retryStrategy"]["attempts"] == 1
         assert simulator.count("SubmitJob") == 2

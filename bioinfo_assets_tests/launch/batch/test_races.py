@@ -3,13 +3,20 @@
 import random
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from bioinfo_assets.launch.backend import Outcome, State, Status, Stream
 from bioinfo_assets.launch.watcher import Watcher
 from bioinfo_assets.storage.store import Store
-from bioinfo_assets_tests.launch.batch.batch_backend import BackendWithOptions, batch_backend, fast, wait_for_running
+from bioinfo_assets_tests.launch.batch.batch_backend import (
+    BackendWithOptions,
+    batch_backend,
+    fast,
+    interrupted,
+    wait_for_running,
+)
 from bioinfo_assets_tests.launch.contract import TEXT, job, report_of
 from bioinfo_assets_tests.simulator import (
     AnswerLost,
@@ -76,10 +83,11 @@ def test_jobs_end_although_they_are_interrupted_run_out_of_memory_or_are_cancell
 
 
 def test_concurrent_polls_submit_a_job_out_of_memory_once_again(
-    simulator: BatchSimulator, backend: BackendWithOptions
+    simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
 ) -> None:
     simulator.inject(OutOfMemory(below_mib=2048, after_line="begun"))
-    job_id = backend.submit(job("greets", "echo begun; sleep 0.2; echo >greeting.txt", outputs=(TEXT,))).job_id
+    greets = job("greets", "echo >greeting.txt", outputs=(TEXT,))
+    job_id = backend.submit(interrupted(greets, tmp_path / "begun")).job_id
     over = threading.Event()
 
     def poll_and_read() -> None:

@@ -28,6 +28,7 @@ from bioinfo_assets_tests.launch.batch.batch_backend import (
     batch_backend,
     fast,
     run_job,
+    until_interrupted,
     wait_for_running,
 )
 from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, wait_for_end, wait_for_status
@@ -426,10 +427,10 @@ class TestTwoHostsAtOnce:
     def test_a_job_that_both_wait_for_is_submitted_again_once(
         self, simulator: BatchSimulator, scratch: str, starts: Path, ends: str
     ) -> None:
-        script = (
-            f"until [[ -e {starts}.go ]]; do sleep 0.02; done; echo begun; sleep 0.5; echo x >>{starts}; "
-            "printf 'hello\\n' >greeting.txt"
-        )
+        times = {"out of memory": 1, "reclaimed": 2}[ends]
+        begins = until_interrupted("echo begun", starts.with_suffix(".begun"), times)
+        gate = f"until [[ -e {starts}.go ]]; do sleep 0.02; done"
+        script = f"{gate}; {begins}; echo x >>{starts}; printf 'hello\\n' >greeting.txt"
         fault = OutOfMemory(below_mib=2048, after_line="begun")
         simulator.inject(fault if ends == "out of memory" else SpotReclaim(queue="default", after_line="begun"))
         options: dict[str, Any] = {"fallback_queue": "on-demand"}
