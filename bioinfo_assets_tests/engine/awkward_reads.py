@@ -292,7 +292,7 @@ def _flagged(line: str, flag: int) -> str:
 def header(order: str = "unsorted") -> str:
     contigs = "".join(f"@SQ\tSN:{name}\tLN:{length}\n" for name, length in CONTIGS.items())
     groups = "".join(f"@RG\tID:{name}\t{tags}\tPL:ILLUMINA\n" for name, tags in READ_GROUPS.items())
-    return f"@HD\tVN:1.6\tSO:{order}\n{contigs}{groups}"
+    return f"@HD\tVN:1.5\tSO:{order}\n{contigs}{groups}"
 
 
 def write_inputs(

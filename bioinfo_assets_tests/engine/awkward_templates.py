@@ -94,7 +94,7 @@ class AwkwardReads:
 def header(read_groups: tuple[str, ...] = READ_GROUPS) -> list[str]:
     """The lines of a SAM's header."""
     contigs = [f"@SQ\tSN:{name}\tLN:{length}" for name, length in CONTIGS.items()]
-    return ["@HD\tVN:1.6\tSO:unsorted\tGO:query", *contigs, *(f"@RG\t{group}" for group in read_groups)]
+    return ["@HD\tVN:1.5\tSO:unsorted\tGO:query", *contigs, *(f"@RG\t{group}" for group in read_groups)]
 
 
 def fasta(name: str, bases: str) -> str:
@@ -155,7 +155,7 @@ class Reads:
         return copies
 
     def name(self, number: int | str) -> str:
-        """Mostly places on a flow cell, which end in a number of the template so that names differ."""
+        """Mostly places on a flow cell, with a number of the template so that names differ; a run may have no UMIs."""
         rng = self.rng
         x, y = (rng.randrange(1000, 9000) if self.chance(0.9) else rng.choice([-5, 0, 32768, 100000]) for _ in "xy")
         tile = rng.choice([1101, 1101, 1101, 1102, 2205, 40000, 65535])
@@ -165,12 +165,11 @@ class Reads:
             f":{place}",
             f"I:1:FC{number}:1:x{tile}:{x}:{y}",
             f"I:1:FC{number}:1:{tile}:{x}:",
-            f"{place}:ACGT+TT",
         ]
         return (
             f"{place}{rng.choice([':ACGT', ':AC+GT', ':r_1', '_ACGT'])}"
             if self.umis and self.chance(0.9)
-            else rng.choice(styles)
+            else rng.choice([place] if self.umis else styles)
         )
 
     def cigar(self, length: int) -> Cigar:

@@ -13,7 +13,7 @@ from bioinfo_assets_tests.engine.awkward_templates import AwkwardReads, fasta, h
 from bioinfo_assets_tests.engine.java import Java
 from bioinfo_assets_tests.steps.bench import samtools
 
-UMI_NAMES: Final = "[^:]+:[^:]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+)[:_][A-Za-z0-9+_-]+"
+UMI_NAMES: Final = "[^:]+:[^:]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+)(?:[:_][A-Za-z0-9+_-]+)?"
 """READ_NAME_REGEX of mark_duplicates.sh."""
 
 SILENT: Final = ("--VALIDATION_STRINGENCY", "SILENT", "--COMPRESSION_LEVEL", "1")
@@ -72,11 +72,10 @@ class Templates:
         """The pipe of mark, samtools sort and finish, which all have to succeed."""
         marked = Marked(output / "made.bam", output / "made.txt")
         duplicates = output / "duplicates"
-        names = ["-u"] if self.umis else []
         mark: list[str | Path] = [program, "mark", "-i", self.sam, "-s", duplicates, "-m", marked.metrics]
         sort: list[str | Path] = ["samtools", "sort", "-u", "--no-PG", "-T", output / "sort", "-"]
         finish: list[str | Path] = [program, "finish", "-i", "-", "-s", duplicates, "-r", self.reference]
-        pipe([[*mark, *names, *options], sort, [*finish, "-o", marked.bam]])
+        pipe([[*mark, *options], sort, [*finish, "-o", marked.bam]])
         return marked
 
 

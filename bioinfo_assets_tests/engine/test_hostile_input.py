@@ -208,6 +208,7 @@ def test_malformed_records_are_left_out_only_on_demand(
     [
         ({9: "*", 10: "*"}, "0 bases and a longer CIGAR"),
         ({10: "*"}, "has no qualities"),
+        ({1: "512"}, "has no UNPAIRED read that passed the sequencer's quality filter"),
         ({1: "129", 6: "chr2", 7: "5", 8: "100"}, "its mate is on another contig"),
     ],
 )

@@ -43,6 +43,7 @@ def test_index_md5_order_and_count(both: MarkedTemplates, tmp_path: Path) -> Non
     assert samtools("view", "-c", str(made.bam)) == [records]
     assert (tmp_path / "counts").read_text() == f"records\t{records}\n"
     head = samtools("view", "-H", "--no-PG", str(made.bam))
+    assert head[0] == samtools("view", "-H", "--no-PG", str(both.by_picard.bam))[0]
     assert "SO:coordinate" in head[0]
     programs = [line for line in head if line.startswith("@PG\tID:bioinfo-assets-engine")]
     assert ["MarkDuplicates" in programs[0], "SetNmMdAndUqTags" in programs[1]] == [True, True]
@@ -182,7 +183,15 @@ def test_an_earlier_set_is_gone_when_mark_fails(program: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "words", [["mark"], ["mark", "-i", "x", "-d", "-1"], ["finish", "-q"], ["merge", "-1", "x"], ["aligned"]]
+    "words",
+    [
+        ["mark"],
+        ["mark", "-i", "x", "-d", "-1"],
+        ["mark", "-i", "x", "-@", "0"],
+        ["finish", "-q"],
+        ["merge", "-1", "x"],
+        ["aligned"],
+    ],
 )
 def test_wrong_usage(program: Path, words: list[str]) -> None:
     result = subprocess.run([program, *words], capture_output=True, check=False)

@@ -140,11 +140,13 @@ def in_form(form: str, text: bytes) -> bytes:
             return subprocess.run(["bgzip"], input=text, capture_output=True, check=True).stdout
         case "two members":
             return gzip.compress(text[:half]) + gzip.compress(text[half:])
+        case "bgzip, then gzip":
+            return in_form("bgzip", text[:half]) + gzip.compress(text[half:])
         case _:
             return text
 
 
-@pytest.mark.parametrize("form", ["gzip", "bgzip", "plain", "two members"])
+@pytest.mark.parametrize("form", ["gzip", "bgzip", "plain", "two members", "bgzip, then gzip"])
 def test_real_lanes_in_every_form(engine: Engine, tmp_path: Path, form: str) -> None:
     """In the order given, with all reads of the lanes."""
     words: list[str | Path] = []
@@ -175,7 +177,10 @@ def test_real_lanes_in_every_form(engine: Engine, tmp_path: Path, form: str) -> 
 @pytest.mark.parametrize("cut", [10, 5000, -20])
 @pytest.mark.parametrize("form", ["gzip", "bgzip"])
 @pytest.mark.parametrize("damaged", [0, 1])
-def test_a_file_that_is_cut_short(program: Path, tmp_path: Path, cut: int, form: str, damaged: int) -> None:
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_a_file_that_is_cut_short(
+    program: Path, tmp_path: Path, cut: int, form: str, damaged: int, threads: str
+) -> None:
     first, second, group = real_lanes()[0]
     files = [tmp_path / "a.gz", tmp_path / "b.gz"]
     for file, source in zip(files, (first, second), strict=True):
@@ -187,7 +192,7 @@ def test_a_file_that_is_cut_short(program: Path, tmp_path: Path, cut: int, form:
     files[damaged].write_bytes(whole[:cut])
     assert subprocess.run(["gzip", "-t", files[damaged]], check=False, capture_output=True).returncode == 1
     outputs = ("-1", tmp_path / "out.1", "-2", tmp_path / "out.2")
-    result = Engine(program).result("merge", *outputs, *files, "a.gz", "b.gz", group)
+    result = Engine(program).result("merge", *outputs, "-@", threads, *files, "a.gz", "b.gz", group)
     sentence = f"{files[damaged].name} is not a complete gzip file: copy it again from its source"
     assert (result.returncode, result.stderr) == (1, f"bioinfo-assets-engine: {sentence}\n")
     assert not list(tmp_path.glob("out*"))

@@ -20,6 +20,15 @@ def test_all_cells_are_those_of_picard(engine: Engine, originals: Originals, tmp
     assert without_head(inserts) == without_head(originals.insert_sizes)
 
 
+def test_more_threads_may_be_asked_for_than_are_used(
+    program: Path, compared: dict[str, Originals], tmp_path: Path
+) -> None:
+    """As on a machine of more CPUs than 256."""
+    inserts = tmp_path / "inserts.txt"
+    Engine(program).run("metrics", "-i", compared["awkward reads"].inputs.bam, "-s", inserts, "-@", "384")
+    assert without_head(inserts) == without_head(compared["awkward reads"].insert_sizes)
+
+
 def test_insert_sizes_that_are_billions_apart_take_no_time(program: Path, tmp_path: Path) -> None:
     """As a damaged file may have them. The widths are around the median, 200; each size is a third of the pairs."""
     sizes = (100, 200, 2_000_000_000)

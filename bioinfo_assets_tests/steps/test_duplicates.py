@@ -1,13 +1,14 @@
 import hashlib
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.metrics import picard_numbers
+from bioinfo_assets.genomics.metrics import Numbers, picard_numbers
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.steps.duplicates import mark_duplicates
 from bioinfo_assets.steps.engine import Engine
@@ -89,6 +90,28 @@ def test_a_soft_masked_reference_gives_the_same_tags(bench: Bench, chain: Chain,
 SPLIT_CLUSTER = ("4:1101:1000:1000", "4:1101:1050:1000")  # 50 pixels apart: one cluster
 
 
+def marked_clusters(
+    bench: Bench, chain: Chain, folder: Path, clusters: Sequence[Sequence[str]], engine: Engine
+) -> tuple[Numbers, Sequence[str]]:
+    """Picard's metrics and the warnings, given the names of the pairs of each cluster, which are duplicates."""
+    header = "".join(f"{line}\n" for line in samtools("view", "-H", chain.marked.bam.uri) if line[:3] in {"@SQ", "@RG"})
+    bases, qualities = "GATCACAGGTCTATCACCCT", "I" * 20
+    rows = "".join(
+        f"{name}\t{flag}\tchrM\t{at}\t60\t20M\t=\t{mate}\t{size}\t{bases}\t{qualities}\tRG:Z:HJYFJ.4\n"
+        for start, names in enumerate(clusters, start=1)
+        for name in names
+        for flag, at, mate, size in ((99, start, start + 200, 220), (147, start + 200, start, -220))
+    )
+    aligned = folder / "aln.bam"
+    subprocess.run(["samtools", "view", "-b", "-o", aligned], input=(header + rows).encode(), check=True)
+    out = OutputLayout(str(folder / "out"))
+    job = mark_duplicates(
+        "expt", stored(aligned), chain.reference, out, optical_distance=OPTICAL_DISTANCE, engine=engine
+    )
+    result = bench.run(job)
+    return picard_numbers(result.path("metrics").read_text()), result.report.warnings
+
+
 @pytest.mark.parametrize("engine", Engine)
 @pytest.mark.parametrize(
     ("run", "umi", "warned"),
@@ -98,24 +121,22 @@ SPLIT_CLUSTER = ("4:1101:1000:1000", "4:1101:1050:1000")  # 50 pixels apart: one
 def test_optical_duplicates_are_found_in_names_with_and_without_umi(
     bench: Bench, chain: Chain, tmp_path: Path, run: str, umi: str, warned: int, engine: Engine
 ) -> None:
-    header = "".join(f"{line}\n" for line in samtools("view", "-H", chain.marked.bam.uri) if line[:3] in {"@SQ", "@RG"})
-    bases, qualities = "GATCACAGGTCTATCACCCT", "I" * 20
-    rows = "".join(
-        f"M:{run}:FC1:{name}{umi}\t{flag}\tchrM\t{at}\t60\t20M\t=\t{mate}\t{size}\t{bases}\t{qualities}\tRG:Z:HJYFJ.4\n"
-        for name in SPLIT_CLUSTER
-        for flag, at, mate, size in ((99, 1, 201, 220), (147, 201, 1, -220))
-    )
-    aligned = tmp_path / "aln.bam"
-    subprocess.run(["samtools", "view", "-b", "-o", aligned], input=(header + rows).encode(), check=True)
-    out = OutputLayout(str(tmp_path / "out"))
-    job = mark_duplicates(
-        "expt", stored(aligned), chain.reference, out, optical_distance=OPTICAL_DISTANCE, engine=engine
-    )
-    result = bench.run(job)
-    numbers = picard_numbers(result.path("metrics").read_text())
+    names = [f"M:{run}:FC1:{name}{umi}" for name in SPLIT_CLUSTER]
+    numbers, warnings = marked_clusters(bench, chain, tmp_path, [names], engine)
     assert numbers["read_pair_duplicates"] == numbers["read_pair_optical_duplicates"] == 1
-    assert len(result.report.warnings) == warned
-    assert all("have UMIs in their names" in warning for warning in result.report.warnings)
+    assert len(warnings) == warned
+    assert all("have UMIs in their names" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(
+    ("engine", "umis"), [(Engine.GATK, (":ACGT", "")), (Engine.NATIVE, (":ACGT", "")), (Engine.NATIVE, ("", ":ACGT"))]
+)
+def test_optical_duplicates_are_found_in_all_runs_if_only_some_have_umis(
+    bench: Bench, chain: Chain, tmp_path: Path, engine: Engine, umis: tuple[str, ...]
+) -> None:
+    names = [[f"M:1:FC1:{name}{umi}" for name in SPLIT_CLUSTER] for umi in umis]
+    numbers, _ = marked_clusters(bench, chain, tmp_path, names, engine)
+    assert numbers["read_pair_duplicates"] == numbers["read_pair_optical_duplicates"] == len(umis)
 
 
 def test_the_optical_distance_is_passed_to_picard() -> None:

@@ -118,6 +118,16 @@ class TestMergedReads:
             "error x_2 has more reads than x_1, which ends after 1:"
         )
 
+    @pytest.mark.parametrize("engine", Engine)
+    def test_the_only_empty_block_is_at_the_end(self, bench: Bench, tmp_path: Path, engine: Engine) -> None:
+        """Some programs stop reading at the first (OpenGene/fastp#711). SAM specification, 4.1.2: its bytes."""
+        end = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+        lanes = [lane_of(tmp_path, firsts(id_), seconds(id_), id_) for id_ in ("FC1.4", "FC1.5", "FC1.6")]
+        result = bench.run(merge_reads("expt", lanes, OutputLayout(str(tmp_path / "out")), engine))
+        for key in ("reads1", "reads2"):
+            data = result.path(key).read_bytes()
+            assert data.index(end) == len(data) - len(end)
+
     def test_several_lanes_in_one_file_give_a_warning(self, bench: Bench, tmp_path: Path) -> None:
         """Such files are written by `cat` of lanes and bcl2fastq's --no-lane-splitting."""
         names = [f"M:1:FC1:{number}:1101:{x}:1{umi}" for umi in ("", ":ACGT") for number in (1, 2, 1) for x in (1, 2)]

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "error.h"
 #include "metrics_file.h"
 #include "output.h"
 
@@ -90,6 +91,15 @@ static void write_rows(FILE *stream, const alignment_category categories[CATEGOR
     fputc('\n', stream);
 }
 
+/* As CollectAlignmentSummaryMetrics, which has no metrics for such reads. */
+static void require_passing(const alignment_category categories[CATEGORIES], const char *input)
+{
+    for (int i = 0; i < CATEGORIES; i++)
+        if (categories[i].total && !categories[i].passing)
+            fail("%s has no %s read that passed the sequencer's quality filter (flag 0x200): check how it was made", input,
+                 NAMES[i]);
+}
+
 static void sort_histograms(alignment_category categories[CATEGORIES])
 {
     for (int i = 0; i < CATEGORIES; i++) {
@@ -106,6 +116,7 @@ void write_categories(alignment_category categories[CATEGORIES], const char *nam
                                          "UNPAIRED_TOTAL_LENGTH_COUNT", "UNPAIRED_ALIGNED_LENGTH_COUNT"};
     const histogram *lengths[] = {&categories[PAIR].lengths, &categories[PAIR].aligned_lengths,
                                   &categories[UNPAIRED].lengths, &categories[UNPAIRED].aligned_lengths};
+    require_passing(categories, input);
     FILE *stream = open_text(name);
     sort_histograms(categories);
     write_metrics_head(stream, "CollectAlignmentSummaryMetrics", input, "AlignmentSummaryMetrics");

@@ -129,6 +129,7 @@ int run_apply(int argc, char **argv)
     by.groups = read_groups_of(by.reads->header);
     by.model = read_recalibration_table(options.table, by.groups, by.reads->name);
     by.qualities = recalibrate_model(by.model, options.quantized, options.quantized_count);
+    set_format_version(by.reads->header);
     add_program(by.reads->header, argc, argv, METHOD);
     bam_writer *writer = open_writer(&target, by.reads->header, &threads);
     rewrite_records(by.reads, writer, &threads, &(batch_work){.change = recalibrate_batch, .context = &by});

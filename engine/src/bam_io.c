@@ -94,6 +94,12 @@ static bool is_of_machine(const char *word)
     return word[0] == '-' && word[1] && strchr("@MT", word[1]) && !word[2];
 }
 
+void set_format_version(sam_hdr_t *header)
+{
+    if (sam_hdr_update_hd(header, "VN", "1.6"))
+        fail("the header's @HD line cannot be changed: check the header");
+}
+
 void add_program(sam_hdr_t *header, int argc, char **argv, const char *method)
 {
     char **kept = allocate((size_t)argc, sizeof *kept);

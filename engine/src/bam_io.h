@@ -47,6 +47,9 @@ bam_writer *open_writer(const bam_target *target, sam_hdr_t *header, htsThreadPo
 void write_record(bam_writer *writer, sam_hdr_t *header, const bam1_t *record);
 void close_writer(bam_writer *writer);
 
+/* States the version of the SAM format that htsjdk always states, whatever that of the input (SAMFileHeader.CURRENT_VERSION). */
+void set_format_version(sam_hdr_t *header);
+
 /* Adds a @PG line to a header, unique and linked to the ones before it as samtools does (sam_hdr_add_pg). Its command line is
    without -@, -M and -T, so that another machine writes the same bytes. method: whose method the subcommand follows. */
 void add_program(sam_hdr_t *header, int argc, char **argv, const char *method);

@@ -116,6 +116,7 @@ int run_finish(int argc, char **argv)
     htsThreadPool threads = start_threads(options.threads);
     bam_reader *reader = open_reader(options.input, &threads);
     require_sorted(reader);
+    set_format_version(reader->header);
     add_program(reader->header, argc, argv, "NM, MD and UQ by the method of Picard 3.4 SetNmMdAndUqTags");
     bam_target target = target_with_index(options.output, options.level);
     bam_writer *writer = open_writer(&target, reader->header, &threads);

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ static bool leading_number(const char *text, int32_t *number)
     return true;
 }
 
-static flow_cell_place place_by_default(const char *name, uint16_t group)
+static bool find_by_default(const char *name, flow_cell_place *place)
 {
     const char *last[3] = {name, name, name}; /* what follows the third last, second last and last colon */
     int fields = *name && *name != ':';
@@ -37,8 +38,9 @@ static flow_cell_place place_by_default(const char *name, uint16_t group)
     int32_t tile, x, y;
     if ((fields != 5 && fields != 7) || !leading_number(last[0], &tile) || !leading_number(last[1], &x)
         || !leading_number(last[2], &y))
-        return NOWHERE;
-    return (flow_cell_place){(int16_t)tile, (int16_t)x, (int16_t)y, group};
+        return false;
+    *place = (flow_cell_place){.tile = (int16_t)tile, .x = (int16_t)x, .y = (int16_t)y};
+    return true;
 }
 
 /* A field that is a whole number and ends in one of these characters; null if it is not, or not an int of Java. */
@@ -62,23 +64,27 @@ static const char *skip_field(const char *text, bool digits)
     return length && text[length] == ':' ? text + length + 1 : NULL;
 }
 
-static flow_cell_place place_before_umi(const char *name, uint16_t group)
+static bool find_before_umi(const char *name, flow_cell_place *place)
 {
     static const char UMI[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+_-";
     const char *at = name;
     for (int field = 0; field < 4; field++) /* instrument, run (Element's is a name), flow cell, lane */
         if (!(at = skip_field(at, field == 3)))
-            return NOWHERE;
+            return false;
     int32_t tile, x, y;
     if (!(at = number_field(at, false, ":", &tile)) || !(at = number_field(at, true, ":", &x))
         || !(at = number_field(at, true, ":_", &y)) || !*at || at[strspn(at, UMI)])
-        return NOWHERE;
-    return (flow_cell_place){(int16_t)tile, (int16_t)x, (int16_t)y, group};
+        return false;
+    *place = (flow_cell_place){.tile = (int16_t)tile, .x = (int16_t)x, .y = (int16_t)y};
+    return true;
 }
 
-flow_cell_place place_in_name(const char *name, uint16_t group, bool umis)
+flow_cell_place place_in_name(const char *name, uint16_t group)
 {
-    return umis ? place_before_umi(name, group) : place_by_default(name, group);
+    flow_cell_place place = NOWHERE;
+    if (find_by_default(name, &place) || find_before_umi(name, &place))
+        place.group = group;
+    return place;
 }
 
 static int compare_places(const void *one, const void *other)

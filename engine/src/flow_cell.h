@@ -2,7 +2,6 @@
 #ifndef FLOW_CELL_H
 #define FLOW_CELL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,9 +13,9 @@ typedef struct {
 
 enum { NO_TILE = -1 };
 
-/* The place in a name of five or seven fields, which ends in tile:x:y (Picard's default READ_NAME_REGEX). With `umis`,
-   in a name INSTRUMENT:RUN:FLOWCELL:LANE:TILE:X:Y:UMI, as the project's READ_NAME_REGEX for such names has it. */
-flow_cell_place place_in_name(const char *name, uint16_t group, bool umis);
+/* The place in a name of five or seven fields, which ends in tile:x:y (Picard's default READ_NAME_REGEX), or in a name
+   INSTRUMENT:RUN:FLOWCELL:LANE:TILE:X:Y:UMI, as the project's READ_NAME_REGEX for such names has it. */
+flow_cell_place place_in_name(const char *name, uint16_t group);
 
 /* The number of optical duplicates among duplicates: for each set of places that are linked by steps of at most
    `distance` pixels, all but one. Sorts the places; `roots` has room for one number for each of them. */

@@ -8,7 +8,7 @@
 #include "error.h"
 #include "memory.h"
 
-enum { BUFFER = 1 << 16, BLOCKED = 2 };
+enum { BUFFER = 1 << 16 };
 
 struct line_reader {
     const char *name;
@@ -39,7 +39,7 @@ static bool is_gzip_taken_for_text(const line_reader *reader)
     return !bgzf_compression(reader->file) && reader->filled > 1 && !memcmp(reader->buffer, "\x1f\x8b", 2);
 }
 
-line_reader *open_lines(const char *file, const char *name, htsThreadPool *threads)
+line_reader *open_lines(const char *file, const char *name)
 {
     line_reader *reader = allocate(1, sizeof *reader);
     reader->name = name;
@@ -50,9 +50,6 @@ line_reader *open_lines(const char *file, const char *name, htsThreadPool *threa
         fail("%s cannot be read (%s): check its name", name, strerror(errno));
     if (!reader->file)
         fail_incomplete(name);
-    /* Only blocks can be decompressed side by side. */
-    if (threads->pool && bgzf_compression(reader->file) == BLOCKED && bgzf_thread_pool(reader->file, threads->pool, 0))
-        fail("%s cannot be read with threads: ask for one thread", name);
     fill(reader);
     if (is_gzip_taken_for_text(reader))
         fail_incomplete(name);

@@ -4,13 +4,13 @@
 
 #include <htslib/hts.h>
 #include <htslib/kstring.h>
-#include <htslib/thread_pool.h>
 #include <stdbool.h>
 
 typedef struct line_reader line_reader;
 
-/* file: to open. name: what sentences call it. */
-line_reader *open_lines(const char *file, const char *name, htsThreadPool *threads);
+/* file: to open. name: what sentences call it. The thread that asks for lines decompresses them: htslib's threads lose the
+   blocks before a damaged one, and cannot read a gzip file that follows BGZF. */
+line_reader *open_lines(const char *file, const char *name);
 const char *lines_name(const line_reader *reader);
 
 /* Reads the next line, without its end: false after the last. Fails if the file is damaged or cut short. */

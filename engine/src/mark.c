@@ -19,7 +19,6 @@ static const char METHOD[] = "duplicates by the method of Picard 3.4 MarkDuplica
 typedef struct {
     const char *input, *set, *metrics, *counts, *folder;
     int distance, memory, threads;
-    bool umis;
 } mark_options;
 
 typedef struct {
@@ -35,14 +34,13 @@ static mark_options parse(int argc, char **argv)
 {
     const char *folder = getenv("TMPDIR");
     mark_options options = {.folder = folder && *folder ? folder : "/tmp", .distance = 2500, .memory = 1024, .threads = 1};
-    for (int option; (option = getopt(argc, argv, "i:s:m:c:d:uM:T:@:")) != -1;)
+    for (int option; (option = getopt(argc, argv, "i:s:m:c:d:M:T:@:")) != -1;)
         switch (option) {
         case 'i': options.input = optarg; break;
         case 's': options.set = optarg; break;
         case 'm': options.metrics = optarg; break;
         case 'c': options.counts = optarg; break;
         case 'd': options.distance = whole_number("-d", optarg, 0, 1 << 30); break;
-        case 'u': options.umis = true; break;
         case 'M': options.memory = whole_number("-M", optarg, 1, 1 << 20); break;
         case 'T': options.folder = optarg; break;
         case '@': options.threads = thread_count(optarg); break;
@@ -107,7 +105,7 @@ static void require_one_template(const marking *mark)
 
 static read_end end_of(const marking *mark, const bam1_t *record, int group)
 {
-    flow_cell_place place = place_in_name(bam_get_qname(record), (uint16_t)group, mark->options->umis);
+    flow_cell_place place = place_in_name(bam_get_qname(record), (uint16_t)group);
     return end_of_record(record, mark->stream->number, mark->counts->of_group[group], place);
 }
 

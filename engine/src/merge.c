@@ -256,10 +256,10 @@ static uint64_t merge_lines(lane *of)
 }
 
 /* What the script reads: lines `pairs GROUP N`, and `lanes NAME N` for a file of several lanes of a flow cell. */
-static void merge_lane(char **words, const merge_options *options, BGZF *const *outputs, htsThreadPool *threads)
+static void merge_lane(char **words, const merge_options *options, BGZF *const *outputs)
 {
     lane of = {
-        .reads = {open_lines(words[0], words[2], threads), open_lines(words[1], words[3], threads)},
+        .reads = {open_lines(words[0], words[2]), open_lines(words[1], words[3])},
         .outputs = {outputs[0], outputs[1]},
         .output_names = options->outputs,
         .group = words[4],
@@ -289,7 +289,7 @@ int run_merge(int argc, char **argv)
     for (int i = 0; i < 2; i++)
         outputs[i] = open_output(options.outputs[i], &threads);
     for (int i = 0; i < options.lane_count; i++)
-        merge_lane(options.lanes + LANE_WORDS * i, &options, outputs, &threads);
+        merge_lane(options.lanes + LANE_WORDS * i, &options, outputs);
     for (int i = 0; i < 2; i++)
         if (bgzf_close(outputs[i]))
             fail("%s could not be written whole: check the space on its disk", options.outputs[i]);

@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "error.h"
+
+enum { MAX_THREADS = 256 };
 
 int whole_number(const char *option, const char *text, int least, int most)
 {
@@ -16,7 +19,11 @@ int whole_number(const char *option, const char *text, int least, int most)
     return (int)value;
 }
 
-int thread_count(const char *text) { return whole_number("-@", text, 1, 256); }
+int thread_count(const char *text)
+{
+    int count = whole_number("-@", text, 1, INT_MAX);
+    return count < MAX_THREADS ? count : MAX_THREADS;
+}
 
 int compression_level(const char *text) { return whole_number("-l", text, 0, 9); }
 

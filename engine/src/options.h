@@ -5,7 +5,7 @@
 /* The whole number that an option has; outside of the limits it is wrong usage. */
 int whole_number(const char *option, const char *text, int least, int most);
 
-/* The numbers of threads (-@) and of the compression (-l). */
+/* The number of threads (-@), at most 256 however many are asked for, and that of the compression (-l). */
 int thread_count(const char *text);
 int compression_level(const char *text);
 

@@ -7,10 +7,11 @@ LC_ALL=C awk '/^>/ { print; next } { print toupper($0) }' "$fasta" > upper_case.
 cp "$fasta.fai" upper_case.fa.fai
 cp "$dictionary" upper_case.dict
 
-# For names with a UMI: Picard's own parser, which is faster, finds no coordinates in them.
+# For names with a UMI: Picard's own parser, which is faster, finds no coordinates in them. Other runs of the sample may have
+# none.
 name_regex=()
 if has_umis "$aligned" "$sample"; then
-    name_regex=(--READ_NAME_REGEX '[^:]+:[^:]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+)[:_][A-Za-z0-9+_-]+')
+    name_regex=(--READ_NAME_REGEX '[^:]+:[^:]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+)(?:[:_][A-Za-z0-9+_-]+)?')
 fi
 
 # MarkDuplicates reads its input twice, so that must be a file. In the aligner's order all records of a read are

@@ -1,4 +1,4 @@
-# Whether the reads of a BAM have a UMI at the end of their names, as an eighth field or after `_`; then there is a warning.
+# Whether the first read of a BAM has a UMI at the end of its name, as an eighth field or after `_`; then there is a warning.
 has_umis() { # BAM, sample
     local name
     name=$(samtools view "$1" 2> /dev/null | head -n 1 | cut -f 1 || true)

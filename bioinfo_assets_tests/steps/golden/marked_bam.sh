@@ -56,7 +56,7 @@ link_programs() { # BAM, or - for standard input
         { print }' samtools reheader --no-PG --command 'awk -F "\t" -v OFS="\t" "$link"' "$1"
 }
 
-# Whether the reads of a BAM have a UMI at the end of their names, as an eighth field or after `_`; then there is a warning.
+# Whether the first read of a BAM has a UMI at the end of its name, as an eighth field or after `_`; then there is a warning.
 has_umis() { # BAM, sample
     local name
     name=$(samtools view "$1" 2> /dev/null | head -n 1 | cut -f 1 || true)
@@ -87,10 +87,11 @@ LC_ALL=C awk '/^>/ { print; next } { print toupper($0) }' "$fasta" > upper_case.
 cp "$fasta.fai" upper_case.fa.fai
 cp "$dictionary" upper_case.dict
 
-# For names with a UMI: Picard's own parser, which is faster, finds no coordinates in them.
+# For names with a UMI: Picard's own parser, which is faster, finds no coordinates in them. Other runs of the sample may have
+# none.
 name_regex=()
 if has_umis "$aligned" "$sample"; then
-    name_regex=(--READ_NAME_REGEX '[^:]+:[^:]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+)[:_][A-Za-z0-9+_-]+')
+    name_regex=(--READ_NAME_REGEX '[^:]+:[^:]+:[^:]+:[0-9]+:([0-9]+):(-?[0-9]+):(-?[0-9]+)(?:[:_][A-Za-z0-9+_-]+)?')
 fi
 
 # MarkDuplicates reads its input twice, so that must be a file. In the aligner's order all records of a read are

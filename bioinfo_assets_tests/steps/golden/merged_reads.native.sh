@@ -30,10 +30,11 @@ merge_lane() ( # number of the lane
     awk -F '\t' '$1 == "lanes" { n = $NF } END { print n + 0 }' counts.tsv > lanes
 )
 
-# Moves a file to the end of another: concatenated BGZF files are a BGZF file. The first is not copied, so that a single
-# lane, the largest there is, needs no more disk space for it.
+# Moves a BGZF file to the end of another, whose empty block at its end is removed: some programs stop reading there
+# (OpenGene/fastp#711). The first is not copied, so that a single lane, the largest there is, needs no more disk space for it.
 append() { # file, other
     if [[ -e $2 ]]; then
+        truncate -s -28 "$2"
         cat "$1" >> "$2"
         rm "$1"
     else
