@@ -11,6 +11,7 @@ import dagster as dg
 from bioinfo_assets.assets.check_events import MAX_NAMED, current_project
 from bioinfo_assets.assets.sources import observe_samples
 from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.orchestration.executor import raise_if_interrupted
 from bioinfo_assets.orchestration.partitions import set_samples
 from bioinfo_assets.orchestration.provenance import new_observations, report_observations
 from bioinfo_assets.orchestration.run_liveness import has_active_run
@@ -56,6 +57,7 @@ def read_new_files(context: dg.OpExecutionContext) -> None:
     began = datetime.now(UTC)
     unchanged, unread = [], 0
     for outcome in observe_all(project, sample_names(project.ledger)):
+        raise_if_interrupted()
         if not isinstance(outcome, Observation):
             unread += 1
             if unread <= MAX_NAMED:  # Dagster keeps each line for good
@@ -89,6 +91,7 @@ def observe_sources(context: dg.SensorEvaluationContext, project: dg.ResourcePar
 
     Where there is more to do than a tick has time for, a run is requested, unless there is one already.
     """
+    project = current_project(project)
     names = set_samples(context.instance, partial(sample_names, project.ledger))
     is_reading = has_active_run(context.instance, read_sources.name)
     if len(names) > MAX_SAMPLES_IN_TICK:

@@ -7,10 +7,12 @@ before it have ended, for all their partitions; within one op, each sample goes 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
+from bioinfo_assets.assets.check_events import MAX_NAMED
 from bioinfo_assets.assets.metrics_metadata import metrics_metadata
 from bioinfo_assets.assets.sources import observe_upstream
 from bioinfo_assets.assets.up_to_date import report_after_run
@@ -25,6 +27,8 @@ from bioinfo_assets.pipeline.blocking import build_job
 from bioinfo_assets.pipeline.graph import GRAPH, files_not_published
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
+from bioinfo_assets.pipeline.result_state import superseded_by_sample
+from bioinfo_assets.records.observations import ReadBudget
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.result_key import REFERENCES, ResultKey
 from bioinfo_assets.settings import Settings
@@ -90,7 +94,8 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
     launcher: JobLauncher = context.resources.launcher
     project: Project = context.resources.project
     context.instance.add_run_tags(context.run.run_id, run_tags(project.settings))
-    sources = Sources(project)
+    budget = ReadBudget()
+    sources = Sources(project, budget=budget)
 
     def builder(spec: AssetSpec) -> JobBuilder:
         def build(key: ResultKey, records: Mapping[str, RecordSet]) -> Job:
@@ -112,8 +117,12 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
 
     if not project.settings.known_sites:
         context.log.info("no known sites are set: base qualities will not be recalibrated")
+    has_samples = any(spec.scope is None and dg.AssetKey(spec.name) in context.selected_asset_keys for spec in specs)
+    superseded = superseded_by_sample(project, context.partition_keys if has_samples else ())
+    for name, assets in islice(superseded.items(), MAX_NAMED):
+        context.log.info("%s has an imported result; not computed are %s", name, ", ".join(sorted(assets)))
     try:
-        yield from launcher.materialize(context, {spec.name: builder(spec) for spec in specs})
+        yield from launcher.materialize(context, {spec.name: builder(spec) for spec in specs}, superseded, budget.stop)
     except dg.Failure:  # of some results; the others may be up to date by now
         _report_up_to_date(context, project)
         raise

@@ -179,7 +179,7 @@ def up_to_date(
     if are_left_to_sensor(context.run, project):
         return
     selected = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
-    for asset, states in states_by_asset(project).items():
+    for asset, states in states_by_asset(project, budget_of_tick()).items():
         if asset in selected:
             yield check_result(asset, states)
         else:

@@ -72,6 +72,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
     EXTERNALLY_MANAGED_ASSETS_TAG,
     GRPC_INFO_TAG,
+    PARTITION_NAME_TAG,
     RETRY_NUMBER_TAG,
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
@@ -91,6 +92,7 @@ __all__ = [
     "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
     "GRPC_INFO_TAG",
     "NULL_EVENT_POINTER",
+    "PARTITION_NAME_TAG",
     "RETRY_NUMBER_TAG",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
     "ActiveExecution",

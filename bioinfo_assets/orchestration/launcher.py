@@ -15,9 +15,9 @@ image of the tools needs neither Dagster nor this project.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any, ClassVar, Final
 
@@ -196,6 +196,8 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         self,
         context: dg.AssetExecutionContext,
         builders: Mapping[str, JobBuilder],
+        superseded: Mapping[str, Collection[str]] | None = None,
+        stop_reading: Callable[[], None] = lambda: None,
     ) -> StepEvents:
         """Materialize the selected assets of a step: one job for every partition of the run, or one without partitions.
 
@@ -203,8 +205,10 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
             context: Of the assets' body.
             builders: How each asset is computed, in the order of the graph; those that the run does not select, and
                 those upstream that other steps compute, included.
+            superseded: By partition, the assets of which nothing is computed, such as those before an imported result.
+            stop_reading: Ends the reading of sources in other threads, when the run is interrupted.
         """
-        plan = self._plan(context, builders)
+        plan = replace(self._plan(context, builders, superseded or {}), stop_reading=stop_reading)
         step_context = context.get_step_execution_context()
         keys = [key for own in plan.keys.values() for key in own]
         partitions = list(dict.fromkeys(key.partition_key for key in keys if key.partition_key is not None))
@@ -243,14 +247,19 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         )
         return reduce(JobOptions.then, layers)
 
-    def _plan(self, context: dg.AssetExecutionContext, builders: Mapping[str, JobBuilder]) -> StepPlan:
+    def _plan(
+        self,
+        context: dg.AssetExecutionContext,
+        builders: Mapping[str, JobBuilder],
+        superseded: Mapping[str, Collection[str]],
+    ) -> StepPlan:
         layer = context.get_step_execution_context().job_def.asset_layer
         selected = [name for name in builders if dg.AssetKey(name) in context.selected_asset_keys]
         is_partitioned = {name: layer.get(dg.AssetKey(name)).is_partitioned for name in builders}
         keys = {}
         for name in selected:
             scopes = context.partition_keys if is_partitioned[name] else [builders[name].scope]
-            keys[name] = [ResultKey(name, scope) for scope in scopes]
+            keys[name] = [ResultKey(name, scope) for scope in scopes if name not in superseded.get(scope, ())]
         return StepPlan(
             keys=keys,
             builders=builders,

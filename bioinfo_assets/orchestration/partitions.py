@@ -6,10 +6,17 @@ from typing import Final
 import dagster as dg
 
 from bioinfo_assets.orchestration.backfills import targeted_samples
-from bioinfo_assets.orchestration.internals import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from bioinfo_assets.orchestration.internals import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
+from bioinfo_assets.orchestration.run_liveness import NOT_OVER
 
 samples: Final = dg.DynamicPartitionsDefinition(name="samples")
 """One partition per sample, in the order in which samples were added."""
+
+_PARTITION_TAGS: Final = (PARTITION_NAME_TAG, ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
 
 
 def add_samples(instance: dg.DagsterInstance, names: Sequence[str]) -> None:
@@ -24,7 +31,7 @@ def set_samples(instance: dg.DagsterInstance, read_names: Callable[[], Sequence[
     """Make the partitions equal to a project's samples, and return these; events of removed ones stay in the event log.
 
     If there are no samples at all, the partitions stay: their folder may be a volume that is not mounted. So do those
-    of a backfill that is not over.
+    of a backfill that is not over, and those that name the partitions of such a run.
 
     Args:
         instance: Dagster's.
@@ -36,9 +43,15 @@ def set_samples(instance: dg.DagsterInstance, read_names: Callable[[], Sequence[
     add_samples(instance, names)
     removed = known.difference(names)
     if names and removed:
-        for name in removed - targeted_samples(instance):
+        for name in removed - targeted_samples(instance) - _named_by_runs(instance):
             instance.delete_dynamic_partition(str(samples.name), name)
     return names
+
+
+def _named_by_runs(instance: dg.DagsterInstance) -> set[str]:
+    """The partitions that the tags of active runs name: Dagster looks for them again when such a run ends."""
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_OVER)))
+    return {run.tags[tag] for run in runs for tag in _PARTITION_TAGS if tag in run.tags}
 
 
 def ranges(all_keys: Sequence[str], selected: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -61,6 +61,7 @@ class StepPlan:
         options: The options of each asset's jobs.
         shared_scopes: By asset without partitions, its scope.
         output_names: Dagster's name for the output of each asset.
+        stop_reading: Ends the reading of sources in other threads, when the run is interrupted.
     """
 
     keys: Mapping[str, Sequence[ResultKey]]
@@ -69,6 +70,7 @@ class StepPlan:
     options: Mapping[str, JobOptions]
     shared_scopes: Mapping[str, str]
     output_names: Mapping[str, str]
+    stop_reading: Callable[[], None] = lambda: None
 
     def upstream(
         self, key: ResultKey, records: UpstreamRecords, provisional: Mapping[str, RecordSet] = NO_RECORDS

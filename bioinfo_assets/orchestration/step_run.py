@@ -110,9 +110,6 @@ class StepRun:
             yield from self._materializations()
         except UnreachableError as error:
             self._leave_all(error)
-        except BaseException:  # an interrupt is a BaseException: whatever else ends the step ends its jobs
-            self._cancel_all()
-            raise
         yield from self._finish()
 
     def _materializations(self) -> Iterator[dg.AssetMaterialization]:
@@ -131,10 +128,13 @@ class StepRun:
                     self._continue_after(results, stored)
                     for key in self._fused.release():
                         self._changed.put(key)
-            except BaseException as error:
-                if not isinstance(error, Exception):
-                    self.session.backend.stop_listing_tools()  # the pool waits for what its threads do
+            except BaseException as error:  # an interrupt is a BaseException: whatever ends the step ends its jobs
                 pool.shutdown(wait=False, cancel_futures=True)
+                if not isinstance(error, Exception):  # what its threads still do is waited for
+                    self.session.backend.stop_listing_tools()
+                    self.plan.stop_reading()
+                if not isinstance(error, UnreachableError):
+                    self._cancel_all()
                 raise
 
     def _changed_keys(self) -> Iterator[ResultKey]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
-from bioinfo_assets.errors import BioinfoAssetsError, InputError, MissingToolError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError, MissingToolError, UnreachableError
 from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.sample import Sample
@@ -282,6 +282,8 @@ class Sources:
                 continue
             try:
                 self._observations[name] = self.project.observe_reads(self.sample(name), self.budget)
+            except UnreachableError:
+                raise  # they may be read later
             except BioinfoAssetsError as problem:
                 self._problems[name] = problem
 

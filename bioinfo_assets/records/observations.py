@@ -3,11 +3,12 @@
 A file is read once: while its size and stamp are unchanged, the digest of the last observation is used.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from threading import Lock
+from threading import Event, Lock
 from typing import Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
@@ -29,12 +30,26 @@ class ReadBudget:
     """How many bytes of sources may still be read; those of a store that knows digests itself cost nothing.
 
     Args:
-        max_bytes: How many at the beginning.
+        max_bytes: How many at the beginning; any number by default.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: float = math.inf) -> None:
         self._left = max_bytes
         self._lock = Lock()
+        self._is_stopped = Event()
+
+    def stop(self) -> None:
+        """End the reading of files, also of those that other threads are reading."""
+        self._is_stopped.set()
+
+    def check(self, _bytes: int = 0) -> None:
+        """Check that reading goes on.
+
+        Raises:
+            UnreadSourceError: it was stopped.
+        """
+        if self._is_stopped.is_set():
+            raise UnreadSourceError("the run was interrupted while it read files")
 
     def take(self, size: int) -> bool:
         """Whether so many bytes may be read, which are then taken off."""
@@ -101,7 +116,7 @@ def observe(
             name, uri = item
             if uri in unchanged:
                 return replace(unchanged[uri], key=name)
-            return _read_file(ledger.store, name, uri, stats[uri])
+            return _read_file(ledger.store, name, uri, stats[uri], budget)
 
         if previous is not None and unchanged.keys() == stats.keys():
             is_same = previous.files == tuple(map(record_of, files.items()))
@@ -138,7 +153,7 @@ def _is_unchanged(known: FileRecord, stat: FileStat) -> bool:
     return (known.size, known.stamp) == (stat.size, stat.stamp)
 
 
-def _read_file(store: Store, key: str, uri: str, stat: FileStat) -> FileRecord:
-    content = store.content_of(uri)
+def _read_file(store: Store, key: str, uri: str, stat: FileStat, budget: ReadBudget | None) -> FileRecord:
+    content = store.content_of(uri, budget.check if budget is not None else None)
     sha256 = content.removeprefix("sha256:") if content.startswith("sha256:") else None
     return FileRecord(key=key, uri=uri, size=stat.size, sha256=sha256, content=content, stamp=stat.stamp)

@@ -1,6 +1,7 @@
 """A change makes stale what depends on it, and nothing else; bad input fails only its sample."""
 
 import gzip
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -10,7 +11,7 @@ from bioinfo_assets.assets import observe_sources as module
 from bioinfo_assets.assets.observe_sources import observe_sources
 from bioinfo_assets.assets.up_to_date import states_by_asset
 from bioinfo_assets.definitions import build_definitions
-from bioinfo_assets.orchestration.internals import InMemoryJob
+from bioinfo_assets.orchestration.internals import DATA_VERSION_TAG, InMemoryJob
 from bioinfo_assets.orchestration.job_updates import JobState
 from bioinfo_assets.orchestration.provenance import versions_of_partitions
 from bioinfo_assets.pipeline.code_versions import code_version
@@ -18,6 +19,7 @@ from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, SOURCES
 from bioinfo_assets.pipeline.result_state import State
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.retention_settings import RetentionSettings
+from bioinfo_assets.settings import save
 from bioinfo_assets_tests.assets.real_project import RealProject, open_real_project, write_reads
 
 READS = ("merged_reads", "trimmed_reads")
@@ -135,6 +137,24 @@ def test_a_damaged_sample_does_not_keep_the_sensor_from_the_others(
     result = evaluate(context)
     assert "bad" in two_samples.instance.get_dynamic_partitions("samples")
     assert "a" in {event.partition for event in result.asset_events}
+
+
+def test_the_sensor_observes_the_files_that_the_settings_name_now(
+    two_samples: RealProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagit has the settings from when it was started, and somebody has chosen another reference since."""
+    chosen = tmp_path / "chosen.fa"
+    chosen.write_text(">chr1\nACGT\n")
+    save(two_samples.project.settings.model_copy(update={"reference": str(chosen)}), tmp_path / "home")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    context = dg.build_sensor_context(instance=two_samples.instance, resources={"project": two_samples.project})
+    events = [event for event in evaluate(context).asset_events if isinstance(event, dg.AssetObservation)]
+    (version,) = (event.tags[DATA_VERSION_TAG] for event in events if event.asset_key.path == ["reference_source"])
+    ledger = two_samples.project.ledger
+    observed = ledger.read_observation(ResultKey("reference_source", "references"))
+    assert observed is not None
+    assert [file.uri for file in observed.files] == [str(chosen)]
+    assert version == observed.data_version
 
 
 def test_the_sensor_adds_partitions_and_observes_new_files_once(two_samples: RealProject) -> None:

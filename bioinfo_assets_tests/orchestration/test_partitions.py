@@ -3,12 +3,18 @@
 from itertools import chain, compress, pairwise
 
 import dagster as dg
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bioinfo_assets.orchestration.backfills import request_backfill
 from bioinfo_assets.orchestration.internals import BulkActionStatus
-from bioinfo_assets.orchestration.partitions import add_samples, ranges, samples, set_samples
+from bioinfo_assets.orchestration.partitions import add_samples, range_tags, ranges, samples, set_samples
+
+
+@dg.job
+def nothing() -> None:
+    """Do nothing."""
 
 
 @given(st.lists(st.booleans(), max_size=30))
@@ -67,6 +73,20 @@ def test_a_removed_sample_keeps_its_partition_while_a_backfill_has_it() -> None:
         backfill = instance.get_backfill(backfill_id)
         assert backfill is not None
         instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED))  # type: ignore[no-untyped-call]
+        set_samples(instance, lambda: ["a"])
+        assert list(instance.get_dynamic_partitions(str(samples.name))) == ["a"]
+
+
+@pytest.mark.parametrize("tags", [range_tags("a", "removed"), {"dagster/partition": "removed"}])
+def test_a_removed_sample_keeps_its_partition_while_a_run_names_it(tags: dict[str, str]) -> None:
+    """Dagster looks for the ends of the range again when the run ends: one that is missing fails the run."""
+    with dg.instance_for_test() as instance:
+        add_samples(instance, ["a", "removed", "removed too"])
+        run = instance.create_run_for_job(nothing, tags=tags, status=dg.DagsterRunStatus.STARTED)
+        set_samples(instance, lambda: ["a"])
+        assert list(instance.get_dynamic_partitions(str(samples.name))) == ["a", "removed"]
+
+        instance.report_run_canceled(run)
         set_samples(instance, lambda: ["a"])
         assert list(instance.get_dynamic_partitions(str(samples.name))) == ["a"]
 

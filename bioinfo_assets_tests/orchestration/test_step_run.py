@@ -1,7 +1,9 @@
 """A step runs a job for each of its samples; a failed sample does not stop the others."""
 
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from threading import Event
 
@@ -10,9 +12,9 @@ import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from bioinfo_assets.errors import ResourceError, UnreachableError
-from bioinfo_assets.launch.backend import NO_OPTIONS
+from bioinfo_assets.launch.backend import NO_OPTIONS, IsPublished, Submission, never_published
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
-from bioinfo_assets.launch.job import JobOptions
+from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.orchestration.run_liveness import JOBS_LEFT_TAG
 from bioinfo_assets.result_key import ResultKey
@@ -260,6 +262,57 @@ def test_an_interrupt_does_not_wait_for_a_job_that_lists_an_images_tools(
     with toy_on(backend, tmp_path, monkeypatch) as toy, suppress(DagsterExecutionInterruptedError):
         toy.run(keys=["factor"])
     assert backend.is_stopped.is_set()
+
+
+class SlowToCheck(FakeBackend):
+    """A backend on which the first product does not end, and the others are checked until that is cancelled."""
+
+    def __init__(self, scratch: Path) -> None:
+        factor = Behaviour(files={"number": b"6\n"})
+        super().__init__(scratch, lambda job: factor if job.key.asset == "factor" else Behaviour(running_polls=10**9))
+        self.is_running, self.is_checking, self.is_cancelled = Event(), Event(), Event()
+        self.calls = count()
+
+    def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
+        if next(self.calls) > 1:
+            assert self.is_running.wait(60)
+            self.is_checking.set()
+            assert self.is_cancelled.wait(10)
+        return super().tool_versions(tools, options)
+
+    def submit(
+        self,
+        job: Job,
+        fingerprint: str = "",
+        is_published: IsPublished = never_published,
+        followers: Sequence[Job] = (),
+    ) -> Submission:
+        submission = super().submit(job, fingerprint, is_published, followers)
+        if job.key.asset == "product":
+            self.is_running.set()
+        return submission
+
+    def cancel(self, job_id: str) -> None:
+        super().cancel(job_id)
+        self.is_cancelled.set()
+
+
+def test_an_interrupt_ends_jobs_at_once_while_other_results_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checks of a genome read hundreds of gigabytes."""
+    backend = SlowToCheck(tmp_path / "scratch")
+
+    def interrupt() -> None:
+        if backend.is_checking.is_set():
+            raise DagsterExecutionInterruptedError
+
+    monkeypatch.setattr("bioinfo_assets.orchestration.step_run.raise_if_interrupted", interrupt)
+    began = time.monotonic()
+    with toy_on(backend, tmp_path, monkeypatch) as toy, suppress(DagsterExecutionInterruptedError):
+        toy.run(keys=["factor", "product"])
+    assert backend.is_cancelled.is_set()
+    assert time.monotonic() - began < 10
 
 
 def test_the_output_of_a_job_is_in_the_compute_logs(toy: ToyProject) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,24 @@ from bioinfo_assets.records.observations import (
 )
 from bioinfo_assets.records.record import Observation
 from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.storage import local_files
 from bioinfo_assets.storage.store import Store
+
+
+def test_reading_ends_when_it_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is interrupted waits for its threads."""
+    budget, file = ReadBudget(), tmp_path / "a.fastq.gz"
+    file.write_bytes(b"reads")
+
+    def endless(_: Path) -> Iterator[bytes]:
+        for _number in range(1000):
+            yield b"x"
+            budget.stop()
+        raise AssertionError("it was read on")
+
+    monkeypatch.setattr(local_files, "chunks", endless)
+    with pytest.raises(UnreadSourceError, match="interrupted"):
+        observe(Ledger(Store(), str(tmp_path / "out")), ResultKey("raw_reads", "s"), {"1": str(file)}, budget=budget)
 
 
 def observe_reads(folder: Path, file: Path) -> Observation:
