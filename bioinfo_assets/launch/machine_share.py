@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.job import Resources
+from bioinfo_assets.launch.machine_limits import cpu_ids
 from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.file_lock import file_lock, is_held
 
@@ -45,6 +46,8 @@ class _Use:
         waiting_since: Since when the first job of its queue has waited; 0 if none does.
         last_request: When it asked for the last time.
         results: Those that its jobs compute, and that are not published yet.
+        cpu_ids: The CPUs that it may use.
+        memory_group: The control group whose memory it shares; empty if it is the machine's.
     """
 
     cpus: int = 0
@@ -52,6 +55,8 @@ class _Use:
     waiting_since: float = 0.0
     last_request: float = 0.0
     results: Sequence[str] = ()
+    cpu_ids: Sequence[int] = ()
+    memory_group: str = ""
 
     def waits_longer_than(self, since: float, now: float) -> bool:
         """Whether its first job has waited since before a time, and is still asked for."""
@@ -66,14 +71,18 @@ class MachineShare:
     waited longer: the small jobs of one run do not starve a big one of another.
 
     Attributes:
-        cpus: CPUs of this machine.
-        memory_mib: Its memory.
+        cpus: CPUs of this machine that its processes may use.
+        memory_mib: The memory that they may use.
         folder: Where the backends of this machine have their files.
+        cpu_ids: The CPUs by their numbers: a scheduler such as Slurm gives others to other allocations.
+        memory_group: The control group whose memory that is; empty if it is the machine's.
     """
 
     cpus: int
     memory_mib: int
     folder: Path
+    cpu_ids: Collection[int] = field(default_factory=cpu_ids)
+    memory_group: str = ""
     _held: dict[str, Resources] = field(default_factory=dict)
     _claimed: dict[str, str] = field(default_factory=dict)
     _waiting_since: float = 0.0
@@ -119,7 +128,7 @@ class MachineShare:
             since = self._waiting_since or now
             others = self._others(own)
             is_granted = self._is_free(resources, others) and not any(
-                use.waits_longer_than(since, now) for use in others
+                use.waits_longer_than(since, now) for use in others if self._shares_cpus(use)
             )
             held = {**self._held, job_id: resources} if is_granted else self._held
             waiting_since = 0.0 if is_granted else since
@@ -193,9 +202,13 @@ class MachineShare:
     def _is_free(self, resources: Resources, others: Sequence[_Use]) -> bool:
         """Whether the machine has these resources in addition to what its own jobs and those of others hold."""
         own = (*self._held.values(), resources)
-        cpus = sum(held.cpus for held in own) + sum(use.cpus for use in others)
-        memory_mib = sum(held.memory_mib for held in own) + sum(use.memory_mib for use in others)
+        others_memory = sum(use.memory_mib for use in others if use.memory_group == self.memory_group)
+        cpus = sum(held.cpus for held in own) + sum(use.cpus for use in others if self._shares_cpus(use))
+        memory_mib = sum(held.memory_mib for held in own) + others_memory
         return cpus <= self.cpus and memory_mib <= self.memory_mib
+
+    def _shares_cpus(self, other: _Use) -> bool:
+        return not other.cpu_ids or not set(other.cpu_ids).isdisjoint(self.cpu_ids)
 
     def _update(self) -> None:
         """State what the jobs hold now that it is less; if that fails, others learn of it with the next change."""
@@ -216,7 +229,8 @@ class MachineShare:
         """
         cpus = sum(resources.cpus for resources in held.values())
         memory_mib = sum(resources.memory_mib for resources in held.values())
-        data = json.dumps([cpus, memory_mib, waiting_since, time.time(), list(claimed.values())]).encode("ascii")
+        use = [cpus, memory_mib, waiting_since, time.time(), list(claimed.values()), [*self.cpu_ids], self.memory_group]
+        data = json.dumps(use).encode("ascii")
         size = max(file.stat().st_size, -(-len(data) // _BLOCK) * _BLOCK)
         with translate_disk_errors(self.folder), file.open("r+b") as handle:
             os.posix_fallocate(handle.fileno(), 0, size)

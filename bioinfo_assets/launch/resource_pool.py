@@ -1,34 +1,10 @@
 """This machine's CPUs and memory, and how jobs share them."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
 
 from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch.job import Job, Resources
-
-_MIB: Final = 1024 * 1024
-_CGROUP_LIMITS: Final = (
-    Path("/sys/fs/cgroup/memory.max"),  # version 2
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),  # version 1
-)
-
-
-def available_cpus() -> int:
-    """Return the number of CPUs that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-def available_memory_mib() -> int:
-    """Return this machine's memory in MiB, or the limit of the container that this process is in."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for path in _CGROUP_LIMITS:
-        text = path.read_text(encoding="ascii").strip() if path.exists() else ""
-        if text.isdecimal():  # version 2 has `max` where there is no limit
-            limits.append(int(text))
-    return min(limits) // _MIB
 
 
 @dataclass(frozen=True, slots=True)

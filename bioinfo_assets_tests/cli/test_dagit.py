@@ -17,8 +17,8 @@ import pytest
 
 from bioinfo_assets.cli.dagit import check_host
 from bioinfo_assets.launch.job import Resources
+from bioinfo_assets.launch.machine_limits import available_cpus, available_memory_mib
 from bioinfo_assets.launch.machine_share import MachineShare, machine_folder
-from bioinfo_assets.launch.resource_pool import available_cpus, available_memory_mib
 from bioinfo_assets.orchestration import JobLauncher
 from bioinfo_assets.pipeline.graph import ASSETS, SOURCES
 from bioinfo_assets.pipeline.project import Project

@@ -19,12 +19,12 @@ from urllib3.exceptions import ProtocolError
 from bioinfo_assets.errors import InputError, MissingToolError, ResourceError
 from bioinfo_assets.launch.backend import Outcome, State, Stream
 from bioinfo_assets.launch.docker.backend import DockerBackend
-from bioinfo_assets.launch.docker.container import _container_user, wait_until_removed
+from bioinfo_assets.launch.docker.container import _container_user, _host_config, wait_until_removed
 from bioinfo_assets.launch.docker.engine import translate_engine_errors
 from bioinfo_assets.launch.docker.images import Images, image_reference
-from bioinfo_assets.launch.host_job import NotStartedError
+from bioinfo_assets.launch.host_job import HostJob, NotStartedError
 from bioinfo_assets.launch.job import Input, JobOptions, Resources, StoredFile
-from bioinfo_assets.launch.scratch import HostScratch
+from bioinfo_assets.launch.scratch import HostScratch, new_attempt
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.container_engine import Engine, engine
 from bioinfo_assets_tests.launch.contract import (
@@ -256,6 +256,34 @@ class TestIsolation:
     def test_whoever_runs_a_rootless_engine_is_root_within_it(self) -> None:
         assert _container_user({"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}) == "0:0"
         assert _container_user({"SecurityOptions": ["name=seccomp,profile=default"]}) == f"{os.getuid()}:{os.getgid()}"
+
+
+class TestEnginesWithOtherSecurity:
+    """By what the engine is asked for: this machine's has none of these features."""
+
+    @staticmethod
+    def asked_for(folder: Path, **info: Any) -> dict[str, Any]:
+        own = job("greets", outputs=(TEXT,))
+        client = docker.DockerClient(base_url=f"unix://{folder}/none", version="1.43")  # which it does not call
+        return dict(_host_config(client, info, HostJob(own, new_attempt(folder, own), own.resources)))
+
+    def test_labels_of_selinux_do_not_keep_a_container_from_its_files(self, tmp_path: Path) -> None:
+        asked_for = self.asked_for(tmp_path, SecurityOptions=["name=seccomp,profile=default", "name=selinux"])
+        assert asked_for["SecurityOpt"] == ["no-new-privileges", "label=disable"]
+        assert self.asked_for(tmp_path)["SecurityOpt"] == ["no-new-privileges"]
+
+    def test_users_are_those_of_the_host_where_the_engine_maps_them_to_others(self, tmp_path: Path) -> None:
+        assert self.asked_for(tmp_path, SecurityOptions=["name=userns"])["UsernsMode"] == "host"
+        assert "UsernsMode" not in self.asked_for(tmp_path)
+
+    def test_a_rootless_engine_has_no_groups_of_the_host(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "getgroups", lambda: [7, 100_000])
+        assert "GroupAdd" not in self.asked_for(tmp_path, SecurityOptions=["name=rootless"])
+        assert self.asked_for(tmp_path)["GroupAdd"] == ["7", "100000"]
+
+    def test_an_engine_without_quotas_of_cpus_is_not_asked_for_one(self, tmp_path: Path) -> None:
+        assert "NanoCpus" not in self.asked_for(tmp_path, CpuCfsQuota=False)
+        assert self.asked_for(tmp_path, CpuCfsQuota=True)["NanoCpus"] == 1_000_000_000
 
 
 class TestContainersThatAreOver:

@@ -19,8 +19,8 @@ from bioinfo_assets.launch import machine_share
 from bioinfo_assets.launch.backend import Outcome, State
 from bioinfo_assets.launch.job import Resources
 from bioinfo_assets.launch.local_backend import LocalBackend
+from bioinfo_assets.launch.machine_limits import available_cpus
 from bioinfo_assets.launch.machine_share import FOLDER_VARIABLE, MachineShare, machine_folder
-from bioinfo_assets.launch.resource_pool import available_cpus
 from bioinfo_assets.storage.atomic import disk_full_error
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.contract import TEXT, job, run, wait_for_end, wait_for_status
@@ -86,6 +86,26 @@ def test_memory_is_shared_like_cpus(tmp_path: Path) -> None:
     assert first.try_hold("a", Resources(cpus=1, memory_mib=900))
     assert not second.try_hold("b", Resources(cpus=1, memory_mib=101))
     assert second.try_hold("c", Resources(cpus=1, memory_mib=100))
+
+
+def test_allocations_with_other_cpus_and_memory_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """Two jobs of Slurm on one node: each has CPUs and memory of its own, and the results are those of both."""
+    first = MachineShare(4, 1000, tmp_path, range(4), "/job_1")
+    second = MachineShare(4, 1000, tmp_path, range(4, 8), "/job_2")
+    assert first.try_hold("a", Resources(cpus=4, memory_mib=1000))
+    assert second.try_hold("b", Resources(cpus=4, memory_mib=1000))
+    assert not second.try_hold("c", ONE)  # it waits
+    first.release("a")
+    assert first.try_hold("d", THREE)
+    assert first.claim({"d": "/out/depth.txt"})
+    assert not second.claim({"b": "/out/depth.txt"})
+
+
+def test_the_machines_memory_is_shared_by_processes_on_other_cpus(tmp_path: Path) -> None:
+    """As `taskset` gives them."""
+    first, second = MachineShare(4, 1000, tmp_path, range(4)), MachineShare(4, 1000, tmp_path, range(4, 8))
+    assert first.try_hold("a", Resources(cpus=4, memory_mib=900))
+    assert not second.try_hold("b", Resources(cpus=4, memory_mib=200))
 
 
 def test_a_big_job_is_not_overtaken_by_small_ones_of_another_backend(tmp_path: Path) -> None:

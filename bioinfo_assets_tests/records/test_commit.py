@@ -13,8 +13,8 @@ import pytest
 from bioinfo_assets.errors import BioinfoAssetsError, JobError, ResourceError
 from bioinfo_assets.launch.backend import JobReport
 from bioinfo_assets.launch.job import Input, Job, Output, Resources
+from bioinfo_assets.launch.machine_limits import available_cpus
 from bioinfo_assets.launch.machine_share import MachineShare, machine_folder
-from bioinfo_assets.launch.resource_pool import available_cpus
 from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets.launch.transfer import PublishLock, publish
 from bioinfo_assets.records import commit as commit_module

@@ -174,42 +174,46 @@ def remove_orphans(client: DockerClient) -> None:
 
 def _container_config(client: DockerClient, job: HostJob) -> dict[str, Any]:
     """The arguments of the engine's ContainerCreate."""
-    attempt = job.attempt
+    attempt, info = job.attempt, client.info()
     supervisor = ["python3", "-I", "-S", job_supervisor.__file__, "files", str(attempt.stdout), str(attempt.stderr)]
     return {
         "entrypoint": supervisor,
         "command": ["bash", str(attempt.script)],
         "working_dir": str(attempt.work),
-        "user": _container_user(client.info()),
+        "user": _container_user(info),
         "environment": {**job.job.options.environment, **job.variables()},
         "hostname": "localhost",  # log4j writes to stdout, where a BAM may go, if it cannot look up its host's name
         "stdin_open": True,
         "labels": {_MACHINE: socket.gethostname(), _HOST: str(attempt.host), _JOB: job.job.name},
         "healthcheck": {"test": ["NONE"]},
         "use_config_proxy": False,
-        "host_config": _host_config(client, job),
+        "host_config": _host_config(client, info, job),
     }
 
 
-def _host_config(client: DockerClient, job: HostJob) -> HostConfig:
+def _host_config(client: DockerClient, info: Mapping[str, Any], job: HostJob) -> HostConfig:
     """A container's share of the machine: its attempt's folder, its inputs, CPUs, memory without swap; no network.
 
-    Of root's capabilities (capabilities(7)) none is left but one, and only where the host runs as root.
+    Of root's capabilities (capabilities(7)) none is left but one, and only where the host runs as root. Where SELinux
+    would label the mounted files for one container, its labels are off for this one, and where the engine maps users to
+    others, not for this one: its files are the host's. Groups of the host do not exist in a rootless engine, which may
+    have no quotas of CPUs either.
     """
-    is_root = _container_user(client.info()).startswith("0:")
+    is_root = _container_user(info).startswith("0:")
     options, memory = job.job.options, max(job.granted.memory_mib * _MIB, _MIN_MEMORY)
     return client.api.create_host_config(
         auto_remove=True,
         network_mode="none",
         log_config=LogConfig(type=LogConfig.types.NONE),
-        security_opt=["no-new-privileges"],
+        security_opt=["no-new-privileges", *(["label=disable"] if _has(info, "selinux") else [])],  # as of `docker run`
+        userns_mode="host" if _has(info, "userns") else None,  # whoever owns the attempt's folder is nobody in another
         cap_drop=["ALL"],
         cap_add=["DAC_OVERRIDE"] if is_root else None,  # files of other users, as root reads them outside
         read_only=True,
         tmpfs={"/tmp": _TMPFS},  # noqa: S108 - the container's own; `TMPDIR` is on the disk of the scratch folder
-        group_add=[str(group) for group in os.getgroups()],  # inputs may be readable for a group only
+        group_add=None if _has(info, "rootless") else [str(group) for group in os.getgroups()],  # who may read inputs
         mounts=_mounts(job),
-        nano_cpus=job.granted.cpus * 1_000_000_000,
+        nano_cpus=job.granted.cpus * 1_000_000_000 if info.get("CpuCfsQuota", True) else None,
         mem_limit=memory,
         memswap_limit=memory,
         shm_size=None if options.shared_memory_mib is None else options.shared_memory_mib * _MIB,
@@ -234,5 +238,9 @@ def _mounts(job: HostJob) -> list[Mount]:
 
 def _container_user(info: Mapping[str, Any]) -> str:
     """The host's user, who then owns the outputs; in a rootless engine, that user is root inside the container."""
-    rootless = "name=rootless" in info.get("SecurityOptions", ())
-    return "0:0" if rootless else f"{os.getuid()}:{os.getgid()}"
+    return "0:0" if _has(info, "rootless") else f"{os.getuid()}:{os.getgid()}"
+
+
+def _has(info: Mapping[str, Any], feature: str) -> bool:
+    """Whether the engine has a security feature on, as SystemInfo lists them (Docker's API, `SecurityOptions`)."""
+    return any(option.split(",")[0] == f"name={feature}" for option in info.get("SecurityOptions", ()))
