@@ -34,7 +34,7 @@ def cpu_ids() -> frozenset[int]:
 
 
 def available_cpus(root: Path = _ROOT, own_groups: Path = _OWN_GROUPS) -> int:
-    """Return the number of CPUs that this process may use at a time; a part of one counts as one.
+    """Return the number of CPUs that this process may use at a time: at least one, and the whole ones of a quota.
 
     Args:
         root: Of the hierarchies of control groups.
