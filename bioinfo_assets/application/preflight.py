@@ -10,7 +10,7 @@ from bioinfo_assets.errors import InputError, ResourceError, did_you_mean
 from bioinfo_assets.genomics import known_sites
 from bioinfo_assets.genomics.read_group import check_platform, read_groups_of
 from bioinfo_assets.genomics.reference import MAX_FASTA_BYTES, Contig, contigs_of_fasta, fasta_name, parse_fai
-from bioinfo_assets.genomics.sample import Sample, check_distinct_reads
+from bioinfo_assets.genomics.sample import Sample, check_distinct
 from bioinfo_assets.launch.backend_config import batch_scratch, open_backend
 from bioinfo_assets.launch.job import StoredFile
 from bioinfo_assets.pipeline.code_versions import ToolsByAsset, save_tools, tools_of
@@ -280,7 +280,7 @@ def _check_samples(project: Project, new: Sequence[Sample], names: Sequence[str]
         return sample
 
     samples = list(map_reads(project.ledger, load, names))
-    check_distinct_reads(samples)
+    check_distinct(samples)
     if new:
         check_reads_are_new(project.ledger, new)
     check_are_sources(project.layout, (uri for sample in samples for uri in sample.fastqs))

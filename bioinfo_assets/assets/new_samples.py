@@ -15,7 +15,7 @@ from bioinfo_assets.assets.check_events import current_project
 from bioinfo_assets.assets.observe_sources import budget_of_tick
 from bioinfo_assets.assets.up_to_date import states_by_asset
 from bioinfo_assets.errors import BioinfoAssetsError
-from bioinfo_assets.genomics.sample import Sample, check_distinct_reads
+from bioinfo_assets.genomics.sample import Sample, check_distinct
 from bioinfo_assets.genomics.samplesheet import SheetRow
 from bioinfo_assets.genomics.uri import folder_of
 from bioinfo_assets.orchestration.backfills import not_pending, request_backfill
@@ -163,7 +163,7 @@ def new_samples(
             found[name] = sample
         else:
             problems[name] = sample
-    check_distinct_reads(found.values())
+    check_distinct(found.values())
     if found:
         problems |= _known_reads(project, found)
     return {name: sample for name, sample in found.items() if name not in problems}, problems
@@ -195,7 +195,7 @@ def _known_reads(project: Project, new: Mapping[str, Sample]) -> dict[str, Bioin
     problems: dict[str, BioinfoAssetsError] = {}
     for name, sample in new.items():
         try:
-            check_distinct_reads([sample, *(owners[uri] for uri in sample.fastqs if uri in owners)])
+            check_distinct([sample, *(owners[uri] for uri in sample.fastqs if uri in owners)])
         except BioinfoAssetsError as problem:
             problems[name] = problem
     return problems

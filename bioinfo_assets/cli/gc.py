@@ -1,7 +1,7 @@
 """`bioinfo-assets gc`: garbage collection: release what is no longer kept, list and delete what nothing needs."""
 
 import json as json_module
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, groupby
@@ -14,6 +14,7 @@ from rich.table import Table
 from bioinfo_assets.application.paths import absolute_path
 from bioinfo_assets.application.plan import plan_everything
 from bioinfo_assets.application.retention import ended_retentions, has_retention
+from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.cli.tables import wide_console
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
@@ -104,8 +105,15 @@ def gc(
             *(_Row.of_retention(ledger, item) for item in _ended(ledger, now)),
         ]
     else:
-        rows = list(_release_all(ledger, garbage, now))
-    _print_rows(rows, "can be deleted" if dry_run else "deleted", json=json)
+        failures: list[str] = []
+        rows = list(_release_all(ledger, garbage, now, failures.append))
+        _print_rows(rows, "deleted", json=json)
+        for failure in failures:
+            typer.echo(f"error: {failure}", err=True)
+        if failures:
+            raise typer.Exit(ExitCode.BAD_INPUT)
+        return
+    _print_rows(rows, "can be deleted", json=json)
 
 
 def _delete(items: Iterable[GarbageItem], *, json: bool) -> None:
@@ -139,20 +147,30 @@ def _ended(ledger: Ledger, now: datetime, *, required: bool = False) -> tuple[Re
     return ended.items
 
 
-def _release_all(ledger: Ledger, garbage: Garbage, now: datetime) -> Iterator[_Row]:
+def _release_all(ledger: Ledger, garbage: Garbage, now: datetime, on_failure: Callable[[str], None]) -> Iterator[_Row]:
+    """Release all whose retention has ended; one that cannot be released keeps none of the others."""
     ended = _ended(ledger, now, required=True)
     yield from map(_Row.of_garbage, _delete_left(ledger, garbage))
 
-    def release_group(items: Sequence[Releasable]) -> list[tuple[Releasable, bool]]:
-        return [(item, release(ledger, item, now)) for item in items]
+    def release_group(items: Sequence[Releasable]) -> list[tuple[Releasable, bool | BioinfoAssetsError]]:
+        return [(item, _release(ledger, item, now)) for item in items]
 
     # Those of a sample one after the other: they share a lock, and the record of one is looked at for the next.
     groups = [tuple(group) for _, group in groupby(ended, key=lambda item: item.record.scope)]
     for item, is_released in chain.from_iterable(map_reads(ledger, release_group, groups)):
-        if is_released:
+        if isinstance(is_released, BioinfoAssetsError):
+            on_failure(f"{item.record.key.label} was not released: {is_released}")
+        elif is_released:
             yield _Row.of_retention(ledger, item)
         else:
             typer.echo(f"warning: {item.record.key.label} is kept: a run has changed its results meanwhile", err=True)
+
+
+def _release(ledger: Ledger, item: Releasable, now: datetime) -> bool | BioinfoAssetsError:
+    try:
+        return release(ledger, item, now)
+    except BioinfoAssetsError as error:
+        return error
 
 
 def _delete_left(ledger: Ledger, garbage: Garbage) -> Iterable[GarbageItem]:

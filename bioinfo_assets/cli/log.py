@@ -99,10 +99,23 @@ def _text_line(version: dict[str, object]) -> str:
 def _file_versions(entries: Iterator[Entry]) -> Iterator[dict[str, object]]:
     """Merge the entries of each version of each file, which may be written, read, or both."""
     for _, same_file in groupby(entries, key=lambda entry: entry.uri):
-        versions: dict[str, list[Entry]] = {}
-        for entry in sorted(same_file, key=lambda entry: entry.time):
-            versions.setdefault(entry.content or "", []).append(entry)
+        in_order = sorted(same_file, key=lambda entry: entry.time)
+        versions: dict[tuple[str | None, str | None], list[Entry]] = {}
+        for entry in in_order:
+            if entry.role != "r":
+                versions.setdefault((entry.content, entry.sha256), []).append(entry)
+        for entry in in_order:
+            if entry.role == "r":
+                _version_that_was_read(versions, entry).append(entry)
         yield from map(_merge, versions.values())
+
+
+def _version_that_was_read(versions: dict[tuple[str | None, str | None], list[Entry]], reader: Entry) -> list[Entry]:
+    """The latest version with this content that was there when it was read; a new one if none has it."""
+    same = [entries for (content, _), entries in versions.items() if content == reader.content]
+    before = [entries for entries in same if entries[0].time <= reader.time]
+    found = before[-1:] or same[:1]
+    return found[0] if found else versions.setdefault((reader.content, reader.sha256), [])
 
 
 def _merge(entries: list[Entry]) -> dict[str, object]:

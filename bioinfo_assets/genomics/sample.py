@@ -140,14 +140,23 @@ class Sample:
                 )
 
 
-def check_distinct_reads(samples: Iterable[Sample]) -> None:
+def check_distinct(samples: Iterable[Sample]) -> None:
     """Check that no FASTQ belongs to two samples, as after a row of a samplesheet was copied and not edited.
+
+    Nor may two names differ in upper and lower case only: their folders are one on some disks, such as those of macOS.
 
     Raises:
         InputError: One does.
     """
     owners: dict[str, str] = {}
+    names: dict[str, str] = {}
     for sample in samples:
+        other = names.setdefault(sample.name.casefold(), sample.name)
+        if other != sample.name:
+            raise InputError(
+                f"the names of samples {other} and {sample.name} differ in upper and lower case only, and some disks "
+                "have one folder for both: rename one of them"
+            )
         for uri in sample.fastqs:
             if owners.setdefault(uri, sample.name) != sample.name:
                 raise InputError(

@@ -111,9 +111,10 @@ def assess_intact_bam(results: SampleResults, record: Record) -> Assessment:
     bam = record.file("bam")
     if bam.is_released:
         return _assess_released_bam(bam.content, results.record(RECALIBRATED_CRAM))
-    damage = project.ledger.check_files(record).damage
-    if damage:
-        return fail(damage, damage)
+    checked = project.ledger.check_files(record)
+    if checked.damage:
+        return fail(checked.damage, checked.damage)
+    project.ledger.refresh_stamps(record, checked.record)
     try:
         header = read_bam_header(project.store, bam.uri)
     except InputError as problem:

@@ -151,12 +151,17 @@ class DryRun:
                 pending = self._plan_by_upstream(key, record)
                 if pending is not None:
                     return pending
-                if record is None and self.project.cache is None:
+                if record is None and not self._needs_fingerprint:
                     self._check_upstream(key, upstream)  # without reading FASTQs, which takes long the first time
                     return PlannedResult(key, PlannedAction.RUN, NOT_COMPUTED)
             return self._plan_by_decision(key, upstream, record)
         except BioinfoAssetsError as problem:
             return PlannedResult(key, PlannedAction.BLOCKED, str(problem), record)
+
+    @property
+    def _needs_fingerprint(self) -> bool:
+        """Whether a result that is not computed yet may be in the shared cache, and that is of interest."""
+        return self.project.cache is not None and not self.states_only
 
     def _plan_by_decision(self, key: ResultKey, upstream: Upstream, record: Record | None) -> PlannedResult:
         decision = decide_reuse(
@@ -217,7 +222,7 @@ class DryRun:
                 is_stale |= planned.is_stale
         pending = next((first[action] for action in _PENDING if action in first), None)
         if pending is not None:
-            if record is None and self.project.cache is None:
+            if record is None and not self._needs_fingerprint:
                 return PlannedResult(key, PlannedAction.RUN, NOT_COMPUTED)
             is_deeper = pending.action is PlannedAction.DEPENDS_ON_UPSTREAM
             reason = pending.reason if is_deeper else f"after {pending.key.label}"

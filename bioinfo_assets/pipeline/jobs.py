@@ -263,13 +263,15 @@ def vcf_contigs(store: Store, uri: str) -> Mapping[str, int | None]:
 
 
 def _read_groups(upstream: Upstream, sample: str, trimmed: Record) -> Sequence[ReadGroup]:
-    """The read groups of a sample's lanes; of imported reads, those that were given at the import."""
-    lanes = upstream.sources.sample(sample)
-    if lanes.lanes:
-        return read_groups_of(lanes, check_platform(upstream.project.settings.platform))
-    imported = trimmed if trimmed.imported else upstream.project.ledger.read(ResultKey("merged_reads", sample))
-    lines = imported.parameters.get("read_groups") if imported is not None else None
-    return [parse_read_group(str(line)) for line in lines] if isinstance(lines, tuple | list) else ()
+    """The read groups that were given when reads of a sample were imported; otherwise those of its lanes."""
+    saved = upstream.sources.sample(sample)
+    if saved.imported:
+        merged = None if trimmed.imported else upstream.project.ledger.read(ResultKey("merged_reads", sample))
+        imported = next((record for record in (trimmed, merged) if record is not None and record.imported), None)
+        lines = imported.parameters.get("read_groups") if imported is not None else None
+        if isinstance(lines, tuple | list) and lines:
+            return [parse_read_group(str(line)) for line in lines]
+    return read_groups_of(saved, check_platform(upstream.project.settings.platform)) if saved.lanes else ()
 
 
 def _final_bam(upstream: Upstream, sample: str) -> IndexedBam:

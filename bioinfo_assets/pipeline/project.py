@@ -67,10 +67,7 @@ class Project:
 
     @cached_property
     def genome_size(self) -> int:
-        """The size of the reference's FASTA in bytes, hardly more than its bases; that of a human one if there is none.
-
-        It is for the resources of jobs that do not read the FASTA.
-        """
+        """The bytes of the reference's FASTA, for the resources of jobs without it; a human one's by default."""
         record = self.ledger.read(ResultKey("reference_genome", REFERENCES))
         return record.file("fasta").size if record is not None else HUMAN_FASTA
 

@@ -6,6 +6,7 @@ the same time. In S3, one listing returns the ETags of all records.
 """
 
 import json
+import logging
 import os
 import sqlite3
 import time
@@ -15,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from bioinfo_assets.errors import BioinfoAssetsError, InputError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError, NotFoundError, UnreachableError
 from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.layout import HISTORY, RECORDS, OutputLayout, history_in, is_past_record, records_in
 from bioinfo_assets.records.ledger import Ledger
@@ -26,6 +27,7 @@ from bioinfo_assets.storage.store import local_path
 RACY_INTERVAL_S: Final = 2.0
 """Folders that changed this recently are listed again by the next update."""
 
+_log = logging.getLogger(__name__)
 _FOLDERS_PER_TRANSACTION: Final = 100
 """So that a transaction takes less than a second, since another process may be waiting for its end."""
 
@@ -134,7 +136,9 @@ def _index_folders(
         with connection:
             for folder, stamps in batch:
                 _index_folder(connection, ledger.layout, folder, stamps, records)
-                stamp = (trusted or {}).get(folder)
+                # A folder of which a record could not be read is looked at again: its rights may change.
+                is_read = all(records.get(uri, b"") is not None for uri in stamps)
+                stamp = (trusted or {}).get(folder) if is_read else None
                 connection.execute("DELETE FROM folders WHERE folder = ?", (folder,))
                 if stamp is not None:
                     connection.execute("INSERT INTO folders VALUES (?, ?)", (folder, stamp))
@@ -150,12 +154,21 @@ def _find_outdated(known: Mapping[str, str], stamps: Mapping[str, str]) -> list[
     return [uri for uri, stamp in stamps.items() if known.get(uri) != stamp]
 
 
-def _read(ledger: Ledger, uri: str) -> bytes:
-    """The text of a record; nothing if it was deleted meanwhile."""
+def _read(ledger: Ledger, uri: str) -> bytes | None:
+    """The text of a record; nothing if it was deleted meanwhile, None if it cannot be read.
+
+    Raises:
+        UnreachableError: S3 does not answer.
+    """
     try:
         return ledger.store.read_small(uri)
-    except BioinfoAssetsError:
+    except NotFoundError:
         return b""
+    except UnreachableError:
+        raise
+    except BioinfoAssetsError as error:
+        _log.warning("a record is left out: %s", error)
+        return None
 
 
 def _index_folder(
@@ -163,14 +176,14 @@ def _index_folder(
     layout: OutputLayout,
     folder: str,
     stamps: Mapping[str, str],
-    records: Mapping[str, bytes],
+    records: Mapping[str, bytes | None],
 ) -> None:
     known = _read_stamps(connection, folder)
     outdated = [uri for uri in known if stamps.get(uri) != known[uri]]
     connection.executemany("DELETE FROM records WHERE uri = ?", ((uri,) for uri in outdated))
     for uri in _find_outdated(known, stamps):
         try:
-            record = json.loads(records.get(uri, b""))
+            record = json.loads(records.get(uri) or b"")
             asset, scope, when, files = _parse(layout, record)
             job = _parse_job(record) if "wall_s" in record else None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -5,7 +5,7 @@ replaced since, its record is in `records/history`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from threading import RLock
@@ -211,7 +211,10 @@ class Lineage:
             or self._find_source(item.uri, item.content, own_folder)
             or self._find_output(item.uri, item.content, own_folder, read)  # imported: its file is stored elsewhere
         )
-        return file or TracedFile(item.uri, item.size, None, item.content, note="its origin is unknown")
+        if file is None:
+            return TracedFile(item.uri, item.size, None, item.content, note="its origin is unknown")
+        is_other_version = file.producer is None and file.sha256 is None and file.content == item.content
+        return replace(file, size=item.size) if is_other_version else file
 
     def _find_output(
         self, uri: str, content: str | None, folder: str | None = None, read: datetime | None = None

@@ -3,19 +3,21 @@
 The record of a replaced result is not lost: it moves to the history of its scope, where it stays readable.
 """
 
+import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from bioinfo_assets.errors import InputError, NotFoundError
+from bioinfo_assets.errors import InputError, NotFoundError, ResourceError, UnreachableError
 from bioinfo_assets.launch.transfer import PublishLock, publish_lock
 from bioinfo_assets.layout import OutputLayout
 from bioinfo_assets.records.record import FileRecord, Observation, Record
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage.store import FileStat, Store
 
+_log = logging.getLogger(__name__)
 _RECORD_OR_OBSERVATION: Final[TypeAdapter[Record | Observation]] = TypeAdapter(Record | Observation)
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -118,16 +120,23 @@ class Ledger:
     def refresh_stamps(self, before: Record, checked: Record) -> bool:
         """Record the current stamps of an intact result, so that its bytes are not read the next time.
 
+        Whoever may only read the results has their bytes read each time.
+
         Returns:
             Whether `before` was still the record: another process may have published meanwhile.
         """
         if checked == before:
             return True
-        with self.publishing(before.scope):
-            if self.read(before.key) != before:
-                return False
-            self.write(checked)
-            return True
+        try:
+            with self.publishing(before.scope):
+                if self.read(before.key) != before:
+                    return False
+                self.write(checked)
+        except UnreachableError:
+            raise
+        except (InputError, ResourceError) as error:
+            _log.info("the times of the files of %s are not recorded: %s", before.key.label, error)
+        return True
 
     def publishing(self, scope: str) -> AbstractContextManager[PublishLock]:
         """The lock of whoever changes a scope's files or records; it is checked before a record is written."""

@@ -73,4 +73,6 @@ def _read(ledger: Ledger, key: ResultKey) -> Record | str | None:
     if record is None:
         return None
     checked = ledger.check_files(record)
+    if not checked.damage:
+        ledger.refresh_stamps(record, checked.record)
     return f"{checked.damage}: materialize {key.label} again" if checked.damage else checked.record.without_provenance()

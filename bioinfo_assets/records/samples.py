@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from bioinfo_assets.errors import InputError, NotFoundError
 from bioinfo_assets.genomics.fastq import check_pair, lane_of, trailing_number
 from bioinfo_assets.genomics.fastq_head import HEAD_BYTES, FastqHead, read_head
-from bioinfo_assets.genomics.sample import Lane, Sample, check_distinct_reads
+from bioinfo_assets.genomics.sample import Lane, Sample, check_distinct
 from bioinfo_assets.genomics.samplesheet import (
     SheetRow,
     is_samplesheet,
@@ -156,7 +156,7 @@ def samples_of(store: Store, rows: Iterable[SheetRow], known: KnownLanes | None 
         Sample(name, tuple(found), sex=given[name].sex, patient=given[name].patient)
         for name, found in sorted(lanes.items())
     )
-    check_distinct_reads(samples)
+    check_distinct(samples)
     return samples
 
 
@@ -251,7 +251,7 @@ def check_reads_are_new(ledger: Ledger, new: Sequence[Sample]) -> None:
         InputError: One does.
     """
     others = set(sample_names(ledger)).difference(sample.name for sample in new)
-    check_distinct_reads([*map_reads(ledger, partial(load_sample, ledger), sorted(others)), *new])
+    check_distinct([*map_reads(ledger, partial(load_sample, ledger), sorted(others)), *new])
 
 
 def has_sample(ledger: Ledger, name: str) -> bool:

@@ -18,6 +18,9 @@ _NOT_WRITABLE: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EISDIR}
 )
 
+_CANNOT_SYNC: Final = frozenset({errno.EINVAL, errno.EBADF})
+"""What fsync(2) answers for a folder of a file system that does not support it."""
+
 _PART: Final = r"[a-z0-9_]{8}\.part"
 """How the name of a temporary file ends, as mkstemp makes it."""
 
@@ -67,7 +70,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
             yield part
             _fsync(part)
             part.replace(path)
-            _fsync(path.parent)
+            _fsync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
 
@@ -120,7 +123,7 @@ def atomic_move(source: Path, target: Path) -> None:
         try:
             _fsync(source)
             source.replace(target)
-            _fsync(target.parent)
+            _fsync_folder(target.parent)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
@@ -134,6 +137,15 @@ def _fsync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Sync a folder's entries, where the file system can: shared folders of VirtualBox and of SMB may not."""
+    try:
+        _fsync(folder)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
 
 
 def _umask() -> int:

@@ -1,5 +1,6 @@
 """`bioinfo-assets gc` lists garbage, and deletes only what is both listed and named."""
 
+import json
 import os
 import threading
 from collections.abc import Collection
@@ -8,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.gc import _release_all, gc
+from bioinfo_assets.errors import InputError
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.launch.scratch import HostScratch, new_attempt
 from bioinfo_assets.maintenance.garbage import Garbage
 from bioinfo_assets.maintenance.scope_folder import ScopeFolder, read_scope_folder
+from bioinfo_assets.records import released
 from bioinfo_assets.records.ended_samples import remove_samples
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.released import Releasable
@@ -156,10 +160,34 @@ def test_results_of_several_samples_in_s3_are_released_at_the_same_time(
         assert record is not None
         items.append(Releasable(record, {file.key for file in record.outputs}, (), "it was used"))
     monkeypatch.setattr("bioinfo_assets.cli.gc._ended", lambda *_, **__: tuple(items))
-    rows = list(_release_all(ledger, Garbage((), ()), now))
+    rows = list(_release_all(ledger, Garbage((), ()), now, pytest.fail))
     assert [(row.scope, row.reason) for row in rows] == [("a", "it was used"), ("b", "it was used")]
     left = [uri for uri in ledger.store.list(ledger.output_path, recursive=True) if uri.endswith(".fastq.gz")]
     assert left == []
+
+
+def test_a_result_that_cannot_be_released_keeps_none_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(Store(), str(tmp_path / "out"))
+    items = []
+    for sample in ("a", "b"):
+        make_result(ledger, "merged_reads", sample, f"{sample}.merged.fastq.gz")
+        record = ledger.read(ResultKey("merged_reads", sample))
+        assert record is not None
+        items.append(Releasable(record, {file.key for file in record.outputs}, (), "it was used"))
+
+    def release(own: Ledger, item: Releasable, when: datetime) -> bool:
+        if item.record.scope == "a":
+            raise InputError("the folder of a cannot be written to")
+        return released.release(own, item, when)
+
+    monkeypatch.setattr("bioinfo_assets.cli.gc._ended", lambda *_, **__: tuple(items))
+    monkeypatch.setattr("bioinfo_assets.cli.gc.release", release)
+    result = call("gc", "--output-path", ledger.output_path, "--json")
+    assert result.exit_code == ExitCode.BAD_INPUT
+    assert [row["scope"] for row in json.loads(result.stdout)] == ["b"]
+    assert "error: merged_reads of a was not released: the folder of a cannot be written to" in result.stderr
 
 
 def test_a_file_whose_name_is_not_utf_8_is_shown_with_escapes(ledger: Ledger, tmp_path: Path) -> None:

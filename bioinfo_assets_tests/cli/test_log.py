@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.cli.log import log
+from bioinfo_assets.cli.log import _file_versions, log
+from bioinfo_assets.provenance.catalog import Entry
 from bioinfo_assets_tests.cli.commands import COMMAND, CommandResult
 from bioinfo_assets_tests.cli.small_project import call_command, parse_json
 from bioinfo_assets_tests.launch.conftest import s3, s3_server
@@ -71,6 +72,22 @@ def test_a_replaced_version_is_listed_if_it_was_read_or_with_past(pipeline: Smal
         ("rw", hex_of("merged expt ")),
         ("w", hex_of("merged expt other")),
     }
+
+
+def entry(role: str, time: str, sha256: str | None, size: int = 1, content: str = "sha256:same") -> Entry:
+    return Entry("/out/s/s.bam", role, size, sha256, content, f"/out/s/records/{time}.json", False, time)  # noqa: FBT003 - not replaced
+
+
+def test_versions_of_the_same_content_have_their_own_bytes() -> None:
+    """A BAM that was written again with another compression."""
+    written = [entry("w", "2026-01-01", "old", 1), entry("w", "2026-03-01", "new", 2)]
+    read = [entry("r", "2026-02-01", None), entry("r", "2026-04-01", None)]
+    rows = [(row["sha256"], row["size"], row["role"]) for row in _file_versions(iter([*read, *written]))]
+    assert rows == [("old", 1, "rw"), ("new", 2, "rw")]
+    assert [row["role"] for row in _file_versions(iter([written[1], read[0]]))] == ["rw"]
+    assert [row["role"] for row in _file_versions(iter([entry("r", "2026-02-01", None, content="sha256:other")]))] == [
+        "r"
+    ]
 
 
 def test_a_reader_that_closes_the_pipe_early_causes_no_traceback(pipeline: SmallPipeline, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.genomics.sample import RESERVED_NAMES, Lane, Sample, check_distinct_reads, check_sample_name
+from bioinfo_assets.genomics.sample import RESERVED_NAMES, Lane, Sample, check_distinct, check_sample_name
 from bioinfo_assets_tests.genomics.builders import lane
 
 SAFE = string.ascii_letters + string.digits + "._-"
@@ -104,9 +104,15 @@ def test_a_fastq_in_two_lanes_is_refused(read1: str, read2: str) -> None:
 def test_a_fastq_in_two_samples_is_refused() -> None:
     """A row of a samplesheet that was copied, and whose files were not changed."""
     lanes = (Lane("FC1", 1, "/a_1.fq.gz", "/a_2.fq.gz", "lib"),)
-    check_distinct_reads([Sample("a", lanes), Sample("a", lanes)])
+    check_distinct([Sample("a", lanes), Sample("a", lanes)])
     with pytest.raises(InputError, match=r"samples a and b both have the reads of /a_1.fq.gz"):
-        check_distinct_reads([Sample("a", lanes), Sample("b", lanes)])
+        check_distinct([Sample("a", lanes), Sample("b", lanes)])
+
+
+def test_names_that_are_one_folder_on_some_disks_are_refused() -> None:
+    """As on macOS, Windows and SMB, where one sample would replace the other."""
+    with pytest.raises(InputError, match="samples NA1a and NA1A differ in upper and lower case only"):
+        check_distinct([Sample(name, (), imported=True) for name in ("NA1a", "NA1b", "NA1A")])
 
 
 def test_a_fastq_as_both_reads_is_refused() -> None:

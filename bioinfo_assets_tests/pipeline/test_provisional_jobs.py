@@ -14,6 +14,7 @@ from bioinfo_assets.pipeline.project import Sources
 from bioinfo_assets.records.provisional import provisional_record
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
+from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.steps.reference import Aligner
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, open_fake_project
 
@@ -33,6 +34,17 @@ def build_all(fake: FakeProject, *, planned: bool) -> Mapping[str, Job]:
         upstream = Upstream(project, Sources(project), records, lambda: Aligner.BWA)
         jobs[asset] = GRAPH[asset].build(upstream, "a")
     return jobs
+
+
+def test_read_groups_that_were_given_at_an_import_are_those_of_the_bam(fake: FakeProject) -> None:
+    """Also if the sample has lanes, whose library is another."""
+    fake.run()
+    ledger = fake.project.ledger
+    trimmed, group = fake.record("trimmed_reads", "a"), "@RG\\tID:FC1.1\\tSM:a\\tLB:lib7\\tPL:ILLUMINA\\tPU:FC1.1.ACGT"
+    assert "LB:lib7" not in build_all(fake, planned=False)["aligned_bam"].script
+    ledger.write(trimmed.model_copy(update={"imported": True, "parameters": {"read_groups": (group,)}}))
+    save_sample(ledger, replace(fake.project.sample("a"), imported=True))
+    assert "LB:lib7" in build_all(fake, planned=False)["aligned_bam"].script
 
 
 @pytest.fixture

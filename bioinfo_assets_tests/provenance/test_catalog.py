@@ -61,6 +61,24 @@ def summary(entry: Entry) -> tuple[str, str, str]:
     return entry.uri.rpartition("/")[2], entry.role, entry.record.rpartition("/")[2].partition(".")[0]
 
 
+def test_records_that_could_not_be_read_are_read_when_they_can_be(
+    pipeline: SmallPipeline, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after `chmod g+r`, which changes no time of the folder."""
+    age_folders(tmp_path)
+    real = Store.read_small
+
+    def refuse(store: Store, uri: str, *limit: int) -> bytes:
+        if "depth" in uri:
+            raise InputError(f"{uri} may not be read: ask its owner")
+        return real(store, uri, *limit)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "read_small", refuse)
+        assert "depth" not in {asset for *_, asset in entries(pipeline.ledger, home)}
+    assert "depth" in {asset for *_, asset in entries(pipeline.ledger, home)}
+
+
 def age_folders(folder: Path) -> None:
     """Set back the times of all folders, so that they are trusted."""
     for path in (folder, *folder.rglob("*")):

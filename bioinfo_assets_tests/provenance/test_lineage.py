@@ -72,6 +72,7 @@ def test_the_version_that_was_read_is_traced_and_not_the_current_one(pipeline: S
     assert merged.note == "replaced since"
     (reads,) = producer_of(merged).inputs
     assert (reads.note, reads.sha256) == ("the file has changed since", None)
+    assert reads.size == len(b"source expt.fastq.gz")
     assert reads.content == f"sha256:{sha256(b'source expt.fastq.gz').hexdigest()}"
     current = lineage.of_file(pipeline.output("expt", "expt.bam"))
     assert (current.note, current.sha256, producer_of(current).replaced) == (

@@ -1,5 +1,6 @@
 """Writes a crate: into a temporary folder next to the target, which is then renamed to it (an atomic write)."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -43,7 +44,7 @@ def write_crate(ledger: Ledger, request: CrateRequest, target: Path) -> WrittenC
     Raises:
         InputError: a scope has no results, or the target exists or is in the folder of one. Nothing was written.
     """
-    if target.exists():
+    if os.path.lexists(target):
         raise InputError(f"{target} exists already: remove it, or choose another name")
     jobs = _collect_jobs(ledger, request.scopes)
     for scope in {job.record.scope for job in jobs}:
