@@ -49,13 +49,13 @@ def diff(
     if json:
         typer.echo(json_module.dumps(_to_dict(comparison), indent=2))
     else:
-        _show(comparison, table_console(), with_now=b is None, with_script=script)
+        _show(comparison, table_console(), with_now=b is None, is_past=first.job.replaced, with_script=script)
     if not comparison.is_same:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _show(comparison: Comparison, console: Console, *, with_now: bool, with_script: bool) -> None:
-    console.print(_headline(comparison, with_now=with_now), soft_wrap=True, style="bold")
+def _show(comparison: Comparison, console: Console, *, with_now: bool, is_past: bool, with_script: bool) -> None:
+    console.print(_headline(comparison, with_now=with_now, is_past=is_past), soft_wrap=True, style="bold")
     for cause in comparison.causes:
         console.print(f"- {cause}", soft_wrap=True)
     if any(change.because for change in comparison.changes) or with_script:
@@ -68,7 +68,12 @@ def _show(comparison: Comparison, console: Console, *, with_now: bool, with_scri
         console.print(f"image (not part of the result): {before or 'none'} → {after or 'none'}", soft_wrap=True)
 
 
-def _headline(comparison: Comparison, *, with_now: bool) -> str:
+def _headline(comparison: Comparison, *, with_now: bool, is_past: bool) -> str:
+    if with_now and is_past:
+        outcome = (
+            "equals what a run would give now" if comparison.is_same else "differs from that of a run now, because of"
+        )
+        return f"{comparison.name} was replaced, and {outcome}"
     if with_now:
         return f"{comparison.name} {'is up to date' if comparison.is_same else 'would be computed again, because of'}"
     if comparison.is_same:

@@ -1,10 +1,11 @@
 """Garbage collection: lists what no current asset needs, with size and reason, and deletes what a user selects."""
 
 import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice, takewhile
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final
@@ -109,7 +110,9 @@ def select_items(ledger: Ledger, garbage: Garbage, paths: Sequence[str]) -> tupl
     Raises:
         InputError: a path selects nothing.
     """
-    selected = {item.uri: item for path in paths for item in _select(ledger, garbage, path)}
+    items = sorted(garbage.items, key=lambda item: item.uri)
+    uris = [item.uri for item in items]
+    selected = {item.uri: item for path in paths for item in _select(ledger, items, uris, path)}
     return tuple(selected.values())
 
 
@@ -237,18 +240,19 @@ def _unfinished_files(ledger: Ledger) -> Iterator[GarbageItem]:
             yield GarbageItem(str(file), "", UNFINISHED, size, (str(file),))
 
 
-def _select(ledger: Ledger, garbage: Garbage, path: str) -> list[GarbageItem]:
-    """The garbage that a path selects.
+def _select(ledger: Ledger, items: Sequence[GarbageItem], uris: Sequence[str], path: str) -> list[GarbageItem]:
+    """The garbage that a path selects, of items in the order of their addresses.
 
     Raises:
         InputError: there is none, or the path is a folder that also contains something that is needed.
     """
     uri = path.rstrip("/")
-    exact = [item for item in garbage.items if item.uri == uri]
-    within = [item for item in garbage.items if item.uri.startswith(f"{uri}/") and item.scope]
+    exact = items[bisect_left(uris, uri) : bisect_right(uris, uri)]
+    from_first = islice(items, bisect_left(uris, f"{uri}/"), None)
+    within = [item for item in takewhile(lambda item: item.uri.startswith(f"{uri}/"), from_first) if item.scope]
     if exact or (within and _contains_only(ledger, uri, within)):
-        return exact or within
-    result = next((item for item in garbage.items if item.record is not None and uri in item.files), None)
+        return list(exact) or within
+    result = next((item for item in items if item.record is not None and uri in item.files), None)
     if result is not None:
         raise InputError(
             f"{path} is one file of a result: nothing was deleted; to delete the result, name {result.uri}"
@@ -276,9 +280,8 @@ def _delete_in_scope(collector: _Collector, scope: str, items: Sequence[GarbageI
             lock.check()
             if item.record is not None:
                 ledger.withdraw(item.record)
-            for uri in item.files:
-                lock.check()
-                ledger.store.delete(uri)
+            lock.check()
+            ledger.store.delete_many(item.files)
             yield item
     _remove_empty_folders(ledger, scope, (uri for item in items for uri in item.files))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bioinfo_assets.settings import home_of, save
 from bioinfo_assets_tests.cli.commands import CommandResult, call, call_process, list_folders, write_fastq, write_pair
 from bioinfo_assets_tests.cli.small_project import parse_json
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, open_fake_project
@@ -53,6 +54,13 @@ def test_causes_are_printed_before_the_tree(project: FakeProject) -> None:
     assert tree[2] == "    └── input a.mark_dup.bam, from marked_bam of a"
     assert tree[3] == "        ├── parameter optical_distance: 2500 → 100"
     assert tree[4].startswith("        └── script: 1 line removed, 1 added")
+
+
+def test_a_replaced_result_says_nothing_of_the_current_one(project: FakeProject) -> None:
+    save(project.project.settings, home_of(str(project.folder / "out")))
+    result = call("diff", history(project, "depth"))
+    assert result.stdout.startswith("depth of a was replaced, and ")
+    assert "computed again" not in result.stdout
 
 
 def test_differences_of_scripts_are_shown_on_request(project: FakeProject) -> None:
