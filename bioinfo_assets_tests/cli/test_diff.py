@@ -56,7 +56,7 @@ def test_causes_are_printed_before_the_tree(project: FakeProject) -> None:
     assert tree[4].startswith("        └── script: 1 line removed, 1 added")
 
 
-def test_a_replaced_result_says_nothing_of_the_current_one(project: FakeProject) -> None:
+def test_a_replaced_result_is_compared_without_a_word_on_the_current_one(project: FakeProject) -> None:
     save(project.project.settings, home_of(str(project.folder / "out")))
     result = call("diff", history(project, "depth"))
     assert result.stdout.startswith("depth of a was replaced, and ")
