@@ -17,7 +17,7 @@ from bioinfo_assets.application.retention import ended_retentions, has_retention
 from bioinfo_assets.cli.exit_codes import ExitCode
 from bioinfo_assets.cli.options import Json, OutputPath
 from bioinfo_assets.cli.tables import wide_console
-from bioinfo_assets.errors import BioinfoAssetsError, InputError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError, UnreachableError
 from bioinfo_assets.genomics.uri import is_remote
 from bioinfo_assets.launch.backend_config import default_scratch
 from bioinfo_assets.maintenance.garbage import RELEASED, Garbage, GarbageItem, delete_items, find_garbage, select_items
@@ -95,7 +95,7 @@ def gc(
         typer.echo(f"warning: {problem}", err=True)
     selected = [absolute_path(path) for path in paths or ()]
     if selected and not dry_run:
-        _delete(delete_items(ledger, assets, garbage, selected), json=json)
+        _print_deleted(map(_Row.of_garbage, delete_items(ledger, assets, garbage, selected)), json=json)
         return
     if selected:
         rows = list(map(_Row.of_garbage, select_items(ledger, garbage, selected)))
@@ -106,8 +106,7 @@ def gc(
         ]
     else:
         failures: list[str] = []
-        rows = list(_release_all(ledger, garbage, now, failures.append))
-        _print_rows(rows, "deleted", json=json)
+        _print_deleted(_release_all(ledger, garbage, now, failures.append), json=json)
         for failure in failures:
             typer.echo(f"error: {failure}", err=True)
         if failures:
@@ -116,17 +115,17 @@ def gc(
     _print_rows(rows, "can be deleted", json=json)
 
 
-def _delete(items: Iterable[GarbageItem], *, json: bool) -> None:
-    """Delete garbage, and print what was deleted, also if the rest of it was refused."""
-    rows: list[_Row] = []
+def _print_deleted(rows: Iterable[_Row], *, json: bool) -> None:
+    """Print what was deleted, also if the rest of it was refused."""
+    deleted: list[_Row] = []
     try:
-        for item in items:
-            rows.append(_Row.of_garbage(item))  # noqa: PERF401 - what came before an error has to be known
+        for row in rows:
+            deleted.append(row)  # noqa: PERF402 - what came before an error has to be known
     except BioinfoAssetsError:
-        if rows:
-            _print_rows(rows, "deleted", json=json)
+        if deleted:
+            _print_rows(deleted, "deleted", json=json)
         raise
-    _print_rows(rows, "deleted", json=json)
+    _print_rows(deleted, "deleted", json=json)
 
 
 def _ended(ledger: Ledger, now: datetime, *, required: bool = False) -> tuple[Releasable, ...]:
@@ -169,6 +168,8 @@ def _release_all(ledger: Ledger, garbage: Garbage, now: datetime, on_failure: Ca
 def _release(ledger: Ledger, item: Releasable, now: datetime) -> bool | BioinfoAssetsError:
     try:
         return release(ledger, item, now)
+    except UnreachableError:
+        raise  # the others could not be released either
     except BioinfoAssetsError as error:
         return error
 
