@@ -1,6 +1,5 @@
 """A step runs a job for each of its samples; a failed sample does not stop the others."""
 
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -271,13 +270,13 @@ class SlowToCheck(FakeBackend):
         factor = Behaviour(files={"number": b"6\n"})
         super().__init__(scratch, lambda job: factor if job.key.asset == "factor" else Behaviour(running_polls=10**9))
         self.is_running, self.is_checking, self.is_cancelled = Event(), Event(), Event()
-        self.calls = count()
+        self.calls, self.was_cancelled_meanwhile = count(), list[bool]()
 
     def tool_versions(self, tools: Collection[str], options: JobOptions = NO_OPTIONS) -> Mapping[str, str]:
         if next(self.calls) > 1:
             assert self.is_running.wait(60)
             self.is_checking.set()
-            assert self.is_cancelled.wait(10)
+            self.was_cancelled_meanwhile.append(self.is_cancelled.wait(60))
         return super().tool_versions(tools, options)
 
     def submit(
@@ -308,11 +307,10 @@ def test_an_interrupt_ends_jobs_at_once_while_other_results_are_checked(
             raise DagsterExecutionInterruptedError
 
     monkeypatch.setattr("bioinfo_assets.orchestration.step_run.raise_if_interrupted", interrupt)
-    began = time.monotonic()
     with toy_on(backend, tmp_path, monkeypatch) as toy, suppress(DagsterExecutionInterruptedError):
         toy.run(keys=["factor", "product"])
-    assert backend.is_cancelled.is_set()
-    assert time.monotonic() - began < 10
+    assert backend.was_cancelled_meanwhile
+    assert all(backend.was_cancelled_meanwhile)
 
 
 def test_the_output_of_a_job_is_in_the_compute_logs(toy: ToyProject) -> None:
