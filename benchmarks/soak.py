@@ -34,7 +34,7 @@ from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.faults.s3_proxy import Weather, proxied
 from bioinfo_assets_tests.simulator import BatchSimulator
 
-WAVE: Final = 10
+WAVE: Final = 50
 """Samples of a wave."""
 
 S3_RATE: Final = 0.01
@@ -43,7 +43,7 @@ S3_RATE: Final = 0.01
 MAX_RUNS: Final = 5
 """Runs of a wave until all its results are there."""
 
-SETTLED: Final = 8
+SETTLED: Final = 4
 """Waves after which the process has loaded all that it needs: it must not grow then."""
 
 MAX_GROWTH: Final = 1.25
