@@ -149,7 +149,7 @@ class TestKilledHost:
         script: str,
         starts: Path,
     ) -> None:
-        simulator.inject(SlowAnswer(action="SubmitJob", seconds=1.5))
+        simulator.inject(SlowAnswer(action="SubmitJob", seconds=60))
         process = host(script, FINGERPRINT)
         wait_until(lambda: count_starts(starts) == 1)
         kill(process)
