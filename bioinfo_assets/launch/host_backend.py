@@ -26,7 +26,7 @@ from bioinfo_assets.launch.backend import (
 from bioinfo_assets.launch.fused import fused_resources, not_run, unpublished_outputs
 from bioinfo_assets.launch.host_job import WAITING, HostJob, NotStartedError, ProcessExit, RunningScript, final_status
 from bioinfo_assets.launch.job import Job, Resources
-from bioinfo_assets.launch.machine_limits import available_cpus, cpu_ids, memory_limit
+from bioinfo_assets.launch.machine_limits import available_cpus, available_memory_mib
 from bioinfo_assets.launch.machine_share import MachineShare, machine_folder
 from bioinfo_assets.launch.resource_pool import ResourcePool
 from bioinfo_assets.launch.scratch import Attempt, HostScratch, new_attempt, remove_folder
@@ -67,14 +67,9 @@ class HostBackend(ABC):
     def __init__(self, scratch: Path, store: Store, cpus: int | None, memory_mib: int | None) -> None:
         self._scratch = scratch.absolute()
         self._store = store
-        memory = memory_limit()
-        self._pool = ResourcePool(cpus=cpus or available_cpus(), memory_mib=memory_mib or memory.mib)
+        self._pool = ResourcePool(cpus=cpus or available_cpus(), memory_mib=memory_mib or available_memory_mib())
         self._share = MachineShare(
-            cpus=max(self._pool.cpus, available_cpus()),
-            memory_mib=max(self._pool.memory_mib, memory.mib),
-            folder=machine_folder(),
-            cpu_ids=cpu_ids(),
-            memory_group=memory.group,
+            max(self._pool.cpus, available_cpus()), max(self._pool.memory_mib, available_memory_mib()), machine_folder()
         )
         self._set_aside: dict[str, HostJob] = {}
         self._retry: threading.Timer | None = None

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.job import Resources
-from bioinfo_assets.launch.machine_limits import cpu_ids
+from bioinfo_assets.launch.machine_limits import cpu_ids, memory_limit
 from bioinfo_assets.storage.atomic import translate_disk_errors
 from bioinfo_assets.storage.file_lock import file_lock, is_held
 
@@ -82,7 +82,7 @@ class MachineShare:
     memory_mib: int
     folder: Path
     cpu_ids: Collection[int] = field(default_factory=cpu_ids)
-    memory_group: str = ""
+    memory_group: str = field(default_factory=lambda: memory_limit().group)
     _held: dict[str, Resources] = field(default_factory=dict)
     _claimed: dict[str, str] = field(default_factory=dict)
     _waiting_since: float = 0.0

@@ -141,6 +141,14 @@ def test_an_unreadable_record_gets_a_warning(ledger: Ledger, tmp_path: Path) -> 
     assert [item["scope"] for item in parse_json(result)] == ["expt"]
 
 
+def releasable(ledger: Ledger, sample: str) -> Releasable:
+    """A new result of a sample, which was used."""
+    make_result(ledger, "merged_reads", sample, f"{sample}.merged.fastq.gz")
+    record = ledger.read(ResultKey("merged_reads", sample))
+    assert record is not None
+    return Releasable(record, {file.key for file in record.outputs}, (), "it was used")
+
+
 def test_results_of_several_samples_in_s3_are_released_at_the_same_time(
     s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,12 +161,7 @@ def test_results_of_several_samples_in_s3_are_released_at_the_same_time(
             super().delete(uri)
 
     ledger, now = Ledger(MeetingStore(), f"{s3}/run7"), datetime.now(UTC)
-    items = []
-    for sample in ("a", "b"):
-        make_result(ledger, "merged_reads", sample, f"{sample}.merged.fastq.gz")
-        record = ledger.read(ResultKey("merged_reads", sample))
-        assert record is not None
-        items.append(Releasable(record, {file.key for file in record.outputs}, (), "it was used"))
+    items = [releasable(ledger, sample) for sample in ("a", "b")]
     monkeypatch.setattr("bioinfo_assets.cli.gc._ended", lambda *_, **__: tuple(items))
     rows = list(_release_all(ledger, Garbage((), ()), now, pytest.fail))
     assert [(row.scope, row.reason) for row in rows] == [("a", "it was used"), ("b", "it was used")]
@@ -170,12 +173,7 @@ def test_a_result_that_cannot_be_released_keeps_none_of_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = Ledger(Store(), str(tmp_path / "out"))
-    items = []
-    for sample in ("a", "b"):
-        make_result(ledger, "merged_reads", sample, f"{sample}.merged.fastq.gz")
-        record = ledger.read(ResultKey("merged_reads", sample))
-        assert record is not None
-        items.append(Releasable(record, {file.key for file in record.outputs}, (), "it was used"))
+    items = [releasable(ledger, sample) for sample in ("a", "b")]
 
     def release(own: Ledger, item: Releasable, when: datetime) -> bool:
         if item.record.scope == "a":

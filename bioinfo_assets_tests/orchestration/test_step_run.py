@@ -1,6 +1,6 @@
 """A step runs a job for each of its samples; a failed sample does not stop the others."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from bioinfo_assets.errors import ResourceError, UnreachableError
-from bioinfo_assets.launch.backend import NO_OPTIONS, IsPublished, Submission, never_published
+from bioinfo_assets.launch.backend import NO_OPTIONS
 from bioinfo_assets.launch.fake_backend import Behaviour, FakeBackend
 from bioinfo_assets.launch.job import Job, JobOptions
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
@@ -267,8 +267,7 @@ class SlowToCheck(FakeBackend):
     """A backend on which the first product does not end, and the others are checked until that is cancelled."""
 
     def __init__(self, scratch: Path) -> None:
-        factor = Behaviour(files={"number": b"6\n"})
-        super().__init__(scratch, lambda job: factor if job.key.asset == "factor" else Behaviour(running_polls=10**9))
+        super().__init__(scratch, self.behave)
         self.is_running, self.is_checking, self.is_cancelled = Event(), Event(), Event()
         self.calls, self.was_cancelled_meanwhile = count(), list[bool]()
 
@@ -279,17 +278,11 @@ class SlowToCheck(FakeBackend):
             self.was_cancelled_meanwhile.append(self.is_cancelled.wait(60))
         return super().tool_versions(tools, options)
 
-    def submit(
-        self,
-        job: Job,
-        fingerprint: str = "",
-        is_published: IsPublished = never_published,
-        followers: Sequence[Job] = (),
-    ) -> Submission:
-        submission = super().submit(job, fingerprint, is_published, followers)
-        if job.key.asset == "product":
-            self.is_running.set()
-        return submission
+    def behave(self, job: Job) -> Behaviour:
+        if job.key.asset == "factor":
+            return Behaviour(files={"number": b"6\n"})
+        self.is_running.set()
+        return Behaviour(running_polls=10**9)
 
     def cancel(self, job_id: str) -> None:
         super().cancel(job_id)
