@@ -95,6 +95,9 @@ def cohort(
     requests_per_s: Annotated[float | None, typer.Option(help="Calls of Batch that the account may make.")] = None,
     backfill: Annotated[bool, typer.Option(help="Start them in Dagit, as a backfill over samples.")] = False,
     runs: Annotated[int, typer.Option(help="Cohorts of that size side by side in one account.")] = 1,
+    versitygw: Annotated[
+        Path | None, typer.Option(exists=True, help="Program of that S3 server, which is faster than moto's.")
+    ] = None,
 ) -> None:
     """What samples cost the host of a run on AWS Batch."""
     if backfill and runs > 1:
@@ -102,7 +105,15 @@ def cohort(
     with _folder() as folder:
         templates = compute_templates(folder, COMMAND)
         measured = [
-            cohort_module.measure(folder / str(size), size, templates, requests_per_s, by_backfill=backfill, runs=runs)
+            cohort_module.measure(
+                folder / str(size),
+                size,
+                templates,
+                requests_per_s,
+                by_backfill=backfill,
+                runs=runs,
+                versitygw=versitygw,
+            )
             for size in samples or [100]
         ]
     console.print(cohort_module.table(measured))

@@ -1,7 +1,7 @@
 """A cohort on AWS Batch, larger than a machine could compute: jobs are played, everything else is real.
 
-The command line runs in a process of its own, against the simulator of Batch and moto's S3. The simulator plays each
-job: it fetches the package as a container would, and uploads outputs and report.
+The command line runs in a process of its own, against the simulator of Batch and a server of S3. The simulator plays
+each job: it fetches the package as a container would, and uploads outputs and report.
 """
 
 import json
@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -27,6 +27,7 @@ from rich.table import Table
 from benchmarks.cohort_backfill import backfill_all
 from benchmarks.host_usage import HostUsage
 from benchmarks.played_jobs import Player, Templates
+from benchmarks.s3_server import S3Server, start_s3
 from benchmarks.tiny_cohort import shared_options, upload_samples, upload_shared, write_tool_list
 from bioinfo_assets.pipeline.graph import PER_SAMPLE
 from bioinfo_assets.records.ledger import Ledger
@@ -36,8 +37,6 @@ from bioinfo_assets_tests.simulator import BatchSimulator
 from bioinfo_assets_tests.simulator.played import Play
 
 IMAGE: Final = "tools:1"
-PORT: Final = 5077
-S3_URL: Final = f"http://127.0.0.1:{PORT}"
 COMMAND: Final = str(Path(sys.executable).parent / "bioinfo-assets")
 """The command line of this environment."""
 
@@ -84,12 +83,13 @@ class CohortFigures:
 
 @contextmanager
 def services(
-    folder: Path, play: Play | None, machines: Mapping[str, str], requests_per_s: float | None = None
+    folder: Path, s3: S3Server, play: Play | None, machines: Mapping[str, str], requests_per_s: float | None = None
 ) -> Iterator[tuple[BatchSimulator, dict[str, str]]]:
-    """S3 in a process of its own, and Batch in this one.
+    """A bucket, and AWS Batch in this process.
 
     Args:
-        folder: For logs, and for what jobs leave.
+        folder: For what jobs leave.
+        s3: A server.
         play: Plays jobs; None: they are processes here, two at a time.
         machines: Variables of jobs that are processes.
         requests_per_s: Calls of Batch that the account may make in a second; None: any number.
@@ -97,51 +97,23 @@ def services(
     Yields:
         The simulator, and the variables of a host that uses both.
     """
-    log = (folder / "s3.log").open("w")
-    program = (sys.executable, "-m", "bioinfo_assets_tests.moto_server", str(PORT))
-    server = subprocess.Popen(program, stdout=log, stderr=subprocess.STDOUT)
-    client = {
-        "AWS_ENDPOINT_URL": S3_URL,
-        "AWS_ENDPOINT_URL_S3": S3_URL,
-        "AWS_ACCESS_KEY_ID": "someone",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    os.environ.update(client)
-    try:
-        _wait_for(S3_URL)
-        boto3.client("s3").create_bucket(Bucket="cohort")
-        with BatchSimulator(
-            folder / "machines",
-            machine_environment={**client, **machines},
-            max_running=2 if play is None else 100_000,
-            requests_per_s=requests_per_s,
-            play=play,
-        ) as simulator:
-            yield (
-                simulator,
-                {
-                    **os.environ,
-                    "AWS_ENDPOINT_URL_BATCH": simulator.url,
-                    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": simulator.url,
-                },
-            )
-    finally:
-        server.kill()
-        server.wait()
-
-
-def _wait_for(url: str) -> None:
-    s3 = boto3.client("s3", endpoint_url=url)
-    for _ in range(100):
-        try:
-            s3.list_buckets()
-        except Exception:  # noqa: BLE001 - not up yet
-            time.sleep(0.2)
-        else:
-            return
-    raise RuntimeError("moto's server did not start")
+    os.environ.update(s3.environment)
+    boto3.client("s3").create_bucket(Bucket="cohort")
+    with BatchSimulator(
+        folder / "machines",
+        machine_environment={**s3.environment, **machines},
+        max_running=2 if play is None else 100_000,
+        requests_per_s=requests_per_s,
+        play=play,
+    ) as simulator:
+        yield (
+            simulator,
+            {
+                **os.environ,
+                "AWS_ENDPOINT_URL_BATCH": simulator.url,
+                "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": simulator.url,
+            },
+        )
 
 
 def measure(
@@ -152,6 +124,7 @@ def measure(
     *,
     by_backfill: bool = False,
     runs: int = 1,
+    versitygw: Path | None = None,
 ) -> CohortFigures:
     """Run a cohort of so many samples.
 
@@ -162,10 +135,13 @@ def measure(
         requests_per_s: Calls of Batch that the account may make in a second; None: any number.
         by_backfill: Started in Dagit, as a backfill over all samples; otherwise by the command line.
         runs: How many such cohorts are run side by side by the command line; a backfill is one.
+        versitygw: The program of that server of S3; None: moto's server.
     """
     folder.mkdir(parents=True)
-    player = Player(S3_URL, templates)
-    with services(folder, player, {}, requests_per_s) as (simulator, environment):
+    with ExitStack() as stack:
+        s3 = stack.enter_context(start_s3(folder, versitygw))
+        player = Player(s3.url, templates)
+        simulator, environment = stack.enter_context(services(folder, s3, player, {}, requests_per_s))
         upload_shared(templates.data, "cohort")
         sheet = upload_samples(folder, "cohort", (f"sample{number:05d}" for number in range(samples)))
         projects = [
@@ -178,7 +154,7 @@ def measure(
             subprocess.run(
                 [*projects[0].command(sheet), *shared], env=projects[0].environment, check=True, capture_output=True
             )
-        used_before = len(simulator.requests), _s3_calls(folder), player.calls.total()
+        used_before = len(simulator.requests), s3.count_calls(), player.calls.total()
         used = HostUsage()
         began = time.monotonic()
         if by_backfill:
@@ -190,7 +166,7 @@ def measure(
             first_s = projects[0].first_final_alignment_s()
         wall_s = time.monotonic() - began
         calls = Counter(request.action for request in list(simulator.requests)[used_before[0] :])
-        own_calls = _s3_calls(folder) - used_before[1] - (player.calls.total() - used_before[2])
+        own_calls = s3.count_calls() - used_before[1] - (player.calls.total() - used_before[2])
         return CohortFigures(
             samples=samples,
             runs=runs,
@@ -268,10 +244,6 @@ class Project:
 
     def _file(self, kind: str) -> Path:
         return self.home.with_suffix(f".{kind}")
-
-
-def _s3_calls(folder: Path) -> int:
-    return sum(" HTTP/1.1" in line for line in (folder / "s3.log").open())
 
 
 def table(measured: Sequence[CohortFigures]) -> Table:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from rich.table import Table
 
 from benchmarks.cohort import COMMAND, IMAGE, services
+from benchmarks.s3_server import start_s3
 from bioinfo_assets.launch.batch.scratch_paths import ScratchPaths
 from bioinfo_assets.launch.tools import tool_versions
 from bioinfo_assets.pipeline.graph import SHARED
@@ -70,7 +71,7 @@ def measure(folder: Path) -> Sequence[FusedFigures]:
     (folder / "tools.tsv").write_text(listed)
     machines = {"PATH": path, "BIOINFO_ASSETS_TOOLS": str(folder / "tools.tsv"), "HOME": str(folder)}
     found = []
-    with services(folder, None, machines) as (simulator, environment):
+    with start_s3(folder) as s3, services(folder, s3, None, machines) as (simulator, environment):
         sheet = _upload(folder, small / "data")
         for number, (name, fuse, retention) in enumerate(WAYS):
             output = f"s3://cohort/{number}"

@@ -64,6 +64,7 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata, S
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.runs.schema import RunStorageSqlMetadata
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
@@ -132,6 +133,7 @@ __all__ = [
     "SqlEventLogStorageMetadata",
     "SqlEventLogStorageTable",
     "SqliteEventLogStorage",
+    "SqliteRunStorage",
     "StepDependencyConfig",
     "StepExecutionContext",
     "StepLauncher",

@@ -39,7 +39,7 @@ waits take three seconds."""
 _CREATION: Final = Lock()
 """Threads wait for a client that another creates: with `lru_cache` alone each of them looks for its own credentials."""
 
-_Settings = tuple[tuple[str, str], ...]
+_Settings = tuple[tuple[bytes, bytes], ...]
 
 _REGIONS: Final[dict[tuple[str, _Settings], str]] = {}
 """The regions of buckets that are not in that of the user's settings, as far as they are known."""
@@ -77,8 +77,11 @@ def in_region_of_bucket(function: Callable[Concatenate[str, P], T]) -> Callable[
 
 
 def aws_settings() -> _Settings:
-    """The variables of the environment that clients depend on, for caches of them."""
-    return tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
+    """The variables of the environment that clients depend on, for caches of them; asked for at each request.
+
+    They stay bytes: to decode all variables takes a tenth of the time of a request.
+    """
+    return tuple(sorted(item for item in os.environb.items() if item[0].startswith(b"AWS_")))
 
 
 @lru_cache(maxsize=64)

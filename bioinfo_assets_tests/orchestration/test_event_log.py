@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import dagster as dg
 import pytest
@@ -171,6 +172,34 @@ def test_the_events_of_other_threads_do_not_wait_for_a_batch(fast: dg.DagsterIns
         fast.report_runless_asset_event(dg.AssetMaterialization("product", partition="a"))
         pool.submit(fast.report_runless_asset_event, dg.AssetMaterialization("product", partition="b")).result()
         assert fast.get_materialized_partitions(PRODUCT) == {"b"}
+
+
+def test_runs_are_read_with_one_engine(fast: dg.DagsterInstance, tmp_path: Path) -> None:
+    run_id = ToyProject(tmp_path, fast).run(keys=["factor"]).run_id
+    with (
+        patch("sqlalchemy.create_engine") as made,
+        patch("dagster._core.storage.runs.sqlite.sqlite_run_storage.create_engine", made),
+    ):
+        for _ in range(3):
+            run = fast.get_run_by_id(run_id)
+            assert run is not None
+            assert run.is_success
+    assert not made.called
+
+
+def test_threads_read_and_write_at_the_same_time(fast: dg.DagsterInstance, home: Path, tmp_path: Path) -> None:
+    run_id = ToyProject(tmp_path, fast).run(keys=["factor"]).run_id
+
+    def write(number: int) -> None:
+        fast.run_storage.set_cursor_values({f"cursor{number}": str(number)})
+        assert fast.get_run_by_id(run_id)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(32)))
+
+    with dg.DagsterInstance.from_config(str(home)) as plain:
+        expected = {f"cursor{number}": str(number) for number in range(32)}
+        assert plain.run_storage.get_cursor_values(set(expected)) == expected
 
 
 def test_it_is_dagsters_class_but_for_its_connections_and_batches() -> None:

@@ -129,7 +129,10 @@ def _check(
     except BioinfoAssetsError as error:
         return CheckResult(name, ok=False, message=str(error))
     except ClientError as error:
-        operation, answer = error.operation_name, error.response["Error"]
+        operation, answer = error.operation_name, error.response.get("Error")
+        if answer is None:  # such as that of a server that is only for S3
+            message = f"the answer to {operation} is not of AWS: check AWS_ENDPOINT_URL, which may be for S3 alone"
+            return CheckResult(name, ok=False, message=message)
         if operation in _OPTIONAL_CALLS and answer.get("Code") in _ACCESS_DENIED:
             return CheckResult(name, ok=True, message=f"not checked: you have no permission for {operation}")
         message = f"AWS rejects {operation} ({answer.get('Message', error)}): check your credentials and permissions"

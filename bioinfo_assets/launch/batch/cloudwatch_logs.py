@@ -32,7 +32,7 @@ MAX_LATENESS_S: Final = 5.0
 """How long the last lines of a job that is over are waited for: CloudWatch shows them with a delay."""
 
 MAX_READS_PER_SECOND: Final = 5
-"""Each read is two calls: the second finds that there is no more."""
+"""Each read is two calls: the second finds that there is no more, unless the first had the last line."""
 
 MAX_BUFFERED_BYTES: Final = 4 * 1024 * 1024
 """Bytes of a stream that are kept after they were read, in case they are read again."""
@@ -172,12 +172,16 @@ class CloudWatchLogs:
         followed.is_complete = True
 
     def _read_pages(self, followed: _FollowedStream) -> bool:
-        """Read the pages that are new; return whether the last line of the attempt was among them."""
+        """Read the pages that are new; return whether the last line of the attempt was read, now or before."""
+        if followed.has_ended:
+            return True
         with suppress(InputError):  # a log that cannot be read now must not end a job that runs well
             for lines, token in self._pages(followed.stream, followed.token):
                 for line in lines:
                     followed.add(line)
                 followed.token = token  # saved page by page: a page that fails repeats no line of those before it
+                if followed.has_ended:  # a further page would be empty: each is a call, of which CloudWatch allows few
+                    break
         return followed.has_ended
 
     def _pages(self, log_stream: str, token: str) -> Iterator[tuple[list[str], str]]:

@@ -1,8 +1,10 @@
 """The checks against the stack of the project's own template in moto's server, intact and broken."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -28,6 +30,20 @@ from bioinfo_assets_tests.launch.batch.checked_stack import (
 __all__ = ["answers", "check", "cloud", "stack", "user"]
 
 pytestmark = pytest.mark.filterwarnings(MOTO_WARNING)
+
+
+class _S3Alone(BaseHTTPRequestHandler):
+    """Answers as servers of S3 do to what is not for S3."""
+
+    def do_POST(self) -> None:
+        answer = b"<Error><Code>MethodNotAllowed</Code><Message>not against this resource</Message></Error>"
+        self.send_response(405)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args: object) -> None:
+        pass
 
 
 class TestCredentials:
@@ -79,6 +95,17 @@ class TestCredentials:
         result = check()["credentials"]
         assert result.ok
         assert result.message.endswith("identity not checked: STS cannot be reached")
+
+    def test_an_endpoint_for_s3_alone_is_a_problem(self, check: Check, user: pytest.MonkeyPatch) -> None:
+        with ThreadingHTTPServer(("127.0.0.1", 0), _S3Alone) as server:
+            threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+            user.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{server.server_port}")
+            result = check()["credentials"]
+            server.shutdown()
+        assert is_problem(
+            result,
+            "the answer to GetCallerIdentity is not of AWS: check AWS_ENDPOINT_URL, which may be for S3 alone",
+        )
 
     def test_a_session_can_be_passed(self, user: pytest.MonkeyPatch) -> None:
         session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-west-2")  # noqa: S106

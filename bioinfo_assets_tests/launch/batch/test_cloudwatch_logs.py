@@ -107,6 +107,15 @@ def test_many_reads_in_a_row_are_few_requests(simulator: BatchSimulator, backend
     assert simulator.count("GetLogEvents") - before <= 4
 
 
+def test_after_the_last_line_there_are_no_further_requests(
+    simulator: BatchSimulator, backend: BackendWithOptions
+) -> None:
+    job_id = backend.submit(job("prints", "echo a")).job_id
+    wait_for_end(backend, job_id)
+    assert read(backend, job_id) == b"a\n"
+    assert simulator.count("GetLogEvents") == 1
+
+
 def test_the_reason_of_a_failure_has_the_last_line_of_stderr(backend: BackendWithOptions) -> None:
     assert "exit code 3: the aligner found no index" in run_job(backend, job("breaks")).reason
 
