@@ -153,6 +153,9 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+MAX_LINES: Final = 350
+"""Of a module; one that grows beyond it has a second subject."""
+
 MODULES: Final[Mapping[str, Path]] = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
@@ -222,6 +225,11 @@ def test_the_science_needs_the_standard_library_only(module: str) -> None:
 def test_no_module_imports_itself_by_way_of_others() -> None:
     graph = {module: {name for name in imports_of(module) if name in MODULES} for module in MODULES}
     tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
+def test_no_module_has_more_lines_than_a_reader_keeps_in_mind() -> None:
+    lengths = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in MODULES.items()}
+    assert {module: length for module, length in lengths.items() if length > MAX_LINES} == {}
 
 
 def test_imports_are_found_wherever_they_stand() -> None:

@@ -46,7 +46,7 @@ def observe_cohort(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
 
 
 @dg.sensor(
-    asset_selection=OVER_SAMPLES,
+    asset_selection=dg.AssetSelection.assets(*OVER_SAMPLES),
     minimum_interval_seconds=REPORT_INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Makes the report that a backfill has left out because one of its samples failed.",

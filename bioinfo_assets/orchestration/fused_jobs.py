@@ -137,7 +137,7 @@ class FusedJobs:
         """
         keys = [key]
         while key.partition_key is not None:
-            children = [child for child in self.graph.blocked_by(keys) if child.partition_key is not None]
+            children = self.graph.blocked_by(keys)
             following = [
                 child
                 for child in children

@@ -85,12 +85,19 @@ class ResultGraph:
         return [self._first.popleft() for _ in range(min(limit, len(self._first)))]
 
     def blocked_by(self, keys: Sequence[ResultKey]) -> Sequence[ResultKey]:
-        """The results that are computed from the last of these, and wait for these only: none of them has ended."""
-        children = [child for child in self._children_of(keys[-1]) if child in self._waiting]
+        """The results of a sample that are computed from the last of these, and wait for these only.
+
+        Shared ones are left out without a look: a report waits for the results of thousands of samples.
+
+        Args:
+            keys: Results of one sample, of which none has ended.
+        """
         return [
             child
-            for child in children
-            if self._waiting[child].unfinished == sum(parent in keys for parent in self._parents_of(child))
+            for child in self._children_of(keys[-1])
+            if child.partition_key is not None
+            and child in self._waiting
+            and self._waiting[child].unfinished == sum(parent in keys for parent in self._parents_of(child))
         ]
 
     def finish(self, key: ResultKey, *, is_done: bool) -> Unblocked:

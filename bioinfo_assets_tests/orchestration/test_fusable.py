@@ -1,6 +1,6 @@
 """Which results of a sample may be computed in one job."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 import pytest
@@ -79,6 +79,27 @@ def test_a_step_that_is_not_to_be_fused_ends_the_job() -> None:
 @pytest.mark.parametrize("asset", ["index", "report"])
 def test_results_of_all_samples_have_jobs_of_their_own(asset: str) -> None:
     assert fusable(fused_jobs(), asset, SHARED[asset]) == []
+
+
+def test_a_report_does_not_make_each_result_look_through_all_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = [f"sample{number}" for number in range(500)]
+    keys = {
+        asset: [ResultKey(asset, scope) for scope in ([SHARED[asset]] if asset in SHARED else samples)]
+        for asset in PARENTS
+    }
+    graph = ResultGraph(keys, PARENTS)
+    looked_at: list[ResultKey] = []
+    parents_of = ResultGraph._parents_of
+
+    def counted(self: ResultGraph, key: ResultKey) -> Iterator[ResultKey]:
+        for parent in parents_of(self, key):
+            looked_at.append(parent)
+            yield parent
+
+    monkeypatch.setattr(ResultGraph, "_parents_of", counted)
+    assert graph.blocked_by([ResultKey("depth", "sample7")]) == []
+    assert list(graph.blocked_by([ResultKey("merged", "sample7")])) == [ResultKey("trimmed", "sample7")]
+    assert len(looked_at) == 1
 
 
 def decision(key: ResultKey) -> ReuseDecision:
