@@ -73,7 +73,8 @@ def start_s3(folder: Path, versitygw: Path | None = None) -> Iterator[S3Server]:
         objects.mkdir()
         stack.callback(shutil.rmtree, objects, ignore_errors=True)
         server = S3Server(f"http://127.0.0.1:{_VERSITYGW_PORT}", folder / "versitygw-access.log")
-        command = (str(versitygw), "--port", f"127.0.0.1:{_VERSITYGW_PORT}", "--quiet", "--access-log", str(server.log))
+        address = f"127.0.0.1:{_VERSITYGW_PORT}"
+        command = (str(versitygw), "--port", address, "--quiet", "--keep-alive", "--access-log", str(server.log))
         root = {"ROOT_ACCESS_KEY": _USER, "ROOT_SECRET_KEY": _SECRET}
         stack.enter_context(_running((*command, "posix", str(objects)), server, folder / "versitygw.log", root))
         yield server
