@@ -94,25 +94,22 @@ def gc(
     for problem in garbage.problems:
         typer.echo(f"warning: {problem}", err=True)
     selected = [absolute_path(path) for path in paths or ()]
-    if selected and not dry_run:
-        _print_deleted(map(_Row.of_garbage, delete_items(ledger, assets, garbage, selected)), json=json)
+    if dry_run:
+        items = select_items(ledger, garbage, selected) if selected else garbage.items
+        ended = () if selected else _ended(ledger, now)
+        rows = [*map(_Row.of_garbage, items), *(_Row.of_retention(ledger, item) for item in ended)]
+        _print_rows(rows, "can be deleted", json=json)
         return
+    failures: list[str] = []
     if selected:
-        rows = list(map(_Row.of_garbage, select_items(ledger, garbage, selected)))
-    elif dry_run:
-        rows = [
-            *map(_Row.of_garbage, garbage.items),
-            *(_Row.of_retention(ledger, item) for item in _ended(ledger, now)),
-        ]
+        deleted: Iterable[_Row] = map(_Row.of_garbage, delete_items(ledger, assets, garbage, selected))
     else:
-        failures: list[str] = []
-        _print_deleted(_release_all(ledger, garbage, now, failures.append), json=json)
-        for failure in failures:
-            typer.echo(f"error: {failure}", err=True)
-        if failures:
-            raise typer.Exit(ExitCode.BAD_INPUT)
-        return
-    _print_rows(rows, "can be deleted", json=json)
+        deleted = _release_all(ledger, garbage, now, failures.append)
+    _print_deleted(deleted, json=json)
+    for failure in failures:
+        typer.echo(f"error: {failure}", err=True)
+    if failures:
+        raise typer.Exit(ExitCode.BAD_INPUT)
 
 
 def _print_deleted(rows: Iterable[_Row], *, json: bool) -> None:

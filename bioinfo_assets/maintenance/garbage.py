@@ -5,12 +5,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, islice, takewhile
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
-from bioinfo_assets.errors import InputError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError
 from bioinfo_assets.launch.scratch import dead_hosts, remove_dead_host
 from bioinfo_assets.layout import RECORDS, records_in
 from bioinfo_assets.maintenance.scope_folder import (
@@ -21,7 +22,7 @@ from bioinfo_assets.maintenance.scope_folder import (
     scope_names,
 )
 from bioinfo_assets.records.ledger import Ledger
-from bioinfo_assets.records.parallel import imap_bounded
+from bioinfo_assets.records.parallel import imap_bounded, map_reads
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.samples import has_sample, past_samples, sample_names
 from bioinfo_assets.storage.atomic import abandoned_parts
@@ -123,20 +124,25 @@ def delete_items(ledger: Ledger, assets: AssetScopes, garbage: Garbage, paths: S
 
     Raises:
         InputError: a path selects nothing, so that nothing is deleted; or an item is needed by now, so that no further
-            item is deleted.
+            scope is begun.
     """
     selected = sorted(select_items(ledger, garbage, paths), key=lambda item: item.scope)
+    for item in takewhile(lambda item: not item.scope, selected):
+        if item.reason == DEAD_SCRATCH:
+            remove_dead_host(Path(item.uri))
+        else:
+            ledger.store.delete(item.uri)
+        yield item
     collector = _Collector.of(ledger, assets)
-    for scope, group in groupby(selected, key=lambda item: item.scope):
-        if scope:
-            yield from _delete_in_scope(collector, scope, tuple(group))
-            continue
-        for item in group:
-            if item.reason == DEAD_SCRATCH:
-                remove_dead_host(Path(item.uri))
-            else:
-                ledger.store.delete(item.uri)
-            yield item
+    groups = [tuple(group) for scope, group in groupby(selected, key=lambda item: item.scope) if scope]
+    errors: list[BioinfoAssetsError] = []
+    scopes = takewhile(lambda _: not errors, groups)
+    for deleted, error in map_reads(ledger, partial(_delete_in_scope, collector), scopes):
+        yield from deleted  # also of the scopes that were begun at the same time as the one with the error
+        if error is not None:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,21 +275,28 @@ def _contains_only(ledger: Ledger, folder: str, items: Sequence[GarbageItem]) ->
     return all(uri in files or uri.startswith(records) for uri, _ in ledger.store.scan(folder))
 
 
-def _delete_in_scope(collector: _Collector, scope: str, items: Sequence[GarbageItem]) -> Iterator[GarbageItem]:
-    ledger = collector.ledger
-    with ledger.publishing(scope) as lock:
-        samples = {scope} if has_sample(ledger, scope) else set()
-        current = collector.items_in(read_scope_folder(ledger, scope, samples))
-        for item in items:
-            if item not in current:
-                raise InputError(f"{item.uri} changed since it was listed: run `gc --dry-run` again")
-            lock.check()
-            if item.record is not None:
-                ledger.withdraw(item.record)
-            lock.check()
-            ledger.store.delete_many(item.files)
-            yield item
-    _remove_empty_folders(ledger, scope, (uri for item in items for uri in item.files))
+def _delete_in_scope(
+    collector: _Collector, items: Sequence[GarbageItem]
+) -> tuple[Sequence[GarbageItem], BioinfoAssetsError | None]:
+    """Delete items of one scope; return those that are deleted, and what kept the others."""
+    ledger, scope, deleted = collector.ledger, items[0].scope, list[GarbageItem]()
+    try:
+        with ledger.publishing(scope) as lock:
+            samples = {scope} if has_sample(ledger, scope) else set()
+            current = collector.items_in(read_scope_folder(ledger, scope, samples))
+            for item in items:
+                if item not in current:
+                    raise InputError(f"{item.uri} changed since it was listed: run `gc --dry-run` again")
+                lock.check()
+                if item.record is not None:
+                    ledger.withdraw(item.record)
+                lock.check()
+                ledger.store.delete_many(item.files)
+                deleted.append(item)
+        _remove_empty_folders(ledger, scope, (uri for item in items for uri in item.files))
+    except BioinfoAssetsError as error:
+        return deleted, error
+    return deleted, None
 
 
 def _remove_empty_folders(ledger: Ledger, scope: str, deleted: Iterable[str]) -> None:

@@ -294,6 +294,23 @@ def test_a_project_in_s3(s3: str) -> None:
     assert remaining[-1] == "multiqc/records/multiqc_report.json"
 
 
+def test_all_that_was_deleted_is_known_although_scopes_in_s3_are_deleted_at_the_same_time(s3: str) -> None:
+    ledger = Ledger(Store(), f"{s3}/run8")
+    names = [f"s{number}" for number in range(8)]
+    for name in names:
+        make_result(ledger, "depth", name, f"{name}.depth.txt")
+    garbage = find_garbage(ledger, ASSETS)
+    save_sample(ledger, Sample("s3", (Lane("F1", 1, "/s3_1.fastq.gz", "/s3_2.fastq.gz", "s3"),)))
+    deleted: list[str] = []
+    items = delete_items(ledger, ASSETS, garbage, [f"{s3}/run8/{name}" for name in names])
+    with pytest.raises(InputError, match=r"s3/records/depth.json changed since it was listed"):
+        deleted.extend(item.scope for item in items)  # keeps what comes before the error
+    left = [name for name in names if ledger.read(ResultKey("depth", name)) is not None]
+    assert "s3" in left
+    assert sorted(deleted + left) == names
+    assert {"s0", "s1", "s2"} <= set(deleted)
+
+
 def test_scratch_that_a_starting_run_deletes_meanwhile_is_no_error(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
