@@ -154,7 +154,7 @@ def module_name(path: Path) -> str:
 
 
 MAX_LINES: Final = 350
-"""Of a module; one that grows beyond it has a second subject."""
+"""Of a module; a longer one does two things."""
 
 MODULES: Final[Mapping[str, Path]] = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 

@@ -20,11 +20,11 @@ def test_two_inputs_may_not_have_one_name() -> None:
 
 
 def test_two_outputs_may_have_neither_one_name_nor_one_key() -> None:
-    one = Output("text", "a.txt", "/results/a.txt")
+    output = Output("text", "a.txt", "/results/a.txt")
     with pytest.raises(ValueError, match=r"^duplicate output in one job: a\.txt$"):
-        Job(KEY, "1", "", outputs=(one, Output("other", "a.txt", "/results/b.txt")))
+        Job(KEY, "1", "", outputs=(output, Output("other", "a.txt", "/results/b.txt")))
     with pytest.raises(ValueError, match=r"^duplicate output key in one job: text$"):
-        Job(KEY, "1", "", outputs=(one, Output("text", "b.txt", "/results/b.txt")))
+        Job(KEY, "1", "", outputs=(output, Output("text", "b.txt", "/results/b.txt")))
 
 
 def test_a_report_of_ten_thousand_samples_is_built_at_once() -> None:
