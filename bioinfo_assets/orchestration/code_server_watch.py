@@ -19,16 +19,22 @@ INTERVAL_S: Final = 20.0
 MAX_FAILURES: Final = 3
 """Questions without an answer after which the server is started again: a busy one may miss one."""
 
+MAX_FAILURES_AT_START: Final = 30
+"""The same before its first answer: loading the code takes a minute and more on a busy machine."""
+
 RELOAD_TIMEOUT_S: Final = 600
 
 
 def watch(port: int, interval_s: float = INTERVAL_S) -> NoReturn:
     """Ask a code server of this machine for ever; one that has not started yet refuses to be started again."""
     client = DagsterGrpcClient(host="localhost", port=port)
-    failures = 0
+    failures, max_failures = 0, MAX_FAILURES_AT_START
     while True:
-        failures = 0 if _answers(client) else failures + 1
-        if failures == MAX_FAILURES:
+        if _answers(client):
+            failures, max_failures = 0, MAX_FAILURES
+        else:
+            failures += 1
+        if failures == max_failures:
             _log.warning("the code server does not answer, and is started again")
             _reload(client)
             failures = 0

@@ -17,10 +17,14 @@ from bioinfo_assets_tests.waiting import wait_until
 WATCH = "from bioinfo_assets.orchestration.code_server_watch import watch; import sys; watch(int(sys.argv[1]), 0.5)"
 
 
+Server = tuple[psutil.Process, DagsterGrpcClient, int]
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[psutil.Process, DagsterGrpcClient, int]]:
-    """`dagster code-server start` with little code, as deploy/compose starts it."""
-    (tmp_path / "definitions.py").write_text("import dagster as dg\n\n@dg.asset\ndef a(): ...\n")
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """`dagster code-server start` with little code, as deploy/compose starts it; the parameter is more code."""
+    code = getattr(request, "param", "")
+    (tmp_path / "definitions.py").write_text(f"{code}\nimport dagster as dg\n\n@dg.asset\ndef a(): ...\n")
     port = free_port()
     command = [
         "-m",
@@ -44,13 +48,23 @@ def answers(client: DagsterGrpcClient) -> bool:
         return False
 
 
-def test_a_code_server_that_was_killed_is_started_again(
-    server: tuple[psutil.Process, DagsterGrpcClient, int],
-) -> None:
+def processes_with_code(proxy: psutil.Process) -> list[psutil.Process]:
+    return [child for child in proxy.children(recursive=True) if "grpc" in child.cmdline()]
+
+
+@pytest.mark.parametrize("server", ["import time; time.sleep(4)"], indirect=True)
+def test_a_code_server_that_loads_slowly_is_not_started_again(server: Server) -> None:
     proxy, client, port = server
     with subprocess.Popen([sys.executable, "-c", WATCH, str(port)]) as watch, ending(watch):
         wait_until(lambda: answers(client), what="the code server to answer")
-        (loaded,) = [child for child in proxy.children(recursive=True) if "grpc" in child.cmdline()]
+        assert len(processes_with_code(proxy)) == 1
+
+
+def test_a_code_server_that_was_killed_is_started_again(server: Server) -> None:
+    proxy, client, port = server
+    wait_until(lambda: answers(client), what="the code server to answer")
+    with subprocess.Popen([sys.executable, "-c", WATCH, str(port)]) as watch, ending(watch):
+        (loaded,) = processes_with_code(proxy)
         loaded.kill()
         wait_until(lambda: not answers(client), what="the code server to be gone")
         wait_until(lambda: answers(client), what="the code server to be started again")
