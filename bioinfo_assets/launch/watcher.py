@@ -1,4 +1,8 @@
-"""Polling of all of a process's jobs together by one thread, and a handle for each thread that waits for a job."""
+"""Polling of all of a process's jobs together by one thread, and a handle for each thread that waits for a job.
+
+A second thread passes on what jobs print while they run: on AWS Batch, reading a log waits for its turn, and whoever
+waits for thousands of jobs must not wait for their logs.
+"""
 
 import threading
 import time
@@ -12,10 +16,13 @@ from bioinfo_assets.launch.job import Job
 
 OnChange = Callable[[Status], None]
 OnOutput = Callable[[Stream, bytes], None]
-OnPoll = Callable[[], None]
+OnUpdate = Callable[[], None]
 
 _MAX_WAIT_S: Final = 0.2
 """A thread that waits longer than this in one call would notice an interrupt too late."""
+
+_MAX_LOG_WAIT_S: Final = 5.0
+"""How long the end of a process waits for a log that is being read."""
 
 _MAX_DEFECTS: Final = 5
 """Consecutive unexpected errors of a backend's `poll` after which waiting threads raise the last one."""
@@ -30,28 +37,31 @@ _MIN_SHOWN_ERRORS: Final = 2
 class JobHandle:
     """A submitted job, for the one thread that waits for it.
 
-    Changes and output are delivered in the thread that calls `wait`, so that what a caller does with them (Dagster's
-    events belong to the step's own thread) needs no locks, delays no other job, and raises where it can be caught.
+    Changes are delivered in the thread that calls `wait`, so that what a caller does with them (Dagster's events belong
+    to the step's own thread) needs no locks, delays no other job, and raises where it can be caught. Output is
+    delivered by the watcher's second thread while the job runs, and the rest of it by `wait` before the end.
 
     Attributes:
         submission: The backend's submission.
     """
 
     def __init__(
-        self, backend: Backend, submission: Submission, on_change: OnChange, on_output: OnOutput, on_poll: OnPoll
+        self, backend: Backend, submission: Submission, on_change: OnChange, on_output: OnOutput, on_update: OnUpdate
     ) -> None:
         self.submission = submission
         self._backend = backend
         self._on_change = on_change
         self._on_output = on_output
-        self._on_poll = on_poll
+        self._on_update = on_update
+        self._output = threading.Lock()
+        self._is_output_complete = False
         self._offsets = dict.fromkeys(Stream, 0)
         self._changed = threading.Condition()
         self._updates: deque[Status | Exception] = deque()
         self._status = Status(State.QUEUED)
 
     def wait(self, timeout: float | None = None) -> Status:
-        """Wait for the job's end; deliver all changes and output before returning.
+        """Wait for the job's end; deliver all changes, and the rest of the output before that end.
 
         Args:
             timeout: Seconds to wait at most; None waits to the end.
@@ -95,33 +105,36 @@ class JobHandle:
             if is_new:
                 self._updates.append(update)
                 self._changed.notify()
-        if is_new or (isinstance(update, Status) and update.state is State.RUNNING):
-            self._on_poll()
+        if is_new:
+            self._on_update()
 
     def _next_update(self) -> Status | Exception | None:
         with self._changed:
             return self._updates.popleft() if self._updates else None
 
     def _deliver(self) -> None:
-        """Deliver all updates; output before the change that ends the job."""
+        """Deliver all updates; the rest of the output before the change that ends the job."""
         while (update := self._next_update()) is not None:
             if isinstance(update, Exception):
                 raise update
             if update == self._status:
                 continue
-            if update.state is not State.QUEUED:
-                self._deliver_output()
+            if update.state.is_over:
+                self._deliver_output(is_over=True)
             self._status = update
             self._on_change(update)
-        if self._status.state is State.RUNNING:
-            self._deliver_output()
 
-    def _deliver_output(self) -> None:
-        for stream, offset in self._offsets.items():
-            data = self._backend.read_log(self.submission.job_id, stream, offset)
-            if data:
-                self._offsets[stream] = offset + len(data)
-                self._on_output(stream, data)
+    def _deliver_output(self, *, is_over: bool) -> None:
+        """Deliver what is new, in any thread; nothing after the job's end was delivered, since it may be gone."""
+        with self._output:
+            if self._is_output_complete:
+                return
+            for stream, offset in self._offsets.items():
+                data = self._backend.read_log(self.submission.job_id, stream, offset)
+                if data:
+                    self._offsets[stream] = offset + len(data)
+                    self._on_output(stream, data)
+            self._is_output_complete = is_over
 
 
 class Watcher:
@@ -158,8 +171,12 @@ class Watcher:
         self._handles: dict[str, JobHandle] = {}
         self._errors = 0
         self._work = threading.Event()
+        self._running: tuple[JobHandle, ...] = ()
+        self._was_polled = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"{backend.name} jobs", daemon=True)
         self._thread.start()
+        self._output_thread = threading.Thread(target=self._pass_output, name=f"{backend.name} logs", daemon=True)
+        self._output_thread.start()
 
     def submit(
         self,
@@ -168,7 +185,7 @@ class Watcher:
         on_change: OnChange | None = None,
         on_output: OnOutput | None = None,
         is_published: IsPublished = never_published,
-        on_poll: OnPoll | None = None,
+        on_update: OnUpdate | None = None,
         followers: Sequence[Job] = (),
     ) -> JobHandle:
         """Submit a job to the backend.
@@ -177,28 +194,27 @@ class Watcher:
             job: The job.
             fingerprint: Identifies its result (see `Backend.submit`).
             on_change: Called with each new status, in the thread that waits for the handle.
-            on_output: Called with what the job printed, in the same thread.
+            on_output: Called with what the job printed, in any thread, one call after the other.
             is_published: Whether another process has published its result (see `Backend.submit`).
-            on_poll: Called in the poller's thread when `wait` has something to deliver: after a change, and after each
-                poll while the job is running, since it may have printed something. A thread that waits for many jobs
-                then calls `wait(0)` of this one.
+            on_update: Called in any thread when `wait` has something to deliver. A thread that waits for many jobs then
+                calls `wait(0)` of this one.
             followers: Jobs that run after it (see `Backend.submit`); each is polled once it is passed to `follow`.
 
         Raises:
             ResourceError: the job needs more resources than the backend can ever provide.
         """
         submission = self._backend.submit(job, fingerprint, is_published, followers)
-        return self.follow(submission, on_change, on_output, on_poll)
+        return self.follow(submission, on_change, on_output, on_update)
 
     def follow(
         self,
         submission: Submission,
         on_change: OnChange | None = None,
         on_output: OnOutput | None = None,
-        on_poll: OnPoll | None = None,
+        on_update: OnUpdate | None = None,
     ) -> JobHandle:
         """Poll a job that was submitted already; the callbacks are those of `submit`."""
-        handle = JobHandle(self._backend, submission, on_change or _ignore, on_output or _ignore, on_poll or _ignore)
+        handle = JobHandle(self._backend, submission, on_change or _ignore, on_output or _ignore, on_update or _ignore)
         with self._lock:
             self._handles[handle.submission.job_id] = handle
             self._work.set()
@@ -213,7 +229,9 @@ class Watcher:
         """Stop polling; unfinished jobs are left to the backend, and threads that wait for one get an error."""
         self._closed.set()
         self._work.set()
+        self._was_polled.set()
         self._thread.join()
+        self._output_thread.join(_MAX_LOG_WAIT_S)
         for handle in self._handles.values():
             handle._push(RuntimeError("the watcher was closed before the job was over"))  # noqa: SLF001 - as above
 
@@ -221,6 +239,18 @@ class Watcher:
         while self._work.wait() and not self._closed.is_set():
             self._poll()
             self._sleep(self._interval_s * 2 ** min(self._errors, _MAX_DOUBLINGS))
+
+    def _pass_output(self) -> None:
+        """Pass on what the jobs have printed that were running at the last poll, after each poll."""
+        while self._was_polled.wait() and not self._closed.is_set():
+            self._was_polled.clear()
+            for handle in self._running:
+                if self._closed.is_set():
+                    return
+                try:
+                    handle._deliver_output(is_over=False)  # noqa: SLF001 - the two classes are one mechanism
+                except Exception as error:  # noqa: BLE001 - whoever waits for the job raises it
+                    handle._push(error)  # noqa: SLF001 - as above
 
     def _poll(self) -> None:
         with self._lock:
@@ -242,6 +272,8 @@ class Watcher:
                 self._work.clear()
         for job_id, handle in handles.items():
             handle._push(updates[job_id])  # noqa: SLF001 - the two classes are one mechanism
+        self._running = tuple(handle for job_id, handle in handles.items() if _is_running(updates[job_id]))
+        self._was_polled.set()
 
     def _error_to_raise(self, error: Exception) -> Exception | None:
         """What waiting threads raise after another poll has failed; None while polls are repeated."""
@@ -260,6 +292,10 @@ class Watcher:
             f"gave up after {failing_s / 3600:.1f} h in which jobs could not be polled ({error}): the jobs are left "
             "running; start the run again, and it continues with them"
         )
+
+
+def _is_running(update: Status | Exception) -> bool:
+    return isinstance(update, Status) and update.state is State.RUNNING
 
 
 def _ignore(*_: object) -> None:

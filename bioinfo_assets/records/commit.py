@@ -62,7 +62,7 @@ def submit(
     decision: ReuseDecision,
     on_change: Callable[[Status], None] | None = None,
     on_output: Callable[[Stream, bytes], None] | None = None,
-    on_poll: Callable[[], None] | None = None,
+    on_update: Callable[[], None] | None = None,
     followers: Sequence[Job] = (),
 ) -> SubmittedJob:
     """Submit a job; the callbacks receive its status changes and its output while it runs (see `Watcher.submit`)."""
@@ -73,7 +73,7 @@ def submit(
         on_change,
         on_output,
         lambda: _published_meanwhile(ledger, decision) is not None,
-        on_poll,
+        on_update,
         followers,
     )
     return SubmittedJob(decision, handle)
@@ -85,10 +85,10 @@ def resume(
     submission: Submission,
     on_change: Callable[[Status], None] | None = None,
     on_output: Callable[[Stream, bytes], None] | None = None,
-    on_poll: Callable[[], None] | None = None,
+    on_update: Callable[[], None] | None = None,
 ) -> SubmittedJob:
     """Take a job that was submitted with the one before it, as `submit` would submit it."""
-    return SubmittedJob(decision, watcher.follow(submission, on_change, on_output, on_poll))
+    return SubmittedJob(decision, watcher.follow(submission, on_change, on_output, on_update))
 
 
 def commit(ledger: Ledger, backend: Backend, submitted: SubmittedJob) -> Committed:

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -82,14 +83,43 @@ def test_changes_are_delivered_once_each_and_in_order(tmp_path: Path) -> None:
     watcher.close()
 
 
-def test_callbacks_run_in_the_thread_that_waits(watcher: Watcher) -> None:
+def test_changes_are_delivered_in_the_thread_that_waits(watcher: Watcher) -> None:
     threads: set[int] = set()
-
-    def note(*_: object) -> None:
-        threads.add(threading.get_ident())
-
-    watcher.submit(job("prints"), on_change=note, on_output=note).wait(TIMEOUT_S)
+    watcher.submit(job("prints"), on_change=lambda _: threads.add(threading.get_ident())).wait(TIMEOUT_S)
     assert threads == {threading.get_ident()}
+
+
+class SlowLogs(FakeBackend):
+    """A fake whose logs are read slowly, as those of AWS Batch are if there are many."""
+
+    def read_log(self, job_id: str, stream: Stream, offset: int) -> bytes:
+        time.sleep(0.05)
+        return super().read_log(job_id, stream, offset)
+
+
+def test_whoever_waits_for_many_jobs_does_not_wait_for_their_logs(tmp_path: Path) -> None:
+    backend = SlowLogs(tmp_path, lambda submitted: BEHAVIOURS[submitted.key.asset](submitted))
+    watcher = Watcher(backend, interval_s=0.001)
+    updates: list[int] = []
+    handles = [
+        watcher.submit(job("sleeps", scope=f"expt{i}"), on_update=partial(updates.append, i)) for i in range(100)
+    ]
+    wait_until(lambda: set(updates) == set(range(100)))
+    began = time.monotonic()
+    assert {handle.wait(0).state for handle in handles} == {State.RUNNING}
+    assert time.monotonic() - began < 5  # ten seconds if each waits for its two logs
+    time.sleep(0.2)  # many polls
+    assert len(updates) == 100  # one of each job, which has begun: further polls found nothing new
+    watcher.close()
+
+
+def test_an_error_in_reading_a_log_reaches_whoever_waits_for_the_job(
+    fake: FakeBackend, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake, "read_log", lambda *_: 1 // 0)
+    handle = watcher.submit(job("sleeps"))
+    with pytest.raises(ZeroDivisionError):
+        handle.wait(TIMEOUT_S)
 
 
 def test_all_output_is_delivered_before_the_end_and_none_twice(local: Watcher) -> None:
