@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from bioinfo_assets.errors import ResourceError
 from bioinfo_assets.launch.job import Job, Resources
@@ -13,10 +14,12 @@ class _Queued:
 
     Attributes:
         turn: Of its scope: jobs of a scope that came earlier go first.
+        number: Its own, in the order of arrival.
         resources: What it needs.
     """
 
     turn: int
+    number: int
     resources: Resources
 
 
@@ -44,6 +47,8 @@ class ResourcePool:
     cpus: int
     memory_mib: int
     _waiting: dict[str, _Queued] = field(default_factory=dict)
+    _order: list[tuple[int, int, str]] = field(default_factory=list)
+    _arrivals: int = 0
     _turns: dict[str, int] = field(default_factory=dict)
     _held: dict[str, Resources] = field(default_factory=dict)
 
@@ -62,12 +67,21 @@ class ResourcePool:
 
     def enqueue(self, job_id: str, scope: str, resources: Resources) -> None:
         """Put a job into the queue, after the others of its sample or shared scope."""
-        self._waiting[job_id] = _Queued(self._turns.setdefault(scope, len(self._turns)), resources)
+        queued = _Queued(self._turns.setdefault(scope, len(self._turns)), self._arrivals, resources)
+        self._arrivals += 1
+        self._waiting[job_id] = queued
+        heappush(self._order, (queued.turn, queued.number, job_id))
 
     @property
     def waiting(self) -> str | None:
         """The first job in the queue; None if there is none."""
-        return min(self._waiting, key=lambda job_id: self._waiting[job_id].turn, default=None)
+        while self._order:
+            _, number, job_id = self._order[0]
+            queued = self._waiting.get(job_id)
+            if queued is not None and queued.number == number:
+                return job_id
+            heappop(self._order)  # it was taken out, and may have come again
+        return None
 
     def next_admitted(self, may_hold: Callable[[str, Resources], bool] = _always) -> str | None:
         """Return the first job in the queue if there are resources for it, which it then holds.

@@ -35,7 +35,7 @@ class JobEvents:
 
     def show(self, key: ResultKey, text: str, links: Mapping[str, dg.MetadataValue] = NO_LINKS) -> None:
         """Show an event of a result's job, unless many jobs have shown it before."""
-        name = f"{key.asset}: {text}"
+        name = f"{key.asset}: {text.replace(key.scope, '…')}"  # names of files begin with the sample's
         self._counts[name] += 1
         limit = MAX_EVENTS_PER_STATE if links else MAX_EVENTS_WITHOUT_LINKS
         if self._counts[name] <= limit:

@@ -5,6 +5,7 @@ from typing import Final
 
 import dagster as dg
 
+from bioinfo_assets.launch.job import Parameter
 from bioinfo_assets.provenance.lineage import TracedJob, as_markdown
 from bioinfo_assets.records.record import FileRecord, Record
 
@@ -41,7 +42,10 @@ _ACCOUNTING = ("vcpus", "memory_mib", "queued_s", "staging_s", "fetched_bytes", 
 """The fields of a record's accounting that are shown, and plotted over samples and time."""
 
 MAX_INPUTS = 200
-"""Inputs that are shown; the record has all."""
+"""Inputs, and values of a parameter, that are shown; the record has all."""
+
+MAX_TEXT = 20_000
+"""Characters of a script or a parameter that are shown; the script of a report on thousands of samples has millions."""
 
 
 def record_metadata(job: TracedJob, *, reused: bool) -> dict[str, dg.MetadataValue]:
@@ -57,9 +61,9 @@ def record_metadata(job: TracedJob, *, reused: bool) -> dict[str, dg.MetadataVal
         "inputs": _inputs_table(job),
         "provenance": dg.MetadataValue.md(as_markdown(job)),
         "record": dg.MetadataValue.path(job.record_uri),
-        "command": dg.MetadataValue.md(f"```bash\n{record.script.strip()}\n```"),
+        "command": dg.MetadataValue.md(f"```bash\n{_shortened(record.script.strip())}\n```"),
         "tools": dg.MetadataValue.json(dict(record.tools)),
-        "parameters": dg.MetadataValue.json(dict(record.parameters)),
+        "parameters": dg.MetadataValue.json({name: _parameter(value) for name, value in record.parameters.items()}),
         "job_id": dg.MetadataValue.text(record.job_id),
         "finished": dg.MetadataValue.timestamp(record.finished),
     }
@@ -112,6 +116,16 @@ def _facts(record: Record) -> dict[str, dg.MetadataValue]:
         else:
             values[fact] = _fact_value(text)
     return values | {name: dg.MetadataValue.table(records=rows) for name, rows in tables.items()}
+
+
+def _parameter(value: Parameter) -> object:
+    if isinstance(value, tuple) and len(value) > MAX_INPUTS:
+        return [*value[:MAX_INPUTS], f"… (the record has all {len(value):,})"]
+    return _shortened(value) if isinstance(value, str) else value
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}\n… (the record has all {len(text):,} characters)"
 
 
 def _number(value: float) -> dg.MetadataValue:

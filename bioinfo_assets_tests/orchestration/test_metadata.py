@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.launch.accounting import Accounting
-from bioinfo_assets.orchestration.metadata import MAX_INPUTS, record_metadata
+from bioinfo_assets.orchestration.metadata import MAX_INPUTS, MAX_TEXT, record_metadata
 from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.storage.store import Store
@@ -176,6 +176,20 @@ def test_what_a_job_had_and_waited_for_is_shown(ledger: Ledger) -> None:
     assert metadata["vcpus"] == dg.MetadataValue.int(8)
     assert metadata["queued_s"] == dg.MetadataValue.float(2.5)
     assert "uploaded_bytes" not in metadata
+
+
+def test_long_scripts_and_parameters_are_shown_in_part(ledger: Ledger) -> None:
+    script = "\n".join(f"echo {number}" for number in range(10_000))
+    metadata = shown(ledger, script=script, parameters={"samples": tuple(map(str, range(1000))), "note": "a" * 50_000})
+    command, parameters = metadata["command"].value, metadata["parameters"].value
+    assert isinstance(command, str)
+    assert command.startswith("```bash\necho 0\necho 1\n")
+    assert command.endswith(f"(the record has all {len(script):,} characters)\n```")
+    assert len(command) < 2 * MAX_TEXT
+    assert isinstance(parameters, dict)
+    assert parameters["samples"][:2] == ["0", "1"]
+    assert parameters["samples"][MAX_INPUTS:] == ["… (the record has all 1,000)"]
+    assert len(parameters["note"]) < 2 * MAX_TEXT
 
 
 def test_only_the_first_of_many_inputs_are_shown(ledger: Ledger) -> None:
