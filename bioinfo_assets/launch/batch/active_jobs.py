@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,10 @@ from bioinfo_assets.storage.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
+
+
+_MAX_CONCURRENT_READS: Final = 16
+"""Notes in S3 that are read at the same time: a sensor of Dagster has a minute for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +207,11 @@ def _active_job(
     )
 
 
-def _adopters(claims: Claims, name: str, indexes: Iterable[int]) -> Iterator[str]:
-    """The runs that have adopted these jobs of an array."""
-    for index in indexes:
-        note = claims.read_note(name, index)
-        if note is not None:
-            yield note.run_id
+def _adopters(claims: Claims, name: str, indexes: Sequence[int]) -> set[str]:
+    """The runs that have adopted these jobs of an array, of which there may be thousands."""
+    with ThreadPoolExecutor(_MAX_CONCURRENT_READS) as pool:
+        notes = list(pool.map(partial(claims.read_note, name), indexes))
+    return {note.run_id for note in notes if note is not None}
 
 
 def _tag(detail: "JobDetailTypeDef", name: str) -> str:
