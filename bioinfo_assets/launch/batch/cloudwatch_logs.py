@@ -2,8 +2,8 @@
 
 Batch has one log stream for both streams of a container; the driver marks the lines of the script's standard output,
 and its own. CloudWatch allows 10 to 25 reads a second in an account (Logs quotas, GetLogEvents). Therefore no job is
-read more often than every two seconds, many jobs less often, and only the first hundred at all; the others have the
-address of their log.
+read more often than every two seconds, many jobs less often, and only the first hundred at all, and no job that ends
+among so many others that it would wait for its turn; the others have the address of their log.
 """
 
 import time
@@ -33,6 +33,9 @@ MAX_LATENESS_S: Final = 5.0
 
 MAX_READS_PER_SECOND: Final = 5
 """Each read is two calls: the second finds that there is no more, unless the first had the last line."""
+
+MAX_WAIT_FOR_TURN_S: Final = 1.0
+"""Of a job that is over and whose log was not read before: a result is not published before its log was read."""
 
 MAX_BUFFERED_BYTES: Final = 4 * 1024 * 1024
 """Bytes of a stream that are kept after they were read, in case they are read again."""
@@ -124,7 +127,8 @@ class CloudWatchLogs:
         with self._lock:
             followed = self._followed.get(job_id)
             if followed is None:
-                if len(self._followed) >= MAX_FOLLOWED_JOBS:
+                is_late = is_over and self._next_turn - time.monotonic() > MAX_WAIT_FOR_TURN_S
+                if len(self._followed) >= MAX_FOLLOWED_JOBS or is_late:
                     return b""
                 followed = self._followed[job_id] = _FollowedStream(part)
         if log_stream and not followed.is_complete:

@@ -1,5 +1,7 @@
 """Logs in CloudWatch, while they are written and afterwards."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,18 @@ def test_only_a_limited_number_of_jobs_is_followed(simulator: BatchSimulator, mo
     logs.read("two", "stream-2", Stream.STDOUT, 0, is_over=False)
     assert simulator.count("GetLogEvents") == 1
     logs.close()
+
+
+def test_of_jobs_that_end_together_only_as_many_logs_are_read_as_cloudwatch_allows(simulator: BatchSimulator) -> None:
+    """Ten results a second, and no more, could be published otherwise."""
+    logs = CloudWatchLogs("/aws/batch/job", max_lateness_s=0)
+    with ThreadPoolExecutor(40) as pool:
+        began = time.monotonic()
+        list(pool.map(lambda job: logs.read(f"job{job}", "none", Stream.STDOUT, 0, is_over=True), range(400)))
+        took_s = time.monotonic() - began
+    logs.close()
+    assert 0 < simulator.count("GetLogEvents") < 200
+    assert took_s < 30  # 240 s with six reads of each, ten a second
 
 
 def test_many_reads_in_a_row_are_few_requests(simulator: BatchSimulator, backend: BackendWithOptions) -> None:
