@@ -56,10 +56,11 @@ def _ended(plan: Plan, sample: str, planned: Mapping[ResultKey, PlannedResult], 
         reason = _reason(plan.project.settings.retention.of(asset), record, now) if record is not None else ""
         if record is None or not reason:
             continue
+        downstream = downstream_of(asset)
         dependents = [
             _current(planned.get(ResultKey(name, sample)))
             for name in plan.assets
-            if name in downstream_of(asset) and GRAPH[name].scope is None
+            if name in downstream and GRAPH[name].scope is None
         ]
         whole = tuple(found for found in dependents if found is not None)
         item = Releasable(record, GRAPH[asset].bulk_files, whole, reason)

@@ -10,19 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from bioinfo_assets.errors import BioinfoAssetsError, JobError, ResourceError
+from bioinfo_assets.errors import BioinfoAssetsError, InputError, JobError, ResourceError
 from bioinfo_assets.launch.backend import JobReport
-from bioinfo_assets.launch.job import Input, Job, Output, Resources
+from bioinfo_assets.launch.job import Input, Job, Output, Resources, StoredFile
 from bioinfo_assets.launch.machine_limits import available_cpus
 from bioinfo_assets.launch.machine_share import MachineShare, machine_folder
 from bioinfo_assets.launch.tools import tool_versions
-from bioinfo_assets.launch.transfer import PublishLock, publish
+from bioinfo_assets.launch.transfer import HELD_BY_PROCESS, PublishLock, publish
 from bioinfo_assets.records import commit as commit_module
-from bioinfo_assets.records.commit import commit, submit
-from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction
+from bioinfo_assets.records.commit import commit, submit, withdraw_previous
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction, ReuseDecision
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.records.greeting_project import GREETING, GreetingProject, open_greeting_project
+from bioinfo_assets_tests.servers import s3, s3_server
 from bioinfo_assets_tests.waiting import wait_until
+
+__all__ = ["s3", "s3_server"]  # fixtures
 
 
 def test_a_result_consists_of_files_and_their_record(project: GreetingProject) -> None:
@@ -171,6 +175,23 @@ def test_an_input_that_is_rewritten_while_the_job_runs_gives_no_result(project: 
 
     assert project.ledger.read(GREETING) is None
     assert not project.greeting.exists()
+
+
+def test_one_of_many_inputs_in_s3_that_is_rewritten_meanwhile_is_found(s3: str) -> None:
+    """They are checked at the same time: a report on thousands of samples would wait for each for half an hour."""
+    store, names = Store(), [f"sample{number}.txt" for number in range(40)]
+    for name in names:
+        store.write_bytes(f"{s3}/{name}", name.encode())
+    stats = {name: store.stat(f"{s3}/{name}") for name in names}
+    inputs = tuple(
+        Input(name, StoredFile(f"{s3}/{name}", stat.size, "sha256:ab", stat.stamp)) for name, stat in stats.items()
+    )
+    decision = ReuseDecision(ReuseAction.RUN, NOT_COMPUTED, job=Job(GREETING, "1", "", inputs=inputs))
+    ledger = Ledger(store, f"{s3}/run")
+    assert withdraw_previous(ledger, decision, HELD_BY_PROCESS) is None
+    store.write_bytes(f"{s3}/sample31.txt", b"SAMPLE31.txt")
+    with pytest.raises(InputError, match=r"sample31\.txt was rewritten since the run began: start the run again"):
+        withdraw_previous(ledger, decision, HELD_BY_PROCESS)
 
 
 def test_an_input_that_is_rewritten_before_the_job_begins_fails_it(project: GreetingProject) -> None:
