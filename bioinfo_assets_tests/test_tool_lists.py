@@ -129,6 +129,19 @@ def test_without_permission_to_install_one_sentence_lists_what_is_missing_and_ho
     assert not (tmp_path / "clone" / ".tools").exists()
 
 
+@pytest.mark.parametrize(("lists", "is_own_enough"), [((), True), (("debian-test.txt",), False)], ids=["user", "tests"])
+def test_tests_need_the_locked_gatk_and_a_user_may_have_another(
+    tmp_path: Path, lists: tuple[str, ...], *, is_own_enough: bool
+) -> None:
+    tools = shutil.copytree(LISTS, tmp_path / "clone" / "docker" / "tools")
+    path = machine_with(tmp_path / "bin", "bash cat cmp dirname grep id mkdir paste readlink samtools sort tr xargs")
+    for name in ("gatk", "picard"):
+        program(tmp_path / "bin" / name, "echo 'The Genome Analysis Toolkit (GATK) v4.6.1.0'")
+    done = run(tools / "install.sh", tools / "debian-gatk.txt", *(tools / name for name in lists), path=path)
+    missing = done.stderr.splitlines()[-1].split(":")[2].split(";")[0].split()
+    assert ("maven" not in missing) is is_own_enough
+
+
 SCRIPTS: Final = [
     *LISTS.glob("**/*.sh"),
     *(LISTS / "bin").iterdir(),
