@@ -110,6 +110,7 @@ class CloudWatchLogs:
         self._max_lateness_s = max_lateness_s
         self._min_interval_s = min_interval_s
         self._followed: dict[str, _FollowedStream] = {}
+        self._left_out: set[str] = set()
         self._lock = Lock()
         self._next_turn = 0.0
 
@@ -128,7 +129,9 @@ class CloudWatchLogs:
             followed = self._followed.get(job_id)
             if followed is None:
                 is_late = is_over and self._next_turn - time.monotonic() > MAX_WAIT_FOR_TURN_S
-                if len(self._followed) >= MAX_FOLLOWED_JOBS or is_late:
+                if is_late or job_id in self._left_out or len(self._followed) >= MAX_FOLLOWED_JOBS:
+                    if is_over:
+                        self._left_out.add(job_id)  # not one of its two streams without the other
                     return b""
                 followed = self._followed[job_id] = _FollowedStream(part)
         if log_stream and not followed.is_complete:
@@ -139,6 +142,7 @@ class CloudWatchLogs:
         """Free what is kept of a job's log."""
         with self._lock:
             self._followed.pop(job_id, None)
+            self._left_out.discard(job_id)
 
     def tail(self, log_stream: str, on_line: Callable[[str], None], token: str = "") -> str:
         """Pass the lines of a stream to `on_line`, marks included; return the token with which to continue.

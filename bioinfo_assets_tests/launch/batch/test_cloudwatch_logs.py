@@ -111,6 +111,19 @@ def test_of_jobs_that_end_together_only_as_many_logs_are_read_as_cloudwatch_allo
     assert took_s < 30  # 240 s with six reads of each, ten a second
 
 
+def test_a_log_that_is_left_out_is_left_out_whole(simulator: BatchSimulator, backend: BackendWithOptions) -> None:
+    job_id = backend.submit(job("prints", "echo a; echo b >&2")).job_id
+    wait_for_end(backend, job_id)
+    stream, logs = backend._jobs[job_id].state.log_stream, CloudWatchLogs("/aws/batch/job")
+    logs._next_turn = time.monotonic() + 100
+    assert logs.read(job_id, stream, Stream.STDOUT, 0, is_over=True) == b""
+    logs._next_turn = 0
+    assert logs.read(job_id, stream, Stream.STDERR, 0, is_over=True) == b""
+    logs.forget(job_id)
+    assert logs.read(job_id, stream, Stream.STDERR, 0, is_over=True) == b"b\n"
+    logs.close()
+
+
 def test_many_reads_in_a_row_are_few_requests(simulator: BatchSimulator, backend: BackendWithOptions) -> None:
     job_id = backend.submit(job("sleeps", "echo a; sleep 100")).job_id
     wait_for_running(backend, job_id)
