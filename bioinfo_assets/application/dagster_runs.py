@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,15 +21,14 @@ from bioinfo_assets.assets.up_to_date import report_after_run
 from bioinfo_assets.assets.usage import report_usage
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.errors import InputError, ResourceError
-from bioinfo_assets.orchestration.code_location import create_run, job_origin
+from bioinfo_assets.orchestration.code_location import RunRequest, create_run, job_origin
 from bioinfo_assets.orchestration.event_log import open_fast
 from bioinfo_assets.orchestration.executor import CANCELLED_BY_INTERRUPT
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run_iterator
 from bioinfo_assets.orchestration.job_updates import listen
-from bioinfo_assets.orchestration.partitions import range_tags, ranges, samples, set_samples
+from bioinfo_assets.orchestration.partitions import set_samples
 from bioinfo_assets.orchestration.run_launcher import COMMAND_LINE, STARTED_BY_TAG, ProjectRunLauncher
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock, report_dead_runs
-from bioinfo_assets.pipeline.graph import OVER_SAMPLES, PER_SAMPLE, SHARED
 from bioinfo_assets.records.record import user_name
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.storage.atomic import atomic_write, disk_full_error
@@ -159,29 +158,24 @@ class RunResult:
     success: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _RunPart:
-    """The part of a plan that one Dagster run computes: assets, for a range of samples in its tags."""
+def run_plan(plan: Plan, progress: RunProgress) -> RunResult | None:
+    """Compute the results of a plan in one run, and update `progress` from the threads of its jobs.
 
-    assets: tuple[str, ...]
-    tags: Mapping[str, str]
-
-
-def run_plan(plan: Plan, progress: RunProgress) -> tuple[RunResult, ...]:
-    """Compute the assets of a plan, and update `progress` from the threads of its jobs.
+    Returns:
+        The run; None if the plan has no results, since those of its assets are imported.
 
     Raises:
-        KeyboardInterrupt: the user interrupted a run; its jobs have been ended.
+        KeyboardInterrupt: the user interrupted the run; its jobs have been ended.
     """
     definitions = build_definitions(plan.project.settings)
     with open_instance(plan.home) as instance, listen(progress.update):
         report_dead_runs(instance)
         set_samples(instance, lambda: [*plan.names, *sample_names(plan.project.ledger)])
-        results = tuple(_run(definitions, instance, part, progress) for part in _split(plan, instance))
+        result = _run(definitions, instance, plan, progress) if plan.result_keys() else None
         report_cohort(instance)
         _report_usage(instance, plan)
         report_after_run(instance, plan.project)
-        return results
+        return result
 
 
 def _report_usage(instance: dg.DagsterInstance, plan: Plan) -> None:
@@ -195,45 +189,23 @@ def _report_usage(instance: dg.DagsterInstance, plan: Plan) -> None:
             _log.warning("what jobs used could not be added up: %s", problem)
 
 
-def _split(plan: Plan, instance: dg.DagsterInstance) -> Iterator[_RunPart]:
-    """Split a plan into Dagster runs, since a run takes one range of samples, in the order in which they were added.
-
-    The first run computes what samples share, the last one what is computed from all samples.
-    """
-    spans = list(_spans(plan, instance.get_dynamic_partitions(str(samples.name)))) or [(frozenset(), ())]
-    for number, (superseded, span) in enumerate(spans):
-        is_first, is_last = number == 0, number == len(spans) - 1
-        omitted = {*superseded, *(() if is_first else SHARED), *(() if is_last else OVER_SAMPLES)}
-        yield _RunPart(tuple(asset for asset in plan.assets if asset not in omitted), range_tags(*span) if span else {})
-
-
-def _spans(plan: Plan, order: Sequence[str]) -> Iterator[tuple[frozenset[str], tuple[str, str] | tuple[()]]]:
-    """The ranges of samples with the same superseded assets: these assets, and the first and last sample."""
-    names_by_superseded: dict[frozenset[str], set[str]] = {}
-    for name in plan.names:
-        names_by_superseded.setdefault(plan.superseded.get(name, frozenset()), set()).add(name)
-    for superseded, names in names_by_superseded.items():
-        if set(plan.assets) & set(PER_SAMPLE) - superseded:
-            yield from ((superseded, span) for span in ranges(order, names))
-
-
-def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, part: _RunPart, progress: RunProgress) -> RunResult:
-    run_id = str(uuid4())
-    # Without checks: they are reported once, after all parts of a plan.
+def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, plan: Plan, progress: RunProgress) -> RunResult:
+    keys = plan.result_keys()
+    # Without checks: they are reported once, after the run.
     job = definitions.resolve_job_def(JOB).get_subset(
-        asset_selection=frozenset(map(dg.AssetKey, part.assets)), asset_check_selection=frozenset()
+        asset_selection=frozenset(dg.AssetKey(key.asset) for key in keys), asset_check_selection=frozenset()
     )
-    with hold_run_lock(instance, run_id, keep_on_error=True):
-        tags = {**TAGS, USER_TAG: user_name(), **CANCELLED_BY_INTERRUPT, **job.run_tags, **part.tags}
-        run = create_run(instance, job, run_id, tags, job_origin(definitions.get_repository_def().name, JOB))
+    request = RunRequest(str(uuid4()), job, keys, {**TAGS, USER_TAG: user_name(), **CANCELLED_BY_INTERRUPT})
+    with hold_run_lock(instance, request.run_id, keep_on_error=True):
+        run = create_run(instance, request, job_origin(definitions.get_repository_def().name, JOB))
         # Only the events of failures are kept: of ten thousand samples the others take gigabytes.
         failed = [event for event in execute_run_iterator(InMemoryJob(job), run, instance) if event.is_failure]
-    status = next(record.dagster_run.status for record in instance.get_run_records(dg.RunsFilter(run_ids=[run_id])))
-    if status is dg.DagsterRunStatus.CANCELED:
+    ended = instance.get_run_by_id(run.run_id)
+    if ended is not None and ended.status is dg.DagsterRunStatus.CANCELED:
         raise KeyboardInterrupt
     for failure in _failures_without_job(failed, progress):
         progress.add_failure(failure)
-    return RunResult(run_id, status is dg.DagsterRunStatus.SUCCESS)
+    return RunResult(run.run_id, ended is not None and ended.is_success)
 
 
 def _failures_without_job(failed: Sequence[dg.DagsterEvent], progress: RunProgress) -> Iterator[Failure]:

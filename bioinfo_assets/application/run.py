@@ -130,13 +130,13 @@ def run(plan: Plan, reusable: Sequence[PlannedResult] | None, show: ProgressView
             from bioinfo_assets.application.dagster_runs import run_plan  # noqa: PLC0415 - Dagster takes seconds to import
 
             try:
-                results = run_plan(plan, progress)
+                dagster_run = run_plan(plan, progress)
             finally:
                 progress.end()
-        success = all(result.success for result in results) and not progress.failures
+        success = (dagster_run is None or dagster_run.success) and not progress.failures
         if success:
             write_marker(plan, progress.data_versions)
-    run_ids = tuple(result.run_id for result in results)
+    run_ids = (dagster_run.run_id,) if dagster_run is not None else ()
     return RunOutcome(plan, progress, run_ids, success, time.monotonic() - started, log)
 
 

@@ -4,7 +4,7 @@ All of them are computed by one op, of which a run takes the assets that it sele
 before it have ended, for all their partitions; within one op, each sample goes on as soon as its own results are there.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -117,7 +117,8 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
 
     if not project.settings.known_sites:
         context.log.info("no known sites are set: base qualities will not be recalibrated")
-    superseded = superseded_by_sample(project, _samples_of_dagit(specs, context))
+    has_samples = any(spec.scope is None and dg.AssetKey(spec.name) in context.selected_asset_keys for spec in specs)
+    superseded = superseded_by_sample(project, launcher.partition_keys(context) if has_samples else ())
     for name, assets in islice(superseded.items(), MAX_NAMED):
         context.log.info("%s has an imported result; not computed are %s", name, ", ".join(sorted(assets)))
     try:
@@ -127,12 +128,6 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
         raise
     if context.run.asset_check_selection == frozenset():
         _report_up_to_date(context, project)
-
-
-def _samples_of_dagit(specs: Collection[AssetSpec], context: dg.AssetExecutionContext) -> Sequence[str]:
-    """The samples of a run, if superseded assets may be among its own: the command line selects none."""
-    has_samples = any(spec.scope is None and dg.AssetKey(spec.name) in context.selected_asset_keys for spec in specs)
-    return context.partition_keys if has_samples and not is_run_of_command_line(context.run) else ()
 
 
 def _report_up_to_date(context: dg.AssetExecutionContext, project: Project) -> None:

@@ -30,7 +30,9 @@ from dagster._core.events import (
     ASSET_CHECK_EVENTS,
     ASSET_EVENTS,
     EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
+    AssetMaterializationPlannedData,
     DagsterEvent,
+    DagsterEventBatchMetadata,
     EngineEventData,
 )
 from dagster._core.execution.api import ExecuteRunWithPlanIterable, create_execution_plan, execute_run_iterator
@@ -71,6 +73,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
+    CODE_LOCATION_TAG,
     EXTERNALLY_MANAGED_ASSETS_TAG,
     GRPC_INFO_TAG,
     PARTITION_NAME_TAG,
@@ -86,6 +89,7 @@ __all__ = [
     "ASSET_EVENTS",
     "ASSET_PARTITION_RANGE_END_TAG",
     "ASSET_PARTITION_RANGE_START_TAG",
+    "CODE_LOCATION_TAG",
     "CODE_VERSION_TAG",
     "DATA_VERSION_IS_USER_PROVIDED_TAG",
     "DATA_VERSION_TAG",
@@ -99,6 +103,7 @@ __all__ = [
     "ActiveExecution",
     "AssetCheckEvaluationTargetMaterializationData",
     "AssetGraphSubset",
+    "AssetMaterializationPlannedData",
     "BulkActionStatus",
     "BulkActionsFilter",
     "CapturedLogContext",
@@ -107,6 +112,7 @@ __all__ = [
     "ComputeLogManager",
     "ConfigurableClassData",
     "DagsterEvent",
+    "DagsterEventBatchMetadata",
     "DagsterExecutionInterruptedError",
     "DagsterGrpcClient",
     "DagsterSqliteStorage",

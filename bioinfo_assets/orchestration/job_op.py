@@ -99,7 +99,8 @@ def _with_upstream(assets: Iterable[JobAsset]) -> Mapping[str, JobAsset]:
 
 def _materialize(assets: Mapping[str, JobAsset], context: dg.AssetExecutionContext) -> StepEvents:
     launcher: JobLauncher = context.resources.launcher
-    for partition in context.partition_keys if context.has_partition_key_range or context.has_partition_key else ():
+    is_partitioned = context.has_partition_key_range or context.has_partition_key
+    for partition in launcher.partition_keys(context) if is_partitioned else ():
         _check_partition(partition)
     for asset in assets.values():
         _check_sources(asset, context)

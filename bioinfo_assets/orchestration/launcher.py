@@ -141,12 +141,14 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
     Attributes:
         jobs: Options of all jobs of this run.
         steps: Options of the jobs of single assets in this run, by asset.
+        partitions: Those of the run's range for which something is computed; all of them if empty.
     """
 
     settings: ClassVar[LauncherSettings]
 
     jobs: JobConfig = Field(default=JobConfig(), description="Options of all jobs of this run.")
     steps: dict[str, JobConfig] = Field(default={}, description="Options of single assets in this run, by asset.")
+    partitions: list[str] = Field(default=[], description="Only these partitions of the run's range; all if empty.")
 
     _session: Session | None = PrivateAttr(default=None)
     _logs: dict[str, StepLogs] = PrivateAttr(default_factory=dict)
@@ -233,6 +235,21 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         )
         yield from step.events()
 
+    def partition_keys(self, context: dg.AssetExecutionContext) -> Sequence[str]:
+        """The partitions of a partitioned run: all of its range, or those that were chosen.
+
+        Raises:
+            InputError: one that was chosen is not in the range.
+        """
+        in_range, chosen = context.partition_keys, set(self.partitions)
+        missing = sorted(chosen.difference(in_range))
+        if missing:
+            raise InputError(
+                f"the option partitions of this run names {missing[0]}, which is not among its partitions, or was"
+                " removed: start a new run"
+            )
+        return [key for key in in_range if key in chosen] if chosen else in_range
+
     def options(self, context: dg.AssetExecutionContext, asset: str) -> JobOptions:
         """The options of an asset's jobs in this run.
 
@@ -256,9 +273,10 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         layer = context.get_step_execution_context().job_def.asset_layer
         selected = [name for name in builders if dg.AssetKey(name) in context.selected_asset_keys]
         is_partitioned = {name: layer.get(dg.AssetKey(name)).is_partitioned for name in builders}
+        partitions = self.partition_keys(context) if any(is_partitioned[name] for name in selected) else ()
         keys = {}
         for name in selected:
-            scopes = context.partition_keys if is_partitioned[name] else [builders[name].scope]
+            scopes = partitions if is_partitioned[name] else [builders[name].scope]
             keys[name] = [ResultKey(name, scope) for scope in scopes if name not in superseded.get(scope, ())]
         return StepPlan(
             keys=keys,

@@ -1,6 +1,7 @@
-"""Samples as partitions, and the ranges of partitions that a run is given."""
+"""Samples as partitions, and how a run is given some of them."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import dagster as dg
@@ -54,23 +55,34 @@ def _named_by_runs(instance: dg.DagsterInstance) -> set[str]:
     return {run.tags[tag] for run in runs for tag in _PARTITION_TAGS if tag in run.tags}
 
 
-def ranges(all_keys: Sequence[str], selected: Collection[str]) -> Iterator[tuple[str, str]]:
-    """The ranges, as first and last key, that cover the selected keys and no others.
+@dataclass(frozen=True, slots=True)
+class PartitionChoice:
+    """How a run is given its partitions, wherever they are among all of them.
 
-    A run takes a range of partitions that is contiguous in the order in which they were added.
-
-    >>> list(ranges(["a", "b", "c", "d"], {"a", "b", "d"}))
-    [('a', 'b'), ('d', 'd')]
+    Attributes:
+        tags: The run's tags for the shortest range that has them all; Dagster knows one range for a run.
+        partitions: Those that are meant, if the range has others too: an option of the launcher.
     """
-    first = last = None
-    for key in all_keys:
-        if key in selected:
-            first, last = first or key, key
-        elif first is not None and last is not None:
-            yield first, last
-            first = last = None
-    if first is not None and last is not None:
-        yield first, last
+
+    tags: Mapping[str, str]
+    partitions: tuple[str, ...] = ()
+
+
+def choose_partitions(all_keys: Sequence[str], selected: Collection[str]) -> PartitionChoice:
+    """Choose partitions for a run, of all partitions in the order in which they were added.
+
+    >>> choose_partitions(["a", "b", "c", "d"], {"b", "c"}).partitions
+    ()
+    >>> choose_partitions(["a", "b", "c", "d"], {"b", "d"}).partitions
+    ('b', 'd')
+    """
+    places = [place for place, key in enumerate(all_keys) if key in selected]
+    if not places:
+        return PartitionChoice({})
+    first, last = places[0], places[-1]
+    has_others = last - first + 1 != len(places)
+    chosen = tuple(all_keys[place] for place in places)
+    return PartitionChoice(range_tags(all_keys[first], all_keys[last]), chosen if has_others else ())
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

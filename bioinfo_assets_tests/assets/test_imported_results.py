@@ -1,21 +1,27 @@
 """A run of everything, as Dagit starts it, computes what is after an imported result, and nothing before it."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 import bioinfo_assets.definitions
+from bioinfo_assets.application.dagster_runs import open_instance, run_plan
+from bioinfo_assets.application.plan import Plan
+from bioinfo_assets.application.run_progress import RunProgress
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run_iterator
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
-from bioinfo_assets.pipeline.graph import ASSETS
+from bioinfo_assets.pipeline.graph import ASSETS, enabled_assets
 from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, FakeTools, open_fake_project
 
 BEFORE = ("merged_reads", "trimmed_reads", "aligned_bam", "marked_bam")
 AFTER = ("recalibrated_bam", "alignment_metrics", "insert_size_metrics", "depth")
+
+_ASSET_EVENTS = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_MATERIALIZATION}
 
 
 @pytest.fixture
@@ -51,3 +57,32 @@ def test_what_is_after_an_imported_result_is_materialized(project: FakeProject) 
     assert not materialized & {(asset, "a") for asset in BEFORE}
     assert project.project.ledger.read(ResultKey("merged_reads", "a")) is None
     assert ("multiqc_report", None) in materialized
+
+
+def test_the_command_line_plans_nothing_that_is_before_an_imported_result(project: FakeProject, tmp_path: Path) -> None:
+    """What Dagster has as planned and does not get counts as failed, where another result of the run fails."""
+    superseded = {"a": frozenset(BEFORE)}
+    plan = Plan(
+        project.project, tmp_path / "home", (), ("a", "b"), enabled_assets(project.project.settings), superseded
+    )
+    (tmp_path / "home").mkdir()
+    progress = RunProgress({})
+
+    result = run_plan(plan, progress)
+
+    assert progress.failures == ()
+    assert result is not None
+    with open_instance(tmp_path / "home") as instance:
+        events = [entry.get_dagster_event() for entry in instance.all_logs(result.run_id, of_type=_ASSET_EVENTS)]
+    by_kind: dict[dg.DagsterEventType, set[tuple[str, str | None]]] = defaultdict(set)
+    for event in events:
+        assert event.asset_key is not None
+        by_kind[event.event_type].add((event.asset_key.path[-1], event.partition))
+    assert by_kind[dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED] == {
+        (key.asset, key.partition_key) for key in plan.result_keys()
+    }
+    assert (
+        by_kind[dg.DagsterEventType.ASSET_MATERIALIZATION] == by_kind[dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED]
+    )
+    assert ("merged_reads", "b") in by_kind[dg.DagsterEventType.ASSET_MATERIALIZATION]
+    assert ("merged_reads", "a") not in by_kind[dg.DagsterEventType.ASSET_MATERIALIZATION]

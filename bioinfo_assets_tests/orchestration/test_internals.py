@@ -46,7 +46,9 @@ def test_functions_have_the_expected_parameters(name: str, parameters: list[str]
         ("PartitionBackfill", ["asset_backfill_data", "from_asset_graph_subset"]),
         ("RemoteRepositoryOrigin", ["get_job_origin"]),
         ("StepLauncher", ["launch_step"]),
-        ("DagsterEvent", ["engine_event", "capture_logs"]),
+        ("DagsterEvent", ["engine_event", "capture_logs", "build_asset_materialization_planned_event"]),
+        ("DagsterEventBatchMetadata", ["id", "is_end"]),
+        ("AssetMaterializationPlannedData", ["asset_key", "partition"]),
         ("EngineEventData", ["in_process"]),
         ("ComputeLogManager", ["open_log_stream", "build_log_key_for_run"]),
         ("CloudStorageComputeLogManager", ["local_manager", "_poll_for_local_upload"]),
@@ -67,6 +69,7 @@ def test_classes_have_the_expected_members(owner: str, names: list[str]) -> None
         ("DATA_VERSION_TAG", "dagster/data_version"),
         ("EXTERNALLY_MANAGED_ASSETS_TAG", "dagster/defer_asset_events"),
         ("ASSET_PARTITION_RANGE_START_TAG", "dagster/asset_partition_range_start"),
+        ("CODE_LOCATION_TAG", "dagster/code_location"),
     ],
 )
 def test_tags_are_spelled_as_stored(name: str, value: str) -> None:

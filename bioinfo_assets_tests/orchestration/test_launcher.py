@@ -4,6 +4,9 @@ import dagster as dg
 import pytest
 
 from bioinfo_assets.definitions import check_launchers
+from bioinfo_assets.records.ledger import Ledger
+from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
 
 
@@ -27,6 +30,24 @@ def test_another_executor_is_rejected(toy: ToyProject) -> None:
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert failure.step_failure_data.error is not None
     assert "one_process executor" in failure.step_failure_data.error.message
+
+
+def test_a_run_may_take_some_partitions_of_its_range(toy: ToyProject) -> None:
+    result = toy.run("a", "c", ["factor", "product"], config={"partitions": ["c", "a"]})
+
+    assert result.success
+    assert (toy.read("a"), toy.read("c")) == ("6", "12")
+    assert Ledger(Store(), toy.output).read(ResultKey("product", "b")) is None
+
+
+def test_a_partition_outside_the_runs_range_is_one_sentence(toy: ToyProject) -> None:
+    """As one that was removed before somebody starts the run again."""
+    result = toy.run("a", "b", ["factor", "product"], config={"partitions": ["a", "c"]})
+
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert failure.step_failure_data.error is not None
+    assert "names c, which is not among its partitions, or was removed" in str(failure.step_failure_data.error)
 
 
 def test_the_failure_of_a_job_is_one_sentence_without_a_traceback(toy: ToyProject) -> None:

@@ -1,6 +1,6 @@
 """Samples are partitions; a run takes a range of them."""
 
-from itertools import chain, compress, pairwise
+from itertools import compress
 
 import dagster as dg
 import pytest
@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from bioinfo_assets.orchestration.backfills import request_backfill
 from bioinfo_assets.orchestration.internals import BulkActionStatus
-from bioinfo_assets.orchestration.partitions import add_samples, range_tags, ranges, samples, set_samples
+from bioinfo_assets.orchestration.partitions import (
+    PartitionChoice,
+    add_samples,
+    choose_partitions,
+    range_tags,
+    samples,
+    set_samples,
+)
 
 
 @dg.job
@@ -18,21 +25,24 @@ def nothing() -> None:
 
 
 @given(st.lists(st.booleans(), max_size=30))
-def test_ranges_cover_the_selected_keys_and_no_others(is_selected: list[bool]) -> None:
+def test_a_run_gets_the_chosen_partitions_and_no_others(is_selected: list[bool]) -> None:
     keys = [f"s{number}" for number in range(len(is_selected))]
     selected = list(compress(keys, is_selected))
 
-    covered = [keys[keys.index(first) : keys.index(last) + 1] for first, last in ranges(keys, selected)]
+    chosen = choose_partitions(keys, selected)
 
-    assert list(chain.from_iterable(covered)) == selected
+    ends = [keys.index(name) for name in chosen.tags.values()]
+    in_range = keys[min(ends) : max(ends) + 1] if ends else []
+    assert list(chosen.partitions or in_range) == selected
+    assert set(in_range) >= set(selected)
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=30))
-def test_there_are_no_more_ranges_than_needed(is_selected: list[bool]) -> None:
-    keys = [f"s{number}" for number in range(len(is_selected))]
-    starts = sum(current and not previous for previous, current in pairwise([False, *is_selected]))
-
-    assert len(list(ranges(keys, list(compress(keys, is_selected))))) == starts
+@given(st.integers(min_value=1, max_value=9), st.integers(min_value=0, max_value=9))
+def test_a_range_without_others_needs_no_option(length: int, start: int) -> None:
+    keys = [f"s{number}" for number in range(start + length + 3)]
+    assert choose_partitions(keys, keys[start : start + length]) == PartitionChoice(
+        range_tags(f"s{start}", f"s{start + length - 1}")
+    )
 
 
 def test_a_sample_is_added_once() -> None:
