@@ -193,7 +193,7 @@ def test_a_new_sample_is_added_to_existing_ones(completed: CompletedRun) -> None
 
 def planned_results(output: Path, run_id: str) -> set[tuple[str, str | None]]:
     """What Dagit shows as planned by a run, by asset and partition."""
-    with open_instance(output / ".bioinfo-assets") as instance:
+    with open_instance(output / ".dagster") as instance:
         planned = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
     events = [entry.get_dagster_event() for entry in planned]
     return {(event.asset_key.path[-1], event.partition) for event in events if event.asset_key}
