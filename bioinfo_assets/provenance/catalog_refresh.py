@@ -2,7 +2,7 @@
 
 A record is replaced by a rename, which changes the modification time of its folder; so of ten thousand samples only the
 folders' times are read. As in git's index, a time within the last two seconds is not trusted: a later change may have
-the same time. In S3, one listing returns the ETags of all records.
+the same time. In S3, lists return the ETags of all records.
 """
 
 import json
@@ -10,7 +10,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from bioinfo_assets.layout import HISTORY, RECORDS, OutputLayout, history_in, is
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.storage.local_files import LOST_AND_FOUND
-from bioinfo_assets.storage.store import local_path
+from bioinfo_assets.storage.store import folder_order, local_path
 
 RACY_INTERVAL_S: Final = 2.0
 """Folders that changed this recently are listed again by the next update."""
@@ -30,6 +30,9 @@ RACY_INTERVAL_S: Final = 2.0
 _log = logging.getLogger(__name__)
 _FOLDERS_PER_TRANSACTION: Final = 100
 """So that a transaction takes less than a second, since another process may be waiting for its end."""
+
+SCOPES_PER_LIST: Final = 50
+"""Scopes in S3 that are listed together: some thousand files, in a few requests."""
 
 _ROLES: Final = (("w", "outputs"), ("r", "inputs"), ("s", "files"))
 
@@ -111,10 +114,23 @@ def _list_local(folder: str) -> dict[str, str]:
 
 
 def _list_remote(ledger: Ledger) -> dict[str, dict[str, str]]:
-    """By folder: the records in it, each with a stamp that changes when it is replaced."""
+    """By folder: the records in it, each with a stamp that changes when it is replaced.
+
+    Many scopes are listed at the same time: S3 lists a thousand files after the other. Scratch, which may have most
+    files of all, is not among them.
+    """
+    names = sorted(ledger.store.folders(ledger.output_path), key=folder_order)
+    parts = [names[start : start + SCOPES_PER_LIST] for start in range(0, len(names), SCOPES_PER_LIST)]
+    stamps: dict[str, dict[str, str]] = {}
+    for own in map_reads(ledger, partial(_list_scopes, ledger), parts):
+        stamps |= own
+    return stamps
+
+
+def _list_scopes(ledger: Ledger, names: Sequence[str]) -> dict[str, dict[str, str]]:
     stamps: dict[str, dict[str, str]] = {}
     depth = ledger.output_path.count("/") + 2
-    for uri, stat in ledger.store.scan(ledger.output_path):
+    for uri, stat in ledger.store.scan_folders(ledger.output_path, names):
         folder = uri.rpartition("/")[0]
         records = folder.removesuffix(f"/{HISTORY}")
         if uri.endswith(".json") and records.endswith(f"/{RECORDS}") and records.count("/") == depth:

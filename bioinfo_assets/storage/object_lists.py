@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import obstore
 
 from bioinfo_assets.errors import InputError, NotFoundError
-from bioinfo_assets.storage.address import scheme_and_host
+from bioinfo_assets.storage.address import key_of, scheme_and_host
 from bioinfo_assets.storage.broken_answers import repeated
 from bioinfo_assets.storage.file_stat import FileStat
 from bioinfo_assets.storage.object_clients import in_region_of_bucket, open_object
@@ -15,6 +15,9 @@ from bioinfo_assets.storage.store_errors import translate_store_errors
 
 if TYPE_CHECKING:
     from obstore import ListResult, ObjectMeta
+
+_BEFORE_SLASH: Final = ".\U0010ffff"
+"""What comes just before a slash, which obstore removes from the end of a key; `x-1` is before `x/`, and after `x`."""
 
 _PAGE: Final = 1000
 """Objects of a page: what S3 lists in a request (Amazon S3 API reference, ListObjectsV2)."""
@@ -43,6 +46,24 @@ def scan_files(folder: str) -> Iterator[tuple[str, FileStat]]:
     yield from ((uri, file_stat(item)) for uri, item in uris if not _is_folder_marker(uri, item))
 
 
+def scan_folders(folder: str, first: str, last: str) -> Iterator[tuple[str, FileStat]]:
+    """Yield the files of the subfolders from `first` to `last`, in the order of their keys, each with its `stat`.
+
+    Raises:
+        InputError: it cannot be listed, such as that of a web server.
+    """
+    scheme, host = _check_listable(folder)
+    root = key_of(folder).strip("/")
+    begin, end = (f"{root}/{name}".lstrip("/") for name in (first, last))
+    for item in _objects(folder, f"{begin}{_BEFORE_SLASH}"):
+        path, uri = item["path"], f"{scheme}://{host}/{item['path']}"
+        if path > f"{end}/" and not path.startswith(f"{end}/"):
+            return
+        is_in_subfolder = "/" in path[len(root) :].lstrip("/")
+        if is_in_subfolder and not _is_folder_marker(uri, item):
+            yield uri, file_stat(item)
+
+
 def list_folders(folder: str) -> Iterator[str]:
     """Yield the names of the folders in a folder: the next parts of keys that go on after them.
 
@@ -67,9 +88,9 @@ def _is_folder_marker(uri: str, item: "ObjectMeta") -> bool:
     return False
 
 
-def _objects(folder: str) -> "Iterator[ObjectMeta]":
-    """All objects under a prefix; a list that breaks off goes on after the last page."""
-    page = _page(folder, None)
+def _objects(folder: str, after: str | None = None) -> "Iterator[ObjectMeta]":
+    """All objects under a prefix, or those after a key; a list that breaks off goes on after the last page."""
+    page = _page(folder, after)
     while page:
         is_last = len(page) < _PAGE
         if not is_last:

@@ -4,7 +4,7 @@ All writes are atomic. A client is created at the first use of its bucket. Every
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -54,6 +54,11 @@ def join(uri: str, *parts: str) -> str:
     ('s3://bucket/results/expt/expt.bam', '/results/expt')
     """
     return "/".join([uri.rstrip("/"), *(part.strip("/") for part in parts)])
+
+
+def folder_order(name: str) -> str:
+    """The key by which folders are sorted as their files are in a list of S3: `x-1` comes before `x`."""
+    return f"{name}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +208,17 @@ class Store:
         if path is not None:
             yield from local_files.scan_files(path)
             return
-        prefix_length = len(folder.rstrip("/"))
-        for uri, stat in object_lists.scan_files(folder):
-            if "/." not in uri[prefix_length:]:
-                yield uri, stat
+        yield from _without_hidden(folder, object_lists.scan_files(folder))
+
+    def scan_folders(self, folder: str, names: Sequence[str]) -> Iterator[tuple[str, FileStat]]:
+        """Yield the files of folders that follow each other in a remote folder, each with its stat, as `scan` does.
+
+        Args:
+            folder: The remote folder.
+            names: Some names that `folders` returned, sorted by `folder_order`, with no others between them.
+        """
+        if names:
+            yield from _without_hidden(folder, object_lists.scan_folders(folder, names[0], names[-1]))
 
     def folders(self, folder: str) -> tuple[str, ...]:
         """Return the names of the folders in a folder, sorted, without hidden ones; none if it does not exist."""
@@ -234,3 +246,9 @@ class Store:
     def _chunks(self, uri: str) -> Iterator[bytes]:
         path = local_path(uri)
         return object_files.chunks(uri) if path is None else local_files.chunks(path)
+
+
+def _without_hidden(folder: str, files: Iterable[tuple[str, FileStat]]) -> Iterator[tuple[str, FileStat]]:
+    """The files under a remote folder that are in no hidden folder below it."""
+    prefix_length = len(folder.rstrip("/"))
+    return ((uri, stat) for uri, stat in files if "/." not in uri[prefix_length:])

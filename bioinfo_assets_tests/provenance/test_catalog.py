@@ -411,3 +411,22 @@ def test_a_project_in_s3(s3: str, home: Path) -> None:
     store.write_bytes(f"{s3}/out/expt/deep/er/records/x.json", store.read_bytes(f"{s3}/out/expt/records/depth.json"))
     store.delete(f"{s3}/out/multiqc/records/multiqc_report.json")
     assert not [name for name, _, record in entries(pipeline.ledger, home) if record in {"multiqc_report", "x"}]
+
+
+def test_samples_in_s3_are_listed_some_at_a_time(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = complete_pipeline(s3, "a", "a-1", "b", "c")
+    store = pipeline.ledger.store
+    store.write_bytes(f"{s3}/out/.scratch/records/x.json", store.read_bytes(f"{s3}/out/a/records/depth.json"))
+    homes = [tmp_path / name for name in ("together", "apart")]
+    for own in homes:
+        own.mkdir()
+    together = sorted(entries(pipeline.ledger, homes[0]))
+
+    monkeypatch.setattr("bioinfo_assets.provenance.catalog_refresh.SCOPES_PER_LIST", 1)
+
+    assert sorted(entries(pipeline.ledger, homes[1])) == together
+    assert {record for _, _, record in together} >= {"depth", "multiqc_report"}
+    assert [name for name, _, _ in together].count("a.bam") == [name for name, _, _ in together].count("a-1.bam") > 0
+    pipeline.add_bam("c", "other")
+    with open_catalog(pipeline.ledger, homes[1]) as catalog:
+        assert [entry.uri for entry in catalog.by_digest(hex_of("other"))] == [f"{s3}/out/c/c.bam"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioinfo_assets.errors import InputError, NotFoundError, ResourceError, UnreachableError
-from bioinfo_assets.storage.store import Store, join, local_path
+from bioinfo_assets.storage.store import Store, folder_order, join, local_path
 from bioinfo_assets_tests.launch.mounts import can_mount
 from bioinfo_assets_tests.other_user import as_nobody, needs_root
 from bioinfo_assets_tests.servers import WebServer
@@ -275,6 +275,26 @@ class TestS3:
         assert sorted(STORE.list(f"{s3}/out", recursive=True)) == list(files)
         assert sorted(uri for uri, _ in STORE.scan(f"{s3}/out")) == list(files)
         assert STORE.list(f"{s3}/out") == (f"{s3}/out/none",)
+
+    @pytest.mark.parametrize("root", ["", "/out"])
+    def test_folders_that_follow_each_other_are_listed_together(self, s3: str, root: str) -> None:
+        folders = ["A", "x", "x-1", "x.1", "x0", "x\u00e9", "y", ".hidden"]
+        for name in folders:
+            for file in ("a", "records/b.json", ".hidden/c"):
+                STORE.write_bytes(f"{s3}{root}/{name}/{file}", name.encode())
+        STORE.write_bytes(f"{s3}{root}/x", b"no folder")
+        names = sorted(STORE.folders(f"{s3}{root}"), key=folder_order)
+        assert names == ["A", "x-1", "x.1", "x", "x0", "x\u00e9", "y"]
+
+        for size in (1, 2, 3, 7):
+            parts = [names[start : start + size] for start in range(0, 7, size)]
+            listed = [dict(STORE.scan_folders(f"{s3}{root}", part)) for part in parts]
+            expected = [
+                {uri: STORE.stat(uri) for name in part for uri in STORE.list(f"{s3}{root}/{name}", recursive=True)}
+                for part in parts
+            ]
+            assert [[uri for uri in own if "/.hidden" not in uri] for own in expected] == [list(own) for own in listed]
+            assert all(own[uri] == other[uri] for own, other in zip(listed, expected, strict=True) for uri in own)
 
     def test_there_is_nothing_after_the_end_of_a_file(self, s3: str) -> None:
         STORE.write_bytes(f"{s3}/empty", b"")
