@@ -65,7 +65,7 @@ class ResultGraph:
         self._children = {
             name: [asset for asset, needed in self._parents.items() if name in needed] for name in self._keys
         }
-        known = {key for own in self._keys.values() for key in own}
+        self._known = known = {key for own in self._keys.values() for key in own}
         self._unfinished = Counter(key.scope for key in known if key.partition_key is not None)
         self._waiting: dict[ResultKey, _Waiting] = {}
         for key in known:
@@ -74,6 +74,10 @@ class ResultGraph:
                 takes_what_exists = key.asset in self._shared and not self._shared.issuperset(self._parents[key.asset])
                 self._waiting[key] = _Waiting(unfinished, takes_what_exists=takes_what_exists)
         self._first = deque(key for own in self._keys.values() for key in own if key not in self._waiting)
+
+    def __contains__(self, key: ResultKey) -> bool:
+        """Whether a result is among those to compute."""
+        return key in self._known
 
     @property
     def has_first(self) -> bool:

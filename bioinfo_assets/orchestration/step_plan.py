@@ -90,10 +90,6 @@ class StepPlan:
         outputs = (replace(output, only_for=builder.only_for.get(output.key, frozenset())) for output in job.outputs)
         return replace(job, outputs=tuple(outputs))
 
-    def __contains__(self, key: ResultKey) -> bool:
-        """Whether the step computes a result."""
-        return key in self.keys.get(key.asset, ())
-
     def log_label(self, key: ResultKey) -> str:
         """What distinguishes the output of a job from that of the step's others; empty if it has one job."""
         if len(self.keys) > 1:

@@ -32,6 +32,7 @@ from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, notify
 from bioinfo_assets.orchestration.postponed_checks import PostponedChecks
 from bioinfo_assets.orchestration.provenance import Provenance
 from bioinfo_assets.orchestration.publications import Publications
+from bioinfo_assets.orchestration.restored_results import RestoredResults
 from bioinfo_assets.orchestration.result_graph import ResultGraph
 from bioinfo_assets.orchestration.result_tasks import Checked, PlannedJobs, ReleasedInputs, Result, ResultTasks
 from bioinfo_assets.orchestration.session import Session
@@ -91,7 +92,7 @@ class StepRun:
     _provenance: dict[ResultKey, Provenance] = field(default_factory=dict)
     _done: Counter[str] = field(default_factory=Counter)
     _finished: set[ResultKey] = field(default_factory=set)
-    _restoring: dict[ResultKey, list[ResultKey]] = field(default_factory=dict)
+    _restored: RestoredResults = field(default_factory=RestoredResults)
     _failures: dict[ResultKey, str] = field(default_factory=dict)
     _skipped: int = 0
 
@@ -152,8 +153,7 @@ class StepRun:
     def _begin(self, keys: Iterable[ResultKey]) -> None:
         for key in filterfalse(self._publications.begin_again, keys):
             self._fused.begin_check(key)
-            needed_by = next(iter(self._restoring.get(key, ())), None)
-            self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, needed_by))
+            self._checking[key] = self._in_pool(key, partial(self.tasks.check, key, self._restored.reader_of(key)))
 
     def _in_pool(self, key: ResultKey, work: Callable[[], T]) -> "Future[T]":
         future = self._pool.submit(work)
@@ -220,13 +220,10 @@ class StepRun:
     def _restore(self, reader: ResultKey, released: Collection[ResultKey]) -> None:
         """Have released results computed again, and then the one that reads their files."""
         for key in released:
-            if key not in self.plan:
+            if key not in self.graph:
                 self._fail(reader, reason_not_restored(key))
                 return
-        new = [key for key in released if key not in self._restoring]
-        for key in released:
-            self._restoring.setdefault(key, []).append(reader)
-        self._begin(new)
+        self._begin(self._restored.request(reader, released))
 
     def _follow_job(self, key: ResultKey, submitted: SubmittedJob) -> None:
         # The last lines of a job's log may arrive late: the pool waits for those of many jobs at the same time.
@@ -241,12 +238,12 @@ class StepRun:
             self._unblock(key, is_done=True)
 
     def _unblock(self, key: ResultKey, *, is_done: bool) -> None:
-        for reader in self._restoring.pop(key, ()):
+        for reader, has_all in self._restored.finish(key):
             if reader in self._failures:
                 continue  # another result that it reads could not be computed again
             if not is_done:
                 self._fail(reader, f"{key.label} could not be computed again")
-            elif not any(reader in waiting for waiting in self._restoring.values()):
+            elif has_all:
                 self._begin([reader])
         if key in self._finished:
             return  # it was reused before, and computed again for those readers
