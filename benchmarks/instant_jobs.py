@@ -25,9 +25,9 @@ from rich.table import Table
 import bioinfo_assets.definitions
 from bioinfo_assets.launch.backend import IsPublished, Submission, never_published
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.orchestration.event_log import open_fast
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run_iterator
 from bioinfo_assets.orchestration.partitions import add_samples, range_tags
+from bioinfo_assets.orchestration.sqlite_storage import open_fast
 from bioinfo_assets.pipeline.graph import ASSETS
 from bioinfo_assets.settings import home_of, save
 from bioinfo_assets_tests.pipeline.fake_project import FakeTools, open_fake_project

@@ -22,13 +22,13 @@ from bioinfo_assets.assets.usage import report_usage
 from bioinfo_assets.definitions import build_definitions
 from bioinfo_assets.errors import InputError, ResourceError
 from bioinfo_assets.orchestration.code_location import RunRequest, create_run, job_origin
-from bioinfo_assets.orchestration.event_log import open_fast
 from bioinfo_assets.orchestration.executor import CANCELLED_BY_INTERRUPT
 from bioinfo_assets.orchestration.internals import InMemoryJob, execute_run_iterator
 from bioinfo_assets.orchestration.job_updates import listen
 from bioinfo_assets.orchestration.partitions import set_samples
 from bioinfo_assets.orchestration.run_launcher import COMMAND_LINE, STARTED_BY_TAG, ProjectRunLauncher
 from bioinfo_assets.orchestration.run_liveness import hold_run_lock, report_dead_runs
+from bioinfo_assets.orchestration.sqlite_storage import open_fast
 from bioinfo_assets.records.record import user_name
 from bioinfo_assets.records.samples import sample_names
 from bioinfo_assets.storage.atomic import atomic_write, disk_full_error

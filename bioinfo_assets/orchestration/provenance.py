@@ -16,7 +16,6 @@ from threading import Lock
 
 import dagster as dg
 
-from bioinfo_assets.orchestration.event_log import StoredIds
 from bioinfo_assets.orchestration.internals import (
     CODE_VERSION_TAG,
     DATA_VERSION_IS_USER_PROVIDED_TAG,
@@ -29,6 +28,7 @@ from bioinfo_assets.orchestration.internals import (
     get_input_event_pointer_tag,
 )
 from bioinfo_assets.orchestration.metadata import files_table
+from bioinfo_assets.orchestration.sqlite_storage import StoredIds
 from bioinfo_assets.records.record import Observation
 
 

@@ -7,11 +7,11 @@ import dagster as dg
 
 from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.launch.job import Job
-from bioinfo_assets.orchestration.event_log import StoredIds
 from bioinfo_assets.orchestration.fused_jobs import planned_followers
 from bioinfo_assets.orchestration.metadata import Metadata, record_metadata
 from bioinfo_assets.orchestration.provenance import Provenance, UpstreamVersions
 from bioinfo_assets.orchestration.session import Session
+from bioinfo_assets.orchestration.sqlite_storage import StoredIds
 from bioinfo_assets.orchestration.step_plan import StepPlan
 from bioinfo_assets.orchestration.upstream_records import UpstreamRecords
 from bioinfo_assets.records.commit import Committed, SubmittedJob, commit, copy_shared_result, unpublished

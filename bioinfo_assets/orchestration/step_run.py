@@ -21,7 +21,6 @@ from bioinfo_assets.errors import BioinfoAssetsError, NotRunError, UnreachableEr
 from bioinfo_assets.launch.backend import State, Status, Submission
 from bioinfo_assets.launch.job import Job
 from bioinfo_assets.orchestration.compute_logs import StepLogs
-from bioinfo_assets.orchestration.event_log import StoredIds, event_batch
 from bioinfo_assets.orchestration.executor import raise_if_interrupted
 from bioinfo_assets.orchestration.failure_text import failure_text
 from bioinfo_assets.orchestration.fused_jobs import FusedJobs
@@ -36,6 +35,7 @@ from bioinfo_assets.orchestration.restored_results import RestoredResults
 from bioinfo_assets.orchestration.result_graph import ResultGraph
 from bioinfo_assets.orchestration.result_tasks import Checked, PlannedJobs, ReleasedInputs, Result, ResultTasks
 from bioinfo_assets.orchestration.session import Session
+from bioinfo_assets.orchestration.sqlite_storage import StoredIds, event_batch
 from bioinfo_assets.orchestration.step_plan import StepPlan
 from bioinfo_assets.records.commit import SubmittedJob, resume, submit
 from bioinfo_assets.records.released import reason_not_restored

@@ -16,6 +16,7 @@ from bioinfo_assets.genomics.reference import parse_fai
 from bioinfo_assets.launch.job import Job, StoredFile
 from bioinfo_assets.pipeline.project import Project, Sources
 from bioinfo_assets.pipeline.quality import quality_table
+from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.samples import sample_names
@@ -239,7 +240,8 @@ def _comparison(upstream: Upstream, samples: Sequence[str]) -> Comparison | None
     """How to compare the fingerprints of samples; None if there are none."""
     if not samples:
         return None
-    patients = {name: upstream.sources.sample(name).patient for name in samples}
+    read = map_reads(upstream.project.ledger, upstream.sources.sample, samples)
+    patients = {name: sample.patient for name, sample in zip(samples, read, strict=True)}
     return Comparison(upstream.sources.haplotype_map, patients)
 
 

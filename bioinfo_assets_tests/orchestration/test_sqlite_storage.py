@@ -11,8 +11,13 @@ from unittest.mock import patch
 import dagster as dg
 import pytest
 
-from bioinfo_assets.orchestration.event_log import MAX_CONNECTIONS, FastSqliteEventLogStorage, event_batch, open_fast
 from bioinfo_assets.orchestration.internals import SqliteEventLogStorage
+from bioinfo_assets.orchestration.sqlite_storage import (
+    MAX_CONNECTIONS,
+    FastSqliteEventLogStorage,
+    event_batch,
+    open_fast,
+)
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject
 
 dagsters_store_event_batch = SqliteEventLogStorage.store_event_batch
