@@ -51,24 +51,21 @@ describe() {
   printf '%s\t%s\t%s\t%s\n' "$1" "$size" "$bytes" "$content"
 }
 
-# KEY LOCAL CANONICAL ...: write outputs.tsv atomically, reading up to $JOB_CPUS files at the same time.
+# KEY LOCAL CANONICAL ...: write outputs.tsv, reading up to $JOB_CPUS files at the same time. It counts if the job succeeds.
 describe_outputs() {
-  local part="$JOB_REPORT/outputs.part"
   if ((JOB_CPUS > 1 && $# > 3)); then
-    describe_at_once "$part" "$@"
+    describe_at_once "$@"
   else
     while (($# > 0)); do
       describe "$1" "$2" "$3"
       shift 3
-    done >"$part"
+    done >"$JOB_REPORT/outputs.tsv"
   fi
-  mv "$part" "$JOB_REPORT/outputs.tsv"
 }
 
-# FILE KEY LOCAL CANONICAL ...: write the lines of outputs, several of which are read at the same time.
+# KEY LOCAL CANONICAL ...: write the lines of outputs, several of which are read at the same time.
 describe_at_once() {
-  local part=$1 pids=() n=0
-  shift
+  local part="$JOB_REPORT/outputs.part" pids=() n=0
   while (($# > 0)); do
     ((n < JOB_CPUS)) || wait "${pids[n - JOB_CPUS]}"
     describe "$1" "$2" "$3" >"$part.$n" &
@@ -81,6 +78,6 @@ describe_at_once() {
   done
   for ((i = 0; i < n; i++)); do
     printf '%s\n' "$(<"$part.$i")"
-  done >"$part"
+  done >"$JOB_REPORT/outputs.tsv"
   rm "$part".*
 }
