@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from threading import Event
 from typing import Final, Protocol
 
 from bioinfo_assets.launch.accounting import Accounting
@@ -200,6 +201,10 @@ class Backend(Protocol):
     @property
     def poll_error_timeout_s(self) -> float:
         """Seconds for which `poll` may fail before its jobs are given up."""
+
+    @property
+    def job_ended(self) -> Event:
+        """Set when a job has ended, by a backend that notices this without `poll`; whoever polls clears it before."""
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 from bioinfo_assets.launch.backend import (
@@ -92,6 +93,7 @@ class FakeBackend:
 
     def __init__(self, scratch: Path, behave: Callable[[Job], Behaviour]) -> None:
         self.submitted: list[Job] = []
+        self.job_ended: Final = Event()
         self._scratch = scratch
         self._behave = behave
         self._jobs: dict[str, _FakeJob] = {}

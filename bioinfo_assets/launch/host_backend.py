@@ -1,7 +1,4 @@
-"""What backends of this machine have in common, be their jobs processes or containers: queue, staging, cancellation.
-
-A subclass implements how a script is started (`HostBackend._start`); everything else is here.
-"""
+"""What backends of this machine have in common, be their jobs processes or containers: queue, staging, cancellation."""
 
 import threading
 import time
@@ -48,7 +45,7 @@ _CANCELLED: Final = Status(State.CANCELLED, "cancelled before it started", outco
 
 
 class HostBackend(ABC):
-    """Runs jobs on this machine.
+    """Runs jobs on this machine; subclasses implement how a script is started (`_start`).
 
     Jobs are started in the order of their submission, as CPUs and memory become free. While another run of this machine
     computes a job's result, others overtake it. No job outlives the process that holds this object, however that ends.
@@ -65,6 +62,7 @@ class HostBackend(ABC):
     moves_files: Final = False
 
     def __init__(self, scratch: Path, store: Store, cpus: int | None, memory_mib: int | None) -> None:
+        self.job_ended: Final = threading.Event()
         self._scratch = scratch.absolute()
         self._store = store
         self._pool = ResourcePool(cpus=cpus or available_cpus(), memory_mib=memory_mib or available_memory_mib())
@@ -269,6 +267,7 @@ class HostBackend(ABC):
             for own in (job, *followers):
                 self._share.end_claim(own.job_id)
         self._changed.notify_all()
+        self.job_ended.set()
 
     def _release(self, job_id: str) -> None:
         self._set_aside.pop(job_id, None)

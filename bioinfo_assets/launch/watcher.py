@@ -30,6 +30,9 @@ _MAX_DEFECTS: Final = 5
 _MAX_DOUBLINGS: Final = 5
 """How often the time between two polls doubles while polls fail."""
 
+_POLLS_APART: Final = 4
+"""Two polls are so many times their duration apart, however many jobs end."""
+
 _MIN_SHOWN_ERRORS: Final = 2
 """Consecutive failed polls after which people see that polls fail."""
 
@@ -162,11 +165,12 @@ class Watcher:
         self._backend = backend
         self._interval_s = backend.interval_s if interval_s is None else interval_s
         self._error_timeout_s = backend.poll_error_timeout_s if error_timeout_s is None else error_timeout_s
+        self._poll_s = 0.0
         self._failing_since: float | None = None
         self._defects = 0
         self._problem = ""
         self._closed = threading.Event()
-        self._sleep = sleep or self._closed.wait
+        self._sleep = sleep or self._pause
         self._lock = threading.Lock()
         self._handles: dict[str, JobHandle] = {}
         self._errors = 0
@@ -228,6 +232,7 @@ class Watcher:
     def close(self) -> None:
         """Stop polling; unfinished jobs are left to the backend, and threads that wait for one get an error."""
         self._closed.set()
+        self._backend.job_ended.set()
         self._work.set()
         self._was_polled.set()
         self._thread.join()
@@ -237,11 +242,19 @@ class Watcher:
 
     def _watch(self) -> None:
         while self._work.wait() and not self._closed.is_set():
+            self._backend.job_ended.clear()
+            began = time.monotonic()
             self._poll()
+            self._poll_s = time.monotonic() - began
             self._sleep(self._interval_s * 2 ** min(self._errors, _MAX_DOUBLINGS))
 
+    def _pause(self, seconds: float) -> None:
+        """Wait until the next poll is due: after so many seconds, or when a job has ended."""
+        if not self._closed.is_set() and self._backend.job_ended.wait(seconds):
+            self._closed.wait(min(_POLLS_APART * self._poll_s, seconds))
+
     def _pass_output(self) -> None:
-        """Pass on what the jobs have printed that were running at the last poll, after each poll."""
+        """Pass on what the jobs have printed that were running at the last poll, once in each interval."""
         while self._was_polled.wait() and not self._closed.is_set():
             self._was_polled.clear()
             for handle in self._running:
@@ -251,6 +264,7 @@ class Watcher:
                     handle._deliver_output(is_over=False)  # noqa: SLF001 - the two classes are one mechanism
                 except Exception as error:  # noqa: BLE001 - whoever waits for the job raises it
                     handle._push(error)  # noqa: SLF001 - as above
+            self._closed.wait(self._interval_s)
 
     def _poll(self) -> None:
         with self._lock:

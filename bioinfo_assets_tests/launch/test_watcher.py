@@ -60,6 +60,17 @@ def test_a_handle_waits_for_the_end(watcher: Watcher) -> None:
     assert watcher.submit(job("prints")).wait(TIMEOUT_S).state is State.SUCCEEDED
 
 
+def test_the_end_of_a_job_of_this_machine_is_noticed_at_once(tmp_path: Path) -> None:
+    backend = LocalBackend(tmp_path / "scratch", Store())
+    watcher = Watcher(backend, interval_s=TIMEOUT_S)
+    began = time.monotonic()
+    assert watcher.submit(job("prints")).wait(TIMEOUT_S).state is State.SUCCEEDED
+    assert watcher.submit(job("prints")).wait(TIMEOUT_S).state is State.SUCCEEDED
+    watcher.close()
+    backend.close()
+    assert time.monotonic() - began < TIMEOUT_S / 2  # neither of them waited for the next poll that was due
+
+
 def test_that_a_job_is_over_is_known_before_its_end_is_delivered(watcher: Watcher) -> None:
     delivered: list[Status] = []
     handle = watcher.submit(job("prints"), on_change=delivered.append)

@@ -82,6 +82,7 @@ class BatchBackend:
         client: Client | None = None,
         logs: CloudWatchLogs | None = None,
     ) -> None:
+        self.job_ended: Final = threading.Event()
         self._paths = ScratchPaths(scratch)
         self._store = store
         self._config = config
