@@ -33,7 +33,7 @@ class RunOutcome:
     Attributes:
         plan: What was to be computed.
         progress: The final states of its jobs.
-        run_ids: The runs in Dagster; empty if there was nothing to do.
+        run_id: The run in Dagster; None if there was nothing to do.
         success: Whether all jobs succeeded.
         seconds: Wall-clock time, including the checks.
         log: Dagster's log; None if there was nothing to do.
@@ -41,7 +41,7 @@ class RunOutcome:
 
     plan: Plan
     progress: RunProgress
-    run_ids: tuple[str, ...]
+    run_id: str | None
     success: bool
     seconds: float
     log: Path | None
@@ -70,7 +70,7 @@ class RunOutcome:
             "output_path": self.plan.project.settings.output_path,
             "home": str(self.plan.home),
             "log": str(self.log) if self.log else None,
-            "runs": list(self.run_ids),
+            "runs": [self.run_id] if self.run_id else [],
             "jobs": self.progress.counts(),
             "failures": [
                 {"asset": failure.asset, "sample": failure.sample, "reason": failure.reason}
@@ -122,7 +122,7 @@ def run(plan: Plan, reusable: Sequence[PlannedResult] | None, show: ProgressView
     if reusable is not None:
         for result in reusable:
             progress.update(JobUpdate(result.key, JobState.CACHED))
-        return RunOutcome(plan, progress, (), success=True, seconds=time.monotonic() - started, log=None)
+        return RunOutcome(plan, progress, None, success=True, seconds=time.monotonic() - started, log=None)
     with translate_disk_errors(plan.home):
         log = create_log(plan.home, "run")
         clear_marker(plan)
@@ -136,8 +136,8 @@ def run(plan: Plan, reusable: Sequence[PlannedResult] | None, show: ProgressView
         success = (dagster_run is None or dagster_run.success) and not progress.failures
         if success:
             write_marker(plan, progress.data_versions)
-    run_ids = (dagster_run.run_id,) if dagster_run is not None else ()
-    return RunOutcome(plan, progress, run_ids, success, time.monotonic() - started, log)
+    run_id = dagster_run.run_id if dagster_run is not None else None
+    return RunOutcome(plan, progress, run_id, success, time.monotonic() - started, log)
 
 
 def result_files(ledger: Ledger, scope: str, assets: Sequence[str]) -> dict[str, list[str]]:

@@ -133,7 +133,7 @@ def _materialize(specs: Collection[AssetSpec], context: dg.AssetExecutionContext
 def _report_up_to_date(context: dg.AssetExecutionContext, project: Project) -> None:
     """Report what is out of date after a run without checks of its own; after a failure Dagster skips them.
 
-    The command line does that once, after all its runs.
+    The command line does that itself, at the end.
     """
     if not is_run_of_command_line(context.run):
         report_after_run(context.instance, project)

@@ -204,7 +204,10 @@ class Backend(Protocol):
 
     @property
     def job_ended(self) -> Event:
-        """Set when a job has ended, by a backend that notices this without `poll`; whoever polls clears it before."""
+        """Set when a job has ended, by a backend that notices this without `poll`; the others never set it.
+
+        Whoever polls clears it before, and sets it to end the wait for the next poll.
+        """
 
     @property
     def name(self) -> str:

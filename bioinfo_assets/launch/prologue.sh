@@ -51,7 +51,7 @@ describe() {
   printf '%s\t%s\t%s\t%s\n' "$1" "$size" "$bytes" "$content"
 }
 
-# KEY LOCAL CANONICAL ...: write outputs.tsv, reading up to $JOB_CPUS files at the same time. It counts if the job succeeds.
+# KEY LOCAL CANONICAL ...: write outputs.tsv, reading up to $JOB_CPUS files at the same time. It is read only if the job succeeds.
 describe_outputs() {
   if ((JOB_CPUS > 1 && $# > 3)); then
     describe_at_once "$@"

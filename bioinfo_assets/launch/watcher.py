@@ -30,8 +30,8 @@ _MAX_DEFECTS: Final = 5
 _MAX_DOUBLINGS: Final = 5
 """How often the time between two polls doubles while polls fail."""
 
-_POLLS_APART: Final = 4
-"""Two polls are so many times their duration apart, however many jobs end."""
+_MIN_PAUSE_IN_POLLS: Final = 4
+"""The pause after a poll is so many times as long as the poll, however many jobs end, but no longer than usual."""
 
 _MIN_SHOWN_ERRORS: Final = 2
 """Consecutive failed polls after which people see that polls fail."""
@@ -250,13 +250,16 @@ class Watcher:
 
     def _pause(self, seconds: float) -> None:
         """Wait until the next poll is due: after so many seconds, or when a job has ended."""
+        began = time.monotonic()
         if not self._closed.is_set() and self._backend.job_ended.wait(seconds):
-            self._closed.wait(min(_POLLS_APART * self._poll_s, seconds))
+            pause_s = min(_MIN_PAUSE_IN_POLLS * self._poll_s, seconds)
+            self._closed.wait(max(0.0, began + pause_s - time.monotonic()))
 
     def _pass_output(self) -> None:
         """Pass on what the jobs have printed that were running at the last poll, once in each interval."""
         while self._was_polled.wait() and not self._closed.is_set():
             self._was_polled.clear()
+            began = time.monotonic()
             for handle in self._running:
                 if self._closed.is_set():
                     return
@@ -264,7 +267,7 @@ class Watcher:
                     handle._deliver_output(is_over=False)  # noqa: SLF001 - the two classes are one mechanism
                 except Exception as error:  # noqa: BLE001 - whoever waits for the job raises it
                     handle._push(error)  # noqa: SLF001 - as above
-            self._closed.wait(self._interval_s)
+            self._closed.wait(max(0.0, began + self._interval_s - time.monotonic()))
 
     def _poll(self) -> None:
         with self._lock:

@@ -49,7 +49,8 @@ class RunRequest:
     Attributes:
         run_id: Of the new run.
         job: The subset of a job that has the assets.
-        keys: The results that it is to compute: Dagit shows them as planned, and what is missing at the end as failed.
+        keys: The results that it is to compute: Dagit shows them as planned, and those that are missing at the end of a
+            failed run as failed.
         tags: Of the run, in addition to those of the job and of the partitions.
     """
 

@@ -236,19 +236,22 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         yield from step.events()
 
     def partition_keys(self, context: dg.AssetExecutionContext) -> Sequence[str]:
-        """The partitions of a partitioned run: all of its range, or those that were chosen.
+        """The partitions of a partitioned run: all of its range, or those of them that were chosen and still exist.
 
         Raises:
-            InputError: one that was chosen is not in the range.
+            InputError: none of those that were chosen is in the range.
         """
-        in_range, chosen = context.partition_keys, set(self.partitions)
-        missing = sorted(chosen.difference(in_range))
-        if missing:
+        in_range: Sequence[str] = context.partition_keys
+        chosen = set(self.partitions)
+        if not chosen:
+            return in_range
+        found = [key for key in in_range if key in chosen]
+        if not found:
             raise InputError(
-                f"the option partitions of this run names {missing[0]}, which is not among its partitions, or was"
-                " removed: start a new run"
+                f"the option partitions of this run names {self.partitions[0]}, which is not in its range of"
+                " partitions: start a new run"
             )
-        return [key for key in in_range if key in chosen] if chosen else in_range
+        return found
 
     def options(self, context: dg.AssetExecutionContext, asset: str) -> JobOptions:
         """The options of an asset's jobs in this run.
@@ -274,6 +277,8 @@ class JobLauncher(dg.ConfigurableResource, StepLauncher):  # type: ignore[type-a
         selected = [name for name in builders if dg.AssetKey(name) in context.selected_asset_keys]
         is_partitioned = {name: layer.get(dg.AssetKey(name)).is_partitioned for name in builders}
         partitions = self.partition_keys(context) if any(is_partitioned[name] for name in selected) else ()
+        for name in sorted(set(self.partitions).difference(partitions)):
+            context.log.warning("partition %s is left out: it was removed, or is not in the run's range", name)
         keys = {}
         for name in selected:
             scopes = partitions if is_partitioned[name] else [builders[name].scope]

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 
-from bioinfo_assets.errors import BioinfoAssetsError
+from bioinfo_assets.errors import BioinfoAssetsError, UnreachableError
 from bioinfo_assets.genomics.sample import Sample
 from bioinfo_assets.launch.backend_config import open_backend
 from bioinfo_assets.pipeline.dry_run import DryRun, PlannedAction, PlannedResult
@@ -129,6 +129,8 @@ def superseded_by_sample(project: Project, names: Sequence[str]) -> Mapping[str,
 def _superseded_or_none(project: Project, name: str) -> frozenset[str]:
     try:
         return superseded_assets(project, project.sample(name))
+    except UnreachableError:
+        raise  # it may be read later
     except BioinfoAssetsError:
         return frozenset()  # its results are blocked for the same reason, and those of other samples are not
 

@@ -60,7 +60,7 @@ def test_what_is_after_an_imported_result_is_materialized(project: FakeProject) 
 
 
 def test_the_command_line_plans_nothing_that_is_before_an_imported_result(project: FakeProject, tmp_path: Path) -> None:
-    """What Dagster has as planned and does not get counts as failed, where another result of the run fails."""
+    """If a run fails, Dagit shows as failed what was planned and is not materialized."""
     superseded = {"a": frozenset(BEFORE)}
     plan = Plan(
         project.project, tmp_path / "home", (), ("a", "b"), enabled_assets(project.project.settings), superseded

@@ -25,7 +25,7 @@ def outcome(tmp_path: Path) -> RunOutcome:
     progress = RunProgress({"depth": 2})
     progress.update(JobUpdate(ResultKey("depth", "toy"), JobState.FAILED, "the disk is full"))
     ledger.store.write_bytes(ledger.uri(ResultKey("depth", "expt")), b"not a record")
-    return RunOutcome(plan, progress, ("run",), success=False, seconds=1.0, log=tmp_path / "log")
+    return RunOutcome(plan, progress, "run", success=False, seconds=1.0, log=tmp_path / "log")
 
 
 def test_failures_are_listed_all_the_same(outcome: RunOutcome) -> None:
@@ -57,6 +57,6 @@ def test_the_next_command_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
     ledger = small_project(tmp_path / "my project")
     plan = plan_everything(ledger.output_path)
     printed = io.StringIO()
-    _print_outcome(RunOutcome(plan, RunProgress({}), (), success=True, seconds=1.0, log=None), Console(file=printed))
+    _print_outcome(RunOutcome(plan, RunProgress({}), None, success=True, seconds=1.0, log=None), Console(file=printed))
     (line,) = [line for line in printed.getvalue().splitlines() if line.startswith("To view it in Dagit: ")]
     assert shlex.split(line)[-2:] == ["--output-path", str(tmp_path / "my project" / "out")]

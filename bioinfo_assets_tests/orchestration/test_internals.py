@@ -2,14 +2,16 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._cli import dev
+from dagster._core.instance.runs.run_domain import RunDomain
 from dagster_webserver import cli
 
-from bioinfo_assets.orchestration import internals
+from bioinfo_assets.orchestration import code_location, internals
 
 
 def test_the_version_of_dagster_is_the_one_they_were_written_for() -> None:
@@ -60,6 +62,13 @@ def test_functions_have_the_expected_parameters(name: str, parameters: list[str]
 )  # fmt: skip
 def test_classes_have_the_expected_members(owner: str, names: list[str]) -> None:
     assert [name for name in names if not hasattr(getattr(internals, owner), name)] == []
+
+
+def test_a_run_is_built_from_these_values() -> None:
+    """By `create_run` of the code location, which reports what is planned itself."""
+    parameters = inspect.signature(RunDomain.construct_run_with_snapshots).parameters
+    used = set(re.findall(r"^        (\w+)=", inspect.getsource(code_location.create_run), re.MULTILINE))
+    assert used == parameters.keys() - {"self"}
 
 
 @pytest.mark.parametrize(

@@ -40,14 +40,23 @@ def test_a_run_may_take_some_partitions_of_its_range(toy: ToyProject) -> None:
     assert Ledger(Store(), toy.output).read(ResultKey("product", "b")) is None
 
 
-def test_a_partition_outside_the_runs_range_is_one_sentence(toy: ToyProject) -> None:
+def test_a_partition_outside_the_runs_range_is_left_out(toy: ToyProject) -> None:
     """As one that was removed before somebody starts the run again."""
     result = toy.run("a", "b", ["factor", "product"], config={"partitions": ["a", "c"]})
 
+    assert result.success
+    assert toy.read("a") == "6"
+    assert Ledger(Store(), toy.output).read(ResultKey("product", "c")) is None
+    messages = [entry.user_message for entry in toy.instance.all_logs(result.run_id)]
+    assert "partition c is left out: it was removed, or is not in the run's range" in messages
+
+
+def test_no_partition_in_the_runs_range_is_one_sentence(toy: ToyProject) -> None:
+    result = toy.run("a", "b", ["factor", "product"], config={"partitions": ["c"]})
+
     assert not result.success
     (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert failure.step_failure_data.error is not None
-    assert "names c, which is not among its partitions, or was removed" in str(failure.step_failure_data.error)
+    assert "names c, which is not in its range of partitions: start a new run" in str(failure.step_failure_data.error)
 
 
 def test_the_failure_of_a_job_is_one_sentence_without_a_traceback(toy: ToyProject) -> None:

@@ -426,6 +426,7 @@ def test_samples_in_s3_are_listed_some_at_a_time(s3: str, tmp_path: Path, monkey
 
     assert sorted(entries(pipeline.ledger, homes[1])) == together
     assert {record for _, _, record in together} >= {"depth", "multiqc_report"}
+    assert "x" not in {record for _, _, record in together}
     assert [name for name, _, _ in together].count("a.bam") == [name for name, _, _ in together].count("a-1.bam") > 0
     pipeline.add_bam("c", "other")
     with open_catalog(pipeline.ledger, homes[1]) as catalog:

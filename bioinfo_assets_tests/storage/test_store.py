@@ -283,6 +283,9 @@ class TestS3:
             for file in ("a", "records/b.json", ".hidden/c"):
                 STORE.write_bytes(f"{s3}{root}/{name}/{file}", name.encode())
         STORE.write_bytes(f"{s3}{root}/x", b"no folder")
+        client = boto3.client("s3", region_name="us-east-1")
+        for mark in ("A/", "x-1/records/", "y/empty/"):  # as S3's console makes them
+            client.put_object(Bucket="genomes", Key=f"{root}/{mark}".lstrip("/"), Body=b"")
         names = sorted(STORE.folders(f"{s3}{root}"), key=folder_order)
         assert names == ["A", "x-1", "x.1", "x", "x0", "x\u00e9", "y"]
 
