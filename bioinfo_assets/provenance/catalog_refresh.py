@@ -116,8 +116,8 @@ def _list_local(folder: str) -> dict[str, str]:
 def _list_remote(ledger: Ledger) -> dict[str, dict[str, str]]:
     """By folder: the records in it, each with a stamp that changes when it is replaced.
 
-    Parts of the scopes are listed at the same time: S3 lists a thousand files in a request. Hidden folders are left out,
-    such as that of scratch, which may have most files of all.
+    Parts of the scopes are listed at the same time: S3 lists a thousand files in a request. Hidden folders are left
+    out, such as that of scratch, which may have most files of all.
     """
     names = sorted(ledger.store.folders(ledger.output_path), key=folder_order)
     parts = [names[start : start + SCOPES_PER_LIST] for start in range(0, len(names), SCOPES_PER_LIST)]
