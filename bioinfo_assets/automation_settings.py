@@ -30,6 +30,11 @@ class AutomationSettings(BaseModel):
     launch_new_samples: bool = Field(
         default=False, description="Whether a backfill starts for the samples that `watch` has added."
     )
+    report_new_samples: bool = Field(
+        default=True,
+        description="Whether that backfill makes the report again, which is on all samples. Without it, a project of "
+        "thousands can have it made each night.",
+    )
     report_max_age_days: int | None = Field(
         default=None,
         ge=1,

@@ -202,7 +202,7 @@ def _known_reads(project: Project, new: Mapping[str, Sample]) -> dict[str, Bioin
 
 
 def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str]) -> str | None:
-    """Request a backfill of all results of samples, of what they need and is not up to date, and of the report.
+    """Request a backfill of all results of samples, of what they need and is not up to date, and by default the report.
 
     Returns:
         The id of the backfill; None if others have all these partitions, as after a tick that was stopped after it.
@@ -216,5 +216,6 @@ def launch(instance: dg.DagsterInstance, project: Project, names: Collection[str
     partitions = not_pending(instance, needed)
     if not partitions:
         return None
-    partitions |= {asset: [None] for asset in OVER_SAMPLES}  # up to date until the samples have results
+    if project.settings.report_new_samples:  # it is up to date until the samples have results
+        partitions |= {asset: [None] for asset in OVER_SAMPLES}
     return request_backfill(instance, partitions, title=f"new samples: {', '.join(sorted(names))}")

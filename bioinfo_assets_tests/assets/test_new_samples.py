@@ -206,6 +206,18 @@ def test_new_samples_are_started_with_what_they_need(instance: dg.DagsterInstanc
     }
 
 
+def test_the_report_on_all_samples_can_be_left_out(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    project = open_project(tmp_path, launch_new_samples=True, report_new_samples=False)
+    tick(instance, project)
+    (backfill,) = instance.get_backfills()
+    data = backfill.asset_backfill_data
+    assert data is not None
+    assert dg.AssetKey("depth") in data.target_subset.partitions_subsets_by_asset_key
+    shared = {key.path[-1] for key in data.target_subset.non_partitioned_asset_keys}
+    assert "reference_genome" in shared
+    assert "multiqc_report" not in shared
+
+
 @pytest.mark.parametrize("failing", ["states_by_asset", "save_samples", "request_backfill"])
 def test_what_a_failed_tick_has_added_is_started_by_the_next(
     instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
