@@ -7,7 +7,16 @@ endpoint=${AWS_ENDPOINT_URL_S3:-${AWS_ENDPOINT_URL:-}}
 disk=${JOB_DISK:-}
 [[ -n $disk && -w $disk ]] || disk=${TMPDIR:-/tmp}
 root=
-trap '[[ -z $root ]] || rm -rf "$root"' EXIT
+
+# A command that was running at SIGTERM may still be writing to the folder; it is killed when this process has ended.
+remove_folder() {
+  for _ in 1 2 3 4 5; do
+    rm -rf "$root" 2>/dev/null && return
+    sleep 0.2
+  done
+}
+
+trap '[[ -z $root ]] || remove_folder || true' EXIT
 trap 'exit 143' TERM # the sourced driver keeps this trap
 root=$(mktemp -d "$disk/job.XXXXXXXX") || exit 75 # as in driver.sh: another machine may have space
 exec 8>"$root/locking" # held until the last process of the job has ended

@@ -271,12 +271,15 @@ try_to_reserve() {
   ) 6>"$cache/reservations.lock"
 }
 
-# Remove the folders of killed jobs, whose lock nobody holds, and shared files that were not used for a week.
+# Remove the folders of killed jobs, whose lock nobody holds or is gone, and shared files that were not used for a week.
 clean_disk() {
-  local alive
+  local alive reserved
   for alive in "$disk"/job.*/alive; do
     # A job may end, and remove its folder, just now: that is not for the log of this one.
     [[ ! -e $alive ]] || flock -n "$alive" rm -rf "${alive%/alive}" 2>/dev/null || true
+  done
+  for reserved in "$disk"/job.*/reserved; do
+    [[ -e ${reserved%/reserved}/alive || ! -e $reserved ]] || rm -rf "${reserved%/reserved}" 2>/dev/null || true
   done
   find "$cache" -type f ! -name '*.lock' -mtime +7 -delete 2>/dev/null || true
 }

@@ -90,6 +90,19 @@ def slow_mkdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return called
 
 
+@pytest.fixture
+def failing_rm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the first `rm -rf` fail, as if something were written to the folder meanwhile; the file exists then."""
+    called, tool = tmp_path / "called", tmp_path / "failing" / "rm"
+    tool.parent.mkdir()
+    tool.write_text(
+        f'#!/bin/sh\n[ "$1" != -rf ] || [ -e {called} ] || {{ touch {called}; exit 1; }}\nexec /bin/rm "$@"\n'
+    )
+    tool.chmod(0o755)
+    monkeypatch.setattr(batch_backend_module, "PATH", f"{tool.parent}:{batch_backend_module.PATH}")
+    return called
+
+
 class TestScripts:
     @pytest.mark.parametrize("name", ["bootstrap.sh", "driver.sh"])
     def test_shellcheck_finds_nothing(self, name: str) -> None:
@@ -296,6 +309,28 @@ class TestDisk:
             backend.cancel(job_id)
             wait_for_end(backend, job_id)
             wait_until(lambda: job_folders(disk) == [])
+
+    def test_a_folder_that_something_still_writes_to_at_sigterm_is_removed(
+        self, failing_rm: Path, scratch: str, simulator: BatchSimulator, disk: Path
+    ) -> None:
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            job_id = backend.submit(job("sleeps")).job_id
+            wait_for_running(backend, job_id)
+            wait_until(lambda: list(disk.glob("job.*/alive")))
+            backend.cancel(job_id)
+            wait_for_end(backend, job_id)
+            wait_until(lambda: job_folders(disk) == [])
+        assert failing_rm.exists()
+
+    def test_space_that_an_ended_job_has_reserved_is_free(
+        self, scratch: str, simulator: BatchSimulator, disk: Path
+    ) -> None:
+        """Its folder was being removed when it wrote this."""
+        (disk / "job.ended").mkdir()
+        (disk / "job.ended" / "reserved").write_text(f"{10**12}\n")
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            assert run_job(backend, job("prints")).state is State.SUCCEEDED
+        assert job_folders(disk) == []
 
     def test_folders_of_killed_jobs_are_removed_by_the_next_job(
         self, scratch: str, simulator: BatchSimulator, disk: Path
