@@ -59,6 +59,7 @@ def opened_cloud(
     path: str = PATH,
     queues: Sequence[Queue] = (Queue("default"),),
     through: Callable[[str], AbstractContextManager[str]] = nullcontext,
+    max_running: int = 4,
 ) -> Iterator[Cloud]:
     """Starts both; the variables of this process name them meanwhile.
 
@@ -68,6 +69,7 @@ def opened_cloud(
         path: Where jobs find them.
         queues: Of Batch.
         through: Opens what stands between S3's address and its clients, and gives their address.
+        max_running: How many jobs the machines hold at the same time.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stack = ExitStack()
@@ -75,7 +77,9 @@ def opened_cloud(
     listed = folder / "tools.tsv"
     listed.write_text("".join(f"{tool}\t{version}\n" for tool, version in tool_versions(tools, PATH).items()))
     machines = container_environment(url, listed) | {"PATH": path}
-    simulator = BatchSimulator(folder / "machines", machine_environment=machines, queues=queues, second_s=0.02)
+    simulator = BatchSimulator(
+        folder / "machines", machine_environment=machines, queues=queues, max_running=max_running, second_s=0.02
+    )
     with stack, pytest.MonkeyPatch.context() as patch, simulator:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)

@@ -15,7 +15,7 @@ for lack of memory, and `machine`, the type of the EC2 machine, empty on any oth
 `marked` is for AWS Batch, where a container has one log for both streams: output is passed on to standard error, each
 line of standard output with the mark `[stdout] `. Long lines are passed on in pieces, since the container's log would
 cut them: `[stdout+] ` marks a piece that continues in the next one. FOLDER receives the report as `usage.json`, and the
-end of standard error as `stderr`; a file `reserve` in it is removed first, to have space for both on a full disk. The
+end of standard error as `stderr`; a file `reserve` in it becomes the first, to have space for both on a full disk. The
 supervisor exits as the command did.
 
 `serve` starts supervisors in the mode `files`, one for each request that it reads from standard input, a Unix socket
@@ -282,10 +282,12 @@ def run_marked(folder: str, command: "list[str]") -> int:
     for thread in threads:
         thread.join(DRAIN_TIMEOUT_S)
     with suppress(FileNotFoundError):
-        os.unlink(f"{folder}/reserve")  # noqa: PTH108 - as above
-    for name, data in (("stderr", bytes(log.stderr_tail)), ("usage.json", json.dumps(report).encode())):
-        with open(f"{folder}/{name}", "wb") as file:  # noqa: PTH123 - as above
-            file.write(data)
+        os.rename(f"{folder}/reserve", f"{folder}/usage.json")  # noqa: PTH104 - as above
+    with open(os.open(f"{folder}/usage.json", os.O_WRONLY | os.O_CREAT), "wb") as file:
+        file.write(json.dumps(report).encode())
+        file.truncate()
+    with suppress(OSError), open(f"{folder}/stderr", "wb") as file:  # noqa: PTH123 - as above
+        file.write(log.stderr_tail)
     exit_code = int(report["exit_code"])
     return exit_code if exit_code >= 0 else 128 - exit_code
 

@@ -27,9 +27,9 @@ fact() {
 # sha256sum, which is not linked to it, but is the first to start.
 digest_stdin() {
   if (($1 > 1000000)) && command -v openssl >/dev/null; then
-    digest=$(openssl dgst -sha256 -r)
+    digest=$(openssl dgst -sha256 -r) || return
   else
-    digest=$(sha256sum)
+    digest=$(sha256sum) || return
   fi
   digest=${digest%% *}
 }
@@ -45,7 +45,7 @@ describe() {
   if [[ $3 == cat ]]; then
     content=$bytes
   elif [[ -n $3 ]]; then
-    content=$(bash -euo pipefail -c "$3" <"$2" | { digest_stdin "$size"; printf '%s' "$digest"; }) ||
+    content=$(bash -euo pipefail -c "$3" <"$2" | { digest_stdin "$size" && printf '%s' "$digest"; }) ||
       fail "the canonical form of output $1 ($2) cannot be computed by: $3"
   fi
   printf '%s\t%s\t%s\t%s\n' "$1" "$size" "$bytes" "$content"

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.xdist_group("batch on the command line")  # they share 
 TOOLS = ("bgzip", "bioinfo-assets-engine", "cutadapt")
 ASSETS = ("reference_genome", "merged_reads", "trimmed_reads")
 SAMPLES = ("one", "two")
-TIMEOUT_S = 120.0
+TIMEOUT_S = 600.0
 
 WAITING_ENGINE = """#!/bin/bash
 if [[ $1 != --version ]]; then

@@ -54,7 +54,7 @@ class Page:
     def query(self, query: str, **variables: object) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(f"{self.address}/graphql", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=300) as response:
             return dict(json.load(response)["data"])
 
     def status(self, run_id: str) -> str:
@@ -85,7 +85,7 @@ def start_server(output: Path, log: Path) -> "tuple[subprocess.Popen[bytes], str
         with log.open("wb") as file:
             server = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         address = f"http://127.0.0.1:{port}"
-        wait_until(lambda: is_up(address) or server.poll() is not None, what="Dagit to respond")  # noqa: B023 - used up before the next turn
+        wait_until(lambda: is_up(address) or server.poll() is not None, 600, "Dagit to respond")  # noqa: B023 - used up before the next turn
         if server.poll() is None:
             return server, address
     raise AssertionError(f"Dagit ended {MAX_STARTS} times before it responded")
@@ -108,7 +108,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield Page(address, output, log)
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(30)
+        server.wait(300)
 
 
 def test_the_command_prints_when_the_page_is_ready(page: Page) -> None:
@@ -207,7 +207,7 @@ def test_a_run_of_the_command_line_waits_for_other_runs_and_is_terminated_from_t
         answer = page.query(TERMINATE, r=run["runId"])["terminateRun"]
 
         assert answer["__typename"] == "TerminateRunSuccess"
-        assert command.wait(30) == 130
+        assert command.wait(300) == 130
         assert page.status(run["runId"]) == "CANCELED"
     finally:
         other.close()

@@ -27,7 +27,7 @@ def test_runs_that_begin_at_one_moment_succeed_and_replace_nothing_of_each_other
         run.stdin.write("\n")
         run.stdin.flush()
 
-    printed = ["".join(run.communicate(timeout=120)) for run in runs]
+    printed = ["".join(run.communicate(timeout=600)) for run in runs]
 
     assert [run.returncode for run in runs] == [0, 0], printed
     assert not [text for text in printed if "Traceback" in text]

@@ -36,7 +36,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A new user's; results are shared, since the README's own samples are those of the demo."""
     home = tmp_path_factory.mktemp("home")
-    return {"PATH": "/usr/bin:/bin", "HOME": str(home), "BIOINFO_ASSETS_CACHE": str(home / "shared")}
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(home),
+        "BIOINFO_ASSETS_CACHE": str(home / "shared"),
+        "BIOINFO_MACHINE_FOLDER": str(home / "machine"),
+    }
 
 
 def bash(script: str, clone: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -84,11 +89,11 @@ def test_the_command_that_the_demo_prints_opens_dagit(demo: str, clone: Path, en
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until(lambda: is_up(port) or server.poll() is not None, what="Dagit")
+        wait_until(lambda: is_up(port) or server.poll() is not None, 600, "Dagit")
         assert server.poll() is None
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(60)
+        server.wait(300)
 
 
 def is_up(port: int) -> bool:

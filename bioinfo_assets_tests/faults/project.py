@@ -151,7 +151,7 @@ class FaultProject:
             return False
         return any(str(self.folder) in text for text in seen)
 
-    def wait_until_idle(self, timeout_s: float = 30.0) -> None:
+    def wait_until_idle(self, timeout_s: float = 300.0) -> None:
         """Wait for the end of what a killed host left: its supervisors see its end, and give their jobs two seconds.
 
         Raises:

@@ -145,9 +145,10 @@ class FusedContract:
         assert writes.accounting.fetched_bytes == (8 if "://" in place else 0)
         assert repeats.accounting.fetched_bytes == 0
         assert writes.usage.wall_s >= 0.5
-        assert repeats.usage.wall_s < 0.5
+        assert repeats.started >= writes.finished
+        assert repeats.usage.wall_s <= (repeats.finished - repeats.started).total_seconds() + 0.1
         assert repeats.accounting.queued_s is not None
-        assert repeats.accounting.queued_s < 0.5
+        assert repeats.accounting.queued_s <= (repeats.started - writes.finished).total_seconds() + 0.1
 
     def test_a_job_that_runs_alone_has_no_followers(self, backend: Backend) -> None:
         assert self.submit(backend, [WRITES]).followers == ()
@@ -173,7 +174,7 @@ class FusedHostContract(FusedContract):
         assert states == [State.SUCCEEDED, State.CANCELLED, State.CANCELLED]
 
     def test_a_time_limit_is_that_of_one_job(self, backend: Backend) -> None:
-        half_a_second = JobOptions.model_construct(timeout_s=0.5)  # type: ignore[arg-type] # less than users may set
-        long = replace(WRITES, script=f"sleep 0.7; {WRITES.script}")
-        writes, repeats = self.ends(backend, self.submit(backend, [long, replace(REPEATS, options=half_a_second)]))
+        short = JobOptions.model_construct(timeout_s=8)  # less than users may set
+        long = replace(WRITES, script=f"sleep 8.5; {WRITES.script}")
+        writes, repeats = self.ends(backend, self.submit(backend, [long, replace(REPEATS, options=short)]))
         assert (writes.outcome, repeats.outcome) == (Outcome.SUCCEEDED, Outcome.SUCCEEDED)

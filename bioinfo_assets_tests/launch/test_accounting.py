@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bioinfo_assets.launch.backend import State
 from bioinfo_assets.launch.job import Input, Output, Resources, StoredFile
 from bioinfo_assets.launch.job_supervisor import machine_type
 from bioinfo_assets.launch.local_backend import LocalBackend
@@ -18,6 +20,7 @@ from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.reuse import decide_reuse
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, run, wait_for_end
+from bioinfo_assets_tests.waiting import wait_until
 
 BYTES = b"x" * 3000
 
@@ -34,14 +37,17 @@ def stored(uri: str, data: bytes) -> Input:
     return Input("x", StoredFile(uri, len(data), f"sha256:{hashlib.sha256(data).hexdigest()}"))
 
 
-def test_a_job_waits_in_the_queue_until_others_have_ended(backend: LocalBackend) -> None:
-    first = backend.submit(job("sleeps", "sleep 1"))
+def test_a_job_waits_in_the_queue_until_others_have_ended(backend: LocalBackend, tmp_path: Path) -> None:
+    first = backend.submit(job("sleeps", f"until [[ -e {tmp_path}/go ]]; do sleep 0.01; done"))
     second = backend.submit(job("prints"))
+    wait_until(lambda: backend.poll([first.job_id])[first.job_id].state is State.RUNNING)
+    time.sleep(1)
+    (tmp_path / "go").touch()
     reports = [report_of(wait_for_end(backend, item.job_id)) for item in (first, second)]
     waited = [report.accounting.queued_s for report in reports]
     assert waited[0] is not None
     assert waited[1] is not None
-    assert waited[0] < 1 <= waited[1] < 20
+    assert waited[1] >= 1
 
 
 def test_a_remote_input_is_fetched_once_for_the_jobs_of_a_run(backend: LocalBackend, s3: str) -> None:

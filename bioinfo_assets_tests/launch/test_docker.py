@@ -181,10 +181,10 @@ class TestLimits:
         with closing(DockerBackend(tmp_path / "scratch", Store(), image, cpus=20, memory_mib=20 * 1024)) as many:
             submissions = [many.submit(job("waits", WORK_GATE.wait)) for _ in range(20)]
             job_ids = [submission.job_id for submission in submissions]
-            wait_until(lambda: {status.state for status in many.poll(job_ids).values()} == {State.RUNNING}, 90)
+            wait_until(lambda: {status.state for status in many.poll(job_ids).values()} == {State.RUNNING}, 600)
             for submission in submissions:
                 WORK_GATE.open(submission)
-            assert {wait_for_end(many, job_id, 90).outcome for job_id in job_ids} == {Outcome.SUCCEEDED}
+            assert {wait_for_end(many, job_id, 600).outcome for job_id in job_ids} == {Outcome.SUCCEEDED}
 
 
 class TestIsolation:

@@ -91,6 +91,25 @@ def test_digests_of_large_files_are_computed_by_openssl_if_there_is_one(
     assert row[2] == row[3] == hashlib.sha256(bytes(size)).hexdigest()
 
 
+def test_a_digest_program_that_is_killed_fails_the_job(tmp_path: Path) -> None:
+    """That of the canonical form: the kernel kills what takes most memory."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for command in ("bash", "cat", "mv", "stat"):
+        (tools / command).symlink_to(shutil.which(command) or command)
+    fails_after_one = (
+        f"[[ ! -e {tmp_path}/called ]] || exit 137; : >{tmp_path}/called; exec {shutil.which('sha256sum')}"
+    )
+    (tools / "sha256sum").write_text(f"#!/bin/bash\n{fails_after_one}\n")
+    (tools / "sha256sum").chmod(0o755)
+    outputs = (Output("k", "out.txt", "/o/out.txt", "cat | cat"),)
+    completed = run(
+        render(Job(ResultKey("a", "b"), "1", "echo x >out.txt", outputs=outputs)), tmp_path, path=str(tools)
+    )
+    assert completed.returncode == 65
+    assert "canonical form of output k" in (tmp_path / "report" / "problem").read_text()
+
+
 def test_shellcheck_finds_nothing() -> None:
     shellcheck = shutil.which("shellcheck")
     if shellcheck is None:

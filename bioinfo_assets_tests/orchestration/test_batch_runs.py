@@ -35,7 +35,7 @@ SAMPLES = {"a": 2, "b": 3, "c": 4, "d": 5, "e": 6, "f": 7}
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with opened_cloud(tmp_path_factory.mktemp("cloud")) as opened:
+    with opened_cloud(tmp_path_factory.mktemp("cloud"), max_running=8) as opened:
         yield opened
 
 
@@ -86,7 +86,7 @@ def ran(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ToyR
         dg.DagsterInstance.local_temp(str(folders[1] / "home")) as other,
     ):
         # A busy machine takes a while to build all jobs of a step, which are to be one array.
-        batch = MEANS.batch.model_copy(update={"batching_delay_s": 3.0})
+        batch = MEANS.batch.model_copy(update={"batching_delay_s": 5.0})
         config = MEANS.model_copy(update={"batch": batch})
         toy = open_toy(cloud, folders[0], instance, samples=SAMPLES, backend=config)
         local = ToyProject(folders[1], other, samples=SAMPLES)
@@ -257,7 +257,7 @@ def test_launchpad_options_reach_batch(cloud: Cloud, toy: ToyProject) -> None:
             "vcpus": 2,
             "memory_mib": 3000,
             "retries": 0,
-            "timeout_s": 600,
+            "timeout_s": 6000,
             "tags": {"project": "p1"},
             "environment": {"LAB": "b4"},
             "name_prefix": "lab",
@@ -272,7 +272,7 @@ def test_launchpad_options_reach_batch(cloud: Cloud, toy: ToyProject) -> None:
     assert request["jobName"].startswith("lab-factor-references-")
     assert request["jobQueue"] == "default"
     assert request["retryStrategy"]["attempts"] == 1
-    assert request["timeout"] == {"attemptDurationSeconds": 600}
+    assert request["timeout"] == {"attemptDurationSeconds": 6000}
     assert request["tags"].items() >= {"project": "p1", "bioinfo-assets:run": result.run_id}.items()
     overrides = request["containerOverrides"]
     needs = {need["type"]: need["value"] for need in overrides["resourceRequirements"]}

@@ -172,7 +172,7 @@ def test_ending_the_run_ends_all_running_jobs(tmp_path: Path, *, by_dagit: bool,
                 instance.report_run_canceling(run)
 
         host.send_signal(signal.SIGINT)
-        output, _ = host.communicate(timeout=60)
+        output, _ = host.communicate(timeout=600)
 
     assert output.split()[-1] == status
     assert not [process for process in running if process.is_running()]

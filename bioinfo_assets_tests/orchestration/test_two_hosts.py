@@ -38,7 +38,11 @@ def test_each_result_is_computed_once(tmp_path: Path) -> None:
             assert host.stdout is not None
             assert host.stdout.readline() == "ready\n"
         for host in hosts:
-            host.communicate("go\n", timeout=120)
+            assert host.stdin is not None
+            host.stdin.write("go\n")
+            host.stdin.flush()
+        for host in hosts:
+            host.communicate(timeout=600)
         assert [host.returncode for host in hosts] == [0, 0]
         jobs = Counter(detail["tags"]["bioinfo-assets:asset"] for detail in cloud.jobs())
         assert jobs == {"factor": 1, "product": 2, "parity": 2, "total": 1}

@@ -45,7 +45,7 @@ def test_polls_that_fail_for_a_while_end_no_job_and_are_shown_in_dagit(
     cloud: Cloud, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     toy = open_toy(cloud, tmp_path, instance)
-    cloud.simulator.inject(Expired(action="DescribeJobs", for_s=4.0))
+    cloud.simulator.inject(Expired(action="DescribeJobs", for_s=10.0))
     result = toy.run(keys=["factor"])
     assert result.success
     assert cloud.simulator.count("TerminateJob") == 0

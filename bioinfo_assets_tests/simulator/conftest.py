@@ -30,12 +30,18 @@ def queues() -> tuple[Queue, ...]:
 
 
 @pytest.fixture
-def simulator(tmp_path: Path, queues: tuple[Queue, ...]) -> Iterator[BatchSimulator]:
+def second_s() -> float:
+    """How long a second of Batch's timeouts and of its grace of 30 seconds takes."""
+    return 0.005
+
+
+@pytest.fixture
+def simulator(tmp_path: Path, queues: tuple[Queue, ...], second_s: float) -> Iterator[BatchSimulator]:
     with BatchSimulator(
         tmp_path / "machines",
         machine_environment={"PATH": os.environ["PATH"], "TOOLS": "/opt/tools"},
         queues=queues,
-        second_s=0.005,
+        second_s=second_s,
         images={"tools:1", "tools:2"},
         log_groups=["/genomes"],
     ) as simulator:

@@ -100,7 +100,7 @@ def test_an_answer_can_be_late(simulator: BatchSimulator, batch: Driver) -> None
     client = client_of("batch", simulator, config)
     with pytest.raises(ReadTimeoutError):
         client.submit_job(jobName="late", jobQueue="queue", jobDefinition="tools")
-    assert len(simulator.job_details()) == 1
+    wait_until(lambda: len(simulator.job_details()) == 1)
     client.close()
 
 
@@ -130,18 +130,20 @@ def test_a_fault_can_affect_all_actions_and_be_withdrawn(
 
 
 def test_list_jobs_can_omit_new_jobs_for_a_while(batch: Driver, simulator: BatchSimulator) -> None:
-    simulator.delays = Delays(listed_s=1.0)
+    simulator.delays = Delays(listed_s=300)
     job_id = batch.run(name="aligned-expt")["jobId"]
     by_name: dict[str, Any] = {"jobQueue": "queue", "filters": [{"name": "JOB_NAME", "values": ["aligned-expt"]}]}
     assert batch.names(**by_name) == []
     assert batch.job(job_id)["status"] == "SUCCEEDED"
+    simulator.delays = Delays(listed_s=1.0)
     wait_until(lambda: batch.names(**by_name) == ["aligned-expt"])
 
 
 def test_describe_jobs_can_omit_new_jobs_for_a_while(batch: Driver, simulator: BatchSimulator) -> None:
-    simulator.delays = Delays(described_s=0.6)
+    simulator.delays = Delays(described_s=300)
     job_id = batch.submit()
     assert batch.describe(job_id) == []
+    simulator.delays = Delays(described_s=0.6)
     wait_until(lambda: batch.describe(job_id))
 
 

@@ -46,7 +46,7 @@ def test_a_failed_child_fails_the_parent_when_all_children_are_over(batch: Drive
 
 
 def test_a_parent_is_submitted_pending_or_over(batch: Driver, simulator: BatchSimulator) -> None:
-    simulator.delays = Delays(submitted_s=0.3, starting_s=0.3)
+    simulator.delays = Delays(submitted_s=1.5, starting_s=1.5)
     parent_id = batch.submit("true", arrayProperties={"size": 2})
     statuses: list[str] = []
     while statuses[-1:] != ["SUCCEEDED"]:
@@ -56,7 +56,7 @@ def test_a_parent_is_submitted_pending_or_over(batch: Driver, simulator: BatchSi
 
 
 def test_children_appear_when_the_parent_is_pending(batch: Driver, simulator: BatchSimulator) -> None:
-    simulator.delays = Delays(submitted_s=0.6)
+    simulator.delays = Delays(submitted_s=3.0)
     parent_id = batch.submit("true", arrayProperties={"size": 2})
     assert batch.job(parent_id)["arrayProperties"]["statusSummary"]["SUBMITTED"] == 2
     assert children(batch, parent_id, 2) == []
@@ -71,6 +71,7 @@ def test_each_child_is_retried_on_its_own(batch: Driver) -> None:
     assert [len(child["attempts"]) for child in children(batch, parent["jobId"], 2)] == [1, 2]
 
 
+@pytest.mark.parametrize("second_s", [0.02])
 def test_each_child_has_a_timeout_of_its_own(batch: Driver) -> None:
     script = "[ $AWS_BATCH_JOB_ARRAY_INDEX != 1 ] || sleep 1000"
     parent = batch.run(script, arrayProperties={"size": 2}, timeout={"attemptDurationSeconds": 200})
@@ -103,10 +104,12 @@ def test_terminating_the_parent_ends_all_children(batch: Driver, simulator: Batc
     }
 
 
-def test_terminating_one_child_leaves_the_others_alone(batch: Driver) -> None:
-    parent_id = batch.submit("sleep 1", arrayProperties={"size": 2})
+def test_terminating_one_child_leaves_the_others_alone(batch: Driver, tmp_path: Path) -> None:
+    parent_id = batch.submit(f"until [ -e {tmp_path}/go ]; do sleep 0.01; done", arrayProperties={"size": 2})
     batch.wait(f"{parent_id}:1", "RUNNING")
     batch.client.terminate_job(jobId=f"{parent_id}:1", reason="this one")
+    batch.wait_for_end(f"{parent_id}:1")
+    (tmp_path / "go").touch()
     batch.wait_for_end(parent_id)
     assert [child["status"] for child in children(batch, parent_id, 2)] == ["SUCCEEDED", "FAILED"]
 

@@ -10,6 +10,7 @@ from bioinfo_assets_tests.simulator.driver import Driver
 from bioinfo_assets_tests.waiting import wait_until
 
 
+@pytest.mark.parametrize("second_s", [1.0])
 def test_a_terminated_job_fails_with_the_reason_of_the_termination(batch: Driver) -> None:
     job_id = batch.submit("sleep 1000", retryStrategy={"attempts": 5})
     batch.wait(job_id, "RUNNING")
@@ -22,6 +23,7 @@ def test_a_terminated_job_fails_with_the_reason_of_the_termination(batch: Driver
     assert job["container"]["exitCode"] == 143
 
 
+@pytest.mark.parametrize("second_s", [1.0])
 def test_a_terminated_job_can_exit_within_the_grace_period(batch: Driver, simulator: BatchSimulator) -> None:
     job_id = batch.submit("trap 'echo cleaned; exit 7' TERM; echo ready; sleep 1000 & wait")
     wait_until(lambda: batch.job(job_id)["status"] == "RUNNING" and simulator.printed(job_id) == ["ready"])
@@ -32,14 +34,17 @@ def test_a_terminated_job_can_exit_within_the_grace_period(batch: Driver, simula
     assert job["container"]["exitCode"] == 7
 
 
-def test_a_terminated_job_is_killed_after_the_grace_period(batch: Driver, simulator: BatchSimulator) -> None:
+@pytest.mark.parametrize("second_s", [0.1])
+def test_a_terminated_job_is_killed_after_the_grace_period(
+    batch: Driver, simulator: BatchSimulator, second_s: float
+) -> None:
     job_id = batch.submit("trap '' TERM; echo ready; while true; do sleep 0.01; done")
     wait_until(lambda: batch.job(job_id)["status"] == "RUNNING" and simulator.printed(job_id) == ["ready"])
     start = time.monotonic()
     batch.client.terminate_job(jobId=job_id, reason="enough")
     assert batch.job(job_id)["status"] == "RUNNING"
     assert batch.wait_for_end(job_id)["container"]["exitCode"] == 137
-    assert time.monotonic() - start >= 30 * 0.005  # thirty seconds, of five milliseconds each
+    assert time.monotonic() - start >= 30 * second_s
 
 
 def test_only_the_first_process_gets_sigterm_and_the_others_are_killed(
@@ -122,9 +127,10 @@ def test_an_attempt_that_times_out_is_not_retried(batch: Driver) -> None:
     assert job["attempts"][0]["statusReason"] == "Job attempt duration exceeded timeout"
 
 
+@pytest.mark.parametrize("second_s", [0.02])
 def test_each_attempt_has_the_full_timeout(batch: Driver, simulator: BatchSimulator) -> None:
-    simulator.delays = Delays(runnable_s=0.4)
-    script = "sleep 0.1; [ $AWS_BATCH_JOB_ATTEMPT = 3 ]"
+    """Of four seconds here: longer than an attempt, and shorter than three."""
+    script = "sleep 1.5; [ $AWS_BATCH_JOB_ATTEMPT = 3 ]"
     job = batch.run(script, timeout={"attemptDurationSeconds": 200}, retryStrategy={"attempts": 3})
     assert job["status"] == "SUCCEEDED"
     assert len(job["attempts"]) == 3

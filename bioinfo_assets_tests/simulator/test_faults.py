@@ -160,7 +160,7 @@ def test_lost_jobs_free_their_slots(batch: Driver, simulator: BatchSimulator) ->
 
 def test_a_job_is_forgotten_when_it_is_over(batch: Driver, simulator: BatchSimulator) -> None:
     simulator.inject(Forgotten())
-    simulator.delays = Delays(starting_s=0.6)
+    simulator.delays = Delays(starting_s=3.0)
     job_id = batch.submit()
     assert batch.job(job_id)["status"] != "SUCCEEDED"
     wait_until(lambda: batch.describe(job_id) == [])

@@ -122,10 +122,11 @@ def test_bytes_that_are_not_utf_8_are_replaced(batch: Driver, simulator: BatchSi
 
 
 def test_lines_can_be_late(batch: Driver, logs: "CloudWatchLogsClient", simulator: BatchSimulator) -> None:
-    simulator.delays = Delays(logged_s=1.0)
+    simulator.delays = Delays(logged_s=300)
     job = batch.run("echo a")
     assert read(logs, stream(job))[0] == []
     assert simulator.printed(job["jobId"]) == ["a"]
+    simulator.delays = Delays(logged_s=1.0)
     wait_until(lambda: read(logs, stream(job))[0] == ["a"])
 
 

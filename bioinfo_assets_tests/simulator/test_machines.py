@@ -63,9 +63,10 @@ class TestAccount:
 
     def test_all_requests_of_an_account_share_one_rate(self, simulator: BatchSimulator) -> None:
         with simulator:
+            began = time.monotonic()
             codes = [simulator._answer("ListJobs", {"jobQueue": "queue"}) for _ in range(60)]
             throttled = [answer for answer in codes if answer is not None and answer[0] == 429]
-            assert 30 <= len(throttled) <= 40
+            assert 39 - 20 * (time.monotonic() - began) <= len(throttled) <= 40
             time.sleep(0.5)
             answer = simulator._answer("DescribeJobs", {"jobs": []})
             assert answer is not None
@@ -73,21 +74,21 @@ class TestAccount:
 
 
 def test_credentials_may_have_expired_for_a_while(batch: Driver, simulator: BatchSimulator) -> None:
-    simulator.inject(Expired(for_s=0.5))
+    simulator.inject(Expired(for_s=3.0))
     with pytest.raises(ClientError, match="ExpiredTokenException"):
         batch.names(jobQueue="queue")
     with pytest.raises(ClientError, match="ExpiredTokenException"):
         batch.names(jobQueue="queue")
-    time.sleep(0.5)
+    time.sleep(3.0)
     assert batch.names(jobQueue="queue") == []
 
 
 def test_an_outage_lasts_for_its_time(batch: Driver, simulator: BatchSimulator) -> None:
-    outage = Disconnected(for_s=0.3)
+    outage = Disconnected(for_s=3.0)
     assert outage.take("ListJobs")
     time.sleep(0.1)
     assert outage.take("DescribeJobs")
-    time.sleep(0.3)
+    time.sleep(3.0)
     assert not outage.take("ListJobs")
 
 

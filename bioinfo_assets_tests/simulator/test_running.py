@@ -109,8 +109,8 @@ def test_the_deprecated_overrides_of_memory_and_vcpus_have_no_effect(batch: Driv
 
 
 def test_a_job_passes_through_all_statuses(batch: Driver, simulator: BatchSimulator) -> None:
-    simulator.delays = Delays(submitted_s=0.3, pending_s=0.3, runnable_s=0.3, starting_s=0.3)
-    job_id = batch.submit("sleep 0.3")
+    simulator.delays = Delays(submitted_s=1.5, pending_s=1.5, runnable_s=1.5, starting_s=1.5)
+    job_id = batch.submit("sleep 1.5")
     statuses: list[str] = []
     while statuses[-1:] != ["SUCCEEDED"]:
         status = batch.job(job_id)["status"]
@@ -119,7 +119,7 @@ def test_a_job_passes_through_all_statuses(batch: Driver, simulator: BatchSimula
 
 
 def test_times_appear_with_their_statuses(batch: Driver, simulator: BatchSimulator) -> None:
-    simulator.delays = Delays(starting_s=0.6)
+    simulator.delays = Delays(starting_s=3.0)
     job_id = batch.submit("sleep 100")
     starting = batch.wait(job_id, "STARTING")
     assert not {"startedAt", "stoppedAt", "logStreamName"} & (starting.keys() | starting["container"].keys())

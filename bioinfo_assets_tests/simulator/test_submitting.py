@@ -56,6 +56,7 @@ def test_requests_outside_the_limits_of_batch_are_rejected(
     assert simulator.job_details() == []
 
 
+@pytest.mark.parametrize("second_s", [1.0])
 def test_requests_at_the_limits_of_batch_are_accepted(batch: Driver) -> None:
     rules = [{"action": "EXIT", "onReason": "*"}] * 5
     job_id = batch.submit(

@@ -13,6 +13,7 @@ from bioinfo_assets.storage import conditional
 from bioinfo_assets.storage.object_lock import object_lock
 from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.servers import s3, s3_server
+from bioinfo_assets_tests.waiting import wait_until
 
 __all__ = ["s3", "s3_server"]
 
@@ -73,9 +74,9 @@ class TestLock:
         events: list[str] = []
 
         def hold() -> None:
-            with object_lock(uri, lease_s=0.8) as held:
+            with object_lock(uri, lease_s=3) as held:
                 started.set()
-                time.sleep(2.5)  # three leases
+                time.sleep(7)  # more than two leases
                 held.check()
                 events.append("first out")
 
@@ -83,7 +84,7 @@ class TestLock:
         thread = threading.Thread(target=hold)
         thread.start()
         started.wait()
-        with object_lock(uri, lease_s=0.8):
+        with object_lock(uri, lease_s=3):
             events.append("second in")
         thread.join()
         assert events == ["first out", "second in"]
@@ -93,13 +94,13 @@ class TestLock:
             assert holder.stdout is not None
             holder.stdout.readline()
             holder.kill()
-        with object_lock(uri, lease_s=1) as held:
+        with object_lock(uri, lease_s=3) as held:
             held.check()
 
     def test_a_holder_notices_that_another_has_taken_its_lock(self, uri: str) -> None:
         with object_lock(uri, lease_s=0.5) as held:
             Store().write_bytes(uri, b"of another, after this host had slept\n")
-            time.sleep(0.4)
+            wait_until(lambda: held._is_lost)
             with pytest.raises(ResourceError, match=r"publish\.lock was lost because S3 could not be reached"):
                 held.check()
         assert Store().read_bytes(uri) == b"of another, after this host had slept\n"

@@ -41,7 +41,7 @@ def dagit(demo: Path) -> Iterator[Dagit]:
     server, address = start_server(demo, log)
     yield Dagit(address, demo, log)
     server.send_signal(signal.SIGINT)
-    server.wait(30)
+    server.wait(300)
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +56,6 @@ def page() -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         context = browser.new_context(viewport={"width": 1600, "height": 1000})
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(300_000)
         yield context.new_page()
         browser.close()

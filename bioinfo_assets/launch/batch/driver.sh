@@ -11,8 +11,8 @@
 # what the next ones read of it; if some of that was not uploaded, it goes on at the part that makes it. unpublished.txt
 # of a part has the outputs that are not uploaded, because only later parts read them. If the driver aborts the attempt, the report
 # has a sentence in `problem`, and in `problem_code` a value of attempt_report.ProblemCode if a program reacts to it.
-# Exit codes: that of the script; 65 if the job cannot be run; 75 if another attempt or machine may succeed, which
-# Batch's retry rules know (submission_request.py).
+# Exit codes: that of the script; 65 if the job cannot be run; 75 if another attempt or machine may succeed, and 143 after
+# SIGTERM, which Batch's retry rules know (submission_request.py).
 # In the log, lines that begin with [driver] are this file's own and those that begin with [stdout] the script's standard
 # output; the last line of an attempt begins with [driver:end].
 set -euo pipefail
@@ -20,6 +20,7 @@ root=$1 disk=$2
 batch_job=${AWS_BATCH_JOB_ID:-job}
 own_folder=$(<"$root/folder.txt")/${batch_job//:/_}/attempt-${AWS_BATCH_JOB_ATTEMPT:-1}
 cache=$disk/shared
+[[ ! -e $cache || -O $cache ]] || cache=$disk/shared.$UID # images may run as different users
 parts=("$root")
 while [[ -d $root/part-${#parts[@]} ]]; do
   parts+=("$root/part-${#parts[@]}")
@@ -31,6 +32,7 @@ MAX_CONCURRENT_UPLOADS=4
 MAX_UPLOADS=3
 CANNOT_RUN=65
 TRY_AGAIN=75
+STOPPED=143
 TOOLS_CHANGED=tools-changed
 disk_timeout_s=${JOB_DISK_TIMEOUT_S:-3600} # how long a job waits for others on its machine to free their disk space
 
@@ -47,8 +49,8 @@ use_part() {
 # EXIT_CODE CODE MESSAGE: end the attempt; the message goes into the report, like that of the script's own `fail`.
 abort() {
   rm -f "$JOB_REPORT/reserve"
-  [[ -z $2 ]] || printf '%s\n' "$2" >"$JOB_REPORT/problem_code"
-  printf '%s\n' "$3" >"$JOB_REPORT/problem"
+  [[ -z $2 ]] || printf '%s\n' "$2" >"$JOB_REPORT/problem_code" || true
+  printf '%s\n' "$3" >"$JOB_REPORT/problem" || true # the disk may be full all the same
   finish "$1"
 }
 
@@ -65,6 +67,8 @@ finish() {
 
 end_attempt() {
   printf '[driver:end] attempt %s ended with exit code %s\n' "${AWS_BATCH_JOB_ATTEMPT:-1}" "$1" >&2
+  # shellcheck disable=SC2034 # bootstrap.sh reads it
+  exit_code=$1
   exit "$1"
 }
 
@@ -87,7 +91,11 @@ check_tools() {
   local missing
   [[ -s $root/tools.tsv ]] || return 0
   [[ -e $image_tools ]] || abort $CANNOT_RUN "" "the container image has no list of its tools ($image_tools): use one built from docker/Dockerfile"
-  missing=$(grep -Fxv -f "$image_tools" "$root/tools.tsv" | tr '\t\n' ' ;') || return 0
+  missing=$(grep -Fxv -f "$image_tools" "$root/tools.tsv") || {
+    (($? > 1)) || return 0
+    abort $TRY_AGAIN "" "the list of the image's tools could not be read: see the log"
+  }
+  missing=$(tr '\t\n' ' ;' <<<"$missing")
   abort $CANNOT_RUN $TOOLS_CHANGED "the container image no longer contains the tool versions this job was planned with ($missing): its tag was moved, use its digest instead"
 }
 
@@ -157,7 +165,7 @@ stage_shared() {
       link_shared "$name" "$local_name" || return 1
       exec {lock}>&-
     else
-      printf '%s\t%s\t%s\t%s\t%s\n' "$uri" "$root/shared.$name" "$size" "$name" "$local_name" >>"$root/missing.tsv"
+      printf '%s\t%s\t%s\t%s\t%s\n' "$uri" "$root/shared.$name" "$size" "$name" "$local_name" >>"$root/missing.tsv" || return 1
       locks+=("$lock")
     fi
   done <"$part/shared.tsv"
@@ -176,11 +184,13 @@ link_shared() {
 }
 
 # Compare the shared files with their digests: other jobs on this machine can write to the cache. Those that differ are
-# removed from it; the last one is printed.
+# removed from it; the last one is printed. It fails if one cannot be read, which is then no reason to remove it.
 changed_shared() {
-  local local_name name digest uri
+  local local_name name digest uri found
   while IFS=$'\t' read -r _ local_name name digest uri; do
-    if [[ $digest != - && $(sha256_of "$work/$local_name") != "$digest" ]]; then
+    [[ $digest != - ]] || continue
+    found=$(sha256_of "$work/$local_name") || return 1
+    if [[ $found != "$digest" ]]; then
       rm -f "$cache/$name" "$work/$local_name"
       printf '%s\n' "$uri"
     fi
@@ -195,13 +205,13 @@ list_inputs() {
 
 stage() {
   local changed
-  [[ ! -d $part/inputs ]] || find "$part/inputs" -type f -exec mv -t "$work" {} +
+  [[ ! -d $part/inputs ]] || find "$part/inputs" -type f -exec mv -t "$work" {} + || return 1
   stage_shared || return
   changed_shared >"$root/changed.txt" &
   wait $! || return
   if [[ -s $root/changed.txt ]]; then
     stage_shared || return
-    changed=$(changed_shared)
+    changed=$(changed_shared) || return 1
     if [[ -n $changed ]]; then
       echo "$changed has other bytes than when it was recorded: run \`bioinfo-assets verify\`" >"$JOB_REPORT/problem"
       return 1
@@ -264,7 +274,7 @@ reserve() {
 # NEEDED_KIB: reserve it if that much is free; print what is free.
 try_to_reserve() {
   (
-    flock 6
+    flock 6 || exit 1
     free=$(($(df --output=avail -k "$root" | tail -n 1) - $(reserved_by_others_kib)))
     echo $((free > 0 ? free : 0))
     ((free >= $1)) && reserve "$1"
@@ -281,32 +291,35 @@ clean_disk() {
   for reserved in "$disk"/job.*/reserved; do
     [[ -e ${reserved%/reserved}/alive || ! -e $reserved ]] || rm -rf "${reserved%/reserved}" 2>/dev/null || true
   done
+  find "$disk" -maxdepth 1 -type d -name 'job.*' -mmin +60 ! -exec test -e {}/alive \; -exec rm -rf {} + 2>/dev/null || true
   find "$cache" -type f ! -name '*.lock' -mtime +7 -delete 2>/dev/null || true
 }
 
 # The supervisor ends the script when its standard input ends: at SIGTERM, or when this process is killed. It marks the
 # script's standard output line by line, and keeps the end of its standard error for the report.
 run() {
-  local code=0
+  local code=0 stopped=0
   cd "$work"
-  mkfifo "$part/line" || return
+  mkfifo "$part/line" || exit $TRY_AGAIN
   exec 7<>"$part/line"
   python3 -I -S "$root/job_supervisor.py" marked "$JOB_REPORT" bash "$part/script.sh" <"$part/line" 7>&- &
   script=$!
-  trap 'exec 7>&-' TERM
+  trap 'stopped=1; exec 7>&-' TERM
   while true; do
     wait "$script" && code=0 || code=$?
     kill -0 "$script" 2>/dev/null || break
   done
   cd "$root"
-  trap 'exit 143' TERM
+  trap stop TERM
+  ((!stopped)) || return $STOPPED
+  ((code != TRY_AGAIN && code != STOPPED)) || code=1 # of a tool in the script, which means something else by it
   return "$code"
 }
 
 # Upload the outputs concurrently, large ones in parts, except for those of unpublished.txt. Each request has the MD5 of its bytes, which the store verifies.
 # A request costs as much for a large part as for a small one.
 upload() {
-  local local_name round
+  local local_name round any
   mkdir "$out" "$unpublished" || return 1
   while read -r local_name; do
     mv "$work/$local_name" "$out/$local_name" || return 1
@@ -315,7 +328,8 @@ upload() {
     mv "$out/$local_name" "$unpublished/$local_name" || return 1
   done <"$part/unpublished.txt"
   cp "$part/unpublished.txt" "$JOB_REPORT/unpublished.txt" || return 1
-  [[ -n $(find "$out" -type f -print -quit) ]] || return 0
+  any=$(find "$out" -type f -print -quit) || return 1
+  [[ -n $any ]] || return 0
   for ((round = 1; round <= MAX_UPLOADS; round++)); do
     if interruptible s5cmd --log error --numworkers $MAX_CONCURRENT_UPLOADS cp --part-size 64 "$out/" "$attempt/work/"; then
       return 0
@@ -359,12 +373,20 @@ go_back() {
   done
 }
 
+# NUMBER: whether an earlier attempt has done this part; its mark is in done.NUMBER then.
+is_part_done() {
+  s5cmd --log error cat "$(<"$root/parts.txt")/$1" >"$root/done.$1" 2>"$root/error.txt" && return
+  grep -q 'not found' "$root/error.txt" && return 1
+  cat "$root/error.txt" >&2
+  exit $TRY_AGAIN
+}
+
 # Find out which parts earlier attempts have done, and list what the others read of them.
 find_done_parts() {
   local folder size file later
   : >"$root/restored.tsv"
   [[ -e $root/parts.txt ]] || return 0
-  while ((first < ${#parts[@]})) && s5cmd cat "$(<"$root/parts.txt")/$first" >"$root/done.$first" 2>/dev/null; do
+  while ((first < ${#parts[@]})) && is_part_done "$first"; do
     first=$((first + 1))
   done
   go_back
@@ -392,7 +414,11 @@ restore() {
   : >"$root/restored.tsv"
   for ((number = 0; number < first; number++)); do
     use_part "$number"
-    hand_over || return 1
+    if ! hand_over; then
+      use_part "$first"
+      return 1
+    fi
+    rm -rf "$out" # those who read it have links
   done
   use_part "$first"
 }
@@ -408,15 +434,13 @@ run_part() {
   fi
   account staging_ms $(($(now_ms) - began))
   run || code=$?
-  if ((code == TRY_AGAIN)); then
-    code=1 # of a tool in the script, which means something else by it
-  fi
   ((code == 0)) || finish "$code"
   began=$(now_ms)
   upload || abort $TRY_AGAIN "" "its outputs could not be uploaded: see the log"
   account upload_ms $(($(now_ms) - began))
   account uploaded_bytes "$(find "$out" -type f -printf '%s\n' | sum)"
   touch "$JOB_REPORT/done"
+  ((number + 1 < ${#parts[@]})) || trap '' TERM # the job is done, as soon as its report is there
   upload_report
   [[ ! -e $root/parts.txt ]] || mark_done || exit $TRY_AGAIN
 }

@@ -67,9 +67,10 @@ class TestSubmission:
                 time.sleep(0.05)  # a pause that is shorter than the delay
 
     def test_with_many_jobs_under_way_those_that_end_in_the_same_moment_are_followed_by_one_array(
-        self, simulator: BatchSimulator, scratch: str
+        self, simulator: BatchSimulator, scratch: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A sample's next job is submitted when its last one has ended: of a thousand samples, a few in each second."""
+        monkeypatch.setattr("bioinfo_assets.launch.batch.config.INTERVAL_S_PER_JOB", 0.05)
         with batch_backend(scratch, config=fast(array_min_size=2)) as backend:
             wait_for_running(backend, submit(backend, 150, script="sleep 60")[0])
             for n in range(150, 160):
@@ -189,8 +190,9 @@ class TestArray:
         assert simulator.count("TerminateJob") == 1
 
     def test_a_poll_without_changes_describes_only_the_array(
-        self, simulator: BatchSimulator, scratch: str, tmp_path: Path
+        self, simulator: BatchSimulator, scratch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr("bioinfo_assets.launch.batch.poller._REFRESH_POLLS", 10_000)
         script = f"until [[ -e {tmp_path}/go ]]; do sleep 0.05; done; echo >greeting.txt"
         with batch_backend(scratch, config=fast(poll_interval_s=0.2)) as backend:
             ids = submit(backend, 8, script=script)

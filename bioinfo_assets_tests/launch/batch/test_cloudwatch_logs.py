@@ -128,6 +128,7 @@ def test_many_reads_in_a_row_are_few_requests(simulator: BatchSimulator, backend
     job_id = backend.submit(job("sleeps", "echo a; sleep 100")).job_id
     wait_for_running(backend, job_id)
     wait_until(lambda: read(backend, job_id))
+    backend._logs._min_interval_s = 60
     before = simulator.count("GetLogEvents")
     for _ in range(30):
         read(backend, job_id)

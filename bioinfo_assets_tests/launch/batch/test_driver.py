@@ -2,11 +2,12 @@
 
 import base64
 import hashlib
+import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -33,6 +34,7 @@ from bioinfo_assets_tests.launch.batch.batch_backend import (
 )
 from bioinfo_assets_tests.launch.contract import TEXT, job, report_of, sha256, wait_for_end
 from bioinfo_assets_tests.moto_server import moto_server
+from bioinfo_assets_tests.other_user import needs_root
 from bioinfo_assets_tests.simulator import BatchSimulator, Machine, Queue
 from bioinfo_assets_tests.waiting import wait_until
 
@@ -79,28 +81,27 @@ def job_folders(disk: Path) -> list[str]:
     return [path.name for path in disk.iterdir() if path.name != "shared"]
 
 
-@pytest.fixture
-def slow_mkdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make `mkdir`, the driver's first command, take a second; the file exists once it was called."""
-    called, tool = tmp_path / "called", tmp_path / "slow" / "mkdir"
-    tool.parent.mkdir()
-    tool.write_text(f'#!/bin/sh\ntouch {called}\nsleep 1\nexec /bin/mkdir "$@"\n')
-    tool.chmod(0o755)
-    monkeypatch.setattr(batch_backend_module, "PATH", f"{tool.parent}:{batch_backend_module.PATH}")
-    return called
+Tool = Callable[[str, str], Path]
+"""Replaces a tool: its name, and what it does before the real one, in bash; returns the file `$called` of that."""
 
 
 @pytest.fixture
-def failing_rm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make the first `rm -rf` fail, as if something were written to the folder meanwhile; the file exists then."""
-    called, tool = tmp_path / "called", tmp_path / "failing" / "rm"
-    tool.parent.mkdir()
-    tool.write_text(
-        f'#!/bin/sh\n[ "$1" != -rf ] || [ -e {called} ] || {{ touch {called}; exit 1; }}\nexec /bin/rm "$@"\n'
-    )
-    tool.chmod(0o755)
-    monkeypatch.setattr(batch_backend_module, "PATH", f"{tool.parent}:{batch_backend_module.PATH}")
-    return called
+def replace_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
+    """Comes before the simulator, which has the folder of replaced tools on the PATH of its machines."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    monkeypatch.setattr(batch_backend_module, "PATH", f"{tools}:{batch_backend_module.PATH}")
+
+    def replaced(name: str, script: str) -> Path:
+        called = tmp_path / f"{name} was called"
+        (tools / name).write_text(f'#!/bin/bash\ncalled="{called}"\n{script}\nexec {shutil.which(name)} "$@"\n')
+        (tools / name).chmod(0o755)
+        return called
+
+    return replaced
+
+
+FAILS_ONCE = '[[ -e $called ]] || { touch "$called"; exit 1; }'
 
 
 class TestScripts:
@@ -301,18 +302,20 @@ class TestDisk:
         assert subprocess.run(["pgrep", "-f", f"^{marker}"], check=False, capture_output=True).stdout == b""
 
     def test_sigterm_before_the_script_starts_removes_the_folder(
-        self, slow_mkdir: Path, scratch: str, simulator: BatchSimulator, disk: Path
+        self, replace_tool: Tool, scratch: str, simulator: BatchSimulator, disk: Path
     ) -> None:
+        called = replace_tool("mkdir", 'touch "$called"; sleep 1')
         with batch_backend(scratch, disk=str(disk)) as backend:
             job_id = backend.submit(job("sleeps")).job_id
-            wait_until(slow_mkdir.exists)
+            wait_until(called.exists)
             backend.cancel(job_id)
             wait_for_end(backend, job_id)
             wait_until(lambda: job_folders(disk) == [])
 
     def test_a_folder_that_something_still_writes_to_at_sigterm_is_removed(
-        self, failing_rm: Path, scratch: str, simulator: BatchSimulator, disk: Path
+        self, replace_tool: Tool, scratch: str, simulator: BatchSimulator, disk: Path
     ) -> None:
+        called = replace_tool("rm", f"[[ $1 != -rf ]] || {FAILS_ONCE}")
         with batch_backend(scratch, disk=str(disk)) as backend:
             job_id = backend.submit(job("sleeps")).job_id
             wait_for_running(backend, job_id)
@@ -320,7 +323,78 @@ class TestDisk:
             backend.cancel(job_id)
             wait_for_end(backend, job_id)
             wait_until(lambda: job_folders(disk) == [])
-        assert failing_rm.exists()
+        assert called.exists()
+
+    def test_sigterm_after_the_end_of_the_script_ends_the_attempt_too(
+        self, replace_tool: Tool, scratch: str, simulator: BatchSimulator, disk: Path, tmp_path: Path
+    ) -> None:
+        """The supervisor is still at work then, and the driver waits for it."""
+        called = replace_tool("python3", f'{shutil.which("python3")} "$@"; touch "$called"; sleep 2; exit')
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            job_id = backend.submit(job("prints", "echo x >greeting.txt", outputs=(TEXT,))).job_id
+            wait_until(called.exists)
+            backend.cancel(job_id)
+            assert wait_for_end(backend, job_id).state is State.CANCELLED
+        (attempt,) = simulator.job_details()[0]["attempts"]
+        assert attempt["container"]["exitCode"] == 143
+
+    def test_an_attempt_whose_driver_fails_is_tried_again(
+        self, replace_tool: Tool, scratch: str, simulator: BatchSimulator, disk: Path
+    ) -> None:
+        """As with a process that the kernel kills for lack of memory."""
+        replace_tool("awk", FAILS_ONCE)
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            status = run_job(backend, job("prints"))
+        assert (status.state, attempts_of(status)) == (State.SUCCEEDED, 2)
+        assert job_folders(disk) == []
+
+    def test_the_exit_codes_of_the_driver_are_not_those_of_a_script(
+        self, scratch: str, simulator: BatchSimulator, disk: Path
+    ) -> None:
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            for code in (75, 143):
+                status = run_job(backend, job(f"exits{code}", f"exit {code}"))
+                assert (status.state, attempts_of(status)) == (State.FAILED, 1)
+                assert f"exit code {code}" in status.reason
+
+    def test_a_shared_file_whose_digest_cannot_be_computed_stays_in_the_cache(
+        self, replace_tool: Tool, scratch: str, simulator: BatchSimulator, s3: str, disk: Path
+    ) -> None:
+        source = stored(f"{s3}/in/reference.fa", b">chrM\n", shared=True)
+        reads = replace(COPIES, inputs=(replace(source, file=replace(source.file, sha256=sha256(b">chrM\n"))),))
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            run_job(backend, reads)
+            (cached,) = [path for path in (disk / "shared").iterdir() if path.suffix != ".lock"]
+            before = cached.stat().st_ino
+        replace_tool("openssl", FAILS_ONCE)
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            status = run_job(backend, replace(reads, key=ResultKey("copies", "s2")))
+        assert (first_output(status), attempts_of(status)) == (b">chrM\n", 2)
+        assert cached.stat().st_ino == before
+
+    @needs_root
+    def test_jobs_of_another_user_have_a_cache_of_their_own(
+        self, scratch: str, simulator: BatchSimulator, s3: str, disk: Path
+    ) -> None:
+        """The user of an image is that of its Dockerfile, and machines run jobs of several images."""
+        (disk / "shared").mkdir()
+        os.chown(disk / "shared", 1234, 1234)
+        source = stored(f"{s3}/in/reference.fa", b">chrM\n", shared=True)
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            assert first_output(run_job(backend, replace(COPIES, inputs=(source,)))) == b">chrM\n"
+        assert list((disk / "shared").iterdir()) == []
+        assert list((disk / "shared.0").iterdir()) != []
+
+    def test_a_folder_without_a_lock_is_removed_after_an_hour(
+        self, scratch: str, simulator: BatchSimulator, disk: Path
+    ) -> None:
+        for name, age_s in (("job.left", 4000), ("job.begins", 10)):
+            (disk / name).mkdir()
+            (disk / name / "x").touch()
+            os.utime(disk / name, (time.time() - age_s, time.time() - age_s))
+        with batch_backend(scratch, disk=str(disk)) as backend:
+            assert run_job(backend, job("prints")).state is State.SUCCEEDED
+        assert job_folders(disk) == ["job.begins"]
 
     def test_space_that_an_ended_job_has_reserved_is_free(
         self, scratch: str, simulator: BatchSimulator, disk: Path
@@ -333,17 +407,18 @@ class TestDisk:
         assert job_folders(disk) == []
 
     def test_folders_of_killed_jobs_are_removed_by_the_next_job(
-        self, scratch: str, simulator: BatchSimulator, disk: Path
+        self, scratch: str, simulator: BatchSimulator, disk: Path, tmp_path: Path
     ) -> None:
         (disk / "job.dead").mkdir()
         (disk / "job.dead" / "alive").touch()
         (disk / "job.dead" / "huge.bam").write_bytes(b"x")
         with batch_backend(scratch, disk=str(disk)) as backend:
-            first = backend.submit(job("sleeps", "sleep 0.5")).job_id
+            first = backend.submit(job("sleeps", f"until [[ -e {tmp_path}/go ]]; do sleep 0.05; done")).job_id
             wait_for_running(backend, first)
             wait_until(lambda: len(names := job_folders(disk)) == 1 and names != ["job.dead"])
             # The folder of a running job is left alone.
             assert run_job(backend, job("prints")).state is State.SUCCEEDED
+            (tmp_path / "go").touch()
             assert wait_for_end(backend, first).state is State.SUCCEEDED
 
     def test_a_lock_of_another_job_that_cannot_be_opened_is_not_in_the_log(

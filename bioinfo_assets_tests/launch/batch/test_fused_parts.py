@@ -1,9 +1,9 @@
 """Steps in one job on AWS Batch: where the job goes on after a lost machine, a lack of memory, or a dead host."""
 
 import shutil
-import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -334,8 +334,10 @@ def test_a_job_with_other_followers_is_asked_for_less_and_less_often(
         first.close(leave_jobs=True)
         before = simulator.count("DescribeJobs")
         second.submit(slow(WRITES, 100), FINGERPRINT, followers=[REPEATS])
-        time.sleep(3.0)
-        assert 1 <= simulator.count("DescribeJobs") - before <= 3  # at once, after 0.5 s, and 1 s later
+        wait_until(lambda: simulator.count("DescribeJobs") >= before + 4)
+    asked = [request.at for request in simulator.requests if request.action == "DescribeJobs"][before : before + 4]
+    pauses = [later - earlier for earlier, later in pairwise(asked)]
+    assert all(pause >= at_least for pause, at_least in zip(pauses, (0.5, 1, 2), strict=True))
 
 
 def test_a_later_run_takes_over_the_parts_that_were_not_published(

@@ -119,6 +119,7 @@ class TestReclaimed:
             for reason in reasons
         )
 
+    @pytest.mark.parametrize("second_s", [0.5])
     def test_a_container_that_is_stopped_because_its_machine_is_drained_is_started_again(
         self, simulator: BatchSimulator, backend: BackendWithOptions, tmp_path: Path
     ) -> None:
@@ -126,6 +127,7 @@ class TestReclaimed:
         status = run_job(backend, interrupted(GREETS, tmp_path / "begun"))
         assert (status.state, attempts_of(status), simulator.count("SubmitJob")) == (State.SUCCEEDED, 2, 1)
 
+    @pytest.mark.parametrize("second_s", [0.5])
     def test_a_job_whose_machines_are_all_drained_was_reclaimed(
         self, simulator: BatchSimulator, backend: BackendWithOptions
     ) -> None:
@@ -425,8 +427,8 @@ class TestForgotten:
 
     def test_that_while_begins_when_batch_has_accepted_the_job(self, simulator: BatchSimulator, scratch: str) -> None:
         simulator.delays = Delays(described_s=0.7)
-        simulator.inject(Throttled(action="SubmitJob", for_s=4.0))
-        with batch_backend(scratch, config=fast(visibility_grace_s=3.0)) as backend:
+        simulator.inject(Throttled(action="SubmitJob", for_s=11.0))
+        with batch_backend(scratch, config=fast(visibility_grace_s=10.0)) as backend:
             assert run_job(backend, GREETS).state is State.SUCCEEDED
 
 

@@ -63,7 +63,7 @@ def test_jobs_end_although_they_are_interrupted_run_out_of_memory_or_are_cancell
             if n % 5 == 0:
                 time.sleep(chance.random() * 2)
                 ticket.cancel()
-            status = ticket.wait(60)
+            status = ticket.wait(600)
             if status.state is State.SUCCEEDED:
                 assert Store().read_bytes(report_of(status).files[0].path) == b"x\n"
             backend.discard(ticket.submission.job_id)
