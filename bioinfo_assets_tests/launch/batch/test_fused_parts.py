@@ -335,8 +335,8 @@ def test_a_job_with_other_followers_is_asked_for_less_and_less_often(
         before = simulator.count("DescribeJobs")
         second.submit(slow(WRITES, 100), FINGERPRINT, followers=[REPEATS])
         wait_until(lambda: simulator.count("DescribeJobs") >= before + 4)
-    asked = [request.at for request in simulator.requests if request.action == "DescribeJobs"][before : before + 4]
-    pauses = [later - earlier for earlier, later in pairwise(asked)]
+    times = [request.at for request in simulator.requests if request.action == "DescribeJobs"][before : before + 4]
+    pauses = [later - earlier for earlier, later in pairwise(times)]
     assert all(pause >= at_least for pause, at_least in zip(pauses, (0.5, 1, 2), strict=True))
 
 
