@@ -283,7 +283,7 @@ def run_marked(folder: str, command: "list[str]") -> int:
         thread.join(DRAIN_TIMEOUT_S)
     with suppress(FileNotFoundError):
         os.rename(f"{folder}/reserve", f"{folder}/usage.json")  # noqa: PTH104 - as above
-    with open(os.open(f"{folder}/usage.json", os.O_WRONLY | os.O_CREAT), "wb") as file:
+    with open(os.open(f"{folder}/usage.json", os.O_WRONLY | os.O_CREAT, 0o666), "wb") as file:  # noqa: PTH123 - as above
         file.write(json.dumps(report).encode())
         file.truncate()
     with suppress(OSError), open(f"{folder}/stderr", "wb") as file:  # noqa: PTH123 - as above
