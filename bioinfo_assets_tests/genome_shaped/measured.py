@@ -145,8 +145,8 @@ class _Sampler(threading.Thread):
     def _find_container(self, client: docker.DockerClient) -> psutil.Process | None:
         for container in client.api.containers(filters={"label": "bioinfo-assets.host"}):
             if container["Labels"]["bioinfo-assets.host"].startswith(str(self._disk)):
-                state: dict[str, Any] = client.api.inspect_container(container["Id"])["State"]
-                with suppress(psutil.NoSuchProcess):
+                with suppress(psutil.NoSuchProcess, docker.errors.NotFound):  # it may end, and be removed, just now
+                    state: dict[str, Any] = client.api.inspect_container(container["Id"])["State"]
                     return psutil.Process(state["Pid"]) if state["Pid"] else None
         return None
 
