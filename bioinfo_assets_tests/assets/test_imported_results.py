@@ -1,6 +1,5 @@
 """A run of everything, as Dagit starts it, computes what is after an imported result, and nothing before it."""
 
-from collections import defaultdict
 from pathlib import Path
 
 import dagster as dg
@@ -17,11 +16,10 @@ from bioinfo_assets.pipeline.graph import ASSETS, enabled_assets
 from bioinfo_assets.records.samples import save_sample
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, FakeTools, open_fake_project
+from bioinfo_assets_tests.planned_results import planned_results
 
 BEFORE = ("merged_reads", "trimmed_reads", "aligned_bam", "marked_bam")
 AFTER = ("recalibrated_bam", "alignment_metrics", "insert_size_metrics", "depth")
-
-_ASSET_EVENTS = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_MATERIALIZATION}
 
 
 @pytest.fixture
@@ -73,16 +71,10 @@ def test_the_command_line_plans_nothing_that_is_before_an_imported_result(projec
     assert progress.failures == ()
     assert result is not None
     with open_instance(tmp_path / "home") as instance:
-        events = [entry.get_dagster_event() for entry in instance.all_logs(result.run_id, of_type=_ASSET_EVENTS)]
-    by_kind: dict[dg.DagsterEventType, set[tuple[str, str | None]]] = defaultdict(set)
-    for event in events:
-        assert event.asset_key is not None
-        by_kind[event.event_type].add((event.asset_key.path[-1], event.partition))
-    assert by_kind[dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED] == {
-        (key.asset, key.partition_key) for key in plan.result_keys()
-    }
-    assert (
-        by_kind[dg.DagsterEventType.ASSET_MATERIALIZATION] == by_kind[dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED]
-    )
-    assert ("merged_reads", "b") in by_kind[dg.DagsterEventType.ASSET_MATERIALIZATION]
-    assert ("merged_reads", "a") not in by_kind[dg.DagsterEventType.ASSET_MATERIALIZATION]
+        planned = planned_results(instance, result.run_id)
+        logs = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    materializations = [entry.asset_materialization for entry in logs]
+    assert planned == {(key.asset, key.partition_key) for key in plan.result_keys()}
+    assert planned == {(event.asset_key.path[-1], event.partition) for event in materializations if event}
+    assert ("merged_reads", "b") in planned
+    assert ("merged_reads", "a") not in planned

@@ -17,6 +17,7 @@ from bioinfo_assets.settings import Settings
 from bioinfo_assets_tests.canaries import SECRETS, leaks, texts_in
 from bioinfo_assets_tests.cli.commands import CommandResult, call, call_process, list_folders, take_lanes, write_pair
 from bioinfo_assets_tests.data_sets import na12878
+from bioinfo_assets_tests.planned_results import planned_results
 
 pytestmark = pytest.mark.xdist_group("command line")  # they share an expensive run
 
@@ -191,21 +192,14 @@ def test_a_new_sample_is_added_to_existing_ones(completed: CompletedRun) -> None
     assert (completed.output / "expt" / "expt.1.fastq.gz").exists()
 
 
-def planned_results(output: Path, run_id: str) -> set[tuple[str, str | None]]:
-    """What Dagit shows as planned by a run, by asset and partition."""
-    with open_instance(output / ".dagster") as instance:
-        planned = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
-    events = [entry.get_dagster_event() for entry in planned]
-    return {(event.asset_key.path[-1], event.partition) for event in events if event.asset_key}
-
-
 def test_samples_that_were_not_added_consecutively_take_one_dagster_run(completed: CompletedRun) -> None:
     """Dagster gives a run a range of partitions, which here has a sample that is not meant."""
     chosen = ("--samples", "one", "--samples", "expt")
     result = call("run", "--output-path", completed.output, "--select", "merged_reads", *chosen, "--json")
     document = json.loads(result.stdout)
     (run_id,) = document["runs"]
-    assert planned_results(completed.output, run_id) == {("merged_reads", "one"), ("merged_reads", "expt")}
+    with open_instance(completed.output / ".dagster") as instance:
+        assert planned_results(instance, run_id) == {("merged_reads", "one"), ("merged_reads", "expt")}
     assert document["jobs"]["merged_reads"]["cached"] == 2
     assert set(document["samples"]) == {"one", "expt"}
 

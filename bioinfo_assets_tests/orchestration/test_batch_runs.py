@@ -356,14 +356,6 @@ HOST = """
 """
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    folder = tmp_path / "home"
-    folder.mkdir()
-    (folder / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
-    return folder
-
-
 def test_a_run_that_is_terminated_ends_its_jobs(cloud: Cloud, tmp_path: Path, home: Path) -> None:
     """Dagit's terminate marks the run as canceling and interrupts its process."""
     root = f"{cloud.bucket}/{tmp_path.name}"

@@ -9,6 +9,7 @@ from bioinfo_assets.orchestration import step_run
 from bioinfo_assets.orchestration.job_updates import JobState, JobUpdate, listen
 from bioinfo_assets.result_key import COHORT, ResultKey
 from bioinfo_assets_tests.orchestration.toy_project import ToyProject, failures
+from bioinfo_assets_tests.planned_results import planned_results
 from bioinfo_assets_tests.waiting import wait_until
 
 DONE = {JobState.DONE, JobState.CACHED}
@@ -143,10 +144,7 @@ def test_every_selected_result_is_planned(toy: ToyProject) -> None:
     toy.write("b", "bad")
     run_id = toy.run().run_id
 
-    entries = toy.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
-    events = [entry.get_dagster_event().asset_materialization_planned_data for entry in entries]
-    planned = {(event.asset_key.path[-1], event.partition) for event in events}
-    assert planned == {
+    assert planned_results(toy.instance, run_id) == {
         ("factor", None), ("total", None), *((asset, sample) for asset in ("product", "parity") for sample in "abc")
     }  # fmt: skip
     assert toy.instance.get_materialized_partitions(dg.AssetKey("product")) == {"a", "c"}

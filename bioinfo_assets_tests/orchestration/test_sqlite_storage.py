@@ -25,14 +25,6 @@ PRODUCT = dg.AssetKey("product")
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    folder = tmp_path / "home"
-    folder.mkdir()
-    (folder / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
-    return folder
-
-
-@pytest.fixture
 def fast(home: Path) -> Iterator[dg.DagsterInstance]:
     with open_fast(home) as instance:
         yield instance

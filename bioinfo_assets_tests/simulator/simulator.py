@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -35,13 +35,14 @@ ACCOUNT: Final = "123456789012"
 class TokenBucket:
     """How AWS throttles: a request takes a token, and so many come back in a second."""
 
-    def __init__(self, per_s: float) -> None:
+    def __init__(self, per_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_s = self._tokens = per_s
-        self._at = time.monotonic()
+        self._clock = clock
+        self._at = clock()
 
     def take(self) -> bool:
         """Take a token, if there is one."""
-        now = time.monotonic()
+        now = self._clock()
         self._tokens = min(self._per_s, self._tokens + (now - self._at) * self._per_s)
         self._at = now
         if self._tokens < 1:
