@@ -376,7 +376,7 @@ go_back() {
 # NUMBER: whether an earlier attempt has done this part; its mark is in done.NUMBER then.
 is_part_done() {
   s5cmd --log error cat "$(<"$root/parts.txt")/$1" >"$root/done.$1" 2>"$root/error.txt" && return
-  grep -q 'not found' "$root/error.txt" && return 1
+  grep -q 'given object .* not found' "$root/error.txt" && return 1
   cat "$root/error.txt" >&2
   exit $TRY_AGAIN
 }
