@@ -58,6 +58,8 @@ class CohortFigures:
         s3_calls: Calls of S3 by the host.
         first_s: Seconds from the start of the first command to its first final alignment; NaN of a backfill.
         latency_s: Seconds from the end of a job to the materialization of its result, the median.
+        status_s: Wall time of `status` when everything is computed.
+        status_s3_calls: Its calls of S3.
         load: Of the machine at the end, over one minute.
     """
 
@@ -73,6 +75,8 @@ class CohortFigures:
     s3_calls: int
     first_s: float
     latency_s: float
+    status_s: float
+    status_s3_calls: int
     load: float
 
     @property
@@ -167,6 +171,7 @@ def measure(
         wall_s = time.monotonic() - began
         calls = Counter(request.action for request in list(simulator.requests)[used_before[0] :])
         own_calls = s3.count_calls() - used_before[1] - (player.calls.total() - used_before[2])
+        status_s, status_s3_calls = projects[0].measure_status(s3)
         return CohortFigures(
             samples=samples,
             runs=runs,
@@ -180,6 +185,8 @@ def measure(
             s3_calls=own_calls,
             first_s=first_s,
             latency_s=median(latency for project in projects for latency in project.latencies_s()),
+            status_s=status_s,
+            status_s3_calls=status_s3_calls,
             load=psutil.getloadavg()[0],
         )
 
@@ -227,12 +234,22 @@ class Project:
             raise RuntimeError(f"the run failed: see {self._file('log')} and {self._file('json')}")
         return sum(row["done"] for row in json.loads(self._file("json").read_bytes())["jobs"].values())
 
+    def measure_status(self, s3: S3Server) -> tuple[float, int]:
+        """Seconds that `status` takes, and its calls of S3."""
+        calls, began = s3.count_calls(), time.monotonic()
+        command = [COMMAND, "status", "--output-path", self.output, "--json"]
+        subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL)
+        return time.monotonic() - began, s3.count_calls() - calls
+
     def latencies_s(self) -> Iterator[float]:
-        """Seconds from the end of each job to the materialization of its result in Dagster's event log."""
+        """Seconds from the end of a job to the materialization of its result in Dagster's event log.
+
+        Of the last thousand materializations of each asset: each takes a read of S3.
+        """
         ledger = Ledger(Store(), self.output)
         with dg.DagsterInstance.from_config(str(self.home)) as instance:
             for asset in PER_SAMPLE:
-                for event in instance.fetch_materializations(dg.AssetKey(asset), limit=10_000).records:
+                for event in instance.fetch_materializations(dg.AssetKey(asset), limit=1000).records:
                     record = ledger.read(ResultKey(asset, event.partition_key or ""))
                     if record is not None:
                         yield event.timestamp - record.finished.timestamp()
@@ -252,7 +269,14 @@ def table(measured: Sequence[CohortFigures]) -> Table:
     for column in (
         *("samples", "runs", "started by", "results", "jobs", "wall s", "first final BAM, s"),
         *("job's end to event, median s", "host's CPU ms a result", "peak MiB"),
-        *("Batch calls for 100 results", "of these SubmitJob", "S3 calls a result", "load"),
+        *(
+            "Batch calls for 100 results",
+            "of these SubmitJob",
+            "S3 calls a result",
+            "status, s",
+            "its S3 calls",
+            "load",
+        ),
     ):
         shown.add_column(column, justify="right")
     for figures in measured:
@@ -270,6 +294,8 @@ def table(measured: Sequence[CohortFigures]) -> Table:
             f"{figures.batch_calls_per_100_results:.1f}",
             f"{100 * figures.batch_calls.get('SubmitJob', 0) / figures.results:.1f}",
             f"{figures.s3_calls / figures.results:.1f}",
+            f"{figures.status_s:.1f}",
+            f"{figures.status_s3_calls:,}",
             f"{figures.load:.1f}",
         )
     return shown

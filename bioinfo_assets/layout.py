@@ -118,6 +118,16 @@ class OutputLayout:
         scope, _, name = self.relative(uri).partition("/") if self.contains(uri) else ("", "", "")
         return self.is_sample_file(uri) or (scope in {REFERENCES, COHORT} and "/" not in name)
 
+    def is_record(self, uri: str) -> bool:
+        """Whether an address is that of a record, of a current or a replaced result.
+
+        >>> layout = OutputLayout("/run")
+        >>> layout.is_record("/run/NA12878/records/depth.json"), layout.is_record("/run/records/samples/NA12878.json")
+        (True, False)
+        """
+        folders = self.relative(uri).split("/")[1:-1]
+        return uri.endswith(".json") and folders in ([RECORDS], [RECORDS, HISTORY])
+
     def report(self, name: str) -> str:
         """A file about all samples."""
         return join(self.output_path, COHORT, name)

@@ -18,6 +18,7 @@ from bioinfo_assets.pipeline.result_state import open_dry_run, superseded_by_sam
 from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.record import FileRecord
 from bioinfo_assets.records.samples import sample_names
+from bioinfo_assets.records.scope_lists import with_listed_files
 from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, REFERENCE_SOURCE, REFERENCES, ResultKey
 from bioinfo_assets.settings import HOME_VARIABLE, Settings
 
@@ -206,8 +207,9 @@ def all_reusable(plan: Plan) -> list[PlannedResult] | None:
 
     The existence of all records is checked first, which is cheap.
     """
-    ledger = plan.project.ledger
-    if not all(map_reads(ledger, lambda key: ledger.store.exists(ledger.uri(key)), plan.result_keys())):
+    keys = plan.result_keys()
+    ledger = with_listed_files(plan.project.ledger, {key.scope for key in keys})
+    if not all(map_reads(ledger, ledger.has_record, keys)):
         return None
     with dry_run(plan) as trial:
         results = trial.reusable_results()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Lock
 from typing import Final
 from zlib import compressobj, decompressobj
@@ -9,6 +10,7 @@ from zlib import compressobj, decompressobj
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
+from bioinfo_assets.records.scope_lists import with_listed_files
 from bioinfo_assets.result_key import ResultKey
 
 MAX_NEWEST_RECORDS: Final = 2000
@@ -95,12 +97,19 @@ class UpstreamRecords:
         """By upstream asset: its records for one result; those of jobs that have not run are provisional."""
         return RecordLookup(self, key, parents, provisional)
 
-    def read(self, parent: str, key: ResultKey) -> RecordSet:
-        """The records of an upstream asset for one result."""
+    def read(self, parent: str, key: ResultKey, ledger: Ledger) -> RecordSet:
+        """The records of an upstream asset for one result, by a ledger that may have a list of their files."""
         scope = self.shared_scopes.get(parent)
         if scope is not None:
             return self._shared_record(parent, scope)
-        return self._read(parent, self.all_partitions(parent) if key.partition_key is None else [key.scope])
+        return self._read(parent, self.all_partitions(parent) if key.partition_key is None else [key.scope], ledger)
+
+    def ledger_of(self, key: ResultKey, parents: Sequence[str]) -> Ledger:
+        """The ledger to read records for one result; of all samples, it lists their files once."""
+        if key.partition_key is not None:
+            return self.ledger
+        per_sample = (parent for parent in parents if parent not in self.shared_scopes)
+        return with_listed_files(self.ledger, {scope for parent in per_sample for scope in self.all_partitions(parent)})
 
     def _shared_record(self, asset: str, scope: str) -> RecordSet:
         record = self._computed.get(ResultKey(asset, scope))
@@ -114,13 +123,13 @@ class UpstreamRecords:
                     self._shared[asset] = found
             return found
 
-    def _read(self, asset: str, scopes: Sequence[str]) -> RecordSet:
+    def _read(self, asset: str, scopes: Sequence[str], ledger: Ledger) -> RecordSet:
         found = {scope: self._computed.get(ResultKey(asset, scope)) for scope in scopes}
         computed = {scope: record for scope, record in found.items() if record is not None}
         missing = [scope for scope in scopes if scope not in computed]
         if not missing:
             return RecordSet(asset, computed)
-        read = RecordSet.read(self.ledger, asset, missing)
+        read = RecordSet.read(ledger, asset, missing)
         return RecordSet(asset, {**computed, **read.records}, read.problems)
 
 
@@ -148,11 +157,15 @@ class RecordLookup(Mapping[str, RecordSet]):
             raise KeyError(parent)
         if parent in self._kept:
             return self._kept[parent]
-        found = self._records.read(parent, self._key)
+        found = self._records.read(parent, self._key, self._ledger)
         self.released |= {record.key: record for record in found.records.values() if record.released is not None}
         if self._key.partition_key is not None:
             self._kept[parent] = found
         return found
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        return self._records.ledger_of(self._key, self._parents)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parents)

@@ -17,11 +17,13 @@ from bioinfo_assets.pipeline.blocking import build_job, check_not_blocked
 from bioinfo_assets.pipeline.graph import GRAPH, OVER_SAMPLES, parents_of, result_key
 from bioinfo_assets.pipeline.jobs import Upstream
 from bioinfo_assets.pipeline.project import Project, Sources
+from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.released import reason_not_restored, reason_to_restore, released_inputs
 from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction, ReuseDecision, decide_reuse
-from bioinfo_assets.result_key import ResultKey
+from bioinfo_assets.records.scope_lists import with_listed_files
+from bioinfo_assets.result_key import COHORT, REFERENCES, ResultKey
 from bioinfo_assets.steps.reference import Aligner
 
 MAX_CONCURRENT_CHECKS: Final = 16
@@ -89,6 +91,7 @@ class DryRun:
         states_only: Whether results are kept without scripts, inputs, and the jobs of those that are reused: of ten
             thousand samples these take more than a gigabyte.
         unknown_tools: Why the versions of tools are unknown; results then count as computed with the current ones.
+        ledger: The project's records; in S3, the files of many samples are listed.
     """
 
     project: Project
@@ -100,9 +103,14 @@ class DryRun:
     superseded: Mapping[str, Collection[str]] = field(default_factory=dict)
     states_only: bool = False
     unknown_tools: str = ""
+    ledger: Ledger = field(init=False)
     _records: dict[str, dict[str, Record]] = field(default_factory=dict)
     _tools: dict[tuple[tuple[str, ...], str | None], Mapping[str, str]] = field(default_factory=dict)
     _planned: dict[ResultKey, PlannedResult] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = self.all_samples if any(asset in OVER_SAMPLES for asset in self.assets) else self.samples
+        self.ledger = with_listed_files(self.project.ledger, [REFERENCES, COHORT, *names])
 
     def planned_results(self) -> Iterator[PlannedResult]:
         """All results, in the order in which they would be computed."""
@@ -146,7 +154,7 @@ class DryRun:
     def _plan_one(self, key: ResultKey, upstream: Upstream) -> PlannedResult:
         record = None
         try:
-            record = self.project.ledger.read(key)
+            record = self.ledger.read(key)
             if record is None or not record.imported:
                 pending = self._plan_by_upstream(key, record)
                 if pending is not None:
@@ -165,7 +173,7 @@ class DryRun:
 
     def _plan_by_decision(self, key: ResultKey, upstream: Upstream, record: Record | None) -> PlannedResult:
         decision = decide_reuse(
-            self.project.ledger,
+            self.ledger,
             self.project.cache,
             key,
             lambda: self._build(key, upstream),
@@ -307,7 +315,7 @@ class DryRun:
             return Aligner.BWA
         if is_known:
             return Aligner.BWA_MEM2
-        index = self.project.ledger.read(result_key("reference_index", ""))
+        index = self.ledger.read(result_key("reference_index", ""))
         return Aligner(str(index.parameters["aligner"])) if index else Aligner.BWA
 
     def _record_set(self, parent: str, asset: str) -> RecordSet:
@@ -315,6 +323,6 @@ class DryRun:
         shared = GRAPH[parent].scope
         scopes = (shared,) if shared else self.all_samples if asset in OVER_SAMPLES else self.samples
         unread = [scope for scope in scopes if scope not in records and ResultKey(parent, scope) not in self._planned]
-        found = RecordSet.read(self.project.ledger, parent, unread)
+        found = RecordSet.read(self.ledger, parent, unread)
         records.update(found.records)
         return RecordSet(parent, dict(records), found.problems)

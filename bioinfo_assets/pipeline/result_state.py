@@ -110,7 +110,7 @@ def open_dry_run(
 
 def result_states(trial: DryRun) -> list[ResultState]:
     """The states of all results of a dry run, in the order of the graph."""
-    return [_result_state(trial.project.ledger, planned) for planned in trial.planned_results()]
+    return [_result_state(trial.ledger, planned) for planned in trial.planned_results()]
 
 
 def superseded_assets(project: Project, sample: Sample) -> frozenset[str]:

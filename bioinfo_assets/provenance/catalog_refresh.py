@@ -10,7 +10,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,11 +18,12 @@ from typing import Any, Final
 
 from bioinfo_assets.errors import BioinfoAssetsError, InputError, NotFoundError, UnreachableError
 from bioinfo_assets.launch.accounting import Accounting
-from bioinfo_assets.layout import HISTORY, RECORDS, OutputLayout, history_in, is_past_record, records_in
+from bioinfo_assets.layout import RECORDS, OutputLayout, history_in, is_past_record, records_in
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.parallel import map_reads
+from bioinfo_assets.records.scope_lists import list_scopes
 from bioinfo_assets.storage.local_files import LOST_AND_FOUND
-from bioinfo_assets.storage.store import folder_order, local_path
+from bioinfo_assets.storage.store import local_path
 
 RACY_INTERVAL_S: Final = 2.0
 """Folders that changed this recently are listed again by the next update."""
@@ -30,9 +31,6 @@ RACY_INTERVAL_S: Final = 2.0
 _log = logging.getLogger(__name__)
 _FOLDERS_PER_TRANSACTION: Final = 100
 """So that a transaction takes less than a second, since another process may be waiting for its end."""
-
-SCOPES_PER_LIST: Final = 50
-"""Scopes in S3 that are listed together: some thousand files, in a few requests."""
 
 _ROLES: Final = (("w", "outputs"), ("r", "inputs"), ("s", "files"))
 
@@ -114,27 +112,10 @@ def _list_local(folder: str) -> dict[str, str]:
 
 
 def _list_remote(ledger: Ledger) -> dict[str, dict[str, str]]:
-    """By folder: the records in it, each with a stamp that changes when it is replaced.
-
-    Parts of the scopes are listed at the same time: S3 lists a thousand files in a request. Hidden folders are left
-    out, such as that of scratch, which may have most files of all.
-    """
-    names = sorted(ledger.store.folders(ledger.output_path), key=folder_order)
-    parts = [names[start : start + SCOPES_PER_LIST] for start in range(0, len(names), SCOPES_PER_LIST)]
+    """By folder: the records in it, each with a stamp that changes when it is replaced."""
     stamps: dict[str, dict[str, str]] = {}
-    for own in map_reads(ledger, partial(_list_scopes, ledger), parts):
-        stamps |= own
-    return stamps
-
-
-def _list_scopes(ledger: Ledger, names: Sequence[str]) -> dict[str, dict[str, str]]:
-    stamps: dict[str, dict[str, str]] = {}
-    depth = ledger.output_path.count("/") + 2
-    for uri, stat in ledger.store.scan_folders(ledger.output_path, names):
-        folder = uri.rpartition("/")[0]
-        records = folder.removesuffix(f"/{HISTORY}")
-        if uri.endswith(".json") and records.endswith(f"/{RECORDS}") and records.count("/") == depth:
-            stamps.setdefault(folder, {})[uri] = f"{stat.size}.{stat.stamp}"
+    for uri, stat in list_scopes(ledger, ledger.layout.is_record).items():
+        stamps.setdefault(uri.rpartition("/")[0], {})[uri] = f"{stat.size}.{stat.stamp}"
     return stamps
 
 

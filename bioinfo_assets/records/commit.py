@@ -24,6 +24,7 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.record import FileRecord, InputRecord, Record, user_name
 from bioinfo_assets.records.reuse import ReuseDecision
+from bioinfo_assets.records.scope_lists import with_listed_inputs
 from bioinfo_assets.storage.store import FileStat, Store, local_path
 
 _SOFTWARE: Final = version("bioinfo-assets")
@@ -196,7 +197,9 @@ def withdraw_previous(
     if reads_inputs:
         # The machine that ran the job had those that are released. A report on thousands of samples has 90,000.
         inputs = [item.file for item in job.inputs if not item.file.is_released]
-        deque(map_reads(ledger, lambda file: check_unchanged(file, ledger.store), inputs), maxlen=0)
+        listed = with_listed_inputs(ledger, inputs)
+        unlisted = [file for file in inputs if not listed.is_listed(file.uri, file.size, file.stamp)]
+        deque(map_reads(ledger, lambda file: check_unchanged(file, ledger.store), unlisted), maxlen=0)
     if previous is not None:
         lock.check()
         ledger.withdraw(previous)

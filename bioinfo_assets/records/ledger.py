@@ -4,8 +4,9 @@ The record of a replaced result is not lost: it moves to the history of its scop
 """
 
 import logging
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -41,10 +42,18 @@ class CheckedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The records under one output path."""
+    """The records under one output path.
+
+    Attributes:
+        store: Reads and writes files.
+        output_path: The output path.
+        listed: Returns files with size and stamp as they were when they were listed. One that differs from its record,
+            or is not among them, is looked at by itself.
+    """
 
     store: Store
     output_path: str
+    listed: Callable[[], Mapping[str, FileStat]] = field(default=dict, compare=False, repr=False)
 
     @property
     def layout(self) -> OutputLayout:
@@ -104,7 +113,7 @@ class Ledger:
         """
         files = []
         for file in record.outputs:
-            if file.released is not None:
+            if file.released is not None or self.is_listed(file.uri, file.size, file.stamp):
                 files.append(file)
                 continue
             stat = self.store.find(file.uri)
@@ -116,6 +125,16 @@ class Ledger:
         return CheckedRecord(
             record if outputs == record.outputs else record.model_copy(update={"outputs": outputs}), ""
         )
+
+    def is_listed(self, uri: str, size: int, stamp: str) -> bool:
+        """Whether a file was listed with this size and stamp, so that it need not be looked at."""
+        found = self.listed().get(uri)
+        return found is not None and (found.size, found.stamp) == (size, stamp)
+
+    def has_record(self, key: ResultKey) -> bool:
+        """Whether there is a record of a result, which is not read."""
+        uri = self.uri(key)
+        return uri in self.listed() or self.store.exists(uri)
 
     def refresh_stamps(self, before: Record, checked: Record) -> bool:
         """Record the current stamps of an intact result, so that its bytes are not read the next time.

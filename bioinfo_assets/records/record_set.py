@@ -9,6 +9,7 @@ from bioinfo_assets.errors import InputError
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.parallel import MAX_CONCURRENT_READS
 from bioinfo_assets.records.record import Record
+from bioinfo_assets.records.scope_lists import with_listed_files
 from bioinfo_assets.result_key import SHARED_SCOPES, ResultKey
 
 
@@ -33,9 +34,10 @@ class RecordSet:
         if len(keys) == 1:  # a job of one sample: threads take longer to start than a record to read
             found = {keys[0].scope: _read(ledger, keys[0])}
         else:
+            listed = with_listed_files(ledger, [key.scope for key in keys])
             with ThreadPoolExecutor(MAX_CONCURRENT_READS) as pool:
                 found = {
-                    key.scope: read for key, read in zip(keys, pool.map(partial(_read, ledger), keys), strict=True)
+                    key.scope: read for key, read in zip(keys, pool.map(partial(_read, listed), keys), strict=True)
                 }
         records = {scope: result for scope, result in found.items() if isinstance(result, Record)}
         problems = {scope: result for scope, result in found.items() if isinstance(result, str)}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.orchestration import upstream_records
-from bioinfo_assets.orchestration.upstream_records import ComputedRecords
+from bioinfo_assets.orchestration.upstream_records import ComputedRecords, UpstreamRecords
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import ResultKey
@@ -69,3 +69,13 @@ def test_a_scope_is_forgotten_with_all_its_records(records: list[Record]) -> Non
         computed.forget(scope)
         assert [computed.get(ResultKey(asset, scope)) for asset in ("first", "second", "third")] == [None] * 3
     assert computed.get(ResultKey("first", "s1")) == records[1]
+
+
+def test_a_report_on_many_samples_lists_their_files_once() -> None:
+    names = [f"s{number}" for number in range(51)]
+    ledger = Ledger(STORE, "s3://bucket/run")
+    records = UpstreamRecords(ledger, {"reference": "shared"}, lambda _: names)
+    parents = ("reference", "first", "second")
+    assert records.ledger_of(ResultKey("report", "shared"), parents).listed is not ledger.listed
+    assert records.ledger_of(ResultKey("third", "s1"), parents) is ledger
+    assert UpstreamRecords(ledger, {}, lambda _: names[1:]).ledger_of(ResultKey("report", "shared"), parents) is ledger

@@ -422,7 +422,7 @@ def test_samples_in_s3_are_listed_some_at_a_time(s3: str, tmp_path: Path, monkey
         own.mkdir()
     together = sorted(entries(pipeline.ledger, homes[0]))
 
-    monkeypatch.setattr("bioinfo_assets.provenance.catalog_refresh.SCOPES_PER_LIST", 1)
+    monkeypatch.setattr("bioinfo_assets.records.scope_lists.SCOPES_PER_LIST", 1)
 
     assert sorted(entries(pipeline.ledger, homes[1])) == together
     assert {record for _, _, record in together} >= {"depth", "multiqc_report"}
