@@ -15,10 +15,9 @@ from bioinfo_assets.pipeline.dry_run import DryRun, PlannedResult
 from bioinfo_assets.pipeline.graph import ASSETS, GRAPH, enabled_assets, result_key
 from bioinfo_assets.pipeline.project import Project
 from bioinfo_assets.pipeline.result_state import open_dry_run, superseded_by_sample
-from bioinfo_assets.records.parallel import map_reads
 from bioinfo_assets.records.record import FileRecord
 from bioinfo_assets.records.samples import sample_names
-from bioinfo_assets.records.scope_lists import with_listed_files
+from bioinfo_assets.records.scope_lists import have_records
 from bioinfo_assets.result_key import KNOWN_SITES_SOURCE, REFERENCE_SOURCE, REFERENCES, ResultKey
 from bioinfo_assets.settings import HOME_VARIABLE, Settings
 
@@ -207,9 +206,7 @@ def all_reusable(plan: Plan) -> list[PlannedResult] | None:
 
     The existence of all records is checked first, which is cheap.
     """
-    keys = plan.result_keys()
-    ledger = with_listed_files(plan.project.ledger, {key.scope for key in keys})
-    if not all(map_reads(ledger, ledger.has_record, keys)):
+    if not have_records(plan.project.ledger, plan.result_keys()):
         return None
     with dry_run(plan) as trial:
         results = trial.reusable_results()

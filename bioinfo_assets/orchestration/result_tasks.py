@@ -119,7 +119,7 @@ class ResultTasks:
         decision = decide_reuse(
             ledger,
             self.session.cache,
-            key,
+            ledger.read(key),
             lambda: self.plan.build(key, upstream),
             lambda job: backend.tool_versions(job.tools, job.options),
             needed_by=needed_by,

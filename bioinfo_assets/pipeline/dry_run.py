@@ -175,7 +175,7 @@ class DryRun:
         decision = decide_reuse(
             self.ledger,
             self.project.cache,
-            key,
+            record,
             lambda: self._build(key, upstream),
             lambda job: self._tool_versions(job, record),
         )

@@ -114,7 +114,7 @@ def _list_local(folder: str) -> dict[str, str]:
 def _list_remote(ledger: Ledger) -> dict[str, dict[str, str]]:
     """By folder: the records in it, each with a stamp that changes when it is replaced."""
     stamps: dict[str, dict[str, str]] = {}
-    for uri, stat in list_scopes(ledger, ledger.layout.is_record).items():
+    for uri, stat in list_scopes(ledger, ledger.layout.is_record):
         stamps.setdefault(uri.rpartition("/")[0], {})[uri] = f"{stat.size}.{stat.stamp}"
     return stamps
 

@@ -120,7 +120,7 @@ class ReuseDecision:
 def decide_reuse(
     ledger: Ledger,
     cache: SharedCache | None,
-    key: ResultKey,
+    record: Record | None,
     build: Callable[[], Job],
     tool_versions: Callable[[Job], Mapping[str, str]],
     *,
@@ -134,7 +134,7 @@ def decide_reuse(
     Args:
         ledger: The project's records.
         cache: The cache shared with other projects, if there is one.
-        key: The result.
+        record: The record that the result has now; None where there is no result.
         build: Builds the job that computes it; not called for an imported result.
         tool_versions: The versions of a job's tools where it would run.
         needed_by: A result whose job has to run and reads files of this one; see `records.released`.
@@ -143,7 +143,6 @@ def decide_reuse(
         InputError: an imported result is damaged, or `build` found something wrong.
         ResourceError: a tool of the job is missing.
     """
-    record = ledger.read(key)
     imported = imported_result(ledger, record)
     if imported is not None:
         return ReuseDecision(ReuseAction.REUSE, record=imported)

@@ -74,7 +74,7 @@ def test_the_record_has_what_publishing_uploaded(
     ledger = Ledger(Store(), f"{s3}/results" if is_remote else str(tmp_path / "results"))
     output = Output("text", "greeting.txt", f"{ledger.output_path}/expt/expt.txt")
     writing = replace(job("greets", outputs=(output,)), resources=Resources(1, 500, 64))
-    decision = decide_reuse(ledger, None, writing.key, lambda: writing, lambda _: {})
+    decision = decide_reuse(ledger, None, None, lambda: writing, lambda _: {})
     watcher = Watcher(backend)
     commit(ledger, backend, submit(ledger, watcher, decision))
     watcher.close()

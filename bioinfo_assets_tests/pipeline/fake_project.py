@@ -241,7 +241,7 @@ def _compute(
     decision = decide_reuse(
         project.ledger,
         None,
-        key,
+        project.ledger.read(key),
         lambda: build_job(GRAPH[key.asset], upstream, key.scope).with_options(options),
         lambda job: backend.tool_versions(job.tools, job.options),
         needed_by=needed_by,

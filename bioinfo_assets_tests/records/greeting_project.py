@@ -51,7 +51,11 @@ class GreetingProject:
     def decide(self, job: Job, cache: SharedCache | None = None) -> ReuseDecision:
         """Decide whether a job's result is reused."""
         return decide_reuse(
-            self.ledger, cache, job.key, lambda: job, lambda job: self.backend.tool_versions(job.tools, job.options)
+            self.ledger,
+            cache,
+            self.ledger.read(job.key),
+            lambda: job,
+            lambda job: self.backend.tool_versions(job.tools, job.options),
         )
 
     def run(self, job: Job) -> Committed:

@@ -161,7 +161,7 @@ def test_a_needed_result_is_computed_again_and_its_record_moves_to_the_history(p
     released = project.ledger.read(GREETING)
     assert released is not None
     job = replace(project.job(), script=before.script, outputs=_outputs(before))
-    decision = decide_reuse(project.ledger, None, GREETING, lambda: job, lambda _: {}, needed_by=SHOUT)
+    decision = decide_reuse(project.ledger, None, released, lambda: job, lambda _: {}, needed_by=SHOUT)
     assert (decision.action, decision.reason) == (
         ReuseAction.RUN,
         "its files were released and shout of expt needs them",
@@ -176,7 +176,7 @@ def test_a_needed_result_is_computed_again_and_its_record_moves_to_the_history(p
 
 def test_a_result_that_is_kept_is_reused_where_it_is_needed(project: GreetingProject) -> None:
     record = project.run(project.job()).record
-    decision = decide_reuse(project.ledger, None, GREETING, project.job, lambda _: {}, needed_by=SHOUT)
+    decision = decide_reuse(project.ledger, None, record, project.job, lambda _: {}, needed_by=SHOUT)
     assert (decision.action, decision.record) == (ReuseAction.REUSE, record)
 
 

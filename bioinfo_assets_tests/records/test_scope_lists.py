@@ -17,7 +17,7 @@ from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction, ReuseDecision
-from bioinfo_assets.records.scope_lists import list_scopes, with_listed_files
+from bioinfo_assets.records.scope_lists import have_records, list_scopes, with_listed_files
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets.storage import object_files
 from bioinfo_assets.storage.store import FileStat, Store
@@ -83,7 +83,7 @@ def test_exactly_the_files_of_the_chosen_samples_are_listed(ledger: Ledger, chos
     for name in ("resource_usage.html", ".scratch/jobs/x.bam", "records/samples/a.json", "a/.hidden/x", "b/deeper/x"):
         STORE.write_bytes(f"{ledger.output_path}/{name}", b"x")
 
-    found = list_scopes(ledger, lambda uri: "deeper" not in uri, chosen)
+    found = dict(list_scopes(ledger, lambda uri: "deeper" not in uri, chosen))
 
     samples = [sample for sample in chosen if sample != "unknown"]
     uris = {f"{ledger.output_path}/{sample}/{sample}.{suffix}" for sample in samples for suffix in ("bam", "bai")}
@@ -94,7 +94,7 @@ def test_exactly_the_files_of_the_chosen_samples_are_listed(ledger: Ledger, chos
 def test_all_scopes_are_listed_without_hidden_folders(ledger: Ledger) -> None:
     STORE.write_bytes(f"{ledger.output_path}/.scratch/jobs/x.bam", b"x")
     found = list_scopes(ledger, lambda uri: uri.endswith(".bam"))
-    assert set(found) == {f"{ledger.output_path}/{sample}/{sample}.bam" for sample in SAMPLES}
+    assert {uri for uri, _ in found} == {f"{ledger.output_path}/{sample}/{sample}.bam" for sample in SAMPLES}
 
 
 @pytest.mark.usefixtures("scopes_per_list")
@@ -104,8 +104,19 @@ def test_intact_results_take_no_request_for_each_file(ledger: Ledger, requests: 
         record = read(ledger, sample)
         assert listed.check_files(record) == ledger.check_files(record)
     assert len(requests) == 2 * len(SAMPLES)  # of the ledger without a list
-    assert all(listed.has_record(ResultKey("aligned_bam", sample)) for sample in SAMPLES)
-    assert len(requests) == 2 * len(SAMPLES)
+
+
+@pytest.mark.parametrize("max_unlisted_scopes", [0, 50], ids=["listed", "one by one"])
+def test_records_are_looked_for(
+    ledger: Ledger, requests: list[str], monkeypatch: pytest.MonkeyPatch, max_unlisted_scopes: int
+) -> None:
+    monkeypatch.setattr(scope_lists, "MAX_UNLISTED_SCOPES", max_unlisted_scopes)
+    keys = [ResultKey("aligned_bam", sample) for sample in SAMPLES]
+    assert have_records(ledger, keys)
+    assert len(requests) == (len(keys) if max_unlisted_scopes else 0)
+    ledger.withdraw(read(ledger, "b"))
+    assert not have_records(ledger, keys)
+    assert have_records(ledger, [key for key in keys if key.scope != "b"])
 
 
 def test_damage_is_what_a_request_for_each_file_finds(ledger: Ledger) -> None:
@@ -122,7 +133,7 @@ def test_damage_is_what_a_request_for_each_file_finds(ledger: Ledger) -> None:
 def test_what_is_published_after_the_list_is_intact(ledger: Ledger) -> None:
     """As by another run, while a report reads the records of thousands of samples."""
     listed = with_listed_files(ledger, [*SAMPLES, "new"])
-    assert not listed.has_record(ResultKey("aligned_bam", "new"))
+    assert listed.listed()
     publish(ledger, "new")
     publish(ledger, "a", "other reads")
 
