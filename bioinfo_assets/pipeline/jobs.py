@@ -4,7 +4,7 @@ Runs and dry runs build their jobs here, which is why a dry run predicts what a 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -225,15 +225,23 @@ def multiqc_report(upstream: Upstream, report_files: Mapping[str, tuple[str, ...
     files: dict[str, list[StoredFile]] = defaultdict(list)
     fingerprinted: Sequence[str] = ()
     for asset, keys in report_files.items():
-        records = upstream.records[asset].records  # those of all samples are read each time
-        reported = sorted(saved & records.keys())
-        for sample in reported:
-            outputs = records[sample].files
-            files[sample] += [outputs[key] for key in keys if key in outputs and outputs[key].size > 0]
+        # The records of all samples are read here and not kept: of ten thousand, those of one asset take 100 MB.
+        reported = _add_files(files, upstream.records[asset].records, saved, keys)
         if asset == "fingerprint":
             fingerprinted = reported
     quality = quality_table(upstream.project, sorted(files))
     return multiqc(files, upstream.project.layout, quality, _comparison(upstream, fingerprinted))
+
+
+def _add_files(
+    files: dict[str, list[StoredFile]], records: Mapping[str, Record], saved: Collection[str], keys: Collection[str]
+) -> list[str]:
+    """Add the files of an asset to those of each sample; return the samples that have a result, in order."""
+    reported = sorted(records.keys() & saved)
+    for sample in reported:
+        outputs = records[sample].files
+        files[sample] += [outputs[key] for key in keys if key in outputs and outputs[key].size > 0]
+    return reported
 
 
 def _comparison(upstream: Upstream, samples: Sequence[str]) -> Comparison | None:
