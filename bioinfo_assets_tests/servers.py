@@ -12,6 +12,8 @@ from typing import Any
 import boto3
 import pytest
 
+from bioinfo_assets.storage import object_files
+from bioinfo_assets.storage.file_stat import FileStat
 from bioinfo_assets_tests.moto_server import moto_server
 
 
@@ -39,6 +41,19 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         client.delete_object(Bucket="genomes", Key=item["Key"])
     client.delete_bucket(Bucket="genomes")
     client.close()
+
+
+def record_stats(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which each remote file is added that is looked at by itself, with a request."""
+    uris: list[str] = []
+    stat = object_files.stat
+
+    def record(uri: str) -> FileStat:
+        uris.append(uri)
+        return stat(uri)
+
+    monkeypatch.setattr(object_files, "stat", record)
+    return uris
 
 
 WebServer = tuple[str, Path, list[str]]

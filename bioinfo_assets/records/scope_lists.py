@@ -102,7 +102,6 @@ class _Listing:
 
     def _list(self) -> frozenset[int]:
         layout = self._ledger.layout
-
         try:
             listed = list_scopes(self._ledger, layout.is_result_file, self._scopes)
             return frozenset(listed_hash(uri, stat.size, stat.stamp) for uri, stat in listed)

@@ -9,10 +9,9 @@ from bioinfo_assets.application.plan import Plan, all_reusable
 from bioinfo_assets.pipeline.dry_run import PlannedAction
 from bioinfo_assets.pipeline.result_state import State, result_states
 from bioinfo_assets.records import scope_lists
-from bioinfo_assets.storage import object_files
-from bioinfo_assets.storage.store import FileStat, Store
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.pipeline.fake_project import FakeProject, Place, not_reused, open_fake_project, with_action
-from bioinfo_assets_tests.servers import s3, s3_server
+from bioinfo_assets_tests.servers import record_stats, s3, s3_server
 
 __all__ = ["s3", "s3_server"]  # fixtures
 
@@ -39,14 +38,7 @@ def states(project: FakeProject) -> Mapping[Place, tuple[State, str]]:
 def test_no_result_takes_a_request_for_each_file(
     project: FakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    requests: list[str] = []
-    stat = object_files.stat
-
-    def record(uri: str) -> FileStat:
-        requests.append(uri)
-        return stat(uri)
-
-    monkeypatch.setattr(object_files, "stat", record)
+    requests = record_stats(monkeypatch)
     assert not_reused(project.plan()) == set()
     assert {state for state, _ in states(project).values()} == {State.CURRENT}
     plan = Plan(project.project, tmp_path / "home", (), project.samples, project.assets, {})

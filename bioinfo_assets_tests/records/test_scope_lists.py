@@ -19,10 +19,9 @@ from bioinfo_assets.records.record_set import RecordSet
 from bioinfo_assets.records.reuse import NOT_COMPUTED, ReuseAction, ReuseDecision
 from bioinfo_assets.records.scope_lists import have_records, list_scopes, with_listed_files
 from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets.storage import object_files
-from bioinfo_assets.storage.store import FileStat, Store
+from bioinfo_assets.storage.store import Store
 from bioinfo_assets_tests.records.recorded_results import record_result
-from bioinfo_assets_tests.servers import s3, s3_server
+from bioinfo_assets_tests.servers import record_stats, s3, s3_server
 
 __all__ = ["s3", "s3_server"]  # fixtures
 
@@ -60,15 +59,7 @@ def scopes_per_list(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def requests(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are looked at one by one, with a request for each."""
-    uris: list[str] = []
-    stat = object_files.stat
-
-    def record(uri: str) -> FileStat:
-        uris.append(uri)
-        return stat(uri)
-
-    monkeypatch.setattr(object_files, "stat", record)
-    return uris
+    return record_stats(monkeypatch)
 
 
 def read(ledger: Ledger, sample: str) -> Record:

@@ -80,6 +80,7 @@ class BatchSimulator:
         images: Images that can be pulled; None: all.
         requests_per_s: Requests of Batch that the account may make in a second, all actions together, with as many at
             once; others are throttled. None: any number.
+        clock: Seconds, by which that rate is measured.
         log_groups: Log groups in addition to `/aws/batch/job`.
         play: Plays jobs without a process, for runs of many thousand; None: their commands are run.
     """
@@ -95,12 +96,13 @@ class BatchSimulator:
         delays: Delays = Delays(),  # noqa: B008 (frozen)
         images: Collection[str] | None = None,
         requests_per_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
         log_groups: Collection[str] = (),
         play: Play | None = None,
     ) -> None:
         self.delays = delays
         self.requests: list[Request] = []
-        self._bucket = None if requests_per_s is None else TokenBucket(requests_per_s)
+        self._bucket = None if requests_per_s is None else TokenBucket(requests_per_s, clock)
         self._job_faults: list[JobFault] = []
         self._api_faults: list[ApiFault] = []
         self._lock = threading.Lock()

@@ -8,7 +8,6 @@ from botocore.exceptions import ClientError
 
 from bioinfo_assets_tests.simulator import BatchSimulator, Disconnected, Expired, Machine, Queue, Stuck
 from bioinfo_assets_tests.simulator.driver import Driver
-from bioinfo_assets_tests.simulator.simulator import TokenBucket
 
 
 def needs(vcpus: int, memory_mib: int) -> dict[str, object]:
@@ -58,14 +57,11 @@ class TestPlacement:
 
 
 class TestAccount:
-    @pytest.fixture
-    def simulator(self, tmp_path: Path, queues: tuple[Queue, ...]) -> BatchSimulator:
-        return BatchSimulator(tmp_path / "m", machine_environment={}, queues=queues)
-
-    def test_all_requests_of_an_account_share_one_rate(self, simulator: BatchSimulator) -> None:
+    def test_all_requests_of_an_account_share_one_rate(self, tmp_path: Path, queues: tuple[Queue, ...]) -> None:
         now_s = 0.0
-        simulator._bucket = TokenBucket(20, lambda: now_s)
-        with simulator:
+        with BatchSimulator(
+            tmp_path / "m", machine_environment={}, queues=queues, requests_per_s=20, clock=lambda: now_s
+        ) as simulator:
             codes = [simulator._answer("ListJobs", {"jobQueue": "queue"}) for _ in range(60)]
             assert [answer[0] for answer in codes if answer is not None] == [200] * 20 + [429] * 40
             now_s = 0.1
