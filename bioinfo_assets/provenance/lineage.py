@@ -104,9 +104,9 @@ class ScopeRecords:
         return self._read(history_in(self.folder))
 
     def with_record(self, record: Record) -> "ScopeRecords":
-        """The records with another one, which was published just now."""
+        """The records with another one, which was published just now; its script is not kept."""
         scope = ScopeRecords(self.ledger, self.folder)
-        scope.__dict__["records"] = {**self.records, self.ledger.uri(record.key): record}
+        scope.__dict__["records"] = {**self.records, self.ledger.uri(record.key): record.without_script()}
         return scope
 
     def invalidate(self) -> None:

@@ -184,6 +184,10 @@ class Record(_Frozen):
         """The outputs by key, ready to be another job's inputs."""
         return {file.key: file.stored for file in self.outputs}
 
+    def without_script(self) -> "Record":
+        """The record without what its lineage does not show, which is half of it."""
+        return self.model_copy(update={"script": "", "accounting": Accounting()})
+
     def without_provenance(self) -> "Record":
         """The record without script, inputs, tools and accounting, which no other job is built from.
 
