@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bioinfo_assets.errors import InputError
-from bioinfo_assets.provenance.lineage import Lineage, TracedFile, TracedJob, as_markdown
+from bioinfo_assets.provenance.lineage import Lineage, ScopeRecords, TracedFile, TracedJob, as_markdown
 from bioinfo_assets.records.record import InputRecord
 from bioinfo_assets.result_key import ResultKey
 from bioinfo_assets_tests.provenance.small_pipeline import SmallPipeline, complete_pipeline
@@ -95,6 +95,18 @@ def test_of_several_results_with_the_same_content_the_one_that_was_read_is_trace
     pipeline.add_result("aligned_bam", "expt", "expt.bam", *inputs, tools={"samtools": "3"})
     read = producer_of(Lineage(pipeline.ledger).of_file(pipeline.output("expt", "expt.depth.txt"))).inputs[0]
     assert producer_of(read).record.tools == {"samtools": "2"}
+
+
+def test_a_run_keeps_what_it_published_without_the_scripts(pipeline: SmallPipeline) -> None:
+    bam, depth = (pipeline.ledger.read(ResultKey(asset, "expt")) for asset in ("aligned_bam", "depth"))
+    assert bam is not None
+    assert depth is not None
+    assert bam.script
+    folder = pipeline.ledger.layout.scope("expt")
+    kept = ScopeRecords(pipeline.ledger, folder).with_record(bam)
+    assert kept.records[pipeline.ledger.uri(bam.key)] == bam.model_copy(update={"script": ""})
+    lineage = Lineage(pipeline.ledger, folders={folder: kept})
+    assert as_markdown(lineage.of_record(depth)) == as_markdown(Lineage(pipeline.ledger).of_record(depth))
 
 
 def test_a_version_whose_record_is_missing_has_a_note(pipeline: SmallPipeline, tmp_path: Path) -> None:
