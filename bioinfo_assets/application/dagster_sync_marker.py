@@ -32,9 +32,10 @@ _COUNT: Final = "SELECT COUNT(*) FROM event_logs WHERE asset_key = ? AND dagster
 
 def is_synced(plan: Plan, records: Iterable[Record]) -> bool:
     """Return whether Dagster has exactly these results of a plan."""
-    file = plan.home / FILE_NAME
+    file, versions = plan.home / FILE_NAME, code_versions(plan.project)
+    results = (_line(record, versions) for record in records)
     try:
-        return file.exists() and file.read_text(encoding="utf-8") == _digest(plan, records)
+        return file.exists() and file.read_text(encoding="utf-8") == _digest(plan, results)
     except sqlite3.Error:  # Dagster reports what is wrong with its database
         return False
 
@@ -52,32 +53,34 @@ def write_marker(plan: Plan, reported: Mapping[ResultKey, str]) -> None:
         reported: The data versions of the results that Dagster has. If another process has published or imported
             others meanwhile, there is no marker, and the next run reports those.
     """
-    ledger = plan.project.ledger
-    records = list(map_reads(ledger, ledger.read, plan.result_keys()))
-    if any(record is not None and record.data_version != reported.get(record.key) for record in records):
-        return
+    ledger, versions = plan.project.ledger, code_versions(plan.project)
+    results = []
+    for record in map_reads(ledger, ledger.read, plan.result_keys()):
+        # One at a time: the records of ten thousand samples take 800 MB.
+        if record is not None:
+            if record.data_version != reported.get(record.key):
+                return
+            results.append(_line(record, versions))
     file = plan.home / FILE_NAME
     file.parent.mkdir(exist_ok=True)  # it does not exist if Dagster's database is elsewhere
     with suppress(sqlite3.Error):  # without a marker, the next run asks Dagster
-        digest = _digest(plan, (record for record in records if record is not None))
+        digest = _digest(plan, results)
         with atomic_write(file) as part:
             part.write_text(digest, encoding="utf-8")
 
 
-def _digest(plan: Plan, records: Iterable[Record]) -> str:
+def _digest(plan: Plan, results: Iterable[str]) -> str:
     settings = plan.project.settings
     # A newly set shared cache receives the project's results in a run by Dagster.
     places = (f"output\t{settings.output_path}", f"cache\t{settings.cache or ''}")
-    lines = sorted([*_results(plan, records), *_sources(plan), *_materializations(plan), *places])
+    lines = sorted([*results, *_sources(plan), *_materializations(plan), *places])
     return sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _results(plan: Plan, records: Iterable[Record]) -> Iterator[str]:
-    versions = code_versions(plan.project)
-    for record in records:
-        # Dagster calls a result stale if its asset has got another one upstream, as in a new release.
-        version, upstream = versions[record.asset], ",".join(GRAPH[record.asset].upstream)
-        yield f"{record.asset}\t{record.scope}\t{record.fingerprint}\t{record.data_version}\t{version}\t{upstream}"
+def _line(record: Record, versions: Mapping[str, str]) -> str:
+    # Dagster calls a result stale if its asset has got another one upstream, as in a new release.
+    version, upstream = versions[record.asset], ",".join(GRAPH[record.asset].upstream)
+    return f"{record.asset}\t{record.scope}\t{record.fingerprint}\t{record.data_version}\t{version}\t{upstream}"
 
 
 def _sources(plan: Plan) -> Iterator[str]:
