@@ -204,10 +204,11 @@ def dry_run(plan: Plan, *, states_only: bool = False) -> Iterator[DryRun]:
 def all_reusable(plan: Plan) -> list[PlannedResult] | None:
     """Return all results of a plan if every one exists, is intact and up to date; otherwise None.
 
-    The existence of all records is checked first, which is cheap.
+    Their records have no scripts and inputs (see `DryRun`). The existence of all records is checked first, which is
+    cheap.
     """
     if not have_records(plan.project.ledger, plan.result_keys()):
         return None
-    with dry_run(plan) as trial:
+    with dry_run(plan, states_only=True) as trial:
         results = trial.reusable_results()
         return None if trial.unknown_tools else results

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,9 @@ from bioinfo_assets.launch.accounting import Accounting
 from bioinfo_assets.launch.job import Parameter, StoredFile
 from bioinfo_assets.layout import RecordedUri
 from bioinfo_assets.result_key import ResultKey
+
+
+_NO_ACCOUNTING: Final = Accounting()
 
 
 class _Frozen(BaseModel):
@@ -186,14 +189,14 @@ class Record(_Frozen):
 
     def without_script(self) -> "Record":
         """The record without what its lineage does not show, which is half of it."""
-        return self.model_copy(update={"script": "", "accounting": Accounting()})
+        return self.model_copy(update={"script": "", "accounting": _NO_ACCOUNTING})
 
     def without_provenance(self) -> "Record":
         """The record without script, inputs, tools and accounting, which no other job is built from.
 
         In a cohort of ten thousand samples these take gigabytes.
         """
-        return self.model_copy(update={"script": "", "inputs": (), "tools": {}, "accounting": Accounting()})
+        return self.model_copy(update={"script": "", "inputs": (), "tools": {}, "accounting": _NO_ACCOUNTING})
 
     def file(self, key: str) -> StoredFile:
         """One output by its key.
