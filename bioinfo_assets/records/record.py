@@ -21,7 +21,6 @@ from bioinfo_assets.launch.job import Parameter, StoredFile
 from bioinfo_assets.layout import RecordedUri
 from bioinfo_assets.result_key import ResultKey
 
-
 _NO_ACCOUNTING: Final = Accounting()
 
 
