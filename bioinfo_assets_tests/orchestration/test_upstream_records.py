@@ -7,10 +7,15 @@ import pytest
 
 from bioinfo_assets.orchestration import upstream_records
 from bioinfo_assets.orchestration.upstream_records import ComputedRecords, UpstreamRecords
+from bioinfo_assets.records import scope_lists
 from bioinfo_assets.records.ledger import Ledger
 from bioinfo_assets.records.record import Record
 from bioinfo_assets.result_key import ResultKey
-from bioinfo_assets_tests.records.recorded_results import STORE, record_result_without_files
+from bioinfo_assets.storage.store import Store
+from bioinfo_assets_tests.records.recorded_results import STORE, record_result, record_result_without_files
+from bioinfo_assets_tests.servers import s3, s3_server
+
+__all__ = ["s3", "s3_server"]  # fixtures
 
 
 @pytest.fixture
@@ -71,7 +76,28 @@ def test_a_scope_is_forgotten_with_all_its_records(records: list[Record]) -> Non
     assert computed.get(ResultKey("first", "s1")) == records[1]
 
 
-def test_a_report_on_many_samples_lists_their_files_once() -> None:
+def test_a_report_lists_the_files_of_its_samples_once_for_all_assets(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, assets, ledger = ("a", "b"), ("first", "second"), Ledger(STORE, f"{s3}/run")
+    for sample in samples:
+        for asset in assets:
+            uri = ledger.layout.sample(sample, asset)
+            STORE.write_bytes(uri, b"text")
+            record_result(ledger, asset, sample, uri)
+    folders = Store.folders
+    lists: list[str] = []
+
+    def record_list(store: Store, folder: str) -> tuple[str, ...]:
+        lists.append(folder)
+        return folders(store, folder)
+
+    monkeypatch.setattr(Store, "folders", record_list)
+    monkeypatch.setattr(scope_lists, "MAX_UNLISTED_SCOPES", 1)
+    lookup = UpstreamRecords(ledger, {}, lambda _: samples).of(ResultKey("report", "shared"), assets, {})
+    assert [set(lookup[asset].records) for asset in assets] == [set(samples)] * 2
+    assert lists == [ledger.output_path]
+
+
+def test_only_a_report_on_many_samples_lists_their_files() -> None:
     names = [f"s{number}" for number in range(51)]
     ledger = Ledger(STORE, "s3://bucket/run")
     records = UpstreamRecords(ledger, {"reference": "shared"}, lambda _: names)
