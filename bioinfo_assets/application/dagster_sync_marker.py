@@ -56,7 +56,7 @@ def write_marker(plan: Plan, reported: Mapping[ResultKey, str]) -> None:
     ledger, versions = plan.project.ledger, code_versions(plan.project)
     results = []
     for record in map_reads(ledger, ledger.read, plan.result_keys()):
-        # One at a time: the records of ten thousand samples take 800 MB.
+        # In turn, and not kept: the records of ten thousand samples take 800 MB.
         if record is not None:
             if record.data_version != reported.get(record.key):
                 return
@@ -78,6 +78,7 @@ def _digest(plan: Plan, results: Iterable[str]) -> str:
 
 
 def _line(record: Record, versions: Mapping[str, str]) -> str:
+    """A result as the digest has it, with the code versions by asset."""
     # Dagster calls a result stale if its asset has got another one upstream, as in a new release.
     version, upstream = versions[record.asset], ",".join(GRAPH[record.asset].upstream)
     return f"{record.asset}\t{record.scope}\t{record.fingerprint}\t{record.data_version}\t{version}\t{upstream}"

@@ -21,7 +21,7 @@ from bioinfo_assets.launch.job import Parameter, StoredFile
 from bioinfo_assets.layout import RecordedUri
 from bioinfo_assets.result_key import ResultKey
 
-_NO_ACCOUNTING: Final = Accounting()
+_NO_SCRIPT: Final = {"script": "", "accounting": Accounting()}
 
 
 class _Frozen(BaseModel):
@@ -187,15 +187,15 @@ class Record(_Frozen):
         return {file.key: file.stored for file in self.outputs}
 
     def without_script(self) -> "Record":
-        """The record without what its lineage does not show, which is half of it."""
-        return self.model_copy(update={"script": "", "accounting": _NO_ACCOUNTING})
+        """The record without script and accounting, half of its memory, which no lineage shows."""
+        return self.model_copy(update=_NO_SCRIPT)
 
     def without_provenance(self) -> "Record":
         """The record without script, inputs, tools and accounting, which no other job is built from.
 
         In a cohort of ten thousand samples these take gigabytes.
         """
-        return self.model_copy(update={"script": "", "inputs": (), "tools": {}, "accounting": _NO_ACCOUNTING})
+        return self.model_copy(update={**_NO_SCRIPT, "inputs": (), "tools": {}})
 
     def file(self, key: str) -> StoredFile:
         """One output by its key.

@@ -16,6 +16,7 @@ import pytest
 
 from bioinfo_assets.application import dagster_sync_marker
 from bioinfo_assets.application.dagster_runs import open_instance
+from bioinfo_assets.application.plan import all_reusable, plan_everything
 from bioinfo_assets.genomics.adapters import TRUSEQ_1, TRUSEQ_2
 from bioinfo_assets.pipeline.graph import GRAPH
 from bioinfo_assets_tests.cli.commands import CommandResult, call, list_folders, write_pair
@@ -279,6 +280,15 @@ def test_a_run_of_fewer_samples_uses_dagster_once(mutable: ReadsProject) -> None
     """The marker of the last sync covers both samples; the first run replaces it."""
     assert mutable.run_to_json("--samples", "one")["runs"]
     assert mutable.run_to_json("--samples", "one")["runs"] == []
+
+
+def test_the_records_of_results_that_are_all_up_to_date_are_held_without_scripts(shared: ReadsProject) -> None:
+    """Those of ten thousand samples take more than a gigabyte with them."""
+    results = all_reusable(replace(plan_everything(str(shared.out)), assets=READS))
+    assert results is not None
+    records = [result.record for result in results if result.record is not None]
+    assert len(records) == 4
+    assert not any(record.script or record.inputs for record in records)
 
 
 def test_results_are_reported_to_dagster_if_the_marker_is_missing(mutable: ReadsProject) -> None:
